@@ -1,0 +1,30 @@
+# One command each; `make help` lists them. Needs Python >= 3.11, git and make: uv comes through pip when it is missing.
+PYTHON ?= python3
+UV ?= $(shell command -v uv 2>/dev/null || echo "$(PYTHON) -m uv")
+RUN = $(UV) run --frozen
+ARGS ?=
+K ?=
+HYPOTHESIS ?= default
+
+.PHONY: help install demo test lint bench
+help:  ## list the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
+
+install:  ## bring uv when it is missing, then exactly what uv.lock names
+	@$(UV) --version >/dev/null 2>&1 || $(PYTHON) -m pip install --quiet --disable-pip-version-check uv
+	@$(UV) sync --frozen --quiet
+
+demo: install  ## the sample company, its import and the pages (ARGS=--once leaves after the summary)
+	@$(RUN) omnisync demo $(ARGS)
+
+test: install  ## every test (K=expr runs those that match, HYPOTHESIS=deep for the nightly size)
+	@HYPOTHESIS_PROFILE=$(HYPOTHESIS) $(RUN) pytest $(if $(K),-k "$(K)" -v)
+
+lint: install  ## ruff, mypy and the import contracts
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(RUN) mypy
+	@$(RUN) lint-imports
+
+bench: install  ## our import against a bare script on the same pages, as ratios within one run
+	@$(RUN) python bench/run.py $(ARGS)

@@ -1,0 +1,139 @@
+"""Every error of the agent, by what to do about it.
+
+    OmnisyncError                  .code (stable: logs, pages)   .words (what fills its sentence in texts.py)
+    ├── TemporaryError             try again with backoff
+    │   ├── HubUnreachableError    no answer, or an answer that is not the hub's
+    │   ├── HubBusyError           the hub asks for a pause (.retry_at)
+    │   └── ErpBusyError           lock, deadlock, lost connection
+    ├── RecordError                this record only: refuse it with a reason, go on
+    │   └── RefusedRecordError
+    ├── OvertakenError             another run moved this stream: stop, nothing is lost
+    ├── StoppedError               a person or the system asked the run to stop
+    └── SetupError                 stop and tell a person: nothing changes by itself
+        ├── BadTokenError · ContractVersionError · FeedError · ErpSetupError · ErpFullError
+        └── SettingsError · RunInProgressError · NotConfiguredError
+
+Foreign exceptions are translated in two places only: the hub client and each ERP. Every code has a pt-BR sentence in
+texts.py, which says what happened and what to do.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+class OmnisyncError(Exception):
+    """Something a person may have to know about: `code` names its sentence, `words` fill it."""
+
+    code = "internal"
+
+    def __init__(self, code: str | None = None, **words: object) -> None:
+        self.code = code or type(self).code
+        self.words = words
+        super().__init__(self.code)
+
+
+class TemporaryError(OmnisyncError):
+    """Worth trying again with backoff."""
+
+    code = "temporary"
+
+
+class HubUnreachableError(TemporaryError):
+    """No answer from the hub, or an answer that is not the hub's own."""
+
+    code = "hub_unreachable"
+
+
+class HubBusyError(TemporaryError):
+    """The hub asks for a pause; `retry_at` is the moment it named, if it named one."""
+
+    code = "rate_limited"
+
+    def __init__(self, code: str | None = None, *, retry_at: datetime | None = None, **words: object) -> None:
+        super().__init__(code, **words)
+        self.retry_at = retry_at
+
+
+class ErpBusyError(TemporaryError):
+    """The ERP's database is locked, chose us in a deadlock, or the connection was lost."""
+
+    code = "erp_busy"
+
+
+class RecordError(OmnisyncError):
+    """One record cannot enter; its neighbours go on."""
+
+    code = "record"
+
+
+class RefusedRecordError(RecordError):
+    """The record itself is wrong: refused with a reason."""
+
+    code = "refused"
+
+
+class OvertakenError(OmnisyncError):
+    """Another run moved this stream's cursor; its work stands, this one stops."""
+
+    code = "overtaken"
+
+
+class StoppedError(OmnisyncError):
+    """Someone asked the run to stop; what was written stays."""
+
+    code = "cancelled"
+
+
+class SetupError(OmnisyncError):
+    """A person must act: trying again changes nothing."""
+
+    code = "setup"
+
+
+class BadTokenError(SetupError):
+    """The hub does not know the token, or no longer."""
+
+    code = "token_refused"
+
+
+class ContractVersionError(SetupError):
+    """Hub and agent speak different versions of the contract."""
+
+    code = "agent_too_old"
+
+
+class FeedError(SetupError):
+    """The hub answers, but not as the contract says."""
+
+    code = "hub_broken"
+
+
+class ErpSetupError(SetupError):
+    """The ERP's database refuses us: login, rights, a missing table or column."""
+
+    code = "destination_unreachable"
+
+
+class ErpFullError(SetupError):
+    """The ERP's disk is full."""
+
+    code = "destination_full"
+
+
+class SettingsError(SetupError):
+    """A setting is missing or wrong."""
+
+    code = "settings"
+
+
+class NotConfiguredError(SetupError):
+    """There is no such connection on this computer yet."""
+
+    code = "not_configured"
+
+
+class RunInProgressError(SetupError):
+    """This connection already has a run going."""
+
+    code = "run_in_progress"

@@ -1,0 +1,61 @@
+"""CNPJ (letters too, since July 2026) and CPF: a strict gate over python-stdnum.
+
+stdnum knows the check digits; the gate adds what it lets through: full-width digits, all-equal characters, masks in
+the middle of a canonical text. Source: IN RFB 2.229/2024 (CNPJ with letters).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from stdnum.br import cnpj as _cnpj
+from stdnum.br import cpf as _cpf
+
+TaxIdKind = Literal["cnpj", "cpf"]
+
+_CNPJ = re.compile(r"[0-9A-Z]{12}[0-9]{2}", re.ASCII)
+_CPF = re.compile(r"[0-9]{11}", re.ASCII)
+_MASK = re.compile(r"[./\-\s]", re.ASCII)
+# A CPF inside running text: small companies' names often end with their owner's.
+_CPF_IN_TEXT = re.compile(r"(?<![0-9])([0-9]{3})\.?([0-9]{3})\.?([0-9]{3})-?([0-9]{2})(?![0-9])")
+_CNPJ_IN_TEXT = re.compile(r"(?<![0-9A-Za-z])[0-9A-Z]{2}\.?[0-9A-Z]{3}\.?[0-9A-Z]{3}/?[0-9A-Z]{4}-?[0-9]{2}(?![0-9A-Za-z])")
+
+
+def is_cnpj(text: str) -> bool:
+    """Whether `text` is a canonical CNPJ: 12 of [0-9A-Z], two right check digits, no mask."""
+    return _CNPJ.fullmatch(text) is not None and len(set(text)) > 1 and bool(_cnpj.is_valid(text))
+
+
+def is_cpf(text: str) -> bool:
+    """Whether `text` is a canonical CPF: 11 digits, the last two right, not all equal."""
+    return _CPF.fullmatch(text) is not None and len(set(text)) > 1 and bool(_cpf.is_valid(text))
+
+
+def tax_id(text: str) -> tuple[TaxIdKind, str]:
+    """The kind and canonical form of a CNPJ or CPF written by a person: mask off, upper case.
+
+    Raises ValueError (without the number in it) when it is neither.
+    """
+    canonical = _MASK.sub("", text).upper()
+    if is_cnpj(canonical):
+        return "cnpj", canonical
+    if is_cpf(canonical):
+        return "cpf", canonical
+    raise ValueError("neither a CNPJ nor a CPF")
+
+
+def mask(canonical: str) -> str:
+    """For the owner's eyes: AA.AAA.AAA/AAAA-DD or 000.000.000-00; another text as it is."""
+    if len(canonical) == 14:
+        c = canonical
+        return f"{c[:2]}.{c[2:5]}.{c[5:8]}/{c[8:12]}-{c[12:]}"
+    if len(canonical) == 11:
+        return f"{canonical[:3]}.{canonical[3:6]}.{canonical[6:9]}-{canonical[9:]}"
+    return canonical
+
+
+def redact(text: str) -> str:
+    """`text` with every CPF and CNPJ in it made unreadable: for logs, pages and messages."""
+    hidden = _CNPJ_IN_TEXT.sub("**.***.***/****-**", text)
+    return _CPF_IN_TEXT.sub(lambda m: f"***.{m[2]}.{m[3]}-**", hidden)

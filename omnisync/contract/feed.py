@@ -1,0 +1,259 @@
+"""The feed and its answers: Change, Page, Streams, receipts, the intake.
+
+A page is read in two steps: ids and versions first (`data` stays raw), then only what is new, record by record.
+Source: docs/contract.md "The feed".
+"""
+
+from __future__ import annotations
+
+from hashlib import sha1
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from omnisync.contract.records import Id, Instant
+
+Kind = Literal["customer", "order"]
+Outcome = Literal["imported", "updated", "unchanged", "refused", "waiting", "cancelled", "kept", "staged"]
+Version = Annotated[int, Meta(ge=1, le=2**53)]
+
+MAX_PAGE = 1000
+"""Changes in a page at most."""
+MAX_RECEIPTS = 5000
+MAX_INTAKE = 1000
+MAX_RECORDS = 100
+"""Ids in one GET /v1/records at most: the address stays under 8 kB."""
+
+
+class Change(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """The latest state of one record. `data` is the record itself, not yet decoded; null when it was deleted."""
+
+    kind: Kind
+    op: Literal["upsert", "delete"]
+    id: Id
+    version: Version
+    changed_at: Instant
+    reason: Literal["erased", "moved"] | None = None
+    to: Annotated[str, Meta(max_length=10)] | None = None
+    n_items: Annotated[int, Meta(ge=0)] = 0
+    n_payments: Annotated[int, Meta(ge=0)] = 0
+    data: Raw = Raw(b"null")
+
+    @property
+    def has_data(self) -> bool:
+        """Whether the change carries its record."""
+        return bytes(self.data) != b"null"
+
+
+class Related(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Customers named in an order page whose own change the reader has not met yet."""
+
+    customers: tuple[Change, ...] = ()
+
+
+class Unreadable(Struct, frozen=True, kw_only=True, gc=False):
+    """A change whose envelope cannot be read: refused by its id when it shows one, else by its place."""
+
+    kind: Kind
+    id: str
+    version: int
+    why: str
+
+
+class Page(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Some changes of one stream, in order, and where to go on."""
+
+    contract: Annotated[str, Meta(max_length=10)]
+    epoch: Annotated[str, Meta(max_length=20)]
+    changes: tuple[Change, ...]
+    cursor: Annotated[str, Meta(max_length=200)]
+    has_more: bool
+    related: Related = Related()
+
+
+class RecordsAnswer(Struct, frozen=True, kw_only=True):
+    """Answer of GET /v1/records."""
+
+    changes: tuple[Change, ...]
+
+
+class StreamHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One stream and what waits in it after the reader's cursor, in rows by noun."""
+
+    stream: str
+    is_new: bool
+    customers: int = 0
+    orders: int = 0
+    items: int = 0
+    payments: int = 0
+
+
+class Streams(Struct, frozen=True, kw_only=True):
+    """Answer of GET /v1/streams."""
+
+    contract: str
+    epoch: str
+    streams: tuple[StreamHead, ...]
+
+
+class Establishment(Struct, frozen=True, kw_only=True):
+    """A unit of the company. The code is text: zeros are kept."""
+
+    code: str
+    name: str
+
+
+class Company(Struct, frozen=True, kw_only=True):
+    """Who the token belongs to."""
+
+    id: str
+    name: str
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What one request may carry at most."""
+
+    page: int
+    receipts: int
+    records: int
+    intake_records: int
+    intake_bytes: int
+
+
+class Identity(Struct, frozen=True, kw_only=True):
+    """Answer of GET /v1: who am I."""
+
+    company: Company
+    establishments: tuple[Establishment, ...]
+    scopes: tuple[str, ...]
+    contract: str
+    min_agent_version: str
+    server_time: Instant
+    limits: Limits
+
+
+class Reason(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why a record did not enter, in words for a person. `value` never holds a CPF, an e-mail or a phone."""
+
+    code: Annotated[str, Meta(min_length=1, max_length=40)]
+    field: Annotated[str, Meta(max_length=120)] | None = None
+    value: Annotated[str, Meta(max_length=120)] | None = None
+    message: Annotated[str, Meta(max_length=600)] = ""
+
+
+class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one version of one record at the agent (retorno)."""
+
+    kind: Kind
+    id: Id
+    version: Version
+    outcome: Outcome
+    at: Instant
+    erp_number: Annotated[str, Meta(max_length=60)] | None = None
+    reason: Reason | None = None
+
+
+class ReceiptBatch(Struct, frozen=True, kw_only=True):
+    """Body of POST /v1/receipts."""
+
+    agent_run_id: Annotated[str, Meta(max_length=60)]
+    receipts: Annotated[tuple[Receipt, ...], Meta(max_length=MAX_RECEIPTS)]
+
+
+class ReceiptResult(Struct, frozen=True, kw_only=True):
+    """What the hub did with one receipt."""
+
+    kind: Kind
+    id: str
+    version: int
+    status: Literal["stored", "stale", "unknown"]
+
+
+class ReceiptAnswer(Struct, frozen=True, kw_only=True):
+    """Answer of POST /v1/receipts, in the order sent."""
+
+    results: tuple[ReceiptResult, ...]
+
+
+class IntakeBatch(Struct, frozen=True, kw_only=True):
+    """Body of POST /v1/records; every record is read alone, so that one bad record refuses only itself."""
+
+    records: Annotated[tuple[Raw, ...], Meta(max_length=MAX_INTAKE)]
+
+
+class IntakeResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the intake did with one record. `pointer` names the field (JSON Pointer) when it was refused."""
+
+    status: Literal["stored", "same", "stale", "refused"]
+    kind: str | None = None
+    id: str | None = None
+    version: int | None = None
+    code: str | None = None
+    pointer: str | None = None
+    detail: str | None = None
+
+
+class IntakeAnswer(Struct, frozen=True, kw_only=True):
+    """Answer of POST /v1/records, in the order sent."""
+
+    results: tuple[IntakeResult, ...]
+
+
+class _LoosePage(Struct, frozen=True, kw_only=True):
+    contract: str
+    epoch: str
+    changes: tuple[Raw, ...]
+    cursor: str
+    has_more: bool
+    related: Related = Related()
+
+
+class _Envelope(Struct, frozen=True):
+    id: object = None
+    version: object = None
+
+
+_page = msgspec.json.Decoder(Page)
+_loose = msgspec.json.Decoder(_LoosePage)
+_change = msgspec.json.Decoder(Change)
+_envelope = msgspec.json.Decoder(_Envelope)
+
+
+def read_page(body: bytes, kind: Kind) -> tuple[Page, tuple[Unreadable, ...]]:
+    """A page of the stream's kind, its records still raw, and the changes whose envelope cannot be read.
+
+    Raises msgspec.DecodeError when the frame itself does not decode: the page is cut or is no page.
+    """
+    try:
+        return _page.decode(body), ()
+    except msgspec.ValidationError:
+        loose = _loose.decode(body)
+    changes: list[Change] = []
+    unreadable: list[Unreadable] = []
+    for raw in loose.changes:
+        try:
+            changes.append(_change.decode(raw))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            unreadable.append(_unreadable(bytes(raw), kind, str(error)))
+    page = Page(
+        contract=loose.contract,
+        epoch=loose.epoch,
+        changes=tuple(changes),
+        cursor=loose.cursor,
+        has_more=loose.has_more,
+        related=loose.related,
+    )
+    return page, tuple(unreadable)
+
+
+def _unreadable(raw: bytes, kind: Kind, why: str) -> Unreadable:
+    try:
+        seen = _envelope.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        seen = _Envelope()
+    is_id = isinstance(seen.id, str) and 0 < len(seen.id) <= 40 and seen.id.isascii() and seen.id.isprintable()
+    id_ = str(seen.id) if is_id else "?" + sha1(raw, usedforsecurity=False).hexdigest()[:39]
+    is_version = isinstance(seen.version, int) and not isinstance(seen.version, bool) and seen.version > 0
+    version = seen.version if is_version and isinstance(seen.version, int) else 1
+    return Unreadable(kind=kind, id=id_, version=version, why=why)
