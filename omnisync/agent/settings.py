@@ -1,0 +1,384 @@
+"""Settings, read once and refused loudly: where state lives, the connections' addresses, and their secrets.
+
+The only module of the agent that looks at the environment, the machine's zone and the file of secrets.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import tzinfo
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
+from typing import Literal
+from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+import platformdirs
+import tzlocal
+from msgspec import Struct
+from msgspec.structs import force_setattr
+
+from omnisync.agent.errors import SettingsError
+
+SecretKind = Literal["hub_token", "erp_password"]
+
+NAME = re.compile(r"[a-z0-9_-]{1,40}")
+"""A connection's name is an identifier: it stands in file names, addresses and command lines."""
+PORT = 8787
+METADATA_HOSTS = frozenset(
+    {"metadata", "metadata.google.internal", "100.100.100.200", "168.63.129.16", "fd00:ec2::254"}
+)
+"""Where clouds answer with a machine's own credentials, besides the link-local addresses."""
+
+Address = IPv4Address | IPv6Address
+
+
+class Home(Struct, frozen=True):
+    """The folder where the agent's state lives."""
+
+    path: Path
+
+    @property
+    def journal(self) -> Path:
+        """The journal's database."""
+        return self.path / "journal.db"
+
+    @property
+    def secrets(self) -> Path:
+        """The file of secrets, of the account alone."""
+        return self.path / "secrets.json"
+
+    @property
+    def locks(self) -> Path:
+        """One lock file per connection."""
+        return self.path / "locks"
+
+    @property
+    def logs(self) -> Path:
+        """What the runs said."""
+        return self.path / "logs"
+
+    def prepare(self) -> Home:
+        """Make the folders, closed to other accounts, and try to write. Raises SettingsError naming the folder."""
+        try:
+            for folder in (self.path, self.locks, self.logs):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path):
+                return self
+        except OSError as error:
+            raise SettingsError("folder_read_only", pasta=self.path) from error
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """What the program was started with. `zone` is the machine's own when nobody named one."""
+
+    home: Home
+    port: int = PORT
+    zone: str | None = None
+
+
+class HubAddress(Struct, frozen=True):
+    """Where the hub is: https, or http on this same computer. Raises SettingsError (hub_address) with the reason."""
+
+    url: str
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "url", _checked_url(self.url))
+
+
+class ErpAddress(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where the ERP's database is, without its password."""
+
+    kind: str = "sqlite"
+    database: str
+    server: str = ""
+    port: int | None = None
+    user: str = ""
+    charset: str = ""
+    layout: str = "padrao"
+
+    def __post_init__(self) -> None:
+        if not self.database.strip():
+            raise SettingsError(motivo="falta o nome do banco do ERP")
+        if self.port is not None and not 1 <= self.port <= 65535:
+            raise SettingsError(motivo=f"a porta {self.port} não existe; use de 1 a 65535")
+
+
+class Establishment(Struct, frozen=True):
+    """A unit of the company. The code is text: zeros stay, letters may come."""
+
+    code: str
+    name: str = ""
+
+
+class Connection(Struct, frozen=True, kw_only=True):
+    """A hub, an ERP's database and the establishments between them. Raises SettingsError when its name is no name."""
+
+    name: str
+    company: str = ""
+    hub: HubAddress
+    erp: ErpAddress
+    establishments: tuple[Establishment, ...] = ()
+    zone: str | None = None
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise SettingsError(motivo="o nome da conexão usa só letras minúsculas sem acento, números, - e _, até 40")
+        if self.zone is not None:
+            zone_named(self.zone)
+
+
+class Secret:
+    """A token or a password. It shows itself only to who asks with `reveal`: never in a log, a repr or a sentence."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself, for the wire."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+
+class _Saved(Struct, frozen=True):
+    """A secret as the file holds it: with the address it was saved for."""
+
+    goes_to: str
+    text: str
+
+
+_File = dict[str, dict[SecretKind, _Saved]]
+
+
+class Secrets:
+    """The file of secrets, 0600 of the account. Old file or new file, never half of one.
+
+    Each secret is kept with the address it was saved for and is given for no other: a changed address finds none.
+    Raises SettingsError when the file cannot be read or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def get(self, connection: Connection, kind: SecretKind) -> Secret | None:
+        """The secret saved for this connection at its present address, if there is one."""
+        saved = self._read().get(connection.name, {}).get(kind)
+        if saved is None or saved.goes_to != _goes_to(connection, kind):
+            return None
+        return Secret(saved.text)
+
+    def put(self, connection: Connection, kind: SecretKind, secret: Secret) -> None:
+        """Save the secret for this connection's present address. An empty one is forgotten."""
+        with self._changing() as file:
+            if secret:
+                saved = _Saved(_goes_to(connection, kind), secret.reveal())
+                file.setdefault(connection.name, {})[kind] = saved
+            else:
+                file.get(connection.name, {}).pop(kind, None)
+
+    def keep_only_for(self, connection: Connection) -> None:
+        """Empty what was saved for other addresses of this connection: going back to one does not revive it."""
+        with self._changing() as file:
+            saved = file.get(connection.name, {})
+            for kind in [kind for kind in saved if saved[kind].goes_to != _goes_to(connection, kind)]:
+                del saved[kind]
+
+    def forget(self, connection_name: str) -> None:
+        """Empty every secret of this connection."""
+        with self._changing() as file:
+            file.pop(connection_name, None)
+
+    @contextmanager
+    def _changing(self) -> Iterator[_File]:
+        with file_lock(self._path.with_suffix(".lock"), wait=True):
+            before = self._read()
+            file: _File = {name: dict(kinds) for name, kinds in before.items()}
+            yield file
+            if file != before:
+                _replace(self._path, msgspec.json.encode(file))
+
+    def _read(self) -> _File:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=_File)
+        except FileNotFoundError:
+            return {}
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise SettingsError(motivo=f"o arquivo {self._path.name} não pode ser lido") from error
+
+
+class LockedError(Exception):
+    """Another process holds the file's lock."""
+
+
+@contextmanager
+def file_lock(path: Path, *, wait: bool) -> Iterator[None]:
+    """Hold the operating system's lock on this file, which death frees too.
+
+    Raises LockedError at once when another holds it, unless told to wait; SettingsError when there can be no file.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise SettingsError("folder_read_only", pasta=path.parent) from error
+    try:
+        _lock(handle, wait=wait)
+        yield
+    finally:
+        os.close(handle)
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """What OMNISYNC_HOME, OMNISYNC_PORT and OMNISYNC_ZONE say. Raises SettingsError naming the culprit."""
+    folder = environ.get("OMNISYNC_HOME") or platformdirs.user_data_path("omnisync", appauthor=False)
+    zone = environ.get("OMNISYNC_ZONE") or None
+    if zone is not None:
+        zone_named(zone)
+    return Settings(home=Home(Path(folder).expanduser().absolute()), port=_port(environ), zone=zone)
+
+
+def zone_named(name: str | None) -> tzinfo:
+    """The zone of this name; without one the machine's, read again each time, since it may change while we run.
+
+    Raises SettingsError when nobody knows it.
+    """
+    try:
+        return tzlocal.reload_localzone() if name is None else ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise SettingsError(motivo=f"o fuso horário {name or 'deste computador'} não é conhecido") from error
+
+
+def changed_connection(old: Connection, new: Connection) -> frozenset[SecretKind]:
+    """The secrets that saving `new` over `old` empties: a saved secret is never sent to another host."""
+    kinds: tuple[SecretKind, ...] = ("hub_token", "erp_password")
+    return frozenset(kind for kind in kinds if _goes_to(old, kind) != _goes_to(new, kind))
+
+
+def _goes_to(connection: Connection, kind: SecretKind) -> str:
+    """Who receives this secret, as one text to compare."""
+    if kind == "hub_token":
+        return connection.hub.url
+    erp = connection.erp
+    return msgspec.json.encode((erp.kind, erp.server, erp.port, erp.user, erp.database)).decode()
+
+
+def _port(environ: Mapping[str, str]) -> int:
+    text = environ.get("OMNISYNC_PORT") or str(PORT)
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
+        raise SettingsError(motivo=f"OMNISYNC_PORT={text} não é uma porta; use de 1 a 65535")
+    return int(text)
+
+
+def _checked_url(text: str) -> str:
+    """The hub's address without a closing slash, or SettingsError saying what is wrong with it."""
+    url = text.strip().rstrip("/")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise SettingsError("hub_address", motivo="não é um endereço") from None
+    reason = "falta o nome do servidor" if not host else _refusal(url, parts, host)
+    if reason is not None:
+        raise SettingsError("hub_address", motivo=reason)
+    return parts._replace(netloc=parts.netloc.lower()).geturl()
+
+
+def _refusal(url: str, parts: SplitResult, host: str) -> str | None:
+    """Why this address is not accepted. A password in it is never repeated in the reason."""
+    address = _address(host)
+    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        return "há espaço, acento ou outro sinal estranho"
+    if parts.username is not None or parts.password is not None:
+        return "não ponha usuário nem senha no endereço"
+    if parts.query or parts.fragment:
+        return "tire o que vem depois de ? ou #"
+    if address is None and re.search(r"(^|\.)(0x[0-9a-f]*|[0-9]+)\.?$", host):
+        return "o número do servidor está escrito de um modo que não aceitamos"
+    if host.rstrip(".") in METADATA_HOSTS or (address is not None and not _is_a_place(address)):
+        return "este servidor não pode ser uma central"
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_this_computer(host, address)):
+        return "precisa começar com https://"
+    return None
+
+
+def _address(host: str) -> Address | None:
+    """The number a host is written as; an IPv4 number inside an IPv6 one counts as itself."""
+    with suppress(ValueError):
+        address = ip_address(host)
+        return getattr(address, "ipv4_mapped", None) or address
+    return None
+
+
+def _is_a_place(address: Address) -> bool:
+    never = address.is_link_local or address.is_multicast or address.is_unspecified
+    return not never and str(address) not in METADATA_HOSTS
+
+
+def _is_this_computer(host: str, address: Address | None) -> bool:
+    return host == "localhost" or (address is not None and address.is_loopback)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """The whole new file in the place of the old one, or the old one still."""
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)  # 0600 from its first byte
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        _settle_folder(path.parent)
+    except OSError as error:
+        raise SettingsError("folder_read_only", pasta=path.parent) from error
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(handle: int, *, wait: bool) -> None:
+        """Lock the first byte; Windows itself tries for ten seconds when told to wait."""
+        try:
+            msvcrt.locking(handle, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            raise LockedError from error
+
+    def _settle_folder(folder: Path) -> None:
+        """Windows keeps a rename without being asked."""
+else:
+    import fcntl
+
+    def _lock(handle: int, *, wait: bool) -> None:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise LockedError from error
+
+    def _settle_folder(folder: Path) -> None:
+        """A rename is kept over a power cut once its folder is on the disk."""
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
