@@ -1,0 +1,126 @@
+"""The promise every ERP keeps. The importer knows nothing else of a database.
+
+In the ERP's own database stand exactly two tables of ours, `omnisync_binding` and `omnisync_cursor`. They are the
+truth of what was imported, and they go back with the ERP's own backup. Source: docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from msgspec import Struct
+
+from omnisync.agent.counts import Counts
+from omnisync.contract.feed import Change, Kind, Receipt, Unreadable
+
+
+class Position(Struct, frozen=True):
+    """How far a stream was read: the hub's cursor, byte for byte, and the hub's epoch. Empty: from the beginning."""
+
+    cursor: str = ""
+    epoch: str = ""
+
+
+class Slice(Struct, frozen=True, kw_only=True):
+    """Part of a page: what one transaction writes.
+
+    `expected` is the cursor the stream's row must hold (the page was asked with it), None for a re-read of waiting
+    records, which compares nothing. `moves_to` is the page's own cursor on its last slice, else None.
+    """
+
+    stream: str
+    kind: Kind
+    epoch: str
+    changes: Sequence[Change]
+    unreadable: Sequence[Unreadable] = ()
+    related: Sequence[Change] = ()
+    expected: str | None
+    moves_to: str | None = None
+
+    @property
+    def establishment(self) -> str:
+        """The establishment of an order stream; empty for customers."""
+        return self.stream.partition(":")[2]
+
+
+class Written(Struct, frozen=True, kw_only=True):
+    """What became of a slice, in rows, and how many receipts now wait to be sent."""
+
+    counts: Counts
+    n_receipts: int
+
+
+class Unsettled(Struct, frozen=True, kw_only=True):
+    """A record that did not enter, for the eyes of a person. `since` is when it got this outcome."""
+
+    kind: Kind
+    id: str
+    version: int
+    outcome: str
+    label: str
+    code: str
+    message: str
+    establishment: str
+    since: datetime
+    erp_number: str | None = None
+
+
+class Erp(Protocol):
+    """One company's records in one ERP, for one connection. Used from one thread.
+
+    Every method raises TemporaryError (worth trying again) or SetupError (a person must act), never a driver's error.
+    """
+
+    def prepare(self) -> None:
+        """Open, make our two tables where they are missing, and refuse a database that is not the layout's."""
+
+    def position(self, stream: str) -> Position:
+        """Where the stream stands. The row is made, empty, in a transaction of its own when it is missing."""
+
+    def settle(self, stream: str) -> Position:
+        """Where the stream stands once every transaction that holds its row has ended, on a new connection.
+
+        For a lost answer to COMMIT: a plain read could still see the state before it.
+        """
+
+    def write(self, part: Slice) -> Written:
+        """Make the company's tables equal to the slice, its bindings and its cursor, in one transaction.
+
+        Twice leaves the same rows as once. An order lands with all its items and payments, or not at all. Records
+        that cannot enter are refused or wait in their binding with a reason; they do not raise, and their neighbours
+        go on. Inserted once, then only updated: a row the ERP took away is never made again by itself.
+        Raises OvertakenError, with nothing written, when the stream's row does not hold `expected`.
+        """
+
+    def waiting(self, establishments: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+        """Ids of the orders that wait, at most 100 at a time, each lot with its stream."""
+
+    def pending(self, limit: int) -> list[Receipt]:
+        """Receipts not yet sent, in key order."""
+
+    def told(self, receipts: Sequence[Receipt]) -> None:
+        """These receipts reached the hub; a newer outcome of the same record stays pending."""
+
+    def release(self, kind: Kind, ids: Sequence[str], *, again: bool = False) -> dict[str, list[str]]:
+        """Turn refused records to waiting, and answer the ids that now wait, by stream.
+
+        With `again`, also those written before: they will be inserted anew. Orders that wait for a released customer
+        are among them.
+        """
+
+    def unsettled(self, outcomes: Sequence[str], limit: int) -> list[Unsettled]:
+        """Records with one of these outcomes, newest first."""
+
+    def n_unsettled(self) -> dict[str, int]:
+        """How many records are refused and how many wait."""
+
+    def find(self, text: str, limit: int) -> list[Unsettled]:
+        """Records by order number, ERP number or customer name, whatever their outcome."""
+
+    def rows(self) -> dict[str, int]:
+        """Rows of the ERP's own tables by the seed's four nouns."""
+
+    def close(self) -> None:
+        """Give the connection back. Twice is once."""

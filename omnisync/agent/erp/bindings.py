@@ -1,0 +1,286 @@
+"""The two tables of ours in the ERP's database: what is remembered of each record, and how far each stream was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from omnisync.agent.erp.base import Position, Unsettled
+from omnisync.agent.erp.dialects.sqlite import Sqlite
+from omnisync.agent.erp.verdicts import Binding, Verdict, hash_of
+from omnisync.agent.errors import OvertakenError
+from omnisync.contract.feed import MAX_RECORDS, Kind, Reason, Receipt
+
+_COLUMNS = (
+    "id, epoch, version, hash, written_version, erp_key, erp_number, establishment, customer_id, label, merged_into, "
+    "outcome, reason, warnings"
+)
+_WRITES = frozenset({"imported", "updated", "cancelled"})
+_SHOWN = "kind, id, version, outcome, label, reason, establishment, outcome_at, erp_number"
+
+
+class Bindings:
+    """Both tables, for one company and one connection. Every method runs inside the caller's transaction."""
+
+    def __init__(self, database: Sqlite, company: str, connection: str) -> None:
+        self._database = database
+        self._company = company
+        self._connection = connection
+
+    # --- cursors
+
+    def position(self, stream: str) -> Position | None:
+        """Where the stream stands, or None when it has no row yet."""
+        rows = self._database.select(
+            "SELECT cursor, epoch FROM omnisync_cursor WHERE company = ? AND connection = ? AND stream = ?",
+            (self._company, self._connection, stream),
+        )
+        return Position(str(rows[0][0]), str(rows[0][1])) if rows else None
+
+    def begin_stream(self, stream: str) -> None:
+        """Make the stream's row, empty."""
+        self._database.execute(
+            "INSERT INTO omnisync_cursor (company, connection, stream, cursor, epoch) VALUES (?, ?, ?, '', '') "
+            "ON CONFLICT DO NOTHING",
+            (self._company, self._connection, stream),
+        )
+
+    def hold(self, stream: str, expected: str | None) -> None:
+        """Lock the stream's row; raises OvertakenError when another run moved it from `expected`."""
+        found = self.position(stream)
+        if found is None or (expected is not None and found.cursor != expected):
+            raise OvertakenError
+
+    def move(self, stream: str, cursor: str, epoch: str) -> None:
+        """The stream now stands at `cursor`."""
+        self._database.execute(
+            "UPDATE omnisync_cursor SET cursor = ?, epoch = ? WHERE company = ? AND connection = ? AND stream = ?",
+            (cursor, epoch, self._company, self._connection, stream),
+        )
+
+    # --- bindings
+
+    def of(self, kind: Kind, ids: Sequence[str]) -> dict[str, Binding]:
+        """The bindings of these records, by id."""
+        rows = self._database.select_among(
+            f"SELECT {_COLUMNS} FROM omnisync_binding WHERE company = ? AND kind = ? AND id IN {{ids}}",  # noqa: S608  # constant text
+            ids,
+            (self._company, kind),
+        )
+        return {row[0]: Binding._make(row) for row in rows}  # type: ignore[misc]  # a row is as _COLUMNS names it
+
+    def customers(self, ids: Sequence[str]) -> dict[str, Binding]:
+        """The bindings of these customers and of those they were merged into."""
+        found = self.of("customer", ids)
+        missing = _merged(found)
+        while missing:
+            more = self.of("customer", missing)
+            if not more:
+                break
+            found |= more
+            missing = _merged(found)
+        return found
+
+    def save(self, verdicts: Sequence[Verdict], epoch: str, establishment: str, now: datetime) -> int:
+        """Remember the verdicts that ended; answers how many receipts they owe."""
+        at = now.isoformat()
+        new: list[tuple[object, ...]] = []
+        known: list[tuple[object, ...]] = []
+        for verdict in verdicts:
+            if verdict.is_saved:
+                values = _values(verdict, epoch, establishment, at)
+                (new if verdict.binding is None else known).append((*values, self._company, *_key(verdict)))
+        if new:
+            self._database.execute_many(_INSERT, new)
+        if known:
+            self._database.execute_many(_UPDATE, known)
+        return len(new) + len(known)
+
+    # --- receipts
+
+    def pending(self, limit: int) -> list[Receipt]:
+        """Receipts not yet sent."""
+        rows: list[Any] = self._database.select(
+            "SELECT kind, id, version, outcome, outcome_at, erp_number, reason FROM omnisync_binding "
+            "WHERE company = ? AND receipt_pending = 1 ORDER BY kind, id LIMIT ?",
+            (self._company, limit),
+        )
+        return [
+            Receipt(
+                kind=kind,
+                id=id_,
+                version=version,
+                outcome=outcome,
+                at=datetime.fromisoformat(at),
+                erp_number=number,
+                reason=msgspec.json.decode(reason, type=Reason) if reason else None,
+            )
+            for kind, id_, version, outcome, at, number, reason in rows
+        ]
+
+    def told(self, receipts: Sequence[Receipt]) -> None:
+        """These receipts were sent; a newer outcome stays pending."""
+        self._database.execute_many(
+            "UPDATE omnisync_binding SET receipt_pending = 0 "
+            "WHERE company = ? AND kind = ? AND id = ? AND version = ? AND outcome = ?",
+            [(self._company, r.kind, r.id, r.version, r.outcome) for r in receipts],
+        )
+
+    # --- what did not enter
+
+    def waiting(self, establishments: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+        """The orders that wait, in lots, with their stream. Each lot is read when it is asked for."""
+        for establishment in establishments:
+            after = ""
+            while ids := self._waiting_after(establishment, after):
+                yield f"order:{establishment}", ids
+                after = ids[-1]
+
+    def _waiting_after(self, establishment: str, after: str) -> list[str]:
+        rows = self._database.select(
+            "SELECT id FROM omnisync_binding WHERE company = ? AND outcome = 'waiting' AND kind = 'order' "
+            "AND establishment = ? AND id > ? ORDER BY id LIMIT ?",
+            (self._company, establishment, after, MAX_RECORDS),
+        )
+        return [str(row[0]) for row in rows]
+
+    def release(self, kind: Kind, ids: Sequence[str], *, again: bool) -> dict[str, list[str]]:
+        """Refused ones wait again; with `again` also those with a row, which they then forget."""
+        forget = "written_version = NULL, erp_key = NULL, " if again else ""
+        only = "" if again else " AND outcome = 'refused'"
+        self._database.execute_many(
+            f"UPDATE omnisync_binding SET {forget}outcome = 'waiting' "  # noqa: S608  # constant text
+            f"WHERE company = ? AND kind = ? AND id = ?{only}",
+            [(self._company, kind, id_) for id_ in ids],
+        )
+        streams: dict[str, list[str]] = {}
+        for id_, establishment in self._released(kind, ids):
+            streams.setdefault(f"order:{establishment}" if establishment else "customer", []).append(id_)
+        return streams
+
+    def _released(self, kind: Kind, ids: Sequence[str]) -> list[tuple[str, str]]:
+        own = "SELECT id, establishment FROM omnisync_binding WHERE company = ? AND outcome = 'waiting' AND "
+        rows: list[Any] = self._database.select_among(f"{own} kind = ? AND id IN {{ids}}", ids, (self._company, kind))
+        if kind == "customer":
+            rows += self._database.select_among(
+                f"{own} kind = 'order' AND customer_id IN {{ids}} ORDER BY id", ids, (self._company,)
+            )
+        return rows
+
+    def unsettled(self, outcomes: Sequence[str], limit: int) -> list[Unsettled]:
+        """Records with one of these outcomes, newest first."""
+        rows = self._database.select_among(
+            f"SELECT {_SHOWN} FROM omnisync_binding WHERE company = ? AND outcome IN {{ids}}",  # noqa: S608  # constant text
+            outcomes,
+            (self._company,),
+        )
+        shown = sorted(map(_shown, rows), key=lambda record: (record.since, record.id), reverse=True)
+        return shown[:limit]
+
+    def n_unsettled(self) -> dict[str, int]:
+        """How many records are refused and how many wait."""
+        rows: list[Any] = self._database.select(
+            "SELECT outcome, count(*) FROM omnisync_binding WHERE company = ? AND outcome IN ('refused', 'waiting') "
+            "GROUP BY outcome",
+            (self._company,),
+        )
+        return {"refused": 0, "waiting": 0} | dict(rows)
+
+    def find(self, text: str, limit: int) -> list[Unsettled]:
+        """Orders by their number or the ERP's, customers by a part of their name, orders of those customers."""
+        rows = self._database.select(
+            f"SELECT {_SHOWN} FROM omnisync_binding b WHERE company = ? AND (label = ? OR erp_number = ? OR id = ? "  # noqa: S608  # constant text
+            "OR (kind = 'customer' AND instr(upper(label), upper(?)) > 0) "
+            "OR (kind = 'order' AND customer_id <> '' AND customer_id IN (SELECT id FROM omnisync_binding "
+            "WHERE company = b.company AND kind = 'customer' AND instr(upper(label), upper(?)) > 0))) "
+            "ORDER BY kind DESC, outcome_at DESC LIMIT ?",
+            (self._company, text, text, text, text, text, limit),
+        )
+        return [_shown(row) for row in rows]
+
+
+_SAVED = [
+    "epoch",
+    "version",
+    "hash",
+    "written_version",
+    "origin",
+    "erp_key",
+    "erp_number",
+    "establishment",
+    "customer_id",
+    "label",
+    "merged_into",
+    "outcome",
+    "reason",
+    "warnings",
+    "outcome_at",
+    "receipt_pending",
+]
+_INSERT = (
+    f"INSERT INTO omnisync_binding ({', '.join(_SAVED)}, company, kind, id) "  # noqa: S608  # constant text
+    f"VALUES ({', '.join('?' * (len(_SAVED) + 3))})"
+)
+_UPDATE = (
+    f"UPDATE omnisync_binding SET {', '.join(f'{name} = ?' for name in _SAVED)} "  # noqa: S608  # constant text
+    "WHERE company = ? AND kind = ? AND id = ?"
+)
+
+
+def _merged(found: dict[str, Binding]) -> list[str]:
+    return [b.merged_into for b in found.values() if b.merged_into and b.merged_into not in found]
+
+
+def encoded(what: Reason | tuple[Reason, ...] | None) -> str | None:
+    """A reason, or the warnings, as the text a binding keeps."""
+    return msgspec.json.encode(what).decode() if what else None
+
+
+def _key(verdict: Verdict) -> tuple[str, str]:
+    return verdict.change.kind, verdict.change.id
+
+
+def _values(verdict: Verdict, epoch: str, establishment: str, at: str) -> tuple[object, ...]:
+    change, before = verdict.change, verdict.binding
+    has_row = verdict.outcome in _WRITES and verdict.erp_key is not None
+    written = change.version if has_row else (before.written_version if before is not None else None)
+    order, customer = verdict.order, verdict.customer
+    forgotten = verdict.is_forgotten
+    return (
+        epoch,
+        change.version,
+        hash_of(change),
+        written,
+        "made",
+        verdict.erp_key or (before.erp_key if before is not None else None),
+        verdict.erp_number or (before.erp_number if before is not None else None),
+        establishment,
+        order.customer.id if order is not None else (before.customer_id if before is not None else ""),
+        "" if forgotten else verdict.label,
+        customer.merged_into if customer is not None else (before.merged_into if before is not None else None),
+        verdict.outcome,
+        None if forgotten else encoded(verdict.reason),
+        None if forgotten else encoded(verdict.warnings),
+        at,
+        1,
+    )
+
+
+def _shown(row: Any) -> Unsettled:
+    kind, id_, version, outcome, label, reason, establishment, at, number = row
+    why = msgspec.json.decode(reason, type=Reason) if reason else None
+    return Unsettled(
+        kind=kind,
+        id=id_,
+        version=version,
+        outcome=outcome,
+        label=label,
+        code=why.code if why else "",
+        message=why.message if why else "",
+        establishment=establishment,
+        since=datetime.fromisoformat(at),
+        erp_number=number,
+    )

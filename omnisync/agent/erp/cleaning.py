@@ -1,0 +1,84 @@
+"""Text as an ERP can keep it: composed accents, no control characters, no blanks around it.
+
+Nearly every record is clean already, so the raw bytes are asked first and only a suspect is walked.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TypeVar
+from unicodedata import is_normalized, normalize
+
+import msgspec
+from msgspec import Raw, Struct
+
+from omnisync.agent import texts
+from omnisync.contract.feed import Reason
+from omnisync.contract.records import Customer, Order
+
+Record = TypeVar("Record", bound=Struct)
+
+_SUSPECT = re.compile(rb'\\|" | "|  ')
+_CONTROL = re.compile(r"[\x01-\x1f\x7f-\x9f\s]+")
+# Marks that turn the reading direction: invisible, and they garble a name on a printed order.
+_INVISIBLE = re.compile("[\x00\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+def clean_text(text: str) -> str:
+    """NFC, control characters and runs of blanks as one space, trimmed; U+0000 and invisible marks dropped."""
+    return _CONTROL.sub(" ", _INVISIBLE.sub("", normalize("NFC", text))).strip()
+
+
+def clean_order(order: Order, raw: Raw) -> Order:
+    """The order with clean texts; an optional text that is empty becomes None."""
+    return order if _is_clean(raw) else _clean(order)
+
+
+def clean_customer(customer: Customer, raw: Raw) -> tuple[Customer, tuple[Reason, ...]]:
+    """The customer with clean texts, and the warnings met: a name may not be empty."""
+    if not _is_clean(raw):
+        customer = _clean(customer)
+    if customer.name:
+        return customer, ()
+    message = texts.sentence("name_empty", codigo=customer.id)
+    warning = Reason(code="name_empty", field="name", message=message)
+    return msgspec.structs.replace(customer, name="Sem nome"), (warning,)
+
+
+def _is_clean(raw: Raw) -> bool:
+    data = bytes(raw)
+    if _SUSPECT.search(data) is not None:
+        return False
+    if data.isascii():
+        return True
+    text = data.decode()
+    return is_normalized("NFC", text) and _INVISIBLE.search(text) is None and _CONTROL_1.search(text) is None
+
+
+_CONTROL_1 = re.compile(r"[\x7f-\x9f\xa0\u2028\u2029]")
+
+
+def _clean(record: Record) -> Record:
+    changes: dict[str, object] = {}
+    for name in record.__struct_fields__:
+        value = getattr(record, name)
+        cleaned = _clean_value(value)
+        if cleaned is not value:
+            changes[name] = cleaned
+    optional = {name for name, text in changes.items() if text == "" and _is_optional(type(record), name)}
+    return msgspec.structs.replace(record, **(changes | dict.fromkeys(optional)))
+
+
+def _clean_value(value: object) -> object:
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, Struct):
+        return _clean(value)
+    if isinstance(value, tuple):
+        return tuple(_clean_value(part) for part in value)
+    return value
+
+
+def _is_optional(kind: type[Struct], name: str) -> bool:
+    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    return fields[name].default is None

@@ -1,0 +1,171 @@
+"""SQLite. Traps: a deferred BEGIN locks in spite of the timeout, and the outermost RELEASE would commit."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from omnisync.agent.errors import (
+    ErpBusyError,
+    ErpFullError,
+    ErpSetupError,
+    OmnisyncError,
+    RefusedRecordError,
+)
+
+LOCK_TIMEOUT_S = 10.0
+"""How long another writer is waited for."""
+
+BINDING_TABLES = """
+CREATE TABLE IF NOT EXISTS omnisync_binding (
+    company TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL,
+    epoch TEXT NOT NULL, version INTEGER NOT NULL, hash TEXT NOT NULL, written_version INTEGER,
+    origin TEXT NOT NULL, erp_key TEXT, erp_number TEXT, establishment TEXT NOT NULL, customer_id TEXT NOT NULL,
+    label TEXT NOT NULL, merged_into TEXT, outcome TEXT NOT NULL, reason TEXT, warnings TEXT,
+    outcome_at TEXT NOT NULL, receipt_pending INTEGER NOT NULL,
+    PRIMARY KEY (company, kind, id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS omnisync_binding_pending
+    ON omnisync_binding (company, kind, id) WHERE receipt_pending = 1;
+CREATE INDEX IF NOT EXISTS omnisync_binding_unsettled
+    ON omnisync_binding (company, outcome, kind, establishment, id) WHERE outcome IN ('refused', 'waiting');
+CREATE TABLE IF NOT EXISTS omnisync_cursor (
+    company TEXT NOT NULL, connection TEXT NOT NULL, stream TEXT NOT NULL,
+    cursor TEXT NOT NULL, epoch TEXT NOT NULL,
+    PRIMARY KEY (company, connection, stream)
+) WITHOUT ROWID;
+"""
+
+
+class Sqlite:
+    """One SQLite file as an ERP's database. Used from one thread."""
+
+    label = "SQLite"
+
+    def __init__(self, database: str) -> None:
+        self._database = database
+        self._open: sqlite3.Connection | None = None
+
+    def connect(self) -> None:
+        """Open the file, which must exist: a mistyped path must not make an empty ERP."""
+        self.close()
+        if not Path(self._database).is_file():
+            raise ErpSetupError(banco=self._database, servidor="deste computador")
+        try:
+            self._open = sqlite3.connect(self._database, timeout=LOCK_TIMEOUT_S, isolation_level=None)
+            self._open.execute("PRAGMA foreign_keys = ON")
+            self._open.execute("PRAGMA journal_mode = WAL").fetchall()
+        except sqlite3.Error as error:
+            raise self.translated(error) from error
+
+    def close(self) -> None:
+        """Close the file. Twice is once."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def make_binding_tables(self) -> None:
+        """Make our two tables where they are missing."""
+        self._run(BINDING_TABLES)
+
+    def _run(self, script: str) -> None:
+        try:
+            self._connection.executescript(script)
+        except sqlite3.Error as error:
+            raise self.translated(error) from error
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._open is None:
+            self.connect()
+        assert self._open is not None
+        return self._open
+
+    def tables(self) -> dict[str, set[str]]:
+        """The columns of every table, by its name."""
+        found: dict[str, set[str]] = {}
+        names = self.select("SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c", ())
+        for table, column in names:
+            found.setdefault(str(table), set()).add(str(column))
+        return found
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> int:
+        """Run one statement; answers how many rows it matched."""
+        try:
+            return self._connection.execute(sql, values).rowcount
+        except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
+            raise self.translated(error) from error
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> int:
+        """Run one statement for each row; answers how many rows it matched in all."""
+        try:
+            return self._connection.executemany(sql, rows).rowcount
+        except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
+            raise self.translated(error) from error
+
+    def select(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """All rows of one query."""
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise self.translated(error) from error
+
+    def select_among(self, sql: str, ids: Sequence[object], values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """All rows of a query that ends with `IN {ids}`; `values` are bound before the ids.
+
+        The ids travel as one JSON array in a subquery: a JOIN with json_each makes the planner scan the bindings
+        outside (a thousand times slower).
+        """
+        if not ids:
+            return []
+        among = sql.replace("{ids}", "(SELECT value FROM json_each(?))")
+        return self.select(among, (*values, msgspec.json.encode(ids).decode()))
+
+    def begin(self) -> None:
+        """Begin a writing transaction, holding the database's one write lock from the start."""
+        self.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """End the transaction; everything in it stands."""
+        self.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """End the transaction; nothing of it stands. On a broken connection the database does so by itself."""
+        if self._open is not None and self._open.in_transaction:
+            self._open.execute("ROLLBACK")
+
+    def savepoint(self) -> None:
+        """Mark a place to return to."""
+        self.execute("SAVEPOINT omnisync")
+
+    def release(self) -> None:
+        """Forget the last mark; what came after it stays."""
+        self.execute("RELEASE omnisync")
+
+    def return_to_savepoint(self) -> None:
+        """Undo what came after the last mark, and forget the mark."""
+        self.execute("ROLLBACK TO omnisync")
+        self.execute("RELEASE omnisync")
+
+    def translated(self, error: Exception) -> OmnisyncError:
+        """The driver's error as ours, by what to do about it."""
+        text = str(error)
+        if isinstance(error, (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, UnicodeEncodeError)):
+            return RefusedRecordError("erp_refused", motivo=text)
+        name = getattr(error, "sqlite_errorname", "") or ""
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return ErpBusyError()
+        if name.startswith("SQLITE_FULL"):
+            return ErpFullError(servidor="deste computador")
+        if name.startswith("SQLITE_READONLY"):
+            return ErpSetupError("destination_permission", tabela=self._database)
+        if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+            return ErpSetupError("destination_corrupt", banco=self._database)
+        if text.startswith("no such table"):
+            return ErpSetupError("destination_missing_table", banco=self._database, tabela=text.rpartition(": ")[2])
+        if "no such column" in text or "has no column" in text:
+            return ErpSetupError("destination_missing_column", banco=self._database, motivo=text)
+        return ErpSetupError(banco=self._database, servidor="deste computador")

@@ -1,0 +1,344 @@
+"""What is to become of each change of a slice: compared with its binding, read, weighed. Pure: no database here.
+
+The order of things is the importer's speed: compare ids and versions first, decode only what is new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha1
+from typing import Literal, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from omnisync.agent import texts
+from omnisync.agent.counts import Counts, Tally
+from omnisync.agent.erp.base import Slice
+from omnisync.agent.erp.cleaning import clean_customer, clean_order
+from omnisync.contract.documents import redact
+from omnisync.contract.feed import Change, Outcome, Reason, Unreadable
+from omnisync.contract.records import Customer, Order, decode_customer, decode_order
+from omnisync.contract.rules import Fault, canonical_customer, order_faults
+
+Bucket = Literal["written", "unchanged", "refused", "waiting", "kept"]
+Action = Literal["none", "read", "insert", "update", "cancel"]
+
+
+class Binding(NamedTuple):
+    """What is remembered of one record. `written_version` is None when no row of it was ever made."""
+
+    id: str
+    epoch: str
+    version: int
+    hash: str
+    written_version: int | None
+    erp_key: str | None
+    erp_number: str | None
+    establishment: str
+    customer_id: str
+    label: str
+    merged_into: str | None
+    outcome: Outcome
+    reason: str | None
+    warnings: str | None
+
+
+class Verdict(Struct, kw_only=True):
+    """One change on its way into the ERP. Begins as a comparison, ends as an outcome."""
+
+    change: Change
+    binding: Binding | None
+    action: Action = "none"
+    bucket: Bucket = "unchanged"
+    outcome: Outcome | None = None
+    reason: Reason | None = None
+    warnings: tuple[Reason, ...] = ()
+    is_saved: bool = False
+    is_forgotten: bool = False
+    customer: Customer | None = None
+    order: Order | None = None
+    customer_key: str | None = None
+    erp_key: str | None = None
+    erp_number: str | None = None
+    row: tuple[object, ...] = ()
+    item_rows: Sequence[tuple[object, ...]] = ()
+    payment_rows: Sequence[tuple[object, ...]] = ()
+
+    @property
+    def was_written(self) -> bool:
+        """Whether an earlier version of the record got a row in the ERP."""
+        return self.binding is not None and self.binding.written_version is not None
+
+    @property
+    def label(self) -> str:
+        """What a person knows the record by."""
+        if self.order is not None:
+            return self.order.number
+        if self.customer is not None:
+            return redact(self.customer.name)
+        return self.binding.label if self.binding is not None else ""
+
+    def end(self, outcome: Outcome, bucket: Bucket, reason: Reason | None = None) -> None:
+        """Fix what becomes of the change; its binding is saved with it."""
+        self.action = "none"
+        self.outcome, self.bucket, self.reason, self.is_saved = outcome, bucket, reason, True
+
+    def refuse(self, code: str, field: str | None = None, value: str | None = None, **words: object) -> None:
+        """Set the record aside with a reason."""
+        self.end("refused", "refused", reason_of(code, self, field, value, **words))
+
+
+def reason_of(
+    code: str, verdict: Verdict, field: str | None = None, value: str | None = None, /, **words: object
+) -> Reason:
+    """A reason with its sentence, the record's own number and name filled in."""
+    change, label = verdict.change, verdict.label or verdict.change.id
+    known: dict[str, object] = {
+        "numero": label,
+        "codigo": change.id,
+        "nome": label,
+        "campo": field or "–",
+        "registro": f"{texts.KINDS[change.kind].lower()} {label}",
+        "numero_erp": verdict.binding.erp_number if verdict.binding else None,
+    }
+    message = texts.sentence(code, **(known | words))
+    return Reason(code=code, field=field, value=value, message=redact(message)[:600])
+
+
+def compare(changes: Iterable[Change], bindings: Mapping[str, Binding], epoch: str, *, retrying: bool) -> list[Verdict]:
+    """A verdict for each change by its id and version alone; `action` is "read" where the record must be decoded.
+
+    Newer wins, equal is the same, older is ignored. A binding of another epoch (the hub was restored from a backup,
+    its versions may have gone back) is compared by the hash of the raw record instead.
+    """
+    verdicts = []
+    for change in changes:
+        binding = bindings.get(change.id)
+        verdict = Verdict(change=change, binding=binding)
+        if binding is None or _is_news(change, binding, epoch, retrying=retrying):
+            verdict.action = "read"
+        else:
+            _count_again(verdict, binding)
+            if binding.epoch != epoch:
+                verdict.outcome, verdict.is_saved = binding.outcome, True
+                verdict.reason = stored_reason(binding)
+        verdicts.append(verdict)
+    return verdicts
+
+
+def _is_news(change: Change, binding: Binding, epoch: str, *, retrying: bool) -> bool:
+    if retrying and binding.outcome == "waiting":
+        return True
+    if binding.epoch != epoch:
+        return hash_of(change) != binding.hash
+    return change.version > binding.version
+
+
+def _count_again(verdict: Verdict, binding: Binding) -> None:
+    if verdict.change.version >= binding.version and binding.outcome in ("refused", "waiting"):
+        verdict.bucket = "refused" if binding.outcome == "refused" else "waiting"
+
+
+def stored_reason(binding: Binding) -> Reason | None:
+    """The reason kept in a binding."""
+    return msgspec.json.decode(binding.reason, type=Reason) if binding.reason else None
+
+
+def hash_of(change: Change) -> str:
+    """sha1 of the record's raw JSON, as received."""
+    return sha1(change.data, usedforsecurity=False).hexdigest()
+
+
+def unreadable_verdict(unreadable: Unreadable, binding: Binding | None, changed: Change) -> Verdict:
+    """A change without a readable envelope, refused by its id or its place."""
+    verdict = Verdict(change=changed, binding=binding)
+    verdict.refuse("record_unreadable", campo=unreadable.why)
+    return verdict
+
+
+# --- reading
+
+
+def read_customers(verdicts: Sequence[Verdict]) -> None:
+    """Decode, clean and weigh the customers to be read; each ends refused, or with an action."""
+    for verdict in verdicts:
+        if verdict.action != "read":
+            continue
+        if verdict.change.op == "delete":
+            _erase(verdict)
+        elif _decode(verdict):
+            _weigh_customer(verdict)
+
+
+def read_orders(verdicts: Sequence[Verdict], part: Slice, here: frozenset[str]) -> None:
+    """Decode, clean and weigh the orders to be read; `here` are the connection's establishments.
+
+    Their customers are looked up afterwards: `place`.
+    """
+    for verdict in verdicts:
+        if verdict.action != "read":
+            continue
+        if verdict.change.op == "delete":
+            _delete_order(verdict, part.establishment, here)
+        elif _decode(verdict) and verdict.order is not None and verdict.order.establishment_code != part.establishment:
+            _set_aside(verdict, part)
+    read = [v for v in verdicts if v.action == "read" and v.order is not None]
+    faults = order_faults([v.order for v in read if v.order is not None])
+    for verdict, fault in zip(read, faults, strict=True):
+        if fault is not None:
+            _refuse_for(verdict, fault)
+
+
+def _set_aside(verdict: Verdict, part: Slice) -> None:
+    if part.expected is None:
+        # Moved while it waited: its new stream brings it, or its old one the delete.
+        verdict.action, verdict.bucket, verdict.order = "none", "waiting", None
+    else:
+        code = verdict.order.establishment_code if verdict.order is not None else ""
+        verdict.refuse("establishment_differs", "establishment_code", codigo=code)
+
+
+def _decode(verdict: Verdict) -> bool:
+    change = verdict.change
+    try:
+        if change.kind == "customer":
+            verdict.customer, verdict.warnings = clean_customer(decode_customer(change.data), change.data)
+        else:
+            verdict.order = clean_order(decode_order(change.data), change.data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        _refuse_unread(verdict, str(error))
+        return False
+    record = verdict.customer or verdict.order
+    if record is not None and record.id != change.id:
+        verdict.refuse("record_unreadable", "id")
+        return False
+    return True
+
+
+class _Names(Struct):
+    number: object = None
+
+
+def _refuse_unread(verdict: Verdict, why: str) -> None:
+    what, _, path = why.rpartition(" - at `$")
+    field = path.strip("`.") if what else None
+    code = "hub_changed_shape" if why.startswith("Invalid enum value") else "record_unreadable"
+    try:
+        number = msgspec.json.decode(verdict.change.data, type=_Names).number
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        number = None
+    label = number if isinstance(number, str) and len(number) <= 20 else verdict.change.id
+    kind = texts.KINDS[verdict.change.kind].lower()
+    verdict.refuse(code, field, campo=field or "formato", registro=f"{kind} {label}", numero=label)
+
+
+def _refuse_for(verdict: Verdict, fault: Fault) -> None:
+    words: dict[str, object] = dict(fault.words)
+    for name in ("total", "soma"):
+        if name in fault.words:
+            words[name] = texts.money(fault.words[name])
+    verdict.refuse(fault.code, fault.field, fault.value, **words)
+
+
+def _weigh_customer(verdict: Verdict) -> None:
+    assert verdict.customer is not None
+    canonical = canonical_customer(verdict.customer)
+    if isinstance(canonical, Fault):
+        _refuse_for(verdict, canonical)
+        return
+    verdict.customer = canonical
+    if canonical.merged_into:
+        verdict.warnings += (reason_of("customer_merged", verdict),)
+        if not verdict.was_written:
+            verdict.end("unchanged", "unchanged")
+            return
+    verdict.action = "update" if verdict.was_written else "insert"
+
+
+def _erase(verdict: Verdict) -> None:
+    """Deleted at the hub: what we hold of it is purged, the ERP keeps its own."""
+    verdict.is_forgotten = True
+    verdict.end("kept", "kept" if verdict.was_written else "unchanged")
+
+
+def _delete_order(verdict: Verdict, establishment: str, here: frozenset[str]) -> None:
+    change, binding = verdict.change, verdict.binding
+    if change.reason != "moved":
+        _erase(verdict)
+    elif change.to in here or (binding is not None and binding.establishment != establishment):
+        # Its upsert in the other stream has this same version: the binding stays as it is, so that it is still newer.
+        verdict.action = "none"
+    elif verdict.was_written:
+        verdict.action = "cancel"
+    else:
+        verdict.end("cancelled", "unchanged")
+
+
+# --- placing orders on their customers
+
+
+def place(verdicts: Sequence[Verdict], customers: Mapping[str, Binding]) -> None:
+    """Give each read order its ERP customer, or let it wait with the reason of that customer."""
+    for verdict in verdicts:
+        order = verdict.order
+        if verdict.action != "read" or order is None:
+            continue
+        if order.status == "cancelled":
+            _cancel(verdict)
+            continue
+        customer = effective(order.customer.id, customers)
+        if customer is None or customer.erp_key is None:
+            _wait(verdict, order, customer)
+        else:
+            verdict.customer_key = customer.erp_key
+            verdict.action = "update" if verdict.was_written else "insert"
+
+
+def effective(customer_id: str, customers: Mapping[str, Binding]) -> Binding | None:
+    """The customer's binding, or that of the customer it was merged into."""
+    seen: set[str] = set()
+    binding = customers.get(customer_id)
+    while binding is not None and binding.merged_into and binding.id not in seen:
+        seen.add(binding.id)
+        binding = customers.get(binding.merged_into)
+    return binding
+
+
+def _cancel(verdict: Verdict) -> None:
+    if verdict.was_written:
+        verdict.action = "cancel"
+    else:
+        verdict.end("cancelled", "unchanged")
+
+
+def _wait(verdict: Verdict, order: Order, customer: Binding | None) -> None:
+    if customer is not None and customer.outcome == "kept":
+        verdict.refuse("customer_deleted", "customer.id", order.customer.id)
+        return
+    name = redact(order.customer.name or order.customer.id)
+    why = stored_reason(customer) if customer is not None else None
+    code = "customer_missing" if why is None else "customer_waiting"
+    motive = why.message if why is not None else None
+    reason = reason_of(code, verdict, "customer.id", order.customer.id, nome=name, motivo=motive)
+    verdict.end("waiting", "waiting", reason)
+
+
+# --- counting
+
+
+def count(verdicts: Iterable[Verdict]) -> Counts:
+    """Rows by noun and bucket. An order counts with the items and payments the hub announced; a delete as one."""
+    sums: dict[str, dict[str, int]] = {noun: {} for noun in ("customers", "orders", "items", "payments")}
+    for verdict in verdicts:
+        change, bucket = verdict.change, verdict.bucket
+        rows = (("customers", 1),) if change.kind == "customer" else _order_rows(change)
+        for noun, n in rows:
+            sums[noun][bucket] = sums[noun].get(bucket, 0) + n
+    return Counts(**{noun: Tally(**tally) for noun, tally in sums.items()})
+
+
+def _order_rows(change: Change) -> tuple[tuple[str, int], ...]:
+    if change.op == "delete":
+        return (("orders", 1),)
+    return ("orders", 1), ("items", change.n_items), ("payments", change.n_payments)

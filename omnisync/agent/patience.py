@@ -1,0 +1,66 @@
+"""How long to try again, everywhere the same: full jitter from 1 to 60 s until two minutes have passed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from omnisync.agent.errors import HubBusyError, TemporaryError
+
+Answer = TypeVar("Answer")
+
+LIMIT = timedelta(minutes=2)
+MAX_PAUSE_S = 60.0
+N_CORRUPT = 3
+"""A corrupt answer is asked for again this often; more would only repeat it."""
+
+
+class Patience:
+    """Tries again what may pass. The clock, the wait and the dice come in; `wait` may raise to stop."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        wait: Callable[[float, TemporaryError], None],
+        uniform: Callable[[float, float], float],
+        limit: timedelta = LIMIT,
+    ) -> None:
+        self._clock = clock
+        self._monotonic = monotonic
+        self._wait = wait
+        self._uniform = uniform
+        self._limit_s = limit.total_seconds()
+
+    def __call__(self, action: Callable[[], Answer]) -> Answer:
+        """The answer of `action`; its TemporaryError once the patience has run out.
+
+        A pause the hub names (Retry-After) is obeyed and does not count.
+        """
+        began = self._monotonic()
+        n_failed = 0
+        while True:
+            try:
+                return action()
+            except TemporaryError as error:
+                n_failed += 1
+                named = self._named_pause(error)
+                if named is not None:
+                    began += named
+                elif self._is_over(error, n_failed, began):
+                    raise
+                pause = self._uniform(1.0, min(MAX_PAUSE_S, 2.0**n_failed)) if named is None else named
+                self._wait(pause, error)
+
+    def _named_pause(self, error: TemporaryError) -> float | None:
+        if not isinstance(error, HubBusyError) or error.retry_at is None:
+            return None
+        pause = (error.retry_at - self._clock()).total_seconds()
+        return max(0.0, pause) + self._uniform(0.0, 1.0)
+
+    def _is_over(self, error: TemporaryError, n_failed: int, began: float) -> bool:
+        if error.code == "hub_corrupt" and n_failed >= N_CORRUPT:
+            return True
+        return self._monotonic() - began >= self._limit_s

@@ -1,0 +1,211 @@
+"""Every sentence a person reads, in pt-BR: what happened, then what to do. No document, no stack, no "Erro 500".
+
+Source: the project's list of sentences; the words in braces are filled by `sentence`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+
+SENTENCES: Mapping[str, str] = {
+    # the hub
+    "hub_unreachable": "Não foi possível falar com a central do OmniForce. Verifique a internet deste computador.",
+    "hub_other_page": "A rede respondeu outra página no lugar da central do OmniForce ({host}). "
+    "Verifique a internet ou o proxy deste computador.",
+    "hub_corrupt": "A resposta da central chegou corrompida. Verifique a rede deste computador e importe de novo.",
+    "hub_certificate": "O certificado da central do OmniForce não é confiável ({motivo}). "
+    "Confira a data deste computador e o endereço em Conexão.",
+    "hub_redirect": "A central mandou para outro endereço ({host}), e a chave de acesso não foi enviada para lá. "
+    "Confira o endereço em Conexão.",
+    "hub_address": "O endereço da central não é aceito ({motivo}). Informe um endereço https:// em Conexão.",
+    "hub_broken": "A central respondeu algo que esta versão não entende ({motivo}). Atualize o Omnisync ou "
+    "fale com o suporte do OmniForce.",
+    "hub_repeats": "A importação parou: o OmniForce repetiu a mesma página. Fale com o suporte do OmniForce.",
+    "hub_said_no": "A central não aceitou o pedido deste computador: {motivo}",
+    "token_refused": "A chave de acesso não foi aceita pela central. Gere uma nova chave no OmniForce e informe "
+    "em Conexão.",
+    "company_suspended": "O acesso da sua empresa à central está suspenso. Fale com o suporte do OmniForce.",
+    "agent_too_old": "Esta versão do Omnisync ({versao}) não é mais aceita pela central. Atualize o Omnisync neste "
+    "computador.",
+    "rate_limited": "A central pediu uma pausa. A importação continua sozinha em {n} segundos; não é preciso fazer "
+    "nada.",
+    "maintenance": "A central está em manutenção. Nada se perdeu: importe de novo em alguns minutos.",
+    "establishment_busy": "O estabelecimento está sendo importado por outro computador ({nome}). Aguarde o término.",
+    "hub_changed_shape": "A central enviou um dado que esta versão não conhece ({campo}). O {registro} ficou separado. "
+    "Atualize o Omnisync.",
+    # the ERP's database
+    "destination_unreachable": "Não foi possível abrir o banco {banco} no servidor {servidor}. Verifique se o "
+    "servidor está ligado e na rede.",
+    "destination_missing_table": "O banco {banco} não tem a tabela {tabela}. Confira o banco e o layout em Conexão.",
+    "destination_missing_column": "O banco {banco} não tem uma coluna que o layout usa ({motivo}). Confira o banco e o "
+    "layout em Conexão.",
+    "destination_login": "O banco {banco} recusou o usuário ou a senha. Confira os dados em Conexão.",
+    "destination_permission": "O usuário do banco não pode gravar em {tabela}. Peça ao administrador a permissão de "
+    "gravação.",
+    "destination_full": "O disco do servidor {servidor} está cheio. Libere espaço e clique em Importar de novo.",
+    "destination_corrupt": "O arquivo {banco} não é um banco de dados válido. Confira o banco em Conexão.",
+    "destination_kind": "O banco do tipo {tipo} não é conhecido por esta versão. Confira o banco em Conexão.",
+    "erp_busy": "O banco do ERP está ocupado. Aguarde alguns minutos e importe de novo; nada se perdeu.",
+    "cnpj_column_numeric": "A coluna {coluna} guarda só números e não aceita os novos CNPJ com letras. Altere a "
+    "coluna para texto de 14 posições antes de importar.",
+    # a run
+    "run_in_progress": "Já existe uma sincronização em andamento{desde}. Aguarde o término para importar de novo.",
+    "overtaken": "Outra importação passou à frente desta. Nada se perdeu: importe de novo se ainda houver dados.",
+    "cancelled": "Importação cancelada. O que foi gravado ficou gravado; a próxima continua daí.",
+    "interrupted": "A importação foi interrompida. O que foi gravado ficou gravado; a próxima continua daí.",
+    "internal": "Algo inesperado aconteceu ({motivo}). Nada se perdeu: importe de novo e, se repetir, fale com o "
+    "suporte.",
+    "temporary": "Não foi possível agora. Tente de novo em alguns minutos.",
+    "setup": "Falta uma configuração. Confira os dados em Conexão.",
+    "settings": "A configuração não é aceita ({motivo}). Confira os dados em Conexão.",
+    "not_configured": "A conexão {nome} ainda não existe neste computador. Crie-a com omnisync connection set ou em "
+    "Conexão.",
+    "no_token": "A conexão {nome} ainda não tem chave de acesso. Informe a chave em Conexão.",
+    "establishment_not_here": "O estabelecimento {codigo} não está mais configurado neste computador. Confira em "
+    "Conexão.",
+    "disk_full": "O disco deste computador está cheio ({pasta}). Libere espaço e tente de novo.",
+    "folder_read_only": "Não é possível gravar na pasta {pasta}. Dê permissão de gravação a este usuário.",
+    # a record
+    "record": "Há um registro com problema. Confira no OmniForce e envie de novo.",
+    "refused": "O registro foi recusado. Confira no OmniForce e envie de novo.",
+    "tax_id_invalid": "O CNPJ/CPF do cliente {codigo} está incorreto. Corrija no OmniForce; os pedidos dele entram na "
+    "próxima importação.",
+    "customer_missing": "O pedido {numero} aguarda o cadastro do cliente {nome}. Ele será importado assim que o "
+    "cliente chegar.",
+    "customer_waiting": "O pedido {numero} aguarda o cliente {nome}, que foi recusado: {motivo}",
+    "customer_deleted": "O cliente do pedido {numero} foi apagado no OmniForce antes de entrar no ERP. Cadastre o "
+    "cliente de novo e envie o pedido.",
+    "customer_duplicate": "Há {n} clientes no ERP com o mesmo CNPJ do cliente {nome}. Escolha qual deles usar em "
+    "Pendências.",
+    "product_unknown": "O produto {codigo} não existe no ERP. Cadastre o produto ou corrija o código no OmniForce e "
+    "envie o pedido de novo.",
+    "establishment_unknown": "Há {n} pedidos do estabelecimento {codigo}, que não está cadastrado na central. "
+    "Cadastre o estabelecimento ou corrija os pedidos no OmniForce.",
+    "establishment_differs": "O pedido {numero} diz ser do estabelecimento {codigo}, mas chegou por outro. Abra o "
+    "pedido no OmniForce, salve e envie de novo.",
+    "payment_method_unmapped": "A forma de pagamento {codigo} ainda não tem correspondente no ERP. Informe em De/Para "
+    "e clique em Tentar de novo.",
+    "totals_mismatch": "O total dos itens do pedido {numero} ({total}) não fecha com a soma dos itens ({soma}). Abra "
+    "o pedido no OmniForce, salve e envie de novo.",
+    "total_not_explained": "O total do pedido {numero} ({total}) não fecha com itens, descontos e frete ({soma}). "
+    "Abra o pedido no OmniForce, salve e envie de novo.",
+    "payments_mismatch": "As formas de pagamento do pedido {numero} somam {soma}, mas o pedido é de {total}. Ajuste as "
+    "parcelas no OmniForce.",
+    "quantity_invalid": "O item {linha} do pedido {numero} está com quantidade zero. Informe a quantidade ou retire o "
+    "item no OmniForce.",
+    "price_zero": "O item {linha} do pedido {numero} está com preço zero e não é bonificação. Informe o preço ou "
+    "marque o item como bonificação no OmniForce.",
+    "discount_above_gross": "O desconto do item {linha} do pedido {numero} é maior que o valor do item. Corrija o "
+    "desconto no OmniForce.",
+    "discount_percent_only": "O item {linha} do pedido {numero} tem desconto em percentual sem o valor em reais. Abra "
+    "o pedido no OmniForce, salve e envie de novo.",
+    "line_mismatch": "O valor do item {linha} do pedido {numero} não fecha com quantidade, preço e desconto. Abra o "
+    "pedido no OmniForce, salve e envie de novo.",
+    "amount_invalid": "O pedido {numero} tem um valor que não é aceito ({campo}). Corrija no OmniForce e envie de "
+    "novo.",
+    "item_repeated": "O pedido {numero} tem dois itens com a mesma identificação. Abra o pedido no OmniForce, salve e "
+    "envie de novo.",
+    "quote_not_imported": "O pedido {numero} é um orçamento e não entra no ERP. Gere a venda no OmniForce.",
+    "record_unreadable": "O {registro} não pode ser lido ({campo}). Abra no OmniForce, salve e envie de novo.",
+    "order_locked": "O pedido {numero} foi alterado no OmniForce depois de {situacao} no ERP ({numero_erp}). "
+    "Mantivemos o ERP como está; trate a diferença com o vendedor.",
+    "order_removed": "O pedido {numero} não está mais no ERP ({numero_erp}). Não o criamos de novo; para trazê-lo "
+    "outra vez use Tentar de novo com confirmação (omnisync import --again).",
+    "customer_removed": "O cliente {nome} não está mais no ERP ({numero_erp}). Não o criamos de novo; para trazê-lo "
+    "outra vez use omnisync import --again.",
+    "erp_refused": "O banco do ERP não aceitou o {registro}: {motivo}. Corrija no OmniForce ou fale com quem cuida do "
+    "ERP.",
+    "text_shortened": "O nome do cliente {codigo} tem {n} letras e o ERP aceita {max}. Gravamos o nome reduzido.",
+    "name_empty": "O cliente {codigo} veio sem nome. Gravamos Sem nome; corrija no OmniForce.",
+    "customer_merged": "O cliente {codigo} foi unificado com outro no OmniForce. Os pedidos novos vão para o outro.",
+    # the schedule and the clock
+    "clock_skew": "O relógio deste computador está {n} minutos {direcao}. Acerte a data e a hora para o agendamento "
+    "funcionar na hora certa.",
+    "schedule_no_day": "Escolha ao menos um dia da semana para salvar o agendamento.",
+    "schedule_interval_short": "O menor intervalo é de 5 minutos. Para uma exportação por dia, deixe 0 hora(s) e 0 "
+    "minuto(s).",
+    "schedule_interval_invalid": "O intervalo vai de 0 a 23 hora(s) e de 0 a 59 minuto(s). Corrija o intervalo.",
+    "schedule_start_invalid": "A hora de início vai de 0 a 23 hora(s) e de 0 a 59 minuto(s). Corrija o início.",
+    "schedule_no_establishment": "Escolha o estabelecimento para salvar o agendamento.",
+    "schedule_no_system": "Escolha ao menos um sistema para salvar o agendamento.",
+    "many_deleted": "{n} produtos deixarão de aparecer no OmniForce com esta exportação. Confira e clique em Confirmar "
+    "para continuar.",
+}
+
+NOUNS: Mapping[str, str] = {
+    "customers": "Clientes",
+    "orders": "Pedidos de vendas",
+    "items": "Itens de vendas",
+    "payments": "Formas de pagamentos",
+}
+KINDS: Mapping[str, str] = {"customer": "Cliente", "order": "Pedido"}
+STATES: Mapping[str, str] = {
+    "waiting": "Aguardando",
+    "running": "Em andamento",
+    "cancelling": "Cancelando",
+    "done": "Concluída",
+    "done_with_refusals": "Concluída com recusas",
+    "cancelled": "Cancelada",
+    "failed": "Falhou",
+    "interrupted": "Interrompida",
+}
+ORIGINS: Mapping[str, str] = {
+    "button": "Manual",
+    "slot": "Agendada",
+    "catch_up": "Atrasada",
+    "command": "Linha de comando",
+    "retry": "Nova tentativa",
+}
+OUTCOMES: Mapping[str, str] = {
+    "imported": "Importado",
+    "updated": "Atualizado",
+    "unchanged": "Sem alteração",
+    "refused": "Recusado",
+    "waiting": "Aguardando",
+    "cancelled": "Cancelado",
+    "kept": "Mantido no ERP",
+    "staged": "Na fila do ERP",
+}
+
+
+class _Words(dict[str, str]):
+    """A word nobody gave reads as a dash: a sentence with a gap beats a failure while telling of one."""
+
+    def __missing__(self, key: str) -> str:
+        return "–"
+
+
+def sentence(code: str, **words: object) -> str:
+    """The sentence of `code`, filled. Never raises: an unknown code gives the general sentence."""
+    template = SENTENCES.get(code)
+    if template is None:
+        return SENTENCES["internal"].format_map(_Words(motivo=code))
+    filled = _Words({name: str(word) for name, word in words.items() if word is not None})
+    return template.format_map(filled)
+
+
+def integer(n: int) -> str:
+    """1234567 as 1.234.567."""
+    return f"{n:,}".replace(",", ".")
+
+
+def money(text: str) -> str:
+    """1234.5 as R$ 1.234,50, with the no-break space; a text that is no number as it is."""
+    try:
+        amount = Decimal(text).quantize(Decimal("0.01"))
+    except InvalidOperation:
+        return text
+    whole, cents = f"{amount:,.2f}".rsplit(".", 1)
+    return f"R$\u00a0{whole.replace(',', '.')},{cents}"
+
+
+def hour(moment: datetime) -> str:
+    """The hour on the wall: 08:00."""
+    return moment.strftime("%H:%M")
+
+
+def counted(n: int, one: str, many: str) -> str:
+    """1 pedido, 2 pedidos, 1.204 pedidos."""
+    return f"{integer(n)} {one if n == 1 else many}"

@@ -1,0 +1,181 @@
+"""What a record must obey before an ERP may hold it: check digits, sums, quantities. Pure.
+
+The first broken rule is the answer. Money: a line may be off by one centavo, sums are exact. We check what the app
+calculated, we do not calculate again. Source: docs/contract.md "Rules"; NF-e rejections 610, 629, 851, 865.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from operator import attrgetter
+
+import msgspec
+from msgspec import Struct
+
+from omnisync.contract.documents import tax_id
+from omnisync.contract.records import Customer, Item, Order, Payment, Totals
+
+CENTAVO = Decimal("0.01")
+WITHOUT_PAYMENT = frozenset({"bonus", "exchange", "sample", "consignment"})
+"""Order types that may come without payments."""
+FREE = frozenset({"bonus", "exchange", "sample"})
+"""Order types whose items may cost nothing."""
+
+
+class Fault(Struct, frozen=True, kw_only=True):
+    """A broken rule. `code` names the sentence, `words` fill it; `value` is safe to show."""
+
+    code: str
+    field: str | None = None
+    value: str | None = None
+    words: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+def canonical_customer(customer: Customer) -> Customer | Fault:
+    """The customer with its CNPJ/CPF in canonical form, or the fault in it."""
+    if customer.document_kind not in ("cnpj", "cpf"):
+        return customer
+    try:
+        kind, canonical = tax_id(customer.document or "")
+    except ValueError:
+        return Fault(code="tax_id_invalid", field="document")
+    if kind != customer.document_kind:
+        return Fault(code="tax_id_invalid", field="document_kind", value=customer.document_kind)
+    return customer if canonical == customer.document else msgspec.structs.replace(customer, document=canonical)
+
+
+def order_faults(orders: Sequence[Order]) -> list[Fault | None]:
+    """For each order the first rule it breaks, or None.
+
+    A cancelled order is not weighed: it only takes back. The amounts of all orders are looked at together, a column
+    at a time (a tenth of the time of looking at each); only a page with an unsound one is looked at order by order.
+    """
+    weighed = [order for order in orders if order.status != "cancelled"]
+    are_sound = not any(map(_amounts_fault, _amount_groups(weighed)))
+    return [None if o.status == "cancelled" else _order_fault(o, are_sound=are_sound) for o in orders]
+
+
+def _order_fault(order: Order, *, are_sound: bool) -> Fault | None:
+    if order.type == "quote":
+        return Fault(code="quote_not_imported", field="type", value="quote")
+    if not are_sound:
+        fault = next(filter(None, map(_amounts_fault, _amount_groups([order]))), None)
+        if fault is not None:
+            return fault
+    return _items_fault(order) or _totals_fault(order) or _payments_fault(order)
+
+
+def _items_fault(order: Order) -> Fault | None:
+    is_free = order.type in FREE
+    for index, item in enumerate(order.items):
+        fault = _item_fault(item, is_free=is_free)
+        if fault is not None:
+            return Fault(
+                code=fault.code,
+                field=f"items[{index}].{fault.field}",
+                value=fault.value,
+                words=fault.words | {"linha": str(item.line)},
+            )
+    if len({item.id for item in order.items}) < len(order.items):
+        return Fault(code="item_repeated", field="items")
+    return None
+
+
+def _item_fault(item: Item, *, is_free: bool) -> Fault | None:
+    gross = item.gross_amount
+    if not item.quantity:
+        return Fault(code="quantity_invalid", field="quantity", value=str(item.quantity))
+    if not item.list_price and not item.is_bonus and not is_free:
+        return Fault(code="price_zero", field="list_price", value=str(item.list_price))
+    if item.discount_amount > gross:
+        return Fault(code="discount_above_gross", field="discount_amount", value=str(item.discount_amount))
+    if abs(item.quantity * item.list_price - gross) > CENTAVO:
+        return Fault(code="line_mismatch", field="gross_amount", value=str(gross))
+    if gross - item.discount_amount + item.surcharge_amount + item.ipi_amount + item.st_amount != item.total_amount:
+        return Fault(code="line_mismatch", field="total_amount", value=str(item.total_amount))
+    percent = item.discount_percent
+    if percent and not item.discount_amount and gross * percent >= 1:  # percent of gross is a centavo or more
+        return Fault(code="discount_percent_only", field="discount_percent", value=str(percent))
+    return None
+
+
+_line_total = attrgetter("total_amount")
+_amount = attrgetter("amount")
+
+
+def _totals_fault(order: Order) -> Fault | None:
+    t = order.totals
+    lines = sum(map(_line_total, order.items), Decimal(0))
+    if lines != t.items_amount:
+        return _sum_fault("totals_mismatch", "totals.items_amount", t.items_amount, lines)
+    whole = (
+        t.items_amount - t.discount_amount + t.surcharge_amount + t.freight_amount + t.insurance_amount + t.other_amount
+    )
+    if whole != t.total_amount:
+        return _sum_fault("total_not_explained", "totals.total_amount", t.total_amount, whole)
+    return None
+
+
+def _payments_fault(order: Order) -> Fault | None:
+    paid = sum(map(_amount, order.payments), Decimal(0))
+    total = order.totals.total_amount
+    if paid == total or (not paid and order.type in WITHOUT_PAYMENT):
+        return None
+    return _sum_fault("payments_mismatch", "payments", total, paid)
+
+
+def _sum_fault(code: str, field: str, total: Decimal, sum_: Decimal) -> Fault:
+    return Fault(code=code, field=field, value=str(total), words={"total": str(total), "soma": str(sum_)})
+
+
+class _Column(Struct, frozen=True):
+    name: str
+    read: Callable[[object], Decimal]
+    places: int
+    limit: Decimal
+
+
+def _columns(names: str, places: int, digits: int) -> tuple[_Column, ...]:
+    return tuple(_Column(name, attrgetter(name), places, Decimal(10) ** digits) for name in names.split())
+
+
+_ITEM = (
+    *_columns("quantity", 4, 11),
+    *_columns("list_price", 10, 11),
+    *_columns("gross_amount discount_amount surcharge_amount ipi_amount st_amount total_amount", 2, 13),
+)
+_TOTALS = _columns(
+    "items_amount discount_amount surcharge_amount freight_amount insurance_amount other_amount total_amount", 2, 13
+)
+_PAYMENT = _columns("amount", 2, 13)
+
+_Group = tuple[str, Sequence[Item] | Sequence[Payment] | Sequence[Totals], tuple[_Column, ...]]
+
+
+def _amount_groups(orders: Sequence[Order]) -> Iterable[_Group]:
+    yield "items", [item for order in orders for item in order.items], _ITEM
+    yield "totals", [order.totals for order in orders], _TOTALS
+    yield "payments", [payment for order in orders for payment in order.payments], _PAYMENT
+
+
+def _amounts_fault(group: _Group) -> Fault | None:
+    name, rows, columns = group
+    for column in columns:
+        if rows and not _is_sound(list(map(column.read, rows)), column):
+            return Fault(code="amount_invalid", field=f"{name}.{column.name}")
+    return None
+
+
+def _is_sound(values: list[Decimal], column: _Column) -> bool:
+    """Whether every value is finite, not negative, below the limit and of the column's scale.
+
+    One sum tells the scale of a whole column: a sum keeps the smallest exponent of its parts.
+    """
+    try:
+        if min(values) < 0 or max(values) >= column.limit:
+            return False
+        exponent = sum(values, Decimal(0)).as_tuple().exponent
+    except ArithmeticError:  # a signalling NaN, which msgspec lets through
+        return False
+    return isinstance(exponent, int) and exponent >= -column.places
