@@ -1,1 +1,47 @@
-"""."""
+"""The commands, a file per group: the only place where parts are built and joined."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import rich_click as click
+
+from omnisync import __version__
+
+COMMANDS = {
+    "demo": ("omnisync.cli.demo:demo", "A empresa de exemplo: central, ERP, uma importação e as telas."),
+    "import": ("omnisync.cli.import_:import_", "Traz do OmniForce para o banco do ERP o que há de novo."),
+    "status": ("omnisync.cli.status:status", "Como está a conexão: última importação, recusados, o que aguarda."),
+    "runs": ("omnisync.cli.status:runs", "As últimas execuções."),
+    "refused": ("omnisync.cli.status:refused", "Os registros recusados e os que aguardam, com o motivo."),
+    "connection": ("omnisync.cli.connection:connection", "A central, o banco do ERP e os estabelecimentos."),
+    "hub": ("omnisync.cli.hub:hub", "A central: servir, cadastrar empresa, estabelecimento e chave."),
+}
+"""Every command, where it lives and one line about it; a command's parts are imported when it runs."""
+
+
+class _Lazy(click.RichGroup):
+    """A group that imports a command only when it is called: `--help` and an idle poll stay quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", prog_name="omnisync", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Omnisync: traz as vendas do OmniForce para o ERP."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program and leave with its status."""
+    sys.exit(cli.main(args=list(arguments) if arguments is not None else None, standalone_mode=True))

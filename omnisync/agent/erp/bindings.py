@@ -202,24 +202,10 @@ class Bindings:
         return [_shown(row) for row in rows]
 
 
-_SAVED = [
-    "epoch",
-    "version",
-    "hash",
-    "written_version",
-    "origin",
-    "erp_key",
-    "erp_number",
-    "establishment",
-    "customer_id",
-    "label",
-    "merged_into",
-    "outcome",
-    "reason",
-    "warnings",
-    "outcome_at",
-    "receipt_pending",
-]
+_SAVED = (
+    *("epoch", "version", "hash", "written_version", "origin", "erp_key", "erp_number", "establishment"),
+    *("customer_id", "label", "merged_into", "outcome", "reason", "warnings", "outcome_at", "receipt_pending"),
+)
 _INSERT = (
     f"INSERT INTO omnisync_binding ({', '.join(_SAVED)}, company, kind, id) "  # noqa: S608  # constant text
     f"VALUES ({', '.join('?' * (len(_SAVED) + 3))})"

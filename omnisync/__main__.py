@@ -1,0 +1,5 @@
+"""`python -m omnisync` is `omnisync`."""
+
+from omnisync.cli import main
+
+main()

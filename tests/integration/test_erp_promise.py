@@ -1,0 +1,367 @@
+"""The promise every ERP keeps, over every database: one suite, and its ids are the databases' names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from omnisync.agent.counts import Tally
+from omnisync.agent.erp.base import Erp, Position
+from omnisync.agent.errors import OvertakenError
+from omnisync.contract.feed import Unreadable
+from tests.erps import KEEPERS, TABLES, Keeper, part, write
+from tests.records import change, customer, deletion, item, order, raw_change
+
+
+@pytest.fixture(params=list(KEEPERS))
+def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> Keeper:
+    made: Keeper = KEEPERS[request.param](tmp_path)
+    return made
+
+
+@pytest.fixture
+def erp(keeper: Keeper) -> Iterator[Erp]:
+    opened = keeper.open()
+    yield opened
+    opened.close()
+
+
+def test_an_order_lands_with_its_items_and_payments(keeper: Keeper, erp: Erp) -> None:
+    write(erp, change(customer()))
+    written = write(erp, change(order()))
+    assert erp.rows() == {"customers": 1, "orders": 1, "items": 2, "payments": 1}
+    assert written.counts.items == Tally(written=2)
+    assert keeper.query("SELECT total, situacao, emitido_em FROM pedidos") == [
+        ("29.10", "aberto", "2026-11-24 12:00:00")
+    ]
+
+
+def test_money_is_kept_exactly(keeper: Keeper, erp: Erp) -> None:
+    write(erp, change(customer()))
+    write(erp, change(order(items=tuple(item(n, price="0.1000", quantity="1.0000") for n in range(1, 11)))))
+    kept = keeper.query("SELECT total FROM itens_pedido")
+    assert sum(Decimal(row[0]) for row in kept) == Decimal("1.00")
+
+
+def test_a_page_written_twice_leaves_the_same_rows(keeper: Keeper, erp: Erp) -> None:
+    write(erp, change(customer()))
+    write(erp, change(order()))
+    before = keeper.contents(), keeper.query("SELECT numero FROM pedidos")
+    again = write(erp, change(order()))
+    assert (keeper.contents(), keeper.query("SELECT numero FROM pedidos")) == before
+    assert again.counts.total == Tally(unchanged=4)
+
+
+def test_position_and_data_move_together(erp: Erp) -> None:
+    assert erp.position("customer") == Position("", "")
+    erp.write(part(change(customer()), expected="", moves_to="c1"))
+    assert erp.position("customer") == Position("c1", "e1")
+    assert erp.settle("customer") == Position("c1", "e1")
+
+
+def test_a_slice_that_is_not_the_pages_last_does_not_move_the_cursor(erp: Erp) -> None:
+    write(erp, change(customer()))
+    assert erp.position("customer") == Position("", "")
+
+
+def test_a_run_that_was_overtaken_writes_nothing(erp: Erp) -> None:
+    erp.position("customer")
+    erp.write(part(change(customer()), expected="", moves_to="c1"))
+    with pytest.raises(OvertakenError):
+        erp.write(part(change(customer("cus_2")), expected="", moves_to="c2"))
+    assert erp.rows()["customers"] == 1
+
+
+def test_a_newer_version_updates_in_place_and_keeps_the_number(keeper: Keeper, erp: Erp) -> None:
+    write(erp, change(customer()))
+    write(erp, change(order()))
+    number = keeper.query("SELECT numero FROM pedidos")
+    edited = order(items=(item(2, price="5.00"), item(3)))
+    written = write(erp, change(edited, 2))
+    assert keeper.query("SELECT numero FROM pedidos") == number
+    assert keeper.query("SELECT id_externo, preco FROM itens_pedido ORDER BY 1") == [
+        ("itm_2", "5.00"),
+        ("itm_3", "10.00"),
+    ]
+    assert written.counts.orders == Tally(written=1)
+
+
+def test_an_older_version_is_ignored(keeper: Keeper, erp: Erp) -> None:
+    write(erp, change(customer(name="Nova"), 3))
+    write(erp, change(customer(name="Velha"), 2))
+    assert keeper.query("SELECT nome FROM clientes") == [("Nova",)]
+
+
+def test_an_order_waits_for_its_customer_and_enters_when_it_comes(erp: Erp) -> None:
+    early = write(erp, change(order()))
+    assert early.counts.total == Tally(waiting=4)
+    [waiting] = erp.unsettled(["waiting"], 10)
+    assert waiting.code == "customer_missing"
+    write(erp, change(customer()))
+    assert list(erp.waiting(["0001"])) == [("order:0001", ["ord_1"])]
+    late = write(erp, change(order()), expected=None)
+    assert late.counts.orders == Tally(written=1)
+    assert list(erp.waiting(["0001"])) == []
+
+
+def test_a_related_customer_lands_before_its_order(erp: Erp) -> None:
+    erp.position("order:0001")
+    written = erp.write(part(change(order()), related=[change(customer())], expected=""))
+    assert erp.rows()["orders"] == 1
+    assert written.counts.customers == Tally(written=1)
+
+
+def test_orders_of_a_refused_customer_wait_with_its_reason(erp: Erp) -> None:
+    write(erp, change(customer(document="12ABC34501DE36")))
+    write(erp, change(order()))
+    [waiting] = erp.unsettled(["waiting"], 10)
+    assert waiting.code == "customer_waiting"
+    assert "CNPJ/CPF do cliente cus_1 está incorreto" in waiting.message
+    write(erp, change(customer(), 2))
+    write(erp, change(order()), expected=None)
+    assert erp.n_unsettled() == {"refused": 0, "waiting": 0}
+
+
+def test_a_refused_record_owes_a_receipt_with_its_reason(erp: Erp) -> None:
+    write(erp, change(customer(document="00000000000000")))
+    [receipt] = erp.pending(10)
+    assert (receipt.outcome, receipt.version) == ("refused", 1)
+    assert receipt.reason is not None
+    assert receipt.reason.code == "tax_id_invalid"
+
+
+def test_a_receipt_carries_the_erps_number_and_is_owed_once(keeper: Keeper, erp: Erp) -> None:
+    write(erp, change(customer()))
+    write(erp, change(order()))
+    receipts = erp.pending(10)
+    assert [(r.kind, r.outcome) for r in receipts] == [("customer", "imported"), ("order", "imported")]
+    assert receipts[1].erp_number == str(keeper.query("SELECT numero FROM pedidos")[0][0])
+    erp.told(receipts)
+    assert erp.pending(10) == []
+
+
+def test_a_newer_outcome_stays_owed_when_an_older_one_was_told(erp: Erp) -> None:
+    write(erp, change(customer()))
+    old = erp.pending(10)
+    write(erp, change(customer(name="Outra"), 2))
+    erp.told(old)
+    assert [(r.version, r.outcome) for r in erp.pending(10)] == [(2, "updated")]
+
+
+def test_a_row_the_erp_took_away_is_not_made_again(keeper: Keeper, erp: Erp) -> None:
+    write(erp, change(customer()))
+    write(erp, change(order()))
+    for table in reversed(TABLES[1:]):
+        keeper.run(f"DELETE FROM {table}")
+    written = write(erp, change(order(notes="mudou"), 2))
+    assert erp.rows()["orders"] == 0
+    assert written.counts.orders == Tally(kept=1)
+    [kept] = erp.unsettled(["kept"], 10)
+    assert kept.code == "order_removed"
+
+
+def test_a_row_the_erp_took_away_comes_back_only_when_asked_for(keeper: Keeper, erp: Erp) -> None:
+    write(erp, change(customer()))
+    write(erp, change(order()))
+    for table in reversed(TABLES[1:]):
+        keeper.run(f"DELETE FROM {table}")
+    assert erp.release("order", ["ord_1"], again=True) == {"order:0001": ["ord_1"]}
+    write(erp, change(order()), expected=None)
+    assert erp.rows()["orders"] == 1
+
+
+def test_an_invoiced_order_is_kept_as_the_erp_has_it(keeper: Keeper, erp: Erp) -> None:
+    write(erp, change(customer()))
+    write(erp, change(order()))
+    keeper.run("UPDATE pedidos SET situacao = 'faturado'")
+    before = keeper.contents()
+    written = write(erp, change(order(items=(item(1),)), 2))
+    assert keeper.contents() == before
+    assert written.counts.total == Tally(kept=3)
+    [kept] = erp.unsettled(["kept"], 10)
+    assert kept.code == "order_locked"
+    assert "faturado" in kept.message
+
+
+def test_a_cancelled_order_is_cancelled_in_the_erp(keeper: Keeper, erp: Erp) -> None:
+    write(erp, change(customer()))
+    write(erp, change(order()))
+    written = write(erp, change(order(status="cancelled"), 2))
+    assert keeper.query("SELECT situacao FROM pedidos") == [("cancelado",)]
+    assert written.counts.orders == Tally(written=1)
+
+
+def test_an_invoiced_order_is_not_cancelled(keeper: Keeper, erp: Erp) -> None:
+    write(erp, change(customer()))
+    write(erp, change(order()))
+    keeper.run("UPDATE pedidos SET situacao = 'faturado'")
+    write(erp, change(order(status="cancelled"), 2))
+    assert keeper.query("SELECT situacao FROM pedidos") == [("faturado",)]
+    assert erp.unsettled(["kept"], 10)[0].code == "order_locked"
+
+
+def test_an_order_cancelled_before_it_came_makes_no_row(erp: Erp) -> None:
+    write(erp, change(customer()))
+    write(erp, change(order(status="cancelled")))
+    assert erp.rows()["orders"] == 0
+    assert [r.outcome for r in erp.pending(10)] == ["imported", "cancelled"]
+
+
+def test_an_order_confirmed_again_after_our_own_cancellation_is_open_again(keeper: Keeper, erp: Erp) -> None:
+    write(erp, change(customer()))
+    write(erp, change(order()))
+    write(erp, change(order(status="cancelled"), 2))
+    write(erp, change(order(), 3))
+    assert keeper.query("SELECT situacao FROM pedidos") == [("aberto",)]
+
+
+def test_an_erased_order_stays_in_the_erp_and_is_forgotten_by_us(keeper: Keeper, erp: Erp) -> None:
+    write(erp, change(customer()))
+    write(erp, change(order()))
+    write(erp, deletion("order", "ord_1", 2))
+    assert erp.rows()["orders"] == 1
+    assert keeper.query("SELECT label, reason FROM omnisync_binding WHERE kind = 'order'") == [("", None)]
+
+
+def test_an_order_moved_within_the_connection_is_updated_by_its_new_stream(keeper: Keeper, erp: Erp) -> None:
+    write(erp, change(customer()))
+    write(erp, change(order()))
+    write(erp, deletion("order", "ord_1", 2, to="0002"))
+    assert keeper.query("SELECT situacao FROM pedidos") == [("aberto",)]
+    write(erp, change(order(establishment_code="0002"), 2), stream="order:0002")
+    assert keeper.query("SELECT estabelecimento, situacao FROM pedidos") == [("0002", "aberto")]
+    write(erp, deletion("order", "ord_1", 2, to="0002"))
+    assert keeper.query("SELECT situacao FROM pedidos") == [("aberto",)]
+
+
+def test_an_order_moved_to_another_computer_is_cancelled_here(keeper: Keeper) -> None:
+    erp = keeper.open(establishments=["0001"])
+    write(erp, change(customer()))
+    write(erp, change(order()))
+    write(erp, deletion("order", "ord_1", 2, to="0009"))
+    assert keeper.query("SELECT situacao FROM pedidos") == [("cancelado",)]
+    erp.close()
+
+
+def test_orders_of_a_merged_customer_go_to_the_other(keeper: Keeper, erp: Erp) -> None:
+    write(erp, change(customer("cus_1")), change(customer("cus_2")))
+    write(erp, change(customer("cus_1", merged_into="cus_2"), 2))
+    write(erp, change(order(customer_id="cus_1")))
+    assert keeper.query("SELECT c.id_externo FROM pedidos p JOIN clientes c ON c.codigo = p.cliente") == [("cus_2",)]
+
+
+def test_a_waiting_order_of_an_erased_customer_is_refused(erp: Erp) -> None:
+    write(erp, change(order()))
+    write(erp, deletion("customer", "cus_1", 2))
+    write(erp, change(order()), expected=None)
+    assert erp.unsettled(["refused"], 10)[0].code == "customer_deleted"
+
+
+def test_after_the_hub_was_restored_equal_content_is_unchanged_and_different_content_is_written(
+    keeper: Keeper, erp: Erp
+) -> None:
+    write(erp, change(customer("cus_1"), 5), change(customer("cus_2"), 5))
+    again = write(erp, change(customer("cus_1"), 2), change(customer("cus_2", name="Outra"), 2), epoch="e2")
+    assert again.counts.customers == Tally(written=1, unchanged=1)
+    assert keeper.query("SELECT epoch, version FROM omnisync_binding ORDER BY id") == [("e2", 2), ("e2", 2)]
+
+
+def test_a_row_with_our_external_id_and_no_binding_is_adopted(keeper: Keeper, erp: Erp) -> None:
+    write(erp, change(customer()))
+    write(erp, change(order()))
+    number = keeper.query("SELECT numero FROM pedidos")
+    keeper.run("DELETE FROM omnisync_binding")
+    write(erp, change(customer()), change(customer("cus_2")))
+    write(erp, change(order(notes="outra")), change(order("ord_2")))
+    assert erp.rows() == {"customers": 2, "orders": 2, "items": 4, "payments": 2}
+    assert keeper.query("SELECT numero FROM pedidos WHERE id_externo = 'ord_1'") == number
+
+
+BAD_ORDERS = {
+    "a missing field": (raw_change(order("ord_bad"), number=None), "record_unreadable"),
+    "an unknown type": (raw_change(order("ord_bad"), type="leasing"), "hub_changed_shape"),
+    "a float as money": (raw_change(order("ord_bad"), items=[{"line": 1.5}]), "record_unreadable"),
+    "sums that do not add up": (change(order("ord_bad", paid="1.00")), "payments_mismatch"),
+    "a quantity of zero": (change(order("ord_bad", items=(item(1, quantity="0.0000"),))), "quantity_invalid"),
+    "a price of zero": (change(order("ord_bad", items=(item(1, price="0.00"),))), "price_zero"),
+    "a line that does not multiply": (
+        change(order("ord_bad", items=(item(1, list_price=Decimal("9.00")),))),
+        "line_mismatch",
+    ),
+    "three decimals of money": (
+        change(order("ord_bad", items=(item(1, gross_amount=Decimal("20.001")),))),
+        "amount_invalid",
+    ),
+    "a negative amount": (change(order("ord_bad", items=(item(1, price="-1.00"),))), "amount_invalid"),
+    "not a number": (change(order("ord_bad", items=(item(1, ipi_amount=Decimal("NaN")),))), "amount_invalid"),
+    "a discount above gross": (
+        change(order("ord_bad", items=(item(1, discount_amount=Decimal("99.00")),))),
+        "discount_above_gross",
+    ),
+    "a discount in percent only": (
+        change(order("ord_bad", items=(item(1, discount_percent=Decimal("5.00")),))),
+        "discount_percent_only",
+    ),
+    "a quote": (change(order("ord_bad", type="quote")), "quote_not_imported"),
+    "an item twice": (change(order("ord_bad", items=(item(1), item(1)))), "item_repeated"),
+    "another establishment": (change(order("ord_bad", establishment_code="0003")), "establishment_differs"),
+    "another id inside": (raw_change(order("ord_bad"), id="ord_other"), "record_unreadable"),
+    "what the database refuses": (change(order("ord_bad", notes="proibido")), "erp_refused"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_ORDERS)
+def test_a_bad_record_in_the_middle_of_a_page_is_refused_alone(keeper: Keeper, erp: Erp, kind: str) -> None:
+    keeper.run(
+        "CREATE TRIGGER proibe BEFORE INSERT ON pedidos WHEN NEW.observacoes = 'proibido' "
+        "BEGIN SELECT RAISE(ABORT, 'pedido proibido pelo ERP'); END"
+    )
+    bad, code = BAD_ORDERS[kind]
+    good = [change(order(f"ord_{n}")) for n in range(1, 7)]
+    write(erp, change(customer()))
+    written = write(erp, *good[:3], bad, *good[3:])
+    assert keeper.query("SELECT id_externo FROM pedidos ORDER BY 1") == [(f"ord_{n}",) for n in range(1, 7)]
+    [refused] = erp.unsettled(["refused"], 10)
+    assert (refused.id, refused.code) == ("ord_bad", code)
+    assert refused.message.endswith(".")
+    assert written.counts.orders == Tally(written=6, refused=1)
+    assert [r.id for r in erp.pending(10) if r.outcome == "refused"] == ["ord_bad"]
+
+
+def test_a_change_without_a_readable_envelope_is_refused_by_its_place(erp: Erp) -> None:
+    erp.position("order:0001")
+    lost = Unreadable(kind="order", id="?abc", version=1, why="versão")
+    erp.write(part(stream="order:0001", unreadable=[lost], moves_to="c1"))
+    assert [r.id for r in erp.unsettled(["refused"], 10)] == ["?abc"]
+
+
+def test_a_refused_record_of_the_same_version_is_counted_again_without_being_read(erp: Erp) -> None:
+    write(erp, change(customer()))
+    bad = change(order("ord_bad", paid="1.00"))
+    write(erp, bad)
+    erp.told(erp.pending(10))
+    assert write(erp, bad).counts.orders == Tally(refused=1)
+    assert erp.pending(10) == []
+
+
+def test_find_answers_by_order_number_erp_number_and_customer_name(keeper: Keeper, erp: Erp) -> None:
+    write(erp, change(customer()))
+    write(erp, change(order()), change(order("ord_2")))
+    number = str(keeper.query("SELECT numero FROM pedidos WHERE id_externo = 'ord_2'")[0][0])
+    assert [r.id for r in erp.find("OF-1", 10)] == ["ord_1"]
+    assert "ord_2" in [r.id for r in erp.find(number, 10)]
+    assert {r.id for r in erp.find("aurora", 10)} == {"cus_1", "ord_1", "ord_2"}
+
+
+def test_looking_up_a_page_of_bindings_uses_their_key(keeper: Keeper, erp: Erp) -> None:
+    plan = keeper.query(
+        "EXPLAIN QUERY PLAN SELECT version FROM omnisync_binding WHERE company = ? AND kind = ? "
+        "AND id IN (SELECT value FROM json_each(?))",
+        "aurora",
+        "order",
+        "[]",
+    )
+    assert any("USING PRIMARY KEY (company=? AND kind=? AND id=?)" in str(row[3]) for row in plan)
