@@ -1,0 +1,307 @@
+"""The schedule's rule: what a person reads on the form is when it runs."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omnisync.agent.schedule import (
+    FieldError,
+    Schedule,
+    Slot,
+    check,
+    missed,
+    n_per_day,
+    next_slot,
+    slots,
+    upcoming,
+)
+
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+ZONES = [ZoneInfo(f"America/{name}") for name in ("Sao_Paulo", "Manaus", "Rio_Branco", "Noronha")]
+TUESDAY = date(2026, 11, 24)
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+WEEKDAYS = (0, 1, 2, 3, 4)
+
+schedules = st.builds(
+    Schedule,
+    start_hour=st.integers(0, 23),
+    start_minute=st.integers(0, 59),
+    every_hours=st.integers(0, 23),
+    every_minutes=st.integers(0, 59),
+    days=st.just("all") | st.lists(st.integers(0, 6), min_size=1, unique=True).map(tuple),
+).filter(lambda schedule: not check(schedule))
+zones = st.sampled_from(ZONES)
+
+
+def moments(first: datetime, last: datetime) -> st.SearchStrategy[datetime]:
+    seconds = st.integers(0, int((last - first).total_seconds()))
+    return seconds.map(lambda n: first + timedelta(seconds=n))
+
+
+any_moment = st.one_of(
+    moments(datetime(2017, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)),
+    moments(datetime(2018, 2, 16, tzinfo=UTC), datetime(2018, 2, 20, tzinfo=UTC)),
+    moments(datetime(2018, 11, 2, tzinfo=UTC), datetime(2018, 11, 6, tzinfo=UTC)),
+)
+
+
+def at(hour: int, minute: int = 0, second: int = 0, *, on: date = TUESDAY) -> datetime:
+    return datetime.combine(on, time(hour, minute, second), SAO_PAULO)
+
+
+def hours(day_slots: tuple[Slot, ...]) -> list[str]:
+    return [f"{slot.at:%H:%M}" for slot in day_slots]
+
+
+# The table of the domain
+
+
+def test_from_eight_each_quarter_of_an_hour_is_64_slots_until_midnight() -> None:
+    quarter_hours = slots(Schedule(), TUESDAY)
+    assert (len(quarter_hours), hours(quarter_hours[:2]), hours(quarter_hours[-1:])) == (
+        64,
+        ["08:00", "08:15"],
+        ["23:45"],
+    )
+    assert n_per_day(Schedule()) == 64
+
+
+def test_an_interval_that_does_not_divide_the_day_begins_again_at_the_start() -> None:
+    assert hours(slots(Schedule(every_hours=7, every_minutes=0), TUESDAY)) == ["08:00", "15:00", "22:00"]
+
+
+def test_zero_hours_and_zero_minutes_is_once_a_day() -> None:
+    assert hours(slots(Schedule(every_minutes=0), TUESDAY)) == ["08:00"]
+    assert n_per_day(Schedule(every_minutes=0)) == 1
+
+
+def test_an_interval_longer_than_the_rest_of_the_day_leaves_the_start_alone() -> None:
+    assert hours(slots(Schedule(start_hour=22, every_hours=4, every_minutes=0), TUESDAY)) == ["22:00"]
+
+
+def test_on_friday_night_the_next_weekday_slot_is_monday_at_eight() -> None:
+    friday_night = at(23, 50, on=date(2026, 11, 27))
+    assert next_slot(Schedule(days=WEEKDAYS), friday_night, SAO_PAULO) == Slot(date(2026, 11, 30), time(8))
+
+
+def test_a_day_that_was_not_chosen_has_no_slot() -> None:
+    assert slots(Schedule(days=WEEKDAYS), date(2026, 11, 28)) == ()
+
+
+def test_an_inactive_schedule_has_no_slot_and_keeps_its_values() -> None:
+    off = Schedule(is_active=False)
+    assert (slots(off, TUESDAY), next_slot(off, at(9), SAO_PAULO), upcoming(off, at(9), SAO_PAULO, 3)) == ((), None, ())
+    assert n_per_day(off) == 64
+
+
+def test_the_coming_slots_cross_midnight() -> None:
+    schedule = Schedule(every_hours=7, every_minutes=0)
+    assert hours(upcoming(schedule, at(14), SAO_PAULO, 4)) == ["15:00", "22:00", "08:00", "15:00"]
+
+
+def test_a_schedule_survives_being_written_down() -> None:
+    schedule = Schedule(days=WEEKDAYS, establishments=("0001",), systems=("dash",))
+    assert msgspec.json.decode(msgspec.json.encode(schedule), type=Schedule) == schedule
+
+
+def test_only_dash_imports_nothing() -> None:
+    assert not Schedule(systems=("dash",)).imports
+    assert Schedule(systems=("omniforce",)).imports
+    assert Schedule().imports
+
+
+# What may be saved
+
+
+@pytest.mark.parametrize(
+    ("wrong", "errors"),
+    [
+        ({}, []),
+        ({"start_hour": 24}, [("start", "schedule_start_invalid")]),
+        ({"start_minute": 60}, [("start", "schedule_start_invalid")]),
+        ({"start_hour": -1}, [("start", "schedule_start_invalid")]),
+        ({"every_hours": 24}, [("every", "schedule_interval_invalid")]),
+        ({"every_minutes": 60}, [("every", "schedule_interval_invalid")]),
+        ({"every_minutes": 4}, [("every", "schedule_interval_short")]),
+        ({"every_minutes": 5}, []),
+        ({"every_hours": 23, "every_minutes": 59}, []),
+        ({"every_minutes": 0}, []),
+        ({"days": ()}, [("days", "schedule_no_day")]),
+        ({"days": (7,)}, [("days", "schedule_no_day")]),
+        ({"establishments": ()}, [("establishments", "schedule_no_establishment")]),
+        ({"establishments": ("",)}, [("establishments", "schedule_no_establishment")]),
+        ({"systems": ()}, [("systems", "schedule_no_system")]),
+        ({"start_hour": 24, "days": ()}, [("start", "schedule_start_invalid"), ("days", "schedule_no_day")]),
+    ],
+)
+def test_each_wrong_field_is_named(wrong: dict[str, object], errors: list[tuple[str, str]]) -> None:
+    found = check(msgspec.structs.replace(Schedule(), **wrong))
+    assert [(error.field, error.code) for error in found] == errors
+    assert all(isinstance(error, FieldError) for error in found)
+
+
+# Daylight saving: São Paulo jumped over 2018-11-04 00:00-00:59 and lived 2018-02-17 23:00-23:59 twice
+
+
+def test_a_slot_in_the_gap_comes_with_the_first_minute_after_it() -> None:
+    slot = Slot(date(2018, 11, 4), time(0, 15))
+    assert slot.moment(SAO_PAULO) == datetime(2018, 11, 4, 3, 0, tzinfo=UTC)
+    assert f"{slot.moment(SAO_PAULO):%H:%M}" == "01:00"
+
+
+def test_the_slots_of_the_gap_are_shown_once() -> None:
+    nightly = Schedule(start_hour=0, every_minutes=30)
+    coming = upcoming(nightly, at(23, 31, on=date(2018, 11, 3)), SAO_PAULO, 3)
+    assert [f"{slot.moment(SAO_PAULO):%H:%M}" for slot in coming] == ["01:00", "01:30", "02:00"]
+
+
+def test_the_slots_of_the_gap_collapse_into_one_run() -> None:
+    nightly = Schedule(start_hour=0, every_minutes=30)
+    just_after = datetime(2018, 11, 4, 3, 0, 1, tzinfo=UTC)
+    newest = missed(nightly, saved_at=LONG_AGO, served=None, now=just_after, zone=SAO_PAULO)
+    assert newest == Slot(date(2018, 11, 4), time(1))
+    assert missed(nightly, saved_at=LONG_AGO, served=newest, now=just_after, zone=SAO_PAULO) is None
+
+
+def test_a_slot_of_the_hour_that_comes_twice_comes_the_first_time() -> None:
+    slot = Slot(date(2018, 2, 17), time(23, 15))
+    assert slot.moment(SAO_PAULO).astimezone(UTC) == datetime(2018, 2, 18, 1, 15, tzinfo=UTC)
+
+
+def test_the_hour_that_comes_twice_runs_once() -> None:
+    second_time = datetime(2018, 2, 18, 2, 20, tzinfo=UTC)
+    served = Slot(date(2018, 2, 17), time(23, 45))
+    assert missed(Schedule(), saved_at=LONG_AGO, served=served, now=second_time, zone=SAO_PAULO) is None
+    assert next_slot(Schedule(), second_time, SAO_PAULO) == Slot(date(2018, 2, 18), time(8))
+
+
+def test_a_schedule_saved_in_the_second_pass_of_an_hour_runs_nothing_of_the_first() -> None:
+    second_time = datetime(2018, 2, 18, 2, 10, tzinfo=UTC).astimezone(SAO_PAULO)
+    assert missed(Schedule(), saved_at=second_time, served=None, now=second_time, zone=SAO_PAULO) is None
+    assert next_slot(Schedule(), second_time, SAO_PAULO) == Slot(date(2018, 2, 18), time(8))
+
+
+# What was missed
+
+
+@pytest.mark.parametrize(
+    ("now", "slot"),
+    [(at(7, 30), None), (at(8), "08:00"), (at(9, 7), "09:00"), (at(9, 15), "09:15"), (at(23, 59, 59), "23:45")],
+)
+def test_the_newest_slot_of_today_stands_for_all_before_it(now: datetime, slot: str | None) -> None:
+    found = missed(Schedule(), saved_at=LONG_AGO, served=None, now=now, zone=SAO_PAULO)
+    assert (f"{found.at:%H:%M}" if found else None) == slot
+
+
+def test_slots_that_pass_during_a_run_collapse_into_the_newest() -> None:
+    ten = Slot(TUESDAY, time(10))
+    schedule = Schedule(every_minutes=30)
+    found = missed(schedule, saved_at=LONG_AGO, served=ten, now=at(10, 40), zone=SAO_PAULO)
+    assert found == Slot(TUESDAY, time(10, 30))
+
+
+def test_what_had_come_when_the_schedule_was_saved_counts_as_served() -> None:
+    assert missed(Schedule(), saved_at=at(14, 7), served=None, now=at(14, 8), zone=SAO_PAULO) is None
+    assert missed(Schedule(), saved_at=at(14, 7), served=None, now=at(14, 15), zone=SAO_PAULO) == Slot(
+        TUESDAY, time(14, 15)
+    )
+
+
+def test_saving_at_the_very_moment_of_a_slot_serves_it() -> None:
+    assert missed(Schedule(), saved_at=at(14, 15), served=None, now=at(14, 15), zone=SAO_PAULO) is None
+
+
+def test_a_clock_set_back_runs_no_slot_again() -> None:
+    served = Slot(TUESDAY, time(12))
+    assert missed(Schedule(), saved_at=LONG_AGO, served=served, now=at(10), zone=SAO_PAULO) is None
+    assert missed(Schedule(), saved_at=LONG_AGO, served=served, now=at(12, 14), zone=SAO_PAULO) is None
+
+
+def test_a_clock_that_was_a_year_ahead_when_the_schedule_was_saved_silences_no_day() -> None:
+    ahead = at(14, 7, on=date(2027, 11, 24))
+    assert missed(Schedule(), saved_at=ahead, served=None, now=at(9), zone=SAO_PAULO) == Slot(TUESDAY, time(9))
+
+
+def test_yesterday_is_not_replayed() -> None:
+    once = Schedule(start_hour=8, every_minutes=0)
+    assert missed(once, saved_at=LONG_AGO, served=None, now=at(7, 59), zone=SAO_PAULO) is None
+
+
+def test_another_zone_moves_the_slots() -> None:
+    manaus = ZoneInfo("America/Manaus")
+    assert missed(Schedule(), saved_at=LONG_AGO, served=None, now=at(8, 30), zone=manaus) is None
+
+
+# For every schedule
+
+
+@given(schedules, any_moment, zones)
+def test_the_next_slot_is_strictly_after_and_on_a_chosen_day(
+    schedule: Schedule, after: datetime, zone: ZoneInfo
+) -> None:
+    slot = next_slot(schedule, after, zone)
+    assert slot is not None
+    assert slot.moment(zone).astimezone(UTC) > after
+    assert slot.moment(zone).date() == slot.on
+    assert schedule.days == "all" or slot.on.weekday() in schedule.days
+
+
+@given(schedules, any_moment, zones)
+def test_every_valid_schedule_has_a_slot_within_eight_days(schedule: Schedule, after: datetime, zone: ZoneInfo) -> None:
+    slot = next_slot(schedule, after, zone)
+    assert slot is not None
+    assert slot.moment(zone).astimezone(UTC) - after <= timedelta(days=8)
+
+
+@given(schedules, any_moment, zones, st.floats(0, 1, exclude_max=True))
+def test_the_next_slot_does_not_depend_on_when_it_is_asked(
+    schedule: Schedule, after: datetime, zone: ZoneInfo, part: float
+) -> None:
+    slot = next_slot(schedule, after, zone)
+    assert slot is not None
+    between = after + (slot.moment(zone).astimezone(UTC) - after) * part
+    assert next_slot(schedule, min(between, slot.moment(zone).astimezone(UTC) - timedelta.resolution), zone) == slot
+
+
+@given(schedules, st.dates(date(2017, 1, 1), date(2027, 1, 1)))
+def test_slots_stand_inside_the_day_one_interval_apart(schedule: Schedule, day: date) -> None:
+    found = slots(schedule, day)
+    walls = [datetime.combine(slot.on, slot.at) for slot in found]
+    every = timedelta(hours=schedule.every_hours, minutes=schedule.every_minutes)
+    assert all(slot.on == day for slot in found)
+    assert all(later - earlier == every for earlier, later in zip(walls, walls[1:], strict=False))
+    assert len(found) in (0, n_per_day(schedule))
+    assert not found or found[0].at == time(schedule.start_hour, schedule.start_minute)
+
+
+@given(schedules, any_moment, zones)
+def test_what_was_missed_has_come_today_and_once_served_is_missed_no_more(
+    schedule: Schedule, now: datetime, zone: ZoneInfo
+) -> None:
+    slot = missed(schedule, saved_at=LONG_AGO, served=None, now=now, zone=zone)
+    if slot is not None:
+        assert slot.on == now.astimezone(zone).date()
+        assert slot.moment(zone).astimezone(UTC) <= now
+        assert missed(schedule, saved_at=LONG_AGO, served=slot, now=now, zone=zone) is None
+
+
+@given(schedules, any_moment, zones)
+def test_saving_serves_all_that_had_come(schedule: Schedule, now: datetime, zone: ZoneInfo) -> None:
+    assert missed(schedule, saved_at=now, served=None, now=now, zone=zone) is None
+
+
+@given(schedules, any_moment, zones)
+def test_the_coming_slots_are_in_order_and_each_follows_the_one_before(
+    schedule: Schedule, after: datetime, zone: ZoneInfo
+) -> None:
+    coming = upcoming(schedule, after, zone, 3)
+    for slot in coming:
+        assert next_slot(schedule, after, zone) == slot
+        after = slot.moment(zone).astimezone(UTC)
+    assert len(coming) == 3
