@@ -176,6 +176,19 @@ class ReceiptAnswer(Struct, frozen=True, kw_only=True):
     results: tuple[ReceiptResult, ...]
 
 
+class KeptReceipt(Receipt, frozen=True, kw_only=True, omit_defaults=True):
+    """A receipt as the hub keeps it: the last one of each destination."""
+
+    destination: str
+
+
+class RecordAnswer(Struct, frozen=True, kw_only=True):
+    """Answer of GET /v1/orders/{id} and /v1/customers/{id}: one record now and what became of it."""
+
+    change: Change
+    receipts: tuple[KeptReceipt, ...]
+
+
 class IntakeBatch(Struct, frozen=True, kw_only=True):
     """Body of POST /v1/records; every record is read alone, so that one bad record refuses only itself."""
 

@@ -1,0 +1,156 @@
+"""`omnisync hub …`: serve the hub, and say who may use it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+import rich_click as click
+
+if TYPE_CHECKING:
+    from omnisync.hub.store import Store
+
+
+def default_database() -> str:
+    """The hub's own SQLite file: under OMNISYNC_HOME, else in the user's data folder."""
+    home = os.environ.get("OMNISYNC_HOME")  # noqa: TID251  # a command may read the environment
+    folder = Path(home) if home else platformdirs.user_data_path("omnisync", appauthor=False)
+    return f"sqlite:///{folder / 'hub.db'}"
+
+
+_database: Callable[[Any], Any] = click.option(
+    "--database",
+    default=default_database,
+    metavar="URL",
+    help="Banco de dados da central (SQLite ou PostgreSQL).",
+    show_default="hub.db na pasta de dados",
+)
+
+
+@click.group()
+def hub() -> None:
+    """A central: o web service que recebe dos aplicativos e entrega aos agentes."""
+
+
+@hub.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Endereço em que a central atende.")
+@click.option("--port", default=8788, show_default=True, type=click.IntRange(0, 65535), help="Porta; 0 = uma livre.")
+@_database
+def serve(host: str, port: int, database: str) -> None:
+    """Atende até ser interrompida."""
+    from omnisync.hub.serving import serve as serve_hub
+
+    _make_folder(database)
+    try:
+        serve_hub(database, host, port, lambda url: click.echo(f"Central em {url}"))
+    except OSError as error:
+        raise click.ClickException(f"A porta {port} de {host} já está em uso. Escolha outra com --port.") from error
+
+
+@hub.group()
+def company() -> None:
+    """Empresas atendidas pela central."""
+
+
+@company.command("add")
+@click.argument("id")
+@click.argument("name")
+@_database
+def company_add(id: str, name: str, database: str) -> None:
+    """Cadastra a empresa ID com o nome NAME (ou muda o nome)."""
+    _try(lambda: _open(database).add_company(id, name))
+    click.echo(f"Empresa {id} cadastrada.")
+
+
+@company.command("new-epoch")
+@click.argument("id")
+@_database
+def company_new_epoch(id: str, database: str) -> None:
+    """Depois de restaurar um backup: faz os agentes da empresa ID lerem tudo de novo."""
+    _try(lambda: _open(database).new_epoch(id))
+    click.echo(f"Os agentes da empresa {id} lerão tudo de novo na próxima importação.")
+
+
+@hub.group()
+def establishment() -> None:
+    """Estabelecimentos das empresas."""
+
+
+@establishment.command("add")
+@click.argument("company")
+@click.argument("code")
+@click.argument("name")
+@_database
+def establishment_add(company: str, code: str, name: str, database: str) -> None:
+    """Cadastra o estabelecimento CODE da empresa COMPANY com o nome NAME."""
+    _try(lambda: _open(database).add_establishment(company, code, name))
+    click.echo(f"Estabelecimento {code} cadastrado.")
+
+
+@hub.group()
+def token() -> None:
+    """Chaves de acesso."""
+
+
+@token.command("create")
+@click.argument("company")
+@click.option("--name", required=True, help="Nome da chave; os retornos são guardados por ele.")
+@click.option("--scope", "scopes", multiple=True, required=True, help="O que a chave permite; pode ser repetido.")
+@_database
+def token_create(company: str, name: str, scopes: tuple[str, ...], database: str) -> None:
+    """Cria uma chave para a empresa COMPANY e a mostra uma única vez."""
+    from omnisync.hub.serving import wall_clock
+
+    click.echo(_try(lambda: _open(database).create_token(company, name, scopes, wall_clock())))
+    click.echo("Guarde esta chave: ela não será mostrada de novo.", err=True)
+
+
+@token.command("revoke")
+@click.argument("company")
+@click.argument("prefix")
+@_database
+def token_revoke(company: str, prefix: str, database: str) -> None:
+    """Revoga na hora a chave que começa por PREFIX (veja `token list`)."""
+    from omnisync.hub.serving import wall_clock
+
+    if not _open(database).revoke_token(company, prefix, wall_clock()):
+        raise click.ClickException(f"A empresa {company} não tem chave em uso com o prefixo {prefix}.")
+    click.echo(f"Chave {prefix} revogada.")
+
+
+@token.command("list")
+@click.argument("company")
+@_database
+def token_list(company: str, database: str) -> None:
+    """Lista as chaves da empresa COMPANY, sem mostrá-las."""
+    for known in _open(database).tokens(company):
+        state = f"revogada em {known.revoked_at}" if known.revoked_at else "em uso"
+        click.echo(f"{known.prefix}  {known.name}  {' '.join(known.scopes)}  criada em {known.created_at}  {state}")
+
+
+def _open(database: str) -> Store:
+    from omnisync.hub.store import Store
+
+    _make_folder(database)
+    store = Store(database)
+    store.migrate()
+    return store
+
+
+def _make_folder(database: str) -> None:
+    prefix = "sqlite:///"
+    if database.startswith(prefix):
+        Path(database.removeprefix(prefix)).parent.mkdir(parents=True, exist_ok=True)
+
+
+def _try(action: Callable[[], str | None]) -> str | None:
+    """Do it; what the store refuses becomes one sentence."""
+    try:
+        return action()
+    except LookupError as error:
+        raise click.ClickException("Esta empresa não está cadastrada na central.") from error
+    except ValueError as error:
+        raise click.ClickException(f"Valor não aceito: {error}.") from error

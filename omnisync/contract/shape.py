@@ -1,0 +1,247 @@
+"""The intake's strict reading: one record in, the bytes that will travel out, or what broke the shape.
+
+`records` decodes for speed and lets some things through (a decimal written "1e3", full-width digits, a JSON number).
+Here each struct has a strict twin, made from it once: decimals are texts that match their pattern, every id is ASCII.
+The canonical bytes come from the twin too, so that a decimal is stored as it was written: `str(Decimal("0.0000001"))`
+would be "1E-7". Source: docs/contract.md "The intake".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import cache, reduce
+from operator import or_
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from omnisync.contract.feed import Change, Kind
+from omnisync.contract.records import Customer, Id, Order, PlainId, lean
+
+
+class Sound(Struct, frozen=True, kw_only=True, gc=False):
+    """A record whose shape is right. `data` is what travels: defaults and unknown fields left out; None = deleted."""
+
+    kind: Kind
+    id: str
+    version: int
+    changed_at: datetime
+    data: bytes | None = None
+    establishment: str | None = None
+    customer_id: str | None = None
+    n_items: int = 0
+    n_payments: int = 0
+
+
+class Refusal(Struct, frozen=True, kw_only=True, gc=False):
+    """Why a record does not enter. `pointer` is relative to the record's own data, or to the change around it."""
+
+    code: str
+    pointer: str
+    kind: str | None = None
+    id: str | None = None
+    version: int | None = None
+
+    @property
+    def detail(self) -> str:
+        """The code in words for a person; never a value of the record."""
+        return SENTENCES[self.code]
+
+
+SENTENCES = {
+    "required": "Falta um campo obrigatório.",
+    "enum": "O valor não está entre os aceitos.",
+    "length": "O tamanho não é aceito.",
+    "pattern": "O texto não tem a forma exigida.",
+    "range": "O número está fora dos limites.",
+    "format": "A data ou hora não é válida.",
+    "type": "O tipo do valor não é o esperado.",
+    "repeated": "O valor se repete dentro do pedido.",
+    "mismatch": "O código do registro difere do código da alteração.",
+    "text": "O texto contém caracteres inválidos.",
+    "json": "O conteúdo não é JSON válido.",
+}
+"""What each code means, in pt-BR."""
+
+# msgspec's own words, the first that fits.
+_CODES = (
+    ("Object missing required field", "required"),
+    ("Invalid enum value", "enum"),
+    ("of length", "length"),
+    ("matching regex", "pattern"),
+    ("Expected `int` <=", "range"),
+    ("Expected `int` >=", "range"),
+    ("Integer value out of range", "range"),
+    ("Invalid RFC3339", "format"),
+    ("timezone component", "format"),
+)
+_PATH = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+_FIELD = re.compile(r"field `(?P<name>[^`]+)`")
+_PLAIN_ID = re.compile(r"[!-~]{1,40}")
+_STEP = re.compile(r"\.([^.\[\]]+)|\[([^\]]*)\]")
+
+
+def read(raw: bytes | Raw) -> Sound | Refusal:
+    """One change of POST /v1/records: sound and canonical, or refused with the first rule it breaks."""
+    change = _decode(_change, raw)
+    if isinstance(change, Refusal):
+        return _named(change, raw)
+    outcome = _deleted(change) if change.op == "delete" else _upserted(change)
+    if isinstance(outcome, Refusal):
+        return msgspec.structs.replace(outcome, kind=change.kind, id=change.id, version=change.version)
+    return outcome
+
+
+def fault(error: Exception) -> tuple[str, str]:
+    """The JSON Pointer and the code of what msgspec (or Python) said while decoding."""
+    text = str(error)
+    if isinstance(error, UnicodeError) or "utf-16 surrogate" in text or "hex escape" in text:
+        return "", "text"
+    if not isinstance(error, msgspec.ValidationError):
+        return "", "json"
+    code = next((code for words, code in _CODES if words in text), "type")
+    found = _PATH.search(text)
+    pointer = "".join(f"/{name or index}" for name, index in _STEP.findall(found["path"] if found else ""))
+    missing = _FIELD.search(text) if code == "required" else None
+    return (f"{pointer}/{missing['name']}" if missing else pointer), code
+
+
+def strict(kind: type[Struct]) -> type[Struct]:
+    """The struct's twin: the same fields, but decimals are texts with their pattern and every id is ASCII."""
+    return _twin(kind)
+
+
+def _deleted(change: Change) -> Sound | Refusal:
+    if change.reason == "moved":  # derived by the hub, never told to it
+        return Refusal(code="enum", pointer="/reason")
+    if change.has_data:
+        return Refusal(code="type", pointer="/data")
+    return Sound(kind=change.kind, id=change.id, version=change.version, changed_at=change.changed_at)
+
+
+def _upserted(change: Change) -> Sound | Refusal:
+    if not change.has_data:
+        return Refusal(code="required", pointer="/data")
+    record = _decode(_decoders[change.kind], change.data)
+    if isinstance(record, Refusal):
+        return record
+    if record.id != change.id:
+        return Refusal(code="mismatch", pointer="/id")
+    if change.kind == "customer":
+        return _sound(change, record)
+    repeated = _repeated(record.items)
+    return Refusal(code="repeated", pointer=repeated) if repeated else _sound_order(change, record)
+
+
+def _sound(change: Change, record: Any, **more: Any) -> Sound:
+    return Sound(
+        kind=change.kind,
+        id=change.id,
+        version=change.version,
+        changed_at=change.changed_at,
+        data=_encoder.encode(lean(record)),
+        **more,
+    )
+
+
+def _sound_order(change: Change, order: Any) -> Sound:
+    return _sound(
+        change,
+        order,
+        establishment=order.establishment_code,
+        customer_id=order.customer.id,
+        n_items=len(order.items),
+        n_payments=len(order.payments),
+    )
+
+
+def _repeated(items: Sequence[Any]) -> str | None:
+    for name in ("line", "id"):
+        seen: set[object] = set()
+        for index, item in enumerate(items):
+            value = getattr(item, name)
+            if value in seen:
+                return f"/items/{index}/{name}"
+            seen.add(value)
+    return None
+
+
+def _decode(decoder: msgspec.json.Decoder[Any], raw: bytes | Raw) -> Any:
+    try:
+        return decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        pointer, code = fault(error)
+        return Refusal(code=code, pointer=pointer)
+
+
+def _named(refusal: Refusal, raw: bytes | Raw) -> Refusal:
+    """The refusal with as much of the record's name as can be read, so that the sender finds it."""
+    try:
+        shown = json.loads(bytes(raw))  # reads what msgspec refuses: a lone surrogate must not hide the name
+    except (ValueError, RecursionError):
+        return refusal
+    if not isinstance(shown, dict):
+        return refusal
+    kind, id_, version = shown.get("kind"), shown.get("id"), shown.get("version")
+    return msgspec.structs.replace(
+        refusal,
+        kind=kind if kind in ("customer", "order") else None,
+        id=id_ if isinstance(id_, str) and _PLAIN_ID.fullmatch(id_) else None,
+        version=version if type(version) is int and abs(version) <= 2**53 else None,
+    )
+
+
+@cache
+def _twin(kind: type[Struct]) -> type[Struct]:
+    hints = get_type_hints(kind, include_extras=True)
+    fields = [_field(field, hints[field.name]) for field in msgspec.structs.fields(kind)]
+    return msgspec.defstruct(kind.__name__, fields, frozen=True, kw_only=True, gc=False)
+
+
+def _field(field: msgspec.structs.FieldInfo, hint: Any) -> tuple[str, Any] | tuple[str, Any, Any]:
+    if field.default is msgspec.NODEFAULT:
+        return field.name, _strict_hint(hint)
+    return field.name, _strict_hint(hint), _strict_default(field.default)
+
+
+def _strict_default(default: object) -> object:
+    if isinstance(default, Decimal):
+        return str(default)
+    return None if isinstance(default, Raw) else default
+
+
+def _strict_hint(hint: Any) -> Any:
+    if hint == PlainId:
+        return Id
+    if hint is Raw:
+        return Any
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        pattern = _decimal_pattern(args)
+        return Annotated[str, Meta(pattern=pattern)] if pattern else Annotated[(_strict_hint(args[0]), *args[1:])]
+    if origin in (UnionType, Union):
+        return reduce(or_, map(_strict_hint, args))
+    if origin is tuple:
+        return tuple[_strict_hint(args[0]), ...]  # type: ignore[misc]  # a type known only at run time
+    return _twin(hint) if isinstance(hint, type) and issubclass(hint, Struct) else hint
+
+
+def _decimal_pattern(args: Iterable[Any]) -> str | None:
+    kind, *metas = args
+    if kind is not Decimal:
+        return None
+    return next((str(meta.extra_json_schema["pattern"]) for meta in metas if meta.extra_json_schema), None)
+
+
+_encoder = msgspec.json.Encoder()
+_change = msgspec.json.Decoder(Change)
+_decoders: dict[Literal["customer", "order"], msgspec.json.Decoder[Any]] = {
+    "customer": msgspec.json.Decoder(_twin(Customer)),
+    "order": msgspec.json.Decoder(_twin(Order)),
+}

@@ -1,0 +1,107 @@
+"""How the hub answers: JSON bytes (gzip when welcome), problems, and the headers every answer carries."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.types import Message, Scope
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from omnisync.contract import CONTRACT
+from omnisync.contract.problems import CONTENT_TYPE, problem
+from omnisync.hub.errors import ProblemError
+from omnisync.hub.feed import Answer
+
+MIN_GZIP = 500
+"""Bytes below which packing is not worth it."""
+
+_RETRY_SOON = {"Retry-After": "10"}
+_REQUEST_ID = re.compile(r"[!-~]{1,80}")
+_ZERO = re.compile(r"q=0(\.0{0,3})?")
+_BY_STATUS = {400: "validation", 404: "not_found", 405: "method_not_allowed", 413: "batch_too_large"}
+_log = logging.getLogger("omnisync.hub")
+_encoder = msgspec.json.Encoder()
+
+AnyRequest = Request[Any, Any, Any]
+Headers = Mapping[str, str]
+
+
+def sent(request: AnyRequest, body: bytes | msgspec.Struct, headers: Headers | None = None) -> Response[bytes]:
+    """A 200 with this JSON."""
+    content = body if isinstance(body, bytes) else _encoder.encode(body)
+    all_headers = {"Vary": "Accept-Encoding", **(headers or {})}
+    if len(content) >= MIN_GZIP and _takes_gzip(request.headers.get("accept-encoding", "")):
+        # Level 1: a 2 MB page in a few milliseconds; higher levels cost tens for little.
+        content = gzip.compress(content, compresslevel=1, mtime=0)
+        all_headers["Content-Encoding"] = "gzip"
+    return Response(content, media_type="application/json", status_code=200, headers=all_headers)
+
+
+def answered(request: AnyRequest, answer: Answer) -> Response[bytes]:
+    """The answer, or a bodiless 304 when the asker has it already."""
+    headers = {"ETag": answer.etag}
+    if answer.body is None:
+        return Response(b"", status_code=304, headers=headers)
+    if answer.cursor is not None:
+        headers["Omnisync-Next"] = answer.cursor
+    return sent(request, answer.body, headers)
+
+
+def refused(request: AnyRequest, error: Exception) -> Response[bytes]:
+    """Any error as a problem: ours by its code, the framework's by its status, the rest as `internal`, logged."""
+    if not isinstance(error, ProblemError):
+        error = _as_problem(request, error)
+    body = problem(
+        error.code,
+        request_id=request_id(request.scope),
+        instance=request.scope["path"],
+        detail=error.detail,
+        errors=error.errors,
+    )
+    return Response(_encoder.encode(body), media_type=CONTENT_TYPE, status_code=body.status, headers=error.headers)
+
+
+def request_id(scope: Scope) -> str:
+    """The caller's X-Request-Id, or one of ours: the number support asks for."""
+    state: dict[str, Any] = scope["state"]
+    if "request_id" not in state:
+        given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+        state["request_id"] = given if _REQUEST_ID.fullmatch(given) else f"req_{uuid4().hex}"
+    return str(state["request_id"])
+
+
+async def sign(message: Message, scope: Scope) -> None:
+    """Put on every answer what all carry: the request's id, the contract, and that nobody may keep it."""
+    if message["type"] != "http.response.start":
+        return
+    message["headers"] = [
+        *message["headers"],
+        (b"x-request-id", request_id(scope).encode()),
+        (b"omnisync-contract", CONTRACT.encode()),
+        (b"cache-control", b"private, no-store"),
+    ]
+
+
+def _as_problem(request: AnyRequest, error: Exception) -> ProblemError:
+    if isinstance(error, (OperationalError, InterfaceError, PoolTimeoutError)):
+        _log.warning("the database does not answer (request %s): %s", request_id(request.scope), type(error).__name__)
+        return ProblemError("maintenance", headers=_RETRY_SOON)
+    if isinstance(error, HTTPException) and error.status_code in _BY_STATUS:
+        return ProblemError(_BY_STATUS[error.status_code], headers=error.headers)
+    # The parameters of SQL are hidden by the store: no document or name comes with the traceback.
+    _log.error("request %s failed", request_id(request.scope), exc_info=error)
+    return ProblemError("internal")
+
+
+def _takes_gzip(accepted: str) -> bool:
+    parts = (part.replace(" ", "").lower().partition(";") for part in accepted.split(","))
+    return any(coding in ("gzip", "*") and not _ZERO.fullmatch(weight) for coding, _, weight in parts)

@@ -1,0 +1,178 @@
+"""Which changes come after a cursor, put together from the stored texts without decoding them.
+
+A page depends only on the company's epoch, where it begins and the heads of its streams; that is its ETag, so a poll
+with nothing new is answered from three small rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from itertools import accumulate
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Connection, Select, func, literal, select, union_all
+
+from omnisync.contract import CONTRACT
+from omnisync.contract.feed import MAX_PAGE, StreamHead, Streams
+from omnisync.hub import cursor as cursors
+from omnisync.hub import tables
+from omnisync.hub.cursor import Place
+from omnisync.hub.errors import ProblemError
+from omnisync.hub.store import Store
+
+PAGE_BYTES = 2_000_000
+"""A page stops before it grows past this; one bigger order travels alone."""
+CUSTOMERS = "customer"
+
+_feed = tables.feed.c
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """What one GET /v1/changes asks for."""
+
+    stream: str
+    cursor: str | None = None
+    customers_until: str | None = None
+    limit: int = MAX_PAGE
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """A body with its ETag; None = the asker has it already. `cursor` is where a page goes on."""
+
+    etag: str
+    body: bytes | None = None
+    cursor: str | None = None
+
+
+def page(store: Store, company: str, asked: Asked, known: str = "") -> Answer:
+    """The next changes of a stream, whole orders only. `known` is the asker's If-None-Match.
+
+    Raises ProblemError `cursor_invalid`, `cursor_filter_mismatch`, `cursor_expired`.
+    """
+    with store.reading() as db:
+        reader = _Reader(db, company)
+        start = reader.place(asked.stream, asked.cursor)
+        until = reader.place(CUSTOMERS, asked.customers_until)
+        etag = _etag(company, reader.epoch, start, until, asked.limit, reader.heads(asked.stream, CUSTOMERS))
+        if is_known(etag, known):
+            return Answer(etag=etag)
+        body, cursor = _page(db, start, until, asked)
+    return Answer(etag=etag, body=body, cursor=cursor)
+
+
+def streams(store: Store, company: str, after: Mapping[str, str], known: str = "") -> Answer:
+    """Every stream of the company and what waits in it after the given cursors. Raises as `page` does."""
+    with store.reading() as db:
+        reader = _Reader(db, company)
+        heads = reader.heads()
+        places = {name: reader.place(name, cursor) for name, cursor in after.items()}
+        after_sequence = {name: places[name].sequence if name in places else 0 for name in heads}
+        waiting = _waiting(db, company, {n: s for n, s in after_sequence.items() if s < heads[n]})
+    found = [_head(name, after_sequence[name], waiting.get(name, (0, 0, 0))) for name in sorted(heads)]
+    body = msgspec.json.encode(Streams(contract=CONTRACT, epoch=reader.epoch, streams=tuple(found)))
+    etag = _etag(company, body)
+    return Answer(etag=etag) if is_known(etag, known) else Answer(etag=etag, body=body)
+
+
+def changes_of(store: Store, company: str, kind: str, ids: Iterable[str]) -> list[tuple[str, bytes]]:
+    """The op and the text of each record the company has, as it is now; an unknown id is left out."""
+    r = tables.record.c
+    here = (_feed.company == r.company) & (_feed.stream == r.stream) & (_feed.id == r.id)
+    mine = (r.company == company) & (r.kind == kind) & r.id.in_(list(ids))
+    found = select(_feed.op, _feed.change).select_from(tables.record.join(tables.feed, here)).where(mine).order_by(r.id)
+    with store.reading() as db:
+        return [(op, bytes(change)) for op, change in db.execute(found)]
+
+
+def is_known(etag: str, known: str) -> bool:
+    """Whether If-None-Match names this ETag (weakly: gzip or not, it is the same page)."""
+    return known.strip() == "*" or etag in (part.strip() for part in known.split(","))
+
+
+class _Reader:
+    """One company as one request sees it."""
+
+    def __init__(self, db: Connection, company: str) -> None:
+        self._db = db
+        self._company = company
+        c = tables.company.c
+        self.epoch, self._sequence = db.execute(select(c.epoch, c.sequence).where(c.id == company)).one()
+
+    def place(self, stream: str, cursor: str | None) -> Place:
+        """Where the cursor stands; without one, the beginning."""
+        start = Place(company=self._company, stream=stream, epoch=self.epoch)
+        place = cursors.read(cursor, start) if cursor else start
+        if place.sequence > self._sequence:  # restored from a backup, and nobody said so
+            raise ProblemError("cursor_expired")
+        return place
+
+    def heads(self, *names: str) -> dict[str, int]:
+        """The newest sequence of each stream; of all of them when none is named."""
+        s = tables.stream.c
+        mine = select(s.name, s.head).where(s.company == self._company)
+        if names:
+            mine = mine.where(s.name.in_(names))
+        return {name: head for name, head in self._db.execute(mine)}
+
+
+def _page(db: Connection, start: Place, until: Place, asked: Asked) -> tuple[bytes, str]:
+    last, has_more = _plan(db, start, asked.limit)
+    cursor = cursors.write(msgspec.structs.replace(start, sequence=last))
+    rows = _between(db, start, last) if last > start.sequence else []
+    parts = [b'{"contract":"', CONTRACT.encode(), b'","epoch":"', start.epoch.encode(), b'","changes":[']
+    parts += [b",".join(change for _, change in rows), b'],"cursor":"', cursor.encode(), b'","has_more":']
+    parts.append(b"true" if has_more else b"false")
+    named = {customer_id for customer_id, _ in rows if customer_id}
+    if related := _customers(db, until, named) if named else []:
+        parts += [b',"related":{"customers":[', b",".join(related), b"]}"]
+    return b"".join((*parts, b"}")), cursor
+
+
+def _plan(db: Connection, start: Place, limit: int) -> tuple[int, bool]:
+    """The last sequence of the page and whether there is more, from the index alone."""
+    ahead = select(_feed.sequence, _feed.size).where(*_after(start)).order_by(_feed.sequence).limit(limit + 1)
+    rows = db.execute(ahead).all()
+    sizes = accumulate(size for _, size in rows[:limit])
+    n = max(sum(total <= PAGE_BYTES for total in sizes), min(1, len(rows)))
+    return (rows[n - 1][0] if n else start.sequence), n < len(rows)
+
+
+def _between(db: Connection, start: Place, last: int) -> Sequence[Any]:
+    within = select(_feed.customer_id, _feed.change).where(*_after(start), _feed.sequence <= last)
+    return db.execute(within.order_by(_feed.sequence)).all()
+
+
+def _customers(db: Connection, until: Place, named: set[str]) -> list[bytes]:
+    later = select(_feed.change).where(*_after(until), _feed.id.in_(named)).order_by(_feed.sequence)
+    return list(db.execute(later).scalars())
+
+
+def _after(place: Place) -> tuple[Any, ...]:
+    return _feed.company == place.company, _feed.stream == place.stream, _feed.sequence > place.sequence
+
+
+def _waiting(db: Connection, company: str, after: Mapping[str, int]) -> dict[str, tuple[int, int, int]]:
+    if not after:
+        return {}
+    counts = union_all(*(_count(company, stream, sequence) for stream, sequence in after.items()))
+    return {stream: (rows, int(items), int(payments)) for stream, rows, items, payments in db.execute(counts)}
+
+
+def _count(company: str, stream: str, sequence: int) -> Select[Any]:
+    place = Place(company=company, stream=stream, epoch="", sequence=sequence)
+    items, payments = (func.coalesce(func.sum(column), 0) for column in (_feed.n_items, _feed.n_payments))
+    return select(literal(stream), func.count(), items, payments).where(*_after(place))
+
+
+def _head(stream: str, after: int, waiting: tuple[int, int, int]) -> StreamHead:
+    rows, items, payments = waiting
+    if stream == CUSTOMERS:
+        return StreamHead(stream=stream, is_new=after == 0, customers=rows)
+    return StreamHead(stream=stream, is_new=after == 0, orders=rows, items=items, payments=payments)
+
+
+def _etag(*parts: object) -> str:
+    return f'W/"{blake2b(repr((CONTRACT, *parts)).encode(), digest_size=12).hexdigest()}"'

@@ -1,0 +1,245 @@
+"""What apps send in: read strictly, stored as the text that will travel, given a place in the feed.
+
+The writing transaction's first statement takes the company's next sequences. Its row lock makes the order of commits
+the order of sequences, so that nothing ever appears behind a cursor already handed out.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+from msgspec import Raw, Struct
+from sqlalchemy import Connection, select, update
+
+from omnisync.contract import shape
+from omnisync.contract.feed import MAX_INTAKE, Change, IntakeBatch, IntakeResult
+from omnisync.contract.shape import Refusal, Sound
+from omnisync.hub import tables
+from omnisync.hub.errors import ProblemError, invalid
+from omnisync.hub.store import Store, bulk
+
+MAX_BYTES = 8_000_000
+"""Of one body, as sent and after gunzip."""
+
+_FEED = """
+INSERT INTO feed (company, stream, id, sequence, kind, op, version, n_items, n_payments, size, customer_id, change)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (company, stream, id) DO UPDATE SET sequence = excluded.sequence, op = excluded.op,
+    version = excluded.version, n_items = excluded.n_items, n_payments = excluded.n_payments, size = excluded.size,
+    customer_id = excluded.customer_id, change = excluded.change
+"""
+_RECORD = """
+INSERT INTO record (company, kind, id, version, stream, received_at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (company, kind, id) DO UPDATE SET version = excluded.version, stream = excluded.stream,
+    received_at = excluded.received_at
+"""
+_STREAM = """
+INSERT INTO stream (company, name, head) VALUES (?, ?, ?)
+ON CONFLICT (company, name) DO UPDATE SET head = excluded.head
+"""
+
+_Key = tuple[str, str]
+_encoder = msgspec.json.Encoder()
+_batch = msgspec.json.Decoder(IntakeBatch)
+
+
+def take_in(store: Store, company: str, records: Sequence[bytes | Raw], now: datetime) -> list[IntakeResult]:
+    """Store what is sound and newer, in the order given; answer for each record, in the same order.
+
+    Twice leaves the same as once. One bad record refuses only itself. Raises LookupError for an unknown company.
+    """
+    read = [shape.read(raw) for raw in records]
+    sound = [record for record in read if isinstance(record, Sound)]
+    statuses = iter(_keep(store, company, sound, now) if sound else ())
+    return [_refused(r) if isinstance(r, Refusal) else _result(r, next(statuses)) for r in read]
+
+
+def records_of(body: bytes) -> Sequence[bytes | Raw]:
+    """The records of a POST /v1/records body, each still raw.
+
+    Raises ProblemError `validation` (no such JSON) or `batch_too_large` (more than 1,000).
+    """
+    try:
+        records: Sequence[bytes | Raw] = _batch.decode(body).records
+    except msgspec.ValidationError as error:
+        pointer, code = shape.fault(error)
+        if code == "length":
+            raise ProblemError("batch_too_large") from None
+        raise invalid(pointer, code) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        records = _records_of_odd_text(body)
+    return records
+
+
+def gunzip(body: bytes) -> bytes:
+    """The body unpacked. Raises ProblemError when it is no gzip, is cut, or would pass the size limit."""
+    unpacking = zlib.decompressobj(wbits=31)
+    try:
+        plain = unpacking.decompress(body, MAX_BYTES)
+    except zlib.error:
+        raise invalid("", "gzip") from None
+    if unpacking.unconsumed_tail:
+        raise ProblemError("batch_too_large")
+    if not unpacking.eof or unpacking.unused_data:
+        raise invalid("", "gzip")
+    return plain
+
+
+def _records_of_odd_text(body: bytes) -> list[bytes]:
+    """A lone surrogate escape is legal JSON, but msgspec gives up the whole body for it: find the one record.
+
+    The slow way is taken only then. Written out again, the surrogate is an escape once more and is refused alone.
+    """
+    try:
+        records = json.loads(body)["records"]
+        if not isinstance(records, list):
+            raise TypeError
+    except (ValueError, TypeError, LookupError, RecursionError):
+        raise invalid("", "json") from None
+    if len(records) > MAX_INTAKE:
+        raise ProblemError("batch_too_large")
+    return [json.dumps(record).encode() for record in records]
+
+
+def _result(record: Sound, status: str) -> IntakeResult:
+    return msgspec.convert(
+        {"status": status, "kind": record.kind, "id": record.id, "version": record.version}, IntakeResult
+    )
+
+
+def _refused(refusal: Refusal) -> IntakeResult:
+    return IntakeResult(
+        status="refused",
+        kind=refusal.kind,
+        id=refusal.id,
+        version=refusal.version,
+        code=refusal.code,
+        pointer=refusal.pointer,
+        detail=refusal.detail,
+    )
+
+
+def _keep(store: Store, company: str, records: Sequence[Sound], now: datetime) -> list[str]:
+    with store.writing() as db:
+        # Twice the records: one that moves takes a place in its old stream too. Gaps between sequences are harmless.
+        last = _take_sequences(db, company, 2 * len(records))
+        kept = _Kept(company, last - 2 * len(records), _seen(db, company, records), now.isoformat())
+        statuses = [kept.weigh(record) for record in records]
+        kept.write(db)
+    return statuses
+
+
+def _take_sequences(db: Connection, company: str, n: int) -> int:
+    c = tables.company.c
+    mine = update(tables.company).where(c.id == company)
+    last = db.execute(mine.values(sequence=c.sequence + n).returning(c.sequence)).scalar()
+    if last is None:
+        raise LookupError(f"no company {company}")
+    return int(last)
+
+
+class _Seen(Struct, frozen=True):
+    version: int
+    stream: str
+
+
+def _seen(db: Connection, company: str, records: Iterable[Sound]) -> dict[_Key, _Seen]:
+    r = tables.record.c
+    seen: dict[_Key, _Seen] = {}
+    for kind in ("customer", "order"):
+        ids = {record.id for record in records if record.kind == kind}
+        mine = (r.company == company) & (r.kind == kind) & r.id.in_(ids)
+        for id_, version, stream in db.execute(select(r.id, r.version, r.stream).where(mine)) if ids else ():
+            seen[kind, id_] = _Seen(version, stream)
+    return seen
+
+
+class _Kept:
+    """What one batch will leave behind; written at the end, so that a record sent twice costs one row."""
+
+    def __init__(self, company: str, sequence: int, seen: dict[_Key, _Seen], now: str) -> None:
+        self._company = company
+        self._sequence = sequence
+        self._seen = seen
+        self._now = now
+        self._records: dict[_Key, tuple[object, ...]] = {}
+        self._feed: dict[_Key, tuple[object, ...]] = {}
+        self._heads: dict[str, int] = {}
+
+    def weigh(self, record: Sound) -> str:
+        """Take the record if it is newer than what is there: stored, same or stale."""
+        key = (record.kind, record.id)
+        before = self._seen.get(key)
+        if before and record.version <= before.version:
+            return "same" if record.version == before.version else "stale"
+        stream = _stream(record, before)
+        if before and before.stream not in ("", stream):
+            self._place(before.stream, record, _moved(record))
+        if stream:
+            self._place(stream, record, _change(record))
+        self._seen[key] = _Seen(record.version, stream)
+        self._records[key] = (self._company, *key, record.version, stream, self._now)
+        return "stored"
+
+    def write(self, db: Connection) -> None:
+        """Leave the batch in the database."""
+        bulk(db, _FEED, list(self._feed.values()))
+        bulk(db, _RECORD, list(self._records.values()))
+        bulk(db, _STREAM, [(self._company, name, head) for name, head in self._heads.items()])
+
+    def _place(self, stream: str, record: Sound, change: Change) -> None:
+        self._sequence += 1
+        text = _encoder.encode(change)
+        counts = (change.n_items, change.n_payments, len(text))
+        customer_id = record.customer_id if change.op == "upsert" else None
+        place = (self._company, stream, record.id, self._sequence)
+        self._feed[stream, record.id] = (
+            *place,
+            record.kind,
+            change.op,
+            record.version,
+            *counts,
+            customer_id,
+            text,
+        )
+        self._heads[stream] = self._sequence
+
+
+def _stream(record: Sound, before: _Seen | None) -> str:
+    """Where the record stands from now on; a deleted order stays where it was, if anybody knows."""
+    if record.kind == "customer":
+        return "customer"
+    if record.data is not None:
+        return f"order:{record.establishment}"
+    return before.stream if before else ""
+
+
+def _change(record: Sound) -> Change:
+    return Change(
+        kind=record.kind,
+        op="delete" if record.data is None else "upsert",
+        id=record.id,
+        version=record.version,
+        changed_at=record.changed_at,
+        reason="erased" if record.data is None else None,
+        n_items=record.n_items,
+        n_payments=record.n_payments,
+        data=Raw(b"null" if record.data is None else record.data),
+    )
+
+
+def _moved(record: Sound) -> Change:
+    return Change(
+        kind=record.kind,
+        op="delete",
+        id=record.id,
+        version=record.version,
+        changed_at=record.changed_at,
+        reason="moved",
+        to=record.establishment,
+        data=Raw(b"null"),
+    )

@@ -1,0 +1,1 @@
+"""The hub database's history, for Alembic."""

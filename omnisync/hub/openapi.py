@@ -1,0 +1,151 @@
+"""The contract as OpenAPI 3.1, made from the same structs that read and write it.
+
+Not the framework's own generator: answers are stored bytes, and the strict twins of `shape` carry the patterns of
+decimals and ids that the fast structs leave out.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from omnisync.contract import CONTRACT
+from omnisync.contract import feed as contract
+from omnisync.contract import problems as contract_problems
+from omnisync.contract.records import Customer, Order
+from omnisync.contract.shape import strict
+
+_REF = "#/components/schemas/{name}"
+_STRUCTS: tuple[type[Struct], ...] = (
+    Customer,
+    Order,
+    contract.Page,
+    contract.Streams,
+    contract.RecordsAnswer,
+    contract.RecordAnswer,
+    contract.Identity,
+    contract.ReceiptBatch,
+    contract.ReceiptAnswer,
+    contract.IntakeBatch,
+    contract.IntakeAnswer,
+    contract_problems.Problem,
+)
+_ALWAYS = ("unauthorized", "token_revoked", "agent_too_old", "rate_limited", "maintenance", "internal")
+_READING = (*_ALWAYS, "scope_missing", "validation")
+_CURSOR = (*_READING, "cursor_invalid", "cursor_filter_mismatch", "cursor_expired")
+_WRITING = (*_READING, "batch_too_large", "unsupported_media")
+
+
+@cache
+def document() -> bytes:
+    """The whole document as JSON."""
+    return msgspec.json.encode(
+        {
+            "openapi": "3.1.0",
+            "info": {"title": "Omnisync hub", "version": CONTRACT},
+            "paths": _paths(),
+            "components": {
+                "schemas": _schemas(),
+                "securitySchemes": {"company_token": {"type": "http", "scheme": "bearer"}},
+            },
+            "security": [{"company_token": []}],
+        }
+    )
+
+
+def _paths() -> dict[str, Any]:
+    one = [_parameter("record_id", where="path", required=True)]
+    return {
+        "/health": {"get": _route("Liveness", _any(), ("maintenance", "internal"), is_open=True)},
+        "/v1": {"get": _route("Who am I", _ref("Identity"), _ALWAYS)},
+        "/v1/streams": {
+            "get": _route("Streams and what waits in them", _ref("Streams"), _CURSOR, [_list("after")], is_cached=True)
+        },
+        "/v1/changes": {"get": _route("The feed", _ref("Page"), _CURSOR, _changes_query(), is_cached=True)},
+        "/v1/records": {
+            "get": _route("Several records now", _ref("RecordsAnswer"), _READING, _records_query()),
+            "post": _route("The intake", _ref("IntakeAnswer"), _WRITING, body=_ref("IntakeBatch")),
+        },
+        "/v1/customers/{record_id}": {
+            "get": _route("One customer now", _ref("RecordAnswer"), (*_READING, "not_found", "gone"), one)
+        },
+        "/v1/orders/{record_id}": {
+            "get": _route("One order now", _ref("RecordAnswer"), (*_READING, "not_found", "gone"), one)
+        },
+        "/v1/receipts": {"post": _route("Receipts", _ref("ReceiptAnswer"), _WRITING, body=_ref("ReceiptBatch"))},
+        "/v1/openapi.json": {"get": _route("This document", _any(), ("internal",), is_open=True)},
+    }
+
+
+def _changes_query() -> list[dict[str, Any]]:
+    return [
+        _parameter("kinds", {"enum": ["customer", "order"]}, required=True),
+        _parameter("establishment", {"type": "string", "pattern": "^[!-~]{1,10}$"}),
+        _parameter("cursor", {"type": "string", "maxLength": 200}),
+        _parameter("customers_until", {"type": "string", "maxLength": 200}),
+        _parameter("limit", {"type": "integer", "minimum": 1, "maximum": contract.MAX_PAGE}),
+    ]
+
+
+def _records_query() -> list[dict[str, Any]]:
+    ids = _list("ids", minItems=1, maxItems=contract.MAX_RECORDS) | {"required": True}
+    return [_parameter("kind", {"enum": ["customer", "order"]}, required=True), ids]
+
+
+def _route(
+    summary: str,
+    answer: dict[str, Any],
+    codes: tuple[str, ...],
+    parameters: list[dict[str, Any]] | None = None,
+    *,
+    body: dict[str, Any] | None = None,
+    is_open: bool = False,
+    is_cached: bool = False,
+) -> dict[str, Any]:
+    responses = {"200": {"description": "OK", "content": {"application/json": {"schema": answer}}}}
+    if is_cached:
+        responses["304"] = {"description": "Nothing new since the ETag in If-None-Match"}
+    route: dict[str, Any] = {"summary": summary, "responses": responses | _problems(codes)}
+    if parameters:
+        route["parameters"] = parameters
+    if body:
+        route["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+    return route | ({"security": []} if is_open else {})
+
+
+def _problems(codes: tuple[str, ...]) -> dict[str, Any]:
+    """One response a status, its description naming the codes."""
+    by_status: dict[str, list[str]] = {}
+    for code in codes:
+        by_status.setdefault(str(contract_problems.PROBLEMS[code].status), []).append(code)
+    content = {contract_problems.CONTENT_TYPE: {"schema": _ref("Problem")}}
+    return {status: {"description": ", ".join(names), "content": content} for status, names in by_status.items()}
+
+
+def _schemas() -> dict[str, Any]:
+    twins = [strict(struct) for struct in _STRUCTS]
+    _, schemas = msgspec.json.schema_components(twins, ref_template=_REF)
+    schemas["Change"]["properties"]["data"] = {"oneOf": [_ref("Customer"), _ref("Order"), {"type": "null"}]}
+    schemas["IntakeBatch"]["properties"]["records"]["items"] = _ref("Change")
+    return schemas
+
+
+def _parameter(
+    name: str, schema: dict[str, Any] | None = None, *, where: str = "query", required: bool = False
+) -> dict[str, Any]:
+    return {"name": name, "in": where, "required": required, "schema": schema or {"type": "string"}}
+
+
+def _list(name: str, **limits: int) -> dict[str, Any]:
+    return _parameter(name, {"type": "array", "items": {"type": "string"}, **limits})
+
+
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": _REF.format(name=name)}
+
+
+def _any() -> dict[str, Any]:
+    return {"type": "object"}
