@@ -61,7 +61,9 @@ def company() -> None:
 @_database
 def company_add(id: str, name: str, database: str) -> None:
     """Cadastra a empresa ID com o nome NAME (ou muda o nome)."""
-    _try(lambda: _open(database).add_company(id, name))
+    _try(
+        lambda: _open(database).add_company(id, name), "O código da empresa tem de 1 a 40 letras sem acento e números."
+    )
     click.echo(f"Empresa {id} cadastrada.")
 
 
@@ -86,7 +88,10 @@ def establishment() -> None:
 @_database
 def establishment_add(company: str, code: str, name: str, database: str) -> None:
     """Cadastra o estabelecimento CODE da empresa COMPANY com o nome NAME."""
-    _try(lambda: _open(database).add_establishment(company, code, name))
+    _try(
+        lambda: _open(database).add_establishment(company, code, name),
+        "O código do estabelecimento tem de 1 a 10 letras sem acento e números.",
+    )
     click.echo(f"Estabelecimento {code} cadastrado.")
 
 
@@ -103,8 +108,13 @@ def token() -> None:
 def token_create(company: str, name: str, scopes: tuple[str, ...], database: str) -> None:
     """Cria uma chave para a empresa COMPANY e a mostra uma única vez."""
     from omnisync.hub.serving import wall_clock
+    from omnisync.hub.store import SCOPES
 
-    click.echo(_try(lambda: _open(database).create_token(company, name, scopes, wall_clock())))
+    text = _try(
+        lambda: _open(database).create_token(company, name, scopes, wall_clock()),
+        f"O nome tem de 1 a 60 letras, e as permissões são: {', '.join(SCOPES)}.",
+    )
+    click.echo(text)
     click.echo("Guarde esta chave: ela não será mostrada de novo.", err=True)
 
 
@@ -146,11 +156,11 @@ def _make_folder(database: str) -> None:
         Path(database.removeprefix(prefix)).parent.mkdir(parents=True, exist_ok=True)
 
 
-def _try(action: Callable[[], str | None]) -> str | None:
-    """Do it; what the store refuses becomes one sentence."""
+def _try(action: Callable[[], str | None], on_value: str = "") -> str | None:
+    """Do it; what the store refuses becomes one sentence, `on_value` for a value it does not take."""
     try:
         return action()
     except LookupError as error:
         raise click.ClickException("Esta empresa não está cadastrada na central.") from error
     except ValueError as error:
-        raise click.ClickException(f"Valor não aceito: {error}.") from error
+        raise click.ClickException(on_value) from error

@@ -101,8 +101,6 @@ def read(raw: bytes | Raw) -> Sound | Refusal:
 def fault(error: Exception) -> tuple[str, str]:
     """The JSON Pointer and the code of what msgspec (or Python) said while decoding."""
     text = str(error)
-    if isinstance(error, UnicodeError) or "utf-16 surrogate" in text or "hex escape" in text:
-        return "", "text"
     if not isinstance(error, msgspec.ValidationError):
         return "", "json"
     code = next((code for words, code in _CODES if words in text), "type")
@@ -181,9 +179,12 @@ def _decode(decoder: msgspec.json.Decoder[Any], raw: bytes | Raw) -> Any:
 
 
 def _named(refusal: Refusal, raw: bytes | Raw) -> Refusal:
-    """The refusal with as much of the record's name as can be read, so that the sender finds it."""
+    """The refusal with as much of the record's name as can be read, so that the sender finds it.
+
+    What only msgspec cannot read is a lone surrogate: legal JSON, but no text.
+    """
     try:
-        shown = json.loads(bytes(raw))  # reads what msgspec refuses: a lone surrogate must not hide the name
+        shown = json.loads(bytes(raw))
     except (ValueError, RecursionError):
         return refusal
     if not isinstance(shown, dict):
@@ -191,6 +192,7 @@ def _named(refusal: Refusal, raw: bytes | Raw) -> Refusal:
     kind, id_, version = shown.get("kind"), shown.get("id"), shown.get("version")
     return msgspec.structs.replace(
         refusal,
+        code="text" if refusal.code == "json" else refusal.code,
         kind=kind if kind in ("customer", "order") else None,
         id=id_ if isinstance(id_, str) and _PLAIN_ID.fullmatch(id_) else None,
         version=version if type(version) is int and abs(version) <= 2**53 else None,
