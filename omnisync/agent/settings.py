@@ -5,6 +5,7 @@ The only module of the agent that looks at the environment, the machine's zone a
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -72,7 +73,7 @@ class Home(Struct, frozen=True):
             with tempfile.TemporaryFile(dir=self.path):
                 return self
         except OSError as error:
-            raise SettingsError("folder_read_only", pasta=self.path) from error
+            raise cannot_write(self.path, error) from error
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -238,12 +239,17 @@ def file_lock(path: Path, *, wait: bool) -> Iterator[None]:
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise SettingsError("folder_read_only", pasta=path.parent) from error
+        raise cannot_write(path.parent, error) from error
     try:
         _lock(handle, wait=wait)
         yield
     finally:
         os.close(handle)
+
+
+def cannot_write(folder: Path, error: OSError) -> SettingsError:
+    """What to raise when a file of this folder cannot be written: the disk is full, or the folder is not ours."""
+    return SettingsError("disk_full" if error.errno == errno.ENOSPC else "folder_read_only", pasta=folder)
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -351,7 +357,7 @@ def _replace(path: Path, content: bytes) -> None:
             raise
         _settle_folder(path.parent)
     except OSError as error:
-        raise SettingsError("folder_read_only", pasta=path.parent) from error
+        raise cannot_write(path.parent, error) from error
 
 
 if sys.platform == "win32":

@@ -1,0 +1,362 @@
+"""What the agent remembers: connections, schedules, slots, runs and a few notes. Shared by threads and processes.
+
+It may be lost without losing or doubling a record: positions and bindings stand in the ERP's database. Time comes in
+as an argument; moments are kept in UTC.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta, tzinfo
+from pathlib import Path
+
+import msgspec
+
+from omnisync.agent.counts import Counts, Totals
+from omnisync.agent.errors import NotConfiguredError, RunInProgressError, SettingsError, StoppedError
+from omnisync.agent.journal.database import Database
+from omnisync.agent.journal.run import (
+    Day,
+    Event,
+    Kind,
+    Notice,
+    Origin,
+    Run,
+    State,
+    Systems,
+    moment_of,
+    run_of,
+    text_of,
+)
+from omnisync.agent.schedule import Schedule, Slot, check
+from omnisync.agent.settings import Connection, zone_named
+from omnisync.agent.texts import hour
+
+__all__ = ["Day", "Event", "Journal", "Kind", "Notice", "Origin", "Run", "State", "Systems"]
+
+KEPT_FOR = timedelta(days=90)
+KEPT_RUNS = 10_000
+
+
+class Journal:
+    """The agent's memory, in one SQLite file.
+
+    Every method raises TemporaryError when another process keeps the file for more than 5 s, SetupError when the
+    disk is full or the folder cannot be written, and NotConfiguredError for a connection that does not exist where
+    it needs one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path)
+
+    def close(self) -> None:
+        """Let the file go; a later call opens it again."""
+        self._database.close()
+
+    # connections
+
+    def connections(self) -> tuple[Connection, ...]:
+        """All connections, by name."""
+        rows = self._database.rows("SELECT body FROM connection ORDER BY name")
+        return tuple(msgspec.json.decode(row["body"], type=Connection) for row in rows)
+
+    def connection(self, connection_name: str) -> Connection:
+        """The connection of this name."""
+        rows = self._database.rows("SELECT body FROM connection WHERE name = ?", connection_name)
+        if not rows:
+            raise NotConfiguredError(nome=connection_name)
+        return msgspec.json.decode(rows[0]["body"], type=Connection)
+
+    def save_connection(self, connection: Connection, now: datetime) -> None:
+        """Make it, or put it in the place of the one of the same name. Secrets stand elsewhere."""
+
+        def save(db: sqlite3.Connection) -> None:
+            db.execute(
+                "INSERT INTO connection (name, body) VALUES (?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET body = excluded.body",
+                (connection.name, msgspec.json.encode(connection)),
+            )
+            _add_event(db, connection.name, now, "connection_saved")
+
+        self._database.atomically(save)
+
+    def remove_connection(self, connection_name: str) -> None:
+        """Forget it, its schedule and its history. Raises RunInProgressError while it has a run going."""
+
+        def remove(db: sqlite3.Connection) -> int:
+            _refuse_while_going(db, connection_name)
+            return db.execute("DELETE FROM connection WHERE name = ?", (connection_name,)).rowcount
+
+        if not self._database.atomically(remove):
+            raise NotConfiguredError(nome=connection_name)
+
+    # schedule and slots
+
+    def schedule(self, connection_name: str) -> Schedule | None:
+        """The connection's schedule; None when none was ever saved."""
+        rows = self._database.rows("SELECT body FROM schedule WHERE connection = ?", connection_name)
+        return msgspec.json.decode(rows[0]["body"], type=Schedule) if rows else None
+
+    def schedule_saved_at(self, connection_name: str) -> datetime | None:
+        """When the schedule was last saved: every slot that had come by then counts as served."""
+        rows = self._database.rows("SELECT saved_at FROM schedule WHERE connection = ?", connection_name)
+        return moment_of(rows[0]["saved_at"]) if rows else None
+
+    def save_schedule(self, connection_name: str, schedule: Schedule, now: datetime) -> None:
+        """Save it; its first run is the next slot. Raises SettingsError with the code of what is wrong with it."""
+        for error in check(schedule):
+            raise SettingsError(error.code)
+
+        def save(db: sqlite3.Connection) -> None:
+            _need_connection(db, connection_name)
+            db.execute(
+                "INSERT INTO schedule (connection, body, saved_at) VALUES (?, ?, ?)"
+                " ON CONFLICT (connection) DO UPDATE SET body = excluded.body, saved_at = excluded.saved_at",
+                (connection_name, msgspec.json.encode(schedule), text_of(now)),
+            )
+            _add_event(db, connection_name, now, "schedule_on" if schedule.is_active else "schedule_off")
+
+        self._database.atomically(save)
+
+    def last_served(self, connection_name: str, on: date) -> Slot | None:
+        """The newest slot of this day that was served."""
+        sql = "SELECT max(at) AS at FROM slot WHERE connection = ? AND on_day = ?"
+        [row] = self._database.rows(sql, connection_name, on.isoformat())
+        return Slot(on, time.fromisoformat(row["at"])) if row["at"] else None
+
+    def take_slot(
+        self,
+        connection_name: str,
+        slot: Slot,
+        kind: Kind,
+        origin: Origin,
+        now: datetime,
+        *,
+        systems: Systems = "all",
+        establishments: Sequence[str] = (),
+    ) -> Run | None:
+        """Serve the slot: ask for its run in the same transaction. None when it was served already.
+
+        Raises RunInProgressError when the connection has a run going; the slot then stays to be served.
+        """
+
+        def take(db: sqlite3.Connection) -> Run | None:
+            _need_connection(db, connection_name)
+            values = (connection_name, slot.on.isoformat(), slot.at.isoformat("minutes"))
+            if not db.execute("INSERT OR IGNORE INTO slot (connection, on_day, at) VALUES (?, ?, ?)", values).rowcount:
+                return None
+            return _ask(db, connection_name, kind, origin, now, systems, establishments, ())
+
+        return self._database.atomically(take)
+
+    # runs
+
+    def ask_run(
+        self,
+        connection_name: str,
+        kind: Kind,
+        origin: Origin,
+        now: datetime,
+        *,
+        systems: Systems = "all",
+        establishments: Sequence[str] = (),
+        ids: Sequence[str] = (),
+    ) -> Run:
+        """A new run, waiting to be carried. Raises RunInProgressError when the connection has one going."""
+
+        def ask(db: sqlite3.Connection) -> Run:
+            _need_connection(db, connection_name)
+            return _ask(db, connection_name, kind, origin, now, systems, establishments, ids)
+
+        return self._database.atomically(ask)
+
+    def start_run(self, run_id: str, now: datetime, pid: int) -> Run:
+        """Process `pid` carries it from now on. Raises StoppedError when it is not waiting to be carried any more."""
+
+        def start(db: sqlite3.Connection) -> Run:
+            values = {"id": run_id, "now": text_of(now), "pid": pid}
+            sql = (
+                "UPDATE run SET state = CASE state WHEN 'waiting' THEN 'running' ELSE state END, started_at = :now,"
+                " beat_at = :now, pid = :pid WHERE id = :id AND started_at IS NULL AND ended_at IS NULL"
+            )
+            if not db.execute(sql, values).rowcount:
+                raise StoppedError
+            return run_of(db.execute("SELECT * FROM run WHERE id = ?", (run_id,)).fetchone())
+
+        return self._database.atomically(start)
+
+    def beat(
+        self, run_id: str, now: datetime, counts: Counts, totals: Totals, phase: str, *, rate: float = 0.0
+    ) -> bool:
+        """Show that it lives and how far it is. Answers whether it should stop: someone asked, or it was given up.
+
+        A run the journal no longer knows goes on: the journal was lost, the work was not.
+        """
+        encoded = msgspec.json.encode(counts), msgspec.json.encode(totals)
+        self._database.change(
+            "UPDATE run SET beat_at = ?, counts = ?, totals = ?, phase = ?, rate = ? WHERE id = ? AND ended_at IS NULL",
+            *(text_of(now), *encoded, phase, rate, run_id),
+        )
+        sql = "SELECT stop_asked OR ended_at IS NOT NULL AS stops FROM run WHERE id = ?"
+        return any(row["stops"] for row in self._database.rows(sql, run_id))
+
+    def ask_stop(self, run_id: str) -> None:
+        """Ask it to stop at the next page. A run that has ended stays as it ended."""
+        self._database.change(
+            "UPDATE run SET stop_asked = 1, state = 'cancelling' WHERE id = ? AND ended_at IS NULL", run_id
+        )
+
+    def end_run(
+        self,
+        run_id: str,
+        state: State,
+        now: datetime,
+        counts: Counts | None = None,
+        code: str | None = None,
+        words: Mapping[str, object] | None = None,
+    ) -> bool:
+        """Close it, once: answers False when it had ended already. Without counts those of the last beat stay."""
+        said = {name: str(word) for name, word in (words or {}).items() if word is not None}
+        values = (
+            state,
+            text_of(now),
+            None if counts is None else msgspec.json.encode(counts),
+            code,
+            msgspec.json.encode(said),
+            run_id,
+        )
+        sql = (
+            "UPDATE run SET state = ?, ended_at = ?, counts = coalesce(?, counts), code = ?, words = ?"
+            " WHERE id = ? AND ended_at IS NULL"
+        )
+        return self._database.change(sql, *values) > 0
+
+    def mark_interrupted(self, connection_name: str, now: datetime, is_alive: Callable[[Run], bool]) -> Run | None:
+        """Close the run that says it is going when nobody carries it; answers that run as it was."""
+        run = self.current_run(connection_name)
+        if run is None or is_alive(run) or not self.end_run(run.id, "interrupted", now, code="interrupted"):
+            return None
+        return run
+
+    def run(self, run_id: str) -> Run | None:
+        """The run of this id, if the journal knows it."""
+        return self._first_run("SELECT * FROM run WHERE id = ?", run_id)
+
+    def current_run(self, connection_name: str) -> Run | None:
+        """The run that is waiting, running or cancelling."""
+        return self._first_run("SELECT * FROM run WHERE connection = ? AND ended_at IS NULL", connection_name)
+
+    def last_run(self, connection_name: str) -> Run | None:
+        """The newest run that has ended."""
+        sql = "SELECT * FROM run WHERE connection = ? AND ended_at IS NOT NULL ORDER BY n DESC LIMIT 1"
+        return self._first_run(sql, connection_name)
+
+    def runs(self, connection_name: str, limit: int, before: str | None = None) -> tuple[Run, ...]:
+        """The newest runs, or those older than the run `before`, newest first."""
+        sql = (
+            "SELECT * FROM run WHERE connection = ? AND n < coalesce((SELECT n FROM run WHERE id = ?), 9e18)"
+            " ORDER BY n DESC LIMIT ?"
+        )
+        return tuple(run_of(row) for row in self._database.rows(sql, connection_name, before, limit))
+
+    def days(self, connection_name: str, since: date, zone: tzinfo) -> tuple[Day, ...]:
+        """Runs summed by the day of the wall they were asked on, oldest first. A day without runs is not there."""
+        rows = self._database.rows(
+            "SELECT asked_at, state, counts FROM run WHERE connection = ? AND asked_at >= ?",
+            connection_name,
+            text_of(datetime.combine(since, time(), zone)),
+        )
+        days: dict[date, Day] = {}
+        for row in rows:
+            on = moment_of(row["asked_at"]).astimezone(zone).date()
+            day = days.get(on, Day(on=on, n_runs=0, n_failed=0, counts=Counts()))
+            days[on] = Day(
+                on=on,
+                n_runs=day.n_runs + 1,
+                n_failed=day.n_failed + (row["state"] in ("failed", "interrupted")),
+                counts=day.counts + msgspec.json.decode(row["counts"], type=Counts),
+            )
+        return tuple(days[on] for on in sorted(days))
+
+    # the rest
+
+    def events(self, connection_name: str, limit: int) -> tuple[Event, ...]:
+        """What people changed, newest first."""
+        sql = "SELECT at, code FROM event WHERE connection = ? ORDER BY n DESC LIMIT ?"
+        return tuple(
+            Event(moment_of(row["at"]), row["code"]) for row in self._database.rows(sql, connection_name, limit)
+        )
+
+    def notices(self) -> tuple[Notice, ...]:
+        """What happened to the journal itself, newest first."""
+        rows = self._database.rows("SELECT at, code, words FROM notice ORDER BY n DESC")
+        return tuple(Notice(moment_of(row["at"]), row["code"], msgspec.json.decode(row["words"])) for row in rows)
+
+    def note(self, key: str) -> str | None:
+        """A small thing remembered under this key."""
+        rows = self._database.rows("SELECT value FROM note WHERE key = ?", key)
+        return rows[0]["value"] if rows else None
+
+    def set_note(self, key: str, value: str) -> None:
+        """Remember a small thing under this key."""
+        sql = "INSERT INTO note (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+        self._database.change(sql, key, value)
+
+    def forget(self, now: datetime) -> None:
+        """Drop what is older than 90 days, and runs beyond the newest 10,000. A run that is going stays."""
+        oldest = text_of(now - KEPT_FOR)
+
+        def drop(db: sqlite3.Connection) -> None:
+            db.execute(
+                "DELETE FROM run WHERE ended_at IS NOT NULL AND (asked_at < ? OR n <= coalesce("
+                "(SELECT n FROM run ORDER BY n DESC LIMIT 1 OFFSET ?), 0))",
+                (oldest, KEPT_RUNS),
+            )
+            db.execute("DELETE FROM event WHERE at < ?", (oldest,))
+            db.execute("DELETE FROM slot WHERE on_day < ?", (oldest[:10],))
+
+        self._database.atomically(drop)
+
+    def _first_run(self, sql: str, value: str) -> Run | None:
+        rows = self._database.rows(sql, value)
+        return run_of(rows[0]) if rows else None
+
+
+def _ask(
+    db: sqlite3.Connection,
+    connection_name: str,
+    kind: Kind,
+    origin: Origin,
+    now: datetime,
+    systems: Systems,
+    establishments: Sequence[str],
+    ids: Sequence[str],
+) -> Run:
+    _refuse_while_going(db, connection_name)
+    scope = [msgspec.json.encode(part) for part in (systems, establishments, ids)]
+    cursor = db.execute(
+        "INSERT INTO run (connection, kind, origin, asked_at, systems, establishments, ids)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (connection_name, kind, origin, text_of(now), *scope),
+    )
+    return run_of(db.execute("SELECT * FROM run WHERE n = ?", (cursor.lastrowid,)).fetchone())
+
+
+def _refuse_while_going(db: sqlite3.Connection, connection_name: str) -> None:
+    row = db.execute("SELECT * FROM run WHERE connection = ? AND ended_at IS NULL", (connection_name,)).fetchone()
+    if row is not None:
+        run, connection = run_of(row), _need_connection(db, connection_name)
+        began_at = (run.started_at or run.asked_at).astimezone(zone_named(connection.zone))
+        raise RunInProgressError(desde=f", iniciada às {hour(began_at)}")
+
+
+def _need_connection(db: sqlite3.Connection, connection_name: str) -> Connection:
+    row = db.execute("SELECT body FROM connection WHERE name = ?", (connection_name,)).fetchone()
+    if row is None:
+        raise NotConfiguredError(nome=connection_name)
+    return msgspec.json.decode(row["body"], type=Connection)
+
+
+def _add_event(db: sqlite3.Connection, connection_name: str, now: datetime, code: str) -> None:
+    db.execute("INSERT INTO event (connection, at, code) VALUES (?, ?, ?)", (connection_name, text_of(now), code))

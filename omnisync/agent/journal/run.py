@@ -1,0 +1,109 @@
+"""What a run is, and how it stands in its row of the journal."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from omnisync.agent.counts import Counts, Totals
+from omnisync.agent.schedule import System
+
+Kind = Literal["import", "export", "both"]
+Origin = Literal["button", "slot", "catch_up", "command", "retry"]
+State = Literal["waiting", "running", "cancelling", "done", "done_with_refusals", "cancelled", "failed", "interrupted"]
+Systems = Literal["all"] | tuple[System, ...]
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """One execution for one connection. No establishments means all; ids are a retry's records. Rate is rows/s."""
+
+    id: str
+    connection: str
+    kind: Kind
+    origin: Origin
+    systems: Systems
+    establishments: tuple[str, ...]
+    ids: tuple[str, ...]
+    state: State
+    stop_asked: bool
+    pid: int | None
+    asked_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    beat_at: datetime | None
+    counts: Counts
+    totals: Totals
+    phase: str
+    rate: float
+    code: str | None
+    words: Mapping[str, str]
+
+    @property
+    def is_going(self) -> bool:
+        """Whether it has not ended."""
+        return self.ended_at is None
+
+    @property
+    def duration(self) -> timedelta:
+        """From its start to its end or last beat. A clock set back makes it zero, never less."""
+        started_at = self.started_at or self.asked_at
+        return max((self.ended_at or self.beat_at or started_at) - started_at, timedelta())
+
+
+class Day(Struct, frozen=True, kw_only=True):
+    """The runs asked for on one day of the wall."""
+
+    on: date
+    n_runs: int
+    n_failed: int
+    counts: Counts
+
+
+class Event(Struct, frozen=True):
+    """Something a person changed: connection_saved, schedule_on, schedule_off."""
+
+    at: datetime
+    code: str
+
+
+class Notice(Struct, frozen=True):
+    """Something a person should read about the journal itself: journal_rebuilt, with the file that was kept."""
+
+    at: datetime
+    code: str
+    words: Mapping[str, str]
+
+
+_DECODED: Mapping[str, Any] = {
+    "systems": Systems,
+    "establishments": tuple[str, ...],
+    "ids": tuple[str, ...],
+    "counts": Counts,
+    "totals": Totals,
+    "words": dict[str, str],
+}
+
+
+def run_of(row: sqlite3.Row) -> Run:
+    """The run this row holds."""
+    fields: dict[str, Any] = {name: row[name] for name in Run.__struct_fields__}
+    for name, type_ in _DECODED.items():
+        fields[name] = msgspec.json.decode(fields[name], type=type_)
+    for name in ("asked_at", "started_at", "ended_at", "beat_at"):
+        fields[name] = moment_of(fields[name]) if fields[name] else None
+    return Run(**fields | {"stop_asked": bool(fields["stop_asked"])})
+
+
+def text_of(moment: datetime) -> str:
+    """In UTC and of one length, so that texts sort as moments do."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def moment_of(text: str) -> datetime:
+    """The moment such a text says."""
+    return datetime.fromisoformat(text)
