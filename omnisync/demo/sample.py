@@ -13,25 +13,13 @@ from itertools import islice
 from random import Random
 from typing import NamedTuple
 
+from msgspec import Raw
 from msgspec.structs import replace
 
-from omnisync.contract.feed import Change
-from omnisync.contract.records import Customer, Order
-from omnisync.demo.making import (
-    SPOILS,
-    OrderType,
-    cancel,
-    customer_id,
-    make_customer,
-    make_order,
-    move,
-    order_id,
-    reference,
-    revise,
-    revise_customer,
-    spoil_customer,
-    upsert,
-)
+from omnisync.contract.feed import Change, Kind
+from omnisync.contract.records import Customer, Order, encode
+from omnisync.demo.customers import customer_id, make_customer, revise_customer, spoil_customer
+from omnisync.demo.orders import SPOILS, OrderType, cancel, make_order, move, order_id, reference, revise
 
 SEED = 2026
 N_CUSTOMERS = 2000
@@ -86,17 +74,24 @@ def customers(n: int = N_CUSTOMERS, seed: int = SEED) -> list[Customer]:
     return [make_customer(number, rng) for number in range(1, n + 1)]
 
 
-def orders(n: int, seed: int, buyers: Sequence[Customer], *, today: date) -> Iterator[Order]:
+def buyers(n: int = N_CUSTOMERS, seed: int = SEED) -> list[Customer]:
+    """Those of `customers` whom a story with the same numbers does not spoil: whom one may go on selling to."""
+    people = customers(n, seed)
+    bad = _bad_places(people)
+    return [customer for place, customer in enumerate(people) if place not in bad]
+
+
+def orders(n: int, seed: int, people: Sequence[Customer], *, today: date) -> Iterator[Order]:
     """The first version of each of `n` orders, all good, in the order they were issued in the 90 days before `today`.
 
-    `buyers` must be those of `customers` with the same seed; an order names only those registered before it.
+    `people` must be those of `customers` with the same seed; an order names only those registered before it.
     """
     rng = Random(f"{seed}/orders")
     roles = _roles(n, seed)
-    places = _bad_places(buyers)
+    places = _bad_places(people)
     for index, issued_at in enumerate(_moments(n, rng, today)):
         role = roles.get(index, "sale")
-        customer = buyers[_place_of_buyer(role, places, _n_known(index, len(buyers), n), rng)]
+        customer = people[_place_of_buyer(role, places, _n_known(index, len(people), n), rng)]
         type_ = _TYPES.get(role, "sale")
         order = make_order(index + 1, customer, issued_at, rng, type_=type_, has_fraction=role == "fraction")
         if role == "cancelled":
@@ -142,6 +137,19 @@ def batches(changes: Iterable[Change], size: int = MAX_BATCH) -> Iterator[list[C
         yield batch
 
 
+def upsert(record: Customer | Order, version: int, changed_at: datetime) -> Change:
+    """The change by which OmniForce sends this state of a record."""
+    kind: Kind = "customer" if isinstance(record, Customer) else "order"
+    data = Raw(encode(record))
+    return Change(kind=kind, op="upsert", id=record.id, version=version, changed_at=changed_at, data=data)
+
+
+def erasure(record: Customer | Order, version: int, changed_at: datetime) -> Change:
+    """The change by which OmniForce says that a record is gone."""
+    kind: Kind = "customer" if isinstance(record, Customer) else "order"
+    return Change(kind=kind, op="delete", reason="erased", id=record.id, version=version, changed_at=changed_at)
+
+
 def _roles(n: int, seed: int) -> dict[int, str]:
     """Which orders are something else than an ordinary sale, by their place; no order is two things."""
     roles = ["moved", *SPOILS, *_OF_BAD_CUSTOMERS]
@@ -151,12 +159,12 @@ def _roles(n: int, seed: int) -> dict[int, str]:
     return dict(zip(places, roles, strict=False))
 
 
-def _bad_places(buyers: Sequence[Customer]) -> tuple[int, int]:
+def _bad_places(people: Sequence[Customer]) -> tuple[int, int]:
     """Where the person stands whose CPF the story gets wrong, and the company whose CNPJ: not first in a page."""
-    places = range(len(buyers) // 4, len(buyers))
+    places = range(len(people) // 4, len(people))
     return (
-        next(place for place in places if buyers[place].person_kind == "person"),
-        next(place for place in places if buyers[place].person_kind == "company"),
+        next(place for place in places if people[place].person_kind == "person"),
+        next(place for place in places if people[place].person_kind == "company"),
     )
 
 
@@ -236,10 +244,10 @@ class _Story:
         """Put aside what happens to the order, or to its customer, after it was sent."""
         at = self._after(order.issued_at)
         if role == "edited":
-            again = revise(order, 2, self._rng, self._customer(order))
+            again = revise(order, 2, self._rng)
             self._put(upsert(again, 2, at))
             if self._rng.randrange(3) == 0:
-                self._put(upsert(revise(again, 3, self._rng, self._customer(order)), 3, self._after(at)))
+                self._put(upsert(revise(again, 3, self._rng), 3, self._after(at)))
         elif role == "cancelled_later":
             self._put(upsert(cancel(order, at, self._rng), 2, at))
         elif role == "moved":

@@ -20,7 +20,7 @@ from omnisync.contract.feed import Change
 from omnisync.contract.records import Customer, Item, Order, decode_customer, decode_order, encode
 from omnisync.contract.rules import Fault, canonical_customer, order_faults
 from omnisync.demo import sample, words
-from omnisync.demo.making import split
+from omnisync.demo.orders import split
 
 TODAY = date(2026, 11, 24)
 N_CUSTOMERS, N_ORDERS = 120, 800

@@ -1,4 +1,4 @@
-"""How one customer and one order of the sample are made, edited and spoiled. All chance comes in as `rng`.
+"""How an order of the sample is made, edited and spoiled. All chance comes in as `rng`.
 
 A good order obeys the money rules of docs/contract.md to the centavo; a spoiled one breaks exactly one of them.
 """
@@ -11,15 +11,11 @@ from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from random import Random
 from types import MappingProxyType
 from typing import Literal
-from unicodedata import normalize
 
-from msgspec import Raw
 from msgspec.structs import replace
 
-from omnisync.contract.feed import Change, Kind
 from omnisync.contract.records import (
     ZERO,
-    Address,
     Customer,
     CustomerRef,
     Freight,
@@ -27,9 +23,7 @@ from omnisync.contract.records import (
     Order,
     Payment,
     PaymentTerms,
-    Phone,
     Totals,
-    encode,
 )
 from omnisync.demo import words
 from omnisync.demo.words import Plan, Product
@@ -38,195 +32,6 @@ OrderType = Literal["sale", "bonus", "sample", "exchange", "consignment"]
 CENTAVO = Decimal("0.01")  # quantize rounds half to even: ABNT NBR 5891, and decimal's own default
 _HUNDRED = Decimal(100)
 _PLANS = {plan.code: plan for plan in words.PLANS}
-
-# --- changes
-
-
-def upsert(record: Customer | Order, version: int, changed_at: datetime) -> Change:
-    """The change by which OmniForce sends this state of a record."""
-    kind: Kind = "customer" if isinstance(record, Customer) else "order"
-    data = Raw(encode(record))
-    return Change(kind=kind, op="upsert", id=record.id, version=version, changed_at=changed_at, data=data)
-
-
-def erasure(record: Customer | Order, version: int, changed_at: datetime) -> Change:
-    """The change by which OmniForce says that a record is gone."""
-    kind: Kind = "customer" if isinstance(record, Customer) else "order"
-    return Change(kind=kind, op="delete", reason="erased", id=record.id, version=version, changed_at=changed_at)
-
-
-# --- customers
-
-
-def customer_id(number: int) -> str:
-    """The id of the customer with this number."""
-    return f"cus_{number:06d}"
-
-
-def make_customer(number: int, rng: Random) -> Customer:
-    """A new customer, its document valid and no other number's."""
-    customer = _company(number, rng) if rng.randrange(100) < 72 else _person(number, rng)
-    return replace(
-        customer,
-        seller_code=rng.choice(tuple(words.SELLERS)),
-        is_active=rng.randrange(50) > 0,
-        notes=rng.choice(words.CUSTOMER_NOTES) if rng.randrange(20) == 0 else None,
-    )
-
-
-def _company(number: int, rng: Random) -> Customer:
-    city = rng.choice(words.CITIES)
-    trade_name = f"{rng.choice(words.TRADES)} {rng.choice(words.TRADE_NAMES)}"
-    name = f"{trade_name} {rng.choice(words.COMPANY_FORMS)}"
-    luck = rng.randrange(100)
-    if luck == 0:
-        name = f"{trade_name} {words.LONG_TAIL} Ltda"
-    elif luck < 3:
-        # A one-person firm's legal name ends with its owner's CPF: logs and pages must hide it even there.
-        name = f"{_person_name(rng)} {cpf(number, rng.randrange(10))}"
-    icms_kind: Literal["1", "2", "9"] = rng.choice(("1", "1", "1", "1", "1", "1", "1", "2", "9", "9"))
-    return Customer(
-        id=customer_id(number),
-        person_kind="company",
-        document_kind="cnpj",
-        document=cnpj(number, rng),
-        name=name,
-        trade_name=trade_name if rng.randrange(4) else None,
-        icms_kind=icms_kind,
-        state_registration=_registration(city.state, rng) if icms_kind == "1" else None,
-        state_registration_state=city.state if icms_kind == "1" else None,
-        email=f"compras@{_slug(trade_name)}-{number}.example" if rng.randrange(10) else None,
-        phones=_phones(city.area, rng),
-        addresses=_addresses(city, rng),
-        price_table_code="ATACADO",
-        payment_terms_code=rng.choice(("28", "3060", "306090")),
-    )
-
-
-def _person(number: int, rng: Random) -> Customer:
-    city = rng.choice(words.CITIES)
-    name = _person_name(rng)
-    return Customer(
-        id=customer_id(number),
-        person_kind="person",
-        document_kind="cpf",
-        document=cpf(number, rng.randrange(10)),
-        name=name,
-        icms_kind="9",
-        email=f"{_slug(name)}-{number}@correio.example" if rng.randrange(5) else None,
-        phones=_phones(city.area, rng),
-        addresses=_addresses(city, rng),
-        price_table_code="VAREJO",
-        payment_terms_code="PIX",
-    )
-
-
-def revise_customer(customer: Customer, rng: Random) -> Customer:
-    """The customer after somebody at OmniForce edited it: always a telephone, sometimes more."""
-    number = customer.id.rpartition("_")[2]
-    area = customer.phones[0].number[:2] if customer.phones else "11"
-    phones = (_mobile(area, rng), *customer.phones[1:])
-    what = rng.randrange(4)
-    if what == 0:
-        return replace(customer, phones=phones, email=f"novo-{rng.randrange(10_000)}-{number}@correio.example")
-    if what == 1:
-        return replace(customer, phones=phones, addresses=_addresses(rng.choice(words.CITIES), rng))
-    if what == 2:
-        return replace(customer, phones=phones, notes=rng.choice(words.CUSTOMER_NOTES))
-    return replace(customer, phones=phones, seller_code=rng.choice(tuple(words.SELLERS)))
-
-
-def spoil_customer(customer: Customer) -> Customer:
-    """The customer with the last digit of its CNPJ or CPF mistyped."""
-    document = customer.document or "0"
-    return replace(customer, document=f"{document[:-1]}{(int(document[-1]) + 1) % 10}")
-
-
-def cnpj(number: int, rng: Random) -> str:
-    """A valid CNPJ, one in six with letters; no two numbers share one."""
-    if rng.randrange(6):
-        # Multiplying by a number without a common divisor walks every root once before any comes again.
-        root = f"{(number * 48_271_987 + 20_305_071) % 10**8:08d}"
-        branch = "0001" if rng.randrange(10) else f"{rng.randrange(2, 30):04d}"
-    else:
-        rest = (number * 999_999_999_989 + 7_305_071) % (26 * 36**7)
-        root, branch = _lettered(rest), "0001" if rng.randrange(3) else rng.choice(("00A1", "01DE", "0B02"))
-    return _with_check_digits(root + branch, highest_weight=9)
-
-
-def cpf(number: int, region: int) -> str:
-    """A valid CPF; no two numbers share one, whatever their region (its ninth digit)."""
-    body = f"{(number * 48_271_987 + 11_305_071) % 10**8:08d}"
-    if len(set(body)) == 1 and body[0] == str(region):
-        region = (region + 1) % 10  # eleven equal digits add up, but no such CPF is ever given out
-    return _with_check_digits(f"{body}{region}", highest_weight=11)
-
-
-def _lettered(rest: int) -> str:
-    alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    rest, first = divmod(rest, 26)
-    root = alphabet[10 + first]
-    for _ in range(7):
-        rest, place = divmod(rest, 36)
-        root += alphabet[place]
-    return root
-
-
-def _with_check_digits(body: str, highest_weight: int) -> str:
-    for _ in range(2):
-        weighted = sum((ord(c) - 48) * (2 + place % (highest_weight - 1)) for place, c in enumerate(reversed(body)))
-        body += "0" if weighted % 11 < 2 else str(11 - weighted % 11)
-    return body
-
-
-def _person_name(rng: Random) -> str:
-    return f"{rng.choice(words.FIRST_NAMES)} {rng.choice(words.SURNAMES)} {rng.choice(words.SURNAMES)}"
-
-
-def _slug(name: str) -> str:
-    plain = normalize("NFD", name.lower()).encode("ascii", "ignore").decode()
-    return "-".join("".join(c for c in word if c.isalnum()) for word in plain.split() if word.isascii() and word != "&")
-
-
-def _digits(n: int, rng: Random) -> str:
-    return f"{rng.randrange(10**n):0{n}d}"
-
-
-def _registration(state: str, rng: Random) -> str:
-    return _digits(words.REGISTRATION_DIGITS.get(state, 9), rng)
-
-
-def _mobile(area: str, rng: Random) -> Phone:
-    return Phone(kind="mobile", number=f"{area}9{_digits(8, rng)}")
-
-
-def _phones(area: str, rng: Random) -> tuple[Phone, ...]:
-    landline = Phone(kind="landline", number=f"{area}3{_digits(7, rng)}")
-    return ((_mobile(area, rng),), (_mobile(area, rng), landline), (landline,), ())[
-        rng.choice((0, 0, 0, 0, 1, 1, 2, 3))
-    ]
-
-
-def _addresses(city: words.City, rng: Random) -> tuple[Address, ...]:
-    main = _address("main", city, rng)
-    return (main, _address("delivery", city, rng)) if rng.randrange(12) == 0 else (main,)
-
-
-def _address(kind: Literal["main", "delivery"], city: words.City, rng: Random) -> Address:
-    return Address(
-        kind=kind,
-        street=rng.choice(words.STREETS),
-        number=rng.choice(words.ODD_HOUSE_NUMBERS) if rng.randrange(8) == 0 else str(rng.randrange(1, 4000)),
-        complement=rng.choice(words.COMPLEMENTS) if rng.randrange(5) == 0 else None,
-        district=rng.choice(words.DISTRICTS),
-        city_code=city.code,
-        city=city.name,
-        state=city.state,
-        postal_code=city.postal_prefix + _digits(8 - len(city.postal_prefix), rng),
-    )
-
-
-# --- orders
 
 
 def order_id(number: int) -> str:
@@ -252,7 +57,7 @@ def make_order(
 ) -> Order:
     """A new order of the customer, its sums right; with `has_fraction` its first line is sold by weight or area."""
     plan = rng.choice(words.PLAN_OF_100)
-    items = _items(number, customer, rng, type_, has_fraction=has_fraction)
+    items = _items(number, customer.price_table_code, rng, type_, has_fraction=has_fraction)
     totals = _totals(items, rng) if type_ == "sale" else _sum(items)
     issued_on = issued_at.date()
     return Order(
@@ -294,28 +99,28 @@ def split(total: Decimal, n: int) -> list[Decimal]:
     return [Decimal(each + (place < n_odd)).scaleb(-2) for place in range(n)]
 
 
-def _items(number: int, customer: Customer, rng: Random, type_: OrderType, *, has_fraction: bool) -> tuple[Item, ...]:
+def _items(number: int, table: str | None, rng: Random, type_: OrderType, *, has_fraction: bool) -> tuple[Item, ...]:
     n_items = rng.choice(_N_ITEMS) if rng.randrange(200) else rng.randrange(25, 60)
     items: list[Item] = []
     for line in range(1, n_items + 1):
         item_id = f"itm_{number:06d}_{line}"
         if has_fraction and line == 1:
-            items.append(_fraction(line, item_id, customer, rng))
+            items.append(_fraction(line, item_id, table, rng))
         elif type_ in _FREE:
-            items.append(_gift(line, item_id, customer, rng, "own" if type_ == "bonus" else "centavo"))
+            items.append(_gift(line, item_id, table, rng, "own" if type_ == "bonus" else "centavo"))
         else:
-            items.append(_line(line, item_id, customer, rng))
+            items.append(_line(line, item_id, table, rng))
     if type_ == "sale" and rng.randrange(100) < 4:
         price: _GiftPrice = rng.choice(("centavo", "own", "nothing"))
-        gift = _gift(n_items + 1, f"itm_{number:06d}_{n_items + 1}", customer, rng, price)
+        gift = _gift(n_items + 1, f"itm_{number:06d}_{n_items + 1}", table, rng, price)
         items.append(_discounted(gift, _HUNDRED) if price == "own" else gift)
     return tuple(items)
 
 
-def _line(line: int, item_id: str, customer: Customer, rng: Random) -> Item:
+def _line(line: int, item_id: str, table: str | None, rng: Random) -> Item:
     """An ordinary line; one in four with a discount, a few with IPI, ST or a surcharge."""
     product = rng.choice(words.SOLD_WHOLE)
-    item = _plain(line, item_id, product, Decimal(rng.randrange(1, 25)), _price(product, customer))
+    item = _plain(line, item_id, product, Decimal(rng.randrange(1, 25)), _price(product, table))
     luck = rng.randrange(100)
     if luck < 25:
         return _discounted(item, rng.choice(_DISCOUNTS))
@@ -328,10 +133,10 @@ def _line(line: int, item_id: str, customer: Customer, rng: Random) -> Item:
     return item
 
 
-def _fraction(line: int, item_id: str, customer: Customer, rng: Random) -> Item:
+def _fraction(line: int, item_id: str, table: str | None, rng: Random) -> Item:
     """A line of three or four decimals of quantity whose gross was cut or raised, as some apps do: a centavo off."""
     product = rng.choice(words.SOLD_BY_FRACTION)
-    price = _price(product, customer)
+    price = _price(product, table)
     while True:
         quantity = Decimal(rng.randrange(10_001, 900_000)).scaleb(-4)
         if rng.randrange(2):
@@ -345,16 +150,16 @@ def _fraction(line: int, item_id: str, customer: Customer, rng: Random) -> Item:
 _GiftPrice = Literal["centavo", "own", "nothing"]
 
 
-def _gift(line: int, item_id: str, customer: Customer, rng: Random, price: _GiftPrice) -> Item:
+def _gift(line: int, item_id: str, table: str | None, rng: Random, price: _GiftPrice) -> Item:
     """A bonus line: at a centavo, at nothing, or at its own value."""
     product = rng.choice(words.SOLD_WHOLE)
-    prices = {"centavo": CENTAVO, "own": _price(product, customer), "nothing": ZERO}
+    prices = {"centavo": CENTAVO, "own": _price(product, table), "nothing": ZERO}
     item = _plain(line, item_id, product, Decimal(rng.randrange(1, 5)), prices[price])
     return replace(item, is_bonus=True)
 
 
-def _price(product: Product, customer: Customer) -> Decimal:
-    return product.retail_price if customer.price_table_code == "VAREJO" else product.price
+def _price(product: Product, table: str | None) -> Decimal:
+    return product.retail_price if table == "VAREJO" else product.price
 
 
 def _plain(line: int, item_id: str, product: Product, quantity: Decimal, price: Decimal) -> Item:
@@ -430,7 +235,7 @@ def _amounts(plan: Plan, total: Decimal) -> list[Decimal]:
 
 def _payments(number: int, plan: Plan, total: Decimal, issued_on: date, rng: Random) -> tuple[Payment, ...]:
     brand = rng.choice(words.CARD_BRANDS)
-    authorization = f"R{_digits(5, rng)}"
+    authorization = f"R{rng.randrange(100_000):05d}"
     payments = []
     for line, (days, amount) in enumerate(zip(plan.days, _amounts(plan, total), strict=True), start=1):
         method = words.METHODS["PIX" if plan.method == "BOLETO" and days == 0 else plan.method]
@@ -455,7 +260,7 @@ def _payments(number: int, plan: Plan, total: Decimal, issued_on: date, rng: Ran
 # --- what happens to an order later
 
 
-def revise(order: Order, version: int, rng: Random, customer: Customer) -> Order:
+def revise(order: Order, version: int, rng: Random) -> Order:
     """The order after the salesperson edited it: a line out, a line in or another quantity; its sums right again.
 
     `version` is the edited one's: it goes into the new line's id, so that no id is ever used twice.
@@ -466,7 +271,7 @@ def revise(order: Order, version: int, rng: Random, customer: Customer) -> Order
         del items[rng.randrange(1, len(items))]  # the first is never a gift, so something to pay is left
     elif what == 1:
         line = max(item.line for item in items) + 1
-        items.append(_line(line, f"{order.id.replace('ord_', 'itm_')}_v{version}", customer, rng))
+        items.append(_line(line, f"{order.id.replace('ord_', 'itm_')}_v{version}", order.price_table_code, rng))
     else:
         place = rng.randrange(len(items))
         items[place] = _requantified(items[place], Decimal(rng.randrange(25, 60)))
@@ -520,11 +325,8 @@ def _with_totals(order: Order, totals: Totals) -> Order:
 # --- what salespeople get wrong: every one a sale in which nothing else is wrong
 
 
-def _first(order: Order, **changes: object) -> Order:
-    return _with_items(order, [replace(order.items[0], **changes), *order.items[1:]])
-
-
 def _bare(order: Order) -> Item:
+    """The order's first line without discount, surcharge and taxes."""
     return _requantified(replace(order.items[0], discount_percent=None), order.items[0].quantity)
 
 
@@ -547,8 +349,8 @@ def _zero_quantity(order: Order) -> Order:
 
 
 def _zero_price(order: Order) -> Order:
-    bare = _bare(order)
-    return _first(_with_items(order, [bare, *order.items[1:]]), list_price=ZERO, gross_amount=ZERO, total_amount=ZERO)
+    item = replace(_bare(order), list_price=ZERO, gross_amount=ZERO, total_amount=ZERO)
+    return _with_items(order, [item, *order.items[1:]])
 
 
 def _discount_above_gross(order: Order) -> Order:
@@ -564,8 +366,9 @@ def _discount_percent_only(order: Order) -> Order:
 
 
 def _wrong_gross(order: Order) -> Order:
-    item, more = order.items[0], Decimal("0.05")
-    return _first(order, gross_amount=item.gross_amount + more, total_amount=item.total_amount + more)
+    bare, more = _bare(order), Decimal("0.05")
+    item = replace(bare, gross_amount=bare.gross_amount + more, total_amount=bare.total_amount + more)
+    return _with_items(order, [item, *order.items[1:]])
 
 
 def _negative_discount(order: Order) -> Order:

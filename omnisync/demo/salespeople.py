@@ -1,0 +1,202 @@
+"""Simulated salespeople: they sell, change their minds and make mistakes, as OmniForce's users do, over the intake.
+
+They remember only what they touched lately, so they can go on for ever; time, chance and the way out are given to them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from random import Random
+from typing import Generic, NamedTuple, TypeVar
+
+import msgspec
+
+from omnisync.contract.feed import Change
+from omnisync.contract.records import Customer, Order
+from omnisync.demo.customers import make_customer, revise_customer, spoil_customer
+from omnisync.demo.orders import SPOILS, OrderType, cancel, make_order, move, revise
+from omnisync.demo.sample import MAX_BATCH, ZONE, batches, erasure, upsert
+
+BEGIN_VERSION = 100
+"""The customers they begin with are taken to be at this version: later than any that a story tells."""
+
+_Record = TypeVar("_Record", Customer, Order)
+
+
+class _Known(NamedTuple, Generic[_Record]):
+    record: _Record
+    version: int
+
+
+class Salespeople:
+    """They send small batches of good and bad news. Everything they do follows from `rng`.
+
+    `send` posts the encoded changes of one batch; `clock` says what time it is. New records take the numbers from
+    `next_customer` and `next_order` on: those must be free. `customers` are whom they may sell to from the first day;
+    they keep the newest `window` of customers and of orders in memory, and change nothing older.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[list[bytes]], None],
+        rng: Random,
+        clock: Callable[[], datetime],
+        *,
+        next_customer: int,
+        next_order: int,
+        customers: Iterable[Customer] = (),
+        begin_version: int = BEGIN_VERSION,
+        window: int = 500,
+    ) -> None:
+        self._send, self._rng, self._clock = send, rng, clock
+        self._next_customer, self._next_order = next_customer, next_order
+        self._customers = deque((_Known(customer, begin_version) for customer in customers), window)
+        self._prospects: deque[_Known[Customer]] = deque(maxlen=window)
+        self._orders: deque[_Known[Order]] = deque(maxlen=window)
+        # As they should have been: the salesperson reads why it was refused and sends it right.
+        self._bad_customers: deque[_Known[Customer]] = deque(maxlen=window)
+        self._bad_orders: deque[_Known[Order]] = deque(maxlen=window)
+        self._kinds: dict[str, tuple[int, Callable[[], list[Change]]]] = {
+            "new order": (30, self._sell),
+            "new customer with its first order": (12, self._win),
+            "new customer": (6, self._register),
+            "edited order": (14, self._edit_order),
+            "cancelled order": (7, self._cancel_order),
+            "edited customer": (9, self._edit_customer),
+            "moved order": (4, self._move_order),
+            "erased order": (3, self._erase_order),
+            "erased customer": (3, self._erase_customer),
+            "bad order": (5, self._spoil_order),
+            "bad customer": (2, self._spoil_customer),
+            "mended record": (5, self._mend),
+        }
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What they can do, each in a step of its own or beside others."""
+        return tuple(self._kinds)
+
+    def burst(self, n_new_orders: int) -> int:
+        """Sell `n_new_orders` orders at once, in batches of 500; how many changes were sent."""
+        news = (change for _ in range(n_new_orders) for change in self._sell())
+        return sum(len(self._post(batch)) for batch in batches(news, MAX_BATCH))
+
+    def step(self) -> list[Change]:
+        """Do one to five things, chosen at random, in one batch; what was sent."""
+        names, doings = list(self._kinds), list(self._kinds.values())
+        chosen = self._rng.choices(names, [share for share, _ in doings], k=self._rng.randrange(1, 6))
+        return self.do(*chosen)
+
+    def do(self, *kinds: str) -> list[Change]:
+        """Do these things in one batch; what was sent. Where there is nothing to change yet, an order is sold."""
+        changes = [change for kind in kinds for change in self._kinds[kind][1]()]
+        return self._post(changes)
+
+    def _post(self, changes: list[Change]) -> list[Change]:
+        self._send([msgspec.json.encode(change) for change in changes])
+        return changes
+
+    def _now(self) -> datetime:
+        return self._clock().astimezone(ZONE).replace(microsecond=0)
+
+    # --- new records
+
+    def _sell(self) -> list[Change]:
+        if not self._customers:
+            return self._win()
+        order = self._new_order(self._rng.choice(self._customers).record)
+        return [self._keep(self._orders, order)]
+
+    def _win(self) -> list[Change]:
+        customer = self._new_customer()
+        first = self._keep(self._customers, customer)
+        return [first, self._keep(self._orders, self._new_order(customer))]
+
+    def _register(self) -> list[Change]:
+        return [self._keep(self._prospects, self._new_customer())]
+
+    def _new_customer(self) -> Customer:
+        self._next_customer += 1
+        return make_customer(self._next_customer - 1, self._rng)
+
+    def _new_order(self, customer: Customer, *, is_sale: bool = False) -> Order:
+        self._next_order += 1
+        gift: OrderType = self._rng.choice(("bonus", "sample"))
+        type_ = "sale" if is_sale or self._rng.randrange(30) else gift
+        return make_order(self._next_order - 1, customer, self._now(), self._rng, type_=type_)
+
+    def _keep(self, window: deque[_Known[_Record]], record: _Record, version: int = 1) -> Change:
+        window.append(_Known(record, version))
+        return upsert(record, version, self._now())
+
+    # --- changed records
+
+    def _edit_order(self) -> list[Change]:
+        if not self._orders:
+            return self._sell()
+        order, version = self._take(self._orders)
+        return [self._keep(self._orders, revise(order, version + 1, self._rng), version + 1)]
+
+    def _cancel_order(self) -> list[Change]:
+        if not self._orders:
+            return self._sell()
+        order, version = self._take(self._orders)
+        return [upsert(cancel(order, self._now(), self._rng), version + 1, self._now())]
+
+    def _move_order(self) -> list[Change]:
+        if not self._orders:
+            return self._sell()
+        order, version = self._take(self._orders)
+        return [self._keep(self._orders, move(order), version + 1)]
+
+    def _erase_order(self) -> list[Change]:
+        if not self._orders:
+            return self._sell()
+        order, version = self._take(self._orders)
+        return [erasure(order, version + 1, self._now())]
+
+    def _edit_customer(self) -> list[Change]:
+        if not self._customers:
+            return self._win()
+        customer, version = self._take(self._customers)
+        return [self._keep(self._customers, revise_customer(customer, self._rng), version + 1)]
+
+    def _erase_customer(self) -> list[Change]:
+        """Erase one who never bought: a buyer's orders would be left without their customer."""
+        if not self._prospects:
+            return self._register()
+        customer, version = self._take(self._prospects)
+        return [erasure(customer, version + 1, self._now())]
+
+    def _take(self, window: deque[_Known[_Record]]) -> _Known[_Record]:
+        place = self._rng.randrange(len(window))
+        known = window[place]
+        del window[place]
+        return known
+
+    # --- mistakes
+
+    def _spoil_order(self) -> list[Change]:
+        if not self._customers:
+            return self._win()
+        good = self._new_order(self._rng.choice(self._customers).record, is_sale=True)
+        self._bad_orders.append(_Known(good, 1))
+        return [upsert(SPOILS[self._rng.choice(tuple(SPOILS))](good), 1, self._now())]
+
+    def _spoil_customer(self) -> list[Change]:
+        """A new customer with a mistyped document, and its first order, which has to wait for it."""
+        good = self._new_customer()
+        self._bad_customers.append(_Known(good, 1))
+        order = upsert(self._new_order(good), 1, self._now())
+        return [upsert(spoil_customer(good), 1, self._now()), order]
+
+    def _mend(self) -> list[Change]:
+        if self._bad_customers and (not self._bad_orders or self._rng.randrange(2)):
+            customer, version = self._take(self._bad_customers)
+            return [self._keep(self._customers, customer, version + 1)]
+        if self._bad_orders:
+            order, version = self._take(self._bad_orders)
+            return [self._keep(self._orders, order, version + 1)]
+        return self._spoil_order()
