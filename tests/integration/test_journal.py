@@ -48,7 +48,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def journal(path: Path) -> Iterator[Journal]:
     with closing(Journal(path)) as opened:
-        opened.save_connection(AURORA, NOON)
+        opened.save_connection(AURORA)
         yield opened
 
 
@@ -65,7 +65,7 @@ def orders(n_written: int, n_refused: int = 0) -> Counts:
 
 def test_a_connection_is_remembered_as_it_was_saved(journal: Journal) -> None:
     changed = msgspec.structs.replace(AURORA, company="aurora")
-    journal.save_connection(changed, NOON)
+    journal.save_connection(changed)
     assert (journal.connections(), journal.connection("producao")) == ((changed,), changed)
 
 
@@ -79,6 +79,7 @@ CALLS: dict[str, Callable[[Journal], object]] = {
     "schedule": lambda journal: journal.save_schedule("outra", Schedule(), NOON),
     "run": lambda journal: journal.ask_run("outra", "import", "button", NOON),
     "slot": lambda journal: journal.take_slot("outra", SLOT, "import", "slot", NOON),
+    "event": lambda journal: journal.add_event("outra", "connection_changed", NOON),
     "removal": lambda journal: journal.remove_connection("outra"),
 }
 
@@ -95,7 +96,7 @@ def test_a_removed_connection_takes_its_schedule_and_history_along(journal: Jour
     journal.save_schedule("producao", Schedule(), NOON)
     journal.end_run(ask(journal).id, "done", NOON)
     journal.remove_connection("producao")
-    journal.save_connection(AURORA, NOON)
+    journal.save_connection(AURORA)
     assert (journal.schedule("producao"), journal.runs("producao", 10)) == (None, ())
 
 
@@ -108,15 +109,16 @@ def test_a_connection_with_a_run_going_is_not_removed(journal: Journal) -> None:
 
 def test_saving_a_connection_again_keeps_its_schedule(journal: Journal) -> None:
     journal.save_schedule("producao", Schedule(), NOON)
-    journal.save_connection(AURORA, NOON)
+    journal.save_connection(AURORA)
     assert journal.schedule("producao") == Schedule()
 
 
 def test_what_people_changed_is_remembered_newest_first(journal: Journal) -> None:
+    journal.add_event("producao", "connection_changed", NOON)
     journal.save_schedule("producao", Schedule(), NOON + timedelta(minutes=1))
     journal.save_schedule("producao", Schedule(is_active=False), NOON + timedelta(minutes=2))
     events = journal.events("producao", 10)
-    assert [event.code for event in events] == ["schedule_off", "schedule_on", "connection_saved"]
+    assert [event.code for event in events] == ["schedule_off", "schedule_on", "connection_changed"]
     assert events[-1].at == NOON
 
 
@@ -203,7 +205,7 @@ def test_a_second_run_is_refused_and_told_since_when(journal: Journal) -> None:
 
 
 def test_connections_run_side_by_side(journal: Journal) -> None:
-    journal.save_connection(msgspec.structs.replace(AURORA, name="outra"), NOON)
+    journal.save_connection(msgspec.structs.replace(AURORA, name="outra"))
     ask(journal)
     assert journal.ask_run("outra", "import", "button", NOON).state == "waiting"
 
@@ -393,7 +395,7 @@ def test_a_corrupt_journal_is_moved_aside_and_built_anew(path: Path, rubbish: by
     os.utime(path, (NOON.timestamp(), NOON.timestamp()))
     with closing(Journal(path)) as journal:
         assert journal.connections() == ()
-        journal.save_connection(AURORA, NOON)
+        journal.save_connection(AURORA)
         [notice] = journal.notices()
     kept = path.with_name("journal.db.corrompido-2026-11-24T150000")
     assert kept.read_bytes() == rubbish

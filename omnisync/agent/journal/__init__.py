@@ -68,18 +68,13 @@ class Journal:
             raise NotConfiguredError(nome=connection_name)
         return msgspec.json.decode(rows[0]["body"], type=Connection)
 
-    def save_connection(self, connection: Connection, now: datetime) -> None:
+    def save_connection(self, connection: Connection) -> None:
         """Make it, or put it in the place of the one of the same name. Secrets stand elsewhere."""
-
-        def save(db: sqlite3.Connection) -> None:
-            db.execute(
-                "INSERT INTO connection (name, body) VALUES (?, ?)"
-                " ON CONFLICT (name) DO UPDATE SET body = excluded.body",
-                (connection.name, msgspec.json.encode(connection)),
-            )
-            _add_event(db, connection.name, now, "connection_saved")
-
-        self._database.atomically(save)
+        self._database.change(
+            "INSERT INTO connection (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body",
+            connection.name,
+            msgspec.json.encode(connection),
+        )
 
     def remove_connection(self, connection_name: str) -> None:
         """Forget it, its schedule and its history. Raises RunInProgressError while it has a run going."""
@@ -115,7 +110,7 @@ class Journal:
                 " ON CONFLICT (connection) DO UPDATE SET body = excluded.body, saved_at = excluded.saved_at",
                 (connection_name, msgspec.json.encode(schedule), text_of(now)),
             )
-            _add_event(db, connection_name, now, "schedule_on" if schedule.is_active else "schedule_off")
+            _add_event(db, connection_name, "schedule_on" if schedule.is_active else "schedule_off", now)
 
         self._database.atomically(save)
 
@@ -281,6 +276,15 @@ class Journal:
 
     # the rest
 
+    def add_event(self, connection_name: str, code: str, now: datetime) -> None:
+        """Remember that a person changed something."""
+
+        def add(db: sqlite3.Connection) -> None:
+            _need_connection(db, connection_name)
+            _add_event(db, connection_name, code, now)
+
+        self._database.atomically(add)
+
     def events(self, connection_name: str, limit: int) -> tuple[Event, ...]:
         """What people changed, newest first."""
         sql = "SELECT at, code FROM event WHERE connection = ? ORDER BY n DESC LIMIT ?"
@@ -358,5 +362,5 @@ def _need_connection(db: sqlite3.Connection, connection_name: str) -> Connection
     return msgspec.json.decode(row["body"], type=Connection)
 
 
-def _add_event(db: sqlite3.Connection, connection_name: str, now: datetime, code: str) -> None:
+def _add_event(db: sqlite3.Connection, connection_name: str, code: str, now: datetime) -> None:
     db.execute("INSERT INTO event (connection, at, code) VALUES (?, ?, ?)", (connection_name, text_of(now), code))

@@ -65,7 +65,7 @@ class Day(Struct, frozen=True, kw_only=True):
 
 
 class Event(Struct, frozen=True):
-    """Something a person changed: connection_saved, schedule_on, schedule_off."""
+    """Something a person changed: schedule_on and schedule_off of the journal's own, others of who adds them."""
 
     at: datetime
     code: str
