@@ -1,0 +1,161 @@
+"""The store on each database: sequences without gaps for a reader, migrations, and the same feed everywhere."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import update
+
+from omnisync.contract.feed import Page, read_page
+from omnisync.hub import feed, intake, receipts, tables
+from omnisync.hub.migrations.upgrade import config
+from omnisync.hub.store import VERSION, Store
+from tests.hubs import NOW, customer, erased, found_company, order, postgresql, raw
+
+_number = count()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    if request.param == "sqlite":
+        yield from _migrated(f"sqlite:///{tmp_path_factory.mktemp('hub') / 'hub.db'}")
+        return
+    with postgresql() as url:
+        yield from _migrated(url)
+
+
+@pytest.fixture
+def company(store: Store) -> str:
+    name = f"aurora-{next(_number)}"
+    found_company(store, name)
+    return name
+
+
+def _migrated(url: str) -> Iterator[Store]:
+    store = Store(url)
+    store.migrate()
+    yield store
+    store.close()
+
+
+def take(store: Store, company: str, *changes: dict[str, Any]) -> list[str]:
+    return [result.status for result in intake.take_in(store, company, raw(*changes), NOW)]
+
+
+def page(store: Store, company: str, **asked: Any) -> Page:
+    answer = feed.page(store, company, feed.Asked(stream="order:0001", **asked))
+    return read_page(answer.body or b"", "order")[0]
+
+
+def ids(one: Page) -> list[str]:
+    return [change.id for change in one.changes]
+
+
+def test_a_late_commit_never_appears_behind_a_cursor_already_handed_out(store: Store, company: str) -> None:
+    took, may_commit = threading.Event(), threading.Event()
+    mine = update(tables.company).where(tables.company.c.id == company)
+
+    def slow() -> None:
+        with store.writing() as db:  # what the intake does first, then a pause in the middle
+            db.execute(mine.values(sequence=tables.company.c.sequence + 2))
+            took.set()
+            assert may_commit.wait(20)
+
+    def fast() -> None:
+        take(store, company, order("fast"))
+
+    first, second = threading.Thread(target=slow), threading.Thread(target=fast)
+    first.start()
+    assert took.wait(20)
+    second.start()
+    second.join(0.3)
+    assert second.is_alive()  # waits for the one before it
+    assert ids(page(store, company)) == []
+    may_commit.set()
+    first.join(20)
+    second.join(20)
+    assert ids(page(store, company)) == ["fast"]
+
+
+def test_a_reader_beside_two_writers_misses_nothing(store: Store, company: str) -> None:
+    def write(name: str) -> None:
+        for n in range(15):
+            take(store, company, *(order(f"{name}-{n}-{k}") for k in range(3)))
+
+    writers = [threading.Thread(target=write, args=(name,)) for name in ("a", "b")]
+    for writer in writers:
+        writer.start()
+    seen: set[str] = set()
+    cursor: str | None = None
+    while any(writer.is_alive() for writer in writers):
+        one = page(store, company, cursor=cursor)
+        seen, cursor = seen | set(ids(one)), one.cursor
+    seen |= set(ids(page(store, company, cursor=cursor)))
+    assert len(seen) == 2 * 15 * 3
+
+
+def test_the_feed_is_the_same_on_every_database(store: Store, company: str) -> None:
+    expected = ["stored", "stored", "stored", "stored", "same"]
+    moved = order("a", version=2, establishment="0002")
+    assert expected == take(store, company, customer("c"), order("a"), order("b", customer_id="c"), moved, moved)
+    take(store, company, erased("order", "b", 2))
+    one = page(store, company)
+    assert [(c.id, c.op, c.reason) for c in one.changes] == [("a", "delete", "moved"), ("b", "delete", "erased")]
+    answer = feed.streams(store, company, {"order:0001": one.cursor})
+    assert b'{"stream":"order:0002","is_new":true,"orders":1,"items":2,"payments":1}' in (answer.body or b"")
+    assert len(feed.changes_of(store, company, "order", ["a", "b", "nope"])) == 2
+    assert receipts.of(store, company, "order", "a") == []
+
+
+def test_related_customers_come_on_every_database(store: Store, company: str) -> None:
+    take(store, company, customer("c"), order("a", customer_id="c"))
+    assert [change.id for change in page(store, company).related.customers] == ["c"]
+
+
+def test_migrating_twice_is_harmless(store: Store, company: str) -> None:
+    take(store, company, order("a"))
+    store.migrate()
+    assert ids(page(store, company)) == ["a"]
+
+
+def test_the_migrations_make_the_tables_the_code_knows(store: Store) -> None:
+    with store.engine.connect() as db:
+        context = MigrationContext.configure(db, opts={"version_table": "hub_version"})
+        assert compare_metadata(context, tables.metadata) == []
+
+
+def test_the_store_knows_the_newest_migration() -> None:
+    assert ScriptDirectory.from_config(config()).get_current_head() == VERSION
+
+
+def test_a_company_and_an_establishment_may_be_renamed(store: Store, company: str) -> None:
+    store.add_company(company, "Padaria Aurora Ltda")
+    store.add_establishment(company, "0001", "FÁBRICA")
+    assert store.company_name(company) == "Padaria Aurora Ltda"
+    assert [(one.code, one.name) for one in store.establishments(company)][0] == ("0001", "FÁBRICA")
+
+
+def test_a_batch_for_nobody_is_a_lookup_error(store: Store) -> None:
+    with pytest.raises(LookupError):
+        take(store, "nobody", order("a"))
+
+
+def test_alembic_stays_out_when_there_is_nothing_to_migrate(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'hub.db'}"
+    Store(url).migrate()
+    look = (
+        f"from omnisync.hub.store import Store; import sys; Store({url!r}).migrate(); print('alembic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True, env=os.environ)  # noqa: TID251  # a child sees what we see
+    assert done.stdout.strip() == "False"
