@@ -19,7 +19,7 @@ from omnisync.agent.erp.base import Erp, Position, Slice
 from omnisync.agent.errors import ErpBusyError, FeedError, HubUnreachableError, StoppedError, TemporaryError
 from omnisync.agent.hub_client import ExpiredError, Fetched, HubClient
 from omnisync.agent.patience import Patience
-from omnisync.contract.feed import MAX_RECEIPTS, MAX_RECORDS, Kind, Page, Streams, read_page
+from omnisync.contract.feed import MAX_RECEIPTS, MAX_RECORDS, Kind, Page, StreamHead, Streams, read_page
 from omnisync.contract.feed import Unreadable as UnreadableChange
 
 CUSTOMERS = "customer"
@@ -114,7 +114,8 @@ class Importer:
         streams = [CUSTOMERS, *(f"order:{code}" for code in self._establishments)]
         positions = {stream: self._patiently(lambda s=stream: self._erp.position(s)) for stream in streams}  # type: ignore[misc]  # a default binds the loop's value
         heads = self._heads(positions)
-        news = {head.stream for head in heads.streams if head.is_new}
+        news = {head.stream for head in heads.streams if _n_rows(head)}
+        news |= {stream for stream, at in positions.items() if at.cursor and at.epoch != heads.epoch}
         self._totals = _totals(heads, streams)
         self._tell(CUSTOMERS)
         asked = {
@@ -292,6 +293,10 @@ class Importer:
             self._wait(min(1.0, pause_s))
             pause_s -= 1.0
         self._tell(self._phase)
+
+
+def _n_rows(head: StreamHead) -> int:
+    return head.customers + head.orders + head.items + head.payments
 
 
 def _totals(heads: Streams, streams: Sequence[str]) -> Totals:

@@ -63,6 +63,9 @@ SENTENCES: Mapping[str, str] = {
     "not_configured": "A conexão {nome} ainda não existe neste computador. Crie-a com omnisync connection set ou em "
     "Conexão.",
     "no_token": "A conexão {nome} ainda não tem chave de acesso. Informe a chave em Conexão.",
+    "ports_busy": "As portas de {de} a {ate} deste computador estão ocupadas. Feche o programa que as usa e tente de "
+    "novo.",
+    "which_connection": "Há mais de uma conexão neste computador. Diga qual com --connection: {nomes}.",
     "establishment_not_here": "O estabelecimento {codigo} não está mais configurado neste computador. Confira em "
     "Conexão.",
     "disk_full": "O disco deste computador está cheio ({pasta}). Libere espaço e tente de novo.",

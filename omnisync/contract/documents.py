@@ -19,7 +19,9 @@ _CPF = re.compile(r"[0-9]{11}", re.ASCII)
 _MASK = re.compile(r"[./\-\s]", re.ASCII)
 # A CPF inside running text: small companies' names often end with their owner's.
 _CPF_IN_TEXT = re.compile(r"(?<![0-9])([0-9]{3})\.?([0-9]{3})\.?([0-9]{3})-?([0-9]{2})(?![0-9])")
-_CNPJ_IN_TEXT = re.compile(r"(?<![0-9A-Za-z])[0-9A-Z]{2}\.?[0-9A-Z]{3}\.?[0-9A-Z]{3}/?[0-9A-Z]{4}-?[0-9]{2}(?![0-9A-Za-z])")
+_CNPJ_IN_TEXT = re.compile(
+    r"(?<![0-9A-Za-z])[0-9A-Z]{2}\.?[0-9A-Z]{3}\.?[0-9A-Z]{3}/?[0-9A-Z]{4}-?[0-9]{2}(?![0-9A-Za-z])"
+)
 
 
 def is_cnpj(text: str) -> bool:

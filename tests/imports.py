@@ -1,0 +1,99 @@
+"""An import in this process: the real hub, a real ERP, and waits that pass at once."""
+
+from __future__ import annotations
+
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from omnisync.agent.counts import Counts
+from omnisync.agent.erp.base import Erp
+from omnisync.agent.hub_client import HubClient
+from omnisync.agent.importing import Importer, Progress
+from omnisync.contract.feed import Change
+from omnisync.hub import intake
+from tests.erps import Keeper
+from tests.hubs import COMPANY, RunningHub
+from tests.records import NOW
+
+ALL = ("0001", "0002")
+
+
+class Clock:
+    """A clock that passes only when something waits."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.waits: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def wait(self, seconds: float) -> None:
+        self.seconds += seconds
+        self.waits.append(seconds)
+
+
+def send(hub: RunningHub, *changes: Change) -> None:
+    """Put changes into the hub as OmniForce's apps do; every one must be taken."""
+    import msgspec
+
+    bodies = [msgspec.json.encode(_as_sent(change)) for change in changes]
+    results = intake.take_in(hub.store, COMPANY, bodies, NOW)
+    assert {result.status for result in results} <= {"stored", "same", "stale"}, results
+
+
+def _as_sent(change: Change) -> dict[str, object]:
+    sent: dict[str, object] = {
+        "kind": change.kind,
+        "op": change.op,
+        "id": change.id,
+        "version": change.version,
+        "changed_at": change.changed_at,
+        "data": change.data if change.op == "upsert" else None,
+    }
+    return sent if change.reason is None else sent | {"reason": change.reason}
+
+
+@contextmanager
+def client(hub: RunningHub, clock: Clock | None = None) -> Iterator[HubClient]:
+    """A client of the hub with the company's token."""
+    opened = HubClient(hub.url, hub.token, clock=lambda: NOW, monotonic=(clock or Clock()).monotonic)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def importer(
+    erp: Erp,
+    hub: HubClient,
+    *,
+    establishments: Sequence[str] = ALL,
+    report: Callable[[Progress], bool] = lambda progress: False,
+    clock: Clock | None = None,
+) -> Importer:
+    """An importer whose waits pass at once and whose dice fall low."""
+    clock = clock or Clock()
+    return Importer(
+        erp,
+        hub,
+        run_id="run_test",
+        establishments=establishments,
+        report=report,
+        clock=lambda: NOW,
+        monotonic=clock.monotonic,
+        wait=clock.wait,
+        uniform=lambda low, high: low,
+    )
+
+
+def run_import(keeper: Keeper, hub: RunningHub, *, establishments: Sequence[str] = ALL) -> Counts:
+    """One import from beginning to end."""
+    erp = keeper.open(establishments=establishments)
+    with client(hub) as opened:
+        counts = importer(erp, opened, establishments=establishments).run()
+    erp.close()
+    return counts
+
+

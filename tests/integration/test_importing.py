@@ -1,0 +1,217 @@
+"""The import from the real hub into a real ERP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from omnisync.agent.counts import Tally
+from omnisync.agent.errors import BadTokenError, StoppedError
+from omnisync.agent.hub_client import HubClient
+from omnisync.agent.importing import Progress, Wanted
+from tests.erps import KEEPERS, Keeper
+from tests.hubs import RunningHub, running_hub
+from tests.imports import client, importer, run_import, send
+from tests.records import NOW, change, customer, deletion, order
+
+
+@pytest.fixture
+def keeper(tmp_path: Path) -> Keeper:
+    return KEEPERS["sqlite"](tmp_path)
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[RunningHub]:
+    with running_hub(tmp_path) as running:
+        yield running
+
+
+def test_what_the_hub_has_lands_in_the_erp(keeper: Keeper, hub: RunningHub) -> None:
+    send(hub, change(customer()), *(change(order(f"ord_{n}")) for n in range(120)))
+    counts = run_import(keeper, hub)
+    assert counts.orders == Tally(written=120)
+    assert keeper.open().rows() == {"customers": 1, "orders": 120, "items": 240, "payments": 120}
+
+
+def test_a_second_import_writes_nothing_and_asks_once(keeper: Keeper, hub: RunningHub) -> None:
+    send(hub, change(customer()), change(order()))
+    run_import(keeper, hub)
+    asked: list[str] = []
+    erp = keeper.open()
+    with client(hub) as opened:
+        opened._http.event_hooks["request"].append(lambda request: asked.append(request.url.path))
+        counts = importer(erp, opened).run()
+    assert counts.total == Tally()
+    assert asked == ["/v1/streams"]
+
+
+def test_an_edit_a_cancellation_and_a_new_order_are_brought_by_the_next_import(keeper: Keeper, hub: RunningHub) -> None:
+    send(hub, change(customer()), change(order("ord_1")), change(order("ord_2")))
+    run_import(keeper, hub)
+    send(hub, change(order("ord_1", notes="tarde"), 2), change(order("ord_2", status="cancelled"), 2))
+    send(hub, change(order("ord_3")))
+    counts = run_import(keeper, hub)
+    assert counts.orders == Tally(written=3)
+    assert keeper.query("SELECT id_externo, situacao, observacoes FROM pedidos ORDER BY 1") == [
+        ("ord_1", "aberto", "tarde"),
+        ("ord_2", "cancelado", None),
+        ("ord_3", "aberto", None),
+    ]
+
+
+def test_one_establishment_is_imported_and_the_other_is_brought_later(keeper: Keeper, hub: RunningHub) -> None:
+    send(hub, change(customer()), change(order("ord_1")), change(order("ord_2", establishment_code="0002")))
+    run_import(keeper, hub, establishments=["0001"])
+    assert keeper.query("SELECT id_externo FROM pedidos") == [("ord_1",)]
+    run_import(keeper, hub)
+    assert keeper.query("SELECT id_externo FROM pedidos ORDER BY 1") == [("ord_1",), ("ord_2",)]
+
+
+def test_receipts_reach_the_hub_with_number_and_reason(keeper: Keeper, hub: RunningHub) -> None:
+    send(hub, change(customer()), change(order("ord_1")), change(order("ord_2", paid="1.00")))
+    run_import(keeper, hub)
+    with hub.client() as http:
+        good = http.get("/v1/orders/ord_1").json()["receipts"][0]
+        bad = http.get("/v1/orders/ord_2").json()["receipts"][0]
+    assert (good["outcome"], good["erp_number"]) == ("imported", "1")
+    assert bad["outcome"] == "refused"
+    assert bad["reason"]["code"] == "payments_mismatch"
+    assert "somam R$\u00a01,00, mas o pedido é de R$\u00a029,10" in bad["reason"]["message"]
+
+
+def test_a_waiting_order_enters_when_its_customer_is_mended(keeper: Keeper, hub: RunningHub) -> None:
+    send(hub, change(customer(document="00000000000000")), change(order()))
+    assert run_import(keeper, hub).orders == Tally(waiting=1)
+    send(hub, change(customer(), 2))
+    assert run_import(keeper, hub).orders == Tally(written=1)
+
+
+def test_an_order_that_moves_while_it_waits_enters_once(keeper: Keeper, hub: RunningHub) -> None:
+    send(hub, change(order()))
+    run_import(keeper, hub)
+    send(hub, change(order(establishment_code="0002"), 2), change(customer()))
+    run_import(keeper, hub)
+    assert keeper.query("SELECT id_externo, estabelecimento, situacao FROM pedidos") == [("ord_1", "0002", "aberto")]
+
+
+def test_a_moved_order_is_one_row(keeper: Keeper, hub: RunningHub) -> None:
+    send(hub, change(customer()), change(order()))
+    run_import(keeper, hub)
+    send(hub, change(order(establishment_code="0002"), 2))
+    run_import(keeper, hub)
+    assert keeper.query("SELECT id_externo, estabelecimento, situacao FROM pedidos") == [("ord_1", "0002", "aberto")]
+
+
+def test_a_hub_restored_from_a_backup_is_read_again_without_doubling(keeper: Keeper, hub: RunningHub) -> None:
+    send(hub, change(customer()), change(order()))
+    run_import(keeper, hub)
+    before = keeper.contents()
+    hub.store.new_epoch("aurora")
+    send(hub, change(order("ord_2")))
+    counts = run_import(keeper, hub)
+    assert counts.orders == Tally(written=1, unchanged=1)
+    assert keeper.contents()["clientes"] == before["clientes"]
+    assert run_import(keeper, hub).total == Tally()
+
+
+def test_an_erp_restored_from_a_backup_gets_back_what_it_lost(keeper: Keeper, hub: RunningHub, tmp_path: Path) -> None:
+    send(hub, change(customer()), change(order("ord_1")))
+    run_import(keeper, hub)
+    keeper.run("VACUUM INTO ?", str(tmp_path / "backup.db"))
+    send(hub, change(order("ord_2")))
+    run_import(keeper, hub)
+    restored = Keeper("SQLite", str(tmp_path / "backup.db"))
+    run_import(restored, hub)
+    assert restored.contents() == keeper.contents()
+
+
+def test_a_run_told_to_stop_ends_between_slices_and_the_next_goes_on(keeper: Keeper, hub: RunningHub) -> None:
+    send(hub, change(customer()), *(change(order(f"ord_{n:03}")) for n in range(400)))
+
+    def stop_after_some(progress: Progress) -> bool:
+        return progress.counts.orders.received >= 50
+
+    erp = keeper.open()
+    with client(hub) as opened, pytest.raises(StoppedError):
+        importer(erp, opened, report=stop_after_some).run()
+    assert 50 <= erp.rows()["orders"] < 400
+    erp.close()
+    run_import(keeper, hub)
+    assert keeper.open().rows()["orders"] == 400
+
+
+def test_two_imports_at_once_leave_what_one_leaves(keeper: Keeper, hub: RunningHub) -> None:
+    from threading import Thread
+
+    send(hub, change(customer()), *(change(order(f"ord_{n:03}")) for n in range(600)))
+    ends: list[str] = []
+
+    def run() -> None:
+        try:
+            run_import(keeper, hub)
+            ends.append("done")
+        except Exception as error:  # noqa: BLE001  # its name is the answer
+            ends.append(type(error).__name__)
+
+    threads = [Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(ends) <= {"done", "OvertakenError"}
+    assert "done" in ends
+    assert keeper.open().rows() == {"customers": 1, "orders": 600, "items": 1200, "payments": 600}
+
+
+def test_a_retry_brings_just_what_was_asked_for_and_the_orders_that_wait_for_it(
+    keeper: Keeper, hub: RunningHub
+) -> None:
+    send(hub, change(customer(document="00000000000000")), change(order()))
+    run_import(keeper, hub)
+    send(hub, change(customer(), 2), change(customer("cus_2")))
+    erp = keeper.open()
+    with client(hub) as opened:
+        importer(erp, opened).retry([Wanted(kind="customer", ids=("cus_1",))])
+    assert erp.rows() == {"customers": 1, "orders": 1, "items": 2, "payments": 1}
+    assert erp.n_unsettled() == {"refused": 0, "waiting": 0}
+
+
+def test_an_order_the_erp_lost_comes_back_only_when_asked_for(keeper: Keeper, hub: RunningHub) -> None:
+    send(hub, change(customer()), change(order()))
+    run_import(keeper, hub)
+    for table in ("formas_pagamento", "itens_pedido", "pedidos"):
+        keeper.run(f"DELETE FROM {table}")
+    erp = keeper.open()
+    with client(hub) as opened:
+        importer(erp, opened).run()
+        assert erp.rows()["orders"] == 0
+        importer(erp, opened).retry([Wanted(kind="order", ids=("ord_1",), again=True)])
+    assert erp.rows()["orders"] == 1
+
+
+def test_an_erased_waiting_order_waits_no_more(keeper: Keeper, hub: RunningHub) -> None:
+    send(hub, change(order()))
+    run_import(keeper, hub)
+    send(hub, deletion("order", "ord_1", 2))
+    run_import(keeper, hub)
+    assert keeper.open().n_unsettled() == {"refused": 0, "waiting": 0}
+
+
+def test_a_revoked_token_stops_the_run_at_once(keeper: Keeper, hub: RunningHub) -> None:
+    erp = keeper.open()
+    stranger = HubClient(hub.url, "omni_000000000000_no", clock=lambda: NOW, monotonic=lambda: 0.0)
+    with pytest.raises(BadTokenError):
+        importer(erp, stranger).run()
+    stranger.close()
+    erp.close()
+
+
+def test_counts_add_up(keeper: Keeper, hub: RunningHub) -> None:
+    send(hub, change(customer()), change(customer("cus_2", document="1")), change(order("ord_1")))
+    send(hub, change(order("ord_2", customer_id="cus_2")), change(order("ord_3", paid="1.00")))
+    counts = run_import(keeper, hub)
+    assert counts.customers == Tally(written=1, refused=1)
+    assert counts.orders == Tally(written=1, waiting=1, refused=1)
+    assert counts.items.received == 6
