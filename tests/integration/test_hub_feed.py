@@ -323,9 +323,19 @@ def test_records_come_as_they_are_now_and_unknown_ones_are_left_out(client: http
     assert expected == [(c["id"], c["version"], c["op"]) for c in answer.json()["changes"]]
 
 
-def test_at_most_a_hundred_records_are_asked_for_at_once(client: httpx.Client) -> None:
-    answer = client.get("/v1/records", params={"kind": "order", "ids": [f"o{n}" for n in range(101)]})
-    assert problem(answer) == (400, "validation")
+def test_ids_may_be_joined_by_commas_and_an_id_may_hold_one(client: httpx.Client) -> None:
+    send(client, order("a"), order("b"), order("x,y"))
+    answer = client.get("/v1/records", params={"kind": "order", "ids": ["a,b", "x,y"]})
+    assert [change["id"] for change in answer.json()["changes"]] == ["a", "b", "x,y"]
+
+
+def test_a_hundred_records_may_be_asked_for_at_once_and_no_more(client: httpx.Client) -> None:
+    ids = [f"o{n}" for n in range(101)]
+    for joined in (ids, ",".join(ids)):
+        answer = client.get("/v1/records", params={"kind": "order", "ids": joined})
+        assert problem(answer) == (400, "validation")
+    for joined in (ids[:100], ",".join(ids[:100])):
+        assert client.get("/v1/records", params={"kind": "order", "ids": joined}).status_code == 200
 
 
 def test_one_record_comes_with_the_receipts_of_every_destination(
