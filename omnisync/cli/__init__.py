@@ -9,6 +9,7 @@ from importlib import import_module
 import rich_click as click
 
 from omnisync import __version__
+from omnisync.cli.ending import run
 
 COMMANDS = {
     "demo": ("omnisync.cli.demo:demo", "A empresa de exemplo: central, ERP, uma importação e as telas."),
@@ -44,4 +45,4 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program and leave with its status."""
-    sys.exit(cli.main(args=list(arguments) if arguments is not None else None, standalone_mode=True))
+    sys.exit(run(cli, None if arguments is None else list(arguments)))

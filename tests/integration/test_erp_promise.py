@@ -107,6 +107,16 @@ def test_an_order_waits_for_its_customer_and_enters_when_it_comes(erp: Erp) -> N
     assert list(erp.waiting(["0001"])) == []
 
 
+def test_an_order_that_goes_on_waiting_keeps_its_age_and_owes_no_second_receipt(keeper: Keeper, erp: Erp) -> None:
+    write(erp, change(order()))
+    erp.told(erp.pending(10))
+    keeper.run("UPDATE omnisync_binding SET outcome_at = '2026-01-01T00:00:00+00:00'")
+    write(erp, change(order()), expected=None)
+    assert erp.unsettled(["waiting"], 10)[0].since.year == 2026
+    assert erp.unsettled(["waiting"], 10)[0].since.month == 1
+    assert erp.pending(10) == []
+
+
 def test_a_related_customer_lands_before_its_order(erp: Erp) -> None:
     erp.position("order:0001")
     written = erp.write(part(change(order()), related=[change(customer())], expected=""))

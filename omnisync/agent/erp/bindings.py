@@ -90,7 +90,7 @@ class Bindings:
         new: list[tuple[object, ...]] = []
         known: list[tuple[object, ...]] = []
         for verdict in verdicts:
-            if verdict.is_saved:
+            if verdict.is_saved and not _is_told(verdict, epoch):
                 values = _values(verdict, epoch, establishment, at)
                 (new if verdict.binding is None else known).append((*values, self._company, *_key(verdict)))
         if new:
@@ -214,6 +214,14 @@ _UPDATE = (
     f"UPDATE omnisync_binding SET {', '.join(f'{name} = ?' for name in _SAVED)} "  # noqa: S608  # constant text
     "WHERE company = ? AND kind = ? AND id = ?"
 )
+
+
+def _is_told(verdict: Verdict, epoch: str) -> bool:
+    """Tried again with the same end: its age goes on, and the hub knows already."""
+    before = verdict.binding
+    if before is None or (before.version, before.epoch) != (verdict.change.version, epoch):
+        return False
+    return before.outcome == verdict.outcome and before.reason == encoded(verdict.reason)
 
 
 def _merged(found: dict[str, Binding]) -> list[str]:

@@ -1,0 +1,164 @@
+"""`omnisync demo`: the sample company in one command, and what became of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import msgspec
+import rich_click as click
+
+from omnisync.agent import texts
+from omnisync.agent.counts import NOUNS, Counts
+from omnisync.agent.errors import SetupError
+from omnisync.agent.journal import Journal
+from omnisync.agent.settings import (
+    Connection,
+    ErpAddress,
+    Establishment,
+    Home,
+    HubAddress,
+    Secret,
+    Secrets,
+    Settings,
+    read_settings,
+)
+from omnisync.cli import parts as build
+from omnisync.cli.ending import plain_ending, say
+from omnisync.cli.import_ import carry
+from omnisync.cli.progress import summary
+from omnisync.cli.status import unsettled_line
+from omnisync.demo import company
+from omnisync.demo.company import Folder
+from omnisync.demo.words import ESTABLISHMENTS
+from omnisync.hub.serving import HubServer
+from omnisync.hub.store import Store
+
+HUB_PORT = 8788
+N_PORTS = 20
+"""A busy port is no reason to fail a demo: the next free one of these is taken."""
+STORY_DAY = "demo_story_day"
+STORY_SENT = "demo_story_sent"
+
+
+@click.command("demo")
+@click.option("--once", is_flag=True, help="Sai depois do resumo, sem vendedores nem telas.")
+@click.option("--fresh", is_flag=True, help="Começa de novo: apaga a empresa de exemplo.")
+@click.option("--verbose", is_flag=True, help="Mostra mais quando algo falha.")
+def demo(once: bool, fresh: bool, verbose: bool) -> None:
+    """A empresa de exemplo: uma central, um ERP em SQLite, uma importação e o resumo."""
+    with plain_ending(verbose=verbose):
+        settings = read_settings(build.environ)
+        folder = Folder(settings.home.path / "demo")
+        if fresh:
+            folder.clear()
+        folder.make()
+        parts = demo_parts(settings, folder.path)
+        with open_hub(folder) as hub:
+            tokens = company.found_company(hub.store, build.clock())
+            tell_story(parts, hub.store)
+            connection = connect(parts, hub.url, folder, tokens[0])
+            counts = carry(parts, connection, run_id=None, origin="command")
+            show_summary(parts, connection, folder, counts)
+            if not once:
+                go_on(parts, hub, tokens[1])
+
+
+def demo_parts(settings: Settings, path: Path) -> build.Parts:
+    """The agent's parts, with the demo's folder as their home."""
+    home = Home(path).prepare()
+    known = msgspec.structs.replace(settings, home=home)
+    return build.Parts(known, home, Journal(home.journal), Secrets(home.secrets))
+
+
+class OpenHub(msgspec.Struct, frozen=True):
+    """The demo's hub, answering."""
+
+    url: str
+    store: Store
+
+
+@contextmanager
+def open_hub(folder: Folder) -> Iterator[OpenHub]:
+    """The hub on its port or the next free one, served by a thread; ended when the block ends."""
+    store = Store(folder.hub_url)
+    store.migrate()
+    server = _server(store)
+    is_ready = threading.Event()
+    thread = threading.Thread(target=server.run, args=(lambda url: is_ready.set(),), name="hub", daemon=True)
+    thread.start()
+    is_ready.wait(30)
+    try:
+        yield OpenHub(server.url, store)
+    finally:
+        server.stop()
+        thread.join(10)
+        store.close()
+
+
+def _server(store: Store) -> HubServer:
+    for port in range(HUB_PORT, HUB_PORT + N_PORTS):
+        try:
+            return HubServer(store, "127.0.0.1", port)
+        except OSError:
+            continue
+    raise SetupError("ports_busy", de=HUB_PORT, ate=HUB_PORT + N_PORTS - 1)
+
+
+def tell_story(parts: build.Parts, store: Store) -> None:
+    """Put the sample sales into the hub, once."""
+    journal = parts.journal
+    if journal.note(STORY_SENT):
+        return
+    day = journal.note(STORY_DAY) or build.clock().date().isoformat()
+    journal.set_note(STORY_DAY, day)
+    say("Preparando a empresa de exemplo: os vendedores enviam suas vendas à central…")
+    company.send_story(store, today=date.fromisoformat(day), now=build.clock(), told=lambda n: None)
+    journal.set_note(STORY_SENT, "1")
+
+
+def connect(parts: build.Parts, hub_url: str, folder: Folder, token: str) -> Connection:
+    """The connection `producao`, between the demo's hub and its ERP."""
+    connection = Connection(
+        name=company.AGENT,
+        company=company.COMPANY,
+        hub=HubAddress(hub_url),
+        erp=ErpAddress(kind="sqlite", database=str(folder.erp)),
+        establishments=tuple(Establishment(code, name) for code, name in ESTABLISHMENTS.items()),
+        zone="America/Sao_Paulo",
+    )
+    parts.journal.save_connection(connection)
+    parts.secrets.put(connection, "hub_token", Secret(token))
+    return connection
+
+
+def show_summary(parts: build.Parts, connection: Connection, folder: Folder, counts: Counts) -> None:
+    """What the import did, what the ERP holds, what did not enter and why, and where to look."""
+    erp = parts.erp(connection)
+    try:
+        erp.prepare()
+        rows, unsettled = erp.rows(), erp.unsettled(("refused", "waiting"), 1000)
+    finally:
+        erp.close()
+    click.echo("")
+    click.echo(summary(counts))
+    click.echo("")
+    click.echo(f"{'No banco do ERP':<24}{'Linhas':>10}{'Gravadas agora':>16}")
+    for noun in NOUNS:
+        written = getattr(counts, noun).written
+        click.echo(f"{texts.NOUNS[noun]:<24}{texts.integer(rows[noun]):>10}{texts.integer(written):>16}")
+    click.echo("")
+    n_refused = sum(record.outcome == "refused" for record in unsettled)
+    click.echo(f"Recusados: {n_refused}. Aguardando: {len(unsettled) - n_refused}.")
+    for record in sorted(unsettled, key=lambda record: (record.outcome, record.kind, record.id)):
+        click.echo(f"  {unsettled_line(record)}")
+    click.echo("")
+    click.echo(f"Banco do ERP (SQLite): {folder.erp}")
+    click.echo(f"Central (SQLite):      {folder.path / 'central.db'}")
+
+
+def go_on(parts: build.Parts, hub: OpenHub, token: str) -> None:
+    """Nothing more yet: the pages come with `omnisync agent`."""

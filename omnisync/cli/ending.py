@@ -1,0 +1,91 @@
+"""How a command ends: its exit status, and one sentence in pt-BR instead of a traceback."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import rich_click as click
+
+from omnisync.agent import texts
+from omnisync.agent.errors import OmnisyncError, StoppedError
+
+DONE = 0
+FAILED = 1
+WRONG_USE = 2
+DONE_WITH_REFUSALS = 3
+STOPPED = 4
+
+_COMPLAINTS = {
+    "NoSuchOption": "A opção {name} não existe. Veja as opções com --help.",
+    "NoSuchCommand": "O comando {name} não existe. Veja os comandos com omnisync --help.",
+    "MissingParameter": "Falta informar {name}. Veja como com --help.",
+    "BadOptionUsage": "A opção {name} precisa de um valor. Veja como com --help.",
+    "BadParameter": "O valor de {name} não é aceito. Veja os valores com --help.",
+    "UsageError": "O comando não foi entendido. Veja como com --help.",
+}
+
+
+def say(text: str) -> None:
+    """A line for the person in front, on the error output: the standard output is for results."""
+    click.echo(text, err=True)
+
+
+def sentence_of(error: OmnisyncError) -> str:
+    """The error's sentence."""
+    return texts.sentence(error.code, **error.words)
+
+
+def status_of(error: OmnisyncError) -> int:
+    """The exit status an error ends with."""
+    return STOPPED if isinstance(error, StoppedError) else FAILED
+
+
+def complaint(error: click.UsageError) -> str:
+    """A wrong use, in pt-BR. The value typed is not repeated: it may be a secret."""
+    kind = type(error).__name__
+    parameter = getattr(error, "param", None)
+    name = getattr(error, "option_name", None) or (
+        parameter.get_error_hint(error.ctx) if parameter and error.ctx else ""
+    )
+    if kind == "UsageError" and error.message.startswith("No such command"):
+        kind, name = "NoSuchCommand", error.message.split("'")[1] if "'" in error.message else ""
+    return _COMPLAINTS.get(kind, _COMPLAINTS["UsageError"]).format(name=name or "um parâmetro")
+
+
+@contextmanager
+def plain_ending(*, verbose: bool = False) -> Iterator[None]:
+    """Turn an error of ours into its sentence and its status. With `verbose`, anything unforeseen shows itself."""
+    try:
+        yield
+    except OmnisyncError as error:
+        if verbose:
+            say(f"[{error.code}] {error.__cause__ or ''}".rstrip())
+        say(sentence_of(error))
+        sys.exit(status_of(error))
+    except KeyboardInterrupt:
+        say(texts.sentence("interrupted"))
+        sys.exit(STOPPED)
+    except Exception as error:  # noqa: BLE001  # the one top of a command: a person gets a sentence, never a traceback
+        if verbose:
+            raise
+        say(texts.sentence("internal", motivo=type(error).__name__))
+        sys.exit(FAILED)
+
+
+def run(command: click.Command, arguments: list[str] | None) -> int:
+    """Run a click command, its wrong uses told in pt-BR."""
+    try:
+        answer: Any = command.main(args=arguments, standalone_mode=False, prog_name="omnisync")
+    except click.UsageError as error:
+        say(complaint(error))
+        return WRONG_USE
+    except click.Abort:
+        say(texts.sentence("interrupted"))
+        return STOPPED
+    except click.ClickException as error:
+        say(error.format_message())
+        return WRONG_USE
+    return answer if isinstance(answer, int) else DONE

@@ -1,0 +1,218 @@
+"""`omnisync import`: one run of the import, by a person at the command line or as the child process of the agent."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import msgspec
+import rich_click as click
+
+from omnisync.agent.counts import NOUNS, Counts
+from omnisync.agent.errors import OmnisyncError, StoppedError
+from omnisync.agent.importing import Importer, Progress, Wanted
+from omnisync.agent.journal import Origin, Run, State
+from omnisync.agent.runner import connection_lock
+from omnisync.agent.settings import Connection
+from omnisync.cli import parts as build
+from omnisync.cli.ending import DONE, DONE_WITH_REFUSALS, plain_ending, say
+from omnisync.cli.progress import live_progress, summary
+from omnisync.contract.feed import Kind
+
+KINDS: tuple[Kind, ...] = ("customer", "order")
+
+
+@click.command("import")
+@click.option("--connection", "name", metavar="NOME", help="A conexão; sem ela, a única que houver.")
+@click.option("--establishment", "codes", metavar="CÓDIGO", multiple=True, help="Só este estabelecimento (repetível).")
+@click.option(
+    "--again", metavar="ID", multiple=True, help="Traz de novo este pedido ou cliente que o ERP não tem mais."
+)
+@click.option("--yes", is_flag=True, help="Não pergunta (com --again).")
+@click.option("--json", "as_json", is_flag=True, help="O resultado em JSON na saída padrão.")
+@click.option("--verbose", is_flag=True, help="Mostra mais quando algo falha.")
+@click.option("--run", "run_id", hidden=True, help="A execução do histórico que este processo carrega.")
+def import_(
+    name: str | None,
+    codes: tuple[str, ...],
+    again: tuple[str, ...],
+    yes: bool,
+    as_json: bool,
+    verbose: bool,
+    run_id: str | None,
+) -> int:
+    """Traz do OmniForce para o banco do ERP os clientes e os pedidos novos.
+
+    Termina com 0 (feito), 1 (falhou), 2 (uso errado), 3 (feito, com recusas) ou 4 (cancelado ou interrompido).
+    """
+    with plain_ending(verbose=verbose):
+        parts = build.agent_parts()
+        connection = parts.connection(name)
+        if again and not yes:
+            say("O que o ERP não tem mais será criado de novo nele: " + ", ".join(again))
+            click.confirm("Continuar?", abort=True, err=True)
+        ids = tuple(f"again:any:{id_}" for id_ in again)
+        counts = carry(parts, connection, run_id=run_id, codes=codes, ids=ids, origin="command", quiet=as_json)
+        if as_json:
+            click.echo(msgspec.json.encode(as_builtins(counts)).decode())
+        else:
+            say(summary(counts))
+        return DONE_WITH_REFUSALS if counts.total.refused else DONE
+    return DONE
+
+
+def carry(
+    parts: build.Parts,
+    connection: Connection,
+    *,
+    run_id: str | None,
+    codes: tuple[str, ...] = (),
+    ids: tuple[str, ...] = (),
+    origin: Origin,
+    quiet: bool = False,
+) -> Counts:
+    """Carry one run from its start to its row's end, holding the connection's lock. Raises what ended it."""
+    with connection_lock(parts.home, connection.name), stop_on_signals() as is_stopped:
+        run = begin(parts, connection, run_id=run_id, codes=codes, ids=ids, origin=origin)
+        report = Report(parts, run, is_stopped)
+        try:
+            with live_progress(is_shown=not quiet and run_id is None) as show:
+                counts = work(parts, connection, run, report.with_screen(show))
+        except OmnisyncError as error:
+            end_badly(parts, run, error, report, by_signal=is_stopped())
+            raise
+        except Exception as error:
+            parts.journal.end_run(
+                run.id, "failed", build.clock(), report.counts, code="internal", words={"motivo": type(error).__name__}
+            )
+            raise
+        state: State = "done_with_refusals" if counts.total.refused else "done"
+        parts.journal.end_run(run.id, state, build.clock(), counts)
+        return counts
+
+
+def begin(
+    parts: build.Parts,
+    connection: Connection,
+    *,
+    run_id: str | None,
+    codes: tuple[str, ...],
+    ids: tuple[str, ...],
+    origin: Origin,
+) -> Run:
+    """The run's row, started: the one the agent asked for, or a new one of the command line."""
+    journal, now = parts.journal, build.clock()
+    if run_id is None:
+        journal.mark_interrupted(connection.name, now, lambda run: False)  # we hold its lock: no other can be alive
+        run_id = journal.ask_run(connection.name, "import", origin, now, establishments=codes, ids=ids).id
+    return journal.start_run(run_id, now, build.pid())
+
+
+def work(parts: build.Parts, connection: Connection, run: Run, report: Callable[[Progress], bool]) -> Counts:
+    """Import, or try again what the run names."""
+    hub = build.hub_client(parts, connection)
+    connection = build.known_company(parts, connection, hub)
+    erp = parts.erp(connection)
+    importer = Importer(
+        erp,
+        hub,
+        run_id=run.id,
+        establishments=build.codes_of(connection, run.establishments),
+        report=report,
+        clock=build.clock,
+        monotonic=build.monotonic,
+        wait=build.wait,
+        uniform=build.uniform,
+    )
+    try:
+        return importer.retry(wanted(run.ids)) if run.ids else importer.run()
+    finally:
+        erp.close()
+        hub.close()
+
+
+def wanted(ids: tuple[str, ...]) -> list[Wanted]:
+    """What the row's ids ask for: `order:ID`, `customer:ID`, `again:order:ID`, `again:any:ID`."""
+    lots: dict[tuple[Kind, bool], list[str]] = {}
+    for text in ids:
+        again = text.startswith("again:")
+        kind, _, id_ = text.removeprefix("again:").partition(":")
+        for one in KINDS if kind == "any" else [k for k in KINDS if k == kind]:
+            lots.setdefault((one, again), []).append(id_)
+    return [Wanted(kind=kind, ids=tuple(found), again=again) for (kind, again), found in lots.items()]
+
+
+class Report:
+    """Writes each step into the run's row, and hears there or from a signal whether to stop."""
+
+    def __init__(self, parts: build.Parts, run: Run, is_stopped: Callable[[], bool]) -> None:
+        self._parts = parts
+        self._run = run
+        self._is_stopped = is_stopped
+        self.counts = Counts()
+
+    def __call__(self, progress: Progress) -> bool:
+        self.counts = progress.counts
+        asked = self._parts.journal.beat(
+            self._run.id, build.clock(), progress.counts, progress.totals, phase_of(progress)
+        )
+        return asked or self._is_stopped()
+
+    def with_screen(self, show: Callable[[Progress], None]) -> Callable[[Progress], bool]:
+        """The same, and the person's screen too."""
+
+        def report(progress: Progress) -> bool:
+            show(progress)
+            return self(progress)
+
+        return report
+
+
+def phase_of(progress: Progress) -> str:
+    """The phase as the row keeps it; with what is being waited out, if anything."""
+    return progress.phase if progress.trouble is None else f"{progress.phase}!{progress.trouble.code}"
+
+
+def end_badly(parts: build.Parts, run: Run, error: OmnisyncError, report: Report, *, by_signal: bool) -> None:
+    """The row's end when an error of ours ended the run."""
+    now = build.clock()
+    if isinstance(error, StoppedError):
+        state: State = "interrupted" if by_signal else "cancelled"
+        parts.journal.end_run(run.id, state, now, report.counts, code=state)
+    else:
+        parts.journal.end_run(run.id, "failed", now, report.counts, code=error.code, words=error.words)
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Callable[[], bool]]:
+    """Hear Ctrl-C and SIGTERM: the slice being written is ended, then the run stops. A second Ctrl-C is at once."""
+    heard: list[int] = []
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        if heard and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        heard.append(number)
+
+    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(heard)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def as_builtins(counts: Counts) -> dict[str, dict[str, int]]:
+    """The counts of the four nouns as plain numbers, received included."""
+    return {
+        noun: {
+            "received": getattr(counts, noun).received,
+            "written": getattr(counts, noun).written,
+            "unchanged": getattr(counts, noun).unchanged,
+            "refused": getattr(counts, noun).refused,
+            "waiting": getattr(counts, noun).waiting,
+            "kept": getattr(counts, noun).kept,
+        }
+        for noun in NOUNS
+    }

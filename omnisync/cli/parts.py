@@ -1,0 +1,112 @@
+"""Builds the agent's parts and joins them: the one place that reads the clock, the dice and the environment."""
+
+from __future__ import annotations
+
+import os
+import random
+import ssl
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
+from msgspec import Struct
+
+from omnisync.agent.erp.base import Erp
+from omnisync.agent.erp.catalog import open_erp
+from omnisync.agent.errors import NotConfiguredError, SetupError
+from omnisync.agent.hub_client import HubClient
+from omnisync.agent.journal import Journal
+from omnisync.agent.settings import Connection, Home, Secrets, Settings, read_settings, zone_named
+
+environ = os.environ  # noqa: TID251  # the environment enters here and nowhere else
+
+
+def clock() -> datetime:
+    """Now, in UTC."""
+    return datetime.now(UTC)  # noqa: TID251  # the clock enters here
+
+
+monotonic = time.monotonic
+wait = time.sleep  # noqa: TID251  # waiting enters here
+pid = os.getpid
+uniform = random.uniform  # the jitter between two tries needs no secrecy
+
+
+class Parts(Struct, frozen=True):
+    """What every command of the agent stands on."""
+
+    settings: Settings
+    home: Home
+    journal: Journal
+    secrets: Secrets
+
+    def connection(self, name: str | None) -> Connection:
+        """The connection of this name, or the only one. Raises NotConfiguredError."""
+        if name is not None:
+            return self.journal.connection(name)
+        known = self.journal.connections()
+        if len(known) == 1:
+            return known[0]
+        if not known:
+            raise NotConfiguredError(nome="deste computador")
+        raise SetupError("which_connection", nomes=", ".join(connection.name for connection in known))
+
+    def erp(self, connection: Connection) -> Erp:
+        """The connection's ERP, not yet opened."""
+        return open_erp(
+            connection.erp.kind,
+            connection.erp.database,
+            company=connection.company,
+            connection=connection.name,
+            establishments=[establishment.code for establishment in connection.establishments],
+            zone=zone_named(connection.zone or self.settings.zone),
+            clock=clock,
+        )
+
+
+def agent_parts() -> Parts:
+    """Open what the agent remembers on this computer."""
+    settings = read_settings(environ)
+    home = settings.home.prepare()
+    return Parts(settings, home, Journal(home.journal), Secrets(home.secrets))
+
+
+def hub_client(parts: Parts, connection: Connection) -> HubClient:
+    """The connection's hub. Raises SetupError when no token was given yet."""
+    token = parts.secrets.get(connection, "hub_token")
+    if token is None:
+        raise SetupError("no_token", nome=connection.name)
+    return HubClient(
+        connection.hub.url, token.reveal(), clock=clock, monotonic=monotonic, verify=trusted(connection.hub.url)
+    )
+
+
+def trusted(url: str) -> ssl.SSLContext | bool:
+    """The machine's own certificate authorities, loaded only where there is something to verify."""
+    if not url.startswith("https:"):
+        return False
+    import truststore
+
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def codes_of(connection: Connection, chosen: Sequence[str]) -> list[str]:
+    """The establishments of a run: the chosen ones, or all of the connection's. Never silently all."""
+    known = [establishment.code for establishment in connection.establishments]
+    for code in chosen:
+        if code not in known:
+            raise SetupError("establishment_not_here", codigo=code)
+    return list(chosen) or known
+
+
+def known_company(parts: Parts, connection: Connection, hub: HubClient) -> Connection:
+    """The connection with its company: the bindings' key, asked of the hub once and remembered."""
+    if connection.company:
+        return connection
+    identity = hub.identity()
+    known = msgspec.structs.replace(connection, company=identity.company.id)
+    parts.journal.save_connection(known)
+    return known

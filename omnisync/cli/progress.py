@@ -1,0 +1,102 @@
+"""What a person sees while an import runs, and the sentence at its end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from omnisync.agent import texts
+from omnisync.agent.counts import NOUNS, Counts
+from omnisync.agent.importing import Progress
+from omnisync.cli.ending import say
+
+_WORDS = {
+    "customers": ("cliente", "clientes"),
+    "orders": ("pedido", "pedidos"),
+    "items": ("item", "itens"),
+    "payments": ("forma de pagamento", "formas de pagamento"),
+}
+
+
+@contextmanager
+def live_progress(*, is_shown: bool) -> Iterator[Callable[[Progress], None]]:
+    """A bar for each of the four nouns with its rate and the time left, on a terminal; a line a phase elsewhere."""
+    if not is_shown:
+        yield lambda progress: None
+    elif sys.stderr.isatty():
+        with _bars() as show:
+            yield show
+    else:
+        yield _lines()
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[Progress], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description:<20}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:>14}"),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[trouble]}"),
+    )
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        tasks = {noun: bars.add_task(texts.NOUNS[noun], total=None, rate="", trouble="") for noun in NOUNS}
+
+        def show(progress: Progress) -> None:
+            trouble = "" if progress.trouble is None else texts.sentence(progress.trouble.code)
+            for noun, task in tasks.items():
+                received = getattr(progress.counts, noun).received
+                total = max(received, getattr(progress.totals, noun))
+                speed = bars.tasks[task].speed
+                rate = f"{texts.integer(round(speed))}/s" if speed else ""
+                bars.update(task, completed=received, total=total or None, rate=rate, trouble=trouble)
+
+        yield show
+
+
+def _lines() -> Callable[[Progress], None]:
+    last = ""
+
+    def show(progress: Progress) -> None:
+        nonlocal last
+        line = _phase(progress)
+        if line != last:
+            last = line
+            say(line)
+
+    return show
+
+
+def _phase(progress: Progress) -> str:
+    if progress.trouble is not None:
+        return texts.sentence(progress.trouble.code, **progress.trouble.words)
+    if progress.phase == "customer":
+        return "Importando clientes…"
+    if progress.phase.startswith("order:"):
+        return f"Importando pedidos do estabelecimento {progress.phase.partition(':')[2]}…"
+    return {"waiting": "Tentando de novo o que aguardava…", "receipts": "Avisando o OmniForce…"}[progress.phase]
+
+
+def summary(counts: Counts) -> str:
+    """The result in words: 12 clientes, 34 pedidos, 87 itens e 41 formas de pagamento importados."""
+    parts = [texts.counted(getattr(counts, noun).written, *_WORDS[noun]) for noun in NOUNS]
+    if counts.total.written:
+        sentences = [f"{', '.join(parts[:3])} e {parts[3]} importados."]
+    else:
+        sentences = ["Não há dados novos no OmniForce."]
+    for bucket, one, many in (
+        ("refused", "recusado", "recusados"),
+        ("waiting", "aguardando", "aguardando"),
+        ("kept", "mantido no ERP", "mantidos no ERP"),
+        ("unchanged", "sem alteração", "sem alteração"),
+    ):
+        n = getattr(counts.customers, bucket) + getattr(counts.orders, bucket)
+        if n:
+            sentences.append(f"{texts.counted(n, 'registro', 'registros')} {one if n == 1 else many}.")
+    return " ".join(sentences)

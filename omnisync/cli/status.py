@@ -1,0 +1,126 @@
+"""`omnisync status`, `runs` and `refused`: what a person asks about the import."""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+
+import msgspec
+import rich_click as click
+
+from omnisync.agent import texts
+from omnisync.agent.counts import NOUNS
+from omnisync.agent.erp.base import Unsettled
+from omnisync.agent.journal import Run
+from omnisync.agent.settings import Connection, zone_named
+from omnisync.cli import parts as build
+from omnisync.cli.ending import plain_ending
+
+connection_option = click.option("--connection", "name", metavar="NOME", help="A conexão; sem ela, a única que houver.")
+verbose_option = click.option("--verbose", is_flag=True, help="Mostra mais quando algo falha.")
+json_option = click.option("--json", "as_json", is_flag=True, help="A resposta em JSON.")
+
+
+@click.command("status")
+@connection_option
+@json_option
+@verbose_option
+def status(name: str | None, as_json: bool, verbose: bool) -> None:
+    """Como está a conexão: última importação, linhas no ERP, recusados e o que aguarda."""
+    with plain_ending(verbose=verbose):
+        parts = build.agent_parts()
+        connection = parts.connection(name)
+        last = parts.journal.last_run(connection.name)
+        erp = parts.erp(connection)
+        try:
+            erp.prepare()
+            rows, unsettled = erp.rows(), erp.n_unsettled()
+        finally:
+            erp.close()
+        if as_json:
+            known = {"connection": connection.name, "state": last.state if last else None, "rows": rows} | unsettled
+            click.echo(msgspec.json.encode(known).decode())
+            return
+        click.echo(f"Conexão {connection.name}: {connection.hub.url} → {connection.erp.database}")
+        click.echo(_last(last, zone_of(parts, connection)))
+        for noun in NOUNS:
+            click.echo(f"  {texts.NOUNS[noun]:<22}{texts.integer(rows[noun]):>12}")
+        click.echo(f"  {'Recusados':<22}{texts.integer(unsettled['refused']):>12}")
+        click.echo(f"  {'Aguardando':<22}{texts.integer(unsettled['waiting']):>12}")
+
+
+def zone_of(parts: build.Parts, connection: Connection) -> tzinfo:
+    """The zone times are shown in."""
+    return zone_named(connection.zone or parts.settings.zone)
+
+
+def _last(run: Run | None, zone: tzinfo) -> str:
+    if run is None:
+        return "Nenhuma importação feita ainda."
+    return f"Última execução: {_moment(run.started_at or run.asked_at, zone)}, {texts.STATES[run.state].lower()}."
+
+
+def _moment(moment: datetime, zone: tzinfo) -> str:
+    return moment.astimezone(zone).strftime("%d/%m/%Y %H:%M")
+
+
+@click.command("runs")
+@connection_option
+@click.option("--limit", default=20, type=click.IntRange(1, 1000), metavar="N", help="Quantas mostrar.")
+@json_option
+@verbose_option
+def runs(name: str | None, limit: int, as_json: bool, verbose: bool) -> None:
+    """As últimas execuções, a mais nova primeiro."""
+    with plain_ending(verbose=verbose):
+        parts = build.agent_parts()
+        connection = parts.connection(name)
+        found = parts.journal.runs(connection.name, limit)
+        if as_json:
+            click.echo(msgspec.json.encode(found).decode())
+            return
+        if not found:
+            click.echo("Nenhuma importação feita ainda.")
+        for run in found:
+            click.echo(_run_line(run, zone_of(parts, connection)))
+
+
+def _run_line(run: Run, zone: tzinfo) -> str:
+    total = run.counts.total
+    when = _moment(run.started_at or run.asked_at, zone)
+    line = (
+        f"{when}  {texts.ORIGINS[run.origin]:<16}  {texts.STATES[run.state]:<21}"
+        f"{texts.integer(total.written):>10} gravados  {texts.integer(total.refused):>6} recusados"
+    )
+    if run.code is None or run.state in ("cancelled", "interrupted"):
+        return line
+    return f"{line}\n    {texts.sentence(run.code, **run.words)}"
+
+
+@click.command("refused")
+@connection_option
+@click.option("--limit", default=200, type=click.IntRange(1, 100_000), metavar="N", help="Quantos mostrar.")
+@json_option
+@verbose_option
+def refused(name: str | None, limit: int, as_json: bool, verbose: bool) -> None:
+    """Os registros recusados e os que aguardam, com o motivo e o que fazer."""
+    with plain_ending(verbose=verbose):
+        parts = build.agent_parts()
+        connection = parts.connection(name)
+        erp = parts.erp(connection)
+        try:
+            erp.prepare()
+            found = erp.unsettled(("refused", "waiting"), limit)
+        finally:
+            erp.close()
+        if as_json:
+            click.echo(msgspec.json.encode(found).decode())
+            return
+        if not found:
+            click.echo("Nenhum registro recusado nem aguardando.")
+        for record in found:
+            click.echo(unsettled_line(record))
+
+
+def unsettled_line(record: Unsettled) -> str:
+    """One record that did not enter, with its reason."""
+    label = record.label or record.id
+    return f"{texts.OUTCOMES[record.outcome]:<11}{texts.KINDS[record.kind]} {label}: {record.message}"

@@ -1,0 +1,81 @@
+"""The sample company's own things: its hub with its story, and its empty ERP. Made once, found again afterwards."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import date, datetime
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from omnisync.agent.erp.layouts import schema
+from omnisync.demo.sample import story
+from omnisync.demo.words import ESTABLISHMENTS
+from omnisync.hub import intake
+from omnisync.hub.store import Store
+
+COMPANY = "vevo"
+NAME = "Fábrica Vevo (demonstração)"
+AGENT = "producao"
+APP = "vendedores"
+
+
+class Folder(Struct, frozen=True):
+    """Where the demo keeps everything: nothing of it stands anywhere else."""
+
+    path: Path
+
+    @property
+    def hub_url(self) -> str:
+        """The address of the hub's database."""
+        return f"sqlite:///{self.path / 'central.db'}"
+
+    @property
+    def erp(self) -> Path:
+        """The ERP's database."""
+        return self.path / "erp.db"
+
+    def clear(self) -> None:
+        """Start over. Only a folder that the demo made is emptied."""
+        if self.erp.exists() or (self.path / "central.db").exists():
+            shutil.rmtree(self.path)
+
+    def make(self) -> None:
+        """The folder, and the ERP's empty tables where they are missing."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.erp.exists():
+            return
+        # Made under another name first: a demo stopped half-way must not find half an ERP.
+        unfinished = self.erp.with_suffix(".new")
+        unfinished.unlink(missing_ok=True)
+        with closing(sqlite3.connect(unfinished)) as database:
+            database.executescript(schema("padrao_sqlite"))
+        unfinished.rename(self.erp)
+
+
+def found_company(store: Store, now: datetime) -> tuple[str, str]:
+    """The company and its establishments in the hub, and two new tokens: the agent's, the salespeople's.
+
+    Tokens are shown once, so each start of the demo makes new ones and closes the door to the old.
+    """
+    store.add_company(COMPANY, NAME)
+    for code, name in ESTABLISHMENTS.items():
+        store.add_establishment(COMPANY, code, name)
+    for token in store.tokens(COMPANY):
+        if token.revoked_at is None:
+            store.revoke_token(COMPANY, token.prefix, now)
+    agent = store.create_token(COMPANY, AGENT, ("orders:read", "receipts:write"), now)
+    return agent, store.create_token(COMPANY, APP, ("records:write",), now)
+
+
+def send_story(store: Store, *, today: date, now: datetime, told: Callable[[int], None]) -> None:
+    """Put the company's story into the hub. Twice is once: what the hub has already is the same version."""
+    n = 0
+    for batch in story(today=today):
+        intake.take_in(store, COMPANY, [msgspec.json.encode(change) for change in batch], now)
+        n += len(batch)
+        told(n)
