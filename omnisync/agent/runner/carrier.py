@@ -1,0 +1,239 @@
+"""The carrier "here": one child process per run, the same command a person types.
+
+The resume point sits with the data, so it only has to start a run, keep to one at a time per connection, notice the
+dead, and stop when told.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Event
+
+from msgspec import Struct
+
+from omnisync.agent.errors import RunInProgressError
+from omnisync.agent.journal import Journal, Kind, Origin, Run, Systems
+from omnisync.agent.settings import Home, LockedError, file_lock
+
+LOOK_EVERY = timedelta(seconds=1)
+SILENCE = timedelta(seconds=120)
+"""Without a beat for so long a run is stuck: a driver blocked in C hears nothing but the end of its process."""
+GRACE = timedelta(seconds=10)
+"""From being told to end until being ended: enough to finish the slice that is being written."""
+START = timedelta(seconds=60)
+"""How long a run may wait for its process to take the lock."""
+LOG_BYTES = 10 * 2**20
+KEPT_LOGS = 3
+LOCK_TRIES = 10
+LOCK_PAUSE_S = 0.1
+_PAUSE = Event()
+
+
+class _Child(Struct, kw_only=True):
+    """A run's process. Its silence is counted in looks: a clock that jumps or a machine asleep kills nobody."""
+
+    run: Run
+    process: subprocess.Popen[bytes]
+    silence: timedelta = timedelta()
+    is_told: bool = False
+
+
+class Carrier:
+    """Starts runs in child processes and watches over them. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        home: Home,
+        *,
+        clock: Callable[[], datetime],
+        environ: Mapping[str, str],
+        command: Sequence[str] = (sys.executable, "-m", "omnisync"),
+        look_every: timedelta = LOOK_EVERY,
+        silence: timedelta = SILENCE,
+        grace: timedelta = GRACE,
+    ) -> None:
+        self._journal = journal
+        self._home = home
+        self._clock = clock
+        self._environ = {**environ, "OMNISYNC_HOME": str(home.path)}
+        self._command = tuple(command)
+        self._look_every = look_every
+        self._silence = silence
+        self._grace = grace
+        self._children: dict[str, _Child] = {}
+
+    def start(
+        self,
+        connection_name: str,
+        kind: Kind,
+        origin: Origin,
+        *,
+        systems: Systems = "all",
+        establishments: Sequence[str] = (),
+        ids: Sequence[str] = (),
+    ) -> Run:
+        """Ask for a run and start its process. Raises RunInProgressError when the connection has one going."""
+        run = self._journal.ask_run(
+            connection_name,
+            kind,
+            origin,
+            self._clock(),
+            systems=systems,
+            establishments=establishments,
+            ids=ids,
+        )
+        self.carry(run)
+        return run
+
+    def carry(self, run: Run) -> None:
+        """Start the process of a run that waits. One that cannot be started ends as failed."""
+        arguments = ("import", "--run", run.id, "--connection", run.connection)
+        try:
+            with _log(self._home.logs / f"{run.connection}.log") as log:
+                process = _spawn((*self._command, *arguments), self._environ, log)
+        except OSError as error:
+            words = {"motivo": error.strerror}
+            self._journal.end_run(run.id, "failed", self._clock(), code="internal", words=words)
+        else:
+            self._children[run.id] = _Child(run=run, process=process)
+
+    def stop(self, run_id: str) -> None:
+        """Ask a run to stop at its next page. What is written stays."""
+        self._journal.ask_stop(run_id)
+
+    def look(self) -> None:
+        """Close the runs whose process is gone, and end the processes that give no sign. To be called each second."""
+        for child in list(self._children.values()):
+            if child.process.poll() is None:
+                self._listen(child)
+            else:
+                self._bury(child)
+        for connection in self._journal.connections():
+            self._journal.mark_interrupted(connection.name, self._clock(), self._is_carried)
+
+    def shutdown(self) -> None:
+        """Tell every process to end, wait for the slices being written, and end those that take too long."""
+        children = list(self._children.values())
+        for child in children:
+            child.process.terminate()
+        deadline = time.monotonic() + self._grace.total_seconds()
+        for child in children:
+            try:
+                child.process.wait(timeout=max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                _kill(child.process)
+                child.process.wait()
+            self._bury(child)
+
+    def _listen(self, child: _Child) -> None:
+        run = self._journal.run(child.run.id)
+        if run is not None and run.beat_at != child.run.beat_at:
+            child.run, child.silence = run, timedelta()
+            return
+        child.silence += self._look_every
+        if child.silence >= self._silence + self._grace:
+            _kill(child.process)
+        elif child.silence >= self._silence and not child.is_told:
+            child.is_told = True
+            child.process.terminate()  # at once on Windows: nothing is lost, position and data commit together
+
+    def _bury(self, child: _Child) -> None:
+        """A process that closed its run itself did so before it ended: this then changes nothing."""
+        self._journal.end_run(child.run.id, "interrupted", self._clock(), code="interrupted")
+        self._children.pop(child.run.id, None)
+
+    def _is_carried(self, run: Run) -> bool:
+        """Whether some process carries it: ours, or one that holds the connection's lock, or is about to.
+
+        The lock and not the process id: ids are used again, and a lock does not outlive who held it.
+        """
+        if run.id in self._children or _is_locked(self._home, run.connection):
+            return True
+        return run.started_at is None and abs(self._clock() - run.asked_at) < START
+
+
+@contextmanager
+def connection_lock(
+    home: Home, connection_name: str, *, wait: Callable[[float], object] = _PAUSE.wait
+) -> Iterator[None]:
+    """Hold the connection for one run, on this machine. Death frees it too. Raises RunInProgressError.
+
+    It is tried for a second: who only looks whether it is held, holds it for a moment.
+    """
+    with ExitStack() as held:
+        for _ in range(LOCK_TRIES):
+            with suppress(LockedError):
+                held.enter_context(file_lock(_lock_path(home, connection_name), wait=False))
+                break
+            wait(LOCK_PAUSE_S)
+        else:
+            raise RunInProgressError(desde="")
+        yield
+
+
+def _is_locked(home: Home, connection_name: str) -> bool:
+    try:
+        with file_lock(_lock_path(home, connection_name), wait=False):
+            return False
+    except LockedError:
+        return True
+
+
+def _lock_path(home: Home, connection_name: str) -> Path:
+    return home.locks / f"{connection_name}.lock"
+
+
+@contextmanager
+def _log(path: Path) -> Iterator[int]:
+    """Where the process writes. A run goes on without its log when the disk has no room for one."""
+    try:
+        _rotate(path)
+        log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError:
+        yield subprocess.DEVNULL
+        return
+    try:
+        yield log
+    finally:
+        os.close(log)
+
+
+def _rotate(path: Path) -> None:
+    """Begin a new log when this one is large, keeping a few of the old ones."""
+    if not path.exists() or path.stat().st_size < LOG_BYTES:
+        return
+    names = [path, *(path.with_name(f"{path.name}.{n}") for n in range(1, KEPT_LOGS + 1))]
+    for newer, older in reversed(list(zip(names, names[1:], strict=False))):
+        if newer.exists():
+            newer.replace(older)
+
+
+def _spawn(command: Sequence[str], environ: Mapping[str, str], log: int) -> subprocess.Popen[bytes]:
+    """In a session of its own: Ctrl-C at the agent's terminal is not the run's."""
+    return subprocess.Popen(
+        command,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+    )
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End it and what it started. It is not yet reaped, so its id is still its own."""
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)

@@ -1,0 +1,188 @@
+"""What begins by itself: the slots, one catch-up for those missed, and the retry when the hub is back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta, tzinfo
+from threading import Event, Thread
+
+from msgspec import Struct
+
+from omnisync.agent.errors import OmnisyncError, RunInProgressError
+from omnisync.agent.journal import Journal, Run
+from omnisync.agent.runner.carrier import LOOK_EVERY, Carrier
+from omnisync.agent.schedule import Schedule, Slot, missed
+from omnisync.agent.settings import Connection
+
+PROBE_EVERY = timedelta(minutes=1)
+LATE = timedelta(minutes=1)
+"""A slot served later than this after its moment is a catch-up."""
+SETTLING = timedelta(minutes=1)
+"""From the program's start or the machine's waking until a catch-up: the network comes back first."""
+ASLEEP = timedelta(seconds=30)
+"""Between two looks, a second apart, only a machine that slept or a clock that was set has so much."""
+UNREACHABLE = frozenset({"hub_unreachable", "hub_other_page"})
+
+log = logging.getLogger(__name__)
+
+
+class Offline(Struct, frozen=True):
+    """A connection whose hub does not answer: since when, how often it was asked, when it is asked again."""
+
+    since: datetime
+    n_tries: int
+    next_try_at: datetime
+
+
+class Clockwork:
+    """Starts the runs nobody clicks for. Never two at once for a connection: slots that pass meanwhile become one.
+
+    `zone_of` is asked at every look, since the machine's zone may change. `probe` answers whether a connection's hub
+    is there; it may take its time, and does not raise.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        carrier: Carrier,
+        *,
+        clock: Callable[[], datetime],
+        zone_of: Callable[[Connection], tzinfo],
+        probe: Callable[[Connection], bool],
+    ) -> None:
+        self._journal = journal
+        self._carrier = carrier
+        self._clock = clock
+        self._zone_of = zone_of
+        self._probe = probe
+        self._looked_at: datetime | None = None
+        self._awake_since: datetime | None = None
+        self._offline: dict[str, Offline] = {}
+        self._ended = Event()
+        self._threads: list[Thread] = []
+
+    def start(self) -> None:
+        """Look each second and ask missing hubs each minute, until `shutdown`."""
+        for action, every in ((self.look, LOOK_EVERY), (self.probe_hubs, PROBE_EVERY)):
+            thread = Thread(target=keep, args=(action, every, self._ended.wait), name=action.__name__, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def shutdown(self) -> None:
+        """Start nothing any more, and end the runs that are going."""
+        self._ended.set()
+        for thread in self._threads:
+            thread.join(timeout=LOOK_EVERY.total_seconds())  # a probe may be waiting for its answer: it dies with us
+        self._carrier.shutdown()
+
+    def look(self) -> None:
+        """Close what ended, then serve the slot that is due of each connection."""
+        self._carrier.look()
+        now = self._clock()
+        awake_since = self._note_look(now)
+        for connection in self._journal.connections():
+            with _outlived(connection.name):
+                self._serve(connection, now, is_settled=now - awake_since >= SETTLING)
+
+    def probe_hubs(self) -> None:
+        """Ask each hub that could not be reached; start one run of the same scope where it answers."""
+        for connection in self._journal.connections():
+            with _outlived(connection.name):
+                self._reconnect(connection)
+
+    def offline(self, connection_name: str) -> Offline | None:
+        """What the page says of a hub that does not answer; None when it did, or when nobody tried."""
+        return self._offline.get(connection_name)
+
+    def _note_look(self, now: datetime) -> datetime:
+        """Since when the program has been awake. History is tidied whenever it wakes and once a day."""
+        before, self._looked_at = self._looked_at, now
+        if before is None or before.date() != now.date():
+            self._journal.forget(now)
+        if self._awake_since is None or before is None or not timedelta() <= now - before <= ASLEEP:
+            self._awake_since = now
+        return self._awake_since
+
+    def _serve(self, connection: Connection, now: datetime, *, is_settled: bool) -> None:
+        zone = self._zone_of(connection)
+        schedule, slot = self._due(connection.name, now, zone)
+        if schedule is None or slot is None:
+            return
+        is_late = now - slot.moment(zone) > LATE
+        if is_settled or not is_late:
+            with suppress(RunInProgressError):  # a click came first: the slot stays for when that run ends
+                self._begin(connection.name, schedule, slot, now, is_late=is_late)
+
+    def _due(self, connection_name: str, now: datetime, zone: tzinfo) -> tuple[Schedule | None, Slot | None]:
+        """The connection's schedule and the slot to serve now, if any. None while a run is going."""
+        schedule = self._journal.schedule(connection_name)
+        saved_at = self._journal.schedule_saved_at(connection_name)
+        if schedule is None or saved_at is None or self._journal.current_run(connection_name) is not None:
+            return None, None
+        served = self._journal.last_served(connection_name, now.astimezone(zone).date())
+        return schedule, missed(schedule, saved_at=saved_at, served=served, now=now, zone=zone)
+
+    def _begin(self, connection_name: str, schedule: Schedule, slot: Slot, now: datetime, *, is_late: bool) -> None:
+        run = self._journal.take_slot(
+            connection_name,
+            slot,
+            "import" if schedule.imports else "export",
+            "catch_up" if is_late else "slot",
+            now,
+            systems=schedule.systems,
+            establishments=() if schedule.establishments == "all" else schedule.establishments,
+        )
+        if run is None:
+            return
+        if schedule.imports:
+            self._carrier.carry(run)
+        else:
+            self._journal.end_run(run.id, "done", now)  # only Dash was chosen, and there is nothing to send it yet
+
+    def _reconnect(self, connection: Connection) -> None:
+        if self._journal.current_run(connection.name) is not None:
+            return
+        run = self._journal.last_run(connection.name)
+        if run is None or not _lost_the_hub(run):
+            self._offline.pop(connection.name, None)
+        elif self._probe(connection):
+            self._carrier.start(
+                connection.name,
+                run.kind,
+                "retry",
+                systems=run.systems,
+                establishments=run.establishments,
+                ids=run.ids,
+            )
+        else:
+            self._offline[connection.name] = self._tried_again(run)
+
+    def _tried_again(self, run: Run) -> Offline:
+        before = self._offline.get(run.connection)
+        since, n_tries = (before.since, before.n_tries) if before else (run.asked_at, 0)
+        return Offline(since, n_tries + 1, self._clock() + PROBE_EVERY)
+
+
+def keep(action: Callable[[], None], every: timedelta, wait: Callable[[float], bool]) -> None:
+    """Do it again and again, until `wait` answers that the program ends."""
+    while not wait(every.total_seconds()):
+        with _outlived(action.__name__):
+            action()
+
+
+def _lost_the_hub(run: Run) -> bool:
+    """Whether it is ours to try again: who typed the command sees it fail and decides."""
+    return run.state == "failed" and run.code in UNREACHABLE and run.origin != "command"
+
+
+@contextmanager
+def _outlived(what: str) -> Iterator[None]:
+    """The schedule goes on after a fault of one look: the next comes in a second."""
+    try:
+        yield
+    except OmnisyncError as error:
+        log.warning("%s: %s", what, error.code)
+    except Exception:  # noqa: BLE001 - the top of a thread that must not die: nobody would start the next slot
+        log.exception("%s", what)

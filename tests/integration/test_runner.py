@@ -1,0 +1,572 @@
+"""Runs in real child processes, and the clockwork that starts them. The clock is a list; the processes are real."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+
+from omnisync.agent.counts import Counts, Tally
+from omnisync.agent.errors import RunInProgressError
+from omnisync.agent.journal import Journal, Run
+from omnisync.agent.runner import Carrier, Clockwork, connection_lock
+from omnisync.agent.runner.clockwork import keep
+from omnisync.agent.schedule import Schedule, Slot
+from omnisync.agent.settings import Connection, ErpAddress, Home, HubAddress, file_lock
+
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+AURORA = Connection(
+    name="producao",
+    hub=HubAddress("https://hub.example"),
+    erp=ErpAddress(database="erp.db"),
+    zone="America/Sao_Paulo",
+)
+TUESDAY = datetime(2026, 11, 24, tzinfo=SAO_PAULO)
+SOON = timedelta(seconds=20)
+
+HEAD = """
+import os, signal, sys, time
+from datetime import UTC, datetime
+from pathlib import Path
+from omnisync.agent.counts import Counts, Tally, Totals
+from omnisync.agent.journal import Journal
+from omnisync.agent.runner import connection_lock
+from omnisync.agent.settings import Home
+home = Home(Path(os.environ["OMNISYNC_HOME"]))
+command, _, run_id, _, name = sys.argv[1:]
+journal = Journal(home.journal)
+now = lambda: datetime.now(UTC)
+orders = lambda n: Counts(orders=Tally(written=n))
+print("olá", command, name, flush=True)
+"""
+ENDS = "with connection_lock(home, name):\n journal.start_run(run_id, now(), os.getpid())\n "
+DONE = HEAD + ENDS + "journal.end_run(run_id, 'done', now(), orders(3))"
+UNREACHABLE = HEAD + ENDS + "journal.end_run(run_id, 'failed', now(), code='hub_unreachable')"
+DIES = HEAD + ENDS + "journal.beat(run_id, now(), orders(2), Totals(), 'orders'); os._exit(1)"
+DEAF = HEAD + "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + ENDS + "time.sleep(60)"
+BEATS = (
+    HEAD
+    + "told = []\nsignal.signal(signal.SIGTERM, lambda *_: told.append(1))\n"
+    + ENDS
+    + """
+ while not told and not journal.beat(run_id, now(), orders(1), Totals(), 'orders'):
+  time.sleep(0.02)
+ journal.end_run(run_id, 'interrupted' if told else 'cancelled', now())
+"""
+)
+
+
+class Clock:
+    """A clock that is moved by hand."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now.astimezone(UTC)
+
+    def at(self, hour: int, minute: int = 0, second: int = 0) -> None:
+        self.now = TUESDAY + timedelta(hours=hour, minutes=minute, seconds=second)
+
+
+class House:
+    """One agent's home with a journal, and the carriers opened in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.home = Home(path / "home").prepare()
+        self.journal = Journal(self.home.journal)
+        self.journal.save_connection(AURORA)
+        self.clock = Clock(TUESDAY + timedelta(hours=12))
+        self.carriers: list[Carrier] = []
+        self.is_hub_there = False
+        self.probed: list[str] = []
+
+    def carrier(self, script: str, *, silence: timedelta = SOON, grace: timedelta = SOON) -> Carrier:
+        carrier = Carrier(
+            self.journal,
+            self.home,
+            clock=self.clock,
+            environ=os.environ,  # noqa: TID251 - the stand-in needs the interpreter's own surroundings
+            command=[sys.executable, "-c", script],
+            look_every=timedelta(milliseconds=20),
+            silence=silence,
+            grace=grace,
+        )
+        self.carriers.append(carrier)
+        return carrier
+
+    def clockwork(self, script: str) -> Clockwork:
+        return Clockwork(
+            self.journal,
+            self.carrier(script),
+            clock=self.clock,
+            zone_of=lambda connection: SAO_PAULO,
+            probe=self.probe,
+        )
+
+    def probe(self, connection: Connection) -> bool:
+        self.probed.append(connection.name)
+        return self.is_hub_there
+
+    def runs(self) -> list[tuple[str, str]]:
+        """Origin and state of every run, oldest first."""
+        return [(run.origin, run.state) for run in reversed(self.journal.runs("producao", 100))]
+
+    def run(self, run_id: str) -> Run:
+        run = self.journal.run(run_id)
+        assert run is not None
+        return run
+
+    def served(self) -> str | None:
+        slot = self.journal.last_served("producao", self.clock.now.astimezone(SAO_PAULO).date())
+        return None if slot is None else f"{slot.at:%H:%M}"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    opened = House(tmp_path)
+    with closing(opened.journal):
+        yield opened
+        for carrier in opened.carriers:
+            carrier.shutdown()
+
+
+def until(condition: Callable[[], bool], look: Callable[[], None] = lambda: None) -> None:
+    """Look again and again until it is so."""
+    pause = threading.Event()
+    for _ in range(1000):
+        look()
+        if condition():
+            return
+        pause.wait(0.02)
+    raise AssertionError("it never came to be")
+
+
+def settle(clockwork: Clockwork, house: House) -> None:
+    """A minute of looks at the present hour, a second apart."""
+    for _ in range(62):
+        clockwork.look()
+        house.clock.now += timedelta(seconds=1)
+
+
+def finished(house: House, clockwork: Clockwork, n: int) -> None:
+    """Wait until n runs have ended."""
+    until(lambda: len(house.runs()) == n and house.journal.current_run("producao") is None, clockwork.look)
+
+
+# carrying
+
+
+def test_a_run_is_carried_by_a_child_process_to_its_end(house: House) -> None:
+    carrier = house.carrier(DONE)
+    run = carrier.start("producao", "import", "button", establishments=("0001",))
+    assert run.state == "waiting"
+    until(lambda: not house.run(run.id).is_going, carrier.look)
+    ended = house.run(run.id)
+    assert (ended.state, ended.counts, ended.establishments) == ("done", Counts(orders=Tally(written=3)), ("0001",))
+    assert ended.pid not in (None, os.getpid())
+
+
+def test_what_the_child_says_is_in_its_connections_log(house: House) -> None:
+    carrier = house.carrier(DONE)
+    run = carrier.start("producao", "import", "button")
+    until(lambda: not house.run(run.id).is_going, carrier.look)
+    assert (house.home.logs / "producao.log").read_text() == "olá import producao\n"
+
+
+def test_a_large_log_gives_way_to_a_new_one(house: House) -> None:
+    log = house.home.logs / "producao.log"
+    with log.open("wb") as file:
+        file.truncate(10 * 2**20)
+    for n in (1, 2, 3):
+        log.with_name(f"producao.log.{n}").write_text(str(n))
+    carrier = house.carrier(DONE)
+    run = carrier.start("producao", "import", "button")
+    until(lambda: not house.run(run.id).is_going, carrier.look)
+    assert log.read_text() == "olá import producao\n"
+    assert log.with_name("producao.log.1").stat().st_size == 10 * 2**20
+    assert log.with_name("producao.log.3").read_text() == "2"
+    assert not log.with_name("producao.log.4").exists()
+
+
+def test_a_run_goes_on_without_its_log(house: House) -> None:
+    (house.home.logs / "producao.log").mkdir()
+    carrier = house.carrier(DONE)
+    run = carrier.start("producao", "import", "button")
+    until(lambda: house.run(run.id).state == "done", carrier.look)
+
+
+def test_a_second_click_starts_nothing(house: House) -> None:
+    carrier = house.carrier(BEATS)
+    carrier.start("producao", "import", "button")
+    with pytest.raises(RunInProgressError):
+        carrier.start("producao", "import", "button")
+    assert len(house.runs()) == 1
+
+
+def test_a_run_whose_process_died_is_interrupted_with_what_it_had_written(house: House) -> None:
+    carrier = house.carrier(DIES)
+    run = carrier.start("producao", "import", "button")
+    until(lambda: not house.run(run.id).is_going, carrier.look)
+    ended = house.run(run.id)
+    assert (ended.state, ended.code) == ("interrupted", "interrupted")
+    assert ended.counts == Counts(orders=Tally(written=2))
+
+
+def test_a_killed_run_gives_its_place_to_the_next(house: House) -> None:
+    carrier = house.carrier(BEATS)
+    run = carrier.start("producao", "import", "button")
+    until(lambda: house.run(run.id).pid is not None)
+    os.kill(house.run(run.id).pid or 0, signal.SIGKILL)
+    until(lambda: house.run(run.id).state == "interrupted", carrier.look)
+    assert carrier.start("producao", "import", "button").state == "waiting"
+
+
+def test_a_run_that_is_told_to_stop_is_cancelled(house: House) -> None:
+    carrier = house.carrier(BEATS)
+    run = carrier.start("producao", "import", "button")
+    until(lambda: house.run(run.id).beat_at is not None, carrier.look)
+    carrier.stop(run.id)
+    assert house.run(run.id).state == "cancelling"
+    until(lambda: house.run(run.id).state == "cancelled", carrier.look)
+
+
+def test_a_run_without_a_beat_is_ended_even_when_it_hears_nothing(house: House) -> None:
+    carrier = house.carrier(DEAF, silence=timedelta(milliseconds=100), grace=timedelta(milliseconds=100))
+    run = carrier.start("producao", "import", "button")
+    until(lambda: house.run(run.id).pid is not None)
+    until(lambda: house.run(run.id).state == "interrupted", carrier.look)
+
+
+def test_a_run_that_beats_is_left_alone_whatever_the_clock_does(house: House) -> None:
+    carrier = house.carrier(BEATS, silence=timedelta(seconds=2))
+    run = carrier.start("producao", "import", "button")
+    until(lambda: house.run(run.id).beat_at is not None, carrier.look)
+    house.clock.now += timedelta(days=3)
+    for _ in range(20):
+        carrier.look()
+    assert house.run(run.id).state == "running"
+
+
+def test_a_command_that_cannot_be_started_is_a_failed_run(house: House) -> None:
+    carrier = Carrier(house.journal, house.home, clock=house.clock, environ={}, command=["/nowhere/omnisync"])
+    run = carrier.start("producao", "import", "button")
+    assert (house.run(run.id).state, house.run(run.id).code) == ("failed", "internal")
+
+
+def test_shutting_down_lets_a_run_finish_its_page(house: House) -> None:
+    carrier = house.carrier(BEATS)
+    run = carrier.start("producao", "import", "button")
+    until(lambda: house.run(run.id).beat_at is not None)
+    carrier.shutdown()
+    assert (house.run(run.id).state, house.run(run.id).code) == ("interrupted", None)
+
+
+def test_shutting_down_ends_a_run_that_hears_nothing(house: House) -> None:
+    carrier = house.carrier(DEAF, grace=timedelta(milliseconds=100))
+    run = carrier.start("producao", "import", "button")
+    until(lambda: house.run(run.id).pid is not None)
+    carrier.shutdown()
+    assert (house.run(run.id).state, house.run(run.id).code) == ("interrupted", "interrupted")
+
+
+# who else carries
+
+
+def test_a_run_left_by_an_agent_that_died_becomes_interrupted(house: House) -> None:
+    run = house.journal.ask_run("producao", "import", "button", house.clock())
+    house.journal.start_run(run.id, house.clock(), 4_000_000)
+    house.carrier(DONE).look()
+    assert house.run(run.id).state == "interrupted"
+
+
+def test_a_run_of_another_process_is_known_by_its_lock(house: House) -> None:
+    run = house.journal.ask_run("producao", "import", "command", house.clock())
+    house.journal.start_run(run.id, house.clock(), os.getpid())
+    carrier = house.carrier(DONE)
+    with connection_lock(house.home, "producao"):
+        carrier.look()
+        assert house.run(run.id).state == "running"
+    carrier.look()
+    assert house.run(run.id).state == "interrupted"
+
+
+def test_a_run_about_to_begin_has_a_minute_to_take_the_lock(house: House) -> None:
+    run = house.journal.ask_run("producao", "import", "button", house.clock())
+    carrier = house.carrier(DONE)
+    carrier.look()
+    assert house.run(run.id).state == "waiting"
+    house.clock.now += timedelta(seconds=61)
+    carrier.look()
+    assert house.run(run.id).state == "interrupted"
+
+
+def test_the_lock_is_of_one_run_per_connection(house: House) -> None:
+    with connection_lock(house.home, "producao"), connection_lock(house.home, "outra"):
+        waits: list[float] = []
+        with pytest.raises(RunInProgressError):
+            connection_lock(house.home, "producao", wait=waits.append).__enter__()
+    assert sum(waits) == pytest.approx(1.0)
+    with connection_lock(house.home, "producao"):
+        pass
+
+
+def test_who_only_looks_at_the_lock_refuses_nobody(house: House) -> None:
+    with ExitStack() as look:
+        look.enter_context(file_lock(house.home.locks / "producao.lock", wait=False))
+        with connection_lock(house.home, "producao", wait=lambda _: look.close()):
+            pass
+
+
+def test_death_frees_the_lock(house: House) -> None:
+    script = HEAD + "with connection_lock(home, name):\n print('held', flush=True)\n time.sleep(60)"
+    command = [sys.executable, "-c", script, "import", "--run", "x", "--connection", "producao"]
+    environ = {**os.environ, "OMNISYNC_HOME": str(house.home.path)}  # noqa: TID251 - as in House.carrier
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "olá import producao\n".encode()
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(RunInProgressError):
+            connection_lock(house.home, "producao", wait=lambda _: None).__enter__()
+        holder.kill()
+    with connection_lock(house.home, "producao"):
+        pass
+
+
+# the clockwork
+
+
+def saved(house: House, schedule: Schedule | None = None) -> None:
+    """Save a schedule long before."""
+    house.journal.save_schedule("producao", schedule or Schedule(), TUESDAY - timedelta(days=3))
+
+
+def test_a_slot_starts_a_run_at_its_second_and_once(house: House) -> None:
+    clockwork = house.clockwork(DONE)
+    house.clock.at(12, 14, 58)
+    house.journal.save_schedule("producao", Schedule(establishments=("0002",)), house.clock())
+    clockwork.look()
+    assert house.runs() == []
+    house.clock.at(12, 15, 0)
+    clockwork.look()
+    finished(house, clockwork, 1)
+    house.clock.at(12, 15, 1)
+    clockwork.look()
+    assert (house.runs(), house.served()) == ([("slot", "done")], "12:15")
+    assert house.journal.runs("producao", 1)[0].establishments == ("0002",)
+
+
+def test_without_an_active_schedule_nothing_starts(house: House) -> None:
+    clockwork = house.clockwork(DONE)
+    clockwork.look()
+    saved(house, Schedule(is_active=False))
+    settle(clockwork, house)
+    assert house.runs() == []
+
+
+def test_saving_a_schedule_starts_nothing_before_the_next_slot(house: House) -> None:
+    clockwork = house.clockwork(DONE)
+    house.clock.at(14, 7)
+    house.journal.save_schedule("producao", Schedule(), house.clock())
+    settle(clockwork, house)
+    assert house.runs() == []
+
+
+def test_slots_missed_while_the_program_was_off_become_one_run_after_a_minute(house: House) -> None:
+    saved(house)
+    house.clock.at(9, 7)
+    clockwork = house.clockwork(DONE)
+    clockwork.look()
+    house.clock.at(9, 7, 30)
+    clockwork.look()
+    assert house.runs() == []
+    settle(clockwork, house)
+    finished(house, clockwork, 1)
+    assert (house.runs(), house.served()) == ([("catch_up", "done")], "09:00")
+
+
+def test_a_slot_that_comes_within_the_first_minute_stands_for_the_missed(house: House) -> None:
+    saved(house)
+    house.clock.at(9, 14, 50)
+    clockwork = house.clockwork(DONE)
+    clockwork.look()
+    house.clock.at(9, 15)
+    clockwork.look()
+    finished(house, clockwork, 1)
+    settle(clockwork, house)
+    assert house.runs() == [("slot", "done")]
+
+
+def test_a_machine_asleep_over_five_slots_runs_once_and_late(house: House) -> None:
+    saved(house)
+    house.clock.at(9, 0)
+    clockwork = house.clockwork(DONE)
+    clockwork.look()
+    finished(house, clockwork, 1)
+    house.clock.at(10, 20)
+    clockwork.look()
+    assert house.journal.current_run("producao") is None
+    settle(clockwork, house)
+    finished(house, clockwork, 2)
+    assert (house.runs(), house.served()) == ([("slot", "done"), ("catch_up", "done")], "10:15")
+
+
+def test_a_clock_three_days_ahead_makes_one_run_and_set_back_makes_none_twice(house: House) -> None:
+    saved(house)
+    house.clock.at(9, 0)
+    clockwork = house.clockwork(DONE)
+    clockwork.look()
+    finished(house, clockwork, 1)
+    house.clock.now += timedelta(days=3, minutes=2)
+    settle(clockwork, house)
+    finished(house, clockwork, 2)
+    house.clock.at(9, 5)
+    settle(clockwork, house)
+    house.clock.at(7, 30)
+    settle(clockwork, house)
+    house.clock.at(9, 0)
+    settle(clockwork, house)
+    assert house.runs() == [("slot", "done"), ("catch_up", "done")]
+
+
+def test_slots_that_pass_during_a_run_become_one_when_it_ends(house: House) -> None:
+    saved(house, Schedule(every_minutes=30))
+    house.clock.at(10, 0)
+    clockwork = house.clockwork(BEATS)
+    clockwork.look()
+    run = house.journal.current_run("producao")
+    assert run is not None
+    until(lambda: house.run(run.id).beat_at is not None, clockwork.look)
+    for minute in range(62):
+        house.clock.now += timedelta(seconds=20)
+        clockwork.look()
+        assert len(house.runs()) == 1, minute
+    house.clock.at(11, 2)
+    settle(clockwork, house)
+    assert house.runs() == [("slot", "running")]
+    house.journal.ask_stop(run.id)
+    until(lambda: len(house.runs()) == 2, clockwork.look)
+    assert (house.runs()[0], house.runs()[1][0], house.served()) == (("slot", "cancelled"), "catch_up", "11:00")
+
+
+def test_a_slot_for_dash_alone_is_a_run_with_nothing_to_do(house: House) -> None:
+    saved(house, Schedule(systems=("dash",)))
+    house.clock.at(12, 0)
+    clockwork = house.clockwork(DIES)
+    clockwork.look()
+    assert (house.runs(), house.served()) == ([("slot", "done")], "12:00")
+    [run] = house.journal.runs("producao", 10)
+    assert (run.kind, run.systems) == ("export", ("dash",))
+
+
+def test_a_connection_in_trouble_leaves_the_others_their_slots(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    broken = msgspec.structs.replace(AURORA, name="a_primeira")
+    house.journal.save_connection(broken)
+    house.journal.save_schedule("a_primeira", Schedule(), TUESDAY - timedelta(days=3))
+    saved(house)
+    house.clock.at(12, 0)
+
+    def zone_of(connection: Connection) -> ZoneInfo:
+        return {"producao": SAO_PAULO}[connection.name]
+
+    carrier = house.carrier(DONE)
+    clockwork = Clockwork(house.journal, carrier, clock=house.clock, zone_of=zone_of, probe=house.probe)
+    clockwork.look()
+    finished(house, clockwork, 1)
+    assert house.runs() == [("slot", "done")]
+    assert "a_primeira" in caplog.text
+
+
+# the hub that went away
+
+
+def offline_house(house: House, origin: str = "button") -> Clockwork:
+    clockwork = house.clockwork(UNREACHABLE)
+    run = house.journal.ask_run(
+        "producao", "import", "command" if origin == "command" else "button", house.clock(), ids=("order:a",)
+    )
+    house.journal.end_run(run.id, "failed", house.clock(), code="hub_unreachable")
+    return clockwork
+
+
+def test_a_hub_that_does_not_answer_is_asked_again_and_the_page_can_say_so(house: House) -> None:
+    clockwork = offline_house(house)
+    assert clockwork.offline("producao") is None
+    since = house.clock()
+    for n in (1, 2, 3):
+        house.clock.now += timedelta(minutes=1)
+        clockwork.probe_hubs()
+        offline = clockwork.offline("producao")
+        assert offline is not None
+        assert (offline.n_tries, offline.since, offline.next_try_at) == (n, since, house.clock() + timedelta(minutes=1))
+    assert house.runs() == [("button", "failed")]
+
+
+def test_a_hub_that_answers_again_starts_one_run_of_the_same_scope(house: House) -> None:
+    clockwork = offline_house(house)
+    clockwork.probe_hubs()
+    house.is_hub_there = True
+    clockwork.probe_hubs()
+    clockwork.probe_hubs()
+    assert house.probed == ["producao", "producao"]
+    assert [origin for origin, _ in house.runs()] == ["button", "retry"]
+    assert house.journal.runs("producao", 1)[0].ids == ("order:a",)
+    finished(house, clockwork, 2)
+    clockwork.probe_hubs()
+    assert [origin for origin, _ in house.runs()] == ["button", "retry", "retry"]
+
+
+def test_a_success_ends_the_asking(house: House) -> None:
+    clockwork = offline_house(house)
+    clockwork.probe_hubs()
+    run = house.journal.ask_run("producao", "import", "button", house.clock())
+    house.journal.end_run(run.id, "done", house.clock())
+    clockwork.probe_hubs()
+    assert (house.probed, clockwork.offline("producao")) == (["producao"], None)
+
+
+def test_a_command_that_failed_is_not_tried_again(house: House) -> None:
+    offline_house(house, "command").probe_hubs()
+    assert house.probed == []
+
+
+# the loop
+
+
+def test_the_loop_outlives_a_fault_and_ends_when_told(caplog: pytest.LogCaptureFixture) -> None:
+    waits: list[float] = []
+    looks: list[int] = []
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        return len(waits) > 3
+
+    def look() -> None:
+        looks.append(len(looks))
+        if len(looks) == 1:
+            raise ValueError("one bad look")
+
+    keep(look, timedelta(seconds=1), wait)
+    assert (looks, waits) == ([0, 1, 2], [1.0] * 4)
+    assert "one bad look" in caplog.text
+
+
+def test_the_clockwork_runs_by_itself_and_shuts_down(house: House) -> None:
+    saved(house)
+    house.clock.at(12, 0)
+    clockwork = house.clockwork(BEATS)
+    clockwork.start()
+    until(lambda: (run := house.journal.current_run("producao")) is not None and run.beat_at is not None)
+    clockwork.shutdown()
+    assert house.runs() == [("slot", "interrupted")]
+    assert Slot(TUESDAY.date(), time(12)) == house.journal.last_served("producao", TUESDAY.date())
