@@ -46,6 +46,8 @@ def serve(host: str, port: int, database: str) -> None:
     _make_folder(database)
     try:
         serve_hub(database, host, port, lambda url: click.echo(f"Central em {url}"))
+    except KeyboardInterrupt:  # the way a person ends it: no error
+        click.echo("Central encerrada.")
     except OSError as error:
         raise click.ClickException(f"A porta {port} de {host} já está em uso. Escolha outra com --port.") from error
 

@@ -136,7 +136,7 @@ class Identity(Struct, frozen=True, kw_only=True):
 class Reason(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why a record did not enter, in words for a person. `value` never holds a CPF, an e-mail or a phone."""
 
-    code: Annotated[str, Meta(min_length=1, max_length=40)]
+    code: Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[!-~]+$(?!\n)")]
     field: Annotated[str, Meta(max_length=120)] | None = None
     value: Annotated[str, Meta(max_length=120)] | None = None
     message: Annotated[str, Meta(max_length=600)] = ""

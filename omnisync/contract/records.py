@@ -207,8 +207,8 @@ def encode(record: Customer | Order) -> bytes:
     return _encoder.encode(lean(record))
 
 
-def lean(record: Struct) -> dict[str, Any]:
-    """The struct as plain values without those equal to their default.
+def lean(record: Struct, *, empty_is_absent: bool = False) -> dict[str, Any]:
+    """The struct as plain values without those equal to their default; at the intake an empty text is no text, too.
 
     msgspec's own `omit_defaults` compares by identity, so a decoded Decimal("0.00") would stay.
     """
@@ -216,12 +216,15 @@ def lean(record: Struct) -> dict[str, Any]:
     defaults = _defaults(type(record))
     for name in record.__struct_fields__:
         value = getattr(record, name)
-        if name in defaults and value == defaults[name]:
+        if name in defaults and (value == defaults[name] or (empty_is_absent and value == "")):
             continue
         if isinstance(value, Struct):
-            kept[name] = lean(value)
+            kept[name] = lean(value, empty_is_absent=empty_is_absent)
         elif isinstance(value, tuple):
-            kept[name] = [lean(part) if isinstance(part, Struct) else part for part in value]
+            parts = (
+                lean(part, empty_is_absent=empty_is_absent) if isinstance(part, Struct) else part for part in value
+            )
+            kept[name] = list(parts)
         else:
             kept[name] = value
     return kept

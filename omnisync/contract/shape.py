@@ -143,7 +143,7 @@ def _sound(change: Change, record: Any, **more: Any) -> Sound:
         id=change.id,
         version=change.version,
         changed_at=change.changed_at,
-        data=_encoder.encode(lean(record)),
+        data=_encoder.encode(lean(record, empty_is_absent=True)),
         **more,
     )
 

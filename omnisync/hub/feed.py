@@ -79,12 +79,8 @@ def streams(store: Store, company: str, after: Mapping[str, str], known: str = "
 
 def changes_of(store: Store, company: str, kind: str, ids: Iterable[str]) -> list[tuple[str, bytes]]:
     """The op and the text of each record the company has, as it is now; an unknown id is left out."""
-    r = tables.record.c
-    here = (_feed.company == r.company) & (_feed.stream == r.stream) & (_feed.id == r.id)
-    mine = (r.company == company) & (r.kind == kind) & r.id.in_(list(ids))
-    found = select(_feed.op, _feed.change).select_from(tables.record.join(tables.feed, here)).where(mine).order_by(r.id)
     with store.reading() as db:
-        return [(op, bytes(change)) for op, change in db.execute(found)]
+        return [(op, bytes(change)) for op, change in db.execute(_now(company, kind, ids, _feed.op, _feed.change))]
 
 
 def is_known(etag: str, known: str) -> bool:
@@ -146,8 +142,20 @@ def _between(db: Connection, start: Place, last: int) -> Sequence[Any]:
 
 
 def _customers(db: Connection, until: Place, named: set[str]) -> list[bytes]:
-    later = select(_feed.change).where(*_after(until), _feed.id.in_(named)).order_by(_feed.sequence)
-    return list(db.execute(later).scalars())
+    """Those named customers that changed after `until`.
+
+    By way of `record` and its key: asked about the feed alone, SQLite walks every customer there is.
+    """
+    found = _now(until.company, CUSTOMERS, named, _feed.change).where(_feed.sequence > until.sequence)
+    return list(db.execute(found).scalars())
+
+
+def _now(company: str, kind: str, ids: Iterable[str], *columns: Any) -> Select[Any]:
+    """These columns of the records' present feed rows, by id."""
+    r = tables.record.c
+    here = (_feed.company == r.company) & (_feed.stream == r.stream) & (_feed.id == r.id)
+    mine = (r.company == company) & (r.kind == kind) & r.id.in_(list(ids))
+    return select(*columns).select_from(tables.record.join(tables.feed, here)).where(mine).order_by(r.id)
 
 
 def _after(place: Place) -> tuple[Any, ...]:

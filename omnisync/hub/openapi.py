@@ -57,12 +57,19 @@ def document() -> bytes:
 
 
 def _paths() -> dict[str, Any]:
+    after = [_list("after", {"pattern": "^.+:[A-Za-z0-9_-]*$"})]
     one = [_parameter("record_id", where="path", required=True)]
     return {
         "/health": {"get": _route("Liveness", _any(), ("maintenance", "internal"), is_open=True)},
         "/v1": {"get": _route("Who am I", _ref("Identity"), _ALWAYS)},
         "/v1/streams": {
-            "get": _route("Streams and what waits in them", _ref("Streams"), _CURSOR, [_list("after")], is_cached=True)
+            "get": _route(
+                "Streams and what waits in them",
+                _ref("Streams"),
+                _CURSOR,
+                after,
+                is_cached=True,
+            )
         },
         "/v1/changes": {"get": _route("The feed", _ref("Page"), _CURSOR, _changes_query(), is_cached=True)},
         "/v1/records": {
@@ -139,8 +146,8 @@ def _parameter(
     return {"name": name, "in": where, "required": required, "schema": schema or {"type": "string"}}
 
 
-def _list(name: str, **limits: int) -> dict[str, Any]:
-    return _parameter(name, {"type": "array", "items": {"type": "string"}, **limits})
+def _list(name: str, items: dict[str, Any] | None = None, **limits: int) -> dict[str, Any]:
+    return _parameter(name, {"type": "array", "items": {"type": "string", **(items or {})}, **limits})
 
 
 def _ref(name: str) -> dict[str, Any]:

@@ -28,7 +28,8 @@ class HubServer:
 
     def __init__(self, store: Store, host: str, port: int, clock: Clock = wall_clock) -> None:
         self._socket = _listening(host, port)
-        self.url = f"http://{host}:{self._socket.getsockname()[1]}"
+        named = f"[{host}]" if ":" in host else host
+        self.url = f"http://{named}:{self._socket.getsockname()[1]}"
         # No access log: addresses carry ids and cursors, and a poll a minute says nothing.
         config = uvicorn.Config(create_app(store, clock), access_log=False, log_level="warning", server_header=False)
         self._server = _Server(config)

@@ -15,7 +15,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from omnisync.contract.feed import Page, read_page
 from omnisync.hub import feed, intake, receipts, tables
@@ -121,6 +121,25 @@ def test_the_feed_is_the_same_on_every_database(store: Store, company: str) -> N
 def test_related_customers_come_on_every_database(store: Store, company: str) -> None:
     take(store, company, customer("c"), order("a", customer_id="c"))
     assert [change.id for change in page(store, company).related.customers] == ["c"]
+
+
+def test_no_part_of_a_page_walks_more_rows_than_it_sends(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'hub.db'}")
+    store.migrate()
+    found_company(store)
+    take(store, "aurora", customer("c"), order("a", customer_id="c"))
+    asked: list[tuple[str, Any]] = []
+    event.listen(store.engine, "before_cursor_execute", lambda _db, _cur, sql, values, *_: asked.append((sql, values)))
+    page(store, "aurora")
+    feed.streams(store, "aurora", {})
+    reads = [one for one in asked if one[0].startswith("SELECT")]
+    with store.reading() as db:
+        plans = [str(db.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values).all()) for sql, values in reads]
+    store.close()
+    assert not any("SCAN" in plan for plan in plans)
+    customers = next(plan for (sql, _), plan in zip(reads, plans, strict=True) if "JOIN" in sql)
+    assert "(company=? AND kind=? AND id=?)" in customers
+    assert "(company=? AND stream=? AND id=?)" in customers
 
 
 def test_migrating_twice_is_harmless(store: Store, company: str) -> None:

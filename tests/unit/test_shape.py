@@ -48,6 +48,11 @@ def test_defaults_are_left_out_by_value() -> None:
     assert sound(customer(addresses=[_address()])).data == sound(spelled).data
 
 
+def test_an_empty_text_is_no_text() -> None:
+    spelled = customer(trade_name="", notes="", addresses=[_address(complement="")])
+    assert sound(customer(addresses=[_address()])).data == sound(spelled).data
+
+
 def test_zero_money_is_left_out_and_other_money_is_kept_as_written() -> None:
     seen = data(sound(order(n_items=1, items=[item(discount_amount="0.00", surcharge_amount="0.50")])))
     assert "discount_amount" not in seen["items"][0]
