@@ -110,4 +110,3 @@ def write(erp: Erp, *changes: Change, **how: Any) -> Written:
     if "expected" not in how:
         what = part(*changes, **(how | {"expected": erp.position(what.stream).cursor}))
     return erp.write(what)
-

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -95,5 +94,3 @@ def run_import(keeper: Keeper, hub: RunningHub, *, establishments: Sequence[str]
         counts = importer(erp, opened, establishments=establishments).run()
     erp.close()
     return counts
-
-

@@ -47,11 +47,8 @@ def complaint(error: click.UsageError) -> str:
     """A wrong use, in pt-BR. The value typed is not repeated: it may be a secret."""
     kind = type(error).__name__
     parameter = getattr(error, "param", None)
-    name = getattr(error, "option_name", None) or (
-        parameter.get_error_hint(error.ctx) if parameter and error.ctx else ""
-    )
-    if kind == "UsageError" and error.message.startswith("No such command"):
-        kind, name = "NoSuchCommand", error.message.split("'")[1] if "'" in error.message else ""
+    hint = parameter.get_error_hint(error.ctx) if parameter is not None and error.ctx is not None else ""
+    name = getattr(error, "option_name", None) or getattr(error, "command_name", None) or hint
     return _COMPLAINTS.get(kind, _COMPLAINTS["UsageError"]).format(name=name or "um parâmetro")
 
 

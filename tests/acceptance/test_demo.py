@@ -1,0 +1,66 @@
+"""The demo, as a newcomer meets it."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from omnisync.demo import sample
+
+
+def _demo(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "omnisync", "demo", "--once", *arguments],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMNISYNC_HOME": str(home)},  # noqa: TID251  # a child inherits it
+        timeout=120,
+        check=False,
+    )
+
+
+def _count(database: Path, sql: str) -> int:
+    with closing(sqlite3.connect(database)) as opened:
+        return int(opened.execute(sql).fetchone()[0])
+
+
+def _printed(out: str, noun: str) -> list[int]:
+    line = next(line for line in out.splitlines() if line.startswith(noun))
+    return [int(number.replace(".", "")) for number in re.findall(r"[0-9][0-9.]*", line)]
+
+
+def test_the_demo_imports_what_it_promises_and_a_second_time_nothing(tmp_path: Path) -> None:
+    first = _demo(tmp_path)
+    assert first.returncode == 0, first.stderr
+    erp, hub = tmp_path / "demo" / "erp.db", tmp_path / "demo" / "central.db"
+    expected = sample.expected()
+    for noun, table in (
+        ("Clientes", "clientes"),
+        ("Pedidos de vendas", "pedidos"),
+        ("Itens de vendas", "itens_pedido"),
+        ("Formas de pagamentos", "formas_pagamento"),
+    ):
+        n = _count(erp, f"SELECT count(*) FROM {table}")
+        assert _printed(first.stdout, noun) == [n, n]
+    n_customers = _count(hub, "SELECT count(*) FROM feed WHERE kind = 'customer'")
+    n_orders = _count(hub, "SELECT count(*) FROM feed WHERE kind = 'order' AND op = 'upsert'")
+    n_refused_orders = sum(id_.startswith("ord_") for id_ in expected.refused)
+    n_never_made = _count(erp, "SELECT count(*) FROM omnisync_binding WHERE outcome = 'cancelled' AND erp_key IS NULL")
+    assert (n_customers, n_orders) == (2000, 6000)
+    assert _printed(first.stdout, "Clientes")[0] == n_customers - (len(expected.refused) - n_refused_orders)
+    assert _printed(first.stdout, "Pedidos de vendas")[0] == (
+        n_orders - n_refused_orders - len(expected.waiting) - n_never_made
+    )
+    with closing(sqlite3.connect(erp)) as opened:
+        refused = dict(
+            opened.execute("SELECT id, json_extract(reason, '$.code') FROM omnisync_binding WHERE outcome = 'refused'")
+        )
+    assert refused == expected.refused
+    second = _demo(tmp_path)
+    assert second.returncode == 0
+    assert [_printed(second.stdout, noun)[1] for noun in ("Clientes", "Pedidos", "Itens", "Formas")] == [0, 0, 0, 0]
