@@ -140,7 +140,7 @@ def _instant(slot: Slot, zone: tzinfo) -> datetime:
 
 def _exists(wall: datetime, zone: tzinfo) -> bool:
     """Whether the wall ever shows this: what does not come back the same from UTC was jumped over."""
-    return wall.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None, fold=0) == wall
+    return wall.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None) == wall
 
 
 def _every(schedule: Schedule) -> int:

@@ -106,8 +106,9 @@ class Database:
 
     def close(self) -> None:
         """Let the file go. A later call opens it again."""
-        while self._idle:
-            self._idle.pop()[1].close()
+        with suppress(IndexError):  # another thread may take the last one first
+            while True:
+                self._idle.pop()[1].close()
 
     def _do(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
         try:

@@ -106,23 +106,19 @@ class Clockwork:
         return self._awake_since
 
     def _serve(self, connection: Connection, now: datetime, *, is_settled: bool) -> None:
+        schedule = self._journal.schedule(connection.name)
+        saved_at = self._journal.schedule_saved_at(connection.name)
+        if schedule is None or saved_at is None:
+            return
         zone = self._zone_of(connection)
-        schedule, slot = self._due(connection.name, now, zone)
-        if schedule is None or slot is None:
+        served = self._journal.last_served(connection.name, now.astimezone(zone).date())
+        slot = missed(schedule, saved_at=saved_at, served=served, now=now, zone=zone)
+        if slot is None:
             return
         is_late = now - slot.moment(zone) > LATE
         if is_settled or not is_late:
-            with suppress(RunInProgressError):  # a click came first: the slot stays for when that run ends
+            with suppress(RunInProgressError):  # the slot stays for when that run ends
                 self._begin(connection.name, schedule, slot, now, is_late=is_late)
-
-    def _due(self, connection_name: str, now: datetime, zone: tzinfo) -> tuple[Schedule | None, Slot | None]:
-        """The connection's schedule and the slot to serve now, if any. None while a run is going."""
-        schedule = self._journal.schedule(connection_name)
-        saved_at = self._journal.schedule_saved_at(connection_name)
-        if schedule is None or saved_at is None or self._journal.current_run(connection_name) is not None:
-            return None, None
-        served = self._journal.last_served(connection_name, now.astimezone(zone).date())
-        return schedule, missed(schedule, saved_at=saved_at, served=served, now=now, zone=zone)
 
     def _begin(self, connection_name: str, schedule: Schedule, slot: Slot, now: datetime, *, is_late: bool) -> None:
         run = self._journal.take_slot(
