@@ -61,13 +61,12 @@ def _bars() -> Iterator[Callable[[Progress], None]]:
 
 
 def _lines() -> Callable[[Progress], None]:
-    last = ""
+    said: set[str] = set()
 
     def show(progress: Progress) -> None:
-        nonlocal last
         line = _phase(progress)
-        if line != last:
-            last = line
+        if line not in said:
+            said.add(line)
             say(line)
 
     return show

@@ -18,7 +18,6 @@ from omnisync.contract.records import Customer, Order
 
 Record = TypeVar("Record", bound=Struct)
 
-_SUSPECT = re.compile(rb'\\|" | "|  ')
 _CONTROL = re.compile(r"[\x01-\x1f\x7f-\x9f\s]+")
 # Marks that turn the reading direction: invisible, and they garble a name on a printed order.
 _INVISIBLE = re.compile("[\x00\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -46,16 +45,17 @@ def clean_customer(customer: Customer, raw: Raw) -> tuple[Customer, tuple[Reason
 
 
 def _is_clean(raw: Raw) -> bool:
-    data = bytes(raw)
-    if _SUSPECT.search(data) is not None:
-        return False
-    if data.isascii():
-        return True
-    text = data.decode()
-    return is_normalized("NFC", text) and _INVISIBLE.search(text) is None and _CONTROL_1.search(text) is None
+    """Whether no text in the raw JSON wants cleaning; plain searches, because a joined expression is ten times slower.
 
-
-_CONTROL_1 = re.compile(r"[\x7f-\x9f\xa0\u2028\u2029]")
+    A raw control character would be no JSON, so it can only stand there as an escape.
+    """
+    text = bytes(raw).decode()
+    if "\\" in text:
+        text = text.replace('\\"', "")  # an inch mark is no control character
+        if "\\" in text:
+            return False
+    has_blank = '" ' in text or ' "' in text or "  " in text
+    return not has_blank and text.isprintable() and is_normalized("NFC", text)
 
 
 def _clean(record: Record) -> Record:
