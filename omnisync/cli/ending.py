@@ -84,5 +84,5 @@ def run(command: click.Command, arguments: list[str] | None) -> int:
         return STOPPED
     except click.ClickException as error:
         say(error.format_message())
-        return WRONG_USE
+        return FAILED
     return answer if isinstance(answer, int) else DONE

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import signal
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 
 import msgspec
 import rich_click as click
 
+from omnisync.agent import texts
 from omnisync.agent.counts import NOUNS, Counts
-from omnisync.agent.errors import OmnisyncError, StoppedError
+from omnisync.agent.errors import OmnisyncError, RunInProgressError, StoppedError
 from omnisync.agent.importing import Importer, Progress, Wanted
 from omnisync.agent.journal import Origin, Run, State
 from omnisync.agent.runner import connection_lock
-from omnisync.agent.settings import Connection
+from omnisync.agent.settings import Connection, zone_named
 from omnisync.cli import parts as build
 from omnisync.cli.ending import DONE, DONE_WITH_REFUSALS, plain_ending, say
 from omnisync.cli.progress import live_progress, summary
 from omnisync.contract.feed import Kind
 
+SPEED_OVER_S = 10.0
 KINDS: tuple[Kind, ...] = ("customer", "order")
 
 
@@ -74,7 +77,7 @@ def carry(
     quiet: bool = False,
 ) -> Counts:
     """Carry one run from its start to its row's end, holding the connection's lock. Raises what ended it."""
-    with connection_lock(parts.home, connection.name), stop_on_signals() as is_stopped:
+    with held(parts, connection), stop_on_signals() as is_stopped:
         run = begin(parts, connection, run_id=run_id, codes=codes, ids=ids, origin=origin)
         report = Report(parts, run, is_stopped)
         try:
@@ -91,6 +94,21 @@ def carry(
         state: State = "done_with_refusals" if counts.total.refused else "done"
         parts.journal.end_run(run.id, state, build.clock(), counts)
         return counts
+
+
+@contextmanager
+def held(parts: build.Parts, connection: Connection) -> Iterator[None]:
+    """The connection's lock; the refusal says since when the other run goes."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(connection_lock(parts.home, connection.name))
+        except RunInProgressError as error:
+            going = parts.journal.current_run(connection.name)
+            if going is None or going.started_at is None:
+                raise
+            began = going.started_at.astimezone(zone_named(connection.zone or parts.settings.zone))
+            raise RunInProgressError(desde=f", iniciada às {texts.hour(began)}") from error
+        yield
 
 
 def begin(
@@ -151,12 +169,18 @@ class Report:
         self._parts = parts
         self._run = run
         self._is_stopped = is_stopped
+        self._speed = Speed(build.monotonic)
         self.counts = Counts()
 
     def __call__(self, progress: Progress) -> bool:
         self.counts = progress.counts
         asked = self._parts.journal.beat(
-            self._run.id, build.clock(), progress.counts, progress.totals, phase_of(progress)
+            self._run.id,
+            build.clock(),
+            progress.counts,
+            progress.totals,
+            phase_of(progress),
+            rate=self._speed(progress.counts.total.received),
         )
         return asked or self._is_stopped()
 
@@ -168,6 +192,22 @@ class Report:
             return self(progress)
 
         return report
+
+
+class Speed:
+    """Rows per second, over the last ten seconds or so: a rate since the beginning would hide a standstill."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._seen = deque([(monotonic(), 0)], maxlen=200)
+
+    def __call__(self, n_rows: int) -> float:
+        now = self._monotonic()
+        while len(self._seen) > 1 and now - self._seen[0][0] > SPEED_OVER_S:
+            self._seen.popleft()
+        began, n_before = self._seen[0]
+        self._seen.append((now, n_rows))
+        return (n_rows - n_before) / (now - began) if now > began else 0.0
 
 
 def phase_of(progress: Progress) -> str:
