@@ -30,7 +30,21 @@ _database: Callable[[Any], Any] = click.option(
 )
 
 
-@click.group()
+class _WithSalespeople(click.RichGroup):
+    """Brings the simulated salespeople only when they are called: they come with the demo and the agent."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), "simulate"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name != "simulate":
+            return super().get_command(ctx, cmd_name)
+        from omnisync.cli.simulate import simulate
+
+        return simulate
+
+
+@click.group(cls=_WithSalespeople)
 def hub() -> None:
     """A central: o web service que recebe dos aplicativos e entrega aos agentes."""
 

@@ -1,0 +1,104 @@
+"""`omnisync hub simulate`: plays OmniForce's salespeople over a hub's intake."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import msgspec
+import rich_click as click
+
+from omnisync.agent.errors import SetupError, TemporaryError
+from omnisync.agent.hub_client import HubClient
+from omnisync.agent.settings import HubAddress
+from omnisync.cli import parts as build
+from omnisync.cli.ending import plain_ending, say
+from omnisync.contract.feed import MAX_INTAKE, IntakeAnswer
+from omnisync.contract.records import Customer
+from omnisync.demo.salespeople import BEGIN_VERSION, Salespeople
+
+PAUSE_AFTER_TROUBLE_S = 5.0
+
+
+@click.command("simulate")
+@click.option("--hub", "url", default="http://127.0.0.1:8788", show_default=True, metavar="ENDEREÇO", help="A central.")
+@click.option("--token-stdin", is_flag=True, required=True, help="Lê da entrada padrão a chave (records:write).")
+@click.option("--rate", default=1.0, show_default=True, type=click.FloatRange(0.01, 50), help="Lotes por segundo.")
+@click.option("--burst", default=0, show_default=True, type=click.IntRange(0, 100_000), help="Pedidos no começo.")
+@click.option("--steps", default=0, type=click.IntRange(0), help="Quantos lotes; 0 = até ser interrompido.")
+@click.option("--seed", default=0, show_default=True, help="O mesmo número, as mesmas vendas.")
+@click.option("--first-number", type=click.IntRange(1), help="Números daqui em diante; sem ela, pela hora de agora.")
+@click.option("--verbose", is_flag=True, help="Mostra mais quando algo falha.")
+def simulate(
+    url: str,
+    token_stdin: bool,
+    rate: float,
+    burst: int,
+    steps: int,
+    seed: int,
+    first_number: int | None,
+    verbose: bool,
+) -> None:
+    """Faz de conta que é o OmniForce: clientes e pedidos novos, alterados, cancelados, movidos, apagados e errados."""
+    with plain_ending(verbose=verbose):
+        client = HubClient(
+            HubAddress(url).url,
+            sys.stdin.readline().strip(),
+            clock=build.clock,
+            monotonic=build.monotonic,
+            verify=build.trusted(url),
+        )
+        first = first_number or free_number(build.clock())
+        people = hired(client, seed=seed, first_number=first)
+        say(f"{people.burst(burst)} registros enviados." if burst else "Enviando vendas; Ctrl-C encerra.")
+        n_done = 0
+        while not steps or n_done < steps:
+            patiently(people.step, build.wait)
+            n_done += 1
+            if not steps or n_done < steps:
+                build.wait(1 / rate)
+        client.close()
+
+
+def free_number(now: datetime) -> int:
+    """A number nobody used before: the seconds since 2026 began."""
+    return 1_000_000 + int(now.timestamp()) - 1_767_225_600
+
+
+def hired(
+    client: HubClient,
+    *,
+    seed: int,
+    first_number: int,
+    customers: Sequence[Customer] = (),
+    begin_version: int = BEGIN_VERSION,
+) -> Salespeople:
+    """Salespeople who send what they do to this hub."""
+    return Salespeople(
+        lambda records: send(client, records),
+        random.Random(seed),  # noqa: S311  # sales, not secrets
+        build.clock,
+        next_customer=first_number,
+        next_order=first_number,
+        customers=customers,
+        begin_version=begin_version,
+    )
+
+
+def send(client: HubClient, records: Sequence[bytes]) -> None:
+    """Put the records into the intake. Raises SetupError when it refuses the shape of one."""
+    for start in range(0, len(records), MAX_INTAKE):
+        answer = msgspec.json.decode(client.send_records(records[start : start + MAX_INTAKE]), type=IntakeAnswer)
+        refused = [result for result in answer.results if result.status == "refused"]
+        if refused:
+            raise SetupError("hub_said_no", motivo=f"{refused[0].id} {refused[0].pointer} {refused[0].code}")
+
+
+def patiently(step: Callable[[], object], wait: Callable[[float], object]) -> None:
+    """One step; a hub that does not answer is tried again later."""
+    try:
+        step()
+    except TemporaryError:
+        wait(PAUSE_AFTER_TROUBLE_S)
