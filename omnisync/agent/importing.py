@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent.counts import Counts, Totals
-from omnisync.agent.erp.base import Erp, Position, Slice
+from omnisync.agent.erp.base import Erp, Position, Rehearsal, Slice
 from omnisync.agent.errors import ErpBusyError, FeedError, HubUnreachableError, StoppedError, TemporaryError
 from omnisync.agent.hub_client import ExpiredError, Fetched, HubClient
 from omnisync.agent.patience import Patience
@@ -144,6 +144,33 @@ class Importer:
                     self._read_again(stream, ids[start : start + MAX_RECORDS])
         self._send_receipts()
         return self._counts
+
+    def rehearse(self) -> Rehearsal | None:
+        """Write the next page and take it back; None when nothing is new. Moves no cursor, owes no receipt.
+
+        Orders come with the customers they name, so that all four tables are seen.
+        """
+        self._patiently(self._erp.prepare)
+        streams = [*(f"order:{code}" for code in self._establishments), CUSTOMERS]
+        positions = {stream: self._patiently(lambda s=stream: self._erp.position(s)) for stream in streams}  # type: ignore[misc]  # as above
+        heads = self._heads(positions)
+        news = {head.stream for head in heads.streams if _n_rows(head)}
+        stream = next((stream for stream in streams if stream in news), None)
+        if stream is None:
+            return None
+        until = positions[CUSTOMERS].cursor
+        kind: Kind = "customer" if stream == CUSTOMERS else "order"
+        page, unreadable = self._page(self._fetch(stream, positions[stream].cursor, until, None)[0], kind)
+        part = Slice(
+            stream=stream,
+            kind=kind,
+            epoch=page.epoch,
+            changes=page.changes,
+            unreadable=unreadable,
+            related=page.related.customers,
+            expected=None,
+        )
+        return self._patiently(lambda: self._erp.rehearse(part))
 
     # --- streams
 

@@ -52,6 +52,15 @@ class Written(Struct, frozen=True, kw_only=True):
     n_receipts: int
 
 
+class Rehearsal(Struct, frozen=True, kw_only=True):
+    """What a slice would have done: counts, rows as they stood in the ERP's tables, and what would not have entered."""
+
+    counts: Counts
+    tables: dict[str, list[dict[str, object]]]
+    unsettled: list[tuple[str, str]]
+    """Label and reason."""
+
+
 class Unsettled(Struct, frozen=True, kw_only=True):
     """A record that did not enter, for the eyes of a person. `since` is when it got this outcome."""
 
@@ -93,6 +102,12 @@ class Erp(Protocol):
         go on. Inserted once, then only updated: a row the ERP took away is never made again by itself.
         Raises OvertakenError, with nothing written, when the stream's row does not hold `expected`.
         """
+
+    def not_undone(self) -> list[str]:
+        """What a rehearsal would leave behind all the same, in words for a person."""
+
+    def rehearse(self, part: Slice) -> Rehearsal:
+        """Write the slice as `write` does, look at the rows, and take all of it back."""
 
     def waiting(self, establishments: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
         """Ids of the orders that wait, at most 100 at a time, each lot with its stream."""

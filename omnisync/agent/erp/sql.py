@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
-from omnisync.agent.erp.base import Position, Slice, Unsettled, Written
+from omnisync.agent.erp.base import Position, Rehearsal, Slice, Unsettled, Written
 from omnisync.agent.erp.bindings import Bindings, encoded
 from omnisync.agent.erp.dialects.sqlite import Sqlite
 from omnisync.agent.erp.padrao import Layout, Table, rows_of
@@ -79,12 +79,7 @@ class SqlErp:
     def write(self, part: Slice) -> Written:
         with self._transaction():
             self._bindings.hold(part.stream, part.expected)
-            related = self._customers(part, part.related)
-            if part.kind == "customer":
-                verdicts = self._customers(part, part.changes)
-            else:
-                verdicts = self._orders(part, {v.change.id: v for v in related})
-            verdicts += self._unreadable(part)
+            related, verdicts = self._landed(part)
             now = self._clock()
             n_receipts = self._bindings.save(related, part.epoch, "", now)
             n_receipts += self._bindings.save(verdicts, part.epoch, part.establishment, now)
@@ -93,6 +88,25 @@ class SqlErp:
         # A related customer met before is no news: counting it in every page would drown the counts.
         news = [v for v in related if v.bucket != "unchanged" and v.is_saved]
         return Written(counts=count(chain(news, verdicts)), n_receipts=n_receipts)
+
+    def not_undone(self) -> list[str]:
+        self._database.connect()
+        if "omnisync_binding" in self._database.tables():
+            return []
+        return ["as duas tabelas do Omnisync (omnisync_binding e omnisync_cursor) serão criadas vazias"]
+
+    def rehearse(self, part: Slice) -> Rehearsal:
+        self._database.begin()
+        try:
+            related, verdicts = self._landed(part)
+            landed = [v for v in chain(related, verdicts) if v.bucket == "written"]
+            return Rehearsal(
+                counts=count(chain((v for v in related if v.is_saved), verdicts)),
+                tables=self._rows_of(landed),
+                unsettled=[(v.label or v.change.id, v.reason.message) for v in verdicts if v.reason is not None],
+            )
+        finally:
+            self._database.rollback()
 
     def waiting(self, establishments: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
         return self._bindings.waiting(establishments)
@@ -125,6 +139,27 @@ class SqlErp:
         self._database.close()
 
     # --- one transaction
+
+    def _landed(self, part: Slice) -> tuple[list[Verdict], list[Verdict]]:
+        """The slice's rows in the ERP's tables, nothing remembered yet: the related customers' verdicts, then its own."""
+        related = self._customers(part, part.related)
+        if part.kind == "customer":
+            verdicts = self._customers(part, part.changes)
+        else:
+            verdicts = self._orders(part, {v.change.id: v for v in related})
+        return related, verdicts + self._unreadable(part)
+
+    def _rows_of(self, landed: Sequence[Verdict]) -> dict[str, list[dict[str, object]]]:
+        customers = [_key_of(v) for v in landed if v.change.kind == "customer"]
+        orders = [_key_of(v) for v in landed if v.change.kind == "order"]
+        layout = self._layout
+        keys = (
+            (layout.customer, layout.customer.key, customers),
+            (layout.order, layout.order.key, orders),
+            (layout.item, layout.item.parent, orders),
+            (layout.payment, layout.payment.parent, orders),
+        )
+        return {table.name: self._database.records_among(table.name, column, ids) for table, column, ids in keys}
 
     def _tables(self) -> tuple[Table, ...]:
         return self._layout.customer, self._layout.order, self._layout.item, self._layout.payment

@@ -124,6 +124,13 @@ class Sqlite:
         among = sql.replace("{ids}", "(SELECT value FROM json_each(?))")
         return self.select(among, (*values, msgspec.json.encode(ids).decode()))
 
+    def records_among(self, table: str, column: str, keys: Sequence[object]) -> list[dict[str, object]]:
+        """Whole rows of a table by the values of one column, each with its columns' names."""
+        sql = f"SELECT * FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))"  # noqa: S608  # names of the layout, checked against the catalogue
+        cursor = self._connection.execute(sql, (msgspec.json.encode(keys).decode(),))
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
+
     def begin(self) -> None:
         """Begin a writing transaction, holding the database's one write lock from the start."""
         self.execute("BEGIN IMMEDIATE")
