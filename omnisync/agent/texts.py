@@ -68,6 +68,10 @@ SENTENCES: Mapping[str, str] = {
     "which_connection": "Há mais de uma conexão neste computador. Diga qual com --connection: {nomes}.",
     "establishment_not_here": "O estabelecimento {codigo} não está mais configurado neste computador. Confira em "
     "Conexão.",
+    "pages_open_to_all": "As telas não abrem em {endereco}: fora deste computador elas só podem abrir com senha e TLS, "
+    "que esta versão ainda não tem. Use 127.0.0.1.",
+    "pages_port_busy": "A porta {porta} deste computador está ocupada. Feche o programa que a usa ou escolha outra com "
+    "--port.",
     "disk_full": "O disco deste computador está cheio ({pasta}). Libere espaço e tente de novo.",
     "folder_read_only": "Não é possível gravar na pasta {pasta}. Dê permissão de gravação a este usuário.",
     # a record
@@ -133,6 +137,7 @@ SENTENCES: Mapping[str, str] = {
     "schedule_start_invalid": "A hora de início vai de 0 a 23 hora(s) e de 0 a 59 minuto(s). Corrija o início.",
     "schedule_no_establishment": "Escolha o estabelecimento para salvar o agendamento.",
     "schedule_no_system": "Escolha ao menos um sistema para salvar o agendamento.",
+    "schedule_never_saved": "Ainda não há agendamento salvo. Salve um em Agendamento ou com omnisync schedule set.",
     "many_deleted": "{n} produtos deixarão de aparecer no OmniForce com esta exportação. Confira e clique em Confirmar "
     "para continuar.",
 }

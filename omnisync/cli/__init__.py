@@ -18,6 +18,10 @@ COMMANDS = {
     "runs": ("omnisync.cli.status:runs", "As últimas execuções."),
     "refused": ("omnisync.cli.status:refused", "Os registros recusados e os que aguardam, com o motivo."),
     "connection": ("omnisync.cli.connection:connection", "A central, o banco do ERP e os estabelecimentos."),
+    "agent": ("omnisync.cli.agent:agent", "As telas, o agendamento e as execuções deste computador."),
+    "schedule": ("omnisync.cli.schedule:schedule", "O agendamento: mostrar, salvar, desativar."),
+    "retry": ("omnisync.cli.retry:retry", "Tenta de novo os registros recusados."),
+    "doctor": ("omnisync.cli.doctor:doctor", "Confere a central, a chave, o relógio, o banco do ERP e o disco."),
     "hub": ("omnisync.cli.hub:hub", "A central: servir, cadastrar empresa, estabelecimento e chave."),
 }
 """Every command, where it lives and one line about it; a command's parts are imported when it runs."""

@@ -1,0 +1,73 @@
+"""Histórico: every run with all its counts, and what people changed. And the search: "o pedido OF-… entrou?"."""
+
+from __future__ import annotations
+
+from litestar import get
+
+from omnisync.agent.errors import OmnisyncError
+from omnisync.agent.ui import words
+from omnisync.agent.ui.pages import Html, Pages, Shown, sentence_of
+from omnisync.agent.ui.records import Record, record_of
+from omnisync.agent.ui.status import row_of
+
+N_ROWS = 50
+N_EVENTS = 20
+N_FOUND = 50
+EVENTS = {
+    "connection_saved": "Conexão alterada",
+    "schedule_on": "Agendamento salvo: ativo",
+    "schedule_off": "Agendamento salvo: inativo",
+}
+
+
+@get("/historico", sync_to_thread=True)
+def show(pages: Pages, antes: str | None = None) -> Html:
+    """The runs, the newest first, or those older than `antes`."""
+    shown = pages.shown()
+    connection, journal = shown.connection, pages.parts.journal
+    runs = journal.runs(connection.name, N_ROWS + 1, antes) if connection else ()
+    events = journal.events(connection.name, N_EVENTS) if connection and antes is None else ()
+    return pages.page(
+        "history.html",
+        shown,
+        pages.recent(shown),
+        tab="history",
+        title="Histórico",
+        rows=[row_of(run, shown.now, shown.zone) for run in runs[:N_ROWS]],
+        older=runs[N_ROWS - 1].id if len(runs) > N_ROWS else "",
+        is_older=antes is not None,
+        events=[(words.short(e.at, shown.now, shown.zone), EVENTS.get(e.code, e.code)) for e in events],
+    )
+
+
+@get("/busca", sync_to_thread=True)
+def search(pages: Pages, q: str = "") -> Html:
+    """Records by order number, ERP number or customer name: when each came, what became of it, and why."""
+    shown = pages.shown()
+    asked = q.strip()[:100]
+    found, trouble = _find(pages, shown, asked)
+    return pages.page(
+        "search.html",
+        shown,
+        pages.recent(shown),
+        tab="sync",
+        title="Busca",
+        q=asked,
+        found=found,
+        trouble=trouble,
+        n_most=N_FOUND,
+    )
+
+
+def _find(pages: Pages, shown: Shown, asked: str) -> tuple[list[Record], str]:
+    """What was found, or why nothing could be looked up. Before the first run there is nothing to look into."""
+    if not asked or shown.connection is None or not pages.recent(shown):
+        return [], ""
+    erp = pages.parts.open_erp(shown.connection)
+    try:
+        found = erp.find(asked, N_FOUND)
+    except OmnisyncError as error:
+        return [], sentence_of(error)
+    finally:
+        erp.close()
+    return [record_of(one, shown.now, shown.zone) for one in found], ""

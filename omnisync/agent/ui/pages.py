@@ -1,0 +1,200 @@
+"""What every page stands on: the parts it is given, the connection it shows, and how a template becomes an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, tzinfo
+from pathlib import Path
+from typing import Any, Protocol
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from litestar import MediaType, Request, Response
+from litestar.datastructures import FormMultiDict
+from msgspec import Struct
+
+from omnisync.agent import texts
+from omnisync.agent.erp.base import Erp
+from omnisync.agent.errors import OmnisyncError
+from omnisync.agent.hub_client import HubClient
+from omnisync.agent.journal import Journal, Kind, Origin, Run
+from omnisync.agent.runner import Offline
+from omnisync.agent.settings import Connection, Secrets, Settings, zone_named
+from omnisync.agent.ui import words
+from omnisync.agent.ui.locks import FIELD, token_of
+
+FOLDER = Path(__file__).parent
+SHOWN_NOTE = "shown_connection"
+N_RECENT = 10
+"""Runs read for the first page: enough to tell since when something fails."""
+
+AnyRequest = Request[Any, Any, Any]
+Html = Response[str]
+
+
+class Starts(Protocol):
+    """What the pages ask of the carrier of runs."""
+
+    def start(self, connection_name: str, kind: Kind, origin: Origin, *, ids: Sequence[str] = ()) -> Run:
+        """Start a run. Raises RunInProgressError when one is going."""
+
+    def stop(self, run_id: str) -> None:
+        """Ask a run to stop."""
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """What the pages are given. `hub` and `open_erp` build what one request uses and closes."""
+
+    journal: Journal
+    secrets: Secrets
+    carrier: Starts
+    settings: Settings
+    clock: Callable[[], datetime]
+    open_erp: Callable[[Connection], Erp]
+    hub: Callable[[Connection], HubClient]
+    offline: Callable[[str], Offline | None]
+    erp_kinds: Mapping[str, str]
+    version: str
+    computer: str
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """The connection a page shows, and the moment it does."""
+
+    connection: Connection | None
+    others: tuple[str, ...]
+    now: datetime
+    zone: tzinfo
+
+
+class Pages:
+    """Renders the pages. Safe to use from several threads."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.token = token_of(parts.journal)
+        self._unsettled: dict[str, tuple[str, dict[str, int]]] = {}
+        self._templates = Environment(
+            loader=FileSystemLoader(FOLDER / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters["integer"] = texts.integer
+        self._templates.globals["counted"] = texts.counted
+
+    def shown(self) -> Shown:
+        """The connection chosen to be shown, or the first there is."""
+        known = {connection.name: connection for connection in self.parts.journal.connections()}
+        name = self.parts.journal.note(SHOWN_NOTE) if len(known) > 1 else None
+        connection = known.get(name or "") or next(iter(known.values()), None)
+        return self._shown(connection, tuple(known))
+
+    def shown_again(self, connection: Connection) -> Shown:
+        """The same with a connection that has just changed."""
+        return self._shown(connection, (connection.name,))
+
+    def _shown(self, connection: Connection | None, names: tuple[str, ...]) -> Shown:
+        zone = zone_named((connection.zone if connection else None) or self.parts.settings.zone)
+        return Shown(connection=connection, others=names, now=self.parts.clock(), zone=zone)
+
+    def recent(self, shown: Shown) -> tuple[Run, ...]:
+        """The newest runs of the shown connection, newest first."""
+        if shown.connection is None:
+            return ()
+        return self.parts.journal.runs(shown.connection.name, N_RECENT)
+
+    def next_line(self, shown: Shown, runs: Sequence[Run]) -> words.Line:
+        """The frame's line about the next run."""
+        if shown.connection is None:
+            return words.Line(words.NONE_SCHEDULED)
+        return words.next_line(
+            self.parts.journal.schedule(shown.connection.name),
+            shown.now,
+            shown.zone,
+            is_running=bool(runs) and runs[0].is_going,
+            is_offline=self.parts.offline(shown.connection.name) is not None,
+        )
+
+    def page(
+        self, template: str, shown: Shown, runs: Sequence[Run], *, tab: str, title: str, status: int = 200, **more: Any
+    ) -> Html:
+        """A whole page, within its frame."""
+        connection, parts = shown.connection, self.parts
+        frame: dict[str, Any] = {
+            "tab": tab,
+            "title": title,
+            "connection": connection,
+            "server": (connection.erp.server or "este computador") if connection else "",
+            "database": _file_name(connection.erp.database) if connection else "",
+            "computer": parts.computer,
+            "version": parts.version,
+            "next_line": self.next_line(shown, runs),
+            "is_going": bool(runs) and runs[0].is_going,
+        }
+        return self.html(template, status=status, **frame, **more)
+
+    def html(
+        self, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **context: Any
+    ) -> Html:
+        """A template as an answer."""
+        text = self._templates.get_template(template).render(token=self.token, token_field=FIELD, **context)
+        return Response(text, media_type=MediaType.HTML, status_code=status, headers=dict(headers or {}))
+
+    def n_unsettled(self, connection: Connection, ended: Run | None) -> dict[str, int]:
+        """How many records are refused and wait, asked of the ERP once after each run and not in each poll."""
+        known = self._unsettled.get(connection.name)
+        run_id = ended.id if ended is not None else ""
+        if known is None or known[0] != run_id:
+            known = run_id, self._count_unsettled(connection) if ended is not None else {}
+            self._unsettled[connection.name] = known
+        return known[1]
+
+    def remember_unsettled(self, connection: Connection, ended: Run | None, counts: dict[str, int]) -> None:
+        """What was just counted, for the polls that follow."""
+        self._unsettled[connection.name] = (ended.id if ended is not None else "", counts)
+
+    def _count_unsettled(self, connection: Connection) -> dict[str, int]:
+        erp = self.parts.open_erp(connection)
+        try:
+            return erp.n_unsettled()
+        except OmnisyncError:
+            return {}  # the page's list of them says why; the state does not depend on it
+        finally:
+            erp.close()
+
+
+def form_of(request: AnyRequest) -> FormMultiDict:
+    """The form, read when the request passed the locks."""
+    form: FormMultiDict = request.state["form"]
+    return form
+
+
+def field(form: FormMultiDict, name: str) -> str:
+    """One field as typed, without the spaces around it."""
+    given = form.get(name, "")
+    return given.strip() if isinstance(given, str) else ""
+
+
+def fields(form: FormMultiDict, name: str) -> tuple[str, ...]:
+    """All values of a field that may come several times."""
+    return tuple(value for value in form.getall(name, []) if isinstance(value, str))
+
+
+def is_htmx(request: AnyRequest) -> bool:
+    """Whether the page's own script asks, for a part."""
+    return request.headers.get("hx-request") == "true"
+
+
+def see(path: str) -> Html:
+    """After a form: go and look, so that reloading sends nothing again."""
+    return Response("", status_code=303, headers={"Location": path}, media_type=MediaType.HTML)
+
+
+def sentence_of(error: OmnisyncError) -> str:
+    """The error's sentence."""
+    return texts.sentence(error.code, **error.words)
+
+
+def _file_name(database: str) -> str:
+    return database.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]

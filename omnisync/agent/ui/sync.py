@@ -1,0 +1,225 @@
+"""Sincronização: the import's button, its state as it goes, what did not enter, and the last runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from litestar import get, post
+from msgspec import Struct
+
+from omnisync.agent.errors import OmnisyncError, RunInProgressError, SetupError
+from omnisync.agent.journal import Run
+from omnisync.agent.ui.chart import bars
+from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, field, form_of, is_htmx, see, sentence_of
+from omnisync.agent.ui.records import RUN_ID, Record, record_of
+from omnisync.agent.ui.status import Status, row_of, status_of
+
+N_SHOWN = 50
+N_ROWS = 5
+N_TRIED = 10_000
+CHART_DAYS = 14
+STALE = "Esta página estava aberta de antes e não foi aceita. Nada foi feito: confira a situação e clique de novo."
+
+
+class Pending(Struct, frozen=True, kw_only=True):
+    """What did not enter. `trouble` says why it could not be looked up."""
+
+    records: tuple[Record, ...] = ()
+    n_refused: int = 0
+    n_waiting: int = 0
+    trouble: str = ""
+
+    @property
+    def n_more(self) -> int:
+        """How many there are beyond those shown."""
+        return max(0, self.n_refused + self.n_waiting - len(self.records))
+
+
+@get("/", sync_to_thread=True)
+def show(pages: Pages) -> Html:
+    """The page, or the welcome while something is missing."""
+    shown = pages.shown()
+    if is_new(pages, shown):
+        return welcome(pages, shown)
+    return page(pages, shown)
+
+
+@get("/situacao", sync_to_thread=True)
+def show_status(pages: Pages) -> Html:
+    """The part that refreshes by itself. It asks the journal for a few rows, and the ERP once after each run."""
+    shown = pages.shown()
+    return fragment(pages, shown)
+
+
+@get("/detalhes", sync_to_thread=True)
+def show_details(pages: Pages) -> Html:
+    """The part that changes when a run has ended."""
+    shown = pages.shown()
+    runs = pages.recent(shown)
+    return pages.html("details.html", **details(pages, shown, runs))
+
+
+@get("/proxima", sync_to_thread=True)
+def show_next(pages: Pages) -> Html:
+    """The frame's line about the next run, for the other pages."""
+    shown = pages.shown()
+    runs = pages.recent(shown)
+    is_going = bool(runs) and runs[0].is_going
+    return pages.html("next.html", next_line=pages.next_line(shown, runs), is_going=is_going)
+
+
+@post("/importar", sync_to_thread=True, status_code=200)
+def start(pages: Pages, request: AnyRequest) -> Html:
+    """Start the import of everything. A click during a run shows that run."""
+    shown = pages.shown()
+    begin(pages, shown)
+    return after(pages, request, shown)
+
+
+@post("/cancelar", sync_to_thread=True, status_code=200)
+def stop(pages: Pages, request: AnyRequest) -> Html:
+    """Ask the run the page showed to stop; one that came after it goes on."""
+    shown = pages.shown()
+    run_id = field(form_of(request), "execucao")
+    runs = pages.recent(shown)
+    if runs and runs[0].is_going and runs[0].id == run_id:
+        pages.parts.carrier.stop(run_id)
+    return after(pages, request, shown)
+
+
+@post("/tentar", sync_to_thread=True, status_code=200)
+def try_again(pages: Pages, request: AnyRequest) -> Html:
+    """Try one record again."""
+    shown = pages.shown()
+    asked = field(form_of(request), "registro")
+    if RUN_ID.fullmatch(asked):
+        begin(pages, shown, (asked,))
+    return after(pages, request, shown)
+
+
+@post("/tentar-todos", sync_to_thread=True, status_code=200)
+def try_all_again(pages: Pages, request: AnyRequest) -> Html:
+    """Try every refused record again."""
+    shown = pages.shown()
+    if shown.connection is not None:
+        erp = pages.parts.open_erp(shown.connection)
+        try:
+            found = erp.unsettled(("refused",), N_TRIED)
+        finally:
+            erp.close()
+        if found:
+            begin(pages, shown, [f"{record.kind}:{record.id}" for record in found])
+    return after(pages, request, shown)
+
+
+def begin(pages: Pages, shown: Shown, ids: Sequence[str] = ()) -> None:
+    """Start a run, of everything or of these records. Nothing happens while one is going: the page shows it."""
+    if shown.connection is None:
+        raise SetupError("not_configured", nome="deste computador")
+    with suppress(RunInProgressError):
+        pages.parts.carrier.start(shown.connection.name, "import", "retry" if ids else "button", ids=ids)
+
+
+def after(pages: Pages, request: AnyRequest, shown: Shown) -> Html:
+    """What a button answers: the page's part to its script, else the page itself by a redirect."""
+    return fragment(pages, shown) if is_htmx(request) else see("/")
+
+
+def stale(pages: Pages, request: AnyRequest) -> Html:
+    """A button of a page that was open since before the token changed."""
+    if is_htmx(request):
+        return pages.html("empty.html", status=403, headers={"HX-Redirect": "/"})
+    shown = pages.shown()
+    return page(pages, shown, status=403, notice=STALE) if shown.connection else welcome(pages, shown, status=403)
+
+
+# --- what is shown
+
+
+def page(pages: Pages, shown: Shown, *, status: int = 200, notice: str = "") -> Html:
+    """The whole page."""
+    runs = pages.recent(shown)
+    more = details(pages, shown, runs)  # first: it counts what is unsettled, which the state then knows
+    state = state_of(pages, shown, runs)
+    return pages.page(
+        "sync.html", shown, runs, tab="sync", title=state.title, status=status, notice=notice, state=state, **more
+    )
+
+
+def fragment(pages: Pages, shown: Shown) -> Html:
+    """The part that refreshes by itself, with the frame's line."""
+    runs = pages.recent(shown)
+    is_going = bool(runs) and runs[0].is_going
+    line = pages.next_line(shown, runs)
+    return pages.html("status.html", next_line=line, is_going=is_going, state=state_of(pages, shown, runs))
+
+
+def state_of(pages: Pages, shown: Shown, runs: Sequence[Run]) -> Status:
+    """The state of the shown connection."""
+    unsettled: dict[str, int] = {}
+    offline = None
+    if shown.connection is not None and not (runs and runs[0].is_going):
+        unsettled = pages.n_unsettled(shown.connection, runs[0] if runs else None)
+        offline = pages.parts.offline(shown.connection.name)
+    return status_of(runs, shown.now, shown.zone, unsettled=unsettled, offline=offline)
+
+
+def details(pages: Pages, shown: Shown, runs: Sequence[Run]) -> dict[str, Any]:
+    """What did not enter, the last runs, and the days."""
+    ended = [run for run in runs if not run.is_going]
+    since = shown.now.astimezone(shown.zone).date() - timedelta(days=CHART_DAYS - 1)
+    days = pages.parts.journal.days(shown.connection.name, since, shown.zone) if shown.connection else ()
+    return {
+        "pending": pending(pages, shown, runs),
+        "rows": [row_of(run, shown.now, shown.zone) for run in ended[:N_ROWS]],
+        "chart": bars(days, since, CHART_DAYS) if days else None,
+    }
+
+
+def pending(pages: Pages, shown: Shown, runs: Sequence[Run]) -> Pending:
+    """What the ERP's own tables say did not enter. They are not opened before a run made them, nor during one."""
+    if shown.connection is None or not runs or runs[0].is_going:
+        return Pending()
+    erp = pages.parts.open_erp(shown.connection)
+    try:
+        counts = erp.n_unsettled()
+        found = erp.unsettled(("refused", "waiting"), N_SHOWN) if any(counts.values()) else []
+    except OmnisyncError as error:
+        # A run that never reached the database left no tables there; the state says why already.
+        return Pending() if runs[0].state == "failed" else Pending(trouble=sentence_of(error))
+    finally:
+        erp.close()
+    pages.remember_unsettled(shown.connection, runs[0], counts)
+    records = sorted((record_of(one, shown.now, shown.zone) for one in found), key=lambda record: not record.is_refused)
+    return Pending(records=tuple(records), n_refused=counts["refused"], n_waiting=counts["waiting"])
+
+
+# --- the first steps
+
+
+def is_new(pages: Pages, shown: Shown) -> bool:
+    """Whether something is still missing before the first import."""
+    connection = shown.connection
+    if connection is None or not connection.establishments:
+        return True
+    return pages.parts.secrets.get(connection, "hub_token") is None and not pages.recent(shown)
+
+
+def welcome(pages: Pages, shown: Shown, *, status: int = 200) -> Html:
+    """The four first steps."""
+    connection = shown.connection
+    has_token = connection is not None and pages.parts.secrets.get(connection, "hub_token") is not None
+    return pages.page(
+        "welcome.html",
+        shown,
+        pages.recent(shown),
+        tab="sync",
+        title="Bem-vindo",
+        status=status,
+        has_erp=connection is not None,
+        has_hub=has_token,
+        has_establishments=connection is not None and bool(connection.establishments),
+    )

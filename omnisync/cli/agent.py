@@ -1,0 +1,89 @@
+"""`omnisync agent`: the pages of this computer, its schedule, and the runs."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import rich_click as click
+
+from omnisync import __version__
+from omnisync.agent.erp.catalog import KINDS
+from omnisync.agent.errors import OmnisyncError
+from omnisync.agent.runner import Carrier, Clockwork
+from omnisync.agent.settings import Connection, zone_named
+from omnisync.agent.ui import Parts
+from omnisync.agent.ui.serving import PageServer
+from omnisync.cli import parts as build
+from omnisync.cli.ending import plain_ending, say
+from omnisync.cli.status import verbose_option
+
+HOST = "127.0.0.1"
+
+
+@click.command("agent")
+@click.option("--host", default=HOST, show_default=True, metavar="ENDEREÇO", help="Onde as telas abrem.")
+@click.option("--port", type=click.IntRange(1, 65535), metavar="PORTA", help="A porta das telas (padrão 8787).")
+@verbose_option
+def agent(host: str, port: int | None, verbose: bool) -> None:
+    """Abre as telas, cuida do agendamento e carrega as execuções, até Ctrl-C."""
+    with plain_ending(verbose=verbose):
+        parts = build.agent_parts()
+        serve(parts, host, port or parts.settings.port, lambda url: say(f"Omnisync em {url} (Ctrl-C encerra)"))
+
+
+def serve(parts: build.Parts, host: str, port: int, ready: Callable[[str], None]) -> None:
+    """Serve the pages, keep the schedule and carry the runs until told to end; the page being written is ended first.
+
+    Raises SettingsError when the port is taken or the address is not this computer's own, before anything starts.
+    """
+    carrier = Carrier(parts.journal, parts.home, clock=build.clock, environ=build.environ)
+    clockwork = Clockwork(
+        parts.journal,
+        carrier,
+        clock=build.clock,
+        zone_of=lambda connection: zone_named(connection.zone or parts.settings.zone),
+        probe=lambda connection: is_hub_there(parts, connection),
+    )
+    server = PageServer(page_parts(parts, carrier, clockwork), host, port)
+    clockwork.start()
+    try:
+        server.run(ready)
+    finally:
+        clockwork.shutdown()
+
+
+def page_parts(parts: build.Parts, carrier: Carrier, clockwork: Clockwork) -> Parts:
+    """What the pages stand on."""
+    return Parts(
+        journal=parts.journal,
+        secrets=parts.secrets,
+        carrier=carrier,
+        settings=parts.settings,
+        clock=build.clock,
+        open_erp=parts.erp,
+        hub=lambda connection: build.hub_client(parts, connection),
+        offline=clockwork.offline,
+        erp_kinds={kind: label for kind, (label, _) in KINDS.items()},
+        version=version_text(),
+        computer=socket.gethostname(),
+    )
+
+
+def version_text() -> str:
+    """The version as the seed writes it: v AA.MM R."""
+    year, month, *_ = __version__.split(".")
+    return f"v {year}.{int(month):02} R"
+
+
+def is_hub_there(parts: build.Parts, connection: Connection) -> bool:
+    """Whether the connection's hub answers."""
+    try:
+        hub = build.hub_client(parts, connection)
+        try:
+            hub.health()
+        finally:
+            hub.close()
+    except OmnisyncError:
+        return False
+    return True

@@ -1,0 +1,116 @@
+"""`omnisync schedule`: the schedule of a connection, as the page has it."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+import rich_click as click
+
+from omnisync.agent.errors import SettingsError, SetupError
+from omnisync.agent.schedule import Schedule, System
+from omnisync.agent.settings import Connection
+from omnisync.agent.ui import words
+from omnisync.cli import parts as build
+from omnisync.cli.ending import plain_ending, say
+from omnisync.cli.status import connection_option, json_option, verbose_option, zone_of
+
+DAYS = ("seg", "ter", "qua", "qui", "sex", "sab", "dom")
+SYSTEMS: dict[str, tuple[System, ...]] = {"dash": ("dash",), "omniforce": ("omniforce",)}
+
+
+@click.group("schedule")
+def schedule() -> None:
+    """O agendamento: mostrar, salvar, desativar."""
+
+
+@schedule.command("show")
+@connection_option
+@json_option
+@verbose_option
+def show(name: str | None, as_json: bool, verbose: bool) -> None:
+    """Mostra o agendamento e as próximas execuções."""
+    with plain_ending(verbose=verbose):
+        parts = build.agent_parts()
+        connection = parts.connection(name)
+        saved = parts.journal.schedule(connection.name)
+        if as_json:
+            click.echo(msgspec.json.encode(saved).decode())
+            return
+        _tell(parts, connection, saved)
+
+
+def _tell(parts: build.Parts, connection: Connection, saved: Schedule | None) -> None:
+    now, zone = build.clock(), zone_of(parts, connection)
+    if saved is None:
+        click.echo("Agendamento: não definido.")
+        return
+    click.echo(f"Agendamento: {'ativo' if saved.is_active else 'inativo'}.")
+    if not saved.is_active:
+        return
+    codes = "todos" if saved.establishments == "all" else ", ".join(saved.establishments)
+    systems = "todos" if saved.systems == "all" else ", ".join(saved.systems)
+    click.echo(words.in_words(saved))
+    click.echo(f"Estabelecimentos: {codes}. Sistemas: {systems}. {words.zone_in_words(zone, now)}")
+    click.echo(f"{words.next_line(saved, now, zone, is_running=False).text}.")
+    for row in words.coming(saved, now, zone):
+        click.echo(f"  {row.day:<20}{row.hour:>12}")
+
+
+@schedule.command("set")
+@connection_option
+@click.option("--start", default="8:00", show_default=True, metavar="H:MM", help="A primeira execução do dia.")
+@click.option("--every", default="0:15", show_default=True, metavar="H:MM", help="O intervalo; 0:00 é uma vez por dia.")
+@click.option("--day", "days", type=click.Choice(DAYS), multiple=True, help="Só neste dia (repetível).")
+@click.option("--establishment", "codes", metavar="CÓDIGO", multiple=True, help="Só este estabelecimento (repetível).")
+@click.option("--system", type=click.Choice(["todos", *SYSTEMS]), default="todos", show_default=True, help="O sistema.")
+@verbose_option
+def set_(
+    name: str | None,
+    start: str,
+    every: str,
+    days: tuple[str, ...],
+    codes: tuple[str, ...],
+    system: str,
+    verbose: bool,
+) -> None:
+    """Salva o agendamento e o deixa ativo. A primeira execução é a do próximo horário."""
+    with plain_ending(verbose=verbose):
+        parts = build.agent_parts()
+        connection = parts.connection(name)
+        build.codes_of(connection, codes)
+        start_hour, start_minute = _clock(start, "schedule_start_invalid")
+        every_hours, every_minutes = _clock(every, "schedule_interval_invalid")
+        wanted = Schedule(
+            start_hour=start_hour,
+            start_minute=start_minute,
+            every_hours=every_hours,
+            every_minutes=every_minutes,
+            days=tuple(sorted({DAYS.index(day) for day in days})) or "all",
+            establishments=codes or "all",
+            systems="all" if system == "todos" else SYSTEMS[system],
+        )
+        parts.journal.save_schedule(connection.name, wanted, build.clock())
+        _tell(parts, connection, wanted)
+
+
+@schedule.command("off")
+@connection_option
+@verbose_option
+def off(name: str | None, verbose: bool) -> None:
+    """Desativa o agendamento e guarda os valores para a próxima vez."""
+    with plain_ending(verbose=verbose):
+        parts = build.agent_parts()
+        connection = parts.connection(name)
+        saved = parts.journal.schedule(connection.name)
+        if saved is None:
+            raise SetupError("schedule_never_saved")
+        parts.journal.save_schedule(connection.name, msgspec.structs.replace(saved, is_active=False), build.clock())
+        say("Agendamento desativado.")
+
+
+def _clock(text: str, code: str) -> tuple[int, int]:
+    found = re.fullmatch(r"([0-9]{1,2})[:h]([0-9]{1,2})m?", text.strip())
+    if found is None:
+        raise SettingsError(code)
+    return int(found[1]), int(found[2])

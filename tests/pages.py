@@ -1,0 +1,247 @@
+"""The pages over a real journal and stand-ins that keep the promises of carrier, ERP and hub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+from litestar import Litestar
+from litestar.testing import TestClient
+from msgspec import Struct
+
+from omnisync.agent import texts
+from omnisync.agent.counts import Counts, Tally, Totals
+from omnisync.agent.erp.base import Erp, Unsettled
+from omnisync.agent.errors import BadTokenError, OmnisyncError
+from omnisync.agent.hub_client import HubClient
+from omnisync.agent.journal import Journal, Kind, Origin, Run, State
+from omnisync.agent.runner import Offline
+from omnisync.agent.settings import (
+    Connection,
+    ErpAddress,
+    Establishment,
+    Home,
+    HubAddress,
+    Secret,
+    Secrets,
+    Settings,
+)
+from omnisync.agent.ui import Parts, create_app
+from omnisync.contract.feed import Company, Identity, Limits, StreamHead, Streams
+from omnisync.contract.feed import Establishment as HubEstablishment
+
+NOW = datetime(2026, 11, 24, 15, 3, tzinfo=UTC)
+"""Tuesday, 12:03 in São Paulo."""
+HOST = "127.0.0.1:8787"
+TOKEN = "chave-secreta-que-nunca-volta"  # noqa: S105  # a made-up one, looked for in every page
+VEVO = (Establishment("0001", "FABRICA VEVO"), Establishment("0002", "FÁBIO VEVO"))
+HOSTILE = "<script>alert(1)</script>\"' onmouseover=alert(1) {{7*7}} & <b>"
+
+
+class StillCarrier:
+    """Asks for runs as the real one does, and starts no process."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def start(self, connection_name: str, kind: Kind, origin: Origin, *, ids: Sequence[str] = ()) -> Run:
+        return self._journal.ask_run(connection_name, kind, origin, NOW, ids=ids)
+
+    def stop(self, run_id: str) -> None:
+        self._journal.ask_stop(run_id)
+
+
+class ShownErp:
+    """An ERP that only shows what it was given."""
+
+    def __init__(self, records: Sequence[Unsettled] = (), error: OmnisyncError | None = None) -> None:
+        self.records = list(records)
+        self.error = error
+        self.n_opened = 0
+
+    def prepare(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+    def unsettled(self, outcomes: Sequence[str], limit: int) -> list[Unsettled]:
+        self.prepare()
+        return [record for record in self.records if record.outcome in outcomes][:limit]
+
+    def n_unsettled(self) -> dict[str, int]:
+        self.prepare()
+        self.n_opened += 1
+        return {outcome: len(self.unsettled((outcome,), 10**6)) for outcome in ("refused", "waiting")}
+
+    def find(self, text: str, limit: int) -> list[Unsettled]:
+        self.prepare()
+        return [record for record in self.records if text.lower() in record.label.lower()][:limit]
+
+    def rows(self) -> dict[str, int]:
+        return {"customers": 2, "orders": 7, "items": 20, "payments": 9}
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class KnownHub:
+    """A hub that knows the two establishments of the seed, or refuses the key."""
+
+    def __init__(self, error: OmnisyncError | None = None) -> None:
+        self.error = error
+
+    def identity(self) -> Identity:
+        if self.error is not None:
+            raise self.error
+        return Identity(
+            company=Company(id="aurora", name="Padaria Aurora"),
+            establishments=tuple(HubEstablishment(code=one.code, name=one.name) for one in VEVO),
+            scopes=(),
+            contract="1",
+            min_agent_version="26.1.0",
+            server_time=NOW,
+            limits=Limits(page=1000, receipts=1000, records=100, intake_records=500, intake_bytes=10**6),
+        )
+
+    def streams(self, after: Sequence[tuple[str, str]]) -> Streams:
+        head = StreamHead(stream="order:0001", is_new=True, orders=12, items=40, payments=15)
+        return Streams(contract="1", epoch="e1", streams=(head,))
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Stage(Struct, kw_only=True):
+    """The pages with everything they stand on, to be set as a test needs it."""
+
+    parts: Parts
+    erp: ShownErp
+    hub: KnownHub
+    app: Litestar
+    offline: dict[str, Offline]
+
+    @property
+    def journal(self) -> Journal:
+        return self.parts.journal
+
+    def client(self) -> TestClient[Litestar]:
+        """A browser without JavaScript at the right address, which follows no redirect by itself."""
+        client = TestClient(self.app, base_url=f"http://{HOST}")
+        client.follow_redirects = False
+        return client
+
+    def run(
+        self,
+        state: State,
+        *,
+        origin: Origin = "button",
+        minutes_ago: float = 3,
+        seconds: float = 10,
+        counts: Counts | None = None,
+        totals: Totals | None = None,
+        phase: str = "customer",
+        code: str | None = None,
+        **words: str,
+    ) -> str:
+        """Put a run into the journal, as one that ended so or still goes."""
+        at = NOW - timedelta(minutes=minutes_ago)
+        asked = self.journal.ask_run("producao", "import", origin, at)
+        if state == "waiting":
+            return asked.id
+        self.journal.start_run(asked.id, at, 1)
+        ended_at = at + timedelta(seconds=seconds)
+        self.journal.beat(asked.id, ended_at, counts or Counts(), totals or Totals(), phase)
+        if state == "cancelling":
+            self.journal.ask_stop(asked.id)
+        elif state != "running":
+            self.journal.end_run(asked.id, state, ended_at, code=code, words=words)
+        return asked.id
+
+
+def connection(**fields: Any) -> Connection:
+    """The connection of the seed's figures, complete."""
+    known = Connection(
+        name="producao",
+        company="aurora",
+        hub=HubAddress("https://central.omniforce.example"),
+        erp=ErpAddress(kind="sqlite", database="/dados/ERP_VEVO.db", server="erp-01.vevo.local"),
+        establishments=VEVO,
+        zone="America/Sao_Paulo",
+    )
+    return msgspec.structs.replace(known, **fields)
+
+
+@contextmanager
+def stage(folder: Path, *, known: Connection | None = None, is_new: bool = False, host: str = HOST) -> Iterator[Stage]:
+    """The pages over a fresh journal, with the connection `producao` and its key unless it is a new computer."""
+    home = Home(folder).prepare()
+    journal, secrets, erp, hub = Journal(home.journal), Secrets(home.secrets), ShownErp(), KnownHub()
+    offline: dict[str, Offline] = {}
+    if not is_new:
+        known = known or connection()
+        journal.save_connection(known)
+        secrets.put(known, "hub_token", Secret(TOKEN))
+
+    def open_hub(asked: Connection) -> HubClient:
+        if secrets.get(asked, "hub_token") is None:
+            raise BadTokenError("no_token", nome=asked.name)
+        return cast(HubClient, hub)
+
+    parts = Parts(
+        journal=journal,
+        secrets=secrets,
+        carrier=StillCarrier(journal),
+        settings=Settings(home=home, zone="America/Sao_Paulo"),
+        clock=lambda: NOW,
+        open_erp=lambda asked: cast(Erp, erp),
+        hub=open_hub,
+        offline=offline.get,
+        erp_kinds={"sqlite": "SQLite"},
+        version="v 20.07 R",
+        computer="FATURAMENTO-03",
+    )
+    app = create_app(parts, [host, host.replace("127.0.0.1", "localhost")])
+    yield Stage(parts=parts, erp=erp, hub=hub, app=app, offline=offline)
+    journal.close()
+
+
+def unsettled(
+    outcome: str = "refused",
+    *,
+    kind: Any = "order",
+    id: str = "ord_1",
+    label: str = "OF-004821",
+    code: str = "product_unknown",
+    minutes_ago: float = 3,
+    erp_number: str | None = None,
+    **words: str,
+) -> Unsettled:
+    """A record as the ERP shows it."""
+    return Unsettled(
+        kind=kind,
+        id=id,
+        version=1,
+        outcome=outcome,
+        label=label,
+        code=code,
+        message=texts.sentence(code, numero=label, **words) if code else "",
+        establishment="0001",
+        since=NOW - timedelta(minutes=minutes_ago),
+        erp_number=erp_number,
+    )
+
+
+def whole(*, customers: int = 24_800, orders: int = 96_398, items: int = 289_200, payments: int = 5_000) -> Counts:
+    """Counts of a run that wrote all it received, but two orders."""
+    return Counts(
+        customers=Tally(written=customers),
+        orders=Tally(written=orders, refused=2),
+        items=Tally(written=items, refused=4),
+        payments=Tally(written=payments, refused=2),
+    )
+
+
+ALL = Totals(customers=24_800, orders=96_400, items=289_204, payments=5_002)
