@@ -243,6 +243,8 @@ def _situation(run: Run, noun: str, tally: Tally, total: int) -> tuple[str, Tone
         phase = run.phase.partition("!")[0]
         is_its_turn = phase == "customer" if noun == "customers" else phase.startswith("order")
         return ("Importando", "info") if is_its_turn else ("Aguardando", "quiet")
+    if not total:
+        return "Nada novo", "quiet"
     if not is_whole:
         return "Interrompido", "error"
     return ("Com recusas", "warn") if tally.refused else ("Concluído", "ok")
@@ -355,7 +357,6 @@ def _offline(run: Run, runs: Sequence[Run], now: datetime, zone: tzinfo, offline
         tone="info",
         sentence=f"Sem conexão com o OmniForce desde {when}.",
         detail=f"O Omnisync tenta sozinho {wait}; IMPORTAR tenta agora. Os dados já gravados não são afetados.",
-        code=run.code or "",
         actions=("test",),
     )
 

@@ -175,7 +175,7 @@ def details(pages: Pages, shown: Shown, runs: Sequence[Run]) -> dict[str, Any]:
     return {
         "pending": pending(pages, shown, runs),
         "rows": [row_of(run, shown.now, shown.zone) for run in ended[:N_ROWS]],
-        "chart": bars(days, since, CHART_DAYS) if days else None,
+        "chart": bars(days, since, CHART_DAYS) if any(day.counts.total.received for day in days) else None,
     }
 
 
