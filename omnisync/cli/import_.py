@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 
@@ -20,7 +20,7 @@ from omnisync.agent.runner import connection_lock
 from omnisync.agent.settings import Connection, zone_named
 from omnisync.cli import parts as build
 from omnisync.cli.ending import DONE, DONE_WITH_REFUSALS, plain_ending, say
-from omnisync.cli.progress import live_progress, summary
+from omnisync.cli.progress import live_progress, rehearsal_lines, summary
 from omnisync.contract.feed import Kind
 
 SPEED_OVER_S = 10.0
@@ -33,7 +33,8 @@ KINDS: tuple[Kind, ...] = ("customer", "order")
 @click.option(
     "--again", metavar="ID", multiple=True, help="Traz de novo este pedido ou cliente que o ERP não tem mais."
 )
-@click.option("--yes", is_flag=True, help="Não pergunta (com --again).")
+@click.option("--rehearse", is_flag=True, help="Ensaia: grava a próxima página, mostra as linhas e desfaz tudo.")
+@click.option("--yes", is_flag=True, help="Não pergunta (com --again e --rehearse).")
 @click.option("--json", "as_json", is_flag=True, help="O resultado em JSON na saída padrão.")
 @click.option("--verbose", is_flag=True, help="Mostra mais quando algo falha.")
 @click.option("--run", "run_id", hidden=True, help="A execução do histórico que este processo carrega.")
@@ -41,6 +42,7 @@ def import_(
     name: str | None,
     codes: tuple[str, ...],
     again: tuple[str, ...],
+    rehearse: bool,
     yes: bool,
     as_json: bool,
     verbose: bool,
@@ -53,6 +55,8 @@ def import_(
     with plain_ending(verbose=verbose):
         parts = build.agent_parts()
         connection = parts.connection(name)
+        if rehearse:
+            return show_rehearsal(parts, connection, codes, as_json=as_json, yes=yes)
         if again and not yes:
             say("O que o ERP não tem mais será criado de novo nele: " + ", ".join(again))
             click.confirm("Continuar?", abort=True, err=True)
@@ -130,25 +134,59 @@ def begin(
 
 def work(parts: build.Parts, connection: Connection, run: Run, report: Callable[[Progress], bool]) -> Counts:
     """Import, or try again what the run names."""
+    with importer_of(parts, connection, run.id, run.establishments, report) as importer:
+        return importer.retry(wanted(run.ids)) if run.ids else importer.run()
+
+
+@contextmanager
+def importer_of(
+    parts: build.Parts,
+    connection: Connection,
+    run_id: str,
+    codes: Sequence[str],
+    report: Callable[[Progress], bool],
+) -> Iterator[Importer]:
+    """An importer between the connection's hub and its ERP, both let go at the end."""
     hub = build.hub_client(parts, connection)
     connection = build.known_company(parts, connection, hub)
     erp = parts.erp(connection)
-    importer = Importer(
-        erp,
-        hub,
-        run_id=run.id,
-        establishments=build.codes_of(connection, run.establishments),
-        report=report,
-        clock=build.clock,
-        monotonic=build.monotonic,
-        wait=build.wait,
-        uniform=build.uniform,
-    )
     try:
-        return importer.retry(wanted(run.ids)) if run.ids else importer.run()
+        yield Importer(
+            erp,
+            hub,
+            run_id=run_id,
+            establishments=build.codes_of(connection, codes),
+            report=report,
+            clock=build.clock,
+            monotonic=build.monotonic,
+            wait=build.wait,
+            uniform=build.uniform,
+        )
     finally:
         erp.close()
         hub.close()
+
+
+def show_rehearsal(
+    parts: build.Parts, connection: Connection, codes: tuple[str, ...], *, as_json: bool, yes: bool
+) -> int:
+    """Rehearse, holding the connection's lock, and show what would have been written."""
+    with held(parts, connection), stop_on_signals() as is_stopped:
+        erp = parts.erp(connection)
+        left = erp.not_undone()
+        if left and not yes:
+            say("O ensaio desfaz o que gravar, menos isto: " + "; ".join(left) + ".")
+            click.confirm("Continuar?", abort=True, err=True)
+        with importer_of(parts, connection, "rehearsal", codes, lambda progress: is_stopped()) as importer:
+            seen = importer.rehearse()
+    if as_json:
+        click.echo(msgspec.json.encode(seen).decode())
+    elif seen is None:
+        say("Não há dados novos no OmniForce.")
+    else:
+        for line in rehearsal_lines(seen):
+            click.echo(line)
+    return DONE
 
 
 def wanted(ids: tuple[str, ...]) -> list[Wanted]:

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 
 from omnisync.agent import texts
 from omnisync.agent.counts import NOUNS, Counts
+from omnisync.agent.erp.base import Rehearsal
 from omnisync.agent.importing import Progress
 from omnisync.cli.ending import say
 
+ROWS_SHOWN = 3
 _WORDS = {
     "customers": ("cliente", "clientes"),
     "orders": ("pedido", "pedidos"),
@@ -80,6 +82,17 @@ def _phase(progress: Progress) -> str:
     if progress.phase.startswith("order:"):
         return f"Importando pedidos do estabelecimento {progress.phase.partition(':')[2]}…"
     return {"waiting": "Tentando de novo o que aguardava…", "receipts": "Avisando o OmniForce…"}[progress.phase]
+
+
+def rehearsal_lines(seen: Rehearsal) -> Iterator[str]:
+    """The first rows of each table as they would have stood, and what would not have entered."""
+    yield "Ensaio: nada ficou gravado."
+    for table, rows in seen.tables.items():
+        yield f"{table}: {texts.counted(len(rows), 'linha', 'linhas')}"
+        for row in rows[:ROWS_SHOWN]:
+            yield "    " + ", ".join(f"{name}={value}" for name, value in row.items() if value is not None)
+    for label, message in seen.unsettled:
+        yield f"Não entraria: {label}: {message}"
 
 
 def summary(counts: Counts) -> str:

@@ -12,6 +12,7 @@ from omnisync.agent.counts import NOUNS
 from omnisync.agent.erp.base import Unsettled
 from omnisync.agent.journal import Run
 from omnisync.agent.settings import Connection, zone_named
+from omnisync.agent.spreadsheet import unsettled_csv
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending
 
@@ -99,8 +100,9 @@ def _run_line(run: Run, zone: tzinfo) -> str:
 @connection_option
 @click.option("--limit", default=200, type=click.IntRange(1, 100_000), metavar="N", help="Quantos mostrar.")
 @json_option
+@click.option("--csv", "as_csv", is_flag=True, help="Para planilha: ponto e vírgula, acentos certos no Excel.")
 @verbose_option
-def refused(name: str | None, limit: int, as_json: bool, verbose: bool) -> None:
+def refused(name: str | None, limit: int, as_json: bool, as_csv: bool, verbose: bool) -> None:
     """Os registros recusados e os que aguardam, com o motivo e o que fazer."""
     with plain_ending(verbose=verbose):
         parts = build.agent_parts()
@@ -113,6 +115,9 @@ def refused(name: str | None, limit: int, as_json: bool, verbose: bool) -> None:
             erp.close()
         if as_json:
             click.echo(msgspec.json.encode(found).decode())
+            return
+        if as_csv:
+            click.echo(unsettled_csv(found, zone_of(parts, connection)), nl=False)
             return
         if not found:
             click.echo("Nenhum registro recusado nem aguardando.")

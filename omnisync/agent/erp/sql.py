@@ -141,7 +141,7 @@ class SqlErp:
     # --- one transaction
 
     def _landed(self, part: Slice) -> tuple[list[Verdict], list[Verdict]]:
-        """The slice's rows in the ERP's tables, nothing remembered yet: the related customers' verdicts, then its own."""
+        """The slice's rows put into the ERP's tables: the verdicts of the related customers, then its own."""
         related = self._customers(part, part.related)
         if part.kind == "customer":
             verdicts = self._customers(part, part.changes)

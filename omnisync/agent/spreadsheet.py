@@ -1,0 +1,70 @@
+"""Lists for a spreadsheet: `;` between cells and a BOM, as Excel in Brazil reads them; no cell can be a formula."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from datetime import datetime, tzinfo
+from io import StringIO
+from typing import Protocol
+
+from omnisync.agent import texts
+
+BOM = "\ufeff"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
+
+
+class Record(Protocol):
+    """A record that did not enter; the ERP's `Unsettled` is one."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def outcome(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def establishment(self) -> str: ...
+    @property
+    def since(self) -> datetime: ...
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """The table as CSV, every cell quoted. A cell that a spreadsheet would calculate gets an apostrophe in front."""
+    out = StringIO()
+    writer = csv.writer(out, delimiter=";", quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    writer.writerow(header)
+    writer.writerows([safe(cell) for cell in row] for row in rows)
+    return BOM + out.getvalue()
+
+
+def safe(cell: str) -> str:
+    """The cell as text that no spreadsheet runs."""
+    return "'" + cell if cell.startswith(_FORMULA) else cell
+
+
+def unsettled_csv(records: Iterable[Record], zone: tzinfo) -> str:
+    """Refused and waiting records, one a line."""
+    header = ("Situação", "Tipo", "Registro", "Estabelecimento", "Desde", "Motivo", "Código", "Identificação")
+    return csv_text(
+        header,
+        (
+            (
+                texts.OUTCOMES[record.outcome],
+                texts.KINDS[record.kind],
+                record.label or record.id,
+                record.establishment,
+                record.since.astimezone(zone).strftime("%d/%m/%Y %H:%M"),
+                record.message,
+                record.code,
+                record.id,
+            )
+            for record in records
+        ),
+    )

@@ -1,0 +1,109 @@
+"""`omnisync doctor`: what could be wrong on this computer, each with what to do."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+import rich_click as click
+from msgspec import Struct
+
+from omnisync.agent import texts
+from omnisync.agent.errors import OmnisyncError
+from omnisync.agent.settings import Connection
+from omnisync.cli import parts as build
+from omnisync.cli.ending import DONE, FAILED, plain_ending, sentence_of
+from omnisync.cli.status import connection_option, verbose_option
+
+SKEW = timedelta(minutes=2)
+FREE_BYTES = 200 * 2**20
+"""Below it a database can be full before the day ends."""
+
+
+class Finding(Struct, frozen=True):
+    """One thing that was looked at."""
+
+    what: str
+    is_good: bool
+    words: str
+
+
+@click.command("doctor")
+@connection_option
+@verbose_option
+def doctor(name: str | None, verbose: bool) -> int:
+    """Confere a central, a chave, o relógio, o banco do ERP e o disco. Termina com 1 se algo precisa de atenção."""
+    with plain_ending(verbose=verbose):
+        parts = build.agent_parts()
+        connection = parts.connection(name)
+        findings = list(examined(parts, connection))
+        for finding in findings:
+            click.echo(f"{'ok   ' if finding.is_good else 'FALHA'} {finding.what}: {finding.words}")
+        return DONE if all(finding.is_good for finding in findings) else FAILED
+    return FAILED
+
+
+def examined(parts: build.Parts, connection: Connection) -> Iterator[Finding]:
+    """Look at everything, one trouble not hiding the next."""
+    yield from _told("Central e chave", lambda: _hub(parts, connection))
+    yield from _told("Banco do ERP", lambda: _erp(parts, connection))
+    yield _disk(parts)
+    yield _secrets(parts)
+
+
+def _told(what: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from look()
+    except OmnisyncError as error:
+        yield Finding(what, False, sentence_of(error))
+
+
+def _hub(parts: build.Parts, connection: Connection) -> Iterator[Finding]:
+    hub = build.hub_client(parts, connection)
+    try:
+        identity = hub.identity()
+    finally:
+        hub.close()
+    yield Finding("Central e chave", True, f"{connection.hub.url} responde para {identity.company.name}.")
+    yield clock_finding(build.clock(), identity.server_time)
+
+
+def clock_finding(here: datetime, there: datetime) -> Finding:
+    """How far this computer's clock is from the hub's."""
+    skew = here - there
+    if abs(skew) <= SKEW:
+        return Finding("Relógio", True, "certo com o da central.")
+    minutes = round(abs(skew).total_seconds() / 60)
+    words = texts.sentence("clock_skew", n=minutes, direcao="adiantado" if skew > timedelta() else "atrasado")
+    return Finding("Relógio", False, words)
+
+
+def _erp(parts: build.Parts, connection: Connection) -> Iterator[Finding]:
+    erp = parts.erp(connection)
+    try:
+        erp.prepare()
+        rows = erp.rows()
+    finally:
+        erp.close()
+    n_orders = texts.counted(rows["orders"], "pedido", "pedidos")
+    yield Finding("Banco do ERP", True, f"{connection.erp.database} abre e tem as tabelas do layout; {n_orders}.")
+
+
+def _disk(parts: build.Parts) -> Finding:
+    free = shutil.disk_usage(parts.home.path).free
+    words = f"{texts.integer(free // 2**20)} MB livres em {parts.home.path}."
+    if free < FREE_BYTES:
+        return Finding("Disco", False, f"{words} Libere espaço.")
+    return Finding("Disco", True, words)
+
+
+def _secrets(parts: build.Parts) -> Finding:
+    path = parts.home.secrets
+    if not path.exists():
+        return Finding("Segredos", False, "nenhuma chave guardada. Informe a chave em Conexão.")
+    is_closed = path.stat().st_mode & 0o077 == 0
+    words = f"guardados em {path}, " + (
+        "só este usuário lê." if is_closed else "que outros usuários podem ler. Feche-o."
+    )
+    return Finding("Segredos", is_closed, words)
