@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Select, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, select, union_all
 
 from omnisync.contract import CONTRACT
 from omnisync.contract.feed import MAX_PAGE, StreamHead, Streams
@@ -79,8 +79,12 @@ def streams(store: Store, company: str, after: Mapping[str, str], known: str = "
 
 def changes_of(store: Store, company: str, kind: str, ids: Iterable[str]) -> list[tuple[str, bytes]]:
     """The op and the text of each record the company has, as it is now; an unknown id is left out."""
+    r = tables.record.c
+    here = (_feed.company == r.company) & (_feed.id == r.id) & _by_key(r.stream)
+    mine = (r.company == company) & (r.kind == kind) & r.id.in_(list(ids))
+    found = select(_feed.op, _feed.change).select_from(tables.record.join(tables.feed, here)).where(mine).order_by(r.id)
     with store.reading() as db:
-        return [(op, bytes(change)) for op, change in db.execute(_now(company, kind, ids, _feed.op, _feed.change))]
+        return [(op, bytes(change)) for op, change in db.execute(found)]
 
 
 def is_known(etag: str, known: str) -> bool:
@@ -142,20 +146,19 @@ def _between(db: Connection, start: Place, last: int) -> Sequence[Any]:
 
 
 def _customers(db: Connection, until: Place, named: set[str]) -> list[bytes]:
-    """Those named customers that changed after `until`.
-
-    By way of `record` and its key: asked about the feed alone, SQLite walks every customer there is.
-    """
-    found = _now(until.company, CUSTOMERS, named, _feed.change).where(_feed.sequence > until.sequence)
+    """Those named customers that changed after `until`."""
+    later = (_feed.company == until.company, _by_key(CUSTOMERS), _feed.sequence + 0 > until.sequence)
+    found = select(_feed.change).where(*later, _feed.id.in_(named)).order_by(_feed.sequence)
     return list(db.execute(found).scalars())
 
 
-def _now(company: str, kind: str, ids: Iterable[str], *columns: Any) -> Select[Any]:
-    """These columns of the records' present feed rows, by id."""
-    r = tables.record.c
-    here = (_feed.company == r.company) & (_feed.stream == r.stream) & (_feed.id == r.id)
-    mine = (r.company == company) & (r.kind == kind) & r.id.in_(list(ids))
-    return select(*columns).select_from(tables.record.join(tables.feed, here)).where(mine).order_by(r.id)
+def _by_key(stream: Any) -> ColumnElement[bool]:
+    """The row's stream, written so that only the key's index serves.
+
+    Both planners would rather walk a whole stream by `feed_order` for each id: 100 ms a page on a fresh PostgreSQL.
+    """
+    written: ColumnElement[bool] = _feed.stream + "" == stream
+    return written
 
 
 def _after(place: Place) -> tuple[Any, ...]:

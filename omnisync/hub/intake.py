@@ -28,7 +28,7 @@ MAX_BYTES = 8_000_000
 _FEED = """
 INSERT INTO feed (company, stream, id, sequence, kind, op, version, n_items, n_payments, size, customer_id, change)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (company, stream, id) DO UPDATE SET sequence = excluded.sequence, op = excluded.op,
+ON CONFLICT (company, id, stream) DO UPDATE SET sequence = excluded.sequence, op = excluded.op,
     version = excluded.version, n_items = excluded.n_items, n_payments = excluded.n_payments, size = excluded.size,
     customer_id = excluded.customer_id, change = excluded.change
 """

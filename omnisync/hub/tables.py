@@ -96,7 +96,8 @@ feed = Table(
     Column("size", Integer, nullable=False),
     Column("customer_id", String(40)),
     Column("change", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("company", "stream", "id", name="feed_key"),
+    # The id before the stream: a look-up by id then has an index no planner mistakes for `feed_order`.
+    PrimaryKeyConstraint("company", "id", "stream", name="feed_key"),
     ForeignKeyConstraint(["company"], ["company.id"], name="feed_company"),
     # Covers the planning of a page and the counts of what waits: the texts themselves are not touched for them.
     Index("feed_order", "company", "stream", "sequence", "size", "n_items", "n_payments"),

@@ -102,7 +102,7 @@ def _feed() -> None:
         Column("size", Integer, nullable=False),
         Column("customer_id", String(40)),
         Column("change", LargeBinary, nullable=False),
-        PrimaryKeyConstraint("company", "stream", "id", name="feed_key"),
+        PrimaryKeyConstraint("company", "id", "stream", name="feed_key"),
         _company("feed"),
     )
     op.create_index("feed_order", "feed", ["company", "stream", "sequence", "size", "n_items", "n_payments"])
