@@ -37,7 +37,8 @@ def serve(parts: build.Parts, host: str, port: int, ready: Callable[[str], None]
 
     Raises SettingsError when the port is taken or the address is not this computer's own, before anything starts.
     """
-    carrier = Carrier(parts.journal, parts.home, clock=build.clock, environ=build.environ)
+    environ = {**build.environ, "OMNISYNC_HOME": str(parts.home.path)}  # the runs find the same home
+    carrier = Carrier(parts.journal, parts.home, clock=build.clock, environ=environ)
     clockwork = Clockwork(
         parts.journal,
         carrier,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import rich_click as click
 from omnisync.agent import texts
 from omnisync.agent.counts import NOUNS, Counts
 from omnisync.agent.errors import SetupError
+from omnisync.agent.hub_client import HubClient
 from omnisync.agent.journal import Journal
 from omnisync.agent.settings import (
     Connection,
@@ -27,17 +29,22 @@ from omnisync.agent.settings import (
     read_settings,
 )
 from omnisync.cli import parts as build
+from omnisync.cli.agent import HOST, serve
 from omnisync.cli.ending import plain_ending, say
 from omnisync.cli.import_ import carry
 from omnisync.cli.progress import summary
+from omnisync.cli.simulate import free_number, hired, patiently
 from omnisync.cli.status import unsettled_line
 from omnisync.demo import company
 from omnisync.demo.company import Folder
+from omnisync.demo.sample import buyers
 from omnisync.demo.words import ESTABLISHMENTS
 from omnisync.hub.serving import HubServer
 from omnisync.hub.store import Store
 
 HUB_PORT = 8788
+N_NEW_ORDERS = 300
+SECONDS_BETWEEN_SALES = 4.0
 N_PORTS = 20
 """A busy port is no reason to fail a demo: the next free one of these is taken."""
 STORY_DAY = "demo_story_day"
@@ -161,4 +168,38 @@ def show_summary(parts: build.Parts, connection: Connection, folder: Folder, cou
 
 
 def go_on(parts: build.Parts, hub: OpenHub, token: str) -> None:
-    """Nothing more yet: the pages come with `omnisync agent`."""
+    """The pages, and salespeople who go on selling, until Ctrl-C."""
+    stop = threading.Event()
+
+    def begin(url: str) -> None:
+        say("")
+        say(f"Abra {url} e clique em IMPORTAR: os vendedores acabam de enviar {N_NEW_ORDERS} pedidos. Ctrl-C encerra.")
+        threading.Thread(target=sell, args=(hub.url, token, stop), name="salespeople", daemon=True).start()
+
+    try:
+        serve(parts, HOST, free_port(parts.settings.port), begin)
+    finally:
+        stop.set()
+
+
+def free_port(first: int) -> int:
+    """The first free port of this computer from here on."""
+    for port in range(first, first + N_PORTS):
+        with socket.socket() as probe:
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    raise SetupError("ports_busy", de=first, ate=first + N_PORTS - 1)
+
+
+def sell(hub_url: str, token: str, stop: threading.Event) -> None:
+    """New orders at once, then a few things every few seconds; numbered by the clock, so that a later demo is new too."""
+    client = HubClient(hub_url, token, clock=build.clock, monotonic=build.monotonic)
+    first = free_number(build.clock())
+    people = hired(client, seed=first, first_number=first, customers=buyers(), begin_version=first)
+    patiently(lambda: people.burst(N_NEW_ORDERS), stop.wait)
+    while not stop.wait(SECONDS_BETWEEN_SALES):
+        patiently(people.step, stop.wait)
+    client.close()
