@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import rich_click as click
 
@@ -49,9 +50,11 @@ def serve(parts: build.Parts, host: str, port: int, ready: Callable[[str], None]
     server = PageServer(page_parts(parts, carrier, clockwork), host, port)
     clockwork.start()
     try:
-        server.run(ready)
+        with suppress(KeyboardInterrupt):  # the way a person ends it: no error
+            server.run(ready)
     finally:
         clockwork.shutdown()
+    say("Omnisync encerrado.")
 
 
 def page_parts(parts: build.Parts, carrier: Carrier, clockwork: Clockwork) -> Parts:

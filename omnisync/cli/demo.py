@@ -195,7 +195,7 @@ def free_port(first: int) -> int:
 
 
 def sell(hub_url: str, token: str, stop: threading.Event) -> None:
-    """New orders at once, then a few things every few seconds; numbered by the clock, so that a later demo is new too."""
+    """New orders at once, then a few things every few seconds; numbered by the clock, so a later demo is new too."""
     client = HubClient(hub_url, token, clock=build.clock, monotonic=build.monotonic)
     first = free_number(build.clock())
     people = hired(client, seed=first, first_number=first, customers=buyers(), begin_version=first)
