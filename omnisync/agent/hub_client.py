@@ -133,7 +133,7 @@ class HubClient:
 
     def records(self, kind: Kind, ids: Sequence[str]) -> RecordsAnswer:
         """These records now; an erased one as its delete, an unknown id left out."""
-        params = [("kind", kind), ("ids", ",".join(ids))]
+        params = [("kind", kind), *(("ids", id_) for id_ in ids)]
         return self._read(self._request("GET", "/v1/records", params=params), RecordsAnswer)
 
     def send_receipts(self, run_id: str, receipts: Sequence[Receipt]) -> ReceiptAnswer:
@@ -157,7 +157,7 @@ class HubClient:
         content: bytes | None = None,
     ) -> tuple[httpx.Response, bytes]:
         headers = {} if content is None else {"Content-Type": "application/json"}
-        query = "&".join(f"{name}={quote(value, safe=':,')}" for name, value in params)
+        query = "&".join(f"{name}={quote(value, safe=':')}" for name, value in params)
         deadline = self._monotonic() + DEADLINE.total_seconds()
         try:
             request = self._http.build_request(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -48,6 +49,8 @@ def serve(parts: build.Parts, host: str, port: int, ready: Callable[[str], None]
         probe=lambda connection: is_hub_there(parts, connection),
     )
     server = PageServer(page_parts(parts, carrier, clockwork), host, port)
+    # The server hands a signal on once it has ended; SIGTERM's own way would leave the runs without their shutdown.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     clockwork.start()
     try:
         with suppress(KeyboardInterrupt):  # the way a person ends it: no error

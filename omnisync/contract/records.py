@@ -225,6 +225,8 @@ def lean(record: Struct, *, empty_is_absent: bool = False) -> dict[str, Any]:
                 lean(part, empty_is_absent=empty_is_absent) if isinstance(part, Struct) else part for part in value
             )
             kept[name] = list(parts)
+        elif isinstance(value, Decimal):
+            kept[name] = format(value, "f")  # str() would write a tiny price as 1E-7, which is not on the wire
         else:
             kept[name] = value
     return kept

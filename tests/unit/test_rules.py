@@ -28,6 +28,12 @@ def test_one_bad_order_does_not_colour_its_neighbours() -> None:
     assert codes(order("ord_1"), bad, order("ord_3")) == [None, "amount_invalid", None]
 
 
+def test_a_tiny_price_is_written_out() -> None:
+    tiny = order(items=(item(1, price="0.0000001", quantity="1.0000", is_bonus=True),), payments=())
+    assert b'"list_price":"0.0000001"' in encode(tiny)
+    assert decode_order(encode(tiny)) == tiny
+
+
 def test_a_line_may_be_off_by_one_centavo_and_not_by_two() -> None:
     off_by_one = item(1, gross_amount=Decimal("20.01"), total_amount=Decimal("20.01"))
     off_by_two = item(1, gross_amount=Decimal("20.02"), total_amount=Decimal("20.02"))
