@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import msgspec
 from litestar import get, post
 from litestar.datastructures import FormMultiDict
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
 from msgspec import Struct
 
 from omnisync.agent.errors import NotConfiguredError, OmnisyncError, SettingsError
@@ -57,14 +59,14 @@ class Finding(Struct, frozen=True):
 
 
 @get("/conexao", sync_to_thread=True)
-def show(pages: Pages, aviso: str = "") -> Html:
+def show(pages: NamedDependency[Pages], aviso: FromQuery[str] = "") -> Html:
     """The form, as saved."""
     shown = pages.shown()
     return page(pages, shown, typed_of(shown.connection), notice=NOTICES.get(aviso, ""))
 
 
 @post("/conexao", sync_to_thread=True, status_code=200)
-def save(pages: Pages, request: AnyRequest) -> Html:
+def save(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Save. What was saved for another hub or database is emptied with the address."""
     shown = pages.shown()
     form = form_of(request)
@@ -84,7 +86,7 @@ def save(pages: Pages, request: AnyRequest) -> Html:
 
 
 @post("/conexao/testar", sync_to_thread=True, status_code=200)
-def test(pages: Pages) -> Html:
+def test(pages: NamedDependency[Pages]) -> Html:
     """Talk to the hub and to the ERP's database, and say what was found; bring the establishments."""
     shown = pages.shown()
     connection = _known(shown)
@@ -97,7 +99,7 @@ def test(pages: Pages) -> Html:
 
 
 @post("/conexao/conferir", sync_to_thread=True, status_code=200)
-def rehearse(pages: Pages) -> Html:
+def rehearse(pages: NamedDependency[Pages]) -> Html:
     """Say what would come. The ERP is not touched."""
     shown = pages.shown()
     connection = _known(shown)
@@ -119,7 +121,7 @@ def rehearse(pages: Pages) -> Html:
 
 
 @post("/conexao/estabelecimentos", sync_to_thread=True, status_code=200)
-def choose(pages: Pages, request: AnyRequest) -> Html:
+def choose(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Save the establishments ticked. Their names come from the hub, not from the form."""
     shown = pages.shown()
     connection = _known(shown)
@@ -138,7 +140,7 @@ def choose(pages: Pages, request: AnyRequest) -> Html:
 
 
 @post("/conexao/mostrar", sync_to_thread=True, status_code=200)
-def choose_shown(pages: Pages, request: AnyRequest) -> Html:
+def choose_shown(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Show another of this computer's connections."""
     connection = pages.parts.journal.connection(field(form_of(request), "conexao"))
     pages.parts.journal.set_note(SHOWN_NOTE, connection.name)

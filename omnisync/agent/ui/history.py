@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
 
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.ui import words
@@ -21,7 +23,7 @@ EVENTS = {
 
 
 @get("/historico", sync_to_thread=True)
-def show(pages: Pages, antes: str | None = None) -> Html:
+def show(pages: NamedDependency[Pages], antes: FromQuery[str | None] = None) -> Html:
     """The runs, the newest first, or those older than `antes`."""
     shown = pages.shown()
     connection, journal = shown.connection, pages.parts.journal
@@ -41,7 +43,7 @@ def show(pages: Pages, antes: str | None = None) -> Html:
 
 
 @get("/busca", sync_to_thread=True)
-def search(pages: Pages, q: str = "") -> Html:
+def search(pages: NamedDependency[Pages], q: FromQuery[str] = "") -> Html:
     """Records by order number, ERP number or customer name: when each came, what became of it, and why."""
     shown = pages.shown()
     asked = q.strip()[:100]

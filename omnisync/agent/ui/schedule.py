@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 from litestar import get, post
 from litestar.datastructures import FormMultiDict
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
 from msgspec import Struct
 
 from omnisync.agent.errors import NotConfiguredError
@@ -58,7 +60,9 @@ class Error(Struct, frozen=True):
 
 
 @get("/agendamento", sync_to_thread=True)
-def show(pages: Pages, ativar: str | None = None, salvo: str | None = None) -> Html:
+def show(
+    pages: NamedDependency[Pages], ativar: FromQuery[str | None] = None, salvo: FromQuery[str | None] = None
+) -> Html:
     """The form, as saved or with the seed's defaults. `ativar` opens or closes the options without saving anything."""
     shown = pages.shown()
     saved = saved_schedule(pages, shown)
@@ -69,7 +73,7 @@ def show(pages: Pages, ativar: str | None = None, salvo: str | None = None) -> H
 
 
 @get("/agendamento/opcoes", sync_to_thread=True)
-def show_options(pages: Pages, ativar: str = "nao") -> Html:
+def show_options(pages: NamedDependency[Pages], ativar: FromQuery[str] = "nao") -> Html:
     """The group of options alone, or nothing with Não."""
     shown = pages.shown()
     typed = msgspec.structs.replace(typed_of(saved_schedule(pages, shown)), active=ativar == "sim")
@@ -77,7 +81,7 @@ def show_options(pages: Pages, ativar: str = "nao") -> Html:
 
 
 @post("/agendamento", sync_to_thread=True, status_code=200)
-def save(pages: Pages, request: AnyRequest) -> Html:
+def save(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Save, or show the form again with what is wrong. Sim without its options yet shows them first."""
     shown = pages.shown()
     if shown.connection is None:

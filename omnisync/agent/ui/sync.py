@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from litestar import get, post
+from litestar.di import NamedDependency
 from msgspec import Struct
 
 from omnisync.agent.errors import OmnisyncError, RunInProgressError, SetupError
@@ -39,7 +40,7 @@ class Pending(Struct, frozen=True, kw_only=True):
 
 
 @get("/", sync_to_thread=True)
-def show(pages: Pages) -> Html:
+def show(pages: NamedDependency[Pages]) -> Html:
     """The page, or the welcome while something is missing."""
     shown = pages.shown()
     if is_new(pages, shown):
@@ -48,14 +49,14 @@ def show(pages: Pages) -> Html:
 
 
 @get("/situacao", sync_to_thread=True)
-def show_status(pages: Pages) -> Html:
+def show_status(pages: NamedDependency[Pages]) -> Html:
     """The part that refreshes by itself. It asks the journal for a few rows, and the ERP once after each run."""
     shown = pages.shown()
     return fragment(pages, shown)
 
 
 @get("/detalhes", sync_to_thread=True)
-def show_details(pages: Pages) -> Html:
+def show_details(pages: NamedDependency[Pages]) -> Html:
     """The part that changes when a run has ended."""
     shown = pages.shown()
     runs = pages.recent(shown)
@@ -63,7 +64,7 @@ def show_details(pages: Pages) -> Html:
 
 
 @get("/proxima", sync_to_thread=True)
-def show_next(pages: Pages) -> Html:
+def show_next(pages: NamedDependency[Pages]) -> Html:
     """The frame's line about the next run, for the other pages."""
     shown = pages.shown()
     runs = pages.recent(shown)
@@ -72,7 +73,7 @@ def show_next(pages: Pages) -> Html:
 
 
 @post("/importar", sync_to_thread=True, status_code=200)
-def start(pages: Pages, request: AnyRequest) -> Html:
+def start(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Start the import of everything. A click during a run shows that run."""
     shown = pages.shown()
     begin(pages, shown)
@@ -80,7 +81,7 @@ def start(pages: Pages, request: AnyRequest) -> Html:
 
 
 @post("/cancelar", sync_to_thread=True, status_code=200)
-def stop(pages: Pages, request: AnyRequest) -> Html:
+def stop(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Ask the run the page showed to stop; one that came after it goes on."""
     shown = pages.shown()
     run_id = field(form_of(request), "execucao")
@@ -91,7 +92,7 @@ def stop(pages: Pages, request: AnyRequest) -> Html:
 
 
 @post("/tentar", sync_to_thread=True, status_code=200)
-def try_again(pages: Pages, request: AnyRequest) -> Html:
+def try_again(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Try one record again."""
     shown = pages.shown()
     asked = field(form_of(request), "registro")
@@ -101,7 +102,7 @@ def try_again(pages: Pages, request: AnyRequest) -> Html:
 
 
 @post("/tentar-todos", sync_to_thread=True, status_code=200)
-def try_all_again(pages: Pages, request: AnyRequest) -> Html:
+def try_all_again(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Try every refused record again."""
     shown = pages.shown()
     if shown.connection is not None:
