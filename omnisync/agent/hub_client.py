@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
@@ -30,13 +31,20 @@ from omnisync.agent.errors import (
 from omnisync.contract import CONTRACT
 from omnisync.contract.feed import (
     MAX_PAGE,
+    UNDECODABLE,
+    Change,
+    CutError,
+    GarbledError,
     Identity,
     Kind,
+    Page,
     Receipt,
     ReceiptAnswer,
     ReceiptBatch,
-    RecordsAnswer,
     Streams,
+    Unreadable,
+    read_page,
+    read_records,
 )
 
 DEADLINE = timedelta(seconds=60)
@@ -44,16 +52,27 @@ DEADLINE = timedelta(seconds=60)
 MAX_BODY_BYTES = 32 * 2**20
 MAX_RATIO = 200
 """Decoded bytes per byte received: beyond it, a gzip bomb."""
+RATIO_FROM_BYTES = 2**20
 MAX_PAUSE = timedelta(minutes=15)
-CHUNK_BYTES = 2**16
+PIECE_BYTES = 2**18
+"""What one step of the gunzip gives at most."""
+MAX_PROBLEM_BYTES = 2**16
+"""Of the body of a refusal: it only explains."""
 
 Answer = TypeVar("Answer")
 
 
-class TooBigError(OmnisyncError):
-    """The answer is larger than we read: ask for less."""
+class SpoiledError(OmnisyncError):
+    """The answer is larger than we read, or a record in it spoils the rest: ask for less.
+
+    `next_cursor` passes a page that is a single record; empty when the hub named none.
+    """
 
     code = "hub_broken"
+
+    def __init__(self, next_cursor: str = "") -> None:
+        super().__init__(motivo="resposta grande demais ou ilegível")
+        self.next_cursor = next_cursor
 
 
 class ExpiredError(OmnisyncError):
@@ -63,7 +82,7 @@ class ExpiredError(OmnisyncError):
 
 
 class Fetched(Struct, frozen=True):
-    """A page as it came. `next_cursor` is the header's: it stands even when the body cannot be read."""
+    """A page as it came, not yet decoded. `next_cursor` is the header's: it passes a body that cannot be read."""
 
     body: bytes
     next_cursor: str
@@ -116,10 +135,13 @@ class HubClient:
     def streams(self, after: Sequence[tuple[str, str]]) -> Streams:
         """Every stream and what waits in it after these (stream, cursor); the one request of an idle poll."""
         params = [("after", f"{stream}:{cursor}") for stream, cursor in after]
-        return self._read(self._request("GET", "/v1/streams", params=params), Streams)
+        found = self._read(self._request("GET", "/v1/streams", params=params), Streams)
+        if found.contract.partition(".")[0] != CONTRACT.partition(".")[0]:
+            raise ContractVersionError(versao=__version__)
+        return found
 
     def page(self, stream: str, cursor: str, *, customers_until: str = "", limit: int = MAX_PAGE) -> Fetched:
-        """One page of a stream, undecoded. Raises ExpiredError when the cursor stands no more, TooBigError."""
+        """One page of a stream, undecoded. Raises ExpiredError when the cursor stands no more, SpoiledError."""
         kind, _, establishment = stream.partition(":")
         params = [("kinds", kind), ("limit", str(limit))]
         if establishment:
@@ -131,10 +153,29 @@ class HubClient:
         response, body = self._request("GET", "/v1/changes", params=params)
         return Fetched(body, response.headers.get("Omnisync-Next", ""))
 
-    def records(self, kind: Kind, ids: Sequence[str]) -> RecordsAnswer:
-        """These records now; an erased one as its delete, an unknown id left out."""
+    def records(self, kind: Kind, ids: Sequence[str]) -> tuple[tuple[Change, ...], tuple[Unreadable, ...]]:
+        """These records now; an erased one as its delete, an unknown id left out. Raises SpoiledError."""
         params = [("kind", kind), *(("ids", id_) for id_ in ids)]
-        return self._read(self._request("GET", "/v1/records", params=params), RecordsAnswer)
+        body = self._request("GET", "/v1/records", params=params)[1]
+        with _frame():
+            return read_records(body, kind)
+
+    def unknown_establishments(self) -> dict[str, int]:
+        """Orders by establishment that the hub itself does not know: nobody reads those streams."""
+        known = {establishment.code for establishment in self.identity().establishments}
+        named = {head.stream.partition(":")[2] for head in self.streams(()).streams if head.items}
+        counted = {code: self._n_orders(code) for code in sorted(named - known)}
+        return {code: n for code, n in counted.items() if n}
+
+    def _n_orders(self, establishment: str) -> int:
+        """Read to be exact: what a stream's head counts includes the orders that have left it since."""
+        n, cursor, has_more = 0, "", True
+        while has_more:
+            page, _ = read_decoded(self.page(f"order:{establishment}", cursor), "order")
+            n += sum(change.op == "upsert" for change in page.changes)
+            has_more = page.has_more and page.cursor != cursor
+            cursor = page.cursor
+        return n
 
     def send_receipts(self, run_id: str, receipts: Sequence[Receipt]) -> ReceiptAnswer:
         """Tell the hub what became of records. At least once: the hub takes them idempotently."""
@@ -159,70 +200,66 @@ class HubClient:
         headers = {} if content is None else {"Content-Type": "application/json"}
         query = "&".join(f"{name}={quote(value, safe=':')}" for name, value in params)
         deadline = self._monotonic() + DEADLINE.total_seconds()
+        address = f"{path}?{query}" if query else path
         try:
-            request = self._http.build_request(
-                method, f"{path}?{query}" if query else path, content=content, headers=headers
-            )
+            request = self._http.build_request(method, address, content=content, headers=headers)
             response = self._http.send(request, stream=True)
             try:
-                body = b"".join(self._decoded(response, deadline))
+                return response, self._body(response, deadline)
             finally:
                 response.close()
         except httpx.HTTPError as error:
             raise self._network_error(error) from error
         except ssl.SSLError as error:
             raise HubUnreachableError("hub_certificate", motivo=_certificate_fault(str(error))) from error
-        self._check(response, body)
-        return response, body
 
-    def _decoded(self, response: httpx.Response, deadline: float) -> Iterator[bytes]:
-        """The body in chunks, gunzipped by ourselves: httpx gives a cut gzip as whole, and inflates without a cap."""
+    def _body(self, response: httpx.Response, deadline: float) -> bytes:
+        """The body of a success. What is no answer of a hub is refused before a byte of it is read."""
+        kind = response.headers.get("Content-Type", "").split(";")[0].strip()
+        if response.status_code >= 300:
+            problem = self._problem(response, deadline) if kind.endswith("json") else _Problem()
+            raise self._refusal(response, problem)
+        if kind != "application/json":
+            raise HubUnreachableError("hub_other_page", host=self._host)
+        return b"".join(self._decoded(response, deadline, MAX_BODY_BYTES))
+
+    def _problem(self, response: httpx.Response, deadline: float) -> _Problem:
+        try:
+            body = b"".join(self._decoded(response, deadline, MAX_PROBLEM_BYTES))
+            return msgspec.json.decode(body, type=_Problem)
+        except (SpoiledError, HubUnreachableError, *UNDECODABLE):  # the status says enough
+            return _Problem()
+
+    def _decoded(self, response: httpx.Response, deadline: float, limit: int) -> Iterator[bytes]:
+        """The body in pieces, gunzipped by ourselves: httpx gives a cut gzip as whole, and inflates without a cap."""
         is_gzip = response.headers.get("Content-Encoding", "").lower() == "gzip"
         inflate = zlib.decompressobj(31) if is_gzip else None
         n_received = n_decoded = 0
-        for raw in response.iter_raw(CHUNK_BYTES):
+        for raw in response.iter_raw():  # as it comes: asked for in chunks, a slow drip would not return to the clock
             n_received += len(raw)
-            while raw:
+            for piece in _inflated(inflate, raw) if inflate is not None else (raw,):
                 if self._monotonic() > deadline:
                     raise HubUnreachableError
-                data, raw = self._inflated(inflate, raw)
-                n_decoded += len(data)
-                if n_decoded > MAX_BODY_BYTES or (n_decoded > CHUNK_BYTES * 16 and n_decoded > MAX_RATIO * n_received):
-                    raise TooBigError(motivo="resposta grande demais")
-                yield data
+                n_decoded += len(piece)
+                if n_decoded > limit or (n_decoded > RATIO_FROM_BYTES and n_decoded > MAX_RATIO * n_received):
+                    raise SpoiledError(response.headers.get("Omnisync-Next", ""))
+                yield piece
         if inflate is not None and n_received and not inflate.eof:
             raise HubUnreachableError("hub_corrupt")
-
-    def _inflated(self, inflate: zlib._Decompress | None, raw: bytes) -> tuple[bytes, bytes]:
-        if inflate is None:
-            return raw, b""
-        try:
-            return inflate.decompress(raw, CHUNK_BYTES * 4), inflate.unconsumed_tail
-        except zlib.error as error:
-            raise HubUnreachableError("hub_corrupt") from error
 
     def _network_error(self, error: httpx.HTTPError) -> HubUnreachableError:
         text = str(error)
         if "CERTIFICATE_VERIFY_FAILED" in text:
             return HubUnreachableError("hub_certificate", motivo=_certificate_fault(text))
+        if isinstance(error, httpx.ProxyError):
+            return HubUnreachableError("hub_other_page", host=self._host)
         return HubUnreachableError()
 
-    def _check(self, response: httpx.Response, body: bytes) -> None:
+    def _refusal(self, response: httpx.Response, problem: _Problem) -> OmnisyncError:
+        """What an answer that is no success means."""
         status = response.status_code
-        is_json = response.headers.get("Content-Type", "").split(";")[0].strip() in (
-            "application/json",
-            "application/problem+json",
-        )
-        if status < 300:
-            if not is_json:
-                raise HubUnreachableError("hub_other_page", host=self._host)
-            return
         if status < 400:
-            target = httpx.URL(response.headers.get("Location", "")).host or "–"
-            raise FeedError("hub_redirect", host=target)
-        raise self._status_error(status, _problem(body) if is_json else _Problem(), response)
-
-    def _status_error(self, status: int, problem: _Problem, response: httpx.Response) -> OmnisyncError:
+            return FeedError("hub_redirect", host=self._target(response))
         code = problem.code
         if status == 410:
             return ExpiredError()
@@ -244,32 +281,76 @@ class HubClient:
             return HubUnreachableError("hub_other_page", host=self._host)
         return FeedError("hub_said_no", motivo=(problem.detail or f"resposta {status}")[:300])
 
+    def _target(self, response: httpx.Response) -> str:
+        """The host a redirect names; our own when it names only a path."""
+        try:
+            return httpx.URL(response.headers.get("Location", "")).host or self._host
+        except httpx.InvalidURL:
+            return "–"
+
     def _retry_at(self, response: httpx.Response) -> datetime | None:
-        """The moment Retry-After names, in seconds or as a date; capped, and None for garbage."""
+        """The moment Retry-After names, in seconds or as a date; capped, and None for what is past or garbage.
+
+        A date is measured against the hub's own Date: this computer's clock may be an hour off.
+        """
         value = response.headers.get("Retry-After", "").strip()
         now = self._clock()
         if value.isascii() and value.isdigit():
-            return now + min(timedelta(seconds=min(int(value), 10**6)), MAX_PAUSE)
-        try:
-            moment = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        return min(moment if moment.tzinfo else moment.replace(tzinfo=UTC), now + MAX_PAUSE)
+            pause = timedelta(seconds=min(int(value[:9]), 10**6))
+        else:
+            moment = _http_date(value)
+            if moment is None:
+                return None
+            pause = moment - (_http_date(response.headers.get("Date", "")) or now)
+        return now + min(pause, MAX_PAUSE) if pause > timedelta(0) else None
 
     def _read(self, answer: tuple[httpx.Response, bytes], kind: type[Answer]) -> Answer:
         try:
             return msgspec.json.decode(answer[1], type=kind)
         except msgspec.ValidationError as error:
             raise FeedError(motivo=str(error)) from error
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNDECODABLE as error:
             raise HubUnreachableError("hub_corrupt") from error
 
 
-def _problem(body: bytes) -> _Problem:
+def read_decoded(fetched: Fetched, kind: Kind) -> tuple[Page, tuple[Unreadable, ...]]:
+    """The page that was fetched.
+
+    Raises HubUnreachableError when it came to harm on the way, SpoiledError when a record in it spoils it.
+    """
+    with _frame(fetched.next_cursor):
+        return read_page(fetched.body, kind)
+
+
+@contextmanager
+def _frame(next_cursor: str = "") -> Iterator[None]:
     try:
-        return msgspec.json.decode(body, type=_Problem)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _Problem()
+        yield
+    except CutError as error:
+        raise HubUnreachableError("hub_corrupt") from error
+    except GarbledError as error:
+        raise SpoiledError(next_cursor) from error
+
+
+def _inflated(inflate: zlib._Decompress, raw: bytes) -> Iterator[bytes]:
+    """What these bytes unpack to, a bounded piece at a time."""
+    is_more = True
+    while is_more:
+        try:
+            piece = inflate.decompress(raw, PIECE_BYTES)
+        except zlib.error as error:
+            raise HubUnreachableError("hub_corrupt") from error
+        raw = inflate.unconsumed_tail
+        is_more = bool(raw) or len(piece) == PIECE_BYTES  # a full piece may have left more inside
+        yield piece
+
+
+def _http_date(value: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _seconds_until(moment: datetime | None, now: datetime) -> int:

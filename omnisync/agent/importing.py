@@ -16,16 +16,31 @@ from msgspec import Struct
 
 from omnisync.agent.counts import Counts, Totals
 from omnisync.agent.erp.base import Erp, Position, Rehearsal, Slice
-from omnisync.agent.errors import ErpBusyError, FeedError, HubUnreachableError, StoppedError, TemporaryError
-from omnisync.agent.hub_client import ExpiredError, Fetched, HubClient
+from omnisync.agent.errors import ErpBusyError, FeedError, StoppedError, TemporaryError
+from omnisync.agent.hub_client import ExpiredError, Fetched, HubClient, SpoiledError, read_decoded
 from omnisync.agent.patience import Patience
-from omnisync.contract.feed import MAX_RECEIPTS, MAX_RECORDS, Kind, Page, StreamHead, Streams, read_page
-from omnisync.contract.feed import Unreadable as UnreadableChange
+from omnisync.contract.feed import (
+    MAX_PAGE,
+    MAX_RECEIPTS,
+    MAX_RECORDS,
+    Kind,
+    Page,
+    StreamHead,
+    Streams,
+    Unreadable,
+    placed,
+)
 
 CUSTOMERS = "customer"
 FIRST_SLICE = 50
 MAX_SLICE_S = 1.0
 """Other people work in that database: a transaction there stays under this."""
+
+MAX_UNANNOUNCED_PAGES = 1000
+"""A stream with more pages than twice the rows announced and these has no end."""
+
+_Read = tuple[Page, tuple[Unreadable, ...]]
+"""A page, and the changes of it that cannot be read."""
 
 
 class Progress(Struct, frozen=True, kw_only=True):
@@ -85,6 +100,7 @@ class Importer:
         monotonic: Callable[[], float],
         wait: Callable[[float], None],
         uniform: Callable[[float, float], float],
+        page_limit: int = MAX_PAGE,
     ) -> None:
         self._erp = erp
         self._hub = hub
@@ -96,6 +112,8 @@ class Importer:
         self._totals = Totals()
         self._phase = CUSTOMERS
         self._n_receipts = 0
+        self._page_limit = self._limit = page_limit
+        self._epoch = ""
         self._pace = Pace(monotonic)
         self._patiently = Patience(clock=clock, monotonic=monotonic, wait=self._wait_out, uniform=uniform)
 
@@ -111,6 +129,14 @@ class Importer:
         act; what was written before stays, and the next run goes on from there.
         """
         self._patiently(self._erp.prepare)
+        try:
+            self._read_all()
+        except ExpiredError:  # the hub was restored while we read
+            self._read_all()
+        self._send_receipts()
+        return self._counts
+
+    def _read_all(self) -> None:
         streams = [CUSTOMERS, *(f"order:{code}" for code in self._establishments)]
         positions = {stream: self._patiently(lambda s=stream: self._erp.position(s)) for stream in streams}  # type: ignore[misc]  # a default binds the loop's value
         heads = self._heads(positions)
@@ -128,8 +154,6 @@ class Importer:
         for stream in streams[1:]:
             if stream in news:
                 self._read(stream, positions[stream].cursor, asked[stream].cursor, until)
-        self._send_receipts()
-        return self._counts
 
     def retry(self, wanted: Sequence[Wanted]) -> Counts:
         """Try just these records again, and the orders that wait for these customers; reads no stream."""
@@ -159,11 +183,10 @@ class Importer:
         if stream is None:
             return None
         until = positions[CUSTOMERS].cursor
-        kind: Kind = "customer" if stream == CUSTOMERS else "order"
-        page, unreadable = self._page(self._fetch(stream, positions[stream].cursor, until, None)[0], kind)
+        page, unreadable = self._page(stream, positions[stream].cursor, until, None)
         part = Slice(
             stream=stream,
-            kind=kind,
+            kind=_kind(stream),
             epoch=page.epoch,
             changes=page.changes,
             unreadable=unreadable,
@@ -177,9 +200,11 @@ class Importer:
     def _heads(self, positions: dict[str, Position]) -> Streams:
         after = [(stream, position.cursor) for stream, position in positions.items() if position.cursor]
         try:
-            return self._patiently(lambda: self._hub.streams(after))
+            heads = self._patiently(lambda: self._hub.streams(after))
         except ExpiredError:
-            return self._patiently(lambda: self._hub.streams(()))
+            heads = self._patiently(lambda: self._hub.streams(()))
+        self._epoch = heads.epoch
+        return heads
 
     def _read(self, stream: str, expected: str, cursor: str, until: str) -> str:
         """Read a stream to its end; answers the cursor it ends at.
@@ -187,29 +212,29 @@ class Importer:
         The next page's bytes are fetched by a thread while this one is written: it hides the network. One page
         ahead at most, and it does not decode: a decoding thread makes SQLite slower.
         """
-        kind: Kind = "customer" if stream == CUSTOMERS else "order"
         seen = {cursor}
+        most = 2 * self._totals.total + MAX_UNANNOUNCED_PAGES
         ahead: Future[Fetched] | None = None
         while True:
             self._tell(stream)
-            fetched, cursor = self._fetch(stream, cursor, until, ahead)
-            page, unreadable = self._page(fetched, kind)
-            if page.has_more and page.cursor in seen:
+            page, unreadable = self._page(stream, cursor, until, ahead)
+            if page.has_more and (page.cursor in seen or len(seen) > most):
                 raise FeedError("hub_repeats")
             seen.add(page.cursor)
             ahead = self._fetch_ahead(stream, page.cursor, until) if page.has_more else None
             if page.changes or unreadable or page.cursor != expected:
-                self._write_page(stream, kind, page, unreadable, expected)
+                self._write_page(stream, page, unreadable, expected)
             expected = cursor = page.cursor
             if not page.has_more:
                 return cursor
 
     def _fetch_ahead(self, stream: str, cursor: str, until: str) -> Future[Fetched]:
         future: Future[Fetched] = Future()
+        limit = self._limit
 
         def fetch() -> None:
             try:
-                future.set_result(self._hub.page(stream, cursor, customers_until=until))
+                future.set_result(self._hub.page(stream, cursor, customers_until=until, limit=limit))
             except Exception as error:  # noqa: BLE001  # carried to the importer's own thread, which raises it
                 future.set_exception(error)
 
@@ -217,34 +242,53 @@ class Importer:
         Thread(target=fetch, name="ahead", daemon=True).start()
         return future
 
-    def _fetch(self, stream: str, cursor: str, until: str, ahead: Future[Fetched] | None) -> tuple[Fetched, str]:
-        tries = iter([ahead] if ahead is not None else [])
-
-        def fetch(at: str) -> Fetched:
-            first = next(tries, None)
-            return first.result() if first is not None else self._hub.page(stream, at, customers_until=until)
-
+    def _page(self, stream: str, cursor: str, until: str, ahead: Future[Fetched] | None) -> _Read:
+        """The page after the cursor, or the first one when the cursor stands no more."""
         try:
-            return self._patiently(lambda: fetch(cursor)), cursor
+            return self._readable_page(stream, cursor, until, ahead)
         except ExpiredError:
-            return self._patiently(lambda: fetch("")), ""
+            if not cursor:
+                raise
+            return self._readable_page(stream, "", until, None)
 
-    def _page(self, fetched: Fetched, kind: Kind) -> tuple[Page, tuple[UnreadableChange, ...]]:
-        try:
-            return read_page(fetched.body, kind)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise HubUnreachableError("hub_corrupt") from error
+    def _readable_page(self, stream: str, cursor: str, until: str, ahead: Future[Fetched] | None) -> _Read:
+        """Asked for in halves while it cannot be read; a single record that cannot be read is refused by its place."""
+        tries = iter([] if ahead is None else [ahead])
 
-    def _write_page(
-        self, stream: str, kind: Kind, page: Page, unreadable: tuple[UnreadableChange, ...], expected: str
-    ) -> None:
+        def ask() -> _Read:
+            first = next(tries, None)
+            fetched = (
+                self._hub.page(stream, cursor, customers_until=until, limit=self._limit)
+                if first is None
+                else first.result()
+            )
+            return read_decoded(fetched, _kind(stream))
+
+        while True:
+            try:
+                read = self._patiently(ask)
+            except SpoiledError as error:
+                if self._limit == 1:
+                    return self._passed(stream, cursor, error)
+                self._limit //= 2
+            else:
+                self._limit = min(self._page_limit, self._limit * 2)
+                return read
+
+    def _passed(self, stream: str, cursor: str, error: SpoiledError) -> _Read:
+        if error.next_cursor in ("", cursor):
+            raise FeedError("hub_broken", **error.words)
+        page = Page(contract="", epoch=self._epoch, changes=(), cursor=error.next_cursor, has_more=True)
+        return page, (placed(_kind(stream), cursor),)
+
+    def _write_page(self, stream: str, page: Page, unreadable: tuple[Unreadable, ...], expected: str) -> None:
         n = len(page.changes)
         for start, end in self._pace.cuts(n):
             is_first, is_last = start == 0, end >= n
             self._write(
                 Slice(
                     stream=stream,
-                    kind=kind,
+                    kind=_kind(stream),
                     epoch=page.epoch,
                     changes=page.changes[start:end],
                     unreadable=unreadable if is_last else (),
@@ -283,12 +327,28 @@ class Importer:
             self._read_again(stream, ids)
 
     def _read_again(self, stream: str, ids: Sequence[str]) -> None:
-        kind: Kind = "customer" if stream == CUSTOMERS else "order"
-        answer = self._patiently(lambda: self._hub.records(kind, ids))
+        kind = _kind(stream)
+        try:
+            changes, unreadable = self._patiently(lambda: self._hub.records(kind, ids))
+        except SpoiledError:
+            if len(ids) > 1:
+                self._read_again(stream, ids[: len(ids) // 2])
+                self._read_again(stream, ids[len(ids) // 2 :])
+                return
+            changes, unreadable = (), (Unreadable(kind=kind, id=ids[0], version=1, why="formato"),)
         epoch = self._erp.position(stream).epoch
-        for start, end in self._pace.cuts(len(answer.changes)):
-            changes = answer.changes[start:end]
-            self._write(Slice(stream=stream, kind=kind, epoch=epoch, changes=changes, expected=None))
+        n = len(changes)
+        for start, end in self._pace.cuts(n):
+            self._write(
+                Slice(
+                    stream=stream,
+                    kind=kind,
+                    epoch=epoch,
+                    changes=changes[start:end],
+                    unreadable=unreadable if end >= n else (),
+                    expected=None,
+                )
+            )
         self._tell("waiting")
 
     # --- receipts
@@ -320,6 +380,10 @@ class Importer:
             self._wait(min(1.0, pause_s))
             pause_s -= 1.0
         self._tell(self._phase)
+
+
+def _kind(stream: str) -> Kind:
+    return "customer" if stream == CUSTOMERS else "order"
 
 
 def _n_rows(head: StreamHead) -> int:

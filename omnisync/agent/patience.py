@@ -12,6 +12,8 @@ Answer = TypeVar("Answer")
 
 LIMIT = timedelta(minutes=2)
 MAX_PAUSE_S = 60.0
+MAX_NAMED_S = 3600.0
+"""Of all pauses the hub names in one wait: a run ends within a bound, and the next one tries again."""
 N_CORRUPT = 3
 """A corrupt answer is asked for again this often; more would only repeat it."""
 
@@ -37,18 +39,19 @@ class Patience:
     def __call__(self, action: Callable[[], Answer]) -> Answer:
         """The answer of `action`; its TemporaryError once the patience has run out.
 
-        A pause the hub names (Retry-After) is obeyed and does not count.
+        A pause the hub names (Retry-After) is obeyed and does not count, up to an hour in all.
         """
         began = self._monotonic()
-        n_failed = 0
+        n_failed, named_s = 0, 0.0
         while True:
             try:
                 return action()
             except TemporaryError as error:
                 n_failed += 1
                 named = self._named_pause(error)
-                if named is not None:
+                if named is not None and named_s < MAX_NAMED_S:
                     began += named
+                    named_s += named
                 elif self._is_over(error, n_failed, began):
                     raise
                 pause = self._uniform(1.0, min(MAX_PAUSE_S, 2.0**n_failed)) if named is None else named
@@ -58,7 +61,7 @@ class Patience:
         if not isinstance(error, HubBusyError) or error.retry_at is None:
             return None
         pause = (error.retry_at - self._clock()).total_seconds()
-        return max(0.0, pause) + self._uniform(0.0, 1.0)
+        return pause + self._uniform(0.0, 1.0) if pause > 0 else None
 
     def _is_over(self, error: TemporaryError, n_failed: int, began: float) -> bool:
         if error.code == "hub_corrupt" and n_failed >= N_CORRUPT:

@@ -126,6 +126,12 @@ SENTENCES: Mapping[str, str] = {
     "ERP.",
     "text_shortened": "O nome do cliente {codigo} tem {n} letras e o ERP aceita {max}. Gravamos o nome reduzido.",
     "name_empty": "O cliente {codigo} veio sem nome. Gravamos Sem nome; corrija no OmniForce.",
+    "phone_in_notes": "O telefone do cliente {codigo} veio com mais do que um número. O resto ficou em observações.",
+    "items_many": "O pedido {numero} tem {n} itens e uma nota leva 990: serão necessárias {notas} notas.",
+    "payment_before_issue": "O pedido {numero} tem uma parcela que vence antes da emissão. Gravamos como veio; confira "
+    "se foi uma entrada já paga.",
+    "payment_kind_new": "O pedido {numero} traz uma forma de pagamento nova ({codigo}). Gravamos como veio; confira no "
+    "ERP.",
     "customer_merged": "O cliente {codigo} foi unificado com outro no OmniForce. Os pedidos novos vão para o outro.",
     # the schedule and the clock
     "clock_skew": "O relógio deste computador está {n} minutos {direcao}. Acerte a data e a hora para o agendamento "

@@ -6,8 +6,10 @@ Source: docs/contract.md "The feed".
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from hashlib import sha1
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Raw, Struct
@@ -213,13 +215,29 @@ class IntakeAnswer(Struct, frozen=True, kw_only=True):
     results: tuple[IntakeResult, ...]
 
 
+class CutError(ValueError):
+    """The answer ends before its frame does, or is no frame at all: it came to harm on the way."""
+
+
+class GarbledError(ValueError):
+    """The frame came whole and cannot be decoded: a record in it spoils it (NaN, a lone surrogate, deep nesting)."""
+
+
+class _LooseRelated(Struct, frozen=True, kw_only=True):
+    customers: tuple[Raw, ...] = ()
+
+
 class _LoosePage(Struct, frozen=True, kw_only=True):
     contract: str
     epoch: str
     changes: tuple[Raw, ...]
     cursor: str
     has_more: bool
-    related: Related = Related()
+    related: _LooseRelated = _LooseRelated()
+
+
+class _LooseRecords(Struct, frozen=True, kw_only=True):
+    changes: tuple[Raw, ...]
 
 
 class _Envelope(Struct, frozen=True):
@@ -227,8 +245,15 @@ class _Envelope(Struct, frozen=True):
     version: object = None
 
 
+Frame = TypeVar("Frame")
+UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding may raise, whatever the bytes are."""
+
+_ID = re.compile(r"[!-~]{1,40}")
 _page = msgspec.json.Decoder(Page)
-_loose = msgspec.json.Decoder(_LoosePage)
+_loose_page = msgspec.json.Decoder(_LoosePage)
+_records = msgspec.json.Decoder(RecordsAnswer)
+_loose_records = msgspec.json.Decoder(_LooseRecords)
 _change = msgspec.json.Decoder(Change)
 _envelope = msgspec.json.Decoder(_Envelope)
 
@@ -236,37 +261,77 @@ _envelope = msgspec.json.Decoder(_Envelope)
 def read_page(body: bytes, kind: Kind) -> tuple[Page, tuple[Unreadable, ...]]:
     """A page of the stream's kind, its records still raw, and the changes whose envelope cannot be read.
 
-    Raises msgspec.DecodeError when the frame itself does not decode: the page is cut or is no page.
+    Raises CutError or GarbledError when the frame itself does not decode.
     """
     try:
         return _page.decode(body), ()
-    except msgspec.ValidationError:
-        loose = _loose.decode(body)
-    changes: list[Change] = []
-    unreadable: list[Unreadable] = []
-    for raw in loose.changes:
-        try:
-            changes.append(_change.decode(raw))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            unreadable.append(_unreadable(bytes(raw), kind, str(error)))
+    except UNDECODABLE:
+        loose = _framed(_loose_page, body)
+    changes, unreadable = _sorted_out(loose.changes, kind)
+    # A related customer that cannot be read comes again in its own stream, and is refused there.
+    related, _ = _sorted_out(loose.related.customers, "customer")
     page = Page(
         contract=loose.contract,
         epoch=loose.epoch,
-        changes=tuple(changes),
+        changes=changes,
         cursor=loose.cursor,
         has_more=loose.has_more,
-        related=loose.related,
+        related=Related(customers=related),
     )
-    return page, tuple(unreadable)
+    return page, unreadable
+
+
+def read_records(body: bytes, kind: Kind) -> tuple[tuple[Change, ...], tuple[Unreadable, ...]]:
+    """The answer of GET /v1/records, read and refused as a page is."""
+    try:
+        return _records.decode(body).changes, ()
+    except UNDECODABLE:
+        return _sorted_out(_framed(_loose_records, body).changes, kind)
+
+
+def placed(kind: Kind, cursor: str) -> Unreadable:
+    """A record that cannot even be named, by its place: the cursor it was asked for with.
+
+    Its id is longer than a record's may be, so that it is never taken for one.
+    """
+    id_ = "?" + sha1(cursor.encode(), usedforsecurity=False).hexdigest()
+    return Unreadable(kind=kind, id=id_, version=1, why="formato")
+
+
+def is_place(id_: str) -> bool:
+    """Whether this names a place and no record: the hub knows nothing by it."""
+    return len(id_) > 40
+
+
+def _framed(decoder: msgspec.json.Decoder[Frame], body: bytes) -> Frame:
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:  # JSON, and no frame of ours
+        raise CutError(str(error)) from error
+    except UNDECODABLE as error:
+        frame = body.strip()
+        is_whole = frame.startswith(b"{") and frame.endswith(b"}") and "truncated" not in str(error)
+        raise (GarbledError if is_whole else CutError)(str(error)) from error
+
+
+def _sorted_out(raws: Iterable[Raw], kind: Kind) -> tuple[tuple[Change, ...], tuple[Unreadable, ...]]:
+    changes: list[Change] = []
+    unreadable: list[Unreadable] = []
+    for raw in raws:
+        try:
+            changes.append(_change.decode(raw))
+        except UNDECODABLE as error:
+            unreadable.append(_unreadable(bytes(raw), kind, str(error)))
+    return tuple(changes), tuple(unreadable)
 
 
 def _unreadable(raw: bytes, kind: Kind, why: str) -> Unreadable:
     try:
         seen = _envelope.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         seen = _Envelope()
-    is_id = isinstance(seen.id, str) and 0 < len(seen.id) <= 40 and seen.id.isascii() and seen.id.isprintable()
-    id_ = str(seen.id) if is_id else "?" + sha1(raw, usedforsecurity=False).hexdigest()[:39]
-    is_version = isinstance(seen.version, int) and not isinstance(seen.version, bool) and seen.version > 0
+    is_id = isinstance(seen.id, str) and _ID.fullmatch(seen.id) is not None
+    id_ = str(seen.id) if is_id else "?" + sha1(raw, usedforsecurity=False).hexdigest()
+    is_version = type(seen.version) is int and 0 < seen.version <= 2**53
     version = seen.version if is_version and isinstance(seen.version, int) else 1
     return Unreadable(kind=kind, id=id_, version=version, why=why)

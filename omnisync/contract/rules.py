@@ -6,7 +6,8 @@ calculated, we do not calculate again. Source: docs/contract.md "Rules"; NF-e re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta, timezone
 from decimal import Decimal
 from operator import attrgetter
 
@@ -19,6 +20,38 @@ from omnisync.contract.records import Customer, Item, Order, Payment, Totals
 CENTAVO = Decimal("0.01")
 WITHOUT_PAYMENT = frozenset({"bonus", "exchange", "sample", "consignment"})
 """Order types that may come without payments."""
+MAX_INVOICE_ITEMS = 990
+"""Items one NF-e takes."""
+WESTERNMOST = timezone(timedelta(hours=-5))
+"""Acre: what is due before the day of issue here is so everywhere in Brazil."""
+PAYMENT_KINDS = frozenset(
+    [
+        "01",
+        "02",
+        "03",
+        "04",
+        "05",
+        "10",
+        "11",
+        "12",
+        "13",
+        "14",
+        "15",
+        "16",
+        "17",
+        "18",
+        "19",
+        "20",
+        "21",
+        "22",
+        "23",
+        "24",
+        "90",
+        "91",
+        "99",
+    ]
+)
+"""The table of tPag (IT 2024.002 v1.11). It grows: a kind that is not in it is new, not wrong."""
 FREE = frozenset({"bonus", "exchange", "sample"})
 """Order types whose items may cost nothing."""
 
@@ -54,6 +87,26 @@ def order_faults(orders: Sequence[Order]) -> list[Fault | None]:
     weighed = [order for order in orders if order.status != "cancelled"]
     are_sound = not any(map(_amounts_fault, _amount_groups(weighed)))
     return [None if o.status == "cancelled" else _order_fault(o, are_sound=are_sound) for o in orders]
+
+
+def order_warnings(orders: Sequence[Order]) -> list[tuple[Fault, ...]]:
+    """For each order what is odd and enters all the same. The kinds of all payments are looked at together."""
+    kinds = {payment.method_kind for order in orders for payment in order.payments}
+    is_odd = bool(kinds - PAYMENT_KINDS)
+    return [tuple(_order_warnings(order, has_new_kinds=is_odd)) for order in orders]
+
+
+def _order_warnings(order: Order, *, has_new_kinds: bool) -> Iterator[Fault]:
+    n = len(order.items)
+    if n > MAX_INVOICE_ITEMS:
+        words = {"n": str(n), "notas": str(-(-n // MAX_INVOICE_ITEMS))}
+        yield Fault(code="items_many", field="items", words=words)
+    payments = order.payments
+    if payments and min(map(_due_on, payments)) < order.issued_at.astimezone(WESTERNMOST).date():
+        yield Fault(code="payment_before_issue", field="payments")
+    if has_new_kinds:
+        for kind in sorted({payment.method_kind for payment in payments} - PAYMENT_KINDS):
+            yield Fault(code="payment_kind_new", field="payments.method_kind", value=kind, words={"codigo": kind})
 
 
 def _order_fault(order: Order, *, are_sound: bool) -> Fault | None:
@@ -102,6 +155,7 @@ def _item_fault(item: Item, *, is_free: bool) -> Fault | None:
 
 _line_total = attrgetter("total_amount")
 _amount = attrgetter("amount")
+_due_on = attrgetter("due_on")
 
 
 def _totals_fault(order: Order) -> Fault | None:

@@ -12,7 +12,7 @@ from omnisync.agent.erp.base import Position, Unsettled
 from omnisync.agent.erp.dialects.sqlite import Sqlite
 from omnisync.agent.erp.verdicts import Binding, Verdict, hash_of
 from omnisync.agent.errors import OvertakenError
-from omnisync.contract.feed import MAX_RECORDS, Kind, Reason, Receipt
+from omnisync.contract.feed import MAX_RECORDS, Kind, Reason, Receipt, is_place
 
 _COLUMNS = (
     "id, epoch, version, hash, written_version, erp_key, erp_number, establishment, customer_id, label, merged_into, "
@@ -97,7 +97,7 @@ class Bindings:
             self._database.execute_many(_INSERT, new)
         if known:
             self._database.execute_many(_UPDATE, known)
-        return len(new) + len(known)
+        return sum(bool(row[_PENDING]) for row in new + known)
 
     # --- receipts
 
@@ -206,6 +206,7 @@ _SAVED = (
     *("epoch", "version", "hash", "written_version", "origin", "erp_key", "erp_number", "establishment"),
     *("customer_id", "label", "merged_into", "outcome", "reason", "warnings", "outcome_at", "receipt_pending"),
 )
+_PENDING = _SAVED.index("receipt_pending")
 _INSERT = (
     f"INSERT INTO omnisync_binding ({', '.join(_SAVED)}, company, kind, id) "  # noqa: S608  # constant text
     f"VALUES ({', '.join('?' * (len(_SAVED) + 3))})"
@@ -259,7 +260,7 @@ def _values(verdict: Verdict, epoch: str, establishment: str, at: str) -> tuple[
         None if forgotten else encoded(verdict.reason),
         None if forgotten else encoded(verdict.warnings),
         at,
-        1,
+        0 if is_place(change.id) else 1,
     )
 
 

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from omnisync.agent import texts
+from omnisync.agent.erp.phones import are_plain, dialled
 from omnisync.contract.feed import Reason
 from omnisync.contract.records import Customer, Order
 
@@ -34,14 +35,29 @@ def clean_order(order: Order, raw: Raw) -> Order:
 
 
 def clean_customer(customer: Customer, raw: Raw) -> tuple[Customer, tuple[Reason, ...]]:
-    """The customer with clean texts, and the warnings met: a name may not be empty."""
+    """The customer with clean texts and numbers that can be dialled, and the warnings met: a name may not be empty."""
     if not _is_clean(raw):
         customer = _clean(customer)
-    if customer.name:
-        return customer, ()
-    message = texts.sentence("name_empty", codigo=customer.id)
-    warning = Reason(code="name_empty", field="name", message=message)
-    return msgspec.structs.replace(customer, name="Sem nome"), (warning,)
+    warnings: tuple[Reason, ...] = ()
+    if not customer.name:
+        customer = msgspec.structs.replace(customer, name="Sem nome")
+        warnings += (_warning("name_empty", "name", customer),)
+    if not are_plain(customer.phones):
+        phones, rest = dialled(customer.phones)
+        customer = msgspec.structs.replace(customer, phones=phones, notes=_with_phones(customer.notes, rest))
+        warnings += (_warning("phone_in_notes", "phones", customer),) if rest else ()
+    return customer, warnings
+
+
+def _with_phones(notes: str | None, rest: tuple[str, ...]) -> str | None:
+    if not rest:
+        return notes
+    told = "Telefone: " + "; ".join(rest)
+    return told if notes is None else f"{notes} {told}"
+
+
+def _warning(code: str, field: str, customer: Customer) -> Reason:
+    return Reason(code=code, field=field, message=texts.sentence(code, codigo=customer.id))
 
 
 def _is_clean(raw: Raw) -> bool:

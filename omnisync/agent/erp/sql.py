@@ -196,7 +196,7 @@ class SqlErp:
 
     def _compared(self, part: Slice, kind: Kind, changes: Sequence[Change]) -> list[Verdict]:
         bindings = self._bindings.of(kind, [change.id for change in changes])
-        return compare(changes, bindings, part.epoch, retrying=part.expected is None)
+        return compare(_once(changes), bindings, part.epoch, retrying=part.expected is None)
 
     def _customers_of(self, verdicts: Sequence[Verdict], related: dict[str, Verdict]) -> dict[str, Binding]:
         ids = {v.order.customer.id for v in verdicts if v.action == "read" and v.order is not None}
@@ -204,16 +204,13 @@ class SqlErp:
         # The related customers were written a moment ago in this transaction; their bindings are saved at its end.
         for id_ in ids & related.keys():
             known[id_] = _as_binding(related[id_])
-        return known
+        merged = {b.merged_into for b in known.values() if b.merged_into} - known.keys()
+        return self._bindings.customers(sorted(merged)) | known
 
     def _unreadable(self, part: Slice) -> list[Verdict]:
         bindings = self._bindings.of(part.kind, [u.id for u in part.unreadable])
-        now = self._clock()
-        verdicts = []
-        for unreadable in part.unreadable:
-            change = Change(kind=part.kind, op="upsert", id=unreadable.id, version=unreadable.version, changed_at=now)
-            verdicts.append(unreadable_verdict(unreadable, bindings.get(unreadable.id), change))
-        return verdicts
+        now, retrying = self._clock(), part.expected is None
+        return [unreadable_verdict(u, bindings.get(u.id), retrying=retrying, now=now) for u in part.unreadable]
 
     # --- landing: the whole lot at once, then in halves until the guilty stand alone
 
@@ -393,6 +390,18 @@ def _key_of(verdict: Verdict) -> int:
     key = verdict.erp_key or (verdict.binding.erp_key if verdict.binding is not None else None)
     assert key is not None
     return int(key)
+
+
+def _once(changes: Sequence[Change]) -> Sequence[Change]:
+    """The newest of each record: a hub that repeats one within a page must not meet our own key."""
+    if len({change.id for change in changes}) == len(changes):
+        return changes
+    newest: dict[str, Change] = {}
+    for change in changes:
+        other = newest.get(change.id)
+        if other is None or change.version > other.version:
+            newest[change.id] = change
+    return list(newest.values())
 
 
 def _keep(verdict: Verdict, code: str, **words: object) -> None:

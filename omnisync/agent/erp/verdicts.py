@@ -6,6 +6,7 @@ The order of things is the importer's speed: compare ids and versions first, dec
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from hashlib import sha1
 from typing import Literal, NamedTuple
 
@@ -17,9 +18,9 @@ from omnisync.agent.counts import Counts, Tally
 from omnisync.agent.erp.base import Slice
 from omnisync.agent.erp.cleaning import clean_customer, clean_order
 from omnisync.contract.documents import redact
-from omnisync.contract.feed import Change, Outcome, Reason, Unreadable
+from omnisync.contract.feed import UNDECODABLE, Change, Outcome, Reason, Unreadable, is_place
 from omnisync.contract.records import Customer, Order, decode_customer, decode_order
-from omnisync.contract.rules import Fault, canonical_customer, order_faults
+from omnisync.contract.rules import Fault, canonical_customer, order_faults, order_warnings
 
 Bucket = Literal["written", "unchanged", "refused", "waiting", "kept"]
 Action = Literal["none", "read", "insert", "update", "cancel"]
@@ -123,6 +124,7 @@ def compare(changes: Iterable[Change], bindings: Mapping[str, Binding], epoch: s
             if binding.epoch != epoch:
                 verdict.outcome, verdict.is_saved = binding.outcome, True
                 verdict.reason = stored_reason(binding)
+                verdict.warnings = stored_warnings(binding)
         verdicts.append(verdict)
     return verdicts
 
@@ -145,15 +147,25 @@ def stored_reason(binding: Binding) -> Reason | None:
     return msgspec.json.decode(binding.reason, type=Reason) if binding.reason else None
 
 
+def stored_warnings(binding: Binding) -> tuple[Reason, ...]:
+    """The warnings kept in a binding."""
+    return msgspec.json.decode(binding.warnings, type=tuple[Reason, ...]) if binding.warnings else ()
+
+
 def hash_of(change: Change) -> str:
     """sha1 of the record's raw JSON, as received."""
     return sha1(change.data, usedforsecurity=False).hexdigest()
 
 
-def unreadable_verdict(unreadable: Unreadable, binding: Binding | None, changed: Change) -> Verdict:
-    """A change without a readable envelope, refused by its id or its place."""
-    verdict = Verdict(change=changed, binding=binding)
-    verdict.refuse("record_unreadable", campo=unreadable.why)
+def unreadable_verdict(unreadable: Unreadable, binding: Binding | None, *, retrying: bool, now: datetime) -> Verdict:
+    """A change that cannot be read, refused by its id or its place; ignored when a newer version was met."""
+    known = binding.version if binding is not None else 0
+    version = max(unreadable.version, known) if retrying else unreadable.version
+    change = Change(kind=unreadable.kind, op="upsert", id=unreadable.id, version=version, changed_at=now)
+    verdict = Verdict(change=change, binding=binding)
+    if version >= known:
+        words = {"registro": f"{texts.KINDS[change.kind].lower()} sem identificação"} if is_place(change.id) else {}
+        verdict.refuse("record_unreadable", campo=unreadable.why, **words)
     return verdict
 
 
@@ -188,6 +200,11 @@ def read_orders(verdicts: Sequence[Verdict], part: Slice, here: frozenset[str]) 
     for verdict, fault in zip(read, faults, strict=True):
         if fault is not None:
             _refuse_for(verdict, fault)
+    accepted = [v for v in read if v.action == "read"]
+    for verdict, warnings in zip(accepted, order_warnings([v.order for v in accepted if v.order]), strict=True):
+        verdict.warnings = tuple(
+            reason_of(warning.code, verdict, warning.field, warning.value, **warning.words) for warning in warnings
+        )
 
 
 def _set_aside(verdict: Verdict, part: Slice) -> None:
@@ -206,7 +223,7 @@ def _decode(verdict: Verdict) -> bool:
             verdict.customer, verdict.warnings = clean_customer(decode_customer(change.data), change.data)
         else:
             verdict.order = clean_order(decode_order(change.data), change.data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNDECODABLE as error:
         _refuse_unread(verdict, str(error))
         return False
     record = verdict.customer or verdict.order
@@ -226,7 +243,7 @@ def _refuse_unread(verdict: Verdict, why: str) -> None:
     code = "hub_changed_shape" if why.startswith("Invalid enum value") else "record_unreadable"
     try:
         number = msgspec.json.decode(verdict.change.data, type=_Names).number
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         number = None
     label = number if isinstance(number, str) and len(number) <= 20 else verdict.change.id
     kind = texts.KINDS[verdict.change.kind].lower()
