@@ -21,6 +21,7 @@ from omnisync.contract.problems import CONTENT_TYPE, problem
 from omnisync.hub.errors import ProblemError
 from omnisync.hub.feed import Answer
 
+TWO_METHODS = "/v1/records"
 MIN_GZIP = 500
 """Bytes below which packing is not worth it."""
 
@@ -83,8 +84,12 @@ async def sign(message: Message, scope: Scope) -> None:
     """Put on every answer what all carry: the request's id, the contract, and that nobody may keep it."""
     if message["type"] != "http.response.start":
         return
+    headers = message["headers"]
+    if scope.get("method") == "OPTIONS" and scope["path"].rstrip("/") == TWO_METHODS:
+        # The framework's own answer names the methods of one handler of the path only.
+        headers = [(b"allow", b"GET, POST, OPTIONS") if name == b"allow" else (name, value) for name, value in headers]
     message["headers"] = [
-        *message["headers"],
+        *headers,
         (b"x-request-id", request_id(scope).encode()),
         (b"omnisync-contract", CONTRACT.encode()),
         (b"cache-control", b"private, no-store"),
