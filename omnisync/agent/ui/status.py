@@ -141,7 +141,7 @@ def status_of(
     shows_counts = last is not None and last.counts.total.received > 0
     return Status(
         title={"error": "Falhou", "warn": "Atenção", "info": "Sem conexão"}.get(boxes[0].tone, "Sincronização"),
-        announcement=boxes[0].sentence,
+        announcement=f"Última importação: {texts.STATES[last.state].lower()}." if last is not None else "",
         ended_id=last.id if last is not None else "",
         going=None,
         boxes=boxes,

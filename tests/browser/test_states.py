@@ -1,0 +1,172 @@
+"""Every state's page at three widths, light and dark: axe finds nothing, no sideways scroll, no console line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from omnisync.agent.counts import Counts, Tally, Totals
+from omnisync.agent.runner import Offline
+from omnisync.agent.schedule import Schedule
+from tests.browser.windows import Complaints, served, window
+from tests.pages import ALL, HOSTILE, NOW, Stage, connection, stage, unsettled, whole
+
+WIDTHS = (1280, 390, 320)
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+def never_ran(pages: Stage) -> None:
+    """Nothing happened yet."""
+
+
+def up_to_date(pages: Stage) -> None:
+    pages.journal.save_schedule("producao", Schedule(), NOW)
+    pages.run("failed", minutes_ago=40, code="token_refused", origin="slot", seconds=31)
+    pages.run("done_with_refusals", minutes_ago=18, counts=whole(), totals=ALL, origin="catch_up", seconds=11)
+    pages.run(
+        "done", origin="slot", seconds=4, counts=Counts(customers=Tally(written=318)), totals=Totals(customers=318)
+    )
+
+
+def running(pages: Stage) -> None:
+    up_to_date(pages)
+    counts = whole(items=137_000, payments=20)
+    pages.run("running", minutes_ago=0.2, seconds=8, counts=counts, totals=ALL, phase="order:0001")
+
+
+def just_begun(pages: Stage) -> None:
+    pages.run("waiting", minutes_ago=0)
+
+
+def waiting_out(pages: Stage) -> None:
+    pages.run("running", minutes_ago=1, seconds=60, totals=ALL, phase="customer!hub_unreachable")
+
+
+def cancelling(pages: Stage) -> None:
+    pages.run("cancelling", minutes_ago=0.2, seconds=8, counts=whole(items=0), totals=ALL, phase="order:0001")
+
+
+def cancelled(pages: Stage) -> None:
+    pages.run("failed", minutes_ago=30, code="destination_full", servidor="erp-01")
+    pages.run("cancelled", counts=whole(items=0), totals=ALL, code="cancelled")
+
+
+def with_refusals(pages: Stage) -> None:
+    pages.run("done_with_refusals", counts=whole(), totals=ALL)
+    pages.erp.records = [
+        unsettled(codigo="000123"),
+        unsettled(kind="customer", id="c", label="Padaria do Zé Ltda", code="tax_id_invalid", codigo="88120"),
+        unsettled("waiting", id="o2", label="OF-004833", code="customer_missing", nome="Fulano", minutes_ago=9000),
+        unsettled("kept", id="o3", label="OF-004834", code="order_removed", numero_erp="104240", erp_number="104240"),
+    ]
+
+
+def failed(pages: Stage) -> None:
+    pages.run("failed", code="token_refused", counts=whole(items=0), totals=ALL, phase="order:0001")
+
+
+def offline(pages: Stage) -> None:
+    pages.run("failed", code="hub_unreachable", minutes_ago=11)
+    pages.offline["producao"] = Offline(NOW - timedelta(minutes=11), 3, NOW + timedelta(seconds=45))
+
+
+def hostile(pages: Stage) -> None:
+    long = "MUITOLONGO" * 12
+    known = connection(establishments=tuple(type(one)(one.code, HOSTILE + long) for one in connection().establishments))
+    pages.journal.save_connection(known)
+    pages.run("failed", code="hub_said_no", motivo=HOSTILE + long)
+    pages.run("done_with_refusals", counts=whole(), totals=ALL)
+    pages.erp.records = [
+        unsettled(kind="customer", label=HOSTILE, code="tax_id_invalid", codigo=HOSTILE, erp_number=HOSTILE),
+        unsettled("waiting", id="o", label=long, code="customer_missing", nome=long),
+    ]
+
+
+PAGES: list[tuple[str, Callable[[Stage], None]]] = [
+    *(("/", state) for state in (never_ran, up_to_date, running, just_begun, waiting_out, cancelling, cancelled)),
+    *(("/", state) for state in (with_refusals, failed, offline, hostile)),
+    ("/agendamento", never_ran),
+    ("/agendamento", up_to_date),
+    ("/agendamento?ativar=sim", hostile),
+    ("/conexao", never_ran),
+    ("/conexao", hostile),
+    ("/historico", up_to_date),
+    ("/historico", hostile),
+    ("/busca?q=OF", with_refusals),
+    ("/busca?q=a", hostile),
+    ("/nada", never_ran),
+]
+
+
+@pytest.mark.parametrize(("path", "state"), PAGES, ids=lambda value: getattr(value, "__name__", value))
+def test_a_state_is_sound_at_every_width_in_light_and_dark(
+    browser: Browser, tmp_path: Path, path: str, state: Callable[[Stage], None]
+) -> None:
+    complaints = Complaints()
+    with stage(tmp_path) as pages:
+        state(pages)
+        with served(pages.parts) as url:
+            with window(browser, complaints) as page:
+                page.goto(url + path)
+                page.wait_for_timeout(100)
+            with window(browser, bypass_csp=True) as page:
+                page.goto(url + path)
+                check_all(page)
+    assert [said for said in complaints.said if "404" not in said] == []
+
+
+def test_a_new_computers_pages_are_sound(browser: Browser, tmp_path: Path) -> None:
+    with (
+        stage(tmp_path, is_new=True) as pages,
+        served(pages.parts) as url,
+        window(browser, bypass_csp=True) as page,
+    ):
+        for path in ("/", "/agendamento?ativar=sim", "/conexao", "/historico"):
+            page.goto(url + path)
+            check_all(page)
+
+
+def test_the_error_summary_is_sound_and_has_the_focus(browser: Browser, tmp_path: Path) -> None:
+    complaints = Complaints()
+    with stage(tmp_path) as pages, served(pages.parts) as url, window(browser, complaints, bypass_csp=True) as page:
+        page.goto(url + "/agendamento?ativar=sim")
+        page.get_by_label("Repetir exportação a cada: minuto(s)").fill("3")
+        page.get_by_label("Escolher dias").check()
+        page.get_by_role("button", name="SALVAR").click()
+        summary = page.get_by_role("alert").filter(has_text="O agendamento não foi salvo: há 2 erros")
+        assert summary.evaluate("node => node === document.activeElement")
+        check_all(page)
+        page.get_by_role("link", name="Dias: Escolha ao menos um dia").click()
+        assert page.evaluate("document.activeElement.id") == "dia-0"
+    assert [said for said in complaints.said if "422" not in said] == []
+
+
+def check_all(page: Page) -> None:
+    """Look at the page at every width in both schemes."""
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for scheme in schemes:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (scheme, width)
+            assert small_targets(page) == [], (scheme, width)
+            found: list[Any] = Axe().run(page, options=RULES).response["violations"]
+            assert found == [], json.dumps([(one["id"], one["nodes"][0]["html"]) for one in found], ensure_ascii=False)
+
+
+def small_targets(page: Page) -> list[str]:
+    """Buttons, fields and tabs smaller than a finger's 24 px."""
+    small: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll("button, input:not([type=hidden]), select, .tab, .button, summary")]
+            .filter((node) => node.offsetParent && !node.closest("label")
+                && (node.offsetHeight < 24 || node.offsetWidth < 24))
+            .map((node) => node.outerHTML)"""
+    )
+    return small
