@@ -15,6 +15,8 @@ CONFIG = """
 [checks]
 # Too many records in one batch are told as 413, with the code that says so.
 negative_data_rejection.expected-statuses = ["400", "401", "403", "404", "405", "413", "415"]
+# A record that was erased meanwhile is gone: 410.
+positive_data_acceptance.expected-statuses = ["2xx", "3xx", "401", "403", "404", "409", "410", "429"]
 
 # What a schema cannot say, so that a request it allows may still be refused: a cursor must be one the hub gave,
 # exactly one stream must be named, and 1.0 is no version although JSON Schema calls it whole.
