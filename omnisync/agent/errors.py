@@ -11,6 +11,7 @@
     ├── StoppedError               a person or the system asked the run to stop
     └── SetupError                 stop and tell a person: nothing changes by itself
         ├── BadTokenError · ContractVersionError · FeedError · ErpSetupError · ErpFullError
+        ├── LayoutError
         └── SettingsError · RunInProgressError · NotConfiguredError
 
 Foreign exceptions are translated in two places only: the hub client and each ERP. Every code has a pt-BR sentence in
@@ -113,6 +114,12 @@ class ErpSetupError(SetupError):
     """The ERP's database refuses us: login, rights, a missing table or column."""
 
     code = "destination_unreachable"
+
+
+class LayoutError(SetupError):
+    """A layout says something that cannot be: the sentence names the place."""
+
+    code = "layout"
 
 
 class ErpFullError(SetupError):

@@ -47,6 +47,7 @@ SENTENCES: Mapping[str, str] = {
     "destination_full": "O disco do servidor {servidor} está cheio. Libere espaço e clique em Importar de novo.",
     "destination_corrupt": "O arquivo {banco} não é um banco de dados válido. Confira o banco em Conexão.",
     "destination_kind": "O banco do tipo {tipo} não é conhecido por esta versão. Confira o banco em Conexão.",
+    "layout": "O layout não pode ser usado: {motivo}. Corrija o arquivo do layout.",
     "erp_busy": "O banco do ERP está ocupado. Aguarde alguns minutos e importe de novo; nada se perdeu.",
     "cnpj_column_numeric": "A coluna {coluna} guarda só números e não aceita os novos CNPJ com letras. Altere a "
     "coluna para texto de 14 posições antes de importar.",
@@ -88,7 +89,7 @@ SENTENCES: Mapping[str, str] = {
     "Pendências.",
     "product_unknown": "O produto {codigo} não existe no ERP. Cadastre o produto ou corrija o código no OmniForce e "
     "envie o pedido de novo.",
-    "establishment_unknown": "Há {n} pedidos do estabelecimento {codigo}, que não está cadastrado na central. "
+    "establishment_unknown": "Há {pedidos} do estabelecimento {codigo}, que não está cadastrado na central. "
     "Cadastre o estabelecimento ou corrija os pedidos no OmniForce.",
     "establishment_differs": "O pedido {numero} diz ser do estabelecimento {codigo}, mas chegou por outro. Abra o "
     "pedido no OmniForce, salve e envie de novo.",
