@@ -73,6 +73,8 @@ SENTENCES: Mapping[str, str] = {
     "que esta versão ainda não tem. Use 127.0.0.1.",
     "pages_port_busy": "A porta {porta} deste computador está ocupada. Feche o programa que a usa ou escolha outra com "
     "--port.",
+    "journal_rebuilt": "O histórico deste computador estava danificado e foi refeito. Clientes e pedidos não foram "
+    "afetados; o arquivo antigo ficou guardado como {arquivo}. Confira Conexão e Agendamento.",
     "disk_full": "O disco deste computador está cheio ({pasta}). Libere espaço e tente de novo.",
     "folder_read_only": "Não é possível gravar na pasta {pasta}. Dê permissão de gravação a este usuário.",
     # a record

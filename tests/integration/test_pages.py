@@ -10,6 +10,7 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
@@ -21,7 +22,7 @@ from omnisync.agent.journal import Journal
 from omnisync.agent.runner import Offline
 from omnisync.agent.schedule import Schedule
 from omnisync.agent.settings import ErpAddress, HubAddress, Secret
-from omnisync.agent.ui import serving, words
+from omnisync.agent.ui import create_app, serving, words
 from omnisync.agent.ui.pages import FOLDER
 from tests.pages import (
     ALL,
@@ -687,6 +688,13 @@ def test_a_stale_page_gets_its_form_back_as_typed(pages: Stage) -> None:
     assert "Nada foi feito" in text(pages.client().post("/importar").text)
 
 
+def test_a_stale_button_of_the_script_leads_to_the_page_that_explains(pages: Stage) -> None:
+    client = pages.client()
+    answer = client.post("/importar", headers=HTMX)
+    assert (answer.status_code, answer.headers["hx-redirect"]) == (403, "/?antiga=1")
+    assert "Esta página estava aberta de antes e não foi aceita." in text(client.get("/?antiga=1").text)
+
+
 def test_every_answer_carries_the_headers(pages: Stage) -> None:
     client = pages.client()
     for path in (*PAGES, *PARTS, "/nada", "/static/app.css", "/static/../app.py"):
@@ -806,6 +814,17 @@ def test_a_page_that_does_not_exist_says_so_and_nothing_of_the_company(pages: St
     answer = pages.client().get("/nada")
     assert answer.status_code == 404
     assert text(answer.text) == "OMNISYNC Esta página não existe. Volte ao início. Voltar ao início"
+
+
+def test_a_journal_built_anew_is_told_on_the_first_screen(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").write_bytes(b"not a database" * 1000)
+    with stage(tmp_path, is_new=True) as pages:
+        pages.parts.journal.connections()
+        [notice] = pages.journal.notices()
+        parts = msgspec.structs.replace(pages.parts, clock=lambda: notice.at)
+        said = text(TestClient(create_app(parts, [HOST]), base_url=f"http://{HOST}").get("/").text)
+    assert "O histórico deste computador estava danificado e foi refeito." in said
+    assert notice.words["arquivo"] in said
 
 
 def test_a_failed_refresh_leaves_the_page_as_it_is(pages: Stage) -> None:

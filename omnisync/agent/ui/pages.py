@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +26,7 @@ FOLDER = Path(__file__).parent
 SHOWN_NOTE = "shown_connection"
 N_RECENT = 10
 """Runs read for the first page: enough to tell since when something fails."""
+WARNED_FOR = timedelta(days=7)
 
 AnyRequest = Request[Any, Any, Any]
 Html = Response[str]
@@ -131,8 +132,14 @@ class Pages:
             "version": parts.version,
             "next_line": self.next_line(shown, runs),
             "is_going": bool(runs) and runs[0].is_going,
+            "warnings": self._warnings(shown.now),
         }
         return self.html(template, status=status, **frame, **more)
+
+    def _warnings(self, now: datetime) -> list[str]:
+        """What happened to the journal itself of late."""
+        notices = self.parts.journal.notices()
+        return [texts.sentence(one.code, **one.words) for one in notices if now - one.at < WARNED_FOR]
 
     def html(
         self, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **context: Any

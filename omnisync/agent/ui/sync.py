@@ -9,6 +9,7 @@ from typing import Any
 
 from litestar import get, post
 from litestar.di import NamedDependency
+from litestar.params import FromQuery
 from msgspec import Struct
 
 from omnisync.agent.errors import OmnisyncError, RunInProgressError, SetupError
@@ -40,12 +41,12 @@ class Pending(Struct, frozen=True, kw_only=True):
 
 
 @get("/", sync_to_thread=True)
-def show(pages: NamedDependency[Pages]) -> Html:
-    """The page, or the welcome while something is missing."""
+def show(pages: NamedDependency[Pages], antiga: FromQuery[str | None] = None) -> Html:
+    """The page, or the welcome while something is missing. `antiga` says that an old page sent its reader here."""
     shown = pages.shown()
     if is_new(pages, shown):
         return welcome(pages, shown)
-    return page(pages, shown)
+    return page(pages, shown, notice=STALE if antiga else "")
 
 
 @get("/situacao", sync_to_thread=True)
@@ -132,7 +133,7 @@ def after(pages: Pages, request: AnyRequest, shown: Shown) -> Html:
 def stale(pages: Pages, request: AnyRequest) -> Html:
     """A button of a page that was open since before the token changed."""
     if is_htmx(request):
-        return pages.html("empty.html", status=403, headers={"HX-Redirect": "/"})
+        return pages.html("empty.html", status=403, headers={"HX-Redirect": "/?antiga=1"})
     shown = pages.shown()
     return page(pages, shown, status=403, notice=STALE) if shown.connection else welcome(pages, shown, status=403)
 
