@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from omnisync.contract.records import Customer, decode_customer, decode_order, e
 from tests.records import customer, item, order
 
 
-def cleaned(**fields: object) -> Customer:
+def cleaned(**fields: Any) -> Customer:
     raw = Raw(encode(customer(**fields)))
     return clean_customer(decode_customer(raw), raw)[0]
 
