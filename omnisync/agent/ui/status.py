@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from omnisync.agent import texts
@@ -278,7 +279,9 @@ def _boxes(
     older = next((run for run in runs if run.state in ("done", "done_with_refusals", "failed")), None)
     if older is None or older.state != "failed":
         return (first,)
-    return first, _failed(older, runs, now, zone, offline)
+    before = _failed(older, runs, now, zone, offline)
+    when = words.at(older.ended_at or older.asked_at, now, zone)
+    return first, msgspec.structs.replace(before, sentence=f"Falha anterior, {when}. {before.sentence}")
 
 
 def _ended(
