@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any, cast
 
@@ -40,6 +42,22 @@ HOST = "127.0.0.1:8787"
 TOKEN = "chave-secreta-que-nunca-volta"  # noqa: S105  # a made-up one, looked for in every page
 VEVO = (Establishment("0001", "FABRICA VEVO"), Establishment("0002", "FÁBIO VEVO"))
 HOSTILE = "<script>alert(1)</script>\"' onmouseover=alert(1) {{7*7}} & <b>"
+Client = TestClient[Litestar]
+
+PAGES = ("/", "/agendamento", "/agendamento?ativar=sim", "/conexao", "/historico", "/busca?q=OF")
+PARTS = ("/situacao", "/detalhes", "/proxima", "/agendamento/opcoes?ativar=sim")
+SAVE = {
+    "ativar": "sim",
+    "inicio_hora": "8",
+    "inicio_minuto": "0",
+    "repetir_hora": "0",
+    "repetir_minuto": "15",
+    "dias": "todos",
+    "estabelecimentos": "todos",
+    "estabelecimento": "0001",
+    "sistemas": "todos",
+}
+HTMX = {"HX-Request": "true"}
 
 
 class StillCarrier:
@@ -245,3 +263,22 @@ def whole(*, customers: int = 24_800, orders: int = 96_398, items: int = 289_200
 
 
 ALL = Totals(customers=24_800, orders=96_400, items=289_204, payments=5_002)
+
+
+def text(html: str) -> str:
+    """What a person reads: without tags, each run of spaces one space."""
+    body = re.sub(r"<(script|style|title)[\s\S]*?</\1>", " ", html)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+
+def token_in(html: str) -> str:
+    """The token a page's forms carry."""
+    found = re.search(r'name="_token" value="([0-9a-f]+)"', html)
+    assert found is not None
+    return found[1]
+
+
+def post(client: Client, path: str, fields: dict[str, Any] | None = None, **kwargs: Any) -> Any:
+    """Send a form with the token of the page it stands on."""
+    token = token_in(client.get("/agendamento").text)
+    return client.post(path, data={"_token": token, **(fields or {})}, **kwargs)

@@ -10,7 +10,7 @@ from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.ui import words
 from omnisync.agent.ui.pages import Html, Pages, Shown, sentence_of
 from omnisync.agent.ui.records import Record, record_of
-from omnisync.agent.ui.status import row_of
+from omnisync.agent.ui.rows import row_of
 
 N_ROWS = 50
 N_EVENTS = 20

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
-from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
 from omnisync.agent import texts
-from omnisync.agent.counts import NOUNS, Counts, Tally
 from omnisync.agent.journal import Run
 from omnisync.agent.runner import Offline
 from omnisync.agent.texts import counted, hour, integer
 from omnisync.agent.ui import words
-
-Tone = Literal["ok", "warn", "error", "info", "quiet"]
+from omnisync.agent.ui.rows import Noun, Tone, nouns_of, sum_of
 
 OFFLINE = frozenset({"hub_unreachable", "hub_other_page", "maintenance", "rate_limited"})
 """Codes that pass by themselves: the page says that there is no connection, not that something failed."""
@@ -51,16 +48,6 @@ PHASES = {
     "receipts": "Avisando o OmniForce",
     "": "Começando a importação",
 }
-RUN_TONES: dict[str, Tone] = {
-    "done": "ok",
-    "done_with_refusals": "warn",
-    "failed": "error",
-    "interrupted": "warn",
-    "cancelled": "quiet",
-    "running": "info",
-    "waiting": "info",
-    "cancelling": "info",
-}
 
 
 class Box(Struct, frozen=True, kw_only=True):
@@ -71,22 +58,6 @@ class Box(Struct, frozen=True, kw_only=True):
     detail: str = ""
     code: str = ""
     actions: tuple[str, ...] = ()
-
-
-class Noun(Struct, frozen=True, kw_only=True):
-    """A row of the table: one of the seed's four nouns. `rest` names what is neither written nor refused."""
-
-    name: str
-    tally: Tally
-    total: int
-    situation: str
-    tone: Tone
-    rest: str
-
-    @property
-    def percent(self) -> int:
-        """How far it is; a noun nothing was announced of is empty."""
-        return 100 * self.tally.received // self.total if self.total else 0
 
 
 class Going(Struct, frozen=True, kw_only=True):
@@ -111,19 +82,6 @@ class Status(Struct, frozen=True, kw_only=True):
     boxes: tuple[Box, ...]
     nouns: tuple[Noun, ...]
     sum: str
-
-
-class Row(Struct, frozen=True, kw_only=True):
-    """A run in a list of runs."""
-
-    id: str
-    when: str
-    origin: str
-    state: str
-    tone: Tone
-    tally: Tally
-    duration: str
-    reason: str
 
 
 def status_of(
@@ -215,50 +173,6 @@ def _rate(run: Run) -> float | None:
     if run.duration < FIRST_ESTIMATE:
         return None
     return run.rate or run.counts.total.received / run.duration.total_seconds()
-
-
-def nouns_of(run: Run) -> tuple[Noun, ...]:
-    """The four nouns of a run, each with what became of it."""
-    return tuple(_noun(run, noun) for noun in NOUNS)
-
-
-def _noun(run: Run, noun: str) -> Noun:
-    tally: Tally = getattr(run.counts, noun)
-    total = max(tally.received, getattr(run.totals, noun))
-    situation, tone = _situation(run, noun, tally, total)
-    rest = [
-        f"{integer(n)} {word}"
-        for n, word in (
-            (tally.unchanged, "sem alteração"),
-            (tally.waiting, "aguardando"),
-            (tally.kept, "mantidos no ERP"),
-        )
-        if n
-    ]
-    return Noun(name=texts.NOUNS[noun], tally=tally, total=total, situation=situation, tone=tone, rest=", ".join(rest))
-
-
-def _situation(run: Run, noun: str, tally: Tally, total: int) -> tuple[str, Tone]:
-    is_whole = tally.received >= total
-    if run.is_going and not (is_whole and total):
-        phase = run.phase.partition("!")[0]
-        is_its_turn = phase == "customer" if noun == "customers" else phase.startswith("order")
-        return ("Importando", "info") if is_its_turn else ("Aguardando", "quiet")
-    if not total:
-        return "Nada novo", "quiet"
-    if not is_whole:
-        return "Interrompido", "error"
-    return ("Com recusas", "warn") if tally.refused else ("Concluído", "ok")
-
-
-def sum_of(counts: Counts) -> str:
-    """How the rows received add up, in words."""
-    tally = counts.total
-    return (
-        f"{integer(tally.received)} recebidos = {integer(tally.written)} gravados + {integer(tally.unchanged)} sem "
-        f"alteração + {integer(tally.refused)} recusados + {integer(tally.waiting)} aguardando + "
-        f"{integer(tally.kept)} mantidos no ERP. Contamos clientes, pedidos, itens e formas de pagamentos."
-    )
 
 
 # --- no run goes
@@ -361,22 +275,4 @@ def _offline(run: Run, runs: Sequence[Run], now: datetime, zone: tzinfo, offline
         sentence=f"Sem conexão com o OmniForce desde {when}.",
         detail=f"O Omnisync tenta sozinho {wait}; IMPORTAR tenta agora. Os dados já gravados não são afetados.",
         actions=("test",),
-    )
-
-
-# --- lists of runs
-
-
-def row_of(run: Run, now: datetime, zone: tzinfo) -> Row:
-    """A run as a row of a list."""
-    says_why = run.code is not None and run.state == "failed"
-    return Row(
-        id=run.id,
-        when=words.short(run.started_at or run.asked_at, now, zone),
-        origin=texts.ORIGINS[run.origin],
-        state=texts.STATES[run.state],
-        tone=RUN_TONES[run.state],
-        tally=run.counts.total,
-        duration=words.short_span(run.duration) if run.started_at else "–",
-        reason=texts.sentence(run.code or "", **run.words) if says_why else "",
     )

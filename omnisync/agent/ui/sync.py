@@ -17,7 +17,8 @@ from omnisync.agent.journal import Run
 from omnisync.agent.ui.chart import bars
 from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, field, form_of, is_htmx, see, sentence_of
 from omnisync.agent.ui.records import RUN_ID, Record, record_of
-from omnisync.agent.ui.status import Status, row_of, status_of
+from omnisync.agent.ui.rows import row_of
+from omnisync.agent.ui.status import Status, status_of
 
 N_SHOWN = 50
 N_ROWS = 5

@@ -1,0 +1,115 @@
+"""A run's counts as rows of a page: by the seed's four nouns, or as one line of a list. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+from typing import Literal
+
+from msgspec import Struct
+
+from omnisync.agent import texts
+from omnisync.agent.counts import NOUNS, Counts, Tally
+from omnisync.agent.journal import Run
+from omnisync.agent.texts import integer
+from omnisync.agent.ui import words
+
+Tone = Literal["ok", "warn", "error", "info", "quiet"]
+
+RUN_TONES: dict[str, Tone] = {
+    "done": "ok",
+    "done_with_refusals": "warn",
+    "failed": "error",
+    "interrupted": "warn",
+    "cancelled": "quiet",
+    "running": "info",
+    "waiting": "info",
+    "cancelling": "info",
+}
+
+
+class Noun(Struct, frozen=True, kw_only=True):
+    """A row of the table: one of the seed's four nouns. `rest` names what is neither written nor refused."""
+
+    name: str
+    tally: Tally
+    total: int
+    situation: str
+    tone: Tone
+    rest: str
+
+    @property
+    def percent(self) -> int:
+        """How far it is; a noun nothing was announced of is empty."""
+        return 100 * self.tally.received // self.total if self.total else 0
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """A run in a list of runs."""
+
+    id: str
+    when: str
+    origin: str
+    state: str
+    tone: Tone
+    tally: Tally
+    duration: str
+    reason: str
+
+
+def nouns_of(run: Run) -> tuple[Noun, ...]:
+    """The four nouns of a run, each with what became of it."""
+    return tuple(_noun(run, noun) for noun in NOUNS)
+
+
+def _noun(run: Run, noun: str) -> Noun:
+    tally: Tally = getattr(run.counts, noun)
+    total = max(tally.received, getattr(run.totals, noun))
+    situation, tone = _situation(run, noun, tally, total)
+    rest = [
+        f"{integer(n)} {word}"
+        for n, word in (
+            (tally.unchanged, "sem alteração"),
+            (tally.waiting, "aguardando"),
+            (tally.kept, "mantidos no ERP"),
+        )
+        if n
+    ]
+    return Noun(name=texts.NOUNS[noun], tally=tally, total=total, situation=situation, tone=tone, rest=", ".join(rest))
+
+
+def _situation(run: Run, noun: str, tally: Tally, total: int) -> tuple[str, Tone]:
+    is_whole = tally.received >= total
+    if run.is_going and not (is_whole and total):
+        phase = run.phase.partition("!")[0]
+        is_its_turn = phase == "customer" if noun == "customers" else phase.startswith("order")
+        return ("Importando", "info") if is_its_turn else ("Aguardando", "quiet")
+    if not total:
+        return "Nada novo", "quiet"
+    if not is_whole:
+        return "Interrompido", "error"
+    return ("Com recusas", "warn") if tally.refused else ("Concluído", "ok")
+
+
+def sum_of(counts: Counts) -> str:
+    """How the rows received add up, in words."""
+    tally = counts.total
+    return (
+        f"{integer(tally.received)} recebidos = {integer(tally.written)} gravados + {integer(tally.unchanged)} sem "
+        f"alteração + {integer(tally.refused)} recusados + {integer(tally.waiting)} aguardando + "
+        f"{integer(tally.kept)} mantidos no ERP. Contamos clientes, pedidos, itens e formas de pagamentos."
+    )
+
+
+def row_of(run: Run, now: datetime, zone: tzinfo) -> Row:
+    """A run as a row of a list."""
+    says_why = run.code is not None and run.state == "failed"
+    return Row(
+        id=run.id,
+        when=words.short(run.started_at or run.asked_at, now, zone),
+        origin=texts.ORIGINS[run.origin],
+        state=texts.STATES[run.state],
+        tone=RUN_TONES[run.state],
+        tally=run.counts.total,
+        duration=words.short_span(run.duration) if run.started_at else "–",
+        reason=texts.sentence(run.code or "", **run.words) if says_why else "",
+    )

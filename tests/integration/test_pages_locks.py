@@ -1,0 +1,268 @@
+"""Who may use the pages: the three locks on every route, and what neither page nor template may have."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from litestar import Litestar
+
+from omnisync.agent.journal import Journal
+from omnisync.agent.schedule import Schedule
+from omnisync.agent.settings import Secret
+from omnisync.agent.ui.pages import FOLDER
+from tests.pages import (
+    ALL,
+    HOST,
+    HOSTILE,
+    HTMX,
+    NOW,
+    PAGES,
+    PARTS,
+    SAVE,
+    TOKEN,
+    Stage,
+    connection,
+    post,
+    stage,
+    text,
+    token_in,
+    unsettled,
+    whole,
+)
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Iterator[Stage]:
+    with stage(tmp_path) as made:
+        yield made
+
+
+def post_routes(app: Litestar) -> list[tuple[str, str]]:
+    """Every unsafe route of the application's own table."""
+    unsafe = {"POST", "PUT", "PATCH", "DELETE"}
+    return [
+        (route.path, method)
+        for route in app.routes
+        for method in sorted(getattr(route, "methods", ()))
+        if method in unsafe
+    ]
+
+
+def get_paths(app: Litestar) -> list[str]:
+    return [route.path for route in app.routes if "GET" in getattr(route, "methods", ()) and "{" not in route.path]
+
+
+def contents(journal: Journal) -> str:
+    """All the journal remembers, as one text."""
+    return repr(
+        (
+            journal.connections(),
+            journal.schedule("producao"),
+            journal.runs("producao", 100),
+            journal.events("producao", 100),
+            journal.note("shown_connection"),
+        )
+    )
+
+
+# --- the locks
+
+
+def test_every_unsafe_route_is_refused_without_the_token(pages: Stage) -> None:
+    pages.run("running", minutes_ago=0, seconds=0)
+    before = contents(pages.journal)
+    routes = post_routes(pages.app)
+    assert len(routes) >= 10
+    for path, method in routes:
+        for fields in ({}, {"_token": "0" * 64}, SAVE | {"central": "https://evil.example", "banco": "x"}):
+            answer = pages.client().request(method, path, data=fields)
+            assert answer.status_code == 403, (method, path)
+    assert contents(pages.journal) == before
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:9999"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "none"},
+    ],
+)
+def test_every_unsafe_route_is_refused_to_another_origin(pages: Stage, headers: dict[str, str]) -> None:
+    before = contents(pages.journal)
+    for path, _ in post_routes(pages.app):
+        answer = post(pages.client(), path, SAVE, headers=headers)
+        assert answer.status_code == 403, path
+        assert "_token" not in answer.text
+    assert contents(pages.journal) == before
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.nip.io:8787", "127.0.0.1", "127.0.0.1:80", "localhost.:8787", ""]
+)
+def test_every_route_is_refused_under_another_host(pages: Stage, host: str) -> None:
+    token = pages.client().get("/agendamento").text
+    for path in get_paths(pages.app):
+        answer = pages.client().get(path, headers={"Host": host})
+        assert answer.status_code == 400, path
+    for path, _ in post_routes(pages.app):
+        answer = pages.client().post(path, data={"_token": token_in(token)}, headers={"Host": host})
+        assert answer.status_code == 400, path
+
+
+def test_localhost_is_this_computer_too(pages: Stage) -> None:
+    assert pages.client().get("/", headers={"Host": "localhost:8787"}).status_code == 200
+
+
+def test_our_own_pages_pass_with_field_or_header(pages: Stage) -> None:
+    client = pages.client()
+    ours = {"Origin": f"http://{HOST}", "Sec-Fetch-Site": "same-origin"}
+    assert post(client, "/importar", headers=ours).status_code == 303
+    token = token_in(client.get("/agendamento").text)
+    assert client.post("/importar", headers=ours | {"X-Omnisync-Token": token}).status_code == 303
+
+
+def test_the_token_outlives_a_restart(tmp_path: Path) -> None:
+    tokens = []
+    for _ in range(2):
+        with stage(tmp_path) as pages:
+            tokens.append(token_in(pages.client().get("/").text))
+    assert tokens[0] == tokens[1]
+
+
+def test_a_stale_page_gets_its_form_back_as_typed(pages: Stage) -> None:
+    answer = pages.client().post("/agendamento", data=SAVE | {"inicio_hora": "6", "_token": "velho"})
+    assert answer.status_code == 403
+    assert "Esta página estava aberta de antes e o agendamento não foi salvo." in text(answer.text)
+    assert 'name="inicio_hora" value="6"' in answer.text
+    fields = {"central": "https://nova.example", "chave": TOKEN, "tipo": "sqlite", "banco": "/n.db"}
+    answer = pages.client().post("/conexao", data=fields)
+    assert 'value="https://nova.example"' in answer.text
+    assert TOKEN not in answer.text
+    assert "Nada foi feito" in text(pages.client().post("/importar").text)
+
+
+def test_a_stale_button_of_the_script_leads_to_the_page_that_explains(pages: Stage) -> None:
+    client = pages.client()
+    answer = client.post("/importar", headers=HTMX)
+    assert (answer.status_code, answer.headers["hx-redirect"]) == (403, "/?antiga=1")
+    assert "Esta página estava aberta de antes e não foi aceita." in text(client.get("/?antiga=1").text)
+
+
+def test_every_answer_carries_the_headers(pages: Stage) -> None:
+    client = pages.client()
+    for path in (*PAGES, *PARTS, "/nada", "/static/app.css", "/static/../app.py"):
+        headers = client.get(path).headers
+        policy = headers["content-security-policy"]
+        assert "unsafe" not in policy
+        assert "frame-ancestors 'none'" in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "same-origin"
+        assert "access-control-allow-origin" not in headers
+    assert "content-security-policy" in client.post("/importar").headers
+    assert "content-security-policy" in client.get("/", headers={"Host": "evil.example"}).headers
+
+
+def test_get_changes_nothing(pages: Stage) -> None:
+    pages.run("done_with_refusals", counts=whole(), totals=ALL)
+    before = contents(pages.journal)
+    for path in (*get_paths(pages.app), *PAGES):
+        assert pages.client().get(path).status_code in (200, 404), path
+    assert contents(pages.journal) == before
+
+
+def test_unsafe_routes_answer_no_get(pages: Stage) -> None:
+    both = set(get_paths(pages.app))
+    for path, _ in post_routes(pages.app):
+        if path not in both:
+            assert pages.client().get(path).status_code == 405, path
+
+
+def test_hostile_names_are_only_text(tmp_path: Path) -> None:
+    known = connection(establishments=tuple(type(one)(one.code, HOSTILE) for one in connection().establishments))
+    with stage(tmp_path, known=known) as pages:
+        pages.run("failed", code="hub_said_no", motivo=HOSTILE)
+        pages.erp.records = [
+            unsettled(kind="customer", label=HOSTILE, code="tax_id_invalid", codigo=HOSTILE, erp_number=HOSTILE),
+            unsettled("waiting", id="o", label=HOSTILE, code="customer_missing", nome=HOSTILE),
+        ]
+        for path in (*PAGES, *PARTS, "/busca?q=%3Cscript%3E"):
+            html = pages.client().get(path).text
+            assert "<script>alert" not in html, path
+            assert not re.search(r"<[^>]*\sonmouseover=(?![^<]*&)", html.replace("&#34;", "&")), path
+            assert "49" not in re.findall(r"\{\{.*?\}\}|\b49\b", text(html)), path
+
+
+def test_secrets_are_on_no_page(pages: Stage) -> None:
+    pages.parts.secrets.put(connection(), "erp_password", Secret("senha-do-banco"))
+    pages.run("failed", code="token_refused")
+    client = pages.client()
+    html = [client.get(path).text for path in (*PAGES, *PARTS)] + [post(client, "/conexao/testar").text]
+    assert not [page for page in html if TOKEN in page or "senha-do-banco" in page]
+    assert "Há uma chave guardada em" in client.get("/conexao").text
+
+
+# --- what the templates may not have
+
+
+def templates() -> list[Path]:
+    return sorted((FOLDER / "templates").glob("*.html"))
+
+
+@pytest.mark.parametrize("path", templates(), ids=lambda path: path.name)
+def test_no_template_opens_a_hole(path: Path) -> None:
+    source = path.read_text("utf-8")
+    assert not re.search(r"\|\s*safe\b|autoescape|Markup", source)
+    assert not re.search(r"hx-on|js:|javascript:|\sstyle=|<style|\son[a-z]+=", source)
+    assert not re.search(r"hx-trigger=\"[^\"]*\[", source)
+    unquoted = re.sub(r"\"[^\"]*\"|'[^']*'", '""', re.sub(r"\{%.*?%\}", "", source))
+    assert not re.search(r"<[^>]*\s[a-z-]+=[^\"]", unquoted)
+    assert not re.search(r"https?://(?!\")", source)
+
+
+def test_every_template_is_html() -> None:
+    assert {path.suffix for path in (FOLDER / "templates").iterdir()} == {".html"}
+
+
+def test_htmx_is_the_published_file() -> None:
+    digest = hashlib.sha256((FOLDER / "static" / "htmx-4.0.1.min.js").read_bytes()).hexdigest()
+    assert digest == "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130"
+
+
+def test_our_script_stays_small() -> None:
+    assert len((FOLDER / "static" / "poll.js").read_text("utf-8").splitlines()) <= 60
+
+
+def test_a_first_view_is_light(pages: Stage) -> None:
+    pages.run("running", counts=whole(), totals=ALL)
+    client = pages.client()
+    html = client.get("/").text
+    linked = re.findall(r'(?:href|src)="(/static/[^"]+)"', html)
+    assert len(linked) == 3
+    assert len(html.encode()) + sum(len(client.get(path).content) for path in linked) < 70_000
+
+
+# --- what a poll costs
+
+
+@pytest.mark.parametrize("path", ["/situacao", "/proxima"])
+def test_a_poll_asks_the_journal_few_questions_and_the_erp_none(pages: Stage, path: str) -> None:
+    pages.run("done")
+    pages.journal.save_schedule("producao", Schedule(), NOW)
+    client = pages.client()
+    client.get("/situacao")
+    asked: list[str] = []
+    database = pages.journal._database  # the statements are counted where they are made
+    rows = database.rows
+    database.rows = lambda sql, *values: asked.append(sql) or rows(sql, *values)  # type: ignore[method-assign, func-returns-value]
+    n_opened = pages.erp.n_opened
+    assert client.get(path).status_code == 200
+    assert len(asked) <= 4
+    assert pages.erp.n_opened == n_opened

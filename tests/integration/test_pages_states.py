@@ -1,0 +1,266 @@
+"""What the pages say of the runs: each state its sentence, and numbers that add up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from litestar.testing import TestClient
+
+from omnisync.agent import texts
+from omnisync.agent.counts import Counts, Tally, Totals
+from omnisync.agent.errors import SettingsError
+from omnisync.agent.runner import Offline
+from omnisync.agent.ui import create_app, serving, words
+from tests.pages import (
+    ALL,
+    HOST,
+    HTMX,
+    NOW,
+    Stage,
+    stage,
+    text,
+    token_in,
+    unsettled,
+    whole,
+)
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Iterator[Stage]:
+    with stage(tmp_path) as made:
+        yield made
+
+
+# --- the states of the first page
+
+
+def test_a_new_computer_is_welcomed_with_four_steps(tmp_path: Path) -> None:
+    with stage(tmp_path, is_new=True) as pages:
+        said = text(pages.client().get("/").text)
+    for words_ in ("Bem-vindo ao Omnisync", "Banco do ERP", "Endereço e chave de acesso", "Conferência sem gravar"):
+        assert words_ in said
+
+
+def test_before_the_first_run_it_says_so(pages: Stage) -> None:
+    said = text(pages.client().get("/").text)
+    assert "Nenhuma importação feita ainda." in said
+    assert "IMPORTAR" in said
+
+
+def test_a_run_shows_its_progress_by_the_four_nouns(pages: Stage) -> None:
+    counts = Counts(
+        customers=Tally(written=24_800), orders=Tally(written=90, refused=2, waiting=3, kept=1, unchanged=4)
+    )
+    pages.run("running", minutes_ago=0.5, seconds=20, counts=counts, totals=ALL, phase="order:0001")
+    said = text(pages.client().get("/").text)
+    for words_ in (
+        "Importando pedidos de vendas… 5%",
+        "24.900 de 415.406 · 1.245 registros/s · faltam cerca de 5 min",
+        "Iniciada hoje às 12:02 por você. Pode fechar esta página: a importação continua.",
+        "Clientes 24.800 /24.800 24.800 0 Concluído",
+        "Pedidos de vendas 4 sem alteração, 3 aguardando, 1 mantidos no ERP 100 /96.400 90 2 Importando",
+        "Itens de vendas 0 /289.204 0 0 Importando",
+        "Cancelar",
+        "24.900 recebidos = 24.890 gravados + 4 sem alteração + 2 recusados + 3 aguardando + 1 mantidos no ERP.",
+    ):
+        assert words_ in said, words_
+    assert "IMPORTAR" not in said
+
+
+def test_what_is_waited_out_is_said_while_the_run_goes(pages: Stage) -> None:
+    pages.run("running", minutes_ago=1, seconds=50, phase="customer!hub_unreachable")
+    said = text(pages.client().get("/situacao").text)
+    assert texts.sentence("hub_unreachable") in said
+    assert "Importando clientes…" in said
+
+
+def test_a_run_without_totals_shows_a_bar_without_an_end(pages: Stage) -> None:
+    pages.run("waiting", minutes_ago=0)
+    html = pages.client().get("/situacao").text
+    assert "Começando a importação…" in html
+    assert '<progress aria-label="Importação em andamento" max="100">' in html
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "sentences"),
+    [
+        ("cancelling", None, ["Cancelando… terminando de gravar a página atual."]),
+        (
+            "cancelled",
+            "cancelled",
+            ["Importação cancelada. 415.398 registros ficaram gravados; a próxima continua daí."],
+        ),
+        ("interrupted", "interrupted", ["Importação interrompida. 415.398 registros ficaram gravados"]),
+        (
+            "done_with_refusals",
+            None,
+            ["Importação concluída com 2 registros recusados.", "415.398 registros gravados em 10 segundos."],
+        ),
+        (
+            "failed",
+            "token_refused",
+            [
+                "A importação parou: o OmniForce recusou o acesso deste computador.",
+                "Nada foi perdido: 415.398 registros já estão gravados e a próxima importação continua daí.",
+                "(token_refused)",
+                "Abrir Conexão",
+            ],
+        ),
+        ("failed", "internal", ["A importação parou.", "(internal)"]),
+        (
+            "failed",
+            "hub_unreachable",
+            ["Sem conexão com o OmniForce desde 12:00.", "IMPORTAR tenta agora.", "IMPORTAR"],
+        ),
+    ],
+)
+def test_each_end_has_its_sentence(pages: Stage, state: Any, code: str | None, sentences: list[str]) -> None:
+    pages.run(state, counts=whole(), totals=ALL, code=code)
+    said = text(pages.client().get("/").text)
+    for words_ in sentences:
+        assert words_ in said, words_
+
+
+def test_a_done_run_is_up_to_date(pages: Stage) -> None:
+    pages.run("done", seconds=4, counts=Counts(customers=Tally(written=318)))
+    said = text(pages.client().get("/").text)
+    assert "Tudo em dia. Última importação hoje às 12:00." in said
+    assert "318 registros gravados, nenhum recusado, em 4 segundos." in said
+
+
+def test_nothing_new_is_no_error(pages: Stage) -> None:
+    pages.run("done")
+    assert "Não há dados novos no OmniForce." in text(pages.client().get("/").text)
+
+
+def test_what_is_still_refused_keeps_a_done_run_from_saying_all_is_well(pages: Stage) -> None:
+    pages.run("done")
+    pages.erp.records = [unsettled(codigo="1")]
+    said = text(pages.client().get("/").text)
+    assert "Tudo em dia" not in said
+    assert "1 registro continua recusado" in said
+
+
+def test_offline_says_when_it_tries_again(pages: Stage) -> None:
+    pages.run("failed", code="hub_unreachable", minutes_ago=11)
+    pages.run("failed", code="hub_unreachable", minutes_ago=5, origin="retry")
+    pages.offline["producao"] = Offline(NOW, 3, NOW + timedelta(seconds=45))
+    said = text(pages.client().get("/").text)
+    assert "Sem conexão com o OmniForce desde 11:52." in said
+    assert "de novo em 45 segundos (tentativa 4); IMPORTAR tenta agora." in said
+
+
+def test_a_failure_stays_in_view_until_a_run_succeeds(pages: Stage) -> None:
+    pages.run("failed", code="token_refused", minutes_ago=30)
+    pages.run("cancelled", code="cancelled", minutes_ago=20)
+    assert "recusou o acesso deste computador" in text(pages.client().get("/situacao").text)
+    pages.run("done", minutes_ago=10)
+    assert "recusou o acesso deste computador" not in text(pages.client().get("/situacao").text)
+
+
+def test_a_going_run_hides_the_last_failure(pages: Stage) -> None:
+    pages.run("failed", code="token_refused", minutes_ago=30)
+    pages.run("running", minutes_ago=0, seconds=0)
+    assert "recusou o acesso" not in text(pages.client().get("/situacao").text)
+
+
+def test_the_history_adds_up_in_every_row(pages: Stage) -> None:
+    tally = Tally(written=5, unchanged=4, refused=3, waiting=2, kept=1)
+    pages.run("done_with_refusals", counts=Counts(orders=tally), origin="catch_up")
+    said = text(pages.client().get("/historico").text)
+    assert "Hoje, 12:00 Atrasada Concluída com recusas 15 5 4 3 2 1 10 s" in said
+
+
+def test_the_history_goes_on_to_older_runs(pages: Stage) -> None:
+    ids = [pages.run("done", minutes_ago=200 - n) for n in range(60)]
+    client = pages.client()
+    html = client.get("/historico").text
+    [older] = re.findall(r"/historico\?antes=(\w+)", html)
+    assert older == ids[10]
+    assert client.get(f"/historico?antes={older}").text.count("<tr>") == 11
+
+
+# --- errors and the server
+
+
+def test_a_page_that_does_not_exist_says_so_and_nothing_of_the_company(pages: Stage) -> None:
+    answer = pages.client().get("/nada")
+    assert answer.status_code == 404
+    assert text(answer.text) == "OMNISYNC Esta página não existe. Volte ao início. Voltar ao início"
+
+
+def test_a_journal_built_anew_is_told_on_the_first_screen(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").write_bytes(b"not a database" * 1000)
+    with stage(tmp_path, is_new=True) as pages:
+        pages.parts.journal.connections()
+        [notice] = pages.journal.notices()
+        parts = msgspec.structs.replace(pages.parts, clock=lambda: notice.at)
+        said = text(TestClient(create_app(parts, [HOST]), base_url=f"http://{HOST}").get("/").text)
+    assert "O histórico deste computador estava danificado e foi refeito." in said
+    assert notice.words["arquivo"] in said
+
+
+def test_a_failed_refresh_leaves_the_page_as_it_is(pages: Stage) -> None:
+    pages.journal._database.rows = _broken  # type: ignore[method-assign]  # a disk that fails under a running agent
+    answer = pages.client().get("/situacao", headers=HTMX)
+    assert (answer.status_code, answer.text, answer.headers["hx-reswap"]) == (409, "", "none")
+
+
+def _broken(sql: str, *values: object) -> Any:
+    raise SettingsError("disk_full", pasta="/x")
+
+
+def test_a_failed_button_says_so_in_place(pages: Stage) -> None:
+    client = pages.client()
+    token = token_in(client.get("/").text)
+    pages.journal._database.rows = _broken  # type: ignore[method-assign]  # as above
+    answer = client.post("/importar", data={"_token": token}, headers=HTMX)
+    assert (answer.status_code, answer.headers["hx-retarget"]) == (409, "#aviso")
+    assert "O disco deste computador está cheio (/x)." in text(answer.text)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.10", "::", "::1", "erp.local"])
+def test_an_address_others_could_reach_is_refused(pages: Stage, host: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        serving.PageServer(pages.parts, host, 0)
+    assert refused.value.code == "pages_open_to_all"
+
+
+def test_a_busy_port_is_told(pages: Stage) -> None:
+    first = serving.PageServer(pages.parts, "127.0.0.1", 0)
+    with pytest.raises(SettingsError) as refused:
+        serving.PageServer(pages.parts, "127.0.0.1", int(first.url.rsplit(":", 1)[1]))
+    first._socket.close()
+    assert refused.value.code == "pages_port_busy"
+
+
+def test_every_code_of_the_pages_has_its_sentence() -> None:
+    codes = {"pages_open_to_all", "pages_port_busy", "schedule_never_saved"}
+    assert codes <= texts.SENTENCES.keys()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said", "short"),
+    [
+        (0, "menos de 1 segundo", "0 s"),
+        (1, "1 segundo", "1 s"),
+        (65, "1 minuto e 5 segundos", "1 min 05 s"),
+        (3600, "1 hora", "1 h 00 min"),
+        (7385, "2 horas e 3 minutos", "2 h 03 min"),
+    ],
+)
+def test_spans_are_said_in_words(seconds: int, said: str, short: str) -> None:
+    length = timedelta(seconds=seconds)
+    assert (words.span(length), words.short_span(length)) == (said, short)
+
+
+def test_totals_smaller_than_what_came_show_what_came(pages: Stage) -> None:
+    pages.run("running", counts=Counts(customers=Tally(written=12)), totals=Totals(customers=10))
+    said = text(pages.client().get("/situacao").text)
+    assert "Clientes 12 /12 12 0 Concluído" in said
