@@ -192,12 +192,12 @@ class Bindings:
     def find(self, text: str, limit: int) -> list[Unsettled]:
         """Orders by their number or the ERP's, customers by a part of their name, orders of those customers."""
         rows = self._database.select(
-            f"SELECT {_SHOWN} FROM omnisync_binding b WHERE company = ? AND (label = ? OR erp_number = ? OR id = ? "  # noqa: S608  # constant text
+            f"SELECT {_SHOWN} FROM omnisync_binding WHERE company = ? AND (label = ? OR erp_number = ? OR id = ? "  # noqa: S608  # constant text
             "OR (kind = 'customer' AND instr(upper(label), upper(?)) > 0) "
             "OR (kind = 'order' AND customer_id <> '' AND customer_id IN (SELECT id FROM omnisync_binding "
-            "WHERE company = b.company AND kind = 'customer' AND instr(upper(label), upper(?)) > 0))) "
+            "WHERE company = ? AND kind = 'customer' AND instr(upper(label), upper(?)) > 0))) "
             "ORDER BY kind DESC, outcome_at DESC LIMIT ?",
-            (self._company, text, text, text, text, text, limit),
+            (self._company, text, text, text, text, self._company, text, limit),
         )
         return [_shown(row) for row in rows]
 
