@@ -12,7 +12,7 @@ help:  ## list the commands
 
 install:  ## bring uv when it is missing, then exactly what uv.lock names
 	@$(UV) --version >/dev/null 2>&1 || $(PYTHON) -m pip install --quiet --disable-pip-version-check uv
-	@$(UV) sync --frozen --quiet
+	@$(UV) sync --frozen --quiet --compile-bytecode
 
 demo: install  ## the sample company, its import and the pages (ARGS=--once leaves after the summary)
 	@$(RUN) omnisync demo $(ARGS)

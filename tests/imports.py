@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from omnisync.agent.counts import Counts
 from omnisync.agent.erp.base import Erp
@@ -37,13 +38,14 @@ def send(hub: RunningHub, *changes: Change) -> None:
     """Put changes into the hub as OmniForce's apps do; every one must be taken."""
     import msgspec
 
-    bodies = [msgspec.json.encode(_as_sent(change)) for change in changes]
+    bodies = [msgspec.json.encode(sent(change)) for change in changes]
     results = intake.take_in(hub.store, COMPANY, bodies, NOW)
     assert {result.status for result in results} <= {"stored", "same", "stale"}, results
 
 
-def _as_sent(change: Change) -> dict[str, object]:
-    sent: dict[str, object] = {
+def sent(change: Change) -> dict[str, object]:
+    """The change as an app writes it."""
+    fields: dict[str, object] = {
         "kind": change.kind,
         "op": change.op,
         "id": change.id,
@@ -51,7 +53,7 @@ def _as_sent(change: Change) -> dict[str, object]:
         "changed_at": change.changed_at,
         "data": change.data if change.op == "upsert" else None,
     }
-    return sent if change.reason is None else sent | {"reason": change.reason}
+    return fields if change.reason is None else fields | {"reason": change.reason}
 
 
 @contextmanager
@@ -71,6 +73,8 @@ def importer(
     establishments: Sequence[str] = ALL,
     report: Callable[[Progress], bool] = lambda progress: False,
     clock: Clock | None = None,
+    uniform: Callable[[float, float], float] = lambda low, high: low,
+    **more: Any,
 ) -> Importer:
     """An importer whose waits pass at once and whose dice fall low."""
     clock = clock or Clock()
@@ -83,7 +87,8 @@ def importer(
         clock=lambda: NOW,
         monotonic=clock.monotonic,
         wait=clock.wait,
-        uniform=lambda low, high: low,
+        uniform=uniform,
+        **more,
     )
 
 

@@ -26,7 +26,10 @@ _CNPJ_IN_TEXT = re.compile(
 
 def is_cnpj(text: str) -> bool:
     """Whether `text` is a canonical CNPJ: 12 of [0-9A-Z], two right check digits, no mask."""
-    return _CNPJ.fullmatch(text) is not None and len(set(text)) > 1 and bool(_cnpj.is_valid(text))
+    if _CNPJ.fullmatch(text) is None or len(set(text)) == 1:
+        return False
+    # Its check digits alone: the rest of its `is_valid` cleans what the expression above has refused already.
+    return bool(_cnpj.calc_check_digits(text[:12]) == text[12:])
 
 
 def is_cpf(text: str) -> bool:

@@ -1,0 +1,466 @@
+"""A company's life in small: OmniForce edits, the ERP's people work, backups are restored, runs are killed.
+
+`Life` holds both databases and does one thing at a time; `check` says what must be true after one clean run. The
+hub is the real one without its sockets, the ERP a real SQLite file.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from decimal import Decimal
+from itertools import count
+from pathlib import Path
+from threading import Thread
+from typing import Any, cast
+
+import msgspec
+from msgspec import Struct
+
+from omnisync.agent import importing
+from omnisync.agent.counts import Totals
+from omnisync.agent.errors import ErpBusyError, HubUnreachableError
+from omnisync.agent.hub_client import ExpiredError, Fetched, HubClient
+from omnisync.agent.importing import Importer, Progress
+from omnisync.contract.feed import Change, Kind, Receipt, ReceiptAnswer, Streams, Unreadable, read_records
+from omnisync.contract.records import Customer, Order, decode_customer, decode_order
+from omnisync.hub import cursor as cursors
+from omnisync.hub import feed, intake, receipts
+from omnisync.hub.errors import ProblemError
+from omnisync.hub.store import Store
+from tests.erps import Keeper, make_sqlite
+from tests.hubs import COMPANY, found_company
+from tests.imports import ALL, Clock, sent
+from tests.records import NOW, change, customer, deletion, item, order
+
+ELSEWHERE = "0009"
+"""An establishment of another computer."""
+CUSTOMER_IDS = ("cus_1", "cus_2", "cus_3")
+ORDER_IDS = ("ord_1", "ord_2", "ord_3", "ord_4")
+Edit = tuple[Any, ...]
+
+
+class Killed(BaseException):
+    """The process is gone: nothing of ours may catch this."""
+
+
+class Trap:
+    """Springs once, at the n-th point met. `kind`: "kill" or "lost" (an answer is lost, the process lives)."""
+
+    def __init__(self, n: int, kind: str) -> None:
+        self._left, self._kind = n, kind
+
+    def meet(self, lost: Exception | None = None) -> None:
+        self._left -= 1
+        if self._left == 0:
+            if self._kind == "kill":
+                raise Killed
+            if lost is not None:
+                raise lost
+
+    def around(self, action: Callable[..., Any], lost: type[Exception] | None = None) -> Callable[..., Any]:
+        """The action, with a point before it and one after it."""
+
+        def trapped(*given: Any, **named: Any) -> Any:
+            self.meet(lost() if lost else None)
+            answer = action(*given, **named)
+            self.meet(lost() if lost else None)
+            return answer
+
+        return trapped
+
+
+class DirectHub:
+    """What `HubClient` offers, over the hub's own code in this process."""
+
+    def __init__(self, store: Store, before_page: Callable[[], None]) -> None:
+        self._store, self._before_page = store, before_page
+
+    def streams(self, after: Sequence[tuple[str, str]]) -> Streams:
+        return msgspec.json.decode(self._asked(lambda: feed.streams(self._store, COMPANY, dict(after))), type=Streams)
+
+    def page(self, stream: str, cursor: str, *, customers_until: str = "", limit: int = 1000) -> Fetched:
+        self._before_page()
+        asked = feed.Asked(stream=stream, cursor=cursor or None, customers_until=customers_until or None, limit=limit)
+        return Fetched(self._asked(lambda: feed.page(self._store, COMPANY, asked)), "")
+
+    def records(self, kind: Kind, ids: Sequence[str]) -> tuple[tuple[Change, ...], tuple[Unreadable, ...]]:
+        found = feed.changes_of(self._store, COMPANY, kind, ids)
+        return read_records(b'{"changes":[' + b",".join(text for _, text in found) + b"]}", kind)
+
+    def send_receipts(self, run_id: str, told: Sequence[Receipt]) -> ReceiptAnswer:
+        sent_ = msgspec.json.decode(msgspec.json.encode(tuple(told)), type=tuple[Receipt, ...])
+        return ReceiptAnswer(results=tuple(receipts.take(self._store, COMPANY, "producao", sent_)))
+
+    def _asked(self, ask: Callable[[], feed.Answer]) -> bytes:
+        try:
+            return ask().body or b""
+        except ProblemError as error:
+            if error.code == "cursor_expired":
+                raise ExpiredError from error
+            raise
+
+
+class NowThread(Thread):
+    """Works when it is started, so that a history is the same each time it is told."""
+
+    def start(self) -> None:
+        self.run()
+
+
+class Seen(Struct):
+    """What the ERP's people know and did; goes back with the ERP's backup."""
+
+    numbers: dict[str, int] = msgspec.field(default_factory=dict)
+    invoiced: set[str] = msgspec.field(default_factory=set)
+    removed: set[str] = msgspec.field(default_factory=set)
+
+    def copy(self) -> Seen:
+        return Seen(dict(self.numbers), set(self.invoiced), set(self.removed))
+
+
+class Truth(Struct):
+    """One record as the hub has it now."""
+
+    kind: Kind
+    id: str
+    version: int
+    stream: str
+    record: Customer | Order | None
+
+
+def templates(folder: Path) -> Path:
+    """A folder with an empty hub and an empty ERP, to be copied for each life."""
+    store = Store(f"sqlite:///{folder / 'hub.db'}")
+    store.migrate()
+    found_company(store)
+    store.close()
+    make_sqlite(folder)
+    with closing(sqlite3.connect(folder / "erp.db")) as plain:
+        plain.execute("PRAGMA journal_mode = WAL")
+    return folder
+
+
+class Life:
+    """Both databases of one company and everything that happens to them."""
+
+    def __init__(self, template: Path, folder: Path) -> None:
+        self._folder = folder
+        for name in ("hub.db", "erp.db"):
+            shutil.copyfile(template / name, folder / name)
+        self.store = self._store()
+        self.keeper = Keeper("SQLite", str(folder / "erp.db"))
+        self.seen = Seen()
+        self._seen_in_backup: Seen | None = None
+        self._is_hub_backed_up = False
+        self._words = count()
+
+    def close(self) -> None:
+        self.store.close()
+
+    def _store(self) -> Store:
+        return Store(f"sqlite:///{self._folder / 'hub.db'}")
+
+    # --- OmniForce
+
+    def edit(self, edit: Edit) -> None:
+        """One change by a salesperson: ("customer", id, is_good, merged_into), ("order", …) or ("erase", kind, id)."""
+        made = getattr(self, f"_{edit[0]}")(*edit[1:])
+        [result] = intake.take_in(self.store, COMPANY, [msgspec.json.encode(sent(made))], NOW)
+        assert result.status == "stored", result
+
+    def _version(self, kind: str, id_: str) -> int:
+        with self.store.reading() as db:
+            found = db.exec_driver_sql("SELECT version FROM record WHERE kind = ? AND id = ?", (kind, id_)).scalar()
+        return int(found or 0) + 1
+
+    def _customer(self, id_: str, is_good: bool, merged_into: str | None) -> Change:
+        document = "12ABC34501DE35" if is_good else "12ABC34501DE36"
+        named = customer(id_, document=document, merged_into=merged_into, notes=f"palavra {next(self._words)}")
+        return change(named, self._version("customer", id_))
+
+    def _order(self, id_: str, customer_id: str, establishment: str, is_good: bool, status: str, n: int) -> Change:
+        made = order(
+            id_,
+            customer_id=customer_id,
+            establishment_code=establishment,
+            status=status,
+            items=tuple(item(line) for line in range(1, n + 1)),
+            paid="" if is_good else "0.01",
+            notes=f"palavra {next(self._words)}",
+        )
+        return change(made, self._version("order", id_))
+
+    def _erase(self, kind: Kind, id_: str) -> Change:
+        return deletion(kind, id_, self._version(kind, id_))
+
+    # --- the ERP's people
+
+    def invoice(self, n: int) -> None:
+        """An order of the ERP is invoiced."""
+        if open_ := self.keeper.query("SELECT id_externo FROM pedidos WHERE situacao = 'aberto' ORDER BY numero"):
+            [id_] = open_[n % len(open_)]
+            self.keeper.run("UPDATE pedidos SET situacao = 'faturado' WHERE id_externo = ?", id_)
+            self.seen.invoiced.add(id_)
+
+    def remove(self, n: int) -> None:
+        """An order of the ERP is deleted there."""
+        if there := self.keeper.query("SELECT id_externo, numero FROM pedidos ORDER BY numero"):
+            id_, number = there[n % len(there)]
+            for table in ("itens_pedido", "formas_pagamento"):
+                self.keeper.run(f"DELETE FROM {table} WHERE pedido = ?", number)
+            self.keeper.run("DELETE FROM pedidos WHERE numero = ?", number)
+            self.seen.removed.add(id_)
+            self.seen.numbers.pop(id_, None)
+
+    # --- backups
+
+    def back_up_hub(self) -> None:
+        self._copy_out("hub")
+        self._is_hub_backed_up = True
+
+    def restore_hub(self) -> None:
+        if self._is_hub_backed_up:
+            self.store.close()
+            self._copy_in("hub")
+            self.store = self._store()
+            self.store.new_epoch(COMPANY)
+
+    def back_up_erp(self) -> None:
+        self._copy_out("erp")
+        self._seen_in_backup = self.seen.copy()
+
+    def restore_erp(self) -> None:
+        if self._seen_in_backup is not None:
+            self._copy_in("erp")
+            self.seen = self._seen_in_backup.copy()
+
+    def _copy_out(self, name: str) -> None:
+        (self._folder / f"{name}.backup").unlink(missing_ok=True)
+        with closing(sqlite3.connect(self._folder / f"{name}.db")) as plain:
+            plain.execute("VACUUM INTO ?", (str(self._folder / f"{name}.backup"),))
+
+    def _copy_in(self, name: str) -> None:
+        for rest in ("-wal", "-shm"):
+            (self._folder / f"{name}.db{rest}").unlink(missing_ok=True)
+        shutil.copyfile(self._folder / f"{name}.backup", self._folder / f"{name}.db")
+
+    # --- the agent
+
+    def run(
+        self,
+        *,
+        establishments: Sequence[str] = ALL,
+        limit: int = 1000,
+        slice_size: int = 50,
+        trap: Trap | None = None,
+        meanwhile: Sequence[Edit] = (),
+    ) -> None:
+        """One import by a new process; `meanwhile` are edits that arrive before each page is answered."""
+        waiting = self._n_waiting(establishments)
+        coming = iter(meanwhile)
+        hub = DirectHub(self.store, lambda: self._edit_next(coming))
+        erp = self.keeper.open(establishments=ALL)
+        trap = trap or Trap(0, "kill")
+        trapped: Any = erp
+        trapped._database.commit = trap.around(trapped._database.commit, ErpBusyError)
+        trapped._bindings.save = trap.around(trapped._bindings.save)
+        for name in ("streams", "page", "records", "send_receipts"):
+            setattr(hub, name, trap.around(getattr(hub, name), HubUnreachableError))
+        totals: list[Totals] = []
+
+        def report(progress: Progress) -> bool:
+            totals.append(progress.totals)
+            return False
+
+        importer = _importer(trapped, hub, establishments, limit, report)
+        importer._pace._size = slice_size
+        try:
+            counts = importer.run()
+        except Killed:
+            return
+        finally:
+            trapped.close()
+            self._look()
+        if not meanwhile:
+            assert counts.orders.received == totals[-1].orders + waiting
+            assert counts.customers.received == totals[-1].customers
+
+    def _edit_next(self, coming: Any) -> None:
+        edit = next(coming, None)
+        if edit is not None:
+            self.edit(edit)
+
+    def _n_waiting(self, establishments: Sequence[str]) -> int:
+        if not self.keeper.query("SELECT 1 FROM sqlite_master WHERE name = 'omnisync_binding'"):
+            return 0
+        waiting = self.keeper.query("SELECT id, establishment FROM omnisync_binding WHERE outcome = 'waiting'")
+        ids = {truth.id for truth in self.truths() if truth.kind == "order"}
+        return sum(id_ in ids and establishment in establishments for id_, establishment in waiting)
+
+    # --- what must be true
+
+    def truths(self) -> list[Truth]:
+        """Every record of the hub as it is now."""
+        with self.store.reading() as db:
+            rows = db.exec_driver_sql(
+                "SELECT r.kind, r.id, r.version, r.stream, f.change FROM record r "
+                "JOIN feed f ON f.company = r.company AND f.stream = r.stream AND f.id = r.id"
+            ).all()
+        found = []
+        for kind, id_, version, stream, text in rows:
+            data = msgspec.json.decode(text, type=Change).data
+            decode: Any = decode_customer if kind == "customer" else decode_order
+            found.append(Truth(kind, id_, version, stream, None if data == msgspec.Raw(b"null") else decode(data)))
+        return found
+
+    def _look(self) -> None:
+        """After every run, killed or not: no number changed, nothing went away, no cursor is ahead of its data."""
+        there = dict(self.keeper.query("SELECT id_externo, numero FROM pedidos"))
+        for id_, number in self.seen.numbers.items():
+            assert there.get(id_) == number, f"{id_} was {number}, is {there.get(id_)}"
+        self.seen.numbers = there
+        self._look_at_cursors()
+
+    def _look_at_cursors(self) -> None:
+        epoch = self._epoch()
+        met = {(kind, id_): (at, version) for kind, id_, at, version, *_ in self._bindings()}
+        for stream, cursor, at in self.keeper.query("SELECT stream, cursor, epoch FROM omnisync_cursor"):
+            if at != epoch or not cursor:
+                continue
+            start = cursors.Place(company=COMPANY, stream=stream, epoch=epoch)
+            for kind, id_, version, op in self._passed(stream, cursors.read(cursor, start).sequence):
+                if op == "upsert":
+                    assert (kind, id_) in met, f"{stream} passed {id_}"
+                    assert met[kind, id_] >= (epoch, version) or met[kind, id_][0] != epoch, f"{stream} passed {id_}"
+                    assert met[kind, id_][0] == epoch, f"{id_} of another epoch"
+
+    def _passed(self, stream: str, sequence: int) -> Sequence[Any]:
+        with self.store.reading() as db:
+            return db.exec_driver_sql(
+                "SELECT kind, id, version, op FROM feed WHERE stream = ? AND sequence <= ?", (stream, sequence)
+            ).all()
+
+    def _epoch(self) -> str:
+        with self.store.reading() as db:
+            return str(db.exec_driver_sql("SELECT epoch FROM company").scalar())
+
+    def _bindings(self) -> list[tuple[Any, ...]]:
+        return self.keeper.query("SELECT kind, id, epoch, version, outcome, reason FROM omnisync_binding")
+
+    def check(self) -> None:
+        """After one clean run every live record stands in the ERP as it is, or has a reason not to."""
+        epoch, truths = self._epoch(), self.truths()
+        bindings = {(kind, id_): rest for kind, id_, *rest in self._bindings()}
+        customers = {truth.id: cast(Customer | None, truth.record) for truth in truths if truth.kind == "customer"}
+        for truth in truths:
+            if truth.stream == f"order:{ELSEWHERE}":
+                self._check_elsewhere(truth)
+            elif truth.record is not None:
+                at, version, outcome, reason = bindings[truth.kind, truth.id]
+                assert (at, version) == (epoch, truth.version), (truth, at, version)
+                assert (reason is None) == (outcome not in ("refused", "waiting", "kept")), (truth, outcome)
+                code = msgspec.json.decode(reason)["code"] if reason else ""
+                if truth.kind == "customer":
+                    self._check_customer(cast(Customer, truth.record), outcome)
+                else:
+                    self._check_order(cast(Order, truth.record), outcome, code, customers)
+        self._check_receipts(truths, bindings)
+
+    def _check_customer(self, record: Customer, outcome: str) -> None:
+        rows = self.keeper.query("SELECT observacoes FROM clientes WHERE id_externo = ?", record.id)
+        if record.document == "12ABC34501DE36":
+            assert outcome == "refused", (record.id, outcome)
+        elif outcome == "unchanged":
+            assert record.merged_into, record.id
+        else:
+            assert outcome in ("imported", "updated"), (record.id, outcome)
+            assert rows == [(record.notes,)]
+
+    def _check_order(self, record: Order, outcome: str, code: str, customers: dict[str, Customer | None]) -> None:
+        id_ = record.id
+        if record.status == "cancelled":
+            self._check_cancelled(id_, outcome)
+        elif sum((p.amount for p in record.payments), Decimal(0)) != record.totals.total_amount:
+            assert outcome == "refused", (id_, outcome)
+        elif outcome == "kept":
+            assert id_ in self.seen.invoiced | self.seen.removed, (id_, code)
+        elif outcome == "refused":
+            assert code == "customer_deleted", (id_, code)
+        elif outcome == "waiting":
+            assert not _is_importable(record.customer.id, customers), (id_, code)
+        else:
+            assert outcome in ("imported", "updated"), (id_, outcome)
+            assert id_ in self.seen.removed or self._row(id_) == _expected(record), id_
+
+    def _check_cancelled(self, id_: str, outcome: str) -> None:
+        states = self.keeper.query("SELECT situacao FROM pedidos WHERE id_externo = ?", id_)
+        if outcome == "kept":
+            assert id_ in self.seen.invoiced | self.seen.removed, id_
+        else:
+            assert outcome == "cancelled", (id_, outcome)
+            assert states in ([], [("cancelado",)]), (id_, states)
+
+    def _check_elsewhere(self, truth: Truth) -> None:
+        states = self.keeper.query("SELECT situacao FROM pedidos WHERE id_externo = ?", truth.id)
+        assert states in ([], [("cancelado",)]) or truth.id in self.seen.invoiced or truth.record is None, truth
+
+    def _row(self, id_: str) -> tuple[Any, ...]:
+        [(number, *rest)] = self.keeper.query(
+            "SELECT numero, observacoes, total, estabelecimento FROM pedidos WHERE id_externo = ?", id_
+        )
+        items = self.keeper.query("SELECT id_externo, total FROM itens_pedido WHERE pedido = ? ORDER BY 1", number)
+        paid = self.keeper.query("SELECT id_externo, valor FROM formas_pagamento WHERE pedido = ? ORDER BY 1", number)
+        [(state,)] = self.keeper.query("SELECT situacao FROM pedidos WHERE id_externo = ?", id_)
+        assert state == "aberto" or id_ in self.seen.invoiced, (id_, state)
+        return (*rest, items, paid)
+
+    def _check_receipts(self, truths: Sequence[Truth], bindings: dict[tuple[str, str], list[Any]]) -> None:
+        assert self.keeper.query("SELECT id FROM omnisync_binding WHERE receipt_pending = 1") == []
+        for truth in truths:
+            _, version, outcome, _ = bindings.get((truth.kind, truth.id), ("", 0, "", None))
+            if version == truth.version:
+                [told] = receipts.of(self.store, COMPANY, truth.kind, truth.id)
+                receipt = msgspec.json.decode(told)
+                assert (receipt["version"], receipt["outcome"]) == (version, outcome), truth
+
+
+def _importer(
+    erp: Any, hub: DirectHub, establishments: Sequence[str], limit: int, report: Callable[[Progress], bool]
+) -> Importer:
+    clock = Clock()
+    return Importer(
+        erp,
+        cast(HubClient, hub),
+        run_id="run_test",
+        establishments=establishments,
+        report=report,
+        clock=lambda: NOW,
+        monotonic=clock.monotonic,
+        wait=clock.wait,
+        uniform=lambda low, high: low,
+        page_limit=limit,
+    )
+
+
+def _is_importable(customer_id: str, customers: dict[str, Customer | None]) -> bool:
+    """Whether the customer, or the one it was merged into, is live and sound."""
+    met = set()
+    record = customers.get(customer_id)
+    while record is not None and record.merged_into and record.id not in met:
+        met.add(record.id)
+        record = customers.get(record.merged_into)
+    return record is not None and record.merged_into is None and record.document == "12ABC34501DE35"
+
+
+def _expected(record: Order) -> tuple[Any, ...]:
+    items = sorted((line.id, str(line.total_amount)) for line in record.items)
+    paid = sorted((payment.id, str(payment.amount)) for payment in record.payments)
+    return record.notes, str(record.totals.total_amount), record.establishment_code, items, paid
+
+
+def work_at_once(monkeypatch: Any) -> None:
+    """Fetch ahead in the importer's own thread."""
+    monkeypatch.setattr(importing, "Thread", NowThread)

@@ -1,0 +1,130 @@
+"""For any history of edits, runs, kills and restores, one clean run leaves the ERP equal to the hub.
+
+Histories that once failed stand below as plain tests. `make test HYPOTHESIS=deep` tells 2,000 of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as some
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from tests.histories import CUSTOMER_IDS, ELSEWHERE, ORDER_IDS, Edit, Life, Trap, templates, work_at_once
+from tests.imports import ALL
+
+_customers = some.sampled_from(CUSTOMER_IDS)
+_orders = some.sampled_from(ORDER_IDS)
+_good = some.sampled_from((True, True, True, False))
+_edits: some.SearchStrategy[Edit] = some.one_of(
+    some.tuples(some.just("customer"), _customers, _good, some.one_of(some.none(), some.none(), _customers)),
+    some.tuples(
+        some.just("order"),
+        _orders,
+        _customers,
+        some.sampled_from((*ALL, *ALL, ELSEWHERE)),
+        _good,
+        some.sampled_from(("confirmed", "confirmed", "cancelled")),
+        some.integers(1, 3),
+    ),
+    some.tuples(some.just("erase"), some.just("order"), _orders),
+    some.tuples(some.just("erase"), some.just("customer"), _customers),
+)
+_establishments = some.sampled_from((ALL, ("0001",), ("0002",)))
+_limits = some.sampled_from((1, 2, 3, 1000))
+_sizes = some.integers(1, 3)
+
+
+class Histories(RuleBasedStateMachine):
+    """What may happen to one company, in any order."""
+
+    template: Path
+
+    @initialize()
+    def begin(self) -> None:
+        self._folder = TemporaryDirectory(prefix="omnisync-")
+        self._life = Life(self.template, Path(self._folder.name))
+
+    @rule(edits=some.lists(_edits, min_size=1, max_size=4))
+    def salespeople_sell(self, edits: list[Edit]) -> None:
+        for edit in edits:
+            self._life.edit(edit)
+
+    @rule(establishments=_establishments, limit=_limits, size=_sizes, meanwhile=some.lists(_edits, max_size=3))
+    def a_run_ends(self, establishments: tuple[str, ...], limit: int, size: int, meanwhile: list[Edit]) -> None:
+        self._life.run(establishments=establishments, limit=limit, slice_size=size, meanwhile=meanwhile)
+
+    @rule(
+        n=some.integers(1, 40), kind=some.sampled_from(("kill", "lost")), establishments=_establishments, limit=_limits
+    )
+    def a_run_meets_a_fault(self, n: int, kind: str, establishments: tuple[str, ...], limit: int) -> None:
+        self._life.run(establishments=establishments, limit=limit, slice_size=1, trap=Trap(n, kind))
+
+    @rule(n=some.integers(0, 3))
+    def an_order_is_invoiced(self, n: int) -> None:
+        self._life.invoice(n)
+
+    @rule(n=some.integers(0, 3))
+    def an_order_is_deleted_in_the_erp(self, n: int) -> None:
+        self._life.remove(n)
+
+    @rule()
+    def the_hub_is_backed_up(self) -> None:
+        self._life.back_up_hub()
+
+    @rule()
+    def the_hub_is_restored(self) -> None:
+        self._life.restore_hub()
+
+    @rule()
+    def the_erp_is_backed_up(self) -> None:
+        self._life.back_up_erp()
+
+    @rule()
+    def the_erp_is_restored(self) -> None:
+        self._life.restore_erp()
+
+    @rule()
+    def one_clean_run_leaves_the_erp_equal_to_the_hub(self) -> None:
+        self._life.run()
+        self._life.check()
+
+    def teardown(self) -> None:
+        if not hasattr(self, "_life"):
+            return
+        try:
+            self._life.run()
+            self._life.check()
+        finally:
+            self._life.close()
+            self._folder.cleanup()
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return templates(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    work_at_once(monkeypatch)
+
+
+@pytest.fixture
+def life(template: Path, tmp_path: Path) -> Iterator[Life]:
+    lived = Life(template, tmp_path)
+    yield lived
+    lived.close()
+
+
+def test_one_clean_run_heals_any_history(template: Path) -> None:
+    machine: Any = type("Histories", (Histories,), {"template": template})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(stateful_step_count=15, suppress_health_check=list(HealthCheck), print_blob=True),
+    )
