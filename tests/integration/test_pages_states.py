@@ -264,3 +264,14 @@ def test_totals_smaller_than_what_came_show_what_came(pages: Stage) -> None:
     pages.run("running", counts=Counts(customers=Tally(written=12)), totals=Totals(customers=10))
     said = text(pages.client().get("/situacao").text)
     assert "Clientes 12 /12 12 0 Concluído" in said
+
+
+def test_what_did_not_enter_can_be_taken_to_a_spreadsheet(pages: Stage) -> None:
+    pages.erp.records = [unsettled(codigo="1")]
+    pages.run("done_with_refusals")
+    with pages.client() as client:
+        assert '<a href="/recusados.csv" download>Exportar CSV</a>' in client.get("/").text
+        answer = client.get("/recusados.csv")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.text.startswith("\ufeff")
+    assert len(answer.text.splitlines()) == 2

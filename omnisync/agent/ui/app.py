@@ -67,7 +67,7 @@ def routes() -> list[HTTPRouteHandler]:
     """Every route of the pages."""
     return [
         *(sync.show, sync.show_status, sync.show_details, sync.show_next),
-        *(sync.start, sync.stop, sync.try_again, sync.try_all_again),
+        *(sync.start, sync.stop, sync.try_again, sync.try_all_again, sync.export_pending),
         *(schedule.show, schedule.show_options, schedule.save),
         *(connection.show, connection.save, connection.test, connection.rehearse),
         *(connection.choose, connection.choose_shown),

@@ -7,13 +7,15 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from litestar import get, post
+from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 from msgspec import Struct
 
+from omnisync.agent.erp.base import Unsettled
 from omnisync.agent.errors import OmnisyncError, RunInProgressError, SetupError
 from omnisync.agent.journal import Run
+from omnisync.agent.spreadsheet import unsettled_csv
 from omnisync.agent.ui.chart import bars
 from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, field, form_of, is_htmx, see, sentence_of
 from omnisync.agent.ui.records import RUN_ID, Record, record_of
@@ -23,6 +25,7 @@ from omnisync.agent.ui.status import Status, status_of
 N_SHOWN = 50
 N_ROWS = 5
 N_TRIED = 10_000
+N_EXPORTED = 100_000
 CHART_DAYS = 14
 STALE = "Esta página estava aberta de antes e não foi aceita. Nada foi feito: confira a situação e clique de novo."
 
@@ -72,6 +75,24 @@ def show_next(pages: NamedDependency[Pages]) -> Html:
     runs = pages.recent(shown)
     is_going = bool(runs) and runs[0].is_going
     return pages.html("next.html", next_line=pages.next_line(shown, runs), is_going=is_going)
+
+
+@get("/recusados.csv", sync_to_thread=True)
+def export_pending(pages: NamedDependency[Pages]) -> Html:
+    """What did not enter, for a spreadsheet."""
+    shown = pages.shown()
+    found: list[Unsettled] = []
+    if shown.connection is not None and pages.recent(shown):
+        erp = pages.parts.open_erp(shown.connection)
+        try:
+            found = erp.unsettled(("refused", "waiting"), N_EXPORTED)
+        finally:
+            erp.close()
+    return Response(
+        unsettled_csv(found, shown.zone),
+        media_type="text/csv",
+        headers={"Content-Disposition": 'attachment; filename="recusados.csv"'},
+    )
 
 
 @post("/importar", sync_to_thread=True, status_code=200)
