@@ -62,6 +62,7 @@ class Parts(Struct, frozen=True):
             establishments=[establishment.code for establishment in connection.establishments],
             zone=zone_named(connection.zone or self.settings.zone),
             clock=clock,
+            layout=connection.erp.layout,
         )
 
 

@@ -7,7 +7,8 @@ from datetime import datetime, tzinfo
 
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.dialects.sqlite import Sqlite
-from omnisync.agent.erp.padrao import padrao
+from omnisync.agent.erp.layout import shipped
+from omnisync.agent.erp.rows import compiled, text_stores
 from omnisync.agent.erp.sql import SqlErp
 from omnisync.agent.errors import ErpSetupError
 
@@ -23,14 +24,15 @@ def open_erp(
     establishments: Sequence[str],
     zone: tzinfo,
     clock: Callable[[], datetime],
+    layout: str = "padrao",
 ) -> Erp:
-    """The ERP of one connection, not yet connected (`prepare` does). Raises ErpSetupError for an unknown kind."""
+    """The ERP of one connection, not yet connected (`prepare` does). Raises ErpSetupError (kind) or LayoutError."""
     if kind not in KINDS:
         raise ErpSetupError("destination_kind", tipo=kind)
     database_class = KINDS[kind][1]
     return SqlErp(
         database_class(database),
-        padrao(zone),
+        compiled(shipped(layout), text_stores(zone)),
         company=company,
         connection=connection,
         establishments=establishments,

@@ -132,6 +132,7 @@ def names() -> list[str]:
     return sorted(file.name.removesuffix(".toml") for file in files(layouts).iterdir() if file.name.endswith(".toml"))
 
 
+@cache
 def shipped(name: str) -> LayoutFile:
     """The shipped layout of this name. Raises LayoutError offering the nearest."""
     if name not in names():

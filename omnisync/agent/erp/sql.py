@@ -11,7 +11,7 @@ from typing import Any
 from omnisync.agent.erp.base import Position, Rehearsal, Slice, Unsettled, Written
 from omnisync.agent.erp.bindings import Bindings, encoded
 from omnisync.agent.erp.dialects.sqlite import Sqlite
-from omnisync.agent.erp.padrao import Layout, Table, rows_of
+from omnisync.agent.erp.rows import Layout, Table, rows_of
 from omnisync.agent.erp.verdicts import (
     Binding,
     Verdict,
