@@ -195,7 +195,8 @@ def test_everything_is_reached_by_keyboard_in_reading_order(browser: Browser, pa
                 assert outline == "3px", reached[-1]
         assert reached == [
             *("Ir para o conteúdo", "Sincronização", "Agendamento", "importar", "pausar"),
-            *("Tentar de novo: Pedido OF-004821", "tentar-todos", "q", "Buscar", "Ver histórico completo"),
+            *("Tentar de novo: Pedido OF-004821", "Exportar CSV", "tentar-todos"),
+            *("q", "Buscar", "Ver histórico completo"),
             "LINK producao",
         ]
 
