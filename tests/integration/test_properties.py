@@ -128,3 +128,14 @@ def test_one_clean_run_heals_any_history(template: Path) -> None:
         machine,
         settings=settings(stateful_step_count=15, suppress_health_check=list(HealthCheck), print_blob=True),
     )
+
+
+# Histories that failed once.
+
+
+def test_a_commit_that_fails_before_the_first_page_leaves_no_open_transaction(life: Life) -> None:
+    life.edit(("customer", "cus_1", True, None))
+    life.run(trap=Trap(1, "kill"))
+    life.run(trap=Trap(1, "lost"))
+    life.run()
+    life.check()

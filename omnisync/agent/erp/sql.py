@@ -169,10 +169,10 @@ class SqlErp:
         self._database.begin()
         try:
             yield
-        except BaseException:
+            self._database.commit()
+        except BaseException:  # a COMMIT that failed leaves its transaction open
             self._database.rollback()
             raise
-        self._database.commit()
 
     def _customers(self, part: Slice, changes: Sequence[Change]) -> list[Verdict]:
         verdicts = self._compared(part, "customer", changes)
