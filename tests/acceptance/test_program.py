@@ -59,6 +59,15 @@ def test_an_import_where_something_only_waits_ends_with_0(program: Program, hub:
     assert program.run("refused").out.startswith("Aguardando Pedido OF-1: O pedido OF-1 aguarda o cadastro")
 
 
+def test_status_counts_the_orders_of_an_establishment_the_hub_does_not_know(program: Program, hub: RunningHub) -> None:
+    send(hub, change(order("ord_9", establishment_code="0009")))
+    sentence = "Há 1 pedido do estabelecimento 0009, que não está cadastrado na central."
+    assert sentence in program.run("status").out
+    assert program.run("status", "--json").json()["unknown_establishments"] == {"0009": 1}
+    hub.store.add_establishment("aurora", "0009", "LOJA NOVA")
+    assert sentence not in program.run("status").out
+
+
 def test_one_establishment_alone_can_be_imported(program: Program, hub: RunningHub) -> None:
     send(hub, change(order("ord_1")), change(order("ord_2", establishment_code="0002")))
     program.run("import", "--establishment", "0002")

@@ -1,14 +1,14 @@
-"""Hard cases that reach the ERP's tables, each by the behaviour agreed for it.
+"""The hard cases of the import, by their number in the project's list and the behaviour agreed for each.
 
-The others are held where they belong: lateness, moves, merges, restores and cancellations in test_erp_promise.py and
-test_importing.py, the hub's answers in test_faults_of_the_hub.py, the schedule in tests/unit/test_schedule.py.
+What only the ERP's side decides is written into a real SQLite ERP; what crosses the wire goes through the real hub.
+Faults of the network are held in test_faults_of_the_hub.py, any order of things in test_properties.py.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,15 @@ import pytest
 
 from omnisync.agent.counts import Tally
 from omnisync.agent.erp.base import Erp
+from omnisync.agent.erp.phones import dialled
+from omnisync.agent.importing import Progress
+from omnisync.contract.feed import Change
 from omnisync.contract.records import Address, Phone
+from omnisync.hub import intake, receipts
 from tests.erps import KEEPERS, Keeper, write
-from tests.hubs import running_hub
-from tests.imports import client, run_import, send
-from tests.records import change, customer, item, order, raw_change
+from tests.hubs import COMPANY, RunningHub, running_hub
+from tests.imports import client, importer, run_import, send
+from tests.records import NOW, change, customer, deletion, item, order, raw_change
 
 
 @pytest.fixture
@@ -37,6 +41,12 @@ def erp(keeper: Keeper) -> Iterator[Erp]:
     opened.close()
 
 
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[RunningHub]:
+    with running_hub(tmp_path) as running:
+        yield running
+
+
 def _warnings(keeper: Keeper, id_: str) -> list[str]:
     [(text,)] = keeper.query("SELECT warnings FROM omnisync_binding WHERE id = ?", id_)
     return [warning["code"] for warning in json.loads(text or "[]")]
@@ -46,9 +56,15 @@ def _name(keeper: Keeper) -> Any:
     return keeper.query("SELECT nome FROM clientes")[0][0]
 
 
+# n.º 1
+
+
 def test_a_name_typed_in_parts_is_kept_composed_and_without_control_characters(keeper: Keeper, erp: Erp) -> None:
     write(erp, change(customer(name=" Pa\u0303o\tde\nAc\u0327u\u0301car\u0000 ")))
     assert _name(keeper) == "Pão de Açúcar"
+
+
+# n.º 2
 
 
 def test_an_emoji_is_kept_where_the_column_can_hold_it(keeper: Keeper, erp: Erp) -> None:
@@ -62,15 +78,26 @@ def test_a_name_that_cleaning_empties_enters_with_a_warning(keeper: Keeper, erp:
     assert _warnings(keeper, "cus_1") == ["name_empty"]
 
 
+# n.º 5
+
+
 def test_a_customer_without_a_document_enters_and_is_known_by_its_id(keeper: Keeper, erp: Erp) -> None:
     write(erp, change(customer(document_kind="none", document=None)))
     write(erp, change(customer(document_kind="none", document=None, name="Outro nome"), 2))
     assert keeper.query("SELECT documento, nome FROM clientes") == [(None, "Outro nome")]
 
 
+def test_two_customers_without_a_document_and_of_one_name_stay_two(keeper: Keeper, erp: Erp) -> None:
+    write(erp, *(change(customer(id_, document_kind="none", document=None)) for id_ in ("cus_1", "cus_2")))
+    assert keeper.query("SELECT count(DISTINCT codigo) FROM clientes") == [(2,)]
+
+
 def test_a_cnpj_with_letters_is_kept_as_text(keeper: Keeper, erp: Erp) -> None:
     write(erp, change(customer()))
     assert keeper.query("SELECT documento FROM clientes") == [("12ABC34501DE35",)]
+
+
+# n.º 13
 
 
 def test_the_same_product_on_two_lines_is_two_rows(keeper: Keeper, erp: Erp) -> None:
@@ -83,6 +110,9 @@ def test_the_same_product_on_two_lines_is_two_rows(keeper: Keeper, erp: Erp) -> 
     ]
 
 
+# n.º 14
+
+
 def test_a_line_off_by_a_centavo_keeps_the_apps_amount(keeper: Keeper, erp: Erp) -> None:
     write(erp, change(customer()))
     off = item(1, gross_amount=Decimal("20.01"), total_amount=Decimal("20.01"))
@@ -90,12 +120,19 @@ def test_a_line_off_by_a_centavo_keeps_the_apps_amount(keeper: Keeper, erp: Erp)
     assert keeper.query("SELECT valor_bruto FROM itens_pedido") == [("20.01",)]
 
 
-def test_a_house_number_is_text(keeper: Keeper, erp: Erp) -> None:
+# n.º 17
+
+
+@pytest.mark.parametrize("number", ["S/N", "123-A", "km 4", "0012"])
+def test_a_house_number_is_text(keeper: Keeper, erp: Erp, number: str) -> None:
     place = Address(
-        kind="main", street="BR-101", number="km 4", city_code="3550308", state="SP", postal_code="01310200"
+        kind="main", street="BR-101", number=number, city_code="3550308", state="SP", postal_code="01310200"
     )
     write(erp, change(customer(addresses=(place,))))
-    assert keeper.query("SELECT numero_endereco, cep FROM clientes") == [("km 4", "01310200")]
+    assert keeper.query("SELECT numero_endereco, cep FROM clientes") == [(number, "01310200")]
+
+
+# n.º 22
 
 
 def test_an_order_of_two_thousand_items_is_one_record_and_says_how_many_invoices_it_needs(
@@ -106,6 +143,11 @@ def test_an_order_of_two_thousand_items_is_one_record_and_says_how_many_invoices
     written = write(erp, change(order(items=many)))
     assert (written.counts.items, erp.rows()["items"]) == (Tally(written=2000), 2000)
     assert _warnings(keeper, "ord_1") == ["items_many"]
+    [(text,)] = keeper.query("SELECT warnings FROM omnisync_binding WHERE id = 'ord_1'")
+    assert "serão necessárias 3 notas" in text
+
+
+# n.º 30
 
 
 def test_telephones_are_split_and_what_cannot_be_dialled_goes_to_the_notes(keeper: Keeper, erp: Erp) -> None:
@@ -117,12 +159,70 @@ def test_telephones_are_split_and_what_cannot_be_dialled_goes_to_the_notes(keepe
     assert _warnings(keeper, "cus_1") == ["phone_in_notes"]
 
 
+@pytest.mark.parametrize(
+    ("written", "numbers", "goes_to_the_notes"),
+    [
+        ("11987654321", ["11987654321"], False),
+        ("(11) 98765-4321", ["11987654321"], False),
+        ("+55 11 3333-4444", ["1133334444"], False),
+        ("5511987654321", ["11987654321"], False),
+        ("5533334444", ["5533334444"], False),  # area code 55 is Santa Maria
+        ("55 98765-4321", ["55987654321"], False),
+        ("011 3333-4444", ["1133334444"], False),
+        ("0800 123 4567", ["08001234567"], False),
+        ("(11) 98765-4321 / 3333-4444", ["11987654321", "1133334444"], True),
+        ("3333-4444 ramal 12", ["33334444"], True),
+        ("(11) 98765-4321 falar com Ana", ["11987654321"], True),
+        ("não informou", [], True),
+    ],
+)
+def test_a_telephone_becomes_what_can_be_dialled(written: str, numbers: list[str], goes_to_the_notes: bool) -> None:
+    phones, rest = dialled((Phone(kind="mobile", number=written),))
+    assert ([phone.number for phone in phones], rest) == (numbers, (written,) if goes_to_the_notes else ())
+
+
+# n.º 31
+
+
 def test_an_instalment_due_before_the_issue_enters_with_a_warning(keeper: Keeper, erp: Erp) -> None:
     early = order()
     paid = tuple(msgspec.structs.replace(payment, due_on=date(2026, 1, 1)) for payment in early.payments)
     write(erp, change(customer()))
     write(erp, change(msgspec.structs.replace(early, payments=paid)))
     assert (erp.rows()["orders"], _warnings(keeper, "ord_1")) == (1, ["payment_before_issue"])
+
+
+def test_an_instalment_due_on_the_day_of_the_issue_is_nothing_odd_at_any_hour_of_the_day(
+    keeper: Keeper, erp: Erp
+) -> None:
+    late = datetime(2026, 11, 25, 2, 30, tzinfo=UTC)  # still the 24th at the counter
+    write(erp, change(customer()))
+    write(erp, change(order(issued_at=late)))
+    assert _warnings(keeper, "ord_1") == []
+
+
+def test_instalments_out_of_order_stand_as_they_came(keeper: Keeper, erp: Erp) -> None:
+    plain = order()
+    [whole] = plain.payments
+    first = msgspec.structs.replace(whole, amount=Decimal("9.10"), due_on=date(2027, 1, 24))
+    second = msgspec.structs.replace(whole, line=2, id="pay_2", amount=Decimal("20.00"), due_on=date(2026, 12, 24))
+    write(erp, change(customer()))
+    write(erp, change(msgspec.structs.replace(plain, payments=(first, second))))
+    assert keeper.query("SELECT linha, vencimento FROM formas_pagamento ORDER BY linha") == [
+        (1, "2027-01-24"),
+        (2, "2026-12-24"),
+    ]
+
+
+def test_warnings_outlive_a_restored_hub(keeper: Keeper, erp: Erp) -> None:
+    odd = msgspec.structs.replace(order().payments[0], method_kind="77")
+    write(erp, change(customer()))
+    write(erp, change(order(payments=(odd,))))
+    write(erp, change(order(payments=(odd,))), epoch="e2")
+    assert _warnings(keeper, "ord_1") == ["payment_kind_new"]
+
+
+# n.º 32
 
 
 def test_a_new_kind_of_payment_enters_with_a_warning(keeper: Keeper, erp: Erp) -> None:
@@ -140,12 +240,314 @@ def test_a_new_order_type_or_status_is_refused_and_never_taken_for_a_sale(erp: E
     assert {record.code for record in erp.unsettled(["refused"], 10)} == {"hub_changed_shape"}
 
 
+# n.º 19
+
+
 def test_orders_of_an_establishment_nobody_registered_are_stored_read_by_nobody_and_counted(
-    keeper: Keeper, tmp_path: Path
+    keeper: Keeper, hub: RunningHub
 ) -> None:
-    with running_hub(tmp_path) as hub:
-        send(hub, change(customer()), change(order("ord_1")), change(order("ord_9", establishment_code="0009")))
-        run_import(keeper, hub)
-        with client(hub) as opened:
-            assert opened.unknown_establishments() == {"0009": 1}
+    send(hub, change(customer()), change(order("ord_1")), change(order("ord_9", establishment_code="0009")))
+    run_import(keeper, hub)
+    with client(hub) as opened:
+        assert opened.unknown_establishments() == {"0009": 1}
     assert keeper.query("SELECT id_externo FROM pedidos") == [("ord_1",)]
+
+
+def test_an_unknown_establishment_is_unknown_no_more_once_its_orders_were_mended(hub: RunningHub) -> None:
+    send(hub, change(customer()), change(order("ord_8", establishment_code="0009")))
+    send(hub, change(order("ord_9", establishment_code="0009")))
+    send(hub, change(order("ord_9", establishment_code="0001"), 2), deletion("order", "ord_8", 2))
+    with client(hub) as opened:
+        assert opened.unknown_establishments() == {}
+
+
+def test_an_establishment_of_another_computer_is_neither_read_nor_named(keeper: Keeper, hub: RunningHub) -> None:
+    send(hub, change(customer()), change(order("ord_1")), change(order("ord_2", establishment_code="0002")))
+    run_import(keeper, hub, establishments=["0001"])
+    with client(hub) as opened:
+        assert opened.unknown_establishments() == {}
+    assert keeper.query("SELECT id_externo FROM pedidos") == [("ord_1",)]
+    assert keeper.query("SELECT count(*) FROM omnisync_cursor WHERE stream = 'order:0002'") == [(0,)]
+
+
+# --- through the hub
+
+
+def _told(hub: RunningHub, id_: str) -> tuple[str, str | None]:
+    """What the salesperson reads of an order: the outcome and the code of its reason."""
+    with hub.client() as http:
+        [receipt] = http.get(f"/v1/orders/{id_}").json()["receipts"]
+    return receipt["outcome"], receipt.get("reason", {}).get("code")
+
+
+def _spoil(hub: RunningHub, id_: str, old: bytes, new: bytes) -> None:
+    """Change the bytes that travel: what no intake would have taken."""
+    with hub.store.writing() as db:
+        text = bytes(db.exec_driver_sql("SELECT change FROM feed WHERE id = ?", (id_,)).scalar_one())
+        assert old in text
+        db.exec_driver_sql("UPDATE feed SET change = ? WHERE id = ?", (text.replace(old, new), id_))
+
+
+# n.º 2
+
+
+def test_the_intake_refuses_a_lone_surrogate(hub: RunningHub) -> None:
+    sent = b'{"kind":"customer","op":"upsert","id":"cus_1","version":1,"changed_at":"2026-11-24T15:00:00Z","data":'
+    [result] = intake.take_in(hub.store, COMPANY, [sent + rb'{"id":"cus_1","name":"\ud800"}}'], NOW)
+    assert (result.status, result.code) == ("refused", "text")
+
+
+@pytest.mark.parametrize("spoiled", ["ord_1", "ord_3", "ord_5"], ids=["first", "in the middle", "last"])
+def test_a_lone_surrogate_in_the_feed_is_refused_by_its_place_and_its_neighbours_enter(
+    keeper: Keeper, hub: RunningHub, spoiled: str
+) -> None:
+    send(hub, change(customer()), *(change(order(f"ord_{n}")) for n in range(1, 6)))
+    _spoil(hub, spoiled, b"Padaria Aurora", rb"Padaria \ud800")
+    counts = run_import(keeper, hub)
+    assert counts.orders == Tally(written=4, refused=1)
+    [(id_, pending)] = keeper.query("SELECT id, receipt_pending FROM omnisync_binding WHERE outcome = 'refused'")
+    assert (id_[0], len(id_), pending) == ("?", 41, 0)
+    assert run_import(keeper, hub).total == Tally()
+    send(hub, change(order(spoiled, notes="outra"), 2))
+    assert run_import(keeper, hub).orders == Tally(written=1)
+
+
+# n.º 7 and 8
+
+
+def test_an_edit_before_the_invoice_updates_and_one_after_it_is_kept_and_told(keeper: Keeper, hub: RunningHub) -> None:
+    send(hub, change(customer()), change(order()))
+    run_import(keeper, hub)
+    send(hub, change(order(items=(item(2), item(3))), 2))
+    run_import(keeper, hub)
+    assert keeper.query("SELECT id_externo FROM itens_pedido ORDER BY 1") == [("itm_2",), ("itm_3",)]
+    assert keeper.query("SELECT valor FROM formas_pagamento") == [("40.00",)]
+    keeper.run("UPDATE pedidos SET situacao = 'faturado'")
+    before = keeper.contents()
+    send(hub, change(order(notes="tarde demais"), 3))
+    run_import(keeper, hub)
+    assert (keeper.contents(), _told(hub, "ord_1")) == (before, ("kept", "order_locked"))
+
+
+def test_a_cancellation_before_the_invoice_cancels_and_one_after_it_is_kept_and_told(
+    keeper: Keeper, hub: RunningHub
+) -> None:
+    send(hub, change(customer()), change(order("ord_1")), change(order("ord_2")))
+    run_import(keeper, hub)
+    keeper.run("UPDATE pedidos SET situacao = 'faturado' WHERE id_externo = 'ord_2'")
+    send(hub, *(change(order(id_, status="cancelled"), 2) for id_ in ("ord_1", "ord_2", "ord_3")))
+    run_import(keeper, hub)
+    assert keeper.query("SELECT id_externo, situacao FROM pedidos ORDER BY 1") == [
+        ("ord_1", "cancelado"),
+        ("ord_2", "faturado"),
+    ]
+    assert [_told(hub, f"ord_{n}")[0] for n in (1, 2, 3)] == ["cancelled", "kept", "cancelled"]
+
+
+# n.º 9
+
+
+def test_an_erased_order_stays_in_the_erp_and_nothing_of_it_stays_with_us(keeper: Keeper, hub: RunningHub) -> None:
+    send(hub, change(customer()), change(order(paid="1.00")))
+    run_import(keeper, hub)
+    send(hub, change(order(), 2))
+    run_import(keeper, hub)
+    send(hub, deletion("order", "ord_1", 3))
+    run_import(keeper, hub)
+    assert keeper.open().rows()["orders"] == 1
+    kept = keeper.query("SELECT outcome, label, reason, warnings FROM omnisync_binding WHERE kind = 'order'")
+    assert kept == [("kept", "", None, None)]
+
+
+# n.º 10-12, 15, 16 and 35: what the hub takes and an ERP must not
+
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "10 a quantity of zero": ({"items": (item(1), item(2, quantity="0.0000"))}, "quantity_invalid"),
+    "11 a discount above gross": (
+        {"items": (item(1, discount_amount=Decimal("20.01"), total_amount=Decimal("-0.01")),)},
+        "amount_invalid",
+    ),
+    "12 a price of zero": ({"items": (item(1), item(2, price="0.00"))}, "price_zero"),
+    "14 a line off by two centavos": (
+        {"items": (item(1, gross_amount=Decimal("20.02"), total_amount=Decimal("20.02")),)},
+        "line_mismatch",
+    ),
+    "15 a total off by a centavo": (
+        {"totals": msgspec.structs.replace(order().totals, items_amount=Decimal("29.11"))},
+        "totals_mismatch",
+    ),
+    "16 payments off by a centavo": ({"paid": "29.09"}, "payments_mismatch"),
+    "16 no payments for a sale": ({"payments": ()}, "payments_mismatch"),
+    "35 a discount in percent only": (
+        {"items": (item(1, discount_percent=Decimal("5.00")),)},
+        "discount_percent_only",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_an_order_that_is_wrong_for_an_erp_is_refused_whole_and_told(
+    keeper: Keeper, hub: RunningHub, kind: str
+) -> None:
+    fields, code = BAD[kind]
+    send(hub, change(customer()), change(order("ord_1")), change(order("ord_2", **fields)))
+    assert run_import(keeper, hub).orders == Tally(written=1, refused=1)
+    assert _told(hub, "ord_2") == ("refused", code)
+    assert keeper.query("SELECT count(*) FROM itens_pedido") == [(2,)]
+
+
+def test_the_intake_refuses_a_negative_quantity_and_the_agent_would(
+    keeper: Keeper, erp: Erp, hub: RunningHub
+) -> None:  # n.º 11
+    returned = change(order(items=(item(1, quantity="-2.0000"),)))
+    with pytest.raises(AssertionError, match="refused"):
+        send(hub, returned)
+    write(erp, change(customer()))
+    write(erp, returned)
+    assert [record.code for record in erp.unsettled(["refused"], 10)] == ["amount_invalid"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"type": "bonus"},
+        {"type": "sample"},
+        {"type": "exchange"},
+        {"type": "bonus", "payments": ()},
+        {"items": (item(1), item(2, price="0.00", is_bonus=True))},
+    ],
+)
+def test_a_gift_may_cost_nothing(keeper: Keeper, hub: RunningHub, fields: dict[str, Any]) -> None:  # n.º 12 and 16
+    given = {"items": (item(1, price="0.00"),)} | fields
+    send(hub, change(customer()), change(order(**given)))
+    assert run_import(keeper, hub).orders == Tally(written=1)
+
+
+# n.º 20 and 21
+
+
+def _sell_meanwhile(hub: RunningHub, *changes: Change) -> Any:
+    """A report that sends these once the customers have been read to their end."""
+    left = [changes]
+
+    def report(progress: Progress) -> bool:
+        if progress.phase == "order:0001" and left:
+            send(hub, *left.pop())
+        return False
+
+    return report
+
+
+def test_an_order_and_its_customer_that_come_in_mid_run_enter_together(keeper: Keeper, hub: RunningHub) -> None:
+    send(hub, change(customer()), change(order("ord_1")))
+    news = _sell_meanwhile(hub, change(customer("cus_9")), change(order("ord_9", customer_id="cus_9")))
+    erp = keeper.open()
+    with client(hub) as opened:
+        counts = importer(erp, opened, report=news).run()
+    assert (counts.orders, counts.customers) == (Tally(written=2), Tally(written=2))
+
+
+def test_an_order_waits_without_a_limit_and_is_refused_when_its_customer_is_erased(
+    keeper: Keeper, hub: RunningHub
+) -> None:
+    send(hub, change(order()))
+    for _ in range(3):
+        run_import(keeper, hub)
+        assert _told(hub, "ord_1") == ("waiting", "customer_missing")
+    send(hub, deletion("customer", "cus_1", 1))
+    run_import(keeper, hub)
+    assert _told(hub, "ord_1") == ("refused", "customer_deleted")
+
+
+def test_a_customer_merged_in_mid_run_gives_its_order_to_the_other_at_once(keeper: Keeper, hub: RunningHub) -> None:
+    send(hub, change(customer("cus_1")), change(customer("cus_2")), change(order("ord_1")))
+    merged = change(customer("cus_9", merged_into="cus_2"))
+    news = _sell_meanwhile(hub, merged, change(order("ord_9", customer_id="cus_9")))
+    erp = keeper.open()
+    with client(hub) as opened:
+        assert importer(erp, opened, report=news).run().orders == Tally(written=2)
+    buyer = "SELECT c.id_externo FROM pedidos p JOIN clientes c ON c.codigo = p.cliente WHERE p.id_externo = 'ord_9'"
+    assert keeper.query(buyer) == [("cus_2",)]
+
+
+def test_two_customers_of_the_erp_are_not_merged_there_and_a_warning_says_so(keeper: Keeper, hub: RunningHub) -> None:
+    send(hub, change(customer("cus_1")), change(customer("cus_2")))
+    run_import(keeper, hub)
+    send(hub, change(customer("cus_1", merged_into="cus_2"), 2), change(order()))
+    run_import(keeper, hub)
+    assert (keeper.open().rows()["customers"], _warnings(keeper, "cus_1")) == (2, ["customer_merged"])
+
+
+# n.º 24
+
+
+def test_an_older_version_after_a_newer_one_is_ignored(keeper: Keeper, hub: RunningHub) -> None:
+    send(hub, change(customer(name="Nova"), 3))
+    run_import(keeper, hub)
+    hub.store.new_epoch(COMPANY)
+    run_import(keeper, hub)
+    erp = keeper.open()
+    epoch = erp.position("customer").epoch
+    assert write(erp, change(customer(name="Velha"), 2), epoch=epoch).counts.customers == Tally(unchanged=1)
+    assert _name(keeper) == "Nova"
+
+
+# n.º 28
+
+
+@pytest.mark.parametrize("hours", [-1, 1, 24 * 365])
+def test_a_clock_that_is_wrong_changes_nothing_of_what_is_imported(keeper: Keeper, hub: RunningHub, hours: int) -> None:
+    send(hub, change(customer()), change(order("ord_1")))
+    run_import(keeper, hub)
+    send(hub, change(order("ord_1", notes="nova"), 2), change(order("ord_2")))
+    erp = keeper.open()
+    erp._clock = lambda: NOW + timedelta(hours=hours)  # type: ignore[attr-defined]  # the ERP's machine is off
+    with client(hub) as opened:
+        assert importer(erp, opened).run().orders == Tally(written=2)
+        assert importer(erp, opened).run().total == Tally()
+
+
+# n.º 34
+
+
+def test_a_page_larger_than_we_read_is_asked_for_in_halves(
+    keeper: Keeper, hub: RunningHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(hub, change(customer()), *(change(order(f"ord_{n}")) for n in range(40)))
+    monkeypatch.setattr("omnisync.agent.hub_client.MAX_BODY_BYTES", 20_000)
+    assert run_import(keeper, hub).orders == Tally(written=40)
+
+
+def test_an_order_larger_than_we_read_is_refused_by_its_place_and_the_stream_goes_on(
+    keeper: Keeper, hub: RunningHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    huge = order("ord_5", items=tuple(item(n, price="1.00", quantity="1.0000") for n in range(1, 400)))
+    send(hub, change(customer()), *(change(order(f"ord_{n}")) for n in range(5)), change(huge))
+    send(hub, *(change(order(f"ord_{n}")) for n in range(6, 10)))
+    monkeypatch.setattr("omnisync.agent.hub_client.MAX_BODY_BYTES", 20_000)
+    assert run_import(keeper, hub).orders == Tally(written=9, refused=1)
+    [refused] = keeper.open().unsettled(["refused"], 10)
+    assert refused.message == (
+        "O pedido sem identificação não pode ser lido (formato). Abra no OmniForce, salve e envie de novo."
+    )
+
+
+def test_a_waiting_order_that_cannot_be_read_again_is_refused_alone(keeper: Keeper, hub: RunningHub) -> None:
+    send(hub, *(change(order(f"ord_{n}")) for n in range(1, 6)))
+    assert run_import(keeper, hub).orders == Tally(waiting=5)
+    _spoil(hub, "ord_3", b"Padaria Aurora", rb"Padaria \ud800")
+    send(hub, change(customer()))
+    assert run_import(keeper, hub).orders == Tally(written=4, refused=1)
+    assert _told(hub, "ord_1")[0] == "imported"
+    assert keeper.query("SELECT id, outcome FROM omnisync_binding WHERE id = 'ord_3'") == [("ord_3", "refused")]
+
+
+@pytest.mark.parametrize("bytes_", [b"\xff\xfe", b"\xc3"])
+def test_invalid_utf_8_inside_a_record_refuses_that_record_by_its_name(
+    keeper: Keeper, hub: RunningHub, bytes_: bytes
+) -> None:
+    send(hub, change(customer()), *(change(order(f"ord_{n}")) for n in range(1, 4)))
+    _spoil(hub, "ord_2", b"Aurora", bytes_)
+    assert run_import(keeper, hub).orders == Tally(written=2, refused=1)
+    [receipt] = receipts.of(hub.store, COMPANY, "order", "ord_2")
+    assert msgspec.json.decode(receipt)["reason"]["code"] == "record_unreadable"
