@@ -45,7 +45,10 @@ class Sqlite:
 
     label = "SQLite"
 
-    def __init__(self, database: str) -> None:
+    def __init__(
+        self, database: str, server: str = "", port: int = 0, user: str = "", password: str = "", charset: str = ""
+    ) -> None:
+        # A file has no server to log in to: the rest is there so that every database opens alike.
         self._database = database
         self._open: sqlite3.Connection | None = None
 
@@ -130,6 +133,47 @@ class Sqlite:
         cursor = self._connection.execute(sql, (msgspec.json.encode(keys).decode(),))
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def lock_row(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """The rows of a plain query; the writing transaction holds the whole file already."""
+        return self.select(sql, values)
+
+    def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Insert rows known to be new. On an error some may stand."""
+        self.execute_many(self._insert(table, columns), rows)
+
+    def update_rows(
+        self, table: str, columns: Sequence[str], keys: Sequence[str], rows: Sequence[Sequence[object]]
+    ) -> int:
+        """Set `columns` where `keys` are equal; a row is the columns' values, then the keys'. Answers rows matched."""
+        sets = ", ".join(f"{self.quoted(name)} = ?" for name in columns)
+        where = " AND ".join(f"{self.quoted(name)} = ?" for name in keys)
+        return self.execute_many(f"UPDATE {self.quoted(table)} SET {sets} WHERE {where}", rows)  # noqa: S608  # quoted names
+
+    def insert_missing(self, table: str, columns: Sequence[str], keys: Sequence[str], row: Sequence[object]) -> None:
+        """Insert one row, or leave the one that has the same unique key."""
+        conflict = ", ".join(map(self.quoted, keys))
+        self.execute(f"{self._insert(table, columns)} ON CONFLICT ({conflict}) DO NOTHING", row)
+
+    def _insert(self, table: str, columns: Sequence[str]) -> str:
+        names, marks = ", ".join(map(self.quoted, columns)), ", ".join("?" * len(columns))
+        return f"INSERT INTO {self.quoted(table)} ({names}) VALUES ({marks})"  # noqa: S608  # quoted names
+
+    def quoted(self, name: str) -> str:
+        """A name as it stands in the database. In double quotes a name that is missing would be taken for a text."""
+        return "`{}`".format(name.replace("`", "``"))
+
+    def limited(self, sql: str, n: int) -> str:
+        """The query, answering its first `n` rows only."""
+        return f"{sql} LIMIT {n:d}"
+
+    def contains(self, column: str) -> str:
+        """The condition that a text column holds the text of one `?`, whatever the case of the letters."""
+        return f"instr(upper({column}), upper(?)) > 0"
+
+    def storable(self, text: str) -> str:
+        """The text itself: a file holds every letter."""
+        return text
 
     def begin(self) -> None:
         """Begin a writing transaction, holding the database's one write lock from the start."""

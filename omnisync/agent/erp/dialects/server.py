@@ -1,0 +1,263 @@
+"""What the database servers have in common: a connection that may be lost, transactions, savepoints, plain SQL."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from omnisync.agent.erp.dialects.database import formatted, lots
+from omnisync.agent.errors import ErpBusyError, ErpSetupError, OmnisyncError, RecordError, RefusedRecordError
+
+CONNECT_TIMEOUT_S = 10
+"""How long a server may take to answer at all."""
+LOCK_TIMEOUT_S = 10
+"""How long another writer is waited for."""
+STATEMENT_TIMEOUT_S = 300
+"""How long one statement may take: a slice is sized to under a second, so this is a server that hangs."""
+LOT = 1000
+"""Ids in one query."""
+
+
+class Server(ABC):
+    """A connection to a database server. Outside a transaction every statement stands by itself.
+
+    A lost connection is opened again by the next statement or transaction, but never within a transaction: what came
+    before would be missing from it.
+    """
+
+    label = ""
+    errors: tuple[type[Exception], ...] = ()
+    """What the driver raises."""
+
+    def __init__(
+        self,
+        database: str,
+        server: str = "localhost",
+        port: int = 0,
+        user: str = "",
+        password: str = "",
+        charset: str = "",
+    ) -> None:
+        self._database = database
+        self._server = server or "localhost"
+        self._port = port
+        self._user = user
+        self._password = password
+        self._charset = charset
+        self._open: Any = None
+        self._was_open = False
+        self._is_begun = False
+        self._n_marks = 0
+
+    # --- what each database says for itself
+
+    @abstractmethod
+    def _opened(self) -> Any:
+        """A new connection, in autocommit mode where the driver has one."""
+
+    @abstractmethod
+    def _is_lost(self, error: Exception) -> bool:
+        """Whether the connection is gone."""
+
+    @abstractmethod
+    def _is_duplicate(self, error: BaseException) -> bool:
+        """Whether a unique key met itself."""
+
+    @abstractmethod
+    def quoted(self, name: str) -> str:
+        """A name as it stands in the database, quoted."""
+
+    @abstractmethod
+    def tables(self) -> dict[str, set[str]]:
+        """The columns of every table and view by its name."""
+
+    @abstractmethod
+    def translated(self, error: Exception) -> OmnisyncError:
+        """The driver's error as ours, by what to do about it."""
+
+    # --- the connection
+
+    def connect(self) -> None:
+        """Open the database anew."""
+        self.close()
+        try:
+            self._open = self._opened()
+        except self.errors as error:
+            raise self._of_connecting(error) from error
+        self._was_open = True
+
+    def _of_connecting(self, error: Exception) -> OmnisyncError:
+        ours = self.translated(error)
+        # A server that answered before is being restarted: the run waits for it instead of asking for a person.
+        if self._was_open and ours.code == ErpSetupError.code:
+            return ErpBusyError()
+        # A name or a password that cannot even be written.
+        return ErpSetupError("destination_login", banco=self._database) if isinstance(ours, RecordError) else ours
+
+    def _unreachable(self) -> ErpSetupError:
+        return ErpSetupError(banco=self._database, servidor=self._server)
+
+    def close(self) -> None:
+        """Give the connection back. Twice is once."""
+        lost, self._open = self._open, None
+        if lost is not None:
+            with suppress(*self.errors):
+                lost.close()
+
+    @property
+    def _connection(self) -> Any:
+        if self._open is None:
+            if self._is_begun:
+                raise ErpBusyError
+            self.connect()
+        return self._open
+
+    @contextmanager
+    def _cursor(self, sql: str = "") -> Iterator[Any]:
+        """A cursor; what the driver raises while it is used becomes ours."""
+        connection = self._connection
+        try:
+            with connection.cursor() as cursor:
+                yield cursor
+        except self.errors as error:
+            raise self._ours(error, sql) from error
+
+    def _ours(self, error: Exception, sql: str) -> OmnisyncError:
+        if self._is_lost(error):
+            self.close()
+            return ErpBusyError()
+        if "omnisync_" in sql and self._is_duplicate(error):
+            # Our own key is never a record's fault: another run got there first, and the slice is done again.
+            return ErpBusyError()
+        return self.translated(error)
+
+    # --- statements
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> int:
+        """Run one statement; answers how many rows it matched."""
+        with self._cursor(sql) as cursor:
+            cursor.execute(formatted(sql), values)
+            return max(int(cursor.rowcount), 0)
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> int:
+        """Run one statement for each row; answers how many rows it matched in all."""
+        with self._cursor(sql) as cursor:
+            cursor.executemany(formatted(sql), list(rows))
+            return max(int(cursor.rowcount or 0), 0)
+
+    def select(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """All rows of one query."""
+        return self._read(sql, values)[1]
+
+    def _read(self, sql: str, values: Sequence[object]) -> tuple[list[str], list[tuple[object, ...]]]:
+        """The names of a query's columns, and its rows."""
+        with self._cursor(sql) as cursor:
+            cursor.execute(formatted(sql), values)
+            return [described[0] for described in cursor.description], list(cursor.fetchall())
+
+    def select_among(self, sql: str, ids: Sequence[object], values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """All rows of a query that ends with `IN {ids}`; `values` are bound before the ids."""
+        found: list[tuple[object, ...]] = []
+        for lot in lots(ids, LOT):
+            found += self.select(sql.replace("{ids}", f"({', '.join('?' * len(lot))})"), (*values, *lot))
+        return found
+
+    def records_among(self, table: str, column: str, keys: Sequence[object]) -> list[dict[str, object]]:
+        """Whole rows of a table by the values of one column, each with its columns' names."""
+        found: list[dict[str, object]] = []
+        for lot in lots(keys, 200):
+            marks = ", ".join("?" * len(lot))
+            sql = f"SELECT * FROM {self.quoted(table)} WHERE {self.quoted(column)} IN ({marks})"  # noqa: S608  # quoted names
+            names, rows = self._read(sql, tuple(lot))
+            found += [dict(zip(names, row, strict=True)) for row in rows]
+        return found
+
+    def lock_row(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """The rows of a plain query of one table, held until the transaction ends and read as of then."""
+        return self.select(f"{sql} FOR UPDATE", values)
+
+    def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Insert rows known to be new, the fastest way. On an error some may stand."""
+        if rows:
+            self.execute_many(self._insert(table, columns), rows)
+
+    def update_rows(
+        self, table: str, columns: Sequence[str], keys: Sequence[str], rows: Sequence[Sequence[object]]
+    ) -> int:
+        """Set `columns` where `keys` are equal; a row is the columns' values, then the keys'. Answers rows matched."""
+        return self.execute_many(self._update(table, columns, keys), rows) if rows else 0
+
+    def limited(self, sql: str, n: int) -> str:
+        """The query, answering its first `n` rows only."""
+        return f"{sql} LIMIT {n:d}"
+
+    def storable(self, text: str) -> str:
+        """The text with `?` for each letter this database cannot hold."""
+        return text
+
+    def _insert(self, table: str, columns: Sequence[str]) -> str:
+        names, marks = ", ".join(map(self.quoted, columns)), ", ".join("?" * len(columns))
+        return f"INSERT INTO {self.quoted(table)} ({names}) VALUES ({marks})"  # noqa: S608  # quoted names
+
+    def _update(self, table: str, columns: Sequence[str], keys: Sequence[str]) -> str:
+        sets = ", ".join(f"{self.quoted(name)} = ?" for name in columns)
+        where = " AND ".join(f"{self.quoted(name)} = ?" for name in keys)
+        return f"UPDATE {self.quoted(table)} SET {sets} WHERE {where}"  # noqa: S608  # quoted names
+
+    # --- transactions
+
+    def begin(self) -> None:
+        """Begin a writing transaction."""
+        self.execute("BEGIN")
+        self._is_begun, self._n_marks = True, 0
+
+    def commit(self) -> None:
+        """End the transaction; everything in it stands. After ErpBusyError nobody knows."""
+        try:
+            self.execute("COMMIT")
+        finally:
+            self._is_begun = False
+
+    def rollback(self) -> None:
+        """End the transaction; nothing of it stands. Never raises on a broken connection."""
+        was_begun, self._is_begun = self._is_begun, False
+        if was_begun and self._open is not None:
+            try:
+                self.execute("ROLLBACK")
+            except OmnisyncError:
+                self.close()
+
+    def savepoint(self) -> None:
+        """Mark a place to return to. Marks may stand one within another."""
+        self.execute(f"SAVEPOINT omnisync_{self._n_marks + 1}")
+        self._n_marks += 1
+
+    def release(self) -> None:
+        """Forget the last mark; what came after it stays."""
+        self.execute(f"RELEASE SAVEPOINT omnisync_{self._n_marks}")
+        self._n_marks -= 1
+
+    def return_to_savepoint(self) -> None:
+        """Undo what came after the last mark, and forget the mark."""
+        self.execute(f"ROLLBACK TO SAVEPOINT omnisync_{self._n_marks}")
+        self.release()
+
+
+def refused(motive: str) -> RefusedRecordError:
+    """A record this database does not accept, in its own words."""
+    return RefusedRecordError("erp_refused", motivo=motive)
+
+
+def wrong_layout(motive: str) -> ErpSetupError:
+    """A statement that this database cannot run at all: the layout is for another."""
+    return ErpSetupError("layout", motivo=motive)
+
+
+def by_table(rows: Iterable[tuple[object, ...]]) -> dict[str, set[str]]:
+    """Pairs of table and column, by table."""
+    found: dict[str, set[str]] = {}
+    for table, column in rows:
+        found.setdefault(str(table), set()).add(str(column))
+    return found
