@@ -1,0 +1,393 @@
+"""Firebird 3 and later. Traps: no letters without a charset, one row a round trip, and locks on what is prepared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import chain
+from typing import Any
+
+from firebird import driver
+from firebird.driver.core import CHARSET_MAP, Statement
+
+from omnisync.agent.erp.dialects.database import lots
+from omnisync.agent.erp.dialects.server import LOCK_TIMEOUT_S, Server, by_table, refused, wrong_layout
+from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpSetupError, OmnisyncError, SettingsError
+
+BINDING_TABLES = {
+    "omnisync_binding": (
+        """
+CREATE TABLE omnisync_binding (
+    company VARCHAR(40) CHARACTER SET UTF8 NOT NULL, kind VARCHAR(20) CHARACTER SET ASCII NOT NULL,
+    id VARCHAR(64) CHARACTER SET ASCII NOT NULL, epoch VARCHAR(40) CHARACTER SET UTF8 NOT NULL,
+    version BIGINT NOT NULL, hash VARCHAR(64) CHARACTER SET ASCII NOT NULL, written_version BIGINT,
+    origin VARCHAR(20) CHARACTER SET ASCII NOT NULL, erp_key VARCHAR(100) CHARACTER SET UTF8,
+    erp_number VARCHAR(100) CHARACTER SET UTF8, establishment VARCHAR(20) CHARACTER SET UTF8 NOT NULL,
+    customer_id VARCHAR(64) CHARACTER SET ASCII NOT NULL, label VARCHAR(255) CHARACTER SET UTF8 NOT NULL,
+    merged_into VARCHAR(64) CHARACTER SET ASCII, outcome VARCHAR(20) CHARACTER SET ASCII NOT NULL,
+    reason BLOB SUB_TYPE TEXT CHARACTER SET UTF8, warnings BLOB SUB_TYPE TEXT CHARACTER SET UTF8,
+    outcome_at VARCHAR(40) CHARACTER SET ASCII NOT NULL, receipt_pending SMALLINT NOT NULL,
+    CONSTRAINT omnisync_binding_key PRIMARY KEY (company, kind, id)
+)""",
+        "CREATE INDEX omnisync_binding_pending ON omnisync_binding (company, receipt_pending, kind)",
+        "CREATE INDEX omnisync_binding_unsettled ON omnisync_binding (company, outcome, kind, establishment, id)",
+    ),
+    "omnisync_cursor": (
+        """
+CREATE TABLE omnisync_cursor (
+    company VARCHAR(40) CHARACTER SET UTF8 NOT NULL, connection VARCHAR(60) CHARACTER SET UTF8 NOT NULL,
+    stream VARCHAR(40) CHARACTER SET UTF8 NOT NULL, "CURSOR" VARCHAR(200) CHARACTER SET UTF8 NOT NULL,
+    epoch VARCHAR(40) CHARACTER SET UTF8 NOT NULL,
+    CONSTRAINT omnisync_cursor_key PRIMARY KEY (company, connection, stream)
+)""",
+    ),
+}
+_COLUMNS = """
+SELECT TRIM(f.rdb$relation_name), TRIM(f.rdb$field_name)
+FROM rdb$relation_fields f JOIN rdb$relations r ON r.rdb$relation_name = f.rdb$relation_name
+WHERE COALESCE(r.rdb$system_flag, 0) = 0
+"""
+# READ COMMITTED with the newest committed version: what a lock was waited for is read as it stands after the wait.
+# In SNAPSHOT every wait that ends well would end in `update conflicts with concurrent update`.
+_TRANSACTION = driver.tpb(driver.Isolation.READ_COMMITTED_RECORD_VERSION, LOCK_TIMEOUT_S, driver.TraAccessMode.WRITE)
+_LOT = 200
+"""Ids in one query: the values of one message must fit in 64 KB, and a key has some eighty letters."""
+_BLOCK = 32
+"""Rows in one EXECUTE BLOCK at most."""
+
+_LOST = frozenset({335544324, 335544506, 335544528, 335544721, 335544726, 335544727, 335544741, 335544856, 335544971})
+_BUSY = _LOST | {335544336, 335544345, 335544451, 335544453, 335544476, 335544510, 335544744, 335544794, 335545096}
+_DUPLICATE = frozenset({335544349, 335544665})
+_LOGIN = frozenset({335544472, 335544753, 335545106})
+_PERMISSION = frozenset({335544352, 335544360, 335544361, 335544765})
+_CHARSET = frozenset({335544509, 335544854})
+_EXCEPTION = frozenset({335544517, 335544848})
+_REFUSED = (
+    _DUPLICATE
+    | _EXCEPTION
+    | {335544321, 335544334, 335544342, 335544347, 335544466, 335544558, 335544565, 335544778, 335544810, 335544838}
+    | {335544839, 335544849, 335544879, 335544880, 335544912, 335544913, 335544914, 335544916}
+    | {335545012, 335545013, 335545014}
+)
+_MISSING_TABLE = frozenset({335544395, 335544580})
+_MISSING_COLUMN = frozenset({335544396, 335544578})
+_UNREACHABLE = frozenset({335544323, 335544344, 335544375, 335544421, 335544722, 335544734})
+
+
+class Firebird(Server):
+    """One Firebird database as an ERP's: `database` is its path or alias on the server.
+
+    A name in lower case stands for the same in capitals, as an unquoted name does in Firebird, unless the database
+    holds it in lower case; every other name is literal.
+    """
+
+    label = "Firebird"
+    errors = (driver.Error, ValueError, OverflowError, TypeError)
+
+    def __init__(
+        self,
+        database: str,
+        server: str = "localhost",
+        port: int = 0,
+        user: str = "",
+        password: str = "",
+        charset: str = "",
+    ) -> None:
+        super().__init__(database, server, port, user, password, charset)
+        self._statements: dict[str, Statement] = {}
+        self._block_sizes: dict[str, int] = {}
+        self._small_names: frozenset[str] | None = None
+
+    # --- the connection
+
+    def _opened(self) -> Any:
+        # Without one, or with NONE, letters are bytes: the ERP would show 'AÃ‡ÃƒO', and nobody would have been told.
+        if self._charset.upper() in ("", "NONE") or self._charset.upper() not in CHARSET_MAP:
+            raise SettingsError(motivo="informe o charset da conexão com o Firebird, por exemplo WIN1252")
+        connection = driver.connect(
+            f"{self._server}/{self._port or 3050}:{self._database}",
+            user=self._user,
+            password=self._password,
+            charset=self._charset.upper(),
+        )
+        # The driver's own choice is to commit what a closed connection leaves half-way.
+        connection.main_transaction.default_action = driver.DefaultAction.ROLLBACK
+        return connection
+
+    def close(self) -> None:
+        """Give the connection back. Twice is once."""
+        self._small_names = None
+        self._block_sizes.clear()
+        self._forget_statements()
+        super().close()
+
+    def storable(self, text: str) -> str:
+        """The text with `?` for each letter the connection's charset cannot hold."""
+        encoding = CHARSET_MAP[self._charset.upper()]
+        return text.encode(encoding, "replace").decode(encoding)
+
+    # --- statements
+
+    @contextmanager
+    def _cursor(self, sql: str = "") -> Iterator[Any]:
+        """A cursor. A statement outside a transaction gets one of its own, for there is no autocommit here."""
+        if self._is_begun:
+            with super()._cursor(sql) as cursor:
+                yield cursor
+            return
+        self.begin()
+        try:
+            with super()._cursor(sql) as cursor:
+                yield cursor
+        except BaseException:
+            self.rollback()
+            raise
+        self.commit()
+
+    def _prepared(self, cursor: Any, sql: str) -> Any:
+        """The statement, prepared once a transaction.
+
+        Held longer it would keep the ERP's people from altering its tables ("object in use").
+        """
+        if sql not in self._statements:
+            self._statements[sql] = cursor.prepare(sql)
+        return self._statements[sql]
+
+    def _forget_statements(self) -> None:
+        while self._statements:
+            with suppress(*self.errors):
+                self._statements.popitem()[1].free()
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> int:
+        """Run one statement; answers how many rows it matched."""
+        with self._cursor(sql) as cursor:
+            cursor.execute(sql, values)
+            return max(int(cursor.affected_rows), 0)
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> int:
+        """Run one statement for each row; answers how many rows it matched in all."""
+        n_matched = 0
+        with self._cursor(sql) as cursor:
+            statement = self._prepared(cursor, sql)
+            # To ask what an INSERT matched is a second round trip for each row, to be told one.
+            is_insert = statement.type is driver.StatementType.INSERT
+            for row in rows:
+                cursor.execute(statement, row)
+                n_matched += 1 if is_insert else max(int(cursor.affected_rows), 0)
+        return n_matched
+
+    def _read(self, sql: str, values: Sequence[object]) -> tuple[list[str], list[tuple[object, ...]]]:
+        """The names of a query's columns, and its rows."""
+        with self._cursor(sql) as cursor:
+            cursor.execute(self._prepared(cursor, sql), values)
+            return [described[0] for described in cursor.description], list(cursor.fetchall())
+
+    def select_among(self, sql: str, ids: Sequence[object], values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """All rows of a query that ends with `IN {ids}`; `values` are bound before the ids.
+
+        The last lot is filled up with its own last id, so that all lots are one prepared statement.
+        """
+        size = min(_LOT, len(ids))
+        among = sql.replace("{ids}", f"({', '.join('?' * size)})")
+        return [row for lot in _full_lots(ids, size) for row in self.select(among, (*values, *lot))]
+
+    def lock_row(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """The rows of a plain query of one table, held until the transaction ends and read as of then."""
+        return self.select(f"{sql} WITH LOCK", values)
+
+    def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Insert rows known to be new, many in one round trip. On an error some may stand."""
+        self._in_blocks(table, columns, self._insert(table, columns), rows)
+
+    def update_rows(
+        self, table: str, columns: Sequence[str], keys: Sequence[str], rows: Sequence[Sequence[object]]
+    ) -> int:
+        """Set `columns` where `keys` are equal; a row is the columns' values, then the keys'. Answers rows matched."""
+        return self._in_blocks(table, [*columns, *keys], self._update(table, columns, keys), rows)
+
+    def _in_blocks(self, table: str, columns: Sequence[str], sql: str, rows: Sequence[Sequence[object]]) -> int:
+        """Run one statement for each row, many rows in one block of PSQL; what is left over goes by itself."""
+        n_matched = n_done = 0
+        if len(rows) >= _BLOCK:
+            with self._cursor(sql) as cursor:
+                size, block = self._block(cursor, table, columns, sql)
+                n_done = len(rows) // size * size if size > 1 else 0
+                for start in range(0, n_done, size):
+                    cursor.execute(block, tuple(chain.from_iterable(rows[start : start + size])))
+                    n_matched += sum(row[0] for row in cursor.fetchall())
+        return n_matched + (self.execute_many(sql, rows[n_done:]) if n_done < len(rows) else 0)
+
+    def _block(self, cursor: Any, table: str, columns: Sequence[str], sql: str) -> tuple[int, Any]:
+        """The largest block of this statement that the server takes: a message has 64 KB of values. One is none."""
+        size = self._block_sizes.get(sql, _BLOCK)
+        while size > 1:
+            try:
+                block = self._prepared(cursor, self._block_text(table, columns, sql, size))
+            except driver.DatabaseError as error:
+                if self._is_lost(error):
+                    raise
+                size //= 2
+            else:
+                self._block_sizes[sql] = size
+                return size, block
+        self._block_sizes[sql] = 1
+        return 1, None
+
+    def _block_text(self, table: str, columns: Sequence[str], sql: str, size: int) -> str:
+        width = len(columns)
+        types = [f"TYPE OF COLUMN {self.quoted(table)}.{self.quoted(name)}" for name in columns]
+        declared = ", ".join(f"p{i} {types[i % width]} = ?" for i in range(size * width))
+        pieces = sql.split("?")
+        lines = []
+        for start in range(0, size * width, width):
+            filled = zip(pieces, [*(f":p{i}" for i in range(start, start + width)), ""], strict=True)
+            lines.append("".join(chain.from_iterable(filled)) + "; n = n + ROW_COUNT;")
+        return f"EXECUTE BLOCK ({declared}) RETURNS (n INTEGER) AS BEGIN n = 0; {' '.join(lines)} SUSPEND; END"
+
+    def insert_missing(self, table: str, columns: Sequence[str], keys: Sequence[str], row: Sequence[object]) -> None:
+        """Insert one row, or leave the one that has the same unique key."""
+        self.savepoint()
+        try:
+            self.execute(self._insert(table, columns), row)
+        except OmnisyncError as error:
+            if self._open is None or error.__cause__ is None or not self._is_duplicate(error.__cause__):
+                raise
+            self.return_to_savepoint()
+        else:
+            self.release()
+
+    # --- the catalogue
+
+    def make_binding_tables(self) -> None:
+        """Make our two tables where they are missing."""
+        found = self.tables()
+        for table, statements in BINDING_TABLES.items():
+            for statement in statements if table not in found else ():
+                self._make(table, statement)
+
+    def _make(self, table: str, statement: str) -> None:
+        try:
+            self.execute(statement)
+        except OmnisyncError:
+            # There is no IF NOT EXISTS: another run may have made it a moment ago.
+            if table not in self.tables():
+                raise
+
+    def tables(self) -> dict[str, set[str]]:
+        """The columns of every table and view by its name; names in capitals also in lower case."""
+        return by_table(
+            (table, column)
+            for name, field in self.select(_COLUMNS)
+            for table in _spellings(str(name))
+            for column in _spellings(str(field))
+        )
+
+    def quoted(self, name: str) -> str:
+        """A name as it stands in the database, quoted."""
+        if name == name.lower() and name not in self._in_lower_case:
+            name = name.upper()
+        return '"{}"'.format(name.replace('"', '""'))
+
+    @property
+    def _in_lower_case(self) -> frozenset[str]:
+        """The few names that were made in lower case, by quotes."""
+        if self._small_names is None:
+            names = {str(name) for name in chain.from_iterable(self.select(_COLUMNS))}
+            self._small_names = frozenset(name for name in names if name == name.lower())
+        return self._small_names
+
+    def limited(self, sql: str, n: int) -> str:
+        """The query, answering its first `n` rows only."""
+        return f"{sql} ROWS {n:d}"
+
+    def contains(self, column: str) -> str:
+        """The condition that a text column holds the text of one `?`, whatever the case of the letters."""
+        return f"{column} CONTAINING ?"
+
+    # --- transactions
+
+    def begin(self) -> None:
+        """Begin a writing transaction."""
+        try:
+            self._connection.begin(_TRANSACTION)
+        except self.errors as error:
+            raise self._ours(error, "") from error
+        self._is_begun, self._n_marks = True, 0
+
+    def commit(self) -> None:
+        """End the transaction; everything in it stands. After ErpBusyError nobody knows."""
+        self._forget_statements()
+        try:
+            self._connection.commit()
+        except self.errors as error:
+            raise self._ours(error, "") from error
+        finally:
+            self._is_begun = False
+
+    def rollback(self) -> None:
+        """End the transaction; nothing of it stands. Never raises on a broken connection."""
+        self._forget_statements()
+        was_begun, self._is_begun = self._is_begun, False
+        if was_begun and self._open is not None:
+            try:
+                self._open.rollback()
+            except self.errors:
+                self.close()
+
+    # --- errors
+
+    def _is_lost(self, error: Exception) -> bool:
+        return self._open is None or not _LOST.isdisjoint(_codes(error))
+
+    def _is_duplicate(self, error: BaseException) -> bool:
+        return not _DUPLICATE.isdisjoint(_codes(error))
+
+    def translated(self, error: Exception) -> OmnisyncError:
+        """The driver's error as ours, by what to do about it."""
+        codes, text = _codes(error), str(error)
+        if isinstance(error, UnicodeDecodeError) or codes & _CHARSET:
+            return SettingsError(motivo=f"o charset {self._charset} não serve para os textos do banco {self._database}")
+        if not codes:
+            return refused(text)
+        if "No space left" in text or "disk full" in text:
+            return ErpFullError(servidor=self._server)
+        if codes & _BUSY:
+            return self._unreachable() if self._open is None else ErpBusyError()
+        if codes & _LOGIN:
+            return ErpSetupError("destination_login", banco=self._database)
+        if codes & _PERMISSION:
+            return ErpSetupError("destination_permission", tabela=text.split()[-1])
+        if codes & _REFUSED:
+            return refused(_motive(codes, text))
+        if codes & _MISSING_TABLE:
+            return ErpSetupError("destination_missing_table", banco=self._database, tabela=_lines(text)[-1])
+        if codes & _MISSING_COLUMN:
+            return ErpSetupError("destination_missing_column", banco=self._database, motivo=_motive(codes, text))
+        return self._unreachable() if codes & _UNREACHABLE else wrong_layout(_motive(codes, text))
+
+
+def _codes(error: BaseException) -> frozenset[int]:
+    return frozenset(getattr(error, "gds_codes", ()))
+
+
+def _lines(text: str) -> list[str]:
+    """What the database says, without where in its code it says so."""
+    lines = (line.lstrip("-").strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("At ")]
+
+
+def _motive(codes: frozenset[int], text: str) -> str:
+    """The sentence to show: the trigger's own where there is one, never a document or a name of the record."""
+    lines = [line for line in _lines(text) if not line.startswith("Problematic key value")]
+    if codes & _EXCEPTION and len(lines) > 2:
+        lines = lines[2:]  # the exception's number and name stand before it
+    return " ".join(lines).partition(", value ")[0]
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    return (name, name.lower()) if name == name.upper() else (name,)
+
+
+def _full_lots(ids: Sequence[object], size: int) -> Iterator[Sequence[object]]:
+    for lot in lots(ids, size) if ids else ():
+        yield [*lot, *[lot[-1]] * (size - len(lot))]

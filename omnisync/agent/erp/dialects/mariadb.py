@@ -1,0 +1,164 @@
+"""MariaDB and MySQL. Traps: a loose mode cuts texts in silence, and a deadlock takes the whole transaction back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pymysql  # type: ignore[import-untyped]  # the driver has no types
+from pymysql.constants import CLIENT  # type: ignore[import-untyped]
+
+from omnisync.agent.erp.dialects.server import (
+    CONNECT_TIMEOUT_S,
+    LOCK_TIMEOUT_S,
+    STATEMENT_TIMEOUT_S,
+    Server,
+    by_table,
+    refused,
+    wrong_layout,
+)
+from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpSetupError, OmnisyncError
+
+# Keys compare by bytes: the usual collations call `ção` and `cao` the same. There are no partial indexes here.
+BINDING_TABLES = (
+    """
+CREATE TABLE IF NOT EXISTS omnisync_binding (
+    company VARCHAR(60) NOT NULL, kind VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    epoch VARCHAR(40) NOT NULL, version BIGINT NOT NULL, hash VARCHAR(64) NOT NULL, written_version BIGINT,
+    origin VARCHAR(20) NOT NULL, erp_key VARCHAR(100), erp_number VARCHAR(100),
+    establishment VARCHAR(20) NOT NULL, customer_id VARCHAR(64) NOT NULL,
+    label VARCHAR(255) NOT NULL, merged_into VARCHAR(64),
+    outcome VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    reason TEXT, warnings MEDIUMTEXT, outcome_at VARCHAR(40) NOT NULL, receipt_pending TINYINT NOT NULL,
+    PRIMARY KEY (company, kind, id),
+    INDEX omnisync_binding_pending (company, receipt_pending, kind, id),
+    INDEX omnisync_binding_unsettled (company, outcome, kind, establishment, id)
+) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin""",
+    """
+CREATE TABLE IF NOT EXISTS omnisync_cursor (
+    company VARCHAR(60) NOT NULL, connection VARCHAR(100) NOT NULL, stream VARCHAR(60) NOT NULL,
+    `cursor` TEXT NOT NULL, epoch VARCHAR(40) NOT NULL,
+    PRIMARY KEY (company, connection, stream)
+) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin""",
+)
+# The mode is ours whatever the server's: a text too long or a number too large is an error, never cut. Without gap
+# locks (READ COMMITTED) two pages beside each other do not wait for one another.
+_SETTINGS = (
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', "
+    f"SESSION innodb_lock_wait_timeout = {LOCK_TIMEOUT_S}, SESSION lock_wait_timeout = {LOCK_TIMEOUT_S}"
+)
+
+_LOST = frozenset({0, 1053, 1080, 1152, 1153, 1158, 1159, 1160, 1161, 1184, 1927, 2006, 2013, 2027, 2055})
+_BUSY = _LOST | {1020, 1040, 1203, 1205, 1213, 1317, 1412, 1614, 1637, 1969, 3024, 3572}
+_FULL = frozenset({1021, 1114})
+_LOGIN = frozenset({1045, 1251, 1698, 1820, 1862, 4151})
+_PERMISSION = frozenset({1044, 1142, 1143, 1227, 1290, 1370, 1792, 1836})
+_UNREACHABLE = frozenset({1049, 1129, 1130, 2002, 2003, 2005})
+# What a record may be refused for beside IntegrityError and DataError: the driver sorts these by their number only.
+_REFUSED = frozenset({1048, 1264, 1265, 1292, 1329, 1364, 1366, 1406, 1411, 1442, 1644, 1690, 3819, 4025, 4078})
+_DUPLICATE = frozenset({1022, 1062, 1586})
+
+
+class Mariadb(Server):
+    """One MariaDB or MySQL database as an ERP's. A name with a point is a database and its table."""
+
+    label = "MariaDB"
+    errors = (pymysql.Error, UnicodeEncodeError)
+
+    def _opened(self) -> Any:
+        connection = pymysql.connect(
+            host=self._server,
+            port=self._port or 3306,
+            database=self._database,
+            user=self._user,
+            password=self._password,
+            charset=self._charset or "utf8mb4",
+            autocommit=True,
+            init_command=_SETTINGS,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            read_timeout=STATEMENT_TIMEOUT_S,
+            write_timeout=STATEMENT_TIMEOUT_S,
+            # Otherwise a row updated to what it was already counts as a row that is gone.
+            client_flag=CLIENT.FOUND_ROWS,
+        )
+        with connection.cursor() as cursor:
+            cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        return connection
+
+    def make_binding_tables(self) -> None:
+        """Make our two tables where they are missing. Not inside a transaction: a CREATE would commit it."""
+        if not {"omnisync_binding", "omnisync_cursor"} <= self.tables().keys():
+            for statement in BINDING_TABLES:
+                self.execute(statement)
+
+    def tables(self) -> dict[str, set[str]]:
+        """The columns of every table and view of this database by its name."""
+        return by_table(
+            self.select(
+                "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = DATABASE()"
+            )
+        )
+
+    def quoted(self, name: str) -> str:
+        """A name as it stands in the database, quoted."""
+        return ".".join("`{}`".format(part.replace("`", "``")) for part in name.split("."))
+
+    def contains(self, column: str) -> str:
+        """The condition that a text column holds the text of one `?`, whatever the case of the letters."""
+        return f"instr(upper({column}), upper(?)) > 0"
+
+    def insert_missing(self, table: str, columns: Sequence[str], keys: Sequence[str], row: Sequence[object]) -> None:
+        """Insert one row, or leave the one that has the same unique key. IGNORE would hide every other error too."""
+        same = self.quoted(keys[0])
+        self.execute(f"{self._insert(table, columns)} ON DUPLICATE KEY UPDATE {same} = {same}", row)
+
+    def _is_lost(self, error: Exception) -> bool:
+        return self._open is None or not self._open.open or _code(error) in _LOST
+
+    def _is_duplicate(self, error: BaseException) -> bool:
+        return _code(error) in _DUPLICATE
+
+    def translated(self, error: Exception) -> OmnisyncError:
+        """The driver's error as ours, by what to do about it."""
+        code, motive = _code(error), str(error.args[-1] if error.args else error)
+        # 1030 tells of the disk in the words of the system only.
+        if code in _FULL or (code == 1030 and "No space left" in motive):
+            return ErpFullError(servidor=self._server)
+        if code in _BUSY or isinstance(error, pymysql.InterfaceError):
+            return ErpBusyError()
+        if code in _LOGIN:
+            return ErpSetupError("destination_login", banco=self._database)
+        if code in _PERMISSION:
+            return ErpSetupError("destination_permission", tabela=_named(motive) or self._database)
+        if code in _UNREACHABLE:
+            return self._unreachable()
+        if code == 1146:
+            table = _named(motive).rpartition(".")[2]
+            return ErpSetupError("destination_missing_table", banco=self._database, tabela=table)
+        if code == 1054:
+            return ErpSetupError("destination_missing_column", banco=self._database, motivo=motive)
+        if isinstance(error, UnicodeEncodeError):
+            return refused(str(error))
+        if code in _REFUSED or isinstance(error, (pymysql.IntegrityError, pymysql.DataError)):
+            return refused(_without_values(motive))
+        return wrong_layout(motive)
+
+
+def _code(error: BaseException) -> int:
+    """The server's number of an error; -1 where it has none."""
+    code = error.args[0] if error.args else -1
+    return code if isinstance(code, int) else -1
+
+
+def _named(motive: str) -> str:
+    """What the sentence names last in quotes, mostly a table: permissions quote the user first, then not the table."""
+    quoted = motive.replace("`", "'").split("'")
+    return quoted[-2] if len(quoted) > 2 else ""
+
+
+def _without_values(motive: str) -> str:
+    """A document or a name that met itself stays out of what is shown: Duplicate entry 'x' for key 'y'."""
+    if motive.startswith("Duplicate entry"):
+        return f"Duplicate entry for key {motive.rpartition(' for key ')[2]}"
+    return motive
