@@ -198,13 +198,24 @@ class Importer:
     # --- streams
 
     def _heads(self, positions: dict[str, Position]) -> Streams:
-        after = [(stream, position.cursor) for stream, position in positions.items() if position.cursor]
-        try:
-            heads = self._patiently(lambda: self._hub.streams(after))
-        except ExpiredError:
-            heads = self._patiently(lambda: self._hub.streams(()))
+        """What waits after these positions; one the hub does not know any more counts from the beginning."""
+        after = {stream: at for stream, at in positions.items() if at.cursor}
+        while True:
+            try:
+                heads = self._heads_after(after)
+                break
+            except ExpiredError:
+                if not after:
+                    raise
+                epoch = self._heads_after({}).epoch
+                standing = {stream: at for stream, at in after.items() if at.epoch == epoch}
+                after = standing if len(standing) < len(after) else {}
         self._epoch = heads.epoch
         return heads
+
+    def _heads_after(self, after: dict[str, Position]) -> Streams:
+        cursors = [(stream, at.cursor) for stream, at in after.items()]
+        return self._patiently(lambda: self._hub.streams(cursors))
 
     def _read(self, stream: str, expected: str, cursor: str, until: str) -> str:
         """Read a stream to its end; answers the cursor it ends at.

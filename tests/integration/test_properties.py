@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from omnisync.agent.importing import Wanted
 from tests.histories import CUSTOMER_IDS, ELSEWHERE, ORDER_IDS, Edit, Life, Trap, templates, work_at_once
 from tests.imports import ALL
 
@@ -35,9 +36,28 @@ _edits: some.SearchStrategy[Edit] = some.one_of(
     some.tuples(some.just("erase"), some.just("order"), _orders),
     some.tuples(some.just("erase"), some.just("customer"), _customers),
 )
+_events = some.one_of(
+    _edits,
+    _edits,
+    some.tuples(some.sampled_from(("invoice", "remove")), some.integers(0, 3)),
+    some.tuples(some.just("restore_hub")),
+)
+_wanted = some.one_of(
+    some.tuples(some.just("order"), _orders, some.booleans()),
+    some.tuples(some.just("customer"), _customers, some.booleans()),
+)
 _establishments = some.sampled_from((ALL, ("0001",), ("0002",)))
 _limits = some.sampled_from((1, 2, 3, 1000))
 _sizes = some.integers(1, 3)
+
+
+_FIRST_DAY: tuple[Edit, ...] = (
+    ("customer", "cus_1", True, None),
+    ("customer", "cus_2", True, None),
+    ("order", "ord_1", "cus_1", "0001", True, "confirmed", 2),
+    ("order", "ord_2", "cus_2", "0002", True, "confirmed", 2),
+    ("order", "ord_3", "cus_3", "0001", True, "confirmed", 1),
+)
 
 
 class Histories(RuleBasedStateMachine):
@@ -45,25 +65,34 @@ class Histories(RuleBasedStateMachine):
 
     template: Path
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(is_young=some.sampled_from((False, False, True)))
+    def begin(self, is_young: bool) -> None:
         self._folder = TemporaryDirectory(prefix="omnisync-")
         self._life = Life(self.template, Path(self._folder.name))
+        if not is_young:
+            for edit in _FIRST_DAY:
+                self._life.edit(edit)
+            self._life.run()
 
     @rule(edits=some.lists(_edits, min_size=1, max_size=4))
     def salespeople_sell(self, edits: list[Edit]) -> None:
         for edit in edits:
             self._life.edit(edit)
 
-    @rule(establishments=_establishments, limit=_limits, size=_sizes, meanwhile=some.lists(_edits, max_size=3))
+    @rule(establishments=_establishments, limit=_limits, size=_sizes, meanwhile=some.lists(_events, max_size=3))
     def a_run_ends(self, establishments: tuple[str, ...], limit: int, size: int, meanwhile: list[Edit]) -> None:
         self._life.run(establishments=establishments, limit=limit, slice_size=size, meanwhile=meanwhile)
 
     @rule(
-        n=some.integers(1, 40), kind=some.sampled_from(("kill", "lost")), establishments=_establishments, limit=_limits
+        n=some.integers(1, 24), kind=some.sampled_from(("kill", "lost")), establishments=_establishments, limit=_limits
     )
     def a_run_meets_a_fault(self, n: int, kind: str, establishments: tuple[str, ...], limit: int) -> None:
         self._life.run(establishments=establishments, limit=limit, slice_size=1, trap=Trap(n, kind))
+
+    @rule(wanted=_wanted, n=some.integers(0, 8))
+    def a_record_is_tried_again(self, wanted: tuple[Any, str, bool], n: int) -> None:
+        kind, id_, again = wanted
+        self._life.run(wanted=Wanted(kind=kind, ids=(id_,), again=again), trap=Trap(n, "kill"))
 
     @rule(n=some.integers(0, 3))
     def an_order_is_invoiced(self, n: int) -> None:
@@ -72,6 +101,22 @@ class Histories(RuleBasedStateMachine):
     @rule(n=some.integers(0, 3))
     def an_order_is_deleted_in_the_erp(self, n: int) -> None:
         self._life.remove(n)
+
+    @rule(edits=some.lists(_edits, min_size=1, max_size=3))
+    def the_hub_loses_what_the_agent_has_read(self, edits: list[Edit]) -> None:
+        self._life.back_up_hub()
+        for edit in edits:
+            self._life.edit(edit)
+        self._life.run()
+        self._life.restore_hub()
+
+    @rule(edits=some.lists(_edits, min_size=1, max_size=3))
+    def the_erp_loses_what_the_agent_has_written(self, edits: list[Edit]) -> None:
+        self._life.back_up_erp()
+        for edit in edits:
+            self._life.edit(edit)
+        self._life.run()
+        self._life.restore_erp()
 
     @rule()
     def the_hub_is_backed_up(self) -> None:
@@ -137,5 +182,46 @@ def test_a_commit_that_fails_before_the_first_page_leaves_no_open_transaction(li
     life.edit(("customer", "cus_1", True, None))
     life.run(trap=Trap(1, "kill"))
     life.run(trap=Trap(1, "lost"))
+    life.run()
+    life.check()
+
+
+def test_an_order_asked_for_again_while_its_row_stands_is_still_cancelled_there(life: Life) -> None:
+    life.edit(("customer", "cus_1", True, None))
+    life.edit(("order", "ord_1", "cus_1", "0001", True, "confirmed", 1))
+    life.run()
+    life.edit(("order", "ord_1", "cus_1", "0001", True, "cancelled", 1))
+    life.run(wanted=Wanted(kind="order", ids=("ord_1",), again=True))
+    life.run()
+    life.check()
+
+
+def test_an_order_that_moved_twice_between_two_runs_and_left_this_computer_is_cancelled_here(life: Life) -> None:
+    life.edit(("customer", "cus_1", True, None))
+    life.edit(("order", "ord_1", "cus_1", "0001", True, "confirmed", 1))
+    life.run()
+    for establishment in ("0002", ELSEWHERE):
+        life.edit(("order", "ord_1", "cus_1", establishment, True, "confirmed", 1))
+    life.run()
+    assert life.keeper.query("SELECT situacao FROM pedidos") == [("cancelado",)]
+
+
+def test_what_is_announced_after_a_restore_is_what_is_still_to_come(life: Life) -> None:
+    for n in (1, 2):
+        life.edit(("customer", f"cus_{n}", True, None))
+    life.edit(("order", "ord_1", "cus_1", "0001", True, "confirmed", 1))
+    life.run()
+    life.back_up_hub()
+    life.restore_hub()
+    life.run(limit=1, trap=Trap(15, "kill"))
+    life.run()  # it compares what it counted with what was announced
+    life.check()
+
+
+def test_a_customer_released_by_a_run_that_was_killed_is_tried_by_the_next(life: Life) -> None:
+    life.edit(("customer", "cus_1", False, None))
+    life.run()
+    life.run(wanted=Wanted(kind="customer", ids=("cus_1",)), trap=Trap(5, "kill"))
+    assert life.keeper.query("SELECT outcome FROM omnisync_binding") == [("waiting",)]
     life.run()
     life.check()

@@ -110,7 +110,7 @@ class Erp(Protocol):
         """Write the slice as `write` does, look at the rows, and take all of it back."""
 
     def waiting(self, establishments: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-        """Ids of the orders that wait, at most 100 at a time, each lot with its stream."""
+        """Ids of what waits, at most 100 at a time, each lot with its stream; customers come first."""
 
     def pending(self, limit: int) -> list[Receipt]:
         """Receipts not yet sent, in key order."""
@@ -121,8 +121,8 @@ class Erp(Protocol):
     def release(self, kind: Kind, ids: Sequence[str], *, again: bool = False) -> dict[str, list[str]]:
         """Turn refused records to waiting, and answer the ids that now wait, by stream.
 
-        With `again`, also those written before: they will be inserted anew. Orders that wait for a released customer
-        are among them.
+        With `again`, also those whose row the ERP took away: they will be inserted anew. Orders that wait for a
+        released customer are among them.
         """
 
     def unsettled(self, outcomes: Sequence[str], limit: int) -> list[Unsettled]:

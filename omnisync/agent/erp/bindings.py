@@ -132,29 +132,36 @@ class Bindings:
     # --- what did not enter
 
     def waiting(self, establishments: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-        """The orders that wait, in lots, with their stream. Each lot is read when it is asked for."""
-        for establishment in establishments:
+        """What waits, in lots, with its stream: customers (released, and never reached again), then orders.
+
+        Each lot is read when it is asked for.
+        """
+        places: list[tuple[str, Kind, str]] = [("customer", "customer", "")]
+        places += [(f"order:{establishment}", "order", establishment) for establishment in establishments]
+        for stream, kind, establishment in places:
             after = ""
-            while ids := self._waiting_after(establishment, after):
-                yield f"order:{establishment}", ids
+            while ids := self._waiting_after(kind, establishment, after):
+                yield stream, ids
                 after = ids[-1]
 
-    def _waiting_after(self, establishment: str, after: str) -> list[str]:
+    def _waiting_after(self, kind: Kind, establishment: str, after: str) -> list[str]:
         rows = self._database.select(
-            "SELECT id FROM omnisync_binding WHERE company = ? AND outcome = 'waiting' AND kind = 'order' "
+            "SELECT id FROM omnisync_binding WHERE company = ? AND outcome = 'waiting' AND kind = ? "
             "AND establishment = ? AND id > ? ORDER BY id LIMIT ?",
-            (self._company, establishment, after, MAX_RECORDS),
+            (self._company, kind, establishment, after, MAX_RECORDS),
         )
         return [str(row[0]) for row in rows]
 
-    def release(self, kind: Kind, ids: Sequence[str], *, again: bool) -> dict[str, list[str]]:
-        """Refused ones wait again; with `again` also those with a row, which they then forget."""
-        forget = "written_version = NULL, erp_key = NULL, " if again else ""
-        only = "" if again else " AND outcome = 'refused'"
+    def release(self, kind: Kind, ids: Sequence[str], *, gone: Sequence[str]) -> dict[str, list[str]]:
+        """Refused ones wait again; so do those whose row is gone, whatever their outcome, and they forget that row."""
+        mine = "WHERE company = ? AND kind = ? AND id = ?"
         self._database.execute_many(
-            f"UPDATE omnisync_binding SET {forget}outcome = 'waiting' "  # noqa: S608  # constant text
-            f"WHERE company = ? AND kind = ? AND id = ?{only}",
+            f"UPDATE omnisync_binding SET outcome = 'waiting' {mine} AND outcome = 'refused'",  # noqa: S608  # constant text
             [(self._company, kind, id_) for id_ in ids],
+        )
+        self._database.execute_many(
+            f"UPDATE omnisync_binding SET written_version = NULL, erp_key = NULL, outcome = 'waiting' {mine}",  # noqa: S608  # constant text
+            [(self._company, kind, id_) for id_ in gone],
         )
         streams: dict[str, list[str]] = {}
         for id_, establishment in self._released(kind, ids):

@@ -120,7 +120,9 @@ class SqlErp:
 
     def release(self, kind: Kind, ids: Sequence[str], *, again: bool = False) -> dict[str, list[str]]:
         with self._transaction():
-            return self._bindings.release(kind, ids, again=again)
+            # What still has its row is only read again: forgotten, a later cancellation would not reach that row.
+            there = self._keys(self._table(kind), ids) if again else {}
+            return self._bindings.release(kind, ids, gone=[id_ for id_ in ids if id_ not in there] if again else ())
 
     def unsettled(self, outcomes: Sequence[str], limit: int) -> list[Unsettled]:
         return self._bindings.unsettled(outcomes, limit)
@@ -160,6 +162,9 @@ class SqlErp:
             (layout.payment, layout.payment.parent, orders),
         )
         return {table.name: self._database.records_among(table.name, column, ids) for table, column, ids in keys}
+
+    def _table(self, kind: Kind) -> Table:
+        return self._layout.customer if kind == "customer" else self._layout.order
 
     def _tables(self) -> tuple[Table, ...]:
         return self._layout.customer, self._layout.order, self._layout.item, self._layout.payment
@@ -239,8 +244,7 @@ class SqlErp:
         """An insert that met its own external id: the row is there already, take it as ours and bring it up to date."""
         if verdict.action != "insert":
             return False
-        table = self._layout.customer if verdict.change.kind == "customer" else self._layout.order
-        key = self._keys(table, [verdict.change.id]).get(verdict.change.id)
+        key = self._keys(self._table(verdict.change.kind), [verdict.change.id]).get(verdict.change.id)
         if key is None:
             return False
         verdict.erp_key = verdict.erp_number = key

@@ -192,7 +192,7 @@ def read_orders(verdicts: Sequence[Verdict], part: Slice, here: frozenset[str]) 
         if verdict.action != "read":
             continue
         if verdict.change.op == "delete":
-            _delete_order(verdict, part.establishment, here)
+            _delete_order(verdict, here)
         elif _decode(verdict) and verdict.order is not None and verdict.order.establishment_code != part.establishment:
             _set_aside(verdict, part)
     read = [v for v in verdicts if v.action == "read" and v.order is not None]
@@ -279,11 +279,15 @@ def _erase(verdict: Verdict) -> None:
     verdict.end("kept", "kept" if verdict.was_written else "unchanged")
 
 
-def _delete_order(verdict: Verdict, establishment: str, here: frozenset[str]) -> None:
-    change, binding = verdict.change, verdict.binding
+def _delete_order(verdict: Verdict, here: frozenset[str]) -> None:
+    """Erased, or moved; a move that is older than the binding was dropped before, wherever it stood.
+
+    The establishment of the binding decides nothing: between two runs an order may pass through several.
+    """
+    change = verdict.change
     if change.reason != "moved":
         _erase(verdict)
-    elif change.to in here or (binding is not None and binding.establishment != establishment):
+    elif change.to in here:
         # Its upsert in the other stream has this same version: the binding stays as it is, so that it is still newer.
         verdict.action = "none"
     elif verdict.was_written:
