@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from omnisync.hub.serving import HubServer
 from omnisync.hub.store import SCOPES, Store
+from tests.servers import postgresql_server
 
 NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 COMPANY = "aurora"
@@ -68,47 +61,8 @@ def running_hub(tmp_path: Path, url: str | None = None) -> Iterator[RunningHub]:
 @contextmanager
 def postgresql() -> Iterator[str]:
     """The address of a PostgreSQL of its own, or a skipped test where none is installed."""
-    pytest.importorskip("psycopg", reason="psycopg is not installed")
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not programs:
-        pytest.skip("PostgreSQL is not installed")
-    # Not pytest's own folder: the server's user may not enter it.
-    folder = Path(tempfile.mkdtemp(prefix="omnisync-postgresql-"))
-    try:
-        with _server(programs[-1].parent, folder) as port:
-            yield f"postgresql+psycopg://hub@127.0.0.1:{port}/postgres"
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _server(programs: Path, folder: Path) -> Iterator[int]:
-    data, port = folder / "data", _free_port()
-    if os.getuid() == 0:
-        shutil.chown(folder, "postgres")
-    _as_postgres([str(programs / "initdb"), "-D", str(data), "-U", "hub", "-A", "trust", "-N"])
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    control = [str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log")]
-    _as_postgres([*control, "-o", options, "start"])
-    pid = int((data / "postmaster.pid").read_text().splitlines()[0])
-    try:
-        yield port
-    finally:
-        os.kill(pid, signal.SIGINT)
-        deadline = time.monotonic() + 20
-        while (data / "postmaster.pid").exists() and time.monotonic() < deadline:
-            threading.Event().wait(0.05)
-
-
-def _as_postgres(command: list[str]) -> None:
-    who = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
-    subprocess.run([*who, *command], check=True, stdout=subprocess.DEVNULL, cwd="/")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    with postgresql_server() as server:
+        yield server.address("postgres").replace("postgresql://", "postgresql+psycopg://")
 
 
 def found_company(store: Store, company: str = COMPANY, name: str = "Padaria Aurora") -> str:

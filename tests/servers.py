@@ -30,6 +30,8 @@ class Server(ABC):
 
     name: str
     user: str = "omnisync"
+    ends_by = signal.SIGKILL
+    """What ends it at once, as a power cut would."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -71,10 +73,10 @@ class Server(ABC):
             assert time.monotonic() < deadline, f"{self.name} did not start"
             threading.Event().wait(0.05)
 
-    def end(self, how: signal.Signals = signal.SIGKILL) -> None:
+    def end(self) -> None:
         """End the server by its id, at once: what was not committed is gone."""
         if self._process is not None:
-            os.killpg(self._process.pid, how)
+            os.killpg(self._process.pid, self.ends_by)
             self._process.wait(20)
             self._process = None
 
@@ -89,9 +91,10 @@ class Server(ABC):
 
 
 class PostgresqlServer(Server):
-    """PostgreSQL. It refuses to run as root."""
+    """PostgreSQL. It refuses to run as root. SIGQUIT is its power cut: killed, it leaves shared memory behind."""
 
     name = "PostgreSQL"
+    ends_by = signal.SIGQUIT
 
     def install(self) -> None:
         """Lay out the cluster."""
@@ -172,7 +175,7 @@ class MariadbServer(Server):
             cursor.execute(f"GRANT ALL ON *.* TO '{self.user}'@'%' WITH GRANT OPTION")
 
     def _connected(self, **who: str) -> Any:
-        import pymysql
+        import pymysql  # type: ignore[import-untyped]  # the driver has no types
 
         return pymysql.connect(host="127.0.0.1", port=self.port, autocommit=True, **who)
 
@@ -207,7 +210,7 @@ class FirebirdServer(Server):
             (root / name).symlink_to(home / name)
         shutil.copy(home / "intl" / "libfbintl.so", root / "intl" / "fbintl")
         (root / "firebird.conf").write_text(
-            f"RemoteServicePort = {self.port}\nRemoteBindAddress = 127.0.0.1\nServerMode = Super\n"
+            f"RemoteServicePort = {self.port}\nRemoteBindAddress = 127.0.0.1\nServerMode = Super\nDeadlockTimeout = 1\n"
             "AuthServer = Srp\nUserManager = Srp\nWireCrypt = Enabled\n"
         )
         (root / "databases.conf").write_text(
@@ -241,7 +244,7 @@ class FirebirdServer(Server):
 
     def create(self, name: str, charset: str) -> str:
         """Make an empty database."""
-        import firebird.driver
+        import firebird.driver  # type: ignore[import-untyped]  # the driver has no types
 
         path = str(self.folder / f"{name}.fdb")
         made = firebird.driver.create_database(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
-from firebird import driver
-from firebird.driver.core import CHARSET_MAP, Statement
+from firebird import driver  # type: ignore[import-untyped]  # the driver has no types
+from firebird.driver.core import CHARSET_MAP  # type: ignore[import-untyped]
 
 from omnisync.agent.erp.dialects.database import lots
-from omnisync.agent.erp.dialects.server import LOCK_TIMEOUT_S, Server, by_table, refused, wrong_layout
+from omnisync.agent.erp.dialects.server import Server, by_table, refused, wrong_layout
 from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpSetupError, OmnisyncError, SettingsError
 
 BINDING_TABLES = {
@@ -47,9 +47,6 @@ SELECT TRIM(f.rdb$relation_name), TRIM(f.rdb$field_name)
 FROM rdb$relation_fields f JOIN rdb$relations r ON r.rdb$relation_name = f.rdb$relation_name
 WHERE COALESCE(r.rdb$system_flag, 0) = 0
 """
-# READ COMMITTED with the newest committed version: what a lock was waited for is read as it stands after the wait.
-# In SNAPSHOT every wait that ends well would end in `update conflicts with concurrent update`.
-_TRANSACTION = driver.tpb(driver.Isolation.READ_COMMITTED_RECORD_VERSION, LOCK_TIMEOUT_S, driver.TraAccessMode.WRITE)
 _LOT = 200
 """Ids in one query: the values of one message must fit in 64 KB, and a key has some eighty letters."""
 _BLOCK = 32
@@ -94,7 +91,7 @@ class Firebird(Server):
         charset: str = "",
     ) -> None:
         super().__init__(database, server, port, user, password, charset)
-        self._statements: dict[str, Statement] = {}
+        self._statements: dict[str, Any] = {}
         self._block_sizes: dict[str, int] = {}
         self._small_names: frozenset[str] | None = None
 
@@ -155,14 +152,17 @@ class Firebird(Server):
 
     def _forget_statements(self) -> None:
         while self._statements:
-            with suppress(*self.errors):
-                self._statements.popitem()[1].free()
+            _free(self._statements.popitem()[1])
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> int:
         """Run one statement; answers how many rows it matched."""
         with self._cursor(sql) as cursor:
-            cursor.execute(sql, values)
-            return max(int(cursor.affected_rows), 0)
+            statement = cursor.prepare(sql)
+            try:
+                cursor.execute(statement, values)
+                return max(int(cursor.affected_rows), 0)
+            finally:
+                _free(statement)
 
     def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> int:
         """Run one statement for each row; answers how many rows it matched in all."""
@@ -309,7 +309,10 @@ class Firebird(Server):
     def begin(self) -> None:
         """Begin a writing transaction."""
         try:
-            self._connection.begin(_TRANSACTION)
+            # The newest committed version of each row: what a lock was waited for is read as it stands after the wait.
+            # In SNAPSHOT every wait that ends well would end in "update conflicts with concurrent update".
+            isolation = driver.Isolation.READ_COMMITTED_RECORD_VERSION
+            self._connection.begin(driver.tpb(isolation, self.lock_timeout_s))
         except self.errors as error:
             raise self._ours(error, "") from error
         self._is_begun, self._n_marks = True, 0
@@ -364,6 +367,14 @@ class Firebird(Server):
         if codes & _MISSING_COLUMN:
             return ErpSetupError("destination_missing_column", banco=self._database, motivo=_motive(codes, text))
         return self._unreachable() if codes & _UNREACHABLE else wrong_layout(_motive(codes, text))
+
+
+def _free(statement: Any) -> None:
+    try:
+        statement.free()
+    except driver.Error:
+        # Gone with its connection: left as it is, the driver would complain of it on the console at the end.
+        statement._istmt = None
 
 
 def _codes(error: BaseException) -> frozenset[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from re import compile as pattern
 from typing import Any
 
 import pymysql  # type: ignore[import-untyped]  # the driver has no types
@@ -10,7 +11,6 @@ from pymysql.constants import CLIENT  # type: ignore[import-untyped]
 
 from omnisync.agent.erp.dialects.server import (
     CONNECT_TIMEOUT_S,
-    LOCK_TIMEOUT_S,
     STATEMENT_TIMEOUT_S,
     Server,
     by_table,
@@ -46,7 +46,7 @@ CREATE TABLE IF NOT EXISTS omnisync_cursor (
 # locks (READ COMMITTED) two pages beside each other do not wait for one another.
 _SETTINGS = (
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', "
-    f"SESSION innodb_lock_wait_timeout = {LOCK_TIMEOUT_S}, SESSION lock_wait_timeout = {LOCK_TIMEOUT_S}"
+    "SESSION innodb_lock_wait_timeout = %s, SESSION lock_wait_timeout = %s"
 )
 
 _LOST = frozenset({0, 1053, 1080, 1152, 1153, 1158, 1159, 1160, 1161, 1184, 1927, 2006, 2013, 2027, 2055})
@@ -57,6 +57,7 @@ _PERMISSION = frozenset({1044, 1142, 1143, 1227, 1290, 1370, 1792, 1836})
 _UNREACHABLE = frozenset({1049, 1129, 1130, 2002, 2003, 2005})
 # What a record may be refused for beside IntegrityError and DataError: the driver sorts these by their number only.
 _REFUSED = frozenset({1048, 1264, 1265, 1292, 1329, 1364, 1366, 1406, 1411, 1442, 1644, 1690, 3819, 4025, 4078})
+_TABLE = pattern(r"[Tt]able [`']([^ ]+)[`']")
 _DUPLICATE = frozenset({1022, 1062, 1586})
 
 
@@ -75,7 +76,6 @@ class Mariadb(Server):
             password=self._password,
             charset=self._charset or "utf8mb4",
             autocommit=True,
-            init_command=_SETTINGS,
             connect_timeout=CONNECT_TIMEOUT_S,
             read_timeout=STATEMENT_TIMEOUT_S,
             write_timeout=STATEMENT_TIMEOUT_S,
@@ -83,6 +83,7 @@ class Mariadb(Server):
             client_flag=CLIENT.FOUND_ROWS,
         )
         with connection.cursor() as cursor:
+            cursor.execute(_SETTINGS, (self.lock_timeout_s, self.lock_timeout_s))
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         return connection
 
@@ -134,8 +135,7 @@ class Mariadb(Server):
         if code in _UNREACHABLE:
             return self._unreachable()
         if code == 1146:
-            table = _named(motive).rpartition(".")[2]
-            return ErpSetupError("destination_missing_table", banco=self._database, tabela=table)
+            return ErpSetupError("destination_missing_table", banco=self._database, tabela=_named(motive))
         if code == 1054:
             return ErpSetupError("destination_missing_column", banco=self._database, motivo=motive)
         if isinstance(error, UnicodeEncodeError):
@@ -152,9 +152,9 @@ def _code(error: BaseException) -> int:
 
 
 def _named(motive: str) -> str:
-    """What the sentence names last in quotes, mostly a table: permissions quote the user first, then not the table."""
-    quoted = motive.replace("`", "'").split("'")
-    return quoted[-2] if len(quoted) > 2 else ""
+    """The table a sentence names: Table 'erp.t' doesn't exist; denied to user 'x'@'y' for table `erp`.`t`."""
+    found = _TABLE.search(motive)
+    return found.group(1).rpartition(".")[2].strip("`'") if found else ""
 
 
 def _without_values(motive: str) -> str:

@@ -12,7 +12,6 @@ from psycopg.conninfo import make_conninfo
 
 from omnisync.agent.erp.dialects.server import (
     CONNECT_TIMEOUT_S,
-    LOCK_TIMEOUT_S,
     STATEMENT_TIMEOUT_S,
     Server,
     by_table,
@@ -44,8 +43,7 @@ CREATE TABLE IF NOT EXISTS omnisync_cursor (
 );
 """
 _SETTINGS = (
-    f"SELECT set_config('lock_timeout', '{LOCK_TIMEOUT_S}s', false), "
-    f"set_config('statement_timeout', '{STATEMENT_TIMEOUT_S}s', false), "
+    "SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false), "
     "set_config('default_transaction_isolation', 'read committed', false)"
 )
 _COLUMNS = """
@@ -98,7 +96,7 @@ class Postgresql(Server):
         # Spoken to in its own letters, so that one it cannot hold is met here. A database of bare bytes has none.
         if not self._charset and held not in (None, "SQL_ASCII"):
             connection.execute("SELECT set_config('client_encoding', %s, false)", [held])
-        connection.execute(_SETTINGS)
+        connection.execute(_SETTINGS, [f"{self.lock_timeout_s}s", f"{STATEMENT_TIMEOUT_S}s"])
 
     def make_binding_tables(self) -> None:
         """Make our two tables where they are missing."""

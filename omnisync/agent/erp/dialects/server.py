@@ -30,6 +30,7 @@ class Server(ABC):
     label = ""
     errors: tuple[type[Exception], ...] = ()
     """What the driver raises."""
+    lock_timeout_s = LOCK_TIMEOUT_S
 
     def __init__(
         self,
@@ -128,7 +129,7 @@ class Server(ABC):
         if self._is_lost(error):
             self.close()
             return ErpBusyError()
-        if "omnisync_" in sql and self._is_duplicate(error):
+        if "omnisync_" in sql.lower() and self._is_duplicate(error):
             # Our own key is never a record's fault: another run got there first, and the slice is done again.
             return ErpBusyError()
         return self.translated(error)

@@ -129,7 +129,7 @@ class Sqlite:
 
     def records_among(self, table: str, column: str, keys: Sequence[object]) -> list[dict[str, object]]:
         """Whole rows of a table by the values of one column, each with its columns' names."""
-        sql = f"SELECT * FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))"  # noqa: S608  # names of the layout, checked against the catalogue
+        sql = f"SELECT * FROM {self.quoted(table)} WHERE {self.quoted(column)} IN (SELECT value FROM json_each(?))"  # noqa: S608  # quoted names
         cursor = self._connection.execute(sql, (msgspec.json.encode(keys).decode(),))
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor]
