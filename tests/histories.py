@@ -120,9 +120,16 @@ class Seen(Struct):
     numbers: dict[str, int] = msgspec.field(default_factory=dict)
     invoiced: set[str] = msgspec.field(default_factory=set)
     removed: set[str] = msgspec.field(default_factory=set)
+    forgotten: set[str] = msgspec.field(default_factory=set)
+    """Cancelled by us, then erased: nobody remembers whose cancellation it was."""
+
+    @property
+    def settled(self) -> set[str]:
+        """Orders the ERP has its own word about: a change of them is kept away."""
+        return self.invoiced | self.removed | self.forgotten
 
     def copy(self) -> Seen:
-        return Seen(dict(self.numbers), set(self.invoiced), set(self.removed))
+        return Seen(dict(self.numbers), set(self.invoiced), set(self.removed), set(self.forgotten))
 
 
 class Truth(Struct):
@@ -340,6 +347,11 @@ class Life:
         for id_, number in self.seen.numbers.items():
             assert there.get(id_) == number, f"{id_} was {number}, is {there.get(id_)}"
         self.seen.numbers = there
+        forgotten = self.keeper.query(
+            "SELECT b.id FROM omnisync_binding b JOIN pedidos p ON p.id_externo = b.id "
+            "WHERE b.outcome = 'kept' AND b.label = '' AND p.situacao = 'cancelado'"
+        )
+        self.seen.forgotten |= {id_ for (id_,) in forgotten}
         self._look_at_cursors()
 
     def _look_at_cursors(self) -> None:
@@ -404,7 +416,7 @@ class Life:
         elif sum((p.amount for p in record.payments), Decimal(0)) != record.totals.total_amount:
             assert outcome == "refused", (id_, outcome)
         elif outcome == "kept":
-            assert id_ in self.seen.invoiced | self.seen.removed, (id_, code)
+            assert id_ in self.seen.settled, (id_, code)
         elif outcome == "refused":
             assert code == "customer_deleted", (id_, code)
         elif outcome == "waiting":
@@ -416,7 +428,7 @@ class Life:
     def _check_cancelled(self, id_: str, outcome: str) -> None:
         states = self.keeper.query("SELECT situacao FROM pedidos WHERE id_externo = ?", id_)
         if outcome == "kept":
-            assert id_ in self.seen.invoiced | self.seen.removed, id_
+            assert id_ in self.seen.settled, id_
         else:
             assert outcome == "cancelled", (id_, outcome)
             assert states in ([], [("cancelado",)]), (id_, states)

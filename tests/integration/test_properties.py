@@ -206,6 +206,19 @@ def test_an_order_that_moved_twice_between_two_runs_and_left_this_computer_is_ca
     assert life.keeper.query("SELECT situacao FROM pedidos") == [("cancelado",)]
 
 
+def test_an_order_erased_before_a_restore_of_the_hub_and_moved_after_it_is_cancelled_here(life: Life) -> None:
+    life.edit(("customer", "cus_1", True, None))
+    life.edit(("order", "ord_1", "cus_1", "0001", True, "confirmed", 1))
+    life.back_up_hub()
+    life.run()
+    life.edit(("erase", "order", "ord_1"))
+    life.run()
+    life.restore_hub()
+    life.edit(("order", "ord_1", "cus_1", ELSEWHERE, True, "confirmed", 1))
+    life.run()
+    assert life.keeper.query("SELECT situacao FROM pedidos") == [("cancelado",)]
+
+
 def test_what_is_announced_after_a_restore_is_what_is_still_to_come(life: Life) -> None:
     for n in (1, 2):
         life.edit(("customer", f"cus_{n}", True, None))

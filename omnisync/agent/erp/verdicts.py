@@ -153,8 +153,9 @@ def stored_warnings(binding: Binding) -> tuple[Reason, ...]:
 
 
 def hash_of(change: Change) -> str:
-    """sha1 of the record's raw JSON, as received."""
-    return sha1(change.data, usedforsecurity=False).hexdigest()
+    """sha1 of the record's raw JSON, as received; of what became of it when it has none."""
+    told = f"{change.reason} {change.to}".encode() if change.op == "delete" else change.data
+    return sha1(told, usedforsecurity=False).hexdigest()
 
 
 def unreadable_verdict(unreadable: Unreadable, binding: Binding | None, *, retrying: bool, now: datetime) -> Verdict:
