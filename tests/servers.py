@@ -37,7 +37,7 @@ class Server(ABC):
         self.folder = folder
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        self._n_databases = 0
+        self.n_databases = 0
 
     @abstractmethod
     def install(self) -> None:
@@ -53,8 +53,8 @@ class Server(ABC):
 
     def database(self, charset: str = "UTF8") -> str:
         """A new empty database."""
-        self._n_databases += 1
-        return self.create(f"erp{self._n_databases}", charset)
+        self.n_databases += 1
+        return self.create(f"erp{self.n_databases}", charset)
 
     @property
     def environment(self) -> dict[str, str]:

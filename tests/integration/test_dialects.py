@@ -33,7 +33,7 @@ from omnisync.agent.errors import (
 )
 from tests.servers import PASSWORD, Server
 
-SERVERS = {"PostgreSQL": Postgresql, "MariaDB": Mariadb, "Firebird": Firebird}
+SERVERS: dict[str, Callable[..., Database]] = {"PostgreSQL": Postgresql, "MariaDB": Mariadb, "Firebird": Firebird}
 COLUMNS = ("k", "nome", "valor", "nota")
 N = 2500
 WORDS = ("ação", "São João", "maçã ✓", "pão de queijo 🧀", "Ü—“”")
@@ -198,7 +198,7 @@ def test_ids_are_looked_up_in_any_number(database: Database) -> None:
     among = "SELECT k FROM t WHERE nome <> ? AND k IN {ids}"
     assert database.select_among(among, [], ("x",)) == []
     assert database.select_among(among, [7], ("x",)) == [(7,)]
-    assert sorted(database.select_among(among, range(N + 100), ("x",))) == [(k,) for k in range(N)]
+    assert sorted(database.select_among(among, list(range(N + 100)), ("x",))) == [(k,) for k in range(N)]
     texts = "SELECT count(*) FROM t WHERE nome IN {ids}"
     assert database.select_among(texts, [WORDS[0], 'a"b\\c', "d,e"]) == [(N // 5,)]
 
@@ -363,7 +363,8 @@ def _hold(database: Database) -> None:
 
 
 def test_two_sessions_that_wait_for_each_other_are_told_apart(on_server: Place) -> None:
-    first, second = on_server.open(), on_server.open()
+    opened = on_server.impatient if on_server.name == "Firebird" else on_server.open
+    first, second = opened(), opened()
     first.insert_rows("t", COLUMNS, _rows(3))
     update = "UPDATE t SET nota = ? WHERE k = ?"
     for session, k in ((first, 1), (second, 2)):
@@ -372,9 +373,11 @@ def test_two_sessions_that_wait_for_each_other_are_told_apart(on_server: Place) 
     other = _in_thread(lambda: first.execute(update, ("b", 2)))
     assert _is_waiting(other)
     ends = [_in_thread(lambda: second.execute(update, ("b", 1))).exception(15)]
-    second.rollback() if ends[0] else None
+    if ends[0] is not None:
+        second.rollback()
     ends.append(other.exception(15))
-    assert [type(end) for end in ends if end is not None] == [ErpBusyError]
+    # Firebird waits its lock timeout out, and may turn both away.
+    assert {type(end) for end in ends if end is not None} == {ErpBusyError}
 
 
 def test_two_that_insert_the_same_missing_row_both_go_on(on_server: Place) -> None:
@@ -445,7 +448,8 @@ def test_a_database_that_is_not_there_is_told(place: Place) -> None:
 
 
 def test_a_missing_right_names_the_table(on_server: Place) -> None:
-    who = {"user": f"leitor{on_server.database[-5:].replace('.fdb', '')}", "password": "outra"}
+    assert on_server.server is not None
+    who = {"user": f"leitor{on_server.server.n_databases}", "password": "outra"}
     for statement in READERS[on_server.name]:
         on_server.open().execute(statement.format(database=on_server.database, **who))
     reader = on_server.open(**who)
@@ -488,7 +492,7 @@ def test_a_triggers_own_words_are_the_motive(place: Place, database: Database) -
 REFUSED = {
     "a text too long": (1, "x" * 61, None, None),
     "no name": (1, None, None, None),
-    "a number too large": (1, "x", "123456789012345.00", None),
+    "a number too large": (1, "x", "12345678901234567890.00", None),
     "no number": (1, "x", "doze", None),
 }
 

@@ -1,0 +1,98 @@
+-- The tables of the layout `padrao` on Firebird 3, as an ERP would have them: generators and triggers give the numbers.
+-- NUMERIC holds 18 digits there, so a price has 8 decimals. One statement ends at each line that ends with `^`.
+CREATE TABLE clientes (
+    codigo INTEGER NOT NULL PRIMARY KEY,
+    id_externo VARCHAR(40) NOT NULL UNIQUE,
+    tipo_pessoa VARCHAR(20) NOT NULL,
+    tipo_documento VARCHAR(20) NOT NULL,
+    documento VARCHAR(40),
+    nome VARCHAR(200) NOT NULL,
+    nome_fantasia VARCHAR(200),
+    contribuinte_icms VARCHAR(20) NOT NULL,
+    inscricao_estadual VARCHAR(40),
+    email VARCHAR(320),
+    telefone VARCHAR(40),
+    logradouro VARCHAR(200),
+    numero_endereco VARCHAR(60),
+    complemento VARCHAR(200),
+    bairro VARCHAR(100),
+    cidade_ibge VARCHAR(7),
+    cidade VARCHAR(100),
+    uf VARCHAR(2),
+    cep VARCHAR(10),
+    vendedor VARCHAR(60),
+    tabela_preco VARCHAR(60),
+    condicao_pagamento VARCHAR(60),
+    ativo SMALLINT NOT NULL,
+    observacoes BLOB SUB_TYPE TEXT
+)^
+CREATE TABLE pedidos (
+    numero INTEGER NOT NULL PRIMARY KEY,
+    id_externo VARCHAR(40) NOT NULL UNIQUE,
+    numero_omniforce VARCHAR(60) NOT NULL,
+    cliente INTEGER NOT NULL REFERENCES clientes (codigo),
+    situacao VARCHAR(20) DEFAULT 'aberto' NOT NULL CHECK (situacao IN ('aberto', 'faturado', 'cancelado')),
+    tipo VARCHAR(20) NOT NULL,
+    estabelecimento VARCHAR(10) NOT NULL,
+    vendedor VARCHAR(60),
+    tabela_preco VARCHAR(60),
+    condicao_pagamento VARCHAR(60),
+    emitido_em TIMESTAMP NOT NULL,
+    entrega_em DATE,
+    pedido_cliente VARCHAR(60),
+    frete_modo VARCHAR(20) NOT NULL,
+    transportadora VARCHAR(200),
+    valor_itens NUMERIC(15,2) NOT NULL,
+    desconto NUMERIC(15,2) NOT NULL,
+    acrescimo NUMERIC(15,2) NOT NULL,
+    frete NUMERIC(15,2) NOT NULL,
+    seguro NUMERIC(15,2) NOT NULL,
+    outras_despesas NUMERIC(15,2) NOT NULL,
+    total NUMERIC(15,2) NOT NULL,
+    observacoes BLOB SUB_TYPE TEXT
+)^
+CREATE TABLE itens_pedido (
+    pedido INTEGER NOT NULL REFERENCES pedidos (numero),
+    id_externo VARCHAR(40) NOT NULL,
+    linha INTEGER NOT NULL,
+    produto VARCHAR(60) NOT NULL,
+    descricao VARCHAR(200) NOT NULL,
+    gtin VARCHAR(14),
+    ncm VARCHAR(8),
+    unidade VARCHAR(20) NOT NULL,
+    quantidade NUMERIC(15,4) NOT NULL,
+    preco NUMERIC(18,8) NOT NULL,
+    valor_bruto NUMERIC(15,2) NOT NULL,
+    desconto NUMERIC(15,2) NOT NULL,
+    acrescimo NUMERIC(15,2) NOT NULL,
+    ipi NUMERIC(15,2) NOT NULL,
+    st NUMERIC(15,2) NOT NULL,
+    total NUMERIC(15,2) NOT NULL,
+    bonificacao SMALLINT NOT NULL,
+    observacoes BLOB SUB_TYPE TEXT,
+    PRIMARY KEY (pedido, id_externo)
+)^
+CREATE TABLE formas_pagamento (
+    pedido INTEGER NOT NULL REFERENCES pedidos (numero),
+    id_externo VARCHAR(40) NOT NULL,
+    linha INTEGER NOT NULL,
+    meio VARCHAR(60) NOT NULL,
+    tipo_nfe VARCHAR(20) NOT NULL,
+    valor NUMERIC(15,2) NOT NULL,
+    vencimento DATE NOT NULL,
+    parcela INTEGER NOT NULL,
+    parcelas INTEGER NOT NULL,
+    bandeira VARCHAR(60),
+    autorizacao VARCHAR(60),
+    PRIMARY KEY (pedido, id_externo)
+)^
+CREATE SEQUENCE gen_clientes^
+CREATE SEQUENCE gen_pedidos^
+CREATE TRIGGER clientes_codigo FOR clientes ACTIVE BEFORE INSERT POSITION 0 AS
+BEGIN
+    IF (NEW.codigo IS NULL) THEN NEW.codigo = NEXT VALUE FOR gen_clientes;
+END^
+CREATE TRIGGER pedidos_numero FOR pedidos ACTIVE BEFORE INSERT POSITION 0 AS
+BEGIN
+    IF (NEW.numero IS NULL) THEN NEW.numero = NEXT VALUE FOR gen_pedidos;
+END^
