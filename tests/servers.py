@@ -298,6 +298,12 @@ def firebird_server() -> Iterator[FirebirdServer]:
         yield server
 
 
+def statements(script: str) -> list[str]:
+    """The statements of a script; they end with `^` where they hold `;` themselves."""
+    end = "^\n" if "^\n" in script else ";\n"
+    return [statement for statement in script.split(end) if statement.strip()]
+
+
 def _program(name: str) -> str:
     """Where an installed program is; empty where it is not. PostgreSQL's are outside the path."""
     inside = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[4]))

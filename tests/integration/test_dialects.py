@@ -17,6 +17,7 @@ import pytest
 from firebird.driver import DatabaseError  # type: ignore[import-untyped]  # the driver has no types
 from msgspec import Struct
 
+from omnisync.agent.erp import layouts
 from omnisync.agent.erp.dialects import sqlite
 from omnisync.agent.erp.dialects.database import Database, formatted
 from omnisync.agent.erp.dialects.firebird import Firebird
@@ -31,7 +32,7 @@ from omnisync.agent.errors import (
     RefusedRecordError,
     SettingsError,
 )
-from tests.servers import PASSWORD, Server
+from tests.servers import PASSWORD, Server, statements
 
 SERVERS: dict[str, Callable[..., Database]] = {"PostgreSQL": Postgresql, "MariaDB": Mariadb, "Firebird": Firebird}
 COLUMNS = ("k", "nome", "valor", "nota")
@@ -86,9 +87,9 @@ class Place(Struct):
         return session
 
     def impatient(self) -> Database:
-        """A session that waits a second for a lock."""
+        """A session that waits two seconds for a lock: Firebird may count the first one short."""
         session = self.open()
-        session.lock_timeout_s = 1  # type: ignore[attr-defined]  # of the servers
+        session.lock_timeout_s = 2  # type: ignore[attr-defined]  # of the servers
         return session
 
 
@@ -277,6 +278,37 @@ def _write_binding(database: Database) -> None:
         "receipt_pending": 1,
     }  # fmt: skip
     database.insert_rows("omnisync_binding", list(row), [tuple(row.values())])
+
+
+def test_the_tables_of_padrao_give_numbers_and_keep_money(place: Place, database: Database) -> None:
+    for statement in statements(layouts.schema(f"padrao_{place.name.lower()}")):
+        database.execute(statement)
+    customer = {"id_externo": "cus_1", "tipo_pessoa": "company", "tipo_documento": "cnpj", "nome": "Padaria São João"}
+    customer |= {"contribuinte_icms": "9", "ativo": 1, "observacoes": "Portão azul ✓"}
+    money = dict.fromkeys(("valor_itens", "desconto", "acrescimo", "frete", "seguro", "outras_despesas"), "0.10")
+    texts = {"numero_omniforce": "OF-1", "tipo": "sale", "estabelecimento": "0001", "frete_modo": "9"}
+    order = {"cliente": 1, "emitido_em": "2026-11-24 12:00:00", "entrega_em": "2026-11-30", "total": "29.10"}
+    item_texts = {"linha": 1, "produto": "000001", "descricao": "Pincel", "unidade": "UN", "bonificacao": 0}
+    totals = dict.fromkeys(("valor_bruto", "desconto", "acrescimo", "ipi", "st", "total"), "0.10")
+    item = {"pedido": 1, "id_externo": "itm_1", "quantidade": "0.0001", "preco": "1234.56789012"} | item_texts | totals
+    payment = {"pedido": 1, "id_externo": "pay_1", "linha": 1, "meio": "PIX", "tipo_nfe": "17", "valor": "29.10"}
+    payment |= {"vencimento": "2026-11-24", "parcela": 1, "parcelas": 1}
+    _insert(database, "clientes", customer)
+    for n in range(1, 41):
+        _insert(database, "pedidos", order | texts | money | {"id_externo": f"ord_{n}"})
+    _insert(database, "itens_pedido", item)
+    _insert(database, "formas_pagamento", payment)
+    numbers = database.select_among("SELECT numero FROM pedidos WHERE id_externo IN {ids}", ["ord_1", "ord_40"])
+    assert sorted(numbers) == [(1,), (40,)]
+    [kept] = database.select("SELECT quantidade, preco, total FROM itens_pedido")
+    assert [Decimal(str(value)) for value in kept] == [Decimal(text) for text in ("0.0001", "1234.56789012", "0.10")]
+    assert database.select("SELECT observacoes, nome FROM clientes") == [("Portão azul ✓", "Padaria São João")]
+    with pytest.raises(RefusedRecordError):
+        _insert(database, "pedidos", order | texts | money | {"id_externo": "ord_1"})
+
+
+def _insert(database: Database, table: str, row: dict[str, Any]) -> None:
+    database.insert_rows(table, list(row), [tuple(row.values())])
 
 
 # --- transactions

@@ -84,7 +84,7 @@ CREATE TABLE formas_pagamento (
     parcela INTEGER NOT NULL,
     parcelas INTEGER NOT NULL,
     bandeira VARCHAR(60),
-    autorizacao VARCHAR(60),
+    autorizacao VARCHAR(128),
     PRIMARY KEY (pedido, id_externo),
     FOREIGN KEY (pedido) REFERENCES pedidos (numero)
 ) ENGINE = InnoDB CHARACTER SET utf8mb4;

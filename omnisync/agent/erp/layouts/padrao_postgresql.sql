@@ -82,6 +82,6 @@ CREATE TABLE formas_pagamento (
     parcela INTEGER NOT NULL,
     parcelas INTEGER NOT NULL,
     bandeira VARCHAR(60),
-    autorizacao VARCHAR(60),
+    autorizacao VARCHAR(128),
     PRIMARY KEY (pedido, id_externo)
 );
