@@ -24,6 +24,15 @@ _CONTROL = re.compile(r"[\x01-\x1f\x7f-\x9f\s]+")
 _INVISIBLE = re.compile("[\x00\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
+def _glanced(byte: int) -> int:
+    is_plain = 0x20 < byte < 0x7F or 0x80 <= byte <= 0xBF or byte == 0xC3  # ASCII, and UTF-8 from À to ÿ
+    return ord('"') if byte == 0x20 else byte if is_plain else ord("\\")
+
+
+# Blanks read as quotation marks, what is neither ASCII nor a letter from À to ÿ as a backslash: two searches find all.
+_GLANCE = bytes(map(_glanced, range(256)))
+
+
 def clean_text(text: str) -> str:
     """NFC, control characters and runs of blanks as one space, trimmed; U+0000 and invisible marks dropped."""
     return _CONTROL.sub(" ", _INVISIBLE.sub("", normalize("NFC", text))).strip()
@@ -61,11 +70,16 @@ def _warning(code: str, field: str, customer: Customer) -> Reason:
 
 
 def _is_clean(raw: Raw) -> bool:
-    """Whether no text in the raw JSON wants cleaning; plain searches, because a joined expression is ten times slower.
+    """Whether no text in the raw JSON wants cleaning. A glance settles nearly every record, a quarter of a look's time.
 
     A raw control character would be no JSON, so it can only stand there as an escape.
     """
-    text = bytes(raw).decode()
+    glance = bytes(raw).translate(_GLANCE)
+    return (b"\\" not in glance and b'""' not in glance) or _is_clean_text(bytes(raw).decode())
+
+
+def _is_clean_text(text: str) -> bool:
+    """A closer look, by plain searches: a joined expression is ten times slower."""
     if "\\" in text:
         text = text.replace('\\"', "")  # an inch mark is no control character
         if "\\" in text:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from omnisync.agent.erp.base import Position, Rehearsal, Slice, Unsettled, Written
@@ -344,7 +344,7 @@ class SqlErp:
     # --- items and payments
 
     def _insert_children(self, table: Table, lots: Sequence[tuple[Verdict, Sequence[tuple[object, ...]]]]) -> None:
-        rows = [(_key_of(v), *row) for v, children in lots for row in children]
+        rows = [key + row for v, children in lots for key in ((_key_of(v),),) for row in children]
         if rows:
             self._database.execute_many(_insert(table.name, [table.parent, *table.names]), rows)
 
@@ -450,5 +450,5 @@ def _build_orders(verdicts: Sequence[Verdict], layout: Layout) -> None:
     payments = iter(rows_of(layout.payment, [payment for order in orders for payment in order.payments]))
     for verdict, order, row in zip(lot, orders, rows_of(layout.order, orders), strict=True):
         verdict.row = row
-        verdict.item_rows = [next(items) for _ in order.items]
-        verdict.payment_rows = [next(payments) for _ in order.payments]
+        verdict.item_rows = list(islice(items, len(order.items)))
+        verdict.payment_rows = list(islice(payments, len(order.payments)))
