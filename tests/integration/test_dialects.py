@@ -95,22 +95,23 @@ class Place(Struct):
 
 @pytest.fixture(params=["SQLite", *SERVERS])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    made = _place(request.param, request, tmp_path)
-    types = ("TEXT",) * 3 if made.server is None else ("VARCHAR(60)", "NUMERIC(15,4)", "VARCHAR(200)")
-    made.open().execute(
+    yield from _laid(_place(request.param, request, tmp_path))
+
+
+@pytest.fixture(params=list(SERVERS))
+def on_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    yield from _laid(_place(request.param, request, tmp_path))
+
+
+def _laid(place: Place) -> Iterator[Place]:
+    types = ("TEXT",) * 3 if place.server is None else ("VARCHAR(60)", "NUMERIC(15,4)", "VARCHAR(200)")
+    place.open().execute(
         "CREATE TABLE t (k INTEGER NOT NULL PRIMARY KEY, nome {} NOT NULL, valor {}, nota {})".format(*types)
     )
-    yield made
-    for session in made.sessions:
+    yield place
+    for session in place.sessions:
         session.rollback()
         session.close()
-
-
-@pytest.fixture
-def on_server(place: Place) -> Place:
-    if place.server is None:
-        pytest.skip("SQLite has no server")
-    return place
 
 
 @pytest.fixture
@@ -288,15 +289,21 @@ def test_the_tables_of_padrao_give_numbers_and_keep_money(place: Place, database
     money = dict.fromkeys(("valor_itens", "desconto", "acrescimo", "frete", "seguro", "outras_despesas"), "0.10")
     texts = {"numero_omniforce": "OF-1", "tipo": "sale", "estabelecimento": "0001", "frete_modo": "9"}
     order = {"cliente": 1, "emitido_em": "2026-11-24 12:00:00", "entrega_em": "2026-11-30", "total": "29.10"}
-    item_texts = {"linha": 1, "produto": "000001", "descricao": "Pincel", "unidade": "UN", "bonificacao": 0}
+    item_texts: dict[str, Any] = {
+        "linha": 1,
+        "produto": "000001",
+        "descricao": "Pincel",
+        "unidade": "UN",
+        "bonificacao": 0,
+    }
     totals = dict.fromkeys(("valor_bruto", "desconto", "acrescimo", "ipi", "st", "total"), "0.10")
-    item = {"pedido": 1, "id_externo": "itm_1", "quantidade": "0.0001", "preco": "1234.56789012"} | item_texts | totals
+    item_texts |= {"pedido": 1, "id_externo": "itm_1", "quantidade": "0.0001", "preco": "1234.56789012"}
     payment = {"pedido": 1, "id_externo": "pay_1", "linha": 1, "meio": "PIX", "tipo_nfe": "17", "valor": "29.10"}
     payment |= {"vencimento": "2026-11-24", "parcela": 1, "parcelas": 1}
     _insert(database, "clientes", customer)
     for n in range(1, 41):
         _insert(database, "pedidos", order | texts | money | {"id_externo": f"ord_{n}"})
-    _insert(database, "itens_pedido", item)
+    _insert(database, "itens_pedido", item_texts | totals)
     _insert(database, "formas_pagamento", payment)
     numbers = database.select_among("SELECT numero FROM pedidos WHERE id_externo IN {ids}", ["ord_1", "ord_40"])
     assert sorted(numbers) == [(1,), (40,)]
