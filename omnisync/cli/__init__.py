@@ -11,6 +11,9 @@ import rich_click as click
 from omnisync import __version__
 from omnisync.cli.ending import run
 
+# httpx would bring its own command line along, and rich and pygments with it: a third of what an idle poll imports.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None says that there is no such module
+
 COMMANDS = {
     "demo": ("omnisync.cli.demo:demo", "A empresa de exemplo: central, ERP, uma importação e as telas."),
     "import": ("omnisync.cli.import_:import_", "Traz do OmniForce para o banco do ERP o que há de novo."),
