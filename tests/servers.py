@@ -211,13 +211,12 @@ class FirebirdServer(Server):
         shutil.copy(home / "intl" / "libfbintl.so", root / "intl" / "fbintl")
         (root / "firebird.conf").write_text(
             f"RemoteServicePort = {self.port}\nRemoteBindAddress = 127.0.0.1\nServerMode = Super\nDeadlockTimeout = 1\n"
-            "AuthServer = Srp\nUserManager = Srp\nWireCrypt = Enabled\n"
-        )
-        (root / "databases.conf").write_text(
-            f"security.db = {root / 'security3.fdb'}\n{{\n  RemoteAccess = false\n  DefaultDbCachePages = 50\n}}\n"
+            f"AuthServer = Srp\nUserManager = Srp\nSecurityDatabase = {root / 'security3.fdb'}\n"
         )
         shutil.copy("/var/lib/firebird/3.0/system/security3.fdb", root / "security3.fdb")
-        self._say(f"create or alter user SYSDBA password '{PASSWORD}' using plugin Srp; commit;", "security.db")
+        self._say(
+            f"create or alter user SYSDBA password '{PASSWORD}' using plugin Srp; commit;", str(root / "security3.fdb")
+        )
 
     @property
     def environment(self) -> dict[str, str]:

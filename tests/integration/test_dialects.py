@@ -296,7 +296,7 @@ def test_the_tables_of_padrao_give_numbers_and_keep_money(place: Place, database
         "unidade": "UN",
         "bonificacao": 0,
     }
-    totals = dict.fromkeys(("valor_bruto", "desconto", "acrescimo", "ipi", "st", "total"), "0.10")
+    totals: dict[str, Any] = dict.fromkeys(("valor_bruto", "desconto", "acrescimo", "ipi", "st", "total"), "0.10")
     item_texts |= {"pedido": 1, "id_externo": "itm_1", "quantidade": "0.0001", "preco": "1234.56789012"}
     payment = {"pedido": 1, "id_externo": "pay_1", "linha": 1, "meio": "PIX", "tipo_nfe": "17", "valor": "29.10"}
     payment |= {"vencimento": "2026-11-24", "parcela": 1, "parcelas": 1}
