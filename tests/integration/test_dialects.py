@@ -135,6 +135,12 @@ def _rows(n: int = N, *, decimals: Callable[[str], object] = str) -> list[tuple[
     ]
 
 
+def _lay(database: Database) -> None:
+    database.begin()
+    database.insert_rows("t", COLUMNS, _rows())
+    database.commit()
+
+
 def _kept(database: Database) -> list[tuple[object, ...]]:
     rows: list[Any] = database.select("SELECT k, nome, valor, nota FROM t ORDER BY k")
     return [
@@ -169,9 +175,7 @@ def _is_waiting(done: Future[object]) -> bool:
 
 
 def test_rows_come_back_as_they_were_written(database: Database) -> None:
-    database.begin()
-    database.insert_rows("t", COLUMNS, _rows())
-    database.commit()
+    _lay(database)
     assert _kept(database) == _as_kept(_rows())
 
 
@@ -184,7 +188,7 @@ def test_decimals_are_written_exactly(on_server: Place) -> None:
 
 
 def test_updates_answer_how_many_rows_they_matched_even_where_nothing_changed(database: Database) -> None:
-    database.insert_rows("t", COLUMNS, _rows())
+    _lay(database)
     changed = [("nova maçã", "1.50", None, k) for k in range(N + 10)]
     database.begin()
     assert database.update_rows("t", COLUMNS[1:], ["k"], changed) == N
@@ -196,7 +200,7 @@ def test_updates_answer_how_many_rows_they_matched_even_where_nothing_changed(da
 
 
 def test_ids_are_looked_up_in_any_number(database: Database) -> None:
-    database.insert_rows("t", COLUMNS, _rows())
+    _lay(database)
     among = "SELECT k FROM t WHERE nome <> ? AND k IN {ids}"
     assert database.select_among(among, [], ("x",)) == []
     assert database.select_among(among, [7], ("x",)) == [(7,)]
@@ -284,7 +288,12 @@ def _write_binding(database: Database) -> None:
 def test_the_tables_of_padrao_give_numbers_and_keep_money(place: Place, database: Database) -> None:
     for statement in statements(layouts.schema(f"padrao_{place.name.lower()}")):
         database.execute(statement)
-    customer = {"id_externo": "cus_1", "tipo_pessoa": "company", "tipo_documento": "cnpj", "nome": "Padaria São João"}
+    customer: dict[str, Any] = {
+        "id_externo": "cus_1",
+        "tipo_pessoa": "company",
+        "tipo_documento": "cnpj",
+        "nome": "Padaria São João",
+    }
     customer |= {"contribuinte_icms": "9", "ativo": 1, "observacoes": "Portão azul ✓"}
     money = dict.fromkeys(("valor_itens", "desconto", "acrescimo", "frete", "seguro", "outras_despesas"), "0.10")
     texts = {"numero_omniforce": "OF-1", "tipo": "sale", "estabelecimento": "0001", "frete_modo": "9"}
