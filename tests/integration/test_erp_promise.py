@@ -375,3 +375,23 @@ def test_looking_up_a_page_of_bindings_uses_their_key(keeper: Keeper, erp: Erp) 
         "[]",
     )
     assert any("USING PRIMARY KEY (company=? AND kind=? AND id=?)" in str(row[3]) for row in plan)
+
+
+def test_asking_what_is_pending_and_what_waits_walks_no_bindings(keeper: Keeper, erp: Erp) -> None:
+    pending = keeper.query(
+        "EXPLAIN QUERY PLAN SELECT kind, id FROM omnisync_binding WHERE company = ? AND receipt_pending = 1 "
+        "ORDER BY kind, id LIMIT ?",
+        "aurora",
+        10,
+    )
+    waiting = keeper.query(
+        "EXPLAIN QUERY PLAN SELECT id FROM omnisync_binding WHERE company = ? AND outcome IN ('refused', 'waiting') "
+        "AND outcome = 'waiting' AND kind = ? AND establishment = ? AND id > ? ORDER BY id LIMIT ?",
+        "aurora",
+        "order",
+        "0001",
+        "",
+        10,
+    )
+    assert "COVERING INDEX omnisync_binding_pending" in str(pending)
+    assert "COVERING INDEX omnisync_binding_unsettled" in str(waiting)

@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS omnisync_binding (
     PRIMARY KEY (company, kind, id)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS omnisync_binding_pending
-    ON omnisync_binding (company, kind, id) WHERE receipt_pending = 1;
+    ON omnisync_binding (company, receipt_pending, kind, id) WHERE receipt_pending = 1;
 CREATE INDEX IF NOT EXISTS omnisync_binding_unsettled
     ON omnisync_binding (company, outcome, kind, establishment, id) WHERE outcome IN ('refused', 'waiting');
 CREATE TABLE IF NOT EXISTS omnisync_cursor (
