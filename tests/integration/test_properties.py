@@ -89,6 +89,22 @@ class Histories(RuleBasedStateMachine):
     def a_run_meets_a_fault(self, n: int, kind: str, establishments: tuple[str, ...], limit: int) -> None:
         self._life.run(establishments=establishments, limit=limit, slice_size=1, trap=Trap(n, kind))
 
+    @rule(
+        id_=_orders,
+        establishment=some.sampled_from((*ALL, ELSEWHERE)),
+        customer_id=_customers,
+        n_items=some.integers(1, 3),
+    )
+    def a_sound_order_is_brought(self, id_: str, establishment: str, customer_id: str, n_items: int) -> None:
+        self._life.edit(("customer", customer_id, True, None))
+        self._life.edit(("order", id_, customer_id, establishment, True, "confirmed", n_items))
+        self._life.run()
+
+    @rule(edit=_edits, n=some.integers(1, 6), kind=some.sampled_from(("kill", "lost")))
+    def a_commit_is_not_answered(self, edit: Edit, n: int, kind: str) -> None:
+        self._life.edit(edit)
+        self._life.run(trap=Trap(n, kind, only_commits=True))
+
     @rule(wanted=_wanted, n=some.integers(0, 8))
     def a_record_is_tried_again(self, wanted: tuple[Any, str, bool], n: int) -> None:
         kind, id_, again = wanted
