@@ -73,6 +73,7 @@ SENTENCES = {
 _CODES = (
     ("Object missing required field", "required"),
     ("Invalid enum value", "enum"),
+    ("Invalid value", "enum"),
     ("of length", "length"),
     ("matching regex", "pattern"),
     ("Expected `int` <=", "range"),
@@ -203,7 +204,7 @@ def _named(refusal: Refusal, raw: bytes | Raw) -> Refusal:
 def _twin(kind: type[Struct]) -> type[Struct]:
     hints = get_type_hints(kind, include_extras=True)
     fields = [_field(field, hints[field.name]) for field in msgspec.structs.fields(kind)]
-    return msgspec.defstruct(kind.__name__, fields, frozen=True, kw_only=True, gc=False)
+    return msgspec.defstruct(kind.__name__, fields, frozen=True, kw_only=True, omit_defaults=True, gc=False)
 
 
 def _field(field: msgspec.structs.FieldInfo, hint: Any) -> tuple[str, Any] | tuple[str, Any, Any]:
