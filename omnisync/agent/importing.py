@@ -6,7 +6,7 @@ Source: docs/architecture.md "The life of one order".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from threading import Thread
@@ -51,6 +51,8 @@ class Progress(Struct, frozen=True, kw_only=True):
     totals: Totals
     trouble: TemporaryError | None = None
     """What is being waited out, if anything."""
+    unread: Mapping[str, int] | None = None
+    """Orders of establishments the hub does not know, by code; None while the hub has not said."""
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -114,6 +116,7 @@ class Importer:
         self._n_receipts = 0
         self._page_limit = self._limit = page_limit
         self._epoch = ""
+        self._unread: Mapping[str, int] | None = None
         self._pace = Pace(monotonic)
         self._patiently = Patience(clock=clock, monotonic=monotonic, wait=self._wait_out, uniform=uniform)
 
@@ -211,6 +214,7 @@ class Importer:
                 standing = {stream: at for stream, at in after.items() if at.epoch == epoch}
                 after = standing if len(standing) < len(after) else {}
         self._epoch = heads.epoch
+        self._unread = heads.unread
         return heads
 
     def _heads_after(self, after: dict[str, Position]) -> Streams:
@@ -379,7 +383,8 @@ class Importer:
 
     def _tell(self, phase: str, trouble: TemporaryError | None = None) -> None:
         self._phase = phase
-        if self._report(Progress(phase=phase, counts=self._counts, totals=self._totals, trouble=trouble)):
+        progress = Progress(phase=phase, counts=self._counts, totals=self._totals, trouble=trouble, unread=self._unread)
+        if self._report(progress):
             raise StoppedError
 
     def _wait_out(self, pause_s: float, error: TemporaryError) -> None:

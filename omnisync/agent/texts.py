@@ -223,6 +223,14 @@ def hour(moment: datetime) -> str:
     return moment.strftime("%H:%M")
 
 
+def unread(orders: Mapping[str, int]) -> list[str]:
+    """A sentence for each establishment the hub does not know and whose orders nobody reads."""
+    return [
+        sentence("establishment_unknown", pedidos=counted(n, "pedido", "pedidos"), codigo=code)
+        for code, n in orders.items()
+    ]
+
+
 def counted(n: int, one: str, many: str) -> str:
     """1 pedido, 2 pedidos, 1.204 pedidos."""
     return f"{integer(n)} {one if n == 1 else many}"

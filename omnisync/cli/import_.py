@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 
@@ -208,10 +208,14 @@ class Report:
         self._run = run
         self._is_stopped = is_stopped
         self._speed = Speed(build.monotonic)
+        self._unread: Mapping[str, int] | None = None
         self.counts = Counts()
 
     def __call__(self, progress: Progress) -> bool:
         self.counts = progress.counts
+        if progress.unread is not None and progress.unread != self._unread:
+            self._unread = progress.unread
+            self._parts.journal.note_unread(self._run.connection, progress.unread)
         asked = self._parts.journal.beat(
             self._run.id,
             build.clock(),

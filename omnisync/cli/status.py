@@ -10,14 +10,13 @@ import rich_click as click
 from omnisync.agent import texts
 from omnisync.agent.counts import NOUNS
 from omnisync.agent.erp.base import Unsettled
-from omnisync.agent.errors import OmnisyncError, SetupError
+from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.journal import Run
 from omnisync.agent.settings import Connection, zone_named
 from omnisync.agent.spreadsheet import unsettled_csv
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending
 
-ORDERS = ("pedido", "pedidos")
 connection_option = click.option("--connection", "name", metavar="NOME", help="A conexão; sem ela, a única que houver.")
 verbose_option = click.option("--verbose", is_flag=True, help="Mostra mais quando algo falha.")
 json_option = click.option("--json", "as_json", is_flag=True, help="A resposta em JSON.")
@@ -50,22 +49,20 @@ def status(name: str | None, as_json: bool, verbose: bool) -> None:
             click.echo(f"  {texts.NOUNS[noun]:<22}{texts.integer(rows[noun]):>12}")
         click.echo(f"  {'Recusados':<22}{texts.integer(unsettled['refused']):>12}")
         click.echo(f"  {'Aguardando':<22}{texts.integer(unsettled['waiting']):>12}")
-        for code, n in unread_orders(parts, connection).items():
-            click.echo(texts.sentence("establishment_unknown", pedidos=texts.counted(n, *ORDERS), codigo=code))
+        for sentence in texts.unread(unread_orders(parts, connection)):
+            click.echo(sentence)
 
 
 def unread_orders(parts: build.Parts, connection: Connection) -> dict[str, int]:
-    """Orders of establishments the hub does not know, which nobody reads; none when it cannot be asked now."""
+    """Orders of establishments the hub does not know, which nobody reads; as of the last run when it is silent now."""
     try:
         hub = build.hub_client(parts, connection)
-    except SetupError:
-        return {}
-    try:
-        return hub.unknown_establishments()
+        try:
+            return hub.unknown_establishments()
+        finally:
+            hub.close()
     except OmnisyncError:
-        return {}
-    finally:
-        hub.close()
+        return parts.journal.unread_orders(connection.name)
 
 
 def zone_of(parts: build.Parts, connection: Connection) -> tzinfo:

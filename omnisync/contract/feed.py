@@ -81,7 +81,11 @@ class RecordsAnswer(Struct, frozen=True, kw_only=True):
 
 
 class StreamHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One stream and what waits in it after the reader's cursor, in rows by noun."""
+    """One stream and what waits in it after the reader's cursor, in rows by noun.
+
+    `unregistered` counts the orders that stand in the stream of an establishment the company has not registered:
+    nobody reads it until it is.
+    """
 
     stream: str
     is_new: bool
@@ -89,6 +93,7 @@ class StreamHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     orders: int = 0
     items: int = 0
     payments: int = 0
+    unregistered: int = 0
 
 
 class Streams(Struct, frozen=True, kw_only=True):
@@ -97,6 +102,11 @@ class Streams(Struct, frozen=True, kw_only=True):
     contract: str
     epoch: str
     streams: tuple[StreamHead, ...]
+
+    @property
+    def unread(self) -> dict[str, int]:
+        """Orders that nobody reads, by the code of the establishment that is not registered."""
+        return {head.stream.partition(":")[2]: head.unregistered for head in self.streams if head.unregistered}
 
 
 class Establishment(Struct, frozen=True, kw_only=True):

@@ -71,7 +71,11 @@ def streams(store: Store, company: str, after: Mapping[str, str], known: str = "
         places = {name: reader.place(name, cursor) for name, cursor in after.items()}
         after_sequence = {name: places[name].sequence if name in places else 0 for name in heads}
         waiting = _waiting(db, company, {n: s for n, s in after_sequence.items() if s < heads[n]})
-    found = [_head(name, after_sequence[name], waiting.get(name, (0, 0, 0))) for name in sorted(heads)]
+        unregistered = _unregistered(db, company, heads)
+    found = [
+        _head(name, after_sequence[name], waiting.get(name, (0, 0, 0)), unregistered.get(name, 0))
+        for name in sorted(heads)
+    ]
     body = msgspec.json.encode(Streams(contract=CONTRACT, epoch=reader.epoch, streams=tuple(found)))
     etag = _etag(company, body)
     return Answer(etag=etag) if is_known(etag, known) else Answer(etag=etag, body=body)
@@ -178,11 +182,28 @@ def _count(company: str, stream: str, sequence: int) -> Select[Any]:
     return select(literal(stream), func.count(), items, payments).where(*_after(place))
 
 
-def _head(stream: str, after: int, waiting: tuple[int, int, int]) -> StreamHead:
+def _unregistered(db: Connection, company: str, heads: Iterable[str]) -> dict[str, int]:
+    """The orders that stand in the streams of establishments the company has not registered.
+
+    Those that left such a stream were mended; their deletes are not counted.
+    """
+    c = tables.establishment.c
+    registered = {f"order:{code}" for code in db.execute(select(c.code).where(c.company == company)).scalars()}
+    streams = set(heads) - registered - {CUSTOMERS}
+    if not streams:
+        return {}
+    here = (_feed.company == company, _feed.stream.in_(streams), _feed.op == "upsert")
+    counted = select(_feed.stream, func.count()).where(*here).group_by(_feed.stream)
+    return {stream: n for stream, n in db.execute(counted)}
+
+
+def _head(stream: str, after: int, waiting: tuple[int, int, int], unregistered: int) -> StreamHead:
     rows, items, payments = waiting
     if stream == CUSTOMERS:
         return StreamHead(stream=stream, is_new=after == 0, customers=rows)
-    return StreamHead(stream=stream, is_new=after == 0, orders=rows, items=items, payments=payments)
+    return StreamHead(
+        stream=stream, is_new=after == 0, orders=rows, items=items, payments=payments, unregistered=unregistered
+    )
 
 
 def _etag(*parts: object) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from omnisync.agent.journal import Journal
 from omnisync.agent.runner import connection_lock
 from omnisync.agent.settings import Home
 from tests.acceptance.programs import Program, installed
@@ -66,6 +68,18 @@ def test_status_counts_the_orders_of_an_establishment_the_hub_does_not_know(prog
     assert program.run("status", "--json").json()["unknown_establishments"] == {"0009": 1}
     hub.store.add_establishment("aurora", "0009", "LOJA NOVA")
     assert sentence not in program.run("status").out
+
+
+def test_an_import_leaves_for_the_pages_which_orders_nobody_reads_until_one_finds_them_registered(
+    program: Program, hub: RunningHub
+) -> None:
+    send(hub, change(order("ord_9", establishment_code="0009")))
+    assert program.run("import").status == 0
+    with closing(Journal(Home(program.home).journal)) as journal:
+        assert journal.unread_orders("producao") == {"0009": 1}
+        hub.store.add_establishment("aurora", "0009", "LOJA NOVA")
+        assert program.run("import").status == 0
+        assert journal.unread_orders("producao") == {}
 
 
 def test_one_establishment_alone_can_be_imported(program: Program, hub: RunningHub) -> None:

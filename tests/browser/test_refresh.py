@@ -75,6 +75,17 @@ def test_the_counts_and_the_title_follow_the_run(browser: Browser, pages: Stage)
     assert complaints.said == []
 
 
+def test_orders_that_nobody_reads_are_said_when_the_run_that_met_them_ends(browser: Browser, pages: Stage) -> None:
+    run_id = pages.run("running", minutes_ago=0, seconds=0)
+    complaints = Complaints()
+    with served(pages.parts) as url, window(browser, complaints) as page:
+        page.goto(url)
+        pages.journal.note_unread("producao", {"0009": 2})
+        pages.journal.end_run(run_id, "done", NOW)
+        expect(page.locator("#avisos")).to_contain_text("Há 2 pedidos do estabelecimento 0009", timeout=4000)
+    assert complaints.said == []
+
+
 def test_the_focus_stays_over_refreshes(browser: Browser, pages: Stage) -> None:
     run_id = pages.run("running", minutes_ago=0, seconds=0)
     with served(pages.parts) as url, window(browser) as page:

@@ -10,8 +10,9 @@ import pytest
 
 from omnisync.agent.journal import Journal
 from omnisync.agent.schedule import Schedule
-from omnisync.agent.settings import Home
+from omnisync.agent.settings import ErpAddress, Home, HubAddress, Secret, Secrets
 from omnisync.cli import main
+from tests.erps import make_sqlite
 from tests.pages import connection
 
 
@@ -80,6 +81,18 @@ def test_a_wrong_schedule_is_one_sentence(
     assert status == 1
     assert sentence in said
     assert journal.schedule("producao") is None
+
+
+def test_status_says_what_the_last_run_knew_when_the_hub_is_silent(
+    journal: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    erp = ErpAddress(kind="sqlite", database=make_sqlite(tmp_path).database)
+    journal.save_connection(connection(hub=HubAddress("http://127.0.0.1:9"), erp=erp))
+    Secrets(Home(tmp_path).secrets).put(journal.connection("producao"), "hub_token", Secret("a key"))
+    journal.note_unread("producao", {"0009": 2})
+    status, said = run(capsys, "status")
+    assert status == 0
+    assert "Há 2 pedidos do estabelecimento 0009, que não está cadastrado na central." in said
 
 
 def test_retry_wants_ids_or_all(journal: Journal, capsys: pytest.CaptureFixture[str]) -> None:

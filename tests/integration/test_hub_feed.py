@@ -288,9 +288,26 @@ def test_streams_count_what_waits_by_noun(client: httpx.Client) -> None:
         {"stream": "customer", "is_new": True, "customers": 1},
         {"stream": "order:0001", "is_new": True, "orders": 2, "items": 5, "payments": 2},
         {"stream": "order:0002", "is_new": True},
-        {"stream": "order:77", "is_new": True, "orders": 1, "items": 2, "payments": 1},
+        {"stream": "order:77", "is_new": True, "orders": 1, "items": 2, "payments": 1, "unregistered": 1},
     ]
     assert expected == client.get("/v1/streams").json()["streams"]
+
+
+def test_what_stands_in_an_unregistered_establishment_is_counted_until_it_is_mended_or_registered(
+    client: httpx.Client, hub: RunningHub, company: str
+) -> None:
+    def unregistered() -> dict[str, int]:
+        heads = client.get("/v1/streams").json()["streams"]
+        return {head["stream"]: head["unregistered"] for head in heads if "unregistered" in head}
+
+    send(client, *(order(f"o{n}", establishment="77") for n in range(4)), order("p", establishment="78"))
+    assert unregistered() == {"order:77": 4, "order:78": 1}
+    send(client, order("o0", version=2), erased("order", "o1", 2), order("o2", version=2, establishment="77"))
+    assert unregistered() == {"order:77": 2, "order:78": 1}
+    tag = client.get("/v1/streams").headers["etag"]
+    hub.store.add_establishment(company, "77", "LOJA NOVA")
+    assert client.get("/v1/streams", headers={"If-None-Match": tag}).status_code == 200
+    assert unregistered() == {"order:78": 1}
 
 
 def test_streams_count_after_the_given_cursors(client: httpx.Client) -> None:

@@ -47,6 +47,37 @@ def test_a_second_import_writes_nothing_and_asks_once(keeper: Keeper, hub: Runni
     assert asked == ["/v1/streams"]
 
 
+def test_the_one_request_of_a_run_also_says_which_orders_nobody_reads(keeper: Keeper, hub: RunningHub) -> None:
+    send(hub, change(order("ord_9", establishment_code="0009")))
+    asked: list[str] = []
+    told: list[Progress] = []
+
+    def report(progress: Progress) -> bool:
+        told.append(progress)
+        return False
+
+    erp = keeper.open()
+    with client(hub) as opened:
+        opened._http.event_hooks["request"].append(lambda request: asked.append(request.url.path))
+        importer(erp, opened, report=report).run()
+    assert (asked, told[-1].unread) == (["/v1/streams"], {"0009": 1})
+
+
+def test_a_retry_says_nothing_of_orders_that_nobody_reads(keeper: Keeper, hub: RunningHub) -> None:
+    told: list[Progress] = []
+    send(hub, change(order()))
+    run_import(keeper, hub)
+
+    def report(progress: Progress) -> bool:
+        told.append(progress)
+        return False
+
+    erp = keeper.open()
+    with client(hub) as opened:
+        importer(erp, opened, report=report).retry([Wanted(kind="order", ids=("ord_1",))])
+    assert {progress.unread for progress in told} == {None}
+
+
 def test_an_edit_a_cancellation_and_a_new_order_are_brought_by_the_next_import(keeper: Keeper, hub: RunningHub) -> None:
     send(hub, change(customer()), change(order("ord_1")), change(order("ord_2")))
     run_import(keeper, hub)

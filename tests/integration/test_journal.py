@@ -26,6 +26,7 @@ from omnisync.agent.errors import (
     TemporaryError,
 )
 from omnisync.agent.journal import Journal, Run
+from omnisync.agent.journal.database import MIGRATIONS
 from omnisync.agent.schedule import Schedule, Slot
 from omnisync.agent.settings import Connection, ErpAddress, HubAddress
 
@@ -120,6 +121,22 @@ def test_what_people_changed_is_remembered_newest_first(journal: Journal) -> Non
     events = journal.events("producao", 10)
     assert [event.code for event in events] == ["schedule_off", "schedule_on", "connection_changed"]
     assert events[-1].at == NOON
+
+
+def test_orders_nobody_reads_are_remembered_as_the_hub_last_said(journal: Journal) -> None:
+    assert journal.unread_orders("producao") == {}
+    journal.note_unread("producao", {"0009": 3, "0008": 1})
+    assert journal.unread_orders("producao") == {"0008": 1, "0009": 3}
+    journal.note_unread("producao", {"0009": 2})
+    assert journal.unread_orders("producao") == {"0009": 2}
+    journal.remove_connection("producao")
+    journal.save_connection(AURORA)
+    assert journal.unread_orders("producao") == {}
+
+
+def test_orders_nobody_reads_of_a_connection_the_journal_lost_are_passed_over(journal: Journal) -> None:
+    journal.note_unread("outra", {"0009": 3})
+    assert journal.unread_orders("outra") == {}
 
 
 def test_a_note_is_the_last_that_was_set(journal: Journal) -> None:
@@ -422,6 +439,17 @@ def test_another_process_finds_the_new_journal_after_one_was_moved_aside(journal
     with closing(Journal(path)) as other:
         other.set_note("a", "b")
     assert (journal.note("a"), journal.connections()) == ("b", ())
+
+
+def test_a_journal_of_an_older_program_is_brought_up_to_date(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(f"{MIGRATIONS[0]} PRAGMA user_version = 1;")
+        db.execute("INSERT INTO note VALUES ('a', 'b')")
+        db.commit()
+    with closing(Journal(path)) as journal:
+        journal.save_connection(AURORA)
+        journal.note_unread("producao", {"0009": 3})
+        assert (journal.note("a"), journal.unread_orders("producao")) == ("b", {"0009": 3})
 
 
 def test_a_journal_of_a_newer_program_is_refused_and_left_alone(journal: Journal, path: Path) -> None:

@@ -276,6 +276,25 @@ class Journal:
 
     # the rest
 
+    def unread_orders(self, connection_name: str) -> dict[str, int]:
+        """Orders of establishments the hub does not know, by code, as it said in the last run."""
+        sql = "SELECT establishment, n_orders FROM unread WHERE connection = ? ORDER BY establishment"
+        return {row["establishment"]: row["n_orders"] for row in self._database.rows(sql, connection_name)}
+
+    def note_unread(self, connection_name: str, orders: Mapping[str, int]) -> None:
+        """Remember what the hub said of them. A connection the journal no longer knows is passed over."""
+        if self.unread_orders(connection_name) == orders:
+            return
+
+        def note(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM unread WHERE connection = ?", (connection_name,))
+            db.executemany(
+                "INSERT INTO unread SELECT name, ?, ? FROM connection WHERE name = ?",
+                [(code, n, connection_name) for code, n in orders.items()],
+            )
+
+        self._database.atomically(note)
+
     def add_event(self, connection_name: str, code: str, now: datetime) -> None:
         """Remember that a person changed something."""
 

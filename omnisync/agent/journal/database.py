@@ -69,6 +69,14 @@ MIGRATIONS = (
     CREATE TABLE notice (n INTEGER PRIMARY KEY, at TEXT NOT NULL, code TEXT NOT NULL, words BLOB NOT NULL);
     CREATE TABLE note (key TEXT PRIMARY KEY, value TEXT NOT NULL);
     """,
+    """
+    CREATE TABLE unread (
+        connection TEXT NOT NULL REFERENCES connection ON DELETE CASCADE,
+        establishment TEXT NOT NULL,
+        n_orders INTEGER NOT NULL,
+        PRIMARY KEY (connection, establishment)
+    ) WITHOUT ROWID;
+    """,
 )
 """Each brings the file from its place in this list to the next. A released one is never edited."""
 

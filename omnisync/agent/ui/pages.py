@@ -132,14 +132,16 @@ class Pages:
             "version": parts.version,
             "next_line": self.next_line(shown, runs),
             "is_going": bool(runs) and runs[0].is_going,
-            "warnings": self._warnings(shown.now),
+            "warnings": self.warnings(shown),
         }
         return self.html(template, status=status, **frame, **more)
 
-    def _warnings(self, now: datetime) -> list[str]:
-        """What happened to the journal itself of late."""
-        notices = self.parts.journal.notices()
-        return [texts.sentence(one.code, **one.words) for one in notices if now - one.at < WARNED_FOR]
+    def warnings(self, shown: Shown) -> list[str]:
+        """What every page says: what happened to the journal of late, and the orders that nobody reads."""
+        journal = self.parts.journal
+        late = [one for one in journal.notices() if shown.now - one.at < WARNED_FOR]
+        unread = journal.unread_orders(shown.connection.name) if shown.connection is not None else {}
+        return [*(texts.sentence(one.code, **one.words) for one in late), *texts.unread(unread)]
 
     def html(
         self, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **context: Any

@@ -65,7 +65,7 @@ def show_details(pages: NamedDependency[Pages]) -> Html:
     """The part that changes when a run has ended."""
     shown = pages.shown()
     runs = pages.recent(shown)
-    return pages.html("details.html", **details(pages, shown, runs))
+    return pages.html("details.html", warnings=pages.warnings(shown), **details(pages, shown, runs))
 
 
 @get("/proxima", sync_to_thread=True)
