@@ -44,6 +44,8 @@ SENTENCES: Mapping[str, str] = {
     "destination_login": "O banco {banco} recusou o usuário ou a senha. Confira os dados em Conexão.",
     "destination_permission": "O usuário do banco não pode gravar em {tabela}. Peça ao administrador a permissão de "
     "gravação.",
+    "destination_undone": "O banco do ERP desfez a gravação inteira por causa de um registro ({motivo}). Nada se "
+    "perdeu. Peça a quem cuida do ERP que o gatilho recuse sem ROLLBACK e sem THROW (RAISERROR basta).",
     "destination_full": "O disco do servidor {servidor} está cheio. Libere espaço e clique em Importar de novo.",
     "destination_corrupt": "O arquivo {banco} não é um banco de dados válido. Confira o banco em Conexão.",
     "destination_kind": "O banco do tipo {tipo} não é conhecido por esta versão. Confira o banco em Conexão.",

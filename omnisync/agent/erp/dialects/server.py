@@ -31,6 +31,9 @@ class Server(ABC):
     errors: tuple[type[Exception], ...] = ()
     """What the driver raises."""
     lock_timeout_s = LOCK_TIMEOUT_S
+    begins, commits, rolls_back = "BEGIN", "COMMIT", "ROLLBACK"
+    marks, releases, returns = "SAVEPOINT {}", "RELEASE SAVEPOINT {}", "ROLLBACK TO SAVEPOINT {}"
+    """How transactions and the marks in them are spoken of."""
 
     def __init__(
         self,
@@ -211,13 +214,13 @@ class Server(ABC):
 
     def begin(self) -> None:
         """Begin a writing transaction."""
-        self.execute("BEGIN")
+        self.execute(self.begins)
         self._is_begun, self._n_marks = True, 0
 
     def commit(self) -> None:
         """End the transaction; everything in it stands. After ErpBusyError nobody knows."""
         try:
-            self.execute("COMMIT")
+            self.execute(self.commits)
         finally:
             self._is_begun = False
 
@@ -226,23 +229,24 @@ class Server(ABC):
         was_begun, self._is_begun = self._is_begun, False
         if was_begun and self._open is not None:
             try:
-                self.execute("ROLLBACK")
+                self.execute(self.rolls_back)
             except OmnisyncError:
                 self.close()
 
     def savepoint(self) -> None:
         """Mark a place to return to. Marks may stand one within another."""
-        self.execute(f"SAVEPOINT omnisync_{self._n_marks + 1}")
+        self.execute(self.marks.format(f"omnisync_{self._n_marks + 1}"))
         self._n_marks += 1
 
     def release(self) -> None:
         """Forget the last mark; what came after it stays."""
-        self.execute(f"RELEASE SAVEPOINT omnisync_{self._n_marks}")
+        if self.releases:
+            self.execute(self.releases.format(f"omnisync_{self._n_marks}"))
         self._n_marks -= 1
 
     def return_to_savepoint(self) -> None:
         """Undo what came after the last mark, and forget the mark."""
-        self.execute(f"ROLLBACK TO SAVEPOINT omnisync_{self._n_marks}")
+        self.execute(self.returns.format(f"omnisync_{self._n_marks}"))
         self.release()
 
 

@@ -1,0 +1,443 @@
+"""SQL Server. Traps: a trigger's error undoes the whole transaction, and letters are lost to `?` in silence.
+
+Not run against a live server: the texts and the driver's errors are tested, the server is not there to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from itertools import islice
+from re import IGNORECASE
+from re import compile as pattern
+from re import sub as substituted
+from typing import Any
+
+import pymssql
+
+from omnisync.agent.erp.dialects.server import (
+    CONNECT_TIMEOUT_S,
+    STATEMENT_TIMEOUT_S,
+    Server,
+    by_table,
+    refused,
+    wrong_layout,
+)
+from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpSetupError, OmnisyncError
+
+# Keys compare by their code points (BIN2): the usual collations call `ção`, `CAO` and `cao` the same. The indexes have
+# no filter, which would make every other session's writes here depend on that session's settings.
+BINDING_TABLES = {
+    "omnisync_binding": """
+CREATE TABLE omnisync_binding (
+    company NVARCHAR(60) COLLATE Latin1_General_BIN2 NOT NULL, kind VARCHAR(20) COLLATE Latin1_General_BIN2 NOT NULL,
+    id VARCHAR(64) COLLATE Latin1_General_BIN2 NOT NULL, epoch NVARCHAR(40) NOT NULL, version BIGINT NOT NULL,
+    hash VARCHAR(64) NOT NULL, written_version BIGINT, origin VARCHAR(20) NOT NULL,
+    erp_key NVARCHAR(100), erp_number NVARCHAR(100),
+    establishment NVARCHAR(20) COLLATE Latin1_General_BIN2 NOT NULL,
+    customer_id VARCHAR(64) COLLATE Latin1_General_BIN2 NOT NULL, label NVARCHAR(400) NOT NULL,
+    merged_into VARCHAR(64) COLLATE Latin1_General_BIN2, outcome VARCHAR(20) COLLATE Latin1_General_BIN2 NOT NULL,
+    reason NVARCHAR(MAX), warnings NVARCHAR(MAX), outcome_at VARCHAR(40) NOT NULL, receipt_pending TINYINT NOT NULL,
+    CONSTRAINT omnisync_binding_key PRIMARY KEY (company, kind, id)
+);
+CREATE INDEX omnisync_binding_pending ON omnisync_binding (company, receipt_pending, kind, id);
+CREATE INDEX omnisync_binding_unsettled ON omnisync_binding (company, outcome, kind, establishment, id)
+""",
+    "omnisync_cursor": """
+CREATE TABLE omnisync_cursor (
+    company NVARCHAR(60) COLLATE Latin1_General_BIN2 NOT NULL,
+    connection NVARCHAR(100) COLLATE Latin1_General_BIN2 NOT NULL,
+    stream NVARCHAR(60) COLLATE Latin1_General_BIN2 NOT NULL, [cursor] NVARCHAR(MAX) NOT NULL,
+    epoch NVARCHAR(40) NOT NULL,
+    CONSTRAINT omnisync_cursor_key PRIMARY KEY (company, connection, stream)
+)
+""",
+}
+# XACT_ABORT off: on, a refused row would undo the transaction and not itself alone. The order of day and month would
+# else be the login's language's. NOCOUNT on: rows are counted by us, and the triggers' counts stay out of it.
+_SETTINGS = (
+    "SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, CONCAT_NULL_YIELDS_NULL, QUOTED_IDENTIFIER ON; "
+    "SET NUMERIC_ROUNDABORT OFF; SET IMPLICIT_TRANSACTIONS OFF; SET XACT_ABORT OFF; SET NOCOUNT ON; SET ROWCOUNT 0; "
+    "SET TEXTSIZE 2147483647; SET DATEFORMAT ymd; SET TRANSACTION ISOLATION LEVEL READ COMMITTED; "
+    "SET LOCK_TIMEOUT {lock_timeout_ms};"
+)
+# A name is short where the login's own search finds the table by it, and has its schema elsewhere.
+_COLUMNS = """
+SELECT CASE WHEN OBJECT_ID(QUOTENAME(o.name)) = o.object_id THEN o.name ELSE s.name + '.' + o.name END, c.name
+FROM sys.objects o JOIN sys.schemas s ON s.schema_id = o.schema_id JOIN sys.columns c ON c.object_id = o.object_id
+WHERE o.type IN ('U', 'V') AND o.is_ms_shipped = 0
+"""
+_CODE_PAGES = """
+SELECT c.name, CAST(COLLATIONPROPERTY(c.collation_name, 'CodePage') AS INT)
+FROM sys.columns c JOIN sys.types t ON t.user_type_id = c.system_type_id
+WHERE c.object_id = OBJECT_ID(?) AND t.name IN ('char', 'varchar', 'text')
+"""
+_LOCK_HINT = " WITH (UPDLOCK, HOLDLOCK, ROWLOCK)"
+_BATCH = 100
+"""Statements in one round trip."""
+
+_QUOTED_OR_MARK = pattern(r"'[^']*'|\"[^\"]*\"|\[[^]]*]|\?")
+_FROM = pattern(r"\bFROM\s+(?:\[(?:[^]]|]])*]|\w+)(?:\.(?:\[(?:[^]]|]])*]|\w+))*", IGNORECASE)
+_SELECT = pattern(r"\s*SELECT(\s+DISTINCT)?", IGNORECASE)
+_IS_COUNTED = pattern(r"\s*(INSERT|UPDATE|DELETE|MERGE)\b", IGNORECASE)
+
+_LOST = frozenset({20003, 20004, 20005, 20006, 20017, 20019, 20020, 20047, 233, 64, 6005, 10053, 10054, 10060})
+_BUSY = _LOST | {601, 701, 802, 922, 923, 951, 976, 983, 1203, 1204, 1205, 1222, 3930, 3935, 3960, 3961, 3971, 3998}
+_BUSY |= {3902, 3903, 4221, 6401, 8628, 8645, 8651, 17142, 18401, 40143, 40197, 40501, 40613, 49918, 49919, 49920}
+_FULL = frozenset({1101, 1105, 9002})
+_LOGIN = frozenset({4060, 4062, 4064, 18450, 18451, 18452, 18456, 18461, 18470, 18486, 18487, 18488, 20014})
+_PERMISSION = frozenset({229, 230, 262, 297, 300, 916, 1088, 2760, 3906, 3908, 15247})
+_UNREACHABLE = frozenset({20002, 20009, 20012, 20013, 911, 942, 17, 53})
+_DUPLICATE = frozenset({2601, 2627})
+# What a record may be refused for; a trigger's own words come as 50000 and above, and 3609 where it had none.
+_REFUSED = _DUPLICATE | {220, 232, 235, 241, 242, 244, 245, 248, 266, 295, 296, 512, 515, 547, 550, 2628, 3609, 3616}
+_REFUSED |= {8114, 8115, 8134, 8152, 8169, 9420}
+_OWN_WORDS = 50000
+_OWN = "DB-Lib error message"
+_OWN_NUMBER = pattern(rf"{_OWN} (\d+)")
+_TABLE = pattern(r"'([^']+)'")
+
+
+class Sqlserver(Server):
+    """One SQL Server database as an ERP's. A name with a point is a schema and its table.
+
+    `server` may name an instance (`SERVIDOR\\SQLEXPRESS`), found by the server's own browser service. Statements travel
+    with their values written into them, for this driver has no other way.
+    """
+
+    label = "SQL Server"
+    errors = (pymssql.Error, pymssql.Warning, UnicodeEncodeError)
+    begins, commits, rolls_back = "BEGIN TRANSACTION", "COMMIT TRANSACTION", "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION"
+    marks, releases, returns = "SAVE TRANSACTION {}", "", "ROLLBACK TRANSACTION {}"
+
+    def __init__(
+        self,
+        database: str,
+        server: str = "localhost",
+        port: int = 0,
+        user: str = "",
+        password: str = "",
+        charset: str = "",
+    ) -> None:
+        super().__init__(database, server, port, user, password, charset)
+        self._code_pages: dict[str, Mapping[str, str]] = {}
+        self._undone: OmnisyncError | None = None
+
+    # --- the connection
+
+    def _opened(self) -> Any:
+        return pymssql.connect(
+            server=self._server,
+            port=str(self._port or 1433),
+            user=self._user or None,  # none at all: the account of Windows itself
+            password=self._password or None,
+            database=self._database,
+            charset="UTF-8",
+            appname="omnisync",
+            autocommit=True,
+            login_timeout=CONNECT_TIMEOUT_S,
+            timeout=STATEMENT_TIMEOUT_S,
+            conn_properties=_SETTINGS.format(lock_timeout_ms=self.lock_timeout_s * 1000),
+        )
+
+    def close(self) -> None:
+        """Give the connection back. Twice is once."""
+        self._code_pages.clear()
+        self._undone = None
+        super().close()
+
+    @property
+    def _connection(self) -> Any:
+        if self._undone is not None:
+            raise self._undone
+        return super()._connection
+
+    def _ours(self, error: Exception, sql: str) -> OmnisyncError:
+        ours = super()._ours(error, sql)
+        if self._is_begun and self._undone is None and self._open is not None and not self._is_standing():
+            # What came after would stand outside of any transaction.
+            is_record = not isinstance(ours, (ErpBusyError, ErpSetupError, ErpFullError))
+            motive = ours.words.get("motivo")
+            self._undone = ErpSetupError("destination_undone", motivo=motive) if is_record else ours
+        return ours
+
+    def _is_standing(self) -> bool:
+        """Whether the transaction outlived an error: most leave it, a trigger's and a conversion's do not."""
+        try:
+            with self._open.cursor() as cursor:
+                cursor.execute("SELECT XACT_STATE()")
+                return bool(cursor.fetchall()[0][0] == 1)
+        except self.errors:
+            return False
+
+    # --- statements
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> int:
+        """Run one statement; answers how many rows it matched."""
+        if _IS_COUNTED.match(sql):
+            return self.execute_many(sql, [values])
+        with self._cursor(sql) as cursor:
+            cursor.execute(_filled(sql, values))
+        return 0
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> int:
+        """Run one statement for each row, a hundred in one round trip; answers how many rows it matched in all.
+
+        Not many rows in one VALUES: they would have to agree on the type of every column.
+        """
+        waiting, n_matched = iter(rows), 0
+        while batch := list(islice(waiting, _BATCH)):
+            with self._cursor(sql) as cursor:
+                cursor.execute(_counted(_filled(sql, row) for row in batch))
+                n_matched += _last_number(cursor)
+        return n_matched
+
+    def _read(self, sql: str, values: Sequence[object]) -> tuple[list[str], list[tuple[object, ...]]]:
+        """The names of a query's columns, and its rows."""
+        with self._cursor(sql) as cursor:
+            cursor.execute(_filled(sql, values))
+            return [described[0] for described in cursor.description], list(cursor.fetchall())
+
+    def lock_row(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """The rows of a plain query of one table, held until the transaction ends and read as of then."""
+        return self.select(_FROM.sub(lambda found: found.group() + _LOCK_HINT, sql, count=1), values)
+
+    def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Insert rows known to be new. On an error some may stand. Bulk copy would pass triggers and checks by."""
+        self._weigh_letters(table, columns, rows)
+        super().insert_rows(table, columns, rows)
+
+    def update_rows(
+        self, table: str, columns: Sequence[str], keys: Sequence[str], rows: Sequence[Sequence[object]]
+    ) -> int:
+        """Set `columns` where `keys` are equal; a row is the columns' values, then the keys'. Answers rows matched."""
+        self._weigh_letters(table, columns, rows)
+        return super().update_rows(table, columns, keys, rows)
+
+    def _weigh_letters(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Refuse a letter that a column's code page does not hold: the server would write another one, untold."""
+        if not rows:
+            return
+        if table not in self._code_pages:
+            pages = self.select(_CODE_PAGES, (self.quoted(table),))
+            self._code_pages[table] = {str(name): _encoding(page) for name, page in pages}
+        encodings = self._code_pages[table]
+        try:
+            for i, encoding in ((i, encodings[name]) for i, name in enumerate(columns) if name in encodings):
+                for row in rows:
+                    text = row[i]
+                    if isinstance(text, str) and not text.isascii():
+                        text.encode(encoding)
+        except UnicodeEncodeError as error:
+            raise self.translated(error) from error
+
+    def insert_missing(self, table: str, columns: Sequence[str], keys: Sequence[str], row: Sequence[object]) -> None:
+        """Insert one row, or leave the one that has the same unique key. The hint keeps its place from others."""
+        names, marks = ", ".join(map(self.quoted, columns)), ", ".join("?" * len(columns))
+        same = " AND ".join(f"{self.quoted(key)} = ?" for key in keys)
+        there = f"SELECT 1 FROM {self.quoted(table)}{_LOCK_HINT} WHERE {same}"  # noqa: S608  # quoted names
+        sql = f"INSERT INTO {self.quoted(table)} ({names}) SELECT {marks} WHERE NOT EXISTS ({there})"  # noqa: S608  # quoted names
+        self.execute(sql, (*row, *(row[columns.index(key)] for key in keys)))
+
+    def limited(self, sql: str, n: int) -> str:
+        """The query, answering its first `n` rows only."""
+        return _SELECT.sub(lambda found: f"{found.group()} TOP ({n:d})", sql, count=1)
+
+    def contains(self, column: str) -> str:
+        """The condition that a text column holds the text of one `?`, whatever the case of the letters."""
+        return f"CHARINDEX(UPPER(?), UPPER({column})) > 0"
+
+    # --- transactions
+
+    def commit(self) -> None:
+        """End the transaction; everything in it stands. After ErpBusyError nobody knows."""
+        try:
+            super().commit()
+        except OmnisyncError:
+            self.close()  # a transaction that could not be committed is still open
+            raise
+
+    def rollback(self) -> None:
+        """End the transaction; nothing of it stands. Never raises on a broken connection."""
+        self._undone = None
+        super().rollback()
+
+    # --- the catalogue
+
+    def make_binding_tables(self) -> None:
+        """Make our two tables where they are missing."""
+        found = self.tables()
+        for table, script in BINDING_TABLES.items():
+            if table not in found:
+                self._make(table, script)
+
+    def _make(self, table: str, script: str) -> None:
+        self.begin()
+        try:
+            self.execute(script)
+            self.commit()
+        except OmnisyncError:
+            self.rollback()
+            # Another run may have made it a moment ago.
+            if table not in self.tables():
+                raise
+
+    def tables(self) -> dict[str, set[str]]:
+        """The columns of every table and view by its name; others than the login finds with their schema."""
+        return by_table(self.select(_COLUMNS))
+
+    def quoted(self, name: str) -> str:
+        """A name as it stands in the database, quoted."""
+        return ".".join("[{}]".format(part.replace("]", "]]")) for part in name.split("."))
+
+    # --- errors
+
+    def _is_lost(self, error: Exception) -> bool:
+        return self._open is None or _number(error) in _LOST or isinstance(error, pymssql.InterfaceError)
+
+    def _is_duplicate(self, error: BaseException) -> bool:
+        return _number(error) in _DUPLICATE
+
+    def translated(self, error: Exception) -> OmnisyncError:
+        """The driver's error as ours, by what to do about it."""
+        number, motive = _told(error)
+        make = self._by_number(number)
+        if make is not None:
+            return make(motive)
+        if isinstance(error, pymssql.InterfaceError):
+            return ErpBusyError()
+        if not isinstance(error, pymssql.Error):
+            return refused(motive)
+        return wrong_layout(motive)
+
+    def _by_number(self, number: int) -> Callable[[str], OmnisyncError] | None:
+        if number in _FULL:
+            return lambda motive: ErpFullError(servidor=self._server)
+        if number in _BUSY:
+            return lambda motive: self._unreachable() if self._open is None and not self._was_open else ErpBusyError()
+        if number in _LOGIN:
+            return lambda motive: ErpSetupError("destination_login", banco=self._database)
+        if number in _PERMISSION:
+            return lambda motive: ErpSetupError("destination_permission", tabela=_named(motive) or self._database)
+        if number in _UNREACHABLE:
+            return lambda motive: self._unreachable()
+        if number in (208, 4902, 2812):
+            return lambda motive: ErpSetupError(
+                "destination_missing_table", banco=self._database, tabela=_named(motive)
+            )
+        if number in (207, 4104, 4924):
+            return lambda motive: ErpSetupError("destination_missing_column", banco=self._database, motivo=motive)
+        if number in _REFUSED or number >= _OWN_WORDS:
+            return lambda motive: refused(_without_values(number, motive))
+        return None
+
+
+# --- texts
+
+
+@lru_cache(maxsize=512)
+def _pieces(sql: str) -> tuple[str, ...]:
+    """What stands around the marks of a statement; quoted texts and names keep their `?`."""
+    pieces, start = [], 0
+    for found in _QUOTED_OR_MARK.finditer(sql):
+        if found.group() == "?":
+            pieces.append(sql[start : found.start()])
+            start = found.end()
+    return (*pieces, sql[start:])
+
+
+def _filled(sql: str, values: Sequence[object]) -> str:
+    """A statement with its values written in."""
+    first, *rest = _pieces(sql)
+    return first + "".join(f"{_literal(value)}{piece}" for value, piece in zip(values, rest, strict=True))
+
+
+def _literal(value: object) -> str:
+    """A value as T-SQL writes it. What cannot be written is refused.
+
+    A text of ASCII alone has no N before it: an index of a VARCHAR column is then searched, not read to its end.
+    """
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, Decimal) and value.is_finite():
+        return format(value, "f")  # never 1E+2: that would be a float
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return f"'{value.isoformat('T', 'milliseconds')}'"  # what the old DATETIME takes
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return f"'{value.isoformat()}'"
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return f"0x{bytes(value).hex()}"
+    raise refused(f"a {type(value).__name__} cannot be written")
+
+
+def _text(text: str) -> str:
+    if "\0" in text:
+        raise refused("a text with U+0000 cannot be written")
+    text.encode()  # half a letter is met here, not in the driver
+    # A backslash at the end of a line would join it with the next.
+    text = substituted(r"\\(\r?\n)", r"\\\\\1\1", text).replace("'", "''")
+    return f"'{text}'" if text.isascii() else f"N'{text}'"
+
+
+def _counted(statements: Iterable[str]) -> str:
+    """A batch that runs each statement and answers how many rows they matched in all."""
+    counted = "".join(f"{statement};\nSET @omnisync += @@ROWCOUNT;\n" for statement in statements)
+    return f"DECLARE @omnisync INT = 0;\n{counted}SELECT @omnisync"
+
+
+def _last_number(cursor: Any) -> int:
+    """The number in the last set of rows: a trigger may answer rows of its own before it."""
+    rows = cursor.fetchall()
+    while cursor.nextset():
+        rows = cursor.fetchall()
+    return int(rows[0][0])
+
+
+def _encoding(page: object) -> str:
+    return "utf-8" if page == 65001 else f"cp{page}"
+
+
+# --- errors
+
+
+def _told(error: BaseException) -> tuple[int, str]:
+    """Number and words of an error; -1 where it has no number. From 20000 to 20999 the number is the driver's own."""
+    told = error.args
+    is_connecting = bool(told) and isinstance(told[0], tuple)
+    if is_connecting:
+        told = told[0]
+    if not isinstance(error, pymssql.Error) or len(told) < 2 or not isinstance(told[0], int):
+        return -1, str(error)
+    number, words = told[0], told[1].decode("utf-8", "replace") if isinstance(told[1], bytes) else str(told[1])
+    # While connecting the driver keeps the number of the gravest error any connection ever had; its words are new.
+    own = _OWN_NUMBER.search(words)
+    if is_connecting and own is not None and int(own.group(1)) in _UNREACHABLE | _LOST:
+        number = int(own.group(1))
+    return number, words.partition(_OWN)[0].strip()
+
+
+def _number(error: BaseException) -> int:
+    return _told(error)[0]
+
+
+def _named(motive: str) -> str:
+    """The table a sentence names first: permission was denied on the object 'pedidos', database 'erp'."""
+    found = _TABLE.search(motive)
+    return found.group(1).removeprefix("dbo.") if found else ""
+
+
+def _without_values(number: int, motive: str) -> str:
+    """A document or a name stays out of what is shown."""
+    if number in _DUPLICATE or number == 2628:  # "... in object 'dbo.t'. The duplicate key value is (x)."
+        before = motive.partition("(" if number in _DUPLICATE else ": '")[0]
+        return before.rpartition(". ")[0] or before
+    # "Conversion failed when converting the varchar value 'x' to data type int."
+    return _TABLE.sub("'…'", motive) if number in (235, 244, 245, 248) else motive
