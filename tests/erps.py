@@ -14,6 +14,7 @@ from msgspec import Struct
 from omnisync.agent.erp import layouts
 from omnisync.agent.erp.base import Erp, Slice, Written
 from omnisync.agent.erp.catalog import open_erp
+from omnisync.agent.settings import ErpAddress
 from omnisync.contract.feed import Change, Unreadable
 from tests.records import NOW
 
@@ -29,8 +30,7 @@ class Keeper(Struct, frozen=True):
     def open(self, *, connection: str = "producao", establishments: Sequence[str] = ("0001", "0002")) -> Erp:
         """The ERP, prepared."""
         erp = open_erp(
-            self.name.lower(),
-            self.database,
+            ErpAddress(kind=self.name.lower(), database=self.database),
             company="aurora",
             connection=connection,
             establishments=establishments,

@@ -136,6 +136,7 @@ class Importer:
             self._read_all()
         except ExpiredError:  # the hub was restored while we read
             self._read_all()
+        self._patiently(self._erp.read_outcomes)
         self._send_receipts()
         return self._counts
 

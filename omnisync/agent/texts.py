@@ -48,6 +48,7 @@ SENTENCES: Mapping[str, str] = {
     "perdeu. Peça a quem cuida do ERP que o gatilho recuse sem ROLLBACK e sem THROW (RAISERROR basta).",
     "destination_full": "O disco do servidor {servidor} está cheio. Libere espaço e clique em Importar de novo.",
     "destination_corrupt": "O arquivo {banco} não é um banco de dados válido. Confira o banco em Conexão.",
+    "driver_missing": 'Falta o driver do banco {tipo} neste computador. Instale com: pip install "omnisync[{extra}]".',
     "destination_kind": "O banco do tipo {tipo} não é conhecido por esta versão. Confira o banco em Conexão.",
     "layout": "O layout não pode ser usado: {motivo}. Corrija o arquivo do layout.",
     "erp_busy": "O banco do ERP está ocupado. Aguarde alguns minutos e importe de novo; nada se perdeu.",
@@ -127,9 +128,29 @@ SENTENCES: Mapping[str, str] = {
     "outra vez use Tentar de novo com confirmação (omnisync import --again).",
     "customer_removed": "O cliente {nome} não está mais no ERP ({numero_erp}). Não o criamos de novo; para trazê-lo "
     "outra vez use omnisync import --again.",
+    "payment_terms_unmapped": "A condição de pagamento {codigo} ainda não tem correspondente no ERP. Informe em "
+    "De/Para e clique em Tentar de novo.",
+    "seller_unmapped": "O vendedor {codigo} ainda não tem correspondente no ERP. Informe em De/Para e clique em "
+    "Tentar de novo.",
+    "establishment_unmapped": "O estabelecimento {codigo} ainda não tem correspondente no ERP. Informe em De/Para e "
+    "clique em Tentar de novo.",
+    "price_table_unmapped": "A tabela de preços {codigo} ainda não tem correspondente no ERP. Informe em De/Para e "
+    "clique em Tentar de novo.",
+    "code_unmapped": "O {registro} tem um código que o ERP não conhece ({campo}: {codigo}). Cadastre no ERP ou "
+    "corrija no OmniForce e clique em Tentar de novo.",
+    "lookup_ambiguous": "O {registro} tem um código que está repetido no ERP ({codigo}). Acerte o cadastro no ERP e "
+    "clique em Tentar de novo.",
+    "default_used": "O {registro} tem um código que o ERP não conhece ({campo}: {codigo}). Gravamos {padrao} no lugar.",
+    "document_missing": "O cliente {codigo} está sem CNPJ/CPF, e este ERP só aceita clientes com documento. Informe o "
+    "documento no OmniForce.",
+    "order_not_cancelled": "O pedido {numero} foi cancelado no OmniForce, mas este ERP não recebe cancelamentos. "
+    "Cancele o pedido {numero_erp} no ERP.",
+    "erp_job_refused": "O ERP recusou o pedido depois de recebê-lo: {motivo}. Corrija no OmniForce e envie de novo.",
     "erp_refused": "O banco do ERP não aceitou o {registro}: {motivo}. Corrija no OmniForce ou fale com quem cuida do "
     "ERP.",
     "text_shortened": "O nome do cliente {codigo} tem {n} letras e o ERP aceita {max}. Gravamos o nome reduzido.",
+    "field_shortened": "O {registro} tem um texto de {n} letras ({campo}) e o ERP aceita {max}. Gravamos o texto "
+    "reduzido.",
     "name_empty": "O cliente {codigo} veio sem nome. Gravamos Sem nome; corrija no OmniForce.",
     "phone_in_notes": "O telefone do cliente {codigo} veio com mais do que um número. O resto ficou em observações.",
     "items_many": "O pedido {numero} tem {n} itens e uma nota leva 990: serão necessárias {notas} notas.",

@@ -71,7 +71,7 @@ def page_parts(parts: build.Parts, carrier: Carrier, clockwork: Clockwork) -> Pa
         open_erp=parts.erp,
         hub=lambda connection: build.hub_client(parts, connection),
         offline=clockwork.offline,
-        erp_kinds={kind: label for kind, (label, _) in KINDS.items()},
+        erp_kinds={kind: one.label for kind, one in KINDS.items()},
         version=version_text(),
         computer=socket.gethostname(),
     )

@@ -54,15 +54,15 @@ class Parts(Struct, frozen=True):
 
     def erp(self, connection: Connection) -> Erp:
         """The connection's ERP, not yet opened."""
+        password = self.secrets.get(connection, "erp_password")
         return open_erp(
-            connection.erp.kind,
-            connection.erp.database,
+            connection.erp,
+            password.reveal() if password is not None else "",
             company=connection.company,
             connection=connection.name,
             establishments=[establishment.code for establishment in connection.establishments],
             zone=zone_named(connection.zone or self.settings.zone),
             clock=clock,
-            layout=connection.erp.layout,
         )
 
 

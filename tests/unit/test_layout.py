@@ -3,37 +3,42 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from omnisync.agent.erp import layouts
-from omnisync.agent.erp.layout import names, read_layout, shipped, source_of
-from omnisync.agent.erp.rows import compiled, rows_of, text_stores
+from omnisync.agent.erp.compiled import compiled
+from omnisync.agent.erp.compiling import Compiler
+from omnisync.agent.erp.layout import names, read_layout, shipped
+from omnisync.agent.erp.rows import Answers, Note, UnfitError, rows_of
 from omnisync.agent.errors import LayoutError
 from omnisync.contract.records import Address, Phone
-from tests.records import customer, order
+from tests.records import customer, item, order
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 MAIN = Address(kind="main", street="Rua A", number="S/N", city_code="3550308", state="SP", postal_code="01310200")
-GOOD = (shipped("padrao"), compiled(shipped("padrao"), text_stores(ZONE)))
+PADRAO = compiled(shipped("padrao"), ZONE, {})
 
 
-def value_of(kind: str, written: object, record: object) -> object:
+def filled(kind: str, written: object, record: object, answers: Answers | None = None) -> object:
     """What one column gets for one record."""
-    source = source_of(kind, "coluna", written)  # type: ignore[arg-type]  # wrong ones are tried too
-    value = source.field.read(record) if source.field else source.constant
-    for step in source.steps:
-        value = step(value)
-    return value
+    columns = Compiler(ZONE, {"payment_method": {"PIX": "99"}}).columns(kind, {"coluna": written}, "aqui")
+    [row] = rows_of(columns, [record], answers or Answers({}, []), [order()])
+    if isinstance(row, UnfitError):
+        raise row
+    return row[0]
 
 
 def test_padrao_is_shipped_and_gives_every_column_its_value() -> None:
-    _, layout = GOOD
+    table = PADRAO.order.table
     assert "padrao" in names()
-    [row] = rows_of(layout.order, [order(delivery_on=date(2026, 12, 1))])
-    named = dict(zip(layout.order.names, row, strict=True))
+    [row] = rows_of(table.columns, [order(delivery_on=date(2026, 12, 1))], Answers({}, []))
+    assert not isinstance(row, UnfitError)
+    named = dict(zip(table.names, row, strict=True))
+    assert named["situacao"] == "aberto"
     assert named["emitido_em"] == "2026-11-24 12:00:00"
     assert named["entrega_em"] == "2026-12-01"
     assert named["total"] == "29.10"
@@ -56,19 +61,83 @@ def test_padrao_is_shipped_and_gives_every_column_its_value() -> None:
         ("is_active | yes_no(S, N)", "S"),
         ("id | prefix(OF-)", "OF-cus_1"),
         ("icms_kind | zeros_left(5)", "00009"),
-        ({"constant": 7}, 7),
+        ('phone.mobile.ddd | default("0")', "11"),
+        ("phone.mobile.subscriber", "987654321"),
+        ('phone.landline.ddd | default("00")', "00"),
+        ('address.main.street | join(", ", address.main.number, address.main.complement)', "Rua A, S/N"),
+        ("trade_name | plain", "Aurora - 'Sabor'"),
+        ("is_active", "1"),
+        ("is_active | boolean", "1"),
+        ({"constant": 7}, "7"),
+        ({"constant": True}, "1"),
+        ({"field": "icms_kind", "map": {"1": "C"}, "missing": "same"}, "9"),
+        ({"field": "icms_kind", "map": {"1": "C"}, "missing": "default", "default": "X"}, "X"),
         ({"field": "icms_kind", "map": {"9": "N"}}, "N"),
         ({"field": "icms_kind", "map": {"1": "C"}, "missing": "null"}, None),
     ],
 )
 def test_a_column_gets_what_its_text_says(written: object, value: object) -> None:
-    person = customer(addresses=(MAIN,), phones=(Phone(kind="mobile", number="11987654321"),))
-    assert value_of("customer", written, person) == value
+    person = customer(
+        addresses=(MAIN,), phones=(Phone(kind="mobile", number="11987654321"),), trade_name="Aurora – ‘Sabor’ 🍞"
+    )
+    assert filled("customer", written, person) == value
 
 
-def test_a_code_that_is_not_in_the_map_is_told() -> None:
-    with pytest.raises(LookupError, match="9"):
-        value_of("customer", {"field": "icms_kind", "map": {"1": "C"}}, customer())
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("net_price", "9.6666666667"),
+        ("net_price | decimal(2)", "9.67"),
+        ("total_amount | scale(2) | decimal(0)", "2900"),
+        ("quantity", "3.0000"),
+        ("order.number", "OF-1"),
+        ("order.issued_at | date(%d/%m/%Y)", "24/11/2026"),
+        ("order.issued_at | local_datetime", "2026-11-24 12:00:00"),
+        ("line", "1"),
+    ],
+)
+def test_an_item_reaches_its_own_fields_and_its_orders(written: object, value: object) -> None:
+    assert filled("item", written, item(quantity="3.0000", total_amount=Decimal("29.00"))) == value
+
+
+def test_what_the_company_wrote_in_de_para_stands_over_the_layouts_own_map() -> None:
+    written = {"field": "method_code", "map": {"PIX": "7"}, "de_para": "payment_method"}
+    assert filled("payment", written, order().payments[0]) == "99"
+
+
+def test_a_code_that_is_not_in_the_map_spoils_its_own_record_only() -> None:
+    columns = Compiler(ZONE, {}).columns("customer", {"c": {"field": "icms_kind", "map": {"1": "C"}}}, "aqui")
+    rows = rows_of(columns, [customer(icms_kind="1"), customer(), customer(icms_kind="1")], Answers({}, []))
+    assert [row if isinstance(row, tuple) else row.code for row in rows] == [("C",), "code_unmapped", ("C",)]
+
+
+def test_a_text_that_is_cut_is_noted() -> None:
+    answers = Answers({}, [])
+    assert filled("customer", "name | cut(10)", customer(), answers) == "Padaria"
+    assert answers.notes == [Note(0, "text_shortened", "name", {"campo": "name", "n": 19, "max": 10})]
+
+
+def test_what_a_record_had_replaced_is_noted_beside_one_that_cannot_be_a_row() -> None:
+    written = {
+        "a": {"field": "seller_code", "map": {"V1": "1"}, "missing": "default", "default": "0"},
+        "b": {"field": "icms_kind", "map": {"9": "N"}},
+    }
+    answers = Answers({}, [])
+    people = [customer(icms_kind="1"), customer(seller_code="V9"), customer(seller_code="V1")]
+    rows = rows_of(Compiler(ZONE, {}).columns("customer", written, "aqui"), people, answers)
+    assert isinstance(rows[0], UnfitError)
+    assert rows[1:] == [("0", "N"), ("1", "N")]
+    assert [(note.index, note.code) for note in answers.notes] == [(1, "default_used")]
+
+
+def test_a_lookup_takes_what_the_erp_answered() -> None:
+    written = {"lookup": "CIDADE", "by": "IBGE", "field": "address.main.city_code", "take": "CODIGO"}
+    person = customer(addresses=(MAIN,))
+    assert filled("customer", written, person, Answers({"coluna": {"3550308": 71}}, [])) == 71
+    with pytest.raises(UnfitError):
+        filled("customer", written, person)
+    assert filled("customer", written | {"missing": "null"}, person) is None
+    assert filled("customer", written, person, Answers(None, [])) == "(CIDADE)"
 
 
 def _text(change: tuple[str, str]) -> str:
@@ -83,6 +152,13 @@ def _text(change: tuple[str, str]) -> str:
         (('nome = "name"', 'nome = "name | uper"'), "o conversor uper não existe; seria upper?"),
         (('nome = "name"', 'nome = "name | cut(x)"'), "o conversor cut(x) não foi entendido"),
         (('nome = "name"', 'nome = "name | cut()"'), "não foi entendido"),
+        (('nome = "name"', 'documento2 = "document | cut(5)"'), "não pode ser cortado"),
+        (('nome = "name"', 'd = "document | digits"'), "digits estraga o CNPJ"),
+        (('nome = "name"', 'd = "is_active | upper"'), "o conversor upper não serve para is_active"),
+        (('nome = "name"', "d = { key_of = 'pessoa' }"), "key_of = pessoa não existe"),
+        (('key = "numero"', 'key = ["filial", "numero"]'), "order.key: a coluna filial precisa estar em columns"),
+        (('key = "numero"', 'key = ["estabelecimento", "numero"]'), "item.parent: a chave do pedido tem 2 colunas"),
+        (('external_id = "id_externo"\ncustomer', "customer"), None),
         (('uf = "address.main.state"', 'uf = "address.man.state"'), "seria address.main.state?"),
         (('parent = "pedido"', ""), "item: falta a chave parent"),
         (("[item]", "[itens]"), "a chave itens não existe; seria item?"),
@@ -90,9 +166,12 @@ def _text(change: tuple[str, str]) -> str:
         (('nome = "name"', "nome = { constante = 1 }"), "customer.columns.nome"),
     ],
 )
-def test_a_mistake_is_named_with_its_place_and_the_nearest_word(change: tuple[str, str], words: str) -> None:
+def test_a_mistake_is_named_with_its_place_and_the_nearest_word(change: tuple[str, str], words: str | None) -> None:
+    if words is None:
+        assert compiled(read_layout(_text(change)), ZONE, {}).order.table.external_id == ""
+        return
     with pytest.raises(LayoutError) as raised:
-        read_layout(_text(change))
+        compiled(read_layout(_text(change)), ZONE, {})
     assert words in str(raised.value.words["motivo"])
 
 

@@ -6,14 +6,14 @@ truth of what was imported, and they go back with the ERP's own backup. Source: 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from msgspec import Struct
 
 from omnisync.agent.counts import Counts
-from omnisync.contract.feed import Change, Kind, Receipt, Unreadable
+from omnisync.contract.feed import Change, Kind, Reason, Receipt, Unreadable
 
 
 class Position(Struct, frozen=True):
@@ -74,6 +74,9 @@ class Unsettled(Struct, frozen=True, kw_only=True):
     establishment: str
     since: datetime
     erp_number: str | None = None
+    value: str | None = None
+    """What was refused: a code, or the ERP's keys to choose from."""
+    warnings: tuple[Reason, ...] = ()
 
 
 class Erp(Protocol):
@@ -108,6 +111,18 @@ class Erp(Protocol):
 
     def rehearse(self, part: Slice) -> Rehearsal:
         """Write the slice as `write` does, look at the rows, and take all of it back."""
+
+    def converted(self, part: Slice) -> Rehearsal:
+        """What the layout makes of a slice, by table, without opening the database: lookups are shown as such."""
+
+    def read_outcomes(self) -> int:
+        """Ask what the ERP's own job made of staged orders; answers how many now have a number or a refusal."""
+
+    def reconsider(self, codes: Collection[str]) -> int:
+        """Records refused for one of these reasons wait again: their cause may be gone. Answers how many."""
+
+    def choose(self, customer_id: str, erp_key: str) -> None:
+        """Of several customers of the ERP with one CNPJ, this one is meant; it is taken at the next import."""
 
     def waiting(self, establishments: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
         """Ids of what waits, at most 100 at a time, each lot with its stream; customers come first."""

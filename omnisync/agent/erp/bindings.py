@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -11,25 +11,26 @@ from typing import Any
 import msgspec
 
 from omnisync.agent.erp.base import Position, Unsettled
-from omnisync.agent.erp.dialects.sqlite import Sqlite
+from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.verdicts import Binding, Verdict, hash_of
 from omnisync.agent.errors import OvertakenError
 from omnisync.contract.feed import MAX_RECORDS, Kind, Reason, Receipt, is_place
 
 _COLUMNS = (
     "id, epoch, version, hash, written_version, erp_key, erp_number, establishment, customer_id, label, merged_into, "
-    "outcome, reason, warnings"
+    "outcome, reason, warnings, origin"
 )
-_WRITES = frozenset({"imported", "updated", "cancelled"})
+_WRITES = frozenset({"imported", "updated", "cancelled", "staged"})
 # Said twice for SQLite, which takes the index of what did not enter only where it reads the index's own condition.
 _IS_WAITING = "outcome IN ('refused', 'waiting') AND outcome = 'waiting'"
-_SHOWN = "kind, id, version, outcome, label, reason, establishment, outcome_at, erp_number"
+_IS_REFUSED = "outcome IN ('refused', 'waiting') AND outcome = 'refused'"
+_SHOWN = "kind, id, version, outcome, label, reason, establishment, outcome_at, erp_number, warnings"
 
 
 class Bindings:
     """Both tables, for one company and one connection. Every method runs inside the caller's transaction."""
 
-    def __init__(self, database: Sqlite, company: str, connection: str) -> None:
+    def __init__(self, database: Database, company: str, connection: str) -> None:
         self._database = database
         self._company = company
         self._connection = connection
@@ -38,32 +39,36 @@ class Bindings:
 
     def position(self, stream: str) -> Position | None:
         """Where the stream stands, or None when it has no row yet."""
-        rows = self._database.select(
-            "SELECT cursor, epoch FROM omnisync_cursor WHERE company = ? AND connection = ? AND stream = ?",
-            (self._company, self._connection, stream),
-        )
-        return Position(str(rows[0][0]), str(rows[0][1])) if rows else None
+        return _position(self._database.select(self._cursor_query(), (self._company, self._connection, stream)))
 
     def begin_stream(self, stream: str) -> None:
-        """Make the stream's row, empty."""
-        self._database.execute(
-            "INSERT INTO omnisync_cursor (company, connection, stream, cursor, epoch) VALUES (?, ?, ?, '', '') "
-            "ON CONFLICT DO NOTHING",
-            (self._company, self._connection, stream),
+        """Make the stream's row, empty, unless it stands."""
+        names = ("company", "connection", "stream", "cursor", "epoch")
+        self._database.insert_missing(
+            "omnisync_cursor", names, names[:3], (self._company, self._connection, stream, "", "")
         )
+
+    def held(self, stream: str) -> Position | None:
+        """Where the stream stands, its row held until the transaction ends: nobody else moves it meanwhile."""
+        return _position(self._database.lock_row(self._cursor_query(), (self._company, self._connection, stream)))
 
     def hold(self, stream: str, expected: str | None) -> None:
         """Lock the stream's row; raises OvertakenError when another run moved it from `expected`."""
-        found = self.position(stream)
+        found = self.held(stream)
         if found is None or (expected is not None and found.cursor != expected):
             raise OvertakenError
 
     def move(self, stream: str, cursor: str, epoch: str) -> None:
         """The stream now stands at `cursor`."""
         self._database.execute(
-            "UPDATE omnisync_cursor SET cursor = ?, epoch = ? WHERE company = ? AND connection = ? AND stream = ?",
+            f"UPDATE omnisync_cursor SET {self._database.quoted('cursor')} = ?, epoch = ? "  # noqa: S608  # a quoted name
+            "WHERE company = ? AND connection = ? AND stream = ?",
             (cursor, epoch, self._company, self._connection, stream),
         )
+
+    def _cursor_query(self) -> str:
+        cursor = self._database.quoted("cursor")
+        return f"SELECT {cursor}, epoch FROM omnisync_cursor WHERE company = ? AND connection = ? AND stream = ?"  # noqa: S608  # a quoted name
 
     # --- bindings
 
@@ -95,12 +100,10 @@ class Bindings:
         known: list[tuple[object, ...]] = []
         for verdict in verdicts:
             if verdict.is_saved and not _is_told(verdict, epoch):
-                values = _values(verdict, epoch, establishment, at)
+                values = _values(verdict, epoch, establishment, at, self._database.storable)
                 (new if verdict.binding is None else known).append((*values, self._company, *_key(verdict)))
-        if new:
-            self._database.execute_many(_INSERT, new)
-        if known:
-            self._database.execute_many(_UPDATE, known)
+        self._database.insert_rows("omnisync_binding", (*_SAVED, *_KEY), new)
+        self._database.update_rows("omnisync_binding", _SAVED, _KEY, known)
         return sum(bool(row[_PENDING]) for row in new + known)
 
     # --- receipts
@@ -108,8 +111,11 @@ class Bindings:
     def pending(self, limit: int) -> list[Receipt]:
         """Receipts not yet sent. Their keys are asked for first: an index holds them, so that no binding is walked."""
         keys: list[Any] = self._database.select(
-            "SELECT kind, id FROM omnisync_binding WHERE company = ? AND receipt_pending = 1 ORDER BY kind, id LIMIT ?",
-            (self._company, limit),
+            self._database.limited(
+                "SELECT kind, id FROM omnisync_binding WHERE company = ? AND receipt_pending = 1 ORDER BY kind, id",
+                limit,
+            ),
+            (self._company,),
         )
         return [receipt for kind, lot in groupby(keys, itemgetter(0)) for receipt in self._receipts(kind, lot)]
 
@@ -135,10 +141,11 @@ class Bindings:
 
     def told(self, receipts: Sequence[Receipt]) -> None:
         """These receipts were sent; a newer outcome stays pending."""
-        self._database.execute_many(
-            "UPDATE omnisync_binding SET receipt_pending = 0 "
-            "WHERE company = ? AND kind = ? AND id = ? AND version = ? AND outcome = ?",
-            [(self._company, r.kind, r.id, r.version, r.outcome) for r in receipts],
+        self._database.update_rows(
+            "omnisync_binding",
+            ("receipt_pending",),
+            (*_KEY, "version", "outcome"),
+            [(0, self._company, r.kind, r.id, r.version, r.outcome) for r in receipts],
         )
 
     # --- what did not enter
@@ -157,10 +164,12 @@ class Bindings:
                 after = ids[-1]
 
     def _waiting_after(self, kind: Kind, establishment: str, after: str) -> list[str]:
-        rows = self._database.select(
+        sql = (
             f"SELECT id FROM omnisync_binding WHERE company = ? AND {_IS_WAITING} AND kind = ? "  # noqa: S608  # constant text
-            "AND establishment = ? AND id > ? ORDER BY id LIMIT ?",
-            (self._company, kind, establishment, after, MAX_RECORDS),
+            "AND establishment = ? AND id > ? ORDER BY id"
+        )
+        rows = self._database.select(
+            self._database.limited(sql, MAX_RECORDS), (self._company, kind, establishment, after)
         )
         return [str(row[0]) for row in rows]
 
@@ -189,6 +198,50 @@ class Bindings:
             )
         return rows
 
+    def reconsider(self, codes: Collection[str]) -> int:
+        """What was refused for one of these reasons waits again; answers how many records do."""
+        rows: list[Any] = self._database.select(
+            f"SELECT kind, id, reason FROM omnisync_binding WHERE company = ? AND {_IS_REFUSED}",  # noqa: S608  # constant text
+            (self._company,),
+        )
+        again = [(self._company, kind, id_) for kind, id_, reason in rows if _code_of(reason) in codes]
+        self._database.update_rows("omnisync_binding", ("outcome",), _KEY, [("waiting", *key) for key in again])
+        return len(again)
+
+    def choose(self, customer_id: str, erp_key: str) -> None:
+        """A person's answer to several rows with one CNPJ: this one is the customer's, at the next import."""
+        self._database.update_rows(
+            "omnisync_binding",
+            ("erp_key", "origin", "outcome"),
+            (*_KEY, "outcome"),
+            [(erp_key, "matched", "waiting", self._company, "customer", customer_id, "refused")],
+        )
+
+    def staged(self, establishments: Collection[str]) -> dict[str, str]:
+        """Orders that the ERP's own job has still to take: id → ERP key."""
+        rows: list[Any] = self._database.select(
+            "SELECT id, erp_key, establishment FROM omnisync_binding WHERE company = ? AND kind = 'order' "
+            "AND outcome = 'staged'",
+            (self._company,),
+        )
+        return {id_: key for id_, key, establishment in rows if establishment in establishments}
+
+    def settle_staged(self, ends: Sequence[tuple[str, str | None, Reason | None]], now: datetime) -> None:
+        """What the ERP's job made of staged orders: their numbers, or why they were refused. Receipts are owed."""
+        names = ("outcome", "erp_number", "reason", "outcome_at", "receipt_pending")
+        rows = [
+            (
+                "refused" if reason is not None else "imported",
+                number,
+                _stored(reason, self._database.storable),
+                now.isoformat(),
+                1,
+                *(self._company, "order", id_, "staged"),
+            )
+            for id_, number, reason in ends
+        ]
+        self._database.update_rows("omnisync_binding", names, (*_KEY, "outcome"), rows)
+
     def unsettled(self, outcomes: Sequence[str], limit: int) -> list[Unsettled]:
         """Records with one of these outcomes, newest first."""
         rows = self._database.select_among(
@@ -210,30 +263,26 @@ class Bindings:
 
     def find(self, text: str, limit: int) -> list[Unsettled]:
         """Orders by their number or the ERP's, customers by a part of their name, orders of those customers."""
-        rows = self._database.select(
+        is_named = self._database.contains("label")
+        sql = (
             f"SELECT {_SHOWN} FROM omnisync_binding WHERE company = ? AND (label = ? OR erp_number = ? OR id = ? "  # noqa: S608  # constant text
-            "OR (kind = 'customer' AND instr(upper(label), upper(?)) > 0) "
+            f"OR (kind = 'customer' AND {is_named}) "
             "OR (kind = 'order' AND customer_id <> '' AND customer_id IN (SELECT id FROM omnisync_binding "
-            "WHERE company = ? AND kind = 'customer' AND instr(upper(label), upper(?)) > 0))) "
-            "ORDER BY kind DESC, outcome_at DESC LIMIT ?",
-            (self._company, text, text, text, text, self._company, text, limit),
+            f"WHERE company = ? AND kind = 'customer' AND {is_named}))) ORDER BY kind DESC, outcome_at DESC"
+        )
+        text = self._database.storable(text)
+        rows = self._database.select(
+            self._database.limited(sql, limit), (self._company, text, text, text, text, self._company, text)
         )
         return [_shown(row) for row in rows]
 
 
+_KEY = ("company", "kind", "id")
 _SAVED = (
     *("epoch", "version", "hash", "written_version", "origin", "erp_key", "erp_number", "establishment"),
     *("customer_id", "label", "merged_into", "outcome", "reason", "warnings", "outcome_at", "receipt_pending"),
 )
 _PENDING = _SAVED.index("receipt_pending")
-_INSERT = (
-    f"INSERT INTO omnisync_binding ({', '.join(_SAVED)}, company, kind, id) "  # noqa: S608  # constant text
-    f"VALUES ({', '.join('?' * (len(_SAVED) + 3))})"
-)
-_UPDATE = (
-    f"UPDATE omnisync_binding SET {', '.join(f'{name} = ?' for name in _SAVED)} "  # noqa: S608  # constant text
-    "WHERE company = ? AND kind = ? AND id = ?"
-)
 
 
 def _is_told(verdict: Verdict, epoch: str) -> bool:
@@ -253,11 +302,22 @@ def encoded(what: Reason | tuple[Reason, ...] | None) -> str | None:
     return msgspec.json.encode(what).decode() if what else None
 
 
+def _stored(what: Reason | tuple[Reason, ...] | None, storable: Callable[[str], str]) -> str | None:
+    text = encoded(what)
+    return storable(text) if text is not None else None
+
+
 def _key(verdict: Verdict) -> tuple[str, str]:
     return verdict.change.kind, verdict.change.id
 
 
-def _values(verdict: Verdict, epoch: str, establishment: str, at: str) -> tuple[object, ...]:
+def _position(rows: Sequence[tuple[object, ...]]) -> Position | None:
+    return Position(str(rows[0][0]), str(rows[0][1])) if rows else None
+
+
+def _values(
+    verdict: Verdict, epoch: str, establishment: str, at: str, storable: Callable[[str], str]
+) -> tuple[object, ...]:
     change, before = verdict.change, verdict.binding
     has_row = verdict.outcome in _WRITES and verdict.erp_key is not None
     written = change.version if has_row else (before.written_version if before is not None else None)
@@ -268,23 +328,23 @@ def _values(verdict: Verdict, epoch: str, establishment: str, at: str) -> tuple[
         change.version,
         hash_of(change),
         written,
-        "made",
+        "matched" if verdict.is_matched else (before.origin if before is not None else "made"),
         verdict.erp_key or (before.erp_key if before is not None else None),
         verdict.erp_number or (before.erp_number if before is not None else None),
         establishment,
         order.customer.id if order is not None else (before.customer_id if before is not None else ""),
-        "" if forgotten else verdict.label,
+        "" if forgotten else storable(verdict.label),
         customer.merged_into if customer is not None else (before.merged_into if before is not None else None),
         verdict.outcome,
-        None if forgotten else encoded(verdict.reason),
-        None if forgotten else encoded(verdict.warnings),
+        None if forgotten else _stored(verdict.reason, storable),
+        None if forgotten else _stored(verdict.warnings, storable),
         at,
         0 if is_place(change.id) else 1,
     )
 
 
 def _shown(row: Any) -> Unsettled:
-    kind, id_, version, outcome, label, reason, establishment, at, number = row
+    kind, id_, version, outcome, label, reason, establishment, at, number, warnings = row
     why = msgspec.json.decode(reason, type=Reason) if reason else None
     return Unsettled(
         kind=kind,
@@ -297,4 +357,10 @@ def _shown(row: Any) -> Unsettled:
         establishment=establishment,
         since=datetime.fromisoformat(at),
         erp_number=number,
+        value=why.value if why else None,
+        warnings=msgspec.json.decode(warnings, type=tuple[Reason, ...]) if warnings else (),
     )
+
+
+def _code_of(reason: str | None) -> str:
+    return msgspec.json.decode(reason, type=Reason).code if reason else ""

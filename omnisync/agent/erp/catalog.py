@@ -1,38 +1,88 @@
-"""Which databases there are: kind → (label in pt-BR, class). The only module that knows them all."""
+"""Which databases there are: kind → (label in pt-BR, how it is opened). The only module that knows them all."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, tzinfo
+from importlib import import_module
+from pathlib import Path
+
+from msgspec import Struct
 
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.erp.dialects.sqlite import Sqlite
-from omnisync.agent.erp.layout import shipped
-from omnisync.agent.erp.rows import compiled, text_stores
+from omnisync.agent.erp.compiled import compiled
+from omnisync.agent.erp.compiling import Mappings
+from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.layout import LayoutFile, names, read_layout, shipped
 from omnisync.agent.erp.sql import SqlErp
-from omnisync.agent.errors import ErpSetupError
+from omnisync.agent.errors import ErpSetupError, LayoutError
+from omnisync.agent.settings import ErpAddress
 
-KINDS: Mapping[str, tuple[str, type[Sqlite]]] = {"sqlite": ("SQLite", Sqlite)}
+
+class DatabaseKind(Struct, frozen=True):
+    """One brand of database: what people call it, where its dialect is, and which extra brings its driver."""
+
+    label: str
+    module: str
+    name: str
+    extra: str = ""
+    is_server: bool = True
+
+
+KINDS: Mapping[str, DatabaseKind] = {
+    "sqlite": DatabaseKind("SQLite", "sqlite", "Sqlite", is_server=False),
+    "postgresql": DatabaseKind("PostgreSQL", "postgresql", "Postgresql", "postgresql"),
+    "mariadb": DatabaseKind("MariaDB ou MySQL", "mariadb", "Mariadb", "mariadb"),
+    "firebird": DatabaseKind("Firebird", "firebird", "Firebird", "firebird"),
+}
+
+
+def open_database(address: ErpAddress, password: str = "") -> Database:
+    """The database at this address, not yet connected. Raises ErpSetupError (kind, or its driver is not installed)."""
+    kind = KINDS.get(address.kind)
+    if kind is None:
+        raise ErpSetupError("destination_kind", tipo=address.kind)
+    try:
+        module = import_module(f"omnisync.agent.erp.dialects.{kind.module}")
+    except ImportError as error:
+        raise ErpSetupError("driver_missing", tipo=kind.label, extra=kind.extra) from error
+    database: Database = getattr(module, kind.name)(
+        address.database, address.server, address.port or 0, address.user, password, address.charset
+    )
+    return database
+
+
+def layout_named(name: str) -> LayoutFile:
+    """A shipped layout by its name, or a file's by its path. Raises LayoutError."""
+    if not name.endswith(".toml"):
+        return shipped(name)
+    try:
+        text = Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LayoutError(
+            motivo=f"o arquivo {name} não pode ser lido; os layouts prontos são {', '.join(names())}"
+        ) from error
+    return read_layout(text)
 
 
 def open_erp(
-    kind: str,
-    database: str,
+    address: ErpAddress,
+    password: str = "",
     *,
     company: str,
     connection: str,
     establishments: Sequence[str],
     zone: tzinfo,
     clock: Callable[[], datetime],
-    layout: str = "padrao",
+    mappings: Mappings | None = None,
 ) -> Erp:
     """The ERP of one connection, not yet connected (`prepare` does). Raises ErpSetupError (kind) or LayoutError."""
-    if kind not in KINDS:
-        raise ErpSetupError("destination_kind", tipo=kind)
-    database_class = KINDS[kind][1]
+    layout = layout_named(address.layout)
+    if address.kind not in layout.databases:
+        raise LayoutError(motivo=f"o layout {layout.name} não é para {address.kind}")
     return SqlErp(
-        database_class(database),
-        compiled(shipped(layout), text_stores(zone)),
+        open_database(address, password),
+        compiled(layout, zone, mappings or {}),
         company=company,
         connection=connection,
         establishments=establishments,

@@ -1,35 +1,35 @@
-"""Reads and checks a layout: one TOML file per ERP that says where each field goes. Data, never code.
+"""A layout's file: one TOML per ERP that says where each field goes. Data, never code.
 
-    nome  = "name | upper | cut(50)"        a path of the contract, then converters in turn
-    ativo = "is_active | yes_no(S, N)"
+    nome   = "name | upper | cut(50)"        a path of the contract, then converters in turn
     origem = { constant = "OMNIFORCE" }
-    forma = { field = "method_code", map = { PIX = "7", BOLETO = "15" }, missing = "refuse" }
+    forma  = { field = "method_code", map = { PIX = "7" }, de_para = "payment_method", missing = "refuse" }
+    cidade = { lookup = "CIDADE", by = "CID_IBGE", field = "address.main.city_code", take = "CID_CODIGO" }
 
-Paths reach into lists by name: `address.main.street`, `phone.mobile.number`. A typing mistake is an error that names
-the key and offers the nearest. Source: docs/layouts.md.
+Here is its form and nothing of what is done with it (`rows`). A typing mistake is an error that names the key and
+offers the nearest. Source: docs/layouts.md.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
-from operator import attrgetter, itemgetter
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
 
 from omnisync.agent.erp import layouts
+from omnisync.agent.erp.paths import nearest
 from omnisync.agent.errors import LayoutError
-from omnisync.contract.documents import mask
-from omnisync.contract.records import Address, Customer, Item, Order, Payment, Phone
 
-Name = Annotated[str, Meta(min_length=1, max_length=63)]
-Scalar = str | int | bool
-RECORDS: Mapping[str, type[Struct]] = {"customer": Customer, "order": Order, "item": Item, "payment": Payment}
+Name = Annotated[str, Meta(min_length=1, max_length=130)]
+Names = Name | Annotated[tuple[Name, ...], Meta(min_length=1, max_length=4)]
+Scalar = str | int | float | bool
+DeParaKind = Literal["payment_method", "payment_terms", "seller", "establishment", "price_table", "product"]
+Missing = Literal["refuse", "null", "default", "same"]
 
 
 class Constant(Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,81 +38,204 @@ class Constant(Struct, frozen=True, forbid_unknown_fields=True):
     constant: Scalar
 
 
-class Mapped(Struct, frozen=True, forbid_unknown_fields=True):
-    """A code of the app as the ERP's (de/para). A code that is not in the map: refuse the record, or leave it empty."""
+class KeyOf(Struct, frozen=True, forbid_unknown_fields=True):
+    """The key of another row of the same record: of a `before` table by its name, of `customer`, of `order`."""
+
+    key_of: Name
+
+
+class Mapped(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A code of the app as the ERP's. What the company wrote in De/Para (`de_para`) stands over the layout's `map`."""
 
     field: str
-    map: dict[str, Scalar]
-    missing: Literal["refuse", "null"] = "refuse"
+    map: dict[str, Scalar] = {}
+    de_para: DeParaKind | None = None
+    missing: Missing = "refuse"
+    default: Scalar | None = None
+
+
+class Lookup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A value of the ERP's own table: `take` of the row of `lookup` whose column `by` equals `field`."""
+
+    lookup: Name
+    by: Name
+    field: str
+    take: Name
+    stored_as: Literal["plain", "masked"] = "plain"
+    where: dict[Name, Scalar] = {}
+    de_para: DeParaKind | None = None
+    missing: Missing = "refuse"
+    default: Scalar | None = None
+
+
+class FromSql(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A query's one value; `:path` are the record's fields. For the tenth that no other form can say."""
+
+    sql: str
+    missing: Literal["refuse", "null", "default"] = "refuse"
+    default: Scalar | None = None
+
+
+Written = Constant | KeyOf | Mapped | Lookup | FromSql
+Columns = dict[Name, str | dict[str, Any]]
+
+
+class Number(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"source": "from"}):
+    """Where a number comes from, before its row is inserted. `form` are converters: "zeros_left(6)".
+
+    sequence: the next of `name`. procedure: the one value of `sql`. counter: `value` of one row of `table`, raised
+    under its lock. max: the highest in the table, plus one. (The app's own number is a column like any other.)
+    """
+
+    source: Literal["sequence", "procedure", "counter", "max"]
+    column: Name = ""
+    name: Name = ""
+    sql: str = ""
+    table: Name = ""
+    value: Name = ""
+    where: dict[Name, str | dict[str, Any]] = {}
+    form: str = ""
+
+
+class Match(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An ERP's own customer by CNPJ/CPF. Only its empty columns are filled, and those in `update` always."""
+
+    column: Name
+    stored_as: Literal["plain", "masked", "both"] = "plain"
+    update: tuple[Name, ...] = ()
+
+
+class Further(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One more row of the same record: `before` the main table's, which takes its key, or `after` it.
+
+    `when` names a field: without it there is no such row.
+    """
+
+    name: Name
+    table: Name
+    key: Names = ()
+    number: Number | None = None
+    when: str = ""
+    only_on_create: tuple[Name, ...] = ()
+    columns: Columns
 
 
 class CustomerTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The table of customers. `key` is the ERP's own, made by it."""
+    """The table of customers. Without `number` the ERP makes the key; `external_id` keeps the hub's id, unique."""
 
     table: Name
-    key: Name
-    external_id: Name
-    columns: dict[Name, str | dict[str, Any]]
+    key: Names
+    external_id: Name = ""
+    number: Number | None = None
+    match: Match | None = None
+    without_document: Literal["accept", "refuse"] = "accept"
+    only_on_create: tuple[Name, ...] = ()
+    before: tuple[Further, ...] = ()
+    after: tuple[Further, ...] = ()
+    after_sql: str = ""
+    columns: Columns
 
 
 class State(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The column that tells how far the ERP is with an order; it is changed only while it has the value `open`."""
+    """The column that tells how far the ERP is with an order.
+
+    `open` is what we write; the order is changed only while the column holds one of `update_while` (`open` alone when
+    it is absent); `cancelled` is written for a cancellation, and without it a cancellation leaves the ERP as it is.
+    """
 
     column: Name
     open: Scalar
-    cancelled: Scalar
+    update_while: tuple[Scalar, ...] = ()
+    cancelled: Scalar | None = None
+
+
+class Outcome(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the ERP's own job made of staged orders, read back later.
+
+    `sql` answers four columns: the id, the ERP's number, the state and the refusal's text; it ends in `IN (:ids)`
+    (our external ids) or `IN (:keys)` (the staged rows' keys), which is what the first column holds.
+    """
+
+    sql: str
+    states: dict[str, Literal["staged", "imported", "refused"]]
 
 
 class OrderTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The table of orders. `customer` is the column that holds the customer's key."""
+    """The table of orders. `customer` holds the customer's key; `shown` the number people know, when not the key."""
 
     table: Name
-    key: Name
-    external_id: Name
-    customer: Name
-    state: State
-    columns: dict[Name, str | dict[str, Any]]
+    key: Names
+    external_id: Name = ""
+    number: Number | None = None
+    shown: Name = ""
+    customer: Names = ()
+    landing: Literal["direct", "staging"] = "direct"
+    state: State | None = None
+    outcome: Outcome | None = None
+    only_on_create: tuple[Name, ...] = ()
+    before: tuple[Further, ...] = ()
+    after: tuple[Further, ...] = ()
+    after_sql: str = ""
+    columns: Columns
 
 
 class ChildTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of an order's lines. `parent` is the column that holds the order's key."""
+    """A table of an order's lines. `parent` holds the order's key; `identity` says how a line is found again.
+
+    item_id: by the hub's id in the column `external_id`. line: by its number in the column `line`. replace: never, all
+    lines are written anew.
+    """
 
     table: Name
-    parent: Name
-    external_id: Name
-    columns: dict[Name, str | dict[str, Any]]
+    parent: Names
+    identity: Literal["item_id", "line", "replace"] = "item_id"
+    external_id: Name = ""
+    line: Name = ""
+    number: Number | None = None
+    only_on_create: tuple[Name, ...] = ()
+    columns: Columns
+
+
+class Export(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A dataset that goes out: a query whose columns are named as the dataset's fields.
+
+    `key` and `changed_at` name columns of it; with `changed_at` only rows changed since the last time are asked for
+    (`:since` in the query).
+    """
+
+    sql: str
+    changed_at: Name = ""
 
 
 class LayoutFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A layout as its file says it, every path and converter checked."""
+    """A layout as its file says it. Without `customer` the orders carry theirs; without `payment` there are none."""
 
     name: Name
     description: str
     databases: tuple[str, ...]
-    customer: CustomerTable
+    customer: CustomerTable | None = None
     order: OrderTable
     item: ChildTable
-    payment: ChildTable
+    payment: ChildTable | None = None
+    export: dict[str, Export] = {}
 
 
-class Field(Struct, frozen=True):
-    """A path of the contract, resolved: how to read it, what type it gives, and whether it may be absent."""
-
-    read: Callable[[Any], Any]
-    type: Any
-    is_optional: bool
-
-
-class Source(Struct, frozen=True):
-    """Where a column's value comes from: a field and what is done to it in turn, or a constant."""
-
-    field: Field | None
-    steps: tuple[Callable[[Any], Any], ...]
-    constant: Scalar | None = None
+KINDS = ("customer", "order", "item", "payment")
+_FORMS: Mapping[str, type[Written]] = {
+    "constant": Constant,
+    "key_of": KeyOf,
+    "lookup": Lookup,
+    "sql": FromSql,
+    "field": Mapped,
+}
+"""The forms of a column's source by the key that tells them; `field` last, for a lookup has one, too."""
 
 
 def read_layout(text: str) -> LayoutFile:
-    """The layout in this TOML. Raises LayoutError naming the place and, for a typing mistake, the nearest word."""
+    """The layout in this TOML, its form checked. Raises LayoutError naming the place and the nearest word.
+
+    Paths, converters and what columns say of each other are checked when it is compiled (`rows.compiled`).
+    """
     try:
         plain = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -120,10 +243,10 @@ def read_layout(text: str) -> LayoutFile:
     try:
         layout = msgspec.convert(plain, LayoutFile)
     except msgspec.ValidationError as error:
-        raise LayoutError(motivo=_explained(plain, str(error))) from error
-    for kind in RECORDS:
-        for name, source in getattr(layout, kind).columns.items():
-            source_of(kind, name, source)
+        raise LayoutError(motivo=_explained(str(error), LayoutFile, "")) from error
+    for where, columns in columns_of(layout):
+        for name, written in columns.items():
+            written_as(written, f"{where}.{name}")
     return layout
 
 
@@ -136,188 +259,74 @@ def names() -> list[str]:
 def shipped(name: str) -> LayoutFile:
     """The shipped layout of this name. Raises LayoutError offering the nearest."""
     if name not in names():
-        raise LayoutError(motivo=f"o layout {name} não existe{_nearest(name, names())}")
-    return read_layout((files(layouts) / f"{name}.toml").read_text(encoding="utf-8"))
+        raise LayoutError(motivo=f"o layout {name} não existe{nearest(name, names())}")
+    return read_layout(text_of(name))
 
 
-def source_of(kind: str, column: str, written: str | Mapping[str, Any]) -> Source:
-    """What a column's text means. Raises LayoutError naming the column."""
-    where = f"{kind}.columns.{column}"
+def text_of(name: str) -> str:
+    """The file of a shipped layout, comments and all."""
+    return (files(layouts) / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def columns_of(layout: LayoutFile) -> Iterator[tuple[str, Columns]]:
+    """Every table's columns with their place in the file."""
+    for kind in KINDS:
+        table = getattr(layout, kind)
+        if table is None:
+            continue
+        yield f"{kind}.columns", table.columns
+        for when in ("before", "after"):
+            for further in getattr(table, when, ()):
+                yield f"{kind}.{when}.{further.name}.columns", further.columns
+
+
+def written_as(written: str | Mapping[str, Any], where: str) -> str | Written:
+    """What stands beside a column: a path with converters, or one of the forms. Raises LayoutError naming it."""
     if isinstance(written, str):
-        path, *calls = (part.strip() for part in written.split("|"))
-        field = field_of(kind, path, where)
-        return Source(field, tuple(_converter(call, where) for call in calls))
+        return written
+    form = next((form for key, form in _FORMS.items() if key in written), None)
+    if form is None:
+        raise LayoutError(motivo=f"{where}: falta field, constant, lookup, sql ou key_of")
     try:
-        if "constant" in written:
-            return Source(None, (), msgspec.convert(written, Constant).constant)
-        mapped = msgspec.convert(written, Mapped)
+        return msgspec.convert(written, form)
     except msgspec.ValidationError as error:
-        raise LayoutError(motivo=f"{where}: {error}") from error
-    return Source(field_of(kind, mapped.field, where), (_mapping(mapped),))
-
-
-# --- paths
-
-
-def field_of(kind: str, path: str, where: str = "") -> Field:
-    """The field at `path` of a record. Raises LayoutError offering the nearest path."""
-    known = _paths(RECORDS[kind])
-    if path not in known:
-        raise LayoutError(motivo=f"{where}: o campo {path} não existe{_nearest(path, known)}")
-    return known[path]
-
-
-@cache
-def _paths(record: type[Struct]) -> dict[str, Field]:
-    return dict(_walked(record, ""))
-
-
-def _walked(record: type[Struct], prefix: str) -> Iterator[tuple[str, Field]]:
-    """Every path below a struct. A struct within a struct is never absent in the contract; a value may be."""
-    hints = get_type_hints(record, include_extras=False)
-    for field in msgspec.structs.fields(record):
-        inner, may_be_none = _without_none(hints[field.name])
-        path = f"{prefix}{field.name}"
-        if inner in (tuple[Address, ...], tuple[Phone, ...]):
-            yield from _named(inner, attrgetter(path))
-        elif isinstance(inner, type) and issubclass(inner, Struct):
-            yield from _walked(inner, f"{path}.")
-        elif get_origin(inner) is not tuple:
-            yield path, Field(attrgetter(path), str if get_origin(inner) is Literal else inner, may_be_none)
-
-
-def _named(parts: Any, read: Callable[[Any], Any]) -> Iterator[tuple[str, Field]]:
-    """`address.main.street`: the first of a list with this kind, else, for main, the first of all."""
-    part = get_args(parts)[0]
-    word = "address" if part is Address else "phone"
-    kinds = get_args(get_type_hints(part)["kind"])
-    for kind in kinds:
-        for field in msgspec.structs.fields(part):
-            if field.name != "kind":
-                yield f"{word}.{kind}.{field.name}", Field(_of_kind(read, kind, field.name), str, is_optional=True)
-    if part is Phone:
-        yield "phone.first.number", Field(_of_kind(read, "", "number"), str, is_optional=True)
-
-
-def _of_kind(read: Callable[[Any], Any], kind: str, name: str) -> Callable[[Any], Any]:
-    def value(record: Any) -> Any:
-        parts = read(record)
-        chosen = next((part for part in parts if part.kind == kind), None)
-        if chosen is None and kind in ("main", "") and parts:
-            chosen = parts[0]
-        return None if chosen is None else getattr(chosen, name)
-
-    return value
-
-
-def _without_none(hint: Any) -> tuple[Any, bool]:
-    args = get_args(hint)
-    if type(None) not in args:
-        return hint, False
-    [inner] = [arg for arg in args if arg is not type(None)]
-    return inner, True
-
-
-# --- converters
-
-
-def _converter(call: str, where: str) -> Callable[[Any], Any]:
-    name, _, rest = call.partition("(")
-    arguments = [argument.strip().strip("'\"") for argument in rest.rstrip(")").split(",")] if rest else []
-    make = CONVERTERS.get(name.strip())
-    if make is None:
-        raise LayoutError(motivo=f"{where}: o conversor {name} não existe{_nearest(name, CONVERTERS)}")
-    try:
-        return make(*arguments)
-    except (TypeError, ValueError) as error:
-        raise LayoutError(motivo=f"{where}: o conversor {call} não foi entendido") from error
-
-
-def _mapping(mapped: Mapped) -> Callable[[Any], Any]:
-    def convert(code: Any) -> Any:
-        if code in mapped.map:
-            return mapped.map[code]
-        if mapped.missing == "null":
-            return None
-        raise LookupError(code)
-
-    return convert
-
-
-def _yes_no(yes: str, no: str) -> Callable[[Any], Any]:
-    return lambda value: yes if value else no
-
-
-def _cut(n: str) -> Callable[[Any], Any]:
-    longest = int(n)
-
-    def cut(text: str) -> str:
-        """At a blank where there is one in the last half: half a word reads worse than a word less."""
-        if len(text) <= longest:
-            return text
-        blank = text.rfind(" ", 0, longest + 1)
-        return text[:blank] if blank >= longest // 2 else text[:longest]
-
-    return cut
-
-
-def _slice(first: str, last: str) -> Callable[[Any], Any]:
-    return itemgetter(slice(int(first) - 1, int(last)))
-
-
-def _zeros_left(n: str) -> Callable[[Any], Any]:
-    width = int(n)
-    return lambda text: str(text).rjust(width, "0")
-
-
-def _prefix(text: str) -> Callable[[Any], Any]:
-    return lambda value: f"{text}{value}"
-
-
-def _cep_masked() -> Callable[[Any], Any]:
-    return lambda cep: f"{cep[:5]}-{cep[5:]}" if len(cep) == 8 else cep
-
-
-def _digits() -> Callable[[Any], Any]:
-    return lambda text: "".join(sign for sign in text if sign in "0123456789")
-
-
-CONVERTERS: Mapping[str, Callable[..., Callable[[Any], Any]]] = {
-    "upper": lambda: str.upper,
-    "digits": _digits,
-    "document_masked": lambda: mask,
-    "cep_masked": _cep_masked,
-    "cut": _cut,
-    "slice": _slice,
-    "prefix": _prefix,
-    "zeros_left": _zeros_left,
-    "yes_no": _yes_no,
-}
-"""Every converter, by its name in a layout; each gets its arguments as text and answers a function of one value."""
+        raise LayoutError(motivo=_explained(str(error), form, where)) from error
 
 
 # --- words
 
 
-def _explained(plain: Any, error: str) -> str:
+def _explained(error: str, owner: Any, root: str) -> str:
     """msgspec's message in pt-BR, with the nearest key when one was mistyped."""
     what, _, place = error.partition(" - at `$")
-    where = place.strip("`.") or "o arquivo"
+    path = place.strip("`.")
+    where = ".".join(part for part in (root, path) if part) or "o arquivo"
     if "unknown field" in what:
         unknown = what.split("`")[1]
-        return f"{where}: a chave {unknown} não existe{_nearest(unknown, _known_keys(where))}"
+        return f"{where}: a chave {unknown} não existe{nearest(unknown, _keys_at(owner, path))}"
     if "missing required field" in what:
         return f"{where}: falta a chave {what.split('`')[1]}"
-    return f"{where}: {what}"
+    return f"{where}: {_in_words(what)}"
 
 
-def _known_keys(where: str) -> Iterable[str]:
-    owner: Any = LayoutFile
-    for part in [] if where == "o arquivo" else where.split("."):
-        owner = get_type_hints(owner).get(part, LayoutFile)
-    return owner.__struct_fields__ if isinstance(owner, type) and issubclass(owner, Struct) else ()
+def _in_words(what: str) -> str:
+    """What msgspec says of a value, for people who write layouts."""
+    wrong = re.fullmatch(r"Expected `(.+)`, got `(.+)`", what)
+    if wrong is not None:
+        return f"aqui se espera {wrong[1]}, não {wrong[2]}"
+    wrong = re.fullmatch(r"Invalid enum value '?(.+?)'?", what)
+    return f"o valor {wrong[1]} não existe" if wrong is not None else what
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
-    close = get_close_matches(word, list(known), 1, 0.5)
-    return f"; seria {close[0]}?" if close else ""
+def _keys_at(owner: Any, path: str) -> Iterable[str]:
+    for part in path.split(".") if path else ():
+        word = part.partition("[")[0]
+        owner = _struct_in(get_type_hints(owner).get(word)) if isinstance(owner, type) else None
+    return [field.encode_name for field in msgspec.structs.fields(owner)] if owner else ()
+
+
+def _struct_in(hint: Any) -> Any:
+    """The struct within a type: of `Number | None`, of `tuple[Further, ...]`."""
+    if isinstance(hint, type) and issubclass(hint, Struct):
+        return hint
+    return next((found for arg in get_args(hint) if (found := _struct_in(arg)) is not None), None)

@@ -1,132 +1,96 @@
-"""A layout compiled: records turned into rows, a column at a time.
+"""Records turned into rows by a compiled layout, a column at a time.
 
 C callables over a whole list beat a closure per cell; a column without converters costs an attribute and no more.
+A value that cannot be turned spoils its own record only: the columns are then filled again, record by record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime, tzinfo
-from decimal import Decimal
-from itertools import repeat
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
-from omnisync.agent.erp.layout import LayoutFile, Scalar, Source, source_of
+from omnisync.agent.erp.layout import FromSql, Lookup
 
-Convert = Callable[[Any], Any]
-Stores = Mapping[type, Convert]
-"""How a database takes the types of the contract; a type that is not there goes as it is."""
+
+class UnfitError(Exception):
+    """A record that cannot become a row: `code` names the sentence, `words` fill it."""
+
+    def __init__(self, code: str, path: str, value: object, **words: object) -> None:
+        super().__init__(code)
+        self.code, self.path, self.value, self.words = code, path, value, words
+
+
+class Note(Struct, frozen=True):
+    """A warning met while a row was made: which record, what, and the words of its sentence."""
+
+    index: int
+    code: str
+    path: str
+    words: Mapping[str, object]
+
+
+class Query(Struct, frozen=True):
+    """What must be asked of the ERP before a column can be filled: one value by a key, or by a query's parameters.
+
+    `keys` are the record's own values, made as the ERP's table holds them; None where there is nothing to ask.
+    """
+
+    column: str
+    form: Lookup | FromSql
+    sql: str
+    keys: Callable[[list[Any], list[Any]], Iterable[Any]]
+
+
+class Answers(Struct, frozen=True):
+    """What the ERP answered, by column and key, and the notes taken. `None` for a dry run: nothing was asked."""
+
+    found: Mapping[str, Mapping[Any, object]] | None
+    notes: list[Note]
+
+
+Fill = Callable[[Answers, list[Any], list[Any]], Iterable[object]]
+"""Values of one column for these records; the second list has each record's order, for items and payments."""
 
 
 class Column(Struct, frozen=True):
     """One column of a table, ready to be filled for many records at once."""
 
     name: str
-    fill: Callable[[list[Any]], Iterable[object]]
+    fill: Fill
+    query: Query | None = None
+    constant: str | None = None
 
 
-class Table(Struct, frozen=True, kw_only=True):
-    """One table of the ERP. `key` is the ERP's own, made by it; `external_id` keeps the hub's id, unique."""
-
-    name: str
-    external_id: str
-    columns: tuple[Column, ...]
-    key: str = ""
-    parent: str = ""
-
-    @property
-    def names(self) -> list[str]:
-        """The names of its columns, in order."""
-        return [column.name for column in self.columns]
-
-
-class Layout(Struct, frozen=True, kw_only=True):
-    """Where each field goes. `state` is the orders' column that tells how far the ERP is with one."""
-
-    customer: Table
-    order: Table
-    item: Table
-    payment: Table
-    state: str
-    state_open: Scalar
-    state_cancelled: Scalar
-    customer_column: str
-
-
-def text_stores(zone: tzinfo) -> Stores:
-    """For a database that keeps amounts and times best as text: exact decimals, ISO days, times on the ERP's wall."""
-
-    def local(moment: datetime) -> str:
-        return moment.astimezone(zone).isoformat(" ")[:19]  # a third of the time of strftime
-
-    return {Decimal: str, date: date.isoformat, datetime: local, bool: int}
-
-
-def compiled(file: LayoutFile, stores: Stores) -> Layout:
-    """The layout as fast row makers for one database."""
-    return Layout(
-        customer=Table(
-            name=file.customer.table,
-            key=file.customer.key,
-            external_id=file.customer.external_id,
-            columns=_columns("customer", file.customer.columns, stores),
-        ),
-        order=Table(
-            name=file.order.table,
-            key=file.order.key,
-            external_id=file.order.external_id,
-            columns=_columns("order", file.order.columns, stores),
-        ),
-        item=Table(
-            name=file.item.table,
-            parent=file.item.parent,
-            external_id=file.item.external_id,
-            columns=_columns("item", file.item.columns, stores),
-        ),
-        payment=Table(
-            name=file.payment.table,
-            parent=file.payment.parent,
-            external_id=file.payment.external_id,
-            columns=_columns("payment", file.payment.columns, stores),
-        ),
-        state=file.order.state.column,
-        state_open=file.order.state.open,
-        state_cancelled=file.order.state.cancelled,
-        customer_column=file.order.customer,
-    )
-
-
-def rows_of(table: Table, records: list[Any]) -> list[tuple[object, ...]]:
-    """A row for each record. Raises LookupError when a code is not in the layout's map."""
+def rows_of(
+    columns: Sequence[Column], records: list[Any], answers: Answers, parents: Sequence[Any] = ()
+) -> list[tuple[object, ...] | UnfitError]:
+    """A row for each record, or why it cannot be one."""
     if not records:
         return []
-    return list(zip(*(column.fill(records) for column in table.columns), strict=True))
+    try:
+        return list(zip(*(column.fill(answers, records, list(parents)) for column in columns), strict=True))
+    except UnfitError:
+        pass
+    rows: list[tuple[object, ...] | UnfitError] = []
+    answers.notes.clear()
+    for i, record in enumerate(records):
+        own = Answers(answers.found, [])
+        try:
+            rows.append(
+                tuple(value for column in columns for value in column.fill(own, [record], list(parents[i : i + 1])))
+            )
+        except UnfitError as error:
+            rows.append(error)
+        answers.notes.extend(Note(i, note.code, note.path, note.words) for note in own.notes)
+    return rows
 
 
-def _columns(kind: str, written: Mapping[str, Any], stores: Stores) -> tuple[Column, ...]:
-    return tuple(Column(name, _filler(source_of(kind, name, source), stores)) for name, source in written.items())
+AMBIGUOUS = object()
+"""The answer to a key that stands in several rows with several values."""
 
 
-def _filler(source: Source, stores: Stores) -> Callable[[list[Any]], Iterable[object]]:
-    if source.field is None:
-        constant = source.constant
-        return lambda records: repeat(constant, len(records))
-    read, steps = source.field.read, list(source.steps)
-    if not steps and source.field.type in stores:
-        steps.append(stores[source.field.type])
-    if source.field.is_optional:
-        steps = [_unless_none(step) for step in steps]
-
-    def fill(records: list[Any]) -> Iterable[object]:
-        values: Iterable[object] = map(read, records)
-        for step in steps:
-            values = map(step, values)
-        return values
-
-    return fill
-
-
-def _unless_none(step: Convert) -> Convert:
-    return lambda value: None if value is None else step(value)
+def lookup_key(value: object) -> str:
+    """A value as lookups compare it: without the blanks of CHAR columns, whatever the case of the letters."""
+    return str(value).rstrip().upper()

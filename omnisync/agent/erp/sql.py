@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import chain, islice
-from typing import Any
+from itertools import chain
 
 from omnisync.agent.erp.base import Position, Rehearsal, Slice, Unsettled, Written
 from omnisync.agent.erp.bindings import Bindings, encoded
-from omnisync.agent.erp.dialects.sqlite import Sqlite
-from omnisync.agent.erp.rows import Layout, Table, rows_of
+from omnisync.agent.erp.compiled import Layout, Table
+from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.landing import Landing
+from omnisync.agent.erp.outcomes import read_outcomes
+from omnisync.agent.erp.rehearsing import converted_rows, written_rows
 from omnisync.agent.erp.verdicts import (
     Binding,
     Verdict,
@@ -20,13 +22,25 @@ from omnisync.agent.erp.verdicts import (
     place,
     read_customers,
     read_orders,
-    reason_of,
     unreadable_verdict,
 )
-from omnisync.agent.errors import ErpSetupError, RefusedRecordError
+from omnisync.agent.errors import ErpSetupError
 from omnisync.contract.feed import Change, Kind, Receipt
 
-NOUN_TABLES = ("customers", "orders", "items", "payments")
+_FINGERPRINT = "layout"
+"""The stream under which the layout's fingerprint is kept, beside the cursors: no stream of the hub has this name."""
+_CODES_OF_LAYOUT = frozenset(
+    {"payment_method_unmapped", "payment_terms_unmapped", "seller_unmapped", "establishment_unmapped"}
+    | {
+        "price_table_unmapped",
+        "product_unknown",
+        "code_unmapped",
+        "lookup_ambiguous",
+        "document_missing",
+        "erp_refused",
+    }
+)
+"""What may be gone when the layout or De/Para changed."""
 
 
 class SqlErp:
@@ -34,7 +48,7 @@ class SqlErp:
 
     def __init__(
         self,
-        database: Sqlite,
+        database: Database,
         layout: Layout,
         *,
         company: str,
@@ -45,6 +59,7 @@ class SqlErp:
         self._database = database
         self._layout = layout
         self._bindings = Bindings(database, company, connection)
+        self._landing = Landing(database, layout)
         self._here = frozenset(establishments)
         self._clock = clock
 
@@ -53,15 +68,28 @@ class SqlErp:
     def prepare(self) -> None:
         self._database.connect()
         found = self._database.tables()
-        for table in self._tables():
+        for table in self._layout.tables:
             columns = found.get(table.name)
             if columns is None:
                 raise ErpSetupError("destination_missing_table", banco=self._database.label, tabela=table.name)
-            missing = set(table.names) - columns
+            missing = table.all_names - columns
             if missing:
                 motive = ", ".join(f"{table.name}.{name}" for name in sorted(missing))
                 raise ErpSetupError("destination_missing_column", banco=self._database.label, motivo=motive)
         self._database.make_binding_tables()
+        self._notice_layout()
+
+    def _notice_layout(self) -> None:
+        """A layout or a De/Para that changed since the last run gives what was refused for a code another chance."""
+        before = self._bindings.position(_FINGERPRINT)
+        if before is not None and before.cursor == self._layout.fingerprint:
+            return
+        with self._transaction():
+            self._bindings.begin_stream(_FINGERPRINT)
+            held = self._bindings.held(_FINGERPRINT)
+            if held is not None and held.cursor not in ("", self._layout.fingerprint):
+                self._bindings.reconsider(_CODES_OF_LAYOUT)
+            self._bindings.move(_FINGERPRINT, self._layout.fingerprint, "")
 
     def position(self, stream: str) -> Position:
         found = self._bindings.position(stream)
@@ -74,7 +102,7 @@ class SqlErp:
     def settle(self, stream: str) -> Position:
         self._database.connect()
         with self._transaction():
-            return self._bindings.position(stream) or Position()
+            return self._bindings.held(stream) or Position()
 
     def write(self, part: Slice) -> Written:
         with self._transaction():
@@ -102,11 +130,42 @@ class SqlErp:
             landed = [v for v in chain(related, verdicts) if v.bucket == "written"]
             return Rehearsal(
                 counts=count(chain((v for v in related if v.is_saved), verdicts)),
-                tables=self._rows_of(landed),
-                unsettled=[(v.label or v.change.id, v.reason.message) for v in verdicts if v.reason is not None],
+                tables=written_rows(self._database, self._layout, landed),
+                unsettled=_reasons(verdicts),
             )
         finally:
             self._database.rollback()
+
+    def converted(self, part: Slice) -> Rehearsal:
+        related = compare(_once(part.related), {}, part.epoch, retrying=False)
+        verdicts = compare(_once(part.changes), {}, part.epoch, retrying=False)
+        read_customers(related)
+        if part.kind == "customer":
+            read_customers(verdicts)
+        else:
+            read_orders(verdicts, part, self._here)
+        tables = converted_rows(self._layout, [*related, *verdicts])
+        return Rehearsal(
+            counts=count(chain(related, verdicts)), tables=tables, unsettled=_reasons([*related, *verdicts])
+        )
+
+    def read_outcomes(self) -> int:
+        outcome = self._layout.outcome
+        staged = self._bindings.staged(self._here) if outcome is not None else {}
+        if outcome is None or not staged:
+            return 0
+        with self._transaction():
+            ends = read_outcomes(self._database, outcome, staged)
+            self._bindings.settle_staged(ends, self._clock())
+            return len(ends)
+
+    def reconsider(self, codes: Collection[str]) -> int:
+        with self._transaction():
+            return self._bindings.reconsider(codes)
+
+    def choose(self, customer_id: str, erp_key: str) -> None:
+        with self._transaction():
+            self._bindings.choose(customer_id, erp_key)
 
     def waiting(self, establishments: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
         return self._bindings.waiting(establishments)
@@ -121,8 +180,13 @@ class SqlErp:
     def release(self, kind: Kind, ids: Sequence[str], *, again: bool = False) -> dict[str, list[str]]:
         with self._transaction():
             # What still has its row is only read again: forgotten, a later cancellation would not reach that row.
-            there = self._keys(self._table(kind), ids) if again else {}
+            there = self._standing(kind, ids) if again else set()
             return self._bindings.release(kind, ids, gone=[id_ for id_ in ids if id_ not in there] if again else ())
+
+    def _standing(self, kind: Kind, ids: Sequence[str]) -> set[str]:
+        """Which of these records still have their row."""
+        bindings = self._bindings.of(kind, ids)
+        return self._landing.standing(kind, {id_: b.erp_key for id_, b in bindings.items() if b.erp_key}, ids)
 
     def unsettled(self, outcomes: Sequence[str], limit: int) -> list[Unsettled]:
         return self._bindings.unsettled(outcomes, limit)
@@ -134,8 +198,14 @@ class SqlErp:
         return self._bindings.find(text, limit)
 
     def rows(self) -> dict[str, int]:
-        counted = [self._database.select(f"SELECT count(*) FROM {table.name}") for table in self._tables()]  # noqa: S608  # the layout's own table names, checked against the catalogue
-        return {noun: int(str(rows[0][0])) for noun, rows in zip(NOUN_TABLES, counted, strict=True)}
+        layout = self._layout
+        customer = layout.customer.table if layout.customer is not None else None
+        nouns = {"customers": customer, "orders": layout.order.table, "items": layout.item, "payments": layout.payment}
+        return {noun: self._n_rows(table) if table is not None else 0 for noun, table in nouns.items()}
+
+    def _n_rows(self, table: Table) -> int:
+        sql = f"SELECT count(*) FROM {self._database.quoted(table.name)}"  # noqa: S608  # a quoted name
+        return int(str(self._database.select(sql)[0][0]))
 
     def close(self) -> None:
         self._database.close()
@@ -151,24 +221,6 @@ class SqlErp:
             verdicts = self._orders(part, {v.change.id: v for v in related})
         return related, verdicts + self._unreadable(part)
 
-    def _rows_of(self, landed: Sequence[Verdict]) -> dict[str, list[dict[str, object]]]:
-        customers = [_key_of(v) for v in landed if v.change.kind == "customer"]
-        orders = [_key_of(v) for v in landed if v.change.kind == "order"]
-        layout = self._layout
-        keys = (
-            (layout.customer, layout.customer.key, customers),
-            (layout.order, layout.order.key, orders),
-            (layout.item, layout.item.parent, orders),
-            (layout.payment, layout.payment.parent, orders),
-        )
-        return {table.name: self._database.records_among(table.name, column, ids) for table, column, ids in keys}
-
-    def _table(self, kind: Kind) -> Table:
-        return self._layout.customer if kind == "customer" else self._layout.order
-
-    def _tables(self) -> tuple[Table, ...]:
-        return self._layout.customer, self._layout.order, self._layout.item, self._layout.payment
-
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self._database.begin()
@@ -182,21 +234,15 @@ class SqlErp:
     def _customers(self, part: Slice, changes: Sequence[Change]) -> list[Verdict]:
         verdicts = self._compared(part, "customer", changes)
         read_customers(verdicts)
-        self._keep_missing(verdicts)
-        _build_customers(verdicts, self._layout)
-        self._land(verdicts, "insert", self._insert_customers)
-        self._land(verdicts, "update", self._update_customers)
+        self._landing.customers(verdicts)
         return verdicts
 
     def _orders(self, part: Slice, related: dict[str, Verdict]) -> list[Verdict]:
         verdicts = self._compared(part, "order", part.changes)
         read_orders(verdicts, part, self._here)
-        place(verdicts, self._customers_of(verdicts, related))
-        self._weigh_states(verdicts)
-        _build_orders(verdicts, self._layout)
-        self._land(verdicts, "insert", self._insert_orders)
-        self._land(verdicts, "update", self._update_orders)
-        self._land(verdicts, "cancel", self._cancel_orders)
+        has_customers = self._layout.customer is not None
+        place(verdicts, self._customers_of(verdicts, related), has_customers=has_customers)
+        self._landing.orders(verdicts)
         return verdicts
 
     def _compared(self, part: Slice, kind: Kind, changes: Sequence[Change]) -> list[Verdict]:
@@ -217,183 +263,9 @@ class SqlErp:
         now, retrying = self._clock(), part.expected is None
         return [unreadable_verdict(u, bindings.get(u.id), retrying=retrying, now=now) for u in part.unreadable]
 
-    # --- landing: the whole lot at once, then in halves until the guilty stand alone
 
-    def _land(self, verdicts: Sequence[Verdict], action: str, write: Callable[[list[Verdict]], None]) -> None:
-        self._land_lot([v for v in verdicts if v.action == action], write)
-
-    def _land_lot(self, lot: list[Verdict], write: Callable[[list[Verdict]], None]) -> None:
-        if not lot:
-            return
-        self._database.savepoint()
-        try:
-            write(lot)
-        except RefusedRecordError as error:
-            self._database.return_to_savepoint()
-            if len(lot) > 1:
-                middle = len(lot) // 2
-                self._land_lot(lot[:middle], write)
-                self._land_lot(lot[middle:], write)
-            elif not self._adopt(lot[0]):
-                lot[0].erp_key = lot[0].erp_number = None  # of a row that was taken back
-                lot[0].refuse("erp_refused", motivo=error.words.get("motivo"))
-        else:
-            self._database.release()
-
-    def _adopt(self, verdict: Verdict) -> bool:
-        """An insert that met its own external id: the row is there already, take it as ours and bring it up to date."""
-        if verdict.action != "insert":
-            return False
-        key = self._keys(self._table(verdict.change.kind), [verdict.change.id]).get(verdict.change.id)
-        if key is None:
-            return False
-        verdict.erp_key = verdict.erp_number = key
-        verdict.action = "update"
-        if verdict.order is not None:
-            self._weigh_states([verdict])
-        return True
-
-    def _keys(self, table: Table, ids: Sequence[str]) -> dict[str, str]:
-        rows: list[Any] = self._database.select_among(
-            f"SELECT {table.external_id}, {table.key} FROM {table.name} WHERE {table.external_id} IN {{ids}}",  # noqa: S608  # the layout's own names, checked against the catalogue
-            ids,
-        )
-        return {external_id: str(key) for external_id, key in rows}
-
-    # --- customers
-
-    def _insert_customers(self, lot: list[Verdict]) -> None:
-        table = self._layout.customer
-        self._database.execute_many(_insert(table.name, table.names), [v.row for v in lot])
-        self._end_inserted(table, lot)
-
-    def _update_customers(self, lot: list[Verdict]) -> None:
-        table = self._layout.customer
-        self._database.execute_many(
-            _update(table.name, table.names, table.key), [(*v.row, _key_of(v)) for v in sorted(lot, key=_key_of)]
-        )
-        for verdict in lot:
-            verdict.end("updated", "written")
-
-    def _end_inserted(self, table: Table, lot: list[Verdict]) -> None:
-        keys = self._keys(table, [v.change.id for v in lot])
-        for verdict in lot:
-            verdict.erp_key = verdict.erp_number = keys[verdict.change.id]
-            verdict.end("imported", "written")
-
-    def _keep_missing(self, verdicts: Sequence[Verdict]) -> None:
-        """Customers whose row the ERP took away are kept away."""
-        updates = [v for v in verdicts if v.action == "update"]
-        there = self._present(self._layout.customer, updates)
-        for verdict in updates:
-            if _key_of(verdict) not in there:
-                _keep(verdict, "customer_removed")
-
-    def _present(self, table: Table, lot: Sequence[Verdict], column: str = "NULL") -> dict[int, object]:
-        rows: list[Any] = self._database.select_among(
-            f"SELECT {table.key}, {column} FROM {table.name} WHERE {table.key} IN {{ids}}",  # noqa: S608  # the layout's own names, checked against the catalogue
-            [_key_of(v) for v in lot],
-        )
-        return dict(rows)
-
-    # --- orders
-
-    def _weigh_states(self, verdicts: Sequence[Verdict]) -> None:
-        """Orders the ERP took away, or is already past the open state with, stay as the ERP has them."""
-        changing = [v for v in verdicts if v.action in ("update", "cancel")]
-        states = self._present(self._layout.order, changing, self._layout.state)
-        for verdict in changing:
-            state = states.get(_key_of(verdict))
-            was_ours = verdict.binding is not None and verdict.binding.outcome == "cancelled"
-            if state is None:
-                _keep(verdict, "order_removed")
-            elif state == self._layout.state_cancelled and verdict.action == "cancel":
-                verdict.end("cancelled", "unchanged")
-            elif state != self._layout.state_open and not (was_ours and state == self._layout.state_cancelled):
-                _keep(verdict, "order_locked", situacao=state)
-
-    def _insert_orders(self, lot: list[Verdict]) -> None:
-        table = self._layout.order
-        names = [self._layout.customer_column, *table.names]
-        self._database.execute_many(_insert(table.name, names), [(v.customer_key, *v.row) for v in lot])
-        self._end_inserted(table, lot)
-        self._insert_children(self._layout.item, [(v, v.item_rows) for v in lot])
-        self._insert_children(self._layout.payment, [(v, v.payment_rows) for v in lot])
-
-    def _update_orders(self, lot: list[Verdict]) -> None:
-        table = self._layout.order
-        lot = sorted(lot, key=_key_of)
-        names = [self._layout.state, self._layout.customer_column, *table.names]
-        rows = [(self._layout.state_open, v.customer_key, *v.row, _key_of(v)) for v in lot]
-        self._database.execute_many(_update(table.name, names, table.key), rows)
-        self._equal_items(lot)
-        self._delete_children(self._layout.payment, lot)
-        self._insert_children(self._layout.payment, [(v, v.payment_rows) for v in lot])
-        for verdict in lot:
-            verdict.end("updated", "written")
-
-    def _cancel_orders(self, lot: list[Verdict]) -> None:
-        table = self._layout.order
-        self._database.execute_many(
-            _update(table.name, [self._layout.state], table.key),
-            [(self._layout.state_cancelled, _key_of(v)) for v in sorted(lot, key=_key_of)],
-        )
-        for verdict in lot:
-            verdict.end("cancelled", "written")
-
-    # --- items and payments
-
-    def _insert_children(self, table: Table, lots: Sequence[tuple[Verdict, Sequence[tuple[object, ...]]]]) -> None:
-        rows = [key + row for v, children in lots for key in ((_key_of(v),),) for row in children]
-        if rows:
-            self._database.execute_many(_insert(table.name, [table.parent, *table.names]), rows)
-
-    def _delete_children(self, table: Table, lot: Sequence[Verdict]) -> None:
-        self._database.execute_many(
-            f"DELETE FROM {table.name} WHERE {table.parent} = ?",  # noqa: S608  # the layout's own names, checked against the catalogue
-            [(_key_of(v),) for v in lot],
-        )
-
-    def _equal_items(self, lot: Sequence[Verdict]) -> None:
-        """Items by their id: new ones inserted, known ones updated, those that left the order deleted."""
-        table = self._layout.item
-        there: set[tuple[object, ...]] = set(
-            self._database.select_among(
-                f"SELECT {table.parent}, {table.external_id} FROM {table.name} WHERE {table.parent} IN {{ids}}",  # noqa: S608  # the layout's own names, checked against the catalogue
-                [_key_of(v) for v in lot],
-            )
-        )
-        wanted = {(_key_of(v), row[0]): row for v in lot for row in v.item_rows}
-        gone = there - wanted.keys()
-        where = f"{table.parent} = ? AND {table.external_id} = ?"
-        if gone:
-            self._database.execute_many(f"DELETE FROM {table.name} WHERE {where}", gone)  # noqa: S608  # as above
-        known = [(*row, *key) for key, row in wanted.items() if key in there]
-        if known:
-            sets = ", ".join(f"{name} = ?" for name in table.names)
-            self._database.execute_many(f"UPDATE {table.name} SET {sets} WHERE {where}", known)  # noqa: S608  # as above
-        new = [(key[0], *row) for key, row in wanted.items() if key not in there]
-        if new:
-            self._database.execute_many(_insert(table.name, [table.parent, *table.names]), new)
-
-
-# --- SQL texts and rows
-
-
-def _insert(table: str, names: Sequence[str]) -> str:
-    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608  # the layout's own names, checked against the catalogue
-
-
-def _update(table: str, names: Sequence[str], key: str) -> str:
-    sets = ", ".join(f"{name} = ?" for name in names)
-    return f"UPDATE {table} SET {sets} WHERE {key} = ?"  # noqa: S608  # the layout's own names, checked against the catalogue
-
-
-def _key_of(verdict: Verdict) -> int:
-    """The ERP's own key of the record's row."""
-    key = verdict.erp_key or (verdict.binding.erp_key if verdict.binding is not None else None)
-    assert key is not None
-    return int(key)
+def _reasons(verdicts: Sequence[Verdict]) -> list[tuple[str, str]]:
+    return [(v.label or v.change.id, v.reason.message) for v in verdicts if v.reason is not None]
 
 
 def _once(changes: Sequence[Change]) -> Sequence[Change]:
@@ -406,10 +278,6 @@ def _once(changes: Sequence[Change]) -> Sequence[Change]:
         if other is None or change.version > other.version:
             newest[change.id] = change
     return list(newest.values())
-
-
-def _keep(verdict: Verdict, code: str, **words: object) -> None:
-    verdict.end("kept", "kept", reason_of(code, verdict, **words))
 
 
 def _as_binding(verdict: Verdict) -> Binding:
@@ -434,21 +302,3 @@ def _as_binding(verdict: Verdict) -> Binding:
         reason=encoded(verdict.reason),
         warnings=None,
     )
-
-
-def _build_customers(verdicts: Sequence[Verdict], layout: Layout) -> None:
-    lot = [v for v in verdicts if v.action in ("insert", "update")]
-    for verdict, row in zip(lot, rows_of(layout.customer, [v.customer for v in lot]), strict=True):
-        verdict.row = row
-
-
-def _build_orders(verdicts: Sequence[Verdict], layout: Layout) -> None:
-    """Rows are built once for the whole slice and cut by order, so that halving builds nothing again."""
-    lot = [v for v in verdicts if v.action in ("insert", "update") and v.order is not None]
-    orders: list[Any] = [v.order for v in lot]
-    items = iter(rows_of(layout.item, [item for order in orders for item in order.items]))
-    payments = iter(rows_of(layout.payment, [payment for order in orders for payment in order.payments]))
-    for verdict, order, row in zip(lot, orders, rows_of(layout.order, orders), strict=True):
-        verdict.row = row
-        verdict.item_rows = list(islice(items, len(order.items)))
-        verdict.payment_rows = list(islice(payments, len(order.payments)))

@@ -17,17 +17,21 @@ from omnisync.agent import texts
 from omnisync.agent.counts import Counts, Tally
 from omnisync.agent.erp.base import Slice
 from omnisync.agent.erp.cleaning import clean_customer, clean_order
+from omnisync.agent.erp.keys import Key, parted
 from omnisync.contract.documents import redact
 from omnisync.contract.feed import UNDECODABLE, Change, Outcome, Reason, Unreadable, is_place
 from omnisync.contract.records import Customer, Order, decode_customer, decode_order
 from omnisync.contract.rules import Fault, canonical_customer, order_faults, order_warnings
 
 Bucket = Literal["written", "unchanged", "refused", "waiting", "kept"]
-Action = Literal["none", "read", "insert", "update", "cancel"]
+Action = Literal["none", "read", "insert", "match", "update", "cancel"]
 
 
 class Binding(NamedTuple):
-    """What is remembered of one record. `written_version` is None when no row of it was ever made."""
+    """What is remembered of one record. `written_version` is None when no row of it was ever made.
+
+    `origin` tells whether its row was made by us or matched: found in the ERP, or chosen there by a person.
+    """
 
     id: str
     epoch: str
@@ -43,6 +47,7 @@ class Binding(NamedTuple):
     outcome: Outcome
     reason: str | None
     warnings: str | None
+    origin: Literal["made", "matched"] = "made"
 
 
 class Verdict(Struct, kw_only=True):
@@ -62,7 +67,11 @@ class Verdict(Struct, kw_only=True):
     customer_key: str | None = None
     erp_key: str | None = None
     erp_number: str | None = None
+    is_matched: bool = False
+    keys: dict[str, Key] = {}
+    """Keys of this record's rows, and of its customer's, by the names a layout gives them."""
     row: tuple[object, ...] = ()
+    extra_rows: dict[str, tuple[object, ...]] = {}
     item_rows: Sequence[tuple[object, ...]] = ()
     payment_rows: Sequence[tuple[object, ...]] = ()
 
@@ -105,6 +114,18 @@ def reason_of(
     }
     message = texts.sentence(code, **(known | words))
     return Reason(code=code, field=field, value=value, message=redact(message)[:600])
+
+
+def key_of(verdict: Verdict) -> Key:
+    """The key of the record's row in the ERP."""
+    key = verdict.erp_key or (verdict.binding.erp_key if verdict.binding is not None else None)
+    assert key is not None
+    return parted(key)
+
+
+def keep(verdict: Verdict, code: str, **words: object) -> None:
+    """The ERP stays as it is; the reason says why."""
+    verdict.end("kept", "kept", reason_of(code, verdict, **words))
 
 
 def compare(changes: Iterable[Change], bindings: Mapping[str, Binding], epoch: str, *, retrying: bool) -> list[Verdict]:
@@ -300,8 +321,11 @@ def _delete_order(verdict: Verdict, here: frozenset[str]) -> None:
 # --- placing orders on their customers
 
 
-def place(verdicts: Sequence[Verdict], customers: Mapping[str, Binding]) -> None:
-    """Give each read order its ERP customer, or let it wait with the reason of that customer."""
+def place(verdicts: Sequence[Verdict], customers: Mapping[str, Binding], *, has_customers: bool = True) -> None:
+    """Give each read order its ERP customer, or let it wait with the reason of that customer.
+
+    An ERP without a table of customers takes them from the orders.
+    """
     for verdict in verdicts:
         order = verdict.order
         if verdict.action != "read" or order is None:
@@ -310,10 +334,11 @@ def place(verdicts: Sequence[Verdict], customers: Mapping[str, Binding]) -> None
             _cancel(verdict)
             continue
         customer = effective(order.customer.id, customers)
-        if customer is None or customer.erp_key is None:
+        has_row = customer is not None and customer.erp_key is not None and customer.written_version is not None
+        if has_customers and not has_row:
             _wait(verdict, order, customer)
         else:
-            verdict.customer_key = customer.erp_key
+            verdict.customer_key = customer.erp_key if customer is not None and has_customers else None
             verdict.action = "update" if verdict.was_written else "insert"
 
 

@@ -56,6 +56,12 @@ class Database(Protocol):
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Insert rows known to be new, the fastest way. On an error some may stand: keep a savepoint before it."""
 
+    def insert_returning(self, table: str, columns: Sequence[str], row: Sequence[object], made: str) -> object:
+        """Insert one row; answers what the database made of the column `made`."""
+
+    def next_values(self, sequence: str, n: int) -> list[object]:
+        """The next n values of a sequence or generator. They are never given back."""
+
     def update_rows(
         self, table: str, columns: Sequence[str], keys: Sequence[str], rows: Sequence[Sequence[object]]
     ) -> int:

@@ -109,6 +109,11 @@ class Mariadb(Server):
         """The condition that a text column holds the text of one `?`, whatever the case of the letters."""
         return f"instr(upper({column}), upper(?)) > 0"
 
+    def next_values(self, sequence: str, n: int) -> list[object]:
+        """The next n values of a sequence."""
+        sql = f"SELECT NEXTVAL({self.quoted(sequence)})"
+        return [self.select(sql)[0][0] for _ in range(n)]
+
     def insert_missing(self, table: str, columns: Sequence[str], keys: Sequence[str], row: Sequence[object]) -> None:
         """Insert one row, or leave the one that has the same unique key. IGNORE would hide every other error too."""
         same = self.quoted(keys[0])

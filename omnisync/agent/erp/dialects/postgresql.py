@@ -148,6 +148,11 @@ class Postgresql(Server):
             for row in rows:
                 copy.write_row(row)
 
+    def next_values(self, sequence: str, n: int) -> list[object]:
+        """The next n values of a sequence."""
+        rows = self.select("SELECT nextval(CAST(? AS regclass)) FROM generate_series(1, ?)", (self.quoted(sequence), n))
+        return [row[0] for row in rows]
+
     def insert_missing(self, table: str, columns: Sequence[str], keys: Sequence[str], row: Sequence[object]) -> None:
         """Insert one row, or leave the one that has the same unique key."""
         conflict = ", ".join(map(self.quoted, keys))

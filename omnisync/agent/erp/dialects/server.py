@@ -187,6 +187,10 @@ class Server(ABC):
         if rows:
             self.execute_many(self._insert(table, columns), rows)
 
+    def insert_returning(self, table: str, columns: Sequence[str], row: Sequence[object], made: str) -> object:
+        """Insert one row; answers what the database made of the column `made`."""
+        return self.select(f"{self._insert(table, columns)} RETURNING {self.quoted(made)}", row)[0][0]
+
     def update_rows(
         self, table: str, columns: Sequence[str], keys: Sequence[str], rows: Sequence[Sequence[object]]
     ) -> int:

@@ -140,15 +140,26 @@ class Sqlite:
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Insert rows known to be new. On an error some may stand."""
-        self.execute_many(self._insert(table, columns), rows)
+        if rows:
+            self.execute_many(self._insert(table, columns), rows)
 
     def update_rows(
         self, table: str, columns: Sequence[str], keys: Sequence[str], rows: Sequence[Sequence[object]]
     ) -> int:
         """Set `columns` where `keys` are equal; a row is the columns' values, then the keys'. Answers rows matched."""
+        if not rows:
+            return 0
         sets = ", ".join(f"{self.quoted(name)} = ?" for name in columns)
         where = " AND ".join(f"{self.quoted(name)} = ?" for name in keys)
         return self.execute_many(f"UPDATE {self.quoted(table)} SET {sets} WHERE {where}", rows)  # noqa: S608  # quoted names
+
+    def insert_returning(self, table: str, columns: Sequence[str], row: Sequence[object], made: str) -> object:
+        """Insert one row; answers what the database made of the column `made`."""
+        return self.select(f"{self._insert(table, columns)} RETURNING {self.quoted(made)}", row)[0][0]
+
+    def next_values(self, sequence: str, n: int) -> list[object]:
+        """SQLite has no sequences."""
+        raise ErpSetupError("layout", motivo=f"o SQLite não tem sequências ({sequence})")
 
     def insert_missing(self, table: str, columns: Sequence[str], keys: Sequence[str], row: Sequence[object]) -> None:
         """Insert one row, or leave the one that has the same unique key."""

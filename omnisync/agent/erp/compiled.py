@@ -1,0 +1,343 @@
+"""A layout compiled for one company: its tables with their columns as fast row makers, and what is done when.
+
+Everything a file can say wrong of itself is met here, before a database is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import tzinfo
+from hashlib import sha1
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from omnisync.agent.erp.compiling import Compiler, Mappings, constant_fill
+from omnisync.agent.erp.layout import (
+    ChildTable,
+    CustomerTable,
+    Export,
+    Further,
+    LayoutFile,
+    Match,
+    Number,
+    OrderTable,
+    Outcome,
+    State,
+)
+from omnisync.agent.erp.paths import nearest, paths_of
+from omnisync.agent.erp.rows import Column
+from omnisync.agent.errors import LayoutError
+
+Parameters = Sequence[tuple[str, Any]]
+"""The `:words` of a query in order: (path, how its values are read), None for words of ours."""
+
+
+class Statement(Struct, frozen=True):
+    """A layout's own SQL, its words turned to `?`."""
+
+    sql: str
+    parameters: Parameters
+
+
+class NumberFrom(Struct, frozen=True):
+    """Where a number comes from. `where` are a counter's columns and how their values are read."""
+
+    source: Literal["sequence", "procedure", "counter", "max"]
+    column: str
+    name: str
+    statement: Statement | None
+    table: str
+    value: str
+    where: tuple[tuple[str, Any], ...]
+    form: Callable[[Any], str]
+
+
+class Late(Struct, frozen=True):
+    """A column that takes part of the key of another row of the same record, known only once that row stands."""
+
+    column: str
+    whose: str
+    part: int = -1
+
+
+class Table(Struct, frozen=True, kw_only=True):
+    """One table of the ERP.
+
+    `keys` are its key's columns, the last of them made by the ERP, by `number`, or filled like any other column;
+    those before it are filled ones. `parent` and `late` take keys of other rows of the same record.
+    """
+
+    kind: str
+    name: str
+    columns: tuple[Column, ...]
+    late: tuple[Late, ...] = ()
+    keys: tuple[str, ...] = ()
+    parent: tuple[str, ...] = ()
+    external_id: str = ""
+    number: NumberFrom | None = None
+    only_on_create: frozenset[str] = frozenset()
+    identity: str = ""
+    """A child's column by which a line is found again; empty: all lines are written anew."""
+
+    @property
+    def names(self) -> list[str]:
+        """The names of its filled columns, in order."""
+        return [column.name for column in self.columns]
+
+    @property
+    def all_names(self) -> set[str]:
+        """Every column the layout names in it."""
+        number = {self.number.column} if self.number is not None else set()
+        named = {*self.names, *self.keys, *self.parent, *(late.column for late in self.late), *number}
+        return (named | {self.external_id, self.identity}) - {""}
+
+
+class Extra(Struct, frozen=True):
+    """One more row of a record, in another table; none where the record has no value at `when`."""
+
+    label: str
+    table: Table
+    when: Callable[[Any], Any] | None
+
+
+class Main(Struct, frozen=True, kw_only=True):
+    """A kind with a table of its own, the rows before and after it, and what is run at the end of each record."""
+
+    table: Table
+    before: tuple[Extra, ...] = ()
+    after: tuple[Extra, ...] = ()
+    after_sql: Statement | None = None
+
+
+class Layout(Struct, frozen=True, kw_only=True):
+    """Where each field goes, and what the ERP is like."""
+
+    name: str
+    fingerprint: str
+    """Changes with the layout and with De/Para: what was refused for a code is then tried again."""
+    customer: Main | None
+    order: Main
+    item: Table
+    payment: Table | None
+    match: Match | None
+    without_document: Literal["accept", "refuse"]
+    shown: str
+    is_staged: bool
+    state: str
+    state_open: str
+    state_cancelled: str | None
+    update_while: frozenset[str]
+    outcome: Outcome | None
+    exports: Mapping[str, Export]
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """Every table of it, the seed's four nouns first."""
+        mains = [main for main in (self.customer, self.order) if main is not None]
+        extras = [extra.table for main in mains for extra in (*main.before, *main.after)]
+        children = [self.item, *([self.payment] if self.payment is not None else [])]
+        return (*(main.table for main in mains), *children, *extras)
+
+
+def compiled(file: LayoutFile, zone: tzinfo, mappings: Mappings) -> Layout:
+    """The layout as fast row makers. Raises LayoutError naming the place of what cannot be."""
+    compiler = Compiler(zone, mappings)
+    order, state = file.order, file.order.state
+    customer = _main(compiler, "customer", file.customer) if file.customer is not None else None
+    opened = _text(state.open) if state is not None else ""
+    names = _tuple(order.customer)
+    _expect(not names or customer is not None, "order.customer: este layout não tem a tabela de clientes")
+    if customer is not None and names:
+        n = len(customer.table.keys)
+        _expect(len(names) == n, f"order.customer: a chave do cliente tem {n} colunas")
+    _expect(order.landing == "staging" or order.outcome is None, "order.outcome: só com landing = 'staging'")
+    main = _with_state(_main(compiler, "order", order, names), state)
+    shown = order.shown or (order.number.column if order.number is not None else "") or main.table.keys[-1]
+    return Layout(
+        name=file.name,
+        fingerprint=sha1(msgspec.json.encode((file, mappings), order="sorted"), usedforsecurity=False).hexdigest(),
+        customer=customer,
+        order=main,
+        item=_child(compiler, "item", file.item, main.table.keys),
+        payment=_child(compiler, "payment", file.payment, main.table.keys) if file.payment is not None else None,
+        match=_matched(file.customer),
+        without_document=file.customer.without_document if file.customer is not None else "accept",
+        shown=shown,
+        is_staged=order.landing == "staging",
+        state=state.column if state is not None else "",
+        state_open=opened,
+        state_cancelled=_text(state.cancelled) if state is not None and state.cancelled is not None else None,
+        update_while=frozenset(map(_text, state.update_while)) or frozenset({opened})
+        if state is not None
+        else frozenset(),
+        outcome=_outcome(order.outcome),
+        exports=file.export,
+    )
+
+
+def _main(compiler: Compiler, kind: str, file: CustomerTable | OrderTable, customer: tuple[str, ...] = ()) -> Main:
+    keys = _tuple(file.key)
+    columns = compiler.columns(kind, file.columns, f"{kind}.columns")
+    late = _late(compiler, file.columns, f"{kind}.columns")
+    befores = [extra.name for extra in file.before]
+    known = [*befores, *(["customer"] if kind == "order" else [])]
+    _check_late(late, known, f"{kind}.columns")
+    table = Table(
+        kind=kind,
+        name=file.table,
+        columns=columns,
+        late=(*(Late(name, "customer", i) for i, name in enumerate(customer)), *late),
+        keys=keys,
+        external_id=file.external_id,
+        number=_number(compiler, kind, file.number, keys[-1], f"{kind}.number"),
+        only_on_create=_only(file.only_on_create, file.columns, kind),
+    )
+    _check_keys(table, kind)
+    afters = [*known, kind]
+    return Main(
+        table=table,
+        before=tuple(_extra(compiler, kind, extra, befores[:i], "before") for i, extra in enumerate(file.before)),
+        after=tuple(
+            _extra(compiler, kind, extra, [*afters, *(e.name for e in file.after)], "after") for extra in file.after
+        ),
+        after_sql=_statement(compiler, kind, file.after_sql, f"{kind}.after_sql"),
+    )
+
+
+def _with_state(main: Main, state: State | None) -> Main:
+    """The state is a column like another: an order written is an open one."""
+    if state is None:
+        return main
+    _expect(state.column not in main.table.names, f"order.columns.{state.column}: é a coluna de order.state")
+    column = Column(state.column, constant_fill(state.open), constant=_text(state.open))
+    table = msgspec.structs.replace(main.table, columns=(column, *main.table.columns))
+    return msgspec.structs.replace(main, table=table)
+
+
+def _extra(compiler: Compiler, kind: str, file: Further, known: Sequence[str], when: str) -> Extra:
+    where = f"{kind}.{when}.{file.name}"
+    late = _late(compiler, file.columns, f"{where}.columns")
+    _check_late(late, known, f"{where}.columns")
+    keys = _tuple(file.key)
+    _expect(when == "after" or bool(keys), f"{where}: falta a chave key, que a tabela principal recebe")
+    _expect(when == "before" or bool(late), f"{where}: falta uma coluna com key_of, que a liga ao registro")
+    table = Table(
+        kind=kind,
+        name=file.table,
+        columns=compiler.columns(kind, file.columns, f"{where}.columns"),
+        late=late,
+        keys=keys,
+        number=_number(compiler, kind, file.number, keys[-1] if keys else "", f"{where}.number"),
+        only_on_create=_only(file.only_on_create, file.columns, where),
+    )
+    _check_keys(table, where)
+    return Extra(file.name, table, _when(kind, file.when, where))
+
+
+def _when(kind: str, path: str, where: str) -> Callable[[Any], Any] | None:
+    if not path:
+        return None
+    known = paths_of(kind)
+    _expect(path in known, f"{where}.when: o campo {path} não existe{nearest(path, known)}")
+    return known[path].read
+
+
+def _child(compiler: Compiler, kind: str, file: ChildTable, keys: tuple[str, ...]) -> Table:
+    parent = _tuple(file.parent)
+    _expect(len(parent) == len(keys), f"{kind}.parent: a chave do pedido tem {len(keys)} colunas")
+    late = _late(compiler, file.columns, f"{kind}.columns")
+    _check_late(late, ["order", "customer"], f"{kind}.columns")
+    identity = {"item_id": file.external_id, "line": file.line, "replace": ""}[file.identity]
+    wanted = {"item_id": "external_id", "line": "line"}.get(file.identity)
+    _expect(wanted is None or identity in file.columns, f"{kind}.{wanted}: diga qual coluna identifica a linha")
+    _expect(file.number is None or bool(file.number.column), f"{kind}.number: falta a chave column")
+    return Table(
+        kind=kind,
+        name=file.table,
+        columns=compiler.columns(kind, file.columns, f"{kind}.columns"),
+        late=late,
+        parent=parent,
+        external_id=file.external_id,
+        number=_number(compiler, kind, file.number, "", f"{kind}.number"),
+        only_on_create=_only(file.only_on_create, file.columns, kind),
+        identity=identity,
+    )
+
+
+def _number(compiler: Compiler, kind: str, file: Number | None, key: str, where: str) -> NumberFrom | None:
+    if file is None:
+        return None
+    needed = {
+        "sequence": {"name": file.name},
+        "procedure": {"sql": file.sql},
+        "counter": {"table": file.table, "value": file.value},
+        "max": {},
+    }[file.source]
+    for word, text in needed.items():
+        _expect(bool(text), f"{where}: falta a chave {word}")
+    where_columns = compiler.columns(kind, file.where, f"{where}.where") if file.where else ()
+    return NumberFrom(
+        source=file.source,
+        column=file.column or key,
+        name=file.name,
+        statement=_statement(compiler, kind, file.sql, f"{where}.sql"),
+        table=file.table,
+        value=file.value,
+        where=tuple((column.name, column.fill) for column in where_columns),
+        form=compiler.form(file.form, f"{where}.form"),
+    )
+
+
+def _statement(compiler: Compiler, kind: str, sql: str, where: str) -> Statement | None:
+    return Statement(*compiler.parameters(kind, sql, where)) if sql else None
+
+
+def _matched(file: CustomerTable | None) -> Match | None:
+    match = file.match if file is not None else None
+    if file is not None and match is not None:
+        for name in match.update:
+            _expect(
+                name in file.columns, f"customer.match.update: a coluna {name} não existe{nearest(name, file.columns)}"
+            )
+    return match
+
+
+def _outcome(file: Outcome | None) -> Outcome | None:
+    if file is not None:
+        _expect(":ids" in file.sql or ":keys" in file.sql, "order.outcome.sql: termine com IN (:ids) ou IN (:keys)")
+    return file
+
+
+def _only(names: Sequence[str], columns: Mapping[str, Any], where: str) -> frozenset[str]:
+    for name in names:
+        _expect(name in columns, f"{where}.only_on_create: a coluna {name} não existe{nearest(name, columns)}")
+    return frozenset(names)
+
+
+def _check_keys(table: Table, where: str) -> None:
+    for name in table.keys[:-1]:
+        _expect(name in table.names, f"{where}.key: a coluna {name} precisa estar em columns")
+
+
+def _late(compiler: Compiler, written: Mapping[str, Any], where: str) -> tuple[Late, ...]:
+    return tuple(Late(column, whose) for column, whose in compiler.late(written, where))
+
+
+def _check_late(late: Sequence[Late], known: Sequence[str], where: str) -> None:
+    for one in late:
+        _expect(one.whose in known, f"{where}.{one.column}: key_of = {one.whose} não existe{nearest(one.whose, known)}")
+
+
+def _expect(is_so: bool, motive: str) -> None:
+    if not is_so:
+        raise LayoutError(motivo=motive)
+
+
+def _tuple(names: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else names
+
+
+def _text(value: object) -> str:
+    return ("1" if value else "0") if isinstance(value, bool) else str(value)

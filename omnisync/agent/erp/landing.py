@@ -1,0 +1,264 @@
+"""Verdicts written into the ERP's tables: the whole lot at once, then in halves until the guilty stand alone.
+
+Inserted once, then only updated. Every method runs inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from omnisync.agent.erp.building import build_customers, build_orders
+from omnisync.agent.erp.children import Children, Lines
+from omnisync.agent.erp.compiled import Layout, Main
+from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.extras import Extras
+from omnisync.agent.erp.keys import Key, in_order, joined, parted, text_of
+from omnisync.agent.erp.lookups import answers_for
+from omnisync.agent.erp.matching import Matching
+from omnisync.agent.erp.rows import Answers, Column
+from omnisync.agent.erp.tables import New, Rows, taken
+from omnisync.agent.erp.verdicts import Verdict, keep, key_of
+from omnisync.agent.errors import RefusedRecordError
+
+_MAX_TRIES = 3
+"""How often a record is tried whose number (the highest plus one) somebody else took first."""
+Write = Callable[[list[Verdict]], None]
+
+
+class Landing:
+    """Writes one slice's verdicts."""
+
+    def __init__(self, database: Database, layout: Layout) -> None:
+        self._database = database
+        self._layout = layout
+        self._orders = Rows(database, layout.order.table)
+        self._customers = Rows(database, layout.customer.table) if layout.customer is not None else None
+        self._items = Children(database, layout.item)
+        self._payments = Children(database, layout.payment) if layout.payment is not None else None
+        self._matching = Matching(database, layout)
+
+    def keys_of(self, kind: str, ids: Sequence[str]) -> dict[str, Key]:
+        """The keys of rows that carry these external ids."""
+        rows = self._customers if kind == "customer" else self._orders
+        return rows.keys_of(ids) if rows is not None else {}
+
+    def standing(self, kind: str, keys: Mapping[str, str], ids: Sequence[str]) -> set[str]:
+        """Which of these records have a row, by the key they are bound to or by their external id."""
+        rows = self._customers if kind == "customer" else self._orders
+        if rows is None:
+            return set()
+        there = rows.present([parted(key) for key in keys.values()])
+        return {id_ for id_, key in keys.items() if parted(key) in there} | rows.keys_of(ids).keys()
+
+    # --- customers
+
+    def customers(self, verdicts: Sequence[Verdict]) -> None:
+        """Land the customers that are to be inserted or updated."""
+        if self._layout.customer is None:
+            for verdict in verdicts:
+                if verdict.action in ("insert", "update"):
+                    verdict.end("unchanged", "unchanged")  # the ERP takes its customers from the orders
+            return
+        self._keep_missing(verdicts)
+        twins = self._matching.sort(verdicts)
+        build_customers(verdicts, self._layout, self._ask)
+        self._land(verdicts, "insert", self._insert_customers)
+        self._land(verdicts, "match", self._matching.fill)
+        self._land(verdicts, "update", self._update_customers)
+        if twins:
+            for twin in twins:
+                twin.action = "insert"
+            self.customers(twins)
+
+    def _keep_missing(self, verdicts: Sequence[Verdict]) -> None:
+        """Customers whose row the ERP took away are kept away."""
+        updates = [v for v in verdicts if v.action == "update"]
+        assert self._customers is not None
+        there = self._customers.present([key_of(v) for v in updates], held=True)
+        for verdict in updates:
+            if key_of(verdict) not in there:
+                keep(verdict, "customer_removed")
+
+    def _insert_customers(self, lot: list[Verdict]) -> None:
+        assert self._layout.customer is not None
+        self._insert_main(self._layout.customer, lot)
+        for verdict in lot:
+            verdict.erp_number = key_of(verdict)[-1]
+        Extras(self._database, self._layout.customer).run_after(lot)
+        for verdict in lot:
+            verdict.end("imported", "written")
+
+    def _update_customers(self, lot: list[Verdict]) -> None:
+        assert self._layout.customer is not None
+        self._update_main(self._layout.customer, lot)
+        Extras(self._database, self._layout.customer).run_after(lot)
+        for verdict in lot:
+            verdict.end("updated", "written")
+
+    # --- orders
+
+    def orders(self, verdicts: Sequence[Verdict]) -> None:
+        """Land the orders that are to be inserted, updated or cancelled, with their lines."""
+        self._weigh_states(verdicts)
+        build_orders(verdicts, self._layout, self._ask)
+        self._land(verdicts, "insert", self._insert_orders)
+        self._land(verdicts, "update", self._update_orders)
+        self._land(verdicts, "cancel", self._cancel_orders)
+
+    def _weigh_states(self, verdicts: Sequence[Verdict]) -> None:
+        """Orders the ERP took away, or is already past the open state with, stay as the ERP has them.
+
+        Their rows are held, so that no one invoices an order between this look and our change.
+        """
+        layout = self._layout
+        changing = [v for v in verdicts if v.action in ("update", "cancel")]
+        rows = self._orders.present([key_of(v) for v in changing], [layout.state] if layout.state else [], held=True)
+        for verdict in changing:
+            row = rows.get(key_of(verdict))
+            if row is None:
+                keep(verdict, "order_removed")
+            elif layout.state:
+                self._weigh_state(verdict, text_of(row[0]))
+            if verdict.action == "cancel" and layout.state_cancelled is None:
+                keep(verdict, "order_not_cancelled")
+
+    def _weigh_state(self, verdict: Verdict, state: str) -> None:
+        layout = self._layout
+        was_ours = verdict.binding is not None and verdict.binding.outcome == "cancelled"
+        if state == layout.state_cancelled and verdict.action == "cancel":
+            verdict.end("cancelled", "unchanged")
+        elif state not in layout.update_while and not (was_ours and state == layout.state_cancelled):
+            keep(verdict, "order_locked", situacao=state)
+
+    def _insert_orders(self, lot: list[Verdict]) -> None:
+        self._insert_main(self._layout.order, lot)
+        self._number(lot)
+        self._items.insert(_items(lot))
+        if self._payments is not None:
+            self._payments.insert(_payments(lot))
+        Extras(self._database, self._layout.order).run_after(lot)
+        for verdict in lot:
+            verdict.end("staged" if self._layout.is_staged else "imported", "written")
+
+    def _number(self, lot: Sequence[Verdict]) -> None:
+        """The number people know the order by: its key, or a column read back."""
+        layout = self._layout
+        if layout.is_staged and layout.outcome is not None:
+            return  # the ERP's own job gives it
+        if layout.shown == layout.order.table.keys[-1]:
+            for verdict in lot:
+                verdict.erp_number = key_of(verdict)[-1]
+            return
+        shown = self._orders.present([key_of(v) for v in lot], [layout.shown])
+        for verdict in lot:
+            [number] = shown[key_of(verdict)]
+            verdict.erp_number = text_of(number) if number is not None else None
+
+    def _update_orders(self, lot: list[Verdict]) -> None:
+        self._update_main(self._layout.order, lot)
+        self._items.equalise(_items(lot))
+        if self._payments is not None:
+            self._payments.equalise(_payments(lot))
+        Extras(self._database, self._layout.order).run_after(lot)
+        for verdict in lot:
+            verdict.end("staged" if self._layout.is_staged else "updated", "written")
+
+    def _cancel_orders(self, lot: list[Verdict]) -> None:
+        rows = [(self._layout.state_cancelled, *key_of(v)) for v in sorted(lot, key=_place)]
+        self._orders.update([self._layout.state], rows)
+        for verdict in lot:
+            verdict.end("cancelled", "written")
+
+    # --- a main row with those before and after it
+
+    def _insert_main(self, main: Main, lot: list[Verdict]) -> None:
+        extras = Extras(self._database, main)
+        for verdict in lot:
+            verdict.keys = _customer_key(verdict)
+        extras.insert_before(lot)
+        new = [New(v.change.id, v.customer or v.order, v.row, v.keys) for v in lot]
+        for verdict, key in zip(lot, Rows(self._database, main.table).insert(new), strict=True):
+            verdict.erp_key = joined(key)
+            verdict.keys[main.table.kind] = key
+        extras.insert_after(lot)
+
+    def _update_main(self, main: Main, lot: list[Verdict]) -> None:
+        lot.sort(key=_place)
+        table, rows = main.table, Rows(self._database, main.table)
+        changing = rows.changing()
+        customers = [i for i, late in enumerate(table.late) if late.whose == "customer"]
+        names = [*(table.late[i].column for i in customers), *(table.names[i] for i in changing)]
+        updates = []
+        for verdict in lot:
+            verdict.keys = _customer_key(verdict) | {table.kind: key_of(verdict)}
+            late = taken(table, verdict.keys)
+            row = verdict.row
+            updates.append((*(late[i] for i in customers), *(row[i] for i in changing), *key_of(verdict)))
+        rows.update(names, updates)
+        Extras(self._database, main).update(lot)
+
+    # --- the whole lot, then halves
+
+    def _ask(self, columns: Sequence[Column], records: list[Any], parents: Sequence[Any]) -> Answers:
+        return answers_for(self._database, columns, records, parents)
+
+    def _land(self, verdicts: Sequence[Verdict], action: str, write: Write) -> None:
+        self._land_lot([v for v in verdicts if v.action == action], write, 1)
+
+    def _land_lot(self, lot: list[Verdict], write: Write, n_tries: int) -> None:
+        if not lot:
+            return
+        self._database.savepoint()
+        try:
+            write(lot)
+        except RefusedRecordError as error:
+            self._database.return_to_savepoint()
+            if len(lot) > 1:
+                middle = len(lot) // 2
+                self._land_lot(lot[:middle], write, 1)
+                self._land_lot(lot[middle:], write, 1)
+            elif self._is_a_race(lot[0]) and n_tries < _MAX_TRIES:
+                self._land_lot(lot, write, n_tries + 1)
+            elif not self._adopt(lot[0]):
+                lot[0].erp_key = lot[0].erp_number = None  # of a row that was taken back
+                lot[0].refuse("erp_refused", motivo=error.words.get("motivo"))
+        else:
+            self._database.release()
+
+    def _is_a_race(self, verdict: Verdict) -> bool:
+        """Whether the number may have been taken by somebody else a moment ago."""
+        main = self._layout.customer if verdict.change.kind == "customer" else self._layout.order
+        number = main.table.number if main is not None else None
+        return verdict.action == "insert" and number is not None and number.source == "max"
+
+    def _adopt(self, verdict: Verdict) -> bool:
+        """An insert that met its own external id: the row is there already, take it as ours and bring it up to date."""
+        if verdict.action != "insert":
+            return False
+        key = self.keys_of(verdict.change.kind, [verdict.change.id]).get(verdict.change.id)
+        if key is None:
+            return False
+        verdict.erp_key, verdict.erp_number = joined(key), key[-1]
+        verdict.action = "update"
+        if verdict.order is not None:
+            self._number([verdict])
+            self._weigh_states([verdict])
+        return True
+
+
+def _items(lot: Sequence[Verdict]) -> list[Lines]:
+    return [Lines(key_of(v), v.keys, v.order.items if v.order else (), v.item_rows) for v in lot]
+
+
+def _payments(lot: Sequence[Verdict]) -> list[Lines]:
+    return [Lines(key_of(v), v.keys, v.order.payments if v.order else (), v.payment_rows) for v in lot]
+
+
+def _customer_key(verdict: Verdict) -> dict[str, Key]:
+    return {"customer": parted(verdict.customer_key)} if verdict.customer_key else {}
+
+
+def _place(verdict: Verdict) -> tuple[tuple[int, str], ...]:
+    """Rows are changed in key order, as everybody should."""
+    return in_order(key_of(verdict))

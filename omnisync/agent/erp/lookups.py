@@ -1,0 +1,68 @@
+"""What columns ask of the ERP's own tables, asked once for all records of a slice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.layout import FromSql, Lookup
+from omnisync.agent.erp.rows import AMBIGUOUS, Answers, Column, Query, lookup_key
+from omnisync.agent.errors import RefusedRecordError
+
+
+def answers_for(
+    database: Database, columns: Sequence[Column], records: list[Any], parents: Sequence[Any] = ()
+) -> Answers:
+    """The answers to every column that asks, inside the caller's transaction."""
+    found: dict[str, Mapping[Any, object]] = {}
+    for column in columns:
+        if column.query is not None and records:
+            keys = column.query.keys(records, list(parents))
+            found[column.name] = _answered(database, column.query, keys)
+    return Answers(found, [])
+
+
+def _answered(database: Database, query: Query, keys: Iterable[Any]) -> Mapping[Any, object]:
+    if isinstance(query.form, FromSql):
+        asked = sorted({key for key in keys if None not in key}, key=repr)
+        return {key: value for key in asked for value in _value_of(database, query.sql, key)}
+    return _looked_up(database, query.form, sorted({str(key) for key in keys if key is not None}))
+
+
+def _value_of(database: Database, sql: str, values: tuple[object, ...]) -> list[object]:
+    rows = database.select(sql, values)
+    return [rows[0][0]] if rows and rows[0][0] is not None else []
+
+
+def _looked_up(database: Database, form: Lookup, keys: Sequence[str]) -> dict[str, object]:
+    quoted = database.quoted
+    where = "".join(f"{quoted(name)} = ? AND " for name in form.where)
+    by, take = quoted(form.by), quoted(form.take)
+    sql = f"SELECT {by}, {take} FROM {quoted(form.lookup)} WHERE {where}{by} IN {{ids}}"  # noqa: S608  # quoted names
+    answers: dict[str, object] = {}
+    for found, taken in _select(database, sql, keys, [_plain(value) for value in form.where.values()]):
+        key = lookup_key(found)
+        answers[key] = taken if answers.get(key, taken) == taken else AMBIGUOUS
+    return {key: taken for key, taken in answers.items() if taken is not None}
+
+
+def _select(database: Database, sql: str, keys: Sequence[str], values: Sequence[object]) -> list[tuple[object, ...]]:
+    """The rows of all keys; a key that cannot even be compared (letters against a number) is found nowhere."""
+    if not keys:
+        return []
+    database.savepoint()
+    try:
+        rows = database.select_among(sql, keys, values)
+    except RefusedRecordError:
+        database.return_to_savepoint()
+        if len(keys) == 1:
+            return []
+        middle = len(keys) // 2
+        return _select(database, sql, keys[:middle], values) + _select(database, sql, keys[middle:], values)
+    database.release()
+    return rows
+
+
+def _plain(value: object) -> str:
+    return ("1" if value else "0") if isinstance(value, bool) else str(value)

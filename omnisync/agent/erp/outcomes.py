@@ -1,0 +1,47 @@
+"""What the ERP's own job made of staged orders, read back by the layout's `outcome` query."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from omnisync.agent import texts
+from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.keys import parted, text_of
+from omnisync.agent.erp.layout import Outcome
+from omnisync.agent.errors import ErpSetupError
+from omnisync.contract.documents import redact
+from omnisync.contract.feed import Reason
+
+End = tuple[str, str | None, Reason | None]
+"""An order's id, its number in the ERP, and why the ERP refused it."""
+
+_AMONG = re.compile(r"\bIN\s*\(\s*:(ids|keys)\s*\)", re.IGNORECASE)
+
+
+def read_outcomes(database: Database, outcome: Outcome, staged: Mapping[str, str]) -> list[End]:
+    """The staged orders (id → ERP key) that have an end by now; the others go on being staged.
+
+    A state the layout does not know, or none, is no end: the job may be half-way.
+    """
+    found = _AMONG.search(outcome.sql)
+    if found is None:
+        raise ErpSetupError("layout", motivo="order.outcome.sql: termine com IN (:ids) ou IN (:keys)")
+    by_key = {parted(key)[-1]: id_ for id_, key in staged.items()}
+    asked = {id_: id_ for id_ in staged} if found[1].lower() == "ids" else by_key
+    rows = database.select_among(_AMONG.sub("IN {ids}", outcome.sql), sorted(asked))
+    ends: dict[str, End] = {}
+    for row in rows:
+        id_ = asked.get(text_of(row[0]))
+        state = outcome.states.get(text_of(row[2])) if row[2] is not None else None
+        if id_ is None or state in (None, "staged"):
+            continue
+        number = text_of(row[1]) if row[1] is not None else None
+        ends[id_] = (id_, number, _refusal(id_, row[3]) if state == "refused" else None)
+    return list(ends.values())
+
+
+def _refusal(id_: str, text: object) -> Reason:
+    motive = redact(str(text).strip()) if text is not None and str(text).strip() else "sem explicação"
+    message = texts.sentence("erp_job_refused", motivo=motive, codigo=id_)
+    return Reason(code="erp_job_refused", message=message[:600])

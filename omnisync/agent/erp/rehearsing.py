@@ -1,0 +1,57 @@
+"""What a slice would write, for a person's eyes: as it stood in the tables, or as the layout alone makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from omnisync.agent.erp.building import build_customers, build_orders
+from omnisync.agent.erp.compiled import Layout, Table
+from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.keys import Key
+from omnisync.agent.erp.rows import Answers, Column
+from omnisync.agent.erp.verdicts import Verdict, key_of
+
+Shown = dict[str, list[dict[str, object]]]
+
+
+def written_rows(database: Database, layout: Layout, landed: Sequence[Verdict]) -> Shown:
+    """Whole rows of the four tables, as the database holds them now."""
+    customers = [key_of(v) for v in landed if v.change.kind == "customer" and v.erp_key]
+    orders = [key_of(v) for v in landed if v.change.kind == "order"]
+    places: list[tuple[Table, str, list[Key]]] = []
+    if layout.customer is not None:
+        places.append((layout.customer.table, layout.customer.table.keys[-1], customers))
+    places.append((layout.order.table, layout.order.table.keys[-1], orders))
+    places += [(table, table.parent[-1], orders) for table in (layout.item, layout.payment) if table is not None]
+    return {
+        table.name: database.records_among(table.name, column, [key[-1] for key in keys])
+        for table, column, keys in places
+    }
+
+
+def converted_rows(layout: Layout, verdicts: Sequence[Verdict]) -> Shown:
+    """Rows as the layout makes them, without the ERP: keys are not known, and lookups show what would be asked."""
+
+    def nobody(columns: Sequence[Column], records: list[Any], parents: Sequence[Any]) -> Answers:
+        return Answers(None, [])
+
+    for verdict in verdicts:
+        if verdict.action == "read" and verdict.order is not None:
+            verdict.action = "insert" if verdict.order.status == "confirmed" else "none"
+    build_customers(verdicts, layout, nobody)
+    build_orders(verdicts, layout, nobody)
+    customers = [v.row for v in verdicts if v.customer is not None and v.action == "insert"]
+    orders = [v for v in verdicts if v.order is not None and v.action == "insert"]
+    shown = {}
+    if layout.customer is not None:
+        shown[layout.customer.table.name] = _named(layout.customer.table, customers)
+    shown[layout.order.table.name] = _named(layout.order.table, [v.row for v in orders])
+    shown[layout.item.name] = _named(layout.item, [row for v in orders for row in v.item_rows])
+    if layout.payment is not None:
+        shown[layout.payment.name] = _named(layout.payment, [row for v in orders for row in v.payment_rows])
+    return shown
+
+
+def _named(table: Table, rows: Sequence[tuple[object, ...]]) -> list[dict[str, object]]:
+    return [dict(zip(table.names, row, strict=True)) for row in rows]
