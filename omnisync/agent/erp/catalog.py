@@ -34,6 +34,7 @@ KINDS: Mapping[str, DatabaseKind] = {
     "postgresql": DatabaseKind("PostgreSQL", "postgresql", "Postgresql", "postgresql"),
     "mariadb": DatabaseKind("MariaDB ou MySQL", "mariadb", "Mariadb", "mariadb"),
     "firebird": DatabaseKind("Firebird", "firebird", "Firebird", "firebird"),
+    "sqlserver": DatabaseKind("SQL Server", "sqlserver", "Sqlserver", "sqlserver"),
 }
 
 

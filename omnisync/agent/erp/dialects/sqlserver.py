@@ -191,7 +191,7 @@ class Sqlserver(Server):
         while batch := list(islice(waiting, _BATCH)):
             with self._cursor(sql) as cursor:
                 cursor.execute(_counted(_filled(sql, row) for row in batch))
-                n_matched += _last_number(cursor)
+                n_matched += int(_last_of(cursor))
         return n_matched
 
     def _read(self, sql: str, values: Sequence[object]) -> tuple[list[str], list[tuple[object, ...]]]:
@@ -232,6 +232,31 @@ class Sqlserver(Server):
                         text.encode(encoding)
         except UnicodeEncodeError as error:
             raise self.translated(error) from error
+
+    def insert_returning(self, table: str, columns: Sequence[str], row: Sequence[object], made: str) -> object:
+        """Insert one row; answers what the database made of the column `made`, as text.
+
+        By way of a table of our own: OUTPUT to the client is refused on a table that has triggers.
+        """
+        self._weigh_letters(table, columns, [row])
+        names, marks = ", ".join(map(self.quoted, columns)), ", ".join("?" * len(columns))
+        sql = (
+            f"INSERT INTO {self.quoted(table)} ({names}) OUTPUT INSERTED.{self.quoted(made)} INTO @omnisync "  # noqa: S608  # quoted names
+            f"VALUES ({marks})"
+        )
+        with self._cursor(sql) as cursor:
+            cursor.execute(
+                f"DECLARE @omnisync TABLE (made NVARCHAR(400));\n{_filled(sql, row)};\nSELECT made FROM @omnisync"  # noqa: S608  # quoted names
+            )
+            return _last_of(cursor)
+
+    def next_values(self, sequence: str, n: int) -> list[object]:
+        """The next n values of a sequence."""
+        if not n:
+            return []
+        marks = ", ".join(["(0)"] * n)
+        rows = self.select(f"SELECT NEXT VALUE FOR {self.quoted(sequence)} FROM (VALUES {marks}) omnisync (n)")  # noqa: S608  # a quoted name
+        return [row[0] for row in rows]
 
     def insert_missing(self, table: str, columns: Sequence[str], keys: Sequence[str], row: Sequence[object]) -> None:
         """Insert one row, or leave the one that has the same unique key. The hint keeps its place from others."""
@@ -393,12 +418,12 @@ def _counted(statements: Iterable[str]) -> str:
     return f"DECLARE @omnisync INT = 0;\n{counted}SELECT @omnisync"
 
 
-def _last_number(cursor: Any) -> int:
-    """The number in the last set of rows: a trigger may answer rows of its own before it."""
+def _last_of(cursor: Any) -> Any:
+    """The value in the last set of rows: a trigger may answer rows of its own before it."""
     rows = cursor.fetchall()
     while cursor.nextset():
         rows = cursor.fetchall()
-    return int(rows[0][0])
+    return rows[0][0]
 
 
 def _encoding(page: object) -> str:
