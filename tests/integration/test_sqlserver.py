@@ -10,6 +10,8 @@ import pytest
 
 from omnisync.agent.erp.dialects import sqlserver
 from omnisync.agent.erp.dialects.sqlserver import Sqlserver
+from omnisync.agent.erp.reflection import reflect, rights
+from omnisync.agent.erp.reflection.schema import ForeignKey, Rights, Table
 from omnisync.agent.errors import (
     ErpBusyError,
     ErpFullError,
@@ -131,6 +133,31 @@ def test_rows_are_inserted_and_updated_one_statement_each_many_in_a_batch() -> N
         "UPDATE [dbo].[pedidos] SET [total] = 3 WHERE [id] = 'b';\nSET @omnisync += @@ROWCOUNT;\n"
         "SELECT @omnisync",
     ]
+
+
+def test_a_key_the_database_makes_is_read_back_by_way_of_a_table_of_ours() -> None:
+    def script(batch: str) -> list[bytes]:
+        return tds.rows("made", ("41",)) if "INSERTED" in batch else _quiet(batch)
+
+    def work(database: Sqlserver) -> None:
+        assert database.insert_returning("pedidos", ["id"], ("a",), "numero") == "41"
+
+    assert _sent(work, script)[-1] == (
+        "DECLARE @omnisync TABLE (made NVARCHAR(400));\n"
+        "INSERT INTO [pedidos] ([id]) OUTPUT INSERTED.[numero] INTO @omnisync VALUES ('a');\n"
+        "SELECT made FROM @omnisync"
+    )
+
+
+def test_values_of_a_sequence_are_taken_in_one_query() -> None:
+    def script(batch: str) -> list[bytes]:
+        return tds.rows("", (7,), (8,)) if "NEXT VALUE" in batch else _quiet(batch)
+
+    def work(database: Sqlserver) -> None:
+        assert database.next_values("seq_pedido", 2) == [7, 8]
+        assert database.next_values("seq_pedido", 0) == []
+
+    assert _sent(work, script) == ["SELECT NEXT VALUE FOR [seq_pedido] FROM (VALUES (0), (0)) omnisync (n)"]
 
 
 def test_a_batch_has_a_hundred_statements_at_most() -> None:
@@ -440,3 +467,76 @@ def test_a_server_that_went_away_is_busy() -> None:
     database.close()
     with pytest.raises(ErpBusyError):
         database.begin()
+
+
+# --- what it says of itself
+
+
+def _column(table: str, name: str, type_: str, n_bytes: int, *more: int | str) -> tuple[int | str, ...]:
+    """A row of the catalogue: precision, scale, nullable, default, identity, computed, collation, page."""
+    usual: tuple[int | str, ...] = (0, 0, 1, 0, 0, 0, "", 0)
+    return (table, 0, name, type_, n_bytes, *more, *usual[len(more) :])
+
+
+CATALOGUE: dict[str, list[tuple[int | str, ...]]] = {
+    "sys.columns c JOIN": [
+        _column("pedidos", "numero", "int", 4, 10, 0, 0, 0, 1),
+        _column("pedidos", "cliente", "varchar", 14, 0, 0, 0, 0, 0, 0, "Latin1_General_CI_AS", 1252),
+        _column("pedidos", "nome", "nvarchar", 120, 0, 0, 0, 1),
+        _column("pedidos", "obs", "nvarchar", -1),
+        _column("pedidos", "sigla", "char", 10, 0, 0, 1, 0, 0, 0, "Latin1_General_100_CI_AS_SC_UTF8", 65001),
+        _column("pedidos", "total", "decimal", 9, 15, 2, 0),
+        _column("vendas.log", "quando", "datetime2", 8),
+    ],
+    "sys.indexes": [
+        ("pedidos", "pk", "numero", 1, 1),
+        ("pedidos", "i", "cliente", 0, 0),
+        ("pedidos", "i", "nome", 0, 0),
+    ],
+    "foreign_key_columns": [("pedidos", 5, "cliente", "clientes", "cnpj")],
+    "trigger_events": [("pedidos",)],
+    "IN ('SO'": [("seq_pedido", "SO"), ("sp_numero", "P")],
+    "Collation')": [("Latin1_General_CI_AS",)],
+}
+
+
+def test_sql_servers_catalogue_is_read() -> None:
+    def script(batch: str) -> list[bytes]:
+        for part, found in CATALOGUE.items():
+            if part in batch:
+                return tds.rows(" ".join(f"c{n}" for n in range(len(found[0]))), *found)
+        return _quiet(batch)
+
+    with answering(script) as wire:
+        database = _opened(wire)
+        schema = reflect(database)
+        database.close()
+    pedidos = schema.tables["pedidos"]
+    assert {name: (column.type, column.kind, column.length) for name, column in pedidos.columns.items()} == {
+        "numero": ("int", "integer", None),
+        "cliente": ("varchar(14)", "text", 14),
+        "nome": ("nvarchar(60)", "text", 60),
+        "obs": ("nvarchar(max)", "text", None),
+        "sigla": ("char(10)", "text", 10),
+        "total": ("decimal(15,2)", "decimal", None),
+    }
+    assert {name for name, column in pedidos.columns.items() if column.is_filled} == {"numero", "nome", "obs", "sigla"}
+    assert (pedidos.columns["sigla"].n_bytes, pedidos.columns["cliente"].n_bytes) == (10, None)
+    assert (pedidos.key, pedidos.unique) == (("numero",), (("numero",),))
+    assert pedidos.indexes == (("numero",), ("cliente", "nome"))
+    assert pedidos.foreign_keys == (ForeignKey(("cliente",), "clientes", ("cnpj",)),)
+    assert (pedidos.has_insert_trigger, schema.tables["vendas.log"].has_insert_trigger) == (True, False)
+    assert (schema.has_sequence("seq_pedido"), schema.has_procedure("sp_numero")) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("is_closed", "may"), [(0, Rights(True, True, False, True)), (1, Rights(True, False, False, False))]
+)
+def test_sql_server_is_asked_for_rights_and_runs_no_trigger(is_closed: int, may: Rights) -> None:
+    table = tds.rows("s i u d c", (1, 1, 0, 1, is_closed))
+    with answering(lambda batch: table if "HAS_PERMS" in batch else _quiet(batch)) as wire:
+        database = _opened(wire)
+        assert rights(database, Table(name="vendas.log", columns={})) == may
+        database.close()
+    assert len(wire.batches) == 3
+    assert "(SELECT '[vendas].[log]' AS t)" in wire.batches[2]

@@ -1,0 +1,186 @@
+"""What a database says of itself: tables, columns, keys, and what makes numbers in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Literal, TypeVar
+
+from msgspec import Struct
+
+Kind = Literal["text", "integer", "decimal", "float", "date", "time", "datetime", "bool", "binary", "other"]
+Names = tuple[str, ...]
+Found = TypeVar("Found")
+
+
+class Column(Struct, frozen=True, kw_only=True):
+    """One column. `type` is the database's own word, `length` counts letters (None: no limit, or not a text).
+
+    `n_bytes` stands beside `length` where the column's room is counted in bytes, so that an accent takes two.
+    `values` are those of an enumeration. `is_padded`: a CHAR, which comes back filled up with blanks.
+    """
+
+    name: str
+    type: str
+    kind: Kind
+    length: int | None = None
+    n_bytes: int | None = None
+    precision: int | None = None
+    scale: int | None = None
+    is_nullable: bool = True
+    has_default: bool = False
+    is_identity: bool = False
+    is_computed: bool = False
+    is_padded: bool = False
+    charset: str = ""
+    collation: str = ""
+    values: Names = ()
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether a row may do without it: the database puts a value, or none is asked for."""
+        return self.is_nullable or self.has_default or self.is_identity or self.is_computed
+
+
+class ForeignKey(Struct, frozen=True):
+    """Columns whose values stand in the columns `to` of another table."""
+
+    columns: Names
+    table: str
+    to: Names
+
+
+class Table(Struct, frozen=True, kw_only=True):
+    """One table or view. `unique` has the primary key among it, `indexes` has both; what is partial is in neither."""
+
+    name: str
+    columns: Mapping[str, Column]
+    is_view: bool = False
+    key: Names = ()
+    unique: tuple[Names, ...] = ()
+    indexes: tuple[Names, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    has_insert_trigger: bool = False
+    engine: str = ""
+    is_transactional: bool = True
+    folds: bool = False
+
+    def column(self, name: str) -> Column | None:
+        """The column a layout means by this name."""
+        return _meant(self.columns, name, folds=self.folds)
+
+    def is_unique(self, *names: str) -> bool:
+        """Whether no two rows have the same values in these columns."""
+        meant = self._spelled(names)
+        return any(meant >= set(key) for key in self.unique)
+
+    def is_indexed(self, name: str) -> bool:
+        """Whether rows are found by this column without reading all of them."""
+        meant = self._spelled((name,))
+        return any(columns[0] in meant for columns in self.indexes)
+
+    def _spelled(self, names: Iterable[str]) -> set[str]:
+        found = (self.column(name) for name in names)
+        return {column.name for column in found if column is not None}
+
+
+class Schema(Struct, frozen=True, kw_only=True):
+    """One database. Names are spelled as it keeps them; `folds`: a name in small letters stands for its capitals."""
+
+    label: str
+    charset: str
+    tables: Mapping[str, Table]
+    sequences: frozenset[str] = frozenset()
+    procedures: frozenset[str] = frozenset()
+    folds: bool = False
+
+    def table(self, name: str) -> Table | None:
+        """The table a layout means by this name."""
+        return _meant(self.tables, name, folds=self.folds)
+
+    def has_sequence(self, name: str) -> bool:
+        """Whether there is a sequence (a generator, in Firebird) of this name."""
+        return _meant(dict.fromkeys(self.sequences, True), name, folds=self.folds) is not None
+
+    def has_procedure(self, name: str) -> bool:
+        """Whether there is a stored procedure or function of this name."""
+        return _meant(dict.fromkeys(self.procedures, True), name, folds=self.folds) is not None
+
+
+class Rights(Struct, frozen=True):
+    """What the connection's user may do with one table."""
+
+    may_select: bool
+    may_insert: bool
+    may_update: bool
+    may_delete: bool
+
+
+class Parts(Struct, kw_only=True):
+    """A catalogue's answers, as rows: what each database is asked for in its own words.
+
+    columns   table, column
+    views     names of tables that are views
+    indexes   table, index, column, is it unique, is it the primary key: in the order of the index
+    foreign   table, constraint, column, the other table, its column: in the order of the constraint
+    """
+
+    columns: list[tuple[str, Column]]
+    views: set[str]
+    indexes: Sequence[Sequence[Any]]
+    foreign: Sequence[Sequence[Any]]
+    triggered: set[str]
+    engines: Mapping[str, str] = {}
+    without_transactions: frozenset[str] = frozenset()
+    """Engines that take nothing back."""
+    folds: bool = False
+
+
+def tables_of(parts: Parts) -> dict[str, Table]:
+    """The tables these rows tell of."""
+    columns: dict[str, dict[str, Column]] = {}
+    for table, column in parts.columns:
+        columns.setdefault(table, {})[column.name] = column
+    indexes = _by_name(parts.indexes)
+    foreign = _by_name(parts.foreign)
+    return {
+        name: _table(name, columns[name], parts, indexes.get(name, []), foreign.get(name, []))
+        for name in sorted(columns)
+    }
+
+
+def _table(
+    name: str, columns: dict[str, Column], parts: Parts, indexes: list[list[Any]], foreign: list[list[Any]]
+) -> Table:
+    engine = parts.engines.get(name, "")
+    keys = [(tuple(row[2] for row in rows), bool(rows[0][3]), bool(rows[0][4])) for rows in indexes]
+    return Table(
+        name=name,
+        columns=columns,
+        is_view=name in parts.views,
+        key=next((key for key, _, is_primary in keys if is_primary), ()),
+        unique=tuple(key for key, is_unique, _ in keys if is_unique),
+        indexes=tuple(key for key, _, _ in keys),
+        foreign_keys=tuple(
+            ForeignKey(tuple(row[2] for row in rows), rows[0][3], tuple(row[4] for row in rows)) for rows in foreign
+        ),
+        has_insert_trigger=name in parts.triggered,
+        engine=engine,
+        is_transactional=engine not in parts.without_transactions,
+        folds=parts.folds,
+    )
+
+
+def _by_name(rows: Sequence[Sequence[Any]]) -> dict[str, list[list[Any]]]:
+    """Rows in lots of one index or constraint, by table."""
+    found: dict[str, list[list[Any]]] = {}
+    for (table, _), lot in groupby(rows, itemgetter(0, 1)):
+        found.setdefault(table, []).append(list(lot))
+    return found
+
+
+def _meant(found: Mapping[str, Found], name: str, *, folds: bool) -> Found | None:
+    if name not in found and folds and name == name.lower():
+        return found.get(name.upper())
+    return found.get(name)
