@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
+import pytest
 from msgspec import Struct
 
 from omnisync.agent.erp import layouts
@@ -17,6 +21,7 @@ from omnisync.agent.erp.catalog import open_erp
 from omnisync.agent.settings import ErpAddress
 from omnisync.contract.feed import Change, Unreadable
 from tests.records import NOW
+from tests.servers import PASSWORD, FirebirdServer, Server, statements
 
 TABLES = ("clientes", "pedidos", "itens_pedido", "formas_pagamento")
 
@@ -24,61 +29,179 @@ TABLES = ("clientes", "pedidos", "itens_pedido", "formas_pagamento")
 class Keeper(Struct, frozen=True):
     """One database with an empty ERP in it."""
 
-    name: str
-    database: str
+    address: ErpAddress
+    password: str = ""
 
-    def open(self, *, connection: str = "producao", establishments: Sequence[str] = ("0001", "0002")) -> Erp:
+    @property
+    def name(self) -> str:
+        """The brand."""
+        return self.address.kind
+
+    @property
+    def database(self) -> str:
+        """What a connection calls the database: a file's path, or its name on the server."""
+        return self.address.database
+
+    def open(
+        self,
+        *,
+        connection: str = "producao",
+        establishments: Sequence[str] = ("0001", "0002"),
+        layout: str = "padrao",
+        mappings: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> Erp:
         """The ERP, prepared."""
         erp = open_erp(
-            ErpAddress(kind=self.name.lower(), database=self.database),
+            msgspec.structs.replace(self.address, layout=layout),
+            self.password,
             company="aurora",
             connection=connection,
             establishments=establishments,
             zone=ZoneInfo("America/Sao_Paulo"),
             clock=lambda: NOW,
+            mappings=mappings,
         )
         erp.prepare()
         return erp
 
+    def plain(self) -> Any:
+        """A connection of the driver itself, past our own code."""
+        where = self.address
+        if self.name == "sqlite":
+            return sqlite3.connect(self.database)
+        if self.name == "postgresql":
+            import psycopg
+
+            return psycopg.connect(
+                host=where.server, port=where.port, dbname=self.database, user=where.user, password=self.password
+            )
+        if self.name == "mariadb":
+            import pymysql  # type: ignore[import-untyped]  # the driver has no types
+
+            return pymysql.connect(
+                host=where.server, port=where.port or 0, database=self.database, user=where.user, password=self.password
+            )
+        import firebird.driver  # type: ignore[import-untyped]  # the driver has no types
+
+        return firebird.driver.connect(
+            f"{where.server}/{where.port}:{self.database}", user=where.user, password=self.password, charset="UTF8"
+        )
+
     def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Rows, read past our own code."""
-        with closing(sqlite3.connect(self.database)) as plain:
-            return plain.execute(sql, values).fetchall()
+        """Rows, read past our own code: amounts and times as the text every database would write."""
+        return [tuple(row.values()) for row in self.records(sql, *values)]
+
+    def records(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+        """Rows with their columns' names, in small letters."""
+        with closing(self.plain()) as plain, closing(plain.cursor()) as cursor:
+            cursor.execute(self._marked(sql), values)
+            names = [column[0].lower() for column in cursor.description]
+            return [dict(zip(names, map(_as_text, row), strict=True)) for row in cursor.fetchall()]
 
     def run(self, sql: str, *values: Any) -> None:
         """What the ERP's own people do in their database."""
-        with closing(sqlite3.connect(self.database)) as plain, plain:
-            plain.execute(sql, values)
+        with closing(self.plain()) as plain, closing(plain.cursor()) as cursor:
+            cursor.execute(self._marked(sql), values)
+            plain.commit()
+
+    def forbid(self, notes: str) -> None:
+        """A trigger of the ERP that takes no order with these notes."""
+        body = {
+            "sqlite": f"WHEN NEW.observacoes = '{notes}' BEGIN SELECT RAISE(ABORT, 'pedido proibido pelo ERP'); END",
+            "mariadb": f"FOR EACH ROW IF NEW.observacoes = '{notes}' THEN "
+            "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'pedido proibido pelo ERP'; END IF",
+        }
+        if self.name == "postgresql":
+            self.run(
+                "CREATE FUNCTION proibe() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.observacoes = "
+                f"'{notes}' THEN RAISE EXCEPTION 'pedido proibido pelo ERP'; END IF; RETURN NEW; END $$"
+            )
+            self.run("CREATE TRIGGER proibe BEFORE INSERT ON pedidos FOR EACH ROW EXECUTE FUNCTION proibe()")
+        elif self.name == "firebird":
+            self.run("CREATE EXCEPTION proibido 'pedido proibido pelo ERP'")
+            self.run(
+                "CREATE TRIGGER proibe FOR pedidos BEFORE INSERT AS BEGIN "
+                f"IF (NEW.observacoes = '{notes}') THEN EXCEPTION proibido; END"
+            )
+        else:
+            self.run(f"CREATE TRIGGER proibe BEFORE INSERT ON pedidos {body[self.name]}")
 
     def contents(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every row of the ERP's tables by content: its own keys and numbers left out."""
-        order = "(SELECT id_externo FROM pedidos WHERE numero = pedido)"
-        buyer = "(SELECT id_externo FROM clientes WHERE codigo = cliente)"
+        order = "(SELECT p.id_externo FROM pedidos p WHERE p.numero = t.pedido)"
+        buyer = "(SELECT c.id_externo FROM clientes c WHERE c.codigo = t.cliente)"
         return {
-            "clientes": self._without("codigo", "SELECT * FROM clientes ORDER BY id_externo"),
-            "pedidos": self._without("numero cliente", f"SELECT {buyer}, * FROM pedidos ORDER BY id_externo"),
-            "itens_pedido": self._without("pedido", f"SELECT {order} AS o, * FROM itens_pedido ORDER BY o, id_externo"),
+            "clientes": self._without("codigo", "SELECT t.* FROM clientes t ORDER BY t.id_externo"),
+            "pedidos": self._without(
+                "numero cliente", f"SELECT {buyer} AS o, t.* FROM pedidos t ORDER BY t.id_externo"
+            ),
+            "itens_pedido": self._without(
+                "pedido", f"SELECT {order} AS o, t.* FROM itens_pedido t ORDER BY 1, t.id_externo"
+            ),
             "formas_pagamento": self._without(
-                "pedido", f"SELECT {order} AS o, * FROM formas_pagamento ORDER BY o, id_externo"
+                "pedido", f"SELECT {order} AS o, t.* FROM formas_pagamento t ORDER BY 1, t.id_externo"
             ),
         }
 
     def _without(self, names: str, sql: str) -> list[tuple[Any, ...]]:
-        with closing(sqlite3.connect(self.database)) as plain:
-            cursor = plain.execute(sql)
-            kept = [i for i, column in enumerate(cursor.description) if column[0] not in names.split()]
-            return [tuple(row[i] for i in kept) for row in cursor]
+        left_out = set(names.split())
+        return [tuple(value for name, value in row.items() if name not in left_out) for row in self.records(sql)]
+
+    def _marked(self, sql: str) -> str:
+        return sql.replace("?", "%s") if self.name in ("postgresql", "mariadb") else sql
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return value.rstrip() if isinstance(value, str) else value
 
 
 def make_sqlite(folder: Path) -> Keeper:
     """A SQLite file with the tables of `padrao`."""
-    path = folder / "erp.db"
-    with closing(sqlite3.connect(path)) as plain:
+    keeper = Keeper(ErpAddress(kind="sqlite", database=str(folder / "erp.db")))
+    with closing(sqlite3.connect(keeper.database)) as plain:
         plain.executescript(layouts.schema("padrao_sqlite"))
-    return Keeper("SQLite", str(path))
+    return keeper
 
 
-KEEPERS = {"sqlite": make_sqlite}
+def make_on(server: Server, *, charset: str = "UTF8", schema: str = "padrao") -> Keeper:
+    """A database on a server that runs, with the tables of a layout."""
+    kind = server.name.lower()
+    if isinstance(server, FirebirdServer):
+        # Two seconds to lay one out, a hundredth to copy one.
+        database = server.copied(f"{schema}_{charset}", lambda: _laid(server, kind, charset, schema).database)
+        return Keeper(_address(server, kind, database, charset), PASSWORD)
+    return _laid(server, kind, charset, schema)
+
+
+def _laid(server: Server, kind: str, charset: str, schema: str) -> Keeper:
+    keeper = Keeper(_address(server, kind, server.database(charset), charset), PASSWORD)
+    with closing(keeper.plain()) as plain:
+        for statement in statements(layouts.schema(f"{schema}_{kind}")):
+            with closing(plain.cursor()) as cursor:
+                cursor.execute(statement)
+            plain.commit()
+    return keeper
+
+
+def _address(server: Server, kind: str, database: str, charset: str) -> ErpAddress:
+    letters = charset if kind == "firebird" else ""
+    return ErpAddress(
+        kind=kind, database=database, server="127.0.0.1", port=server.port, user=server.user, charset=letters
+    )
+
+
+KEEPERS = ("sqlite", "postgresql", "mariadb", "firebird")
+
+
+def make_keeper(kind: str, request: pytest.FixtureRequest, folder: Path) -> Keeper:
+    """An empty ERP of this brand; its server is the session's own."""
+    return make_sqlite(folder) if kind == "sqlite" else make_on(request.getfixturevalue(f"{kind}_running"))
 
 
 def part(

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -195,6 +195,21 @@ class FirebirdServer(Server):
 
     name = "Firebird"
     user = USER
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._templates: dict[str, str] = {}
+
+    def copied(self, name: str, make: Callable[[], str]) -> str:
+        """A database like the one that `make` makes: made once, then copied as a file that nobody has open."""
+        if name not in self._templates:
+            path = make()
+            shutil.move(path, f"{path}.template")
+            self._templates[name] = f"{path}.template"
+        self.n_databases += 1
+        copy = str(self.folder / f"erp{self.n_databases}.fdb")
+        shutil.copy(self._templates[name], copy)
+        return copy
 
     def install(self) -> None:
         """Lay out the root.

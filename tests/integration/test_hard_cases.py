@@ -23,7 +23,7 @@ from omnisync.agent.importing import Progress
 from omnisync.contract.feed import Change
 from omnisync.contract.records import Address, Phone
 from omnisync.hub import intake, receipts
-from tests.erps import KEEPERS, Keeper, write
+from tests.erps import Keeper, make_sqlite, write
 from tests.hubs import COMPANY, RunningHub, running_hub
 from tests.imports import client, importer, run_import, send
 from tests.records import NOW, change, customer, deletion, item, order, raw_change
@@ -31,7 +31,7 @@ from tests.records import NOW, change, customer, deletion, item, order, raw_chan
 
 @pytest.fixture
 def keeper(tmp_path: Path) -> Keeper:
-    return KEEPERS["sqlite"](tmp_path)
+    return make_sqlite(tmp_path)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from omnisync.agent.counts import Tally
 from omnisync.agent.errors import BadTokenError, StoppedError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.importing import Progress, Wanted
-from tests.erps import KEEPERS, Keeper
+from tests.erps import Keeper, make_sqlite
 from tests.hubs import RunningHub, running_hub
 from tests.imports import client, importer, run_import, send
 from tests.records import NOW, change, customer, deletion, order
@@ -19,7 +19,7 @@ from tests.records import NOW, change, customer, deletion, order
 
 @pytest.fixture
 def keeper(tmp_path: Path) -> Keeper:
-    return KEEPERS["sqlite"](tmp_path)
+    return make_sqlite(tmp_path)
 
 
 @pytest.fixture
