@@ -7,5 +7,5 @@ import os
 from hypothesis import settings
 
 settings.register_profile("default", derandomize=True, max_examples=60, deadline=None)
-settings.register_profile("deep", max_examples=2000, deadline=None)
+settings.register_profile("deep", derandomize=False, max_examples=2000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))  # noqa: TID251 - tests have no settings of ours

@@ -10,13 +10,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from omnisync.agent.importing import Wanted
+from omnisync.hub import receipts
 from tests.histories import CUSTOMER_IDS, ELSEWHERE, ORDER_IDS, Edit, Life, Trap, templates, work_at_once
+from tests.hubs import COMPANY
 from tests.imports import ALL
 
 _customers = some.sampled_from(CUSTOMER_IDS)
@@ -253,4 +256,22 @@ def test_a_customer_released_by_a_run_that_was_killed_is_tried_by_the_next(life:
     life.run(wanted=Wanted(kind="customer", ids=("cus_1",)), trap=Trap(5, "kill"))
     assert life.keeper.query("SELECT outcome FROM omnisync_binding") == [("waiting",)]
     life.run()
+    life.check()
+
+
+def test_an_order_that_waits_again_after_a_restore_of_the_erp_is_told_anew_when_it_enters(life: Life) -> None:
+    life.edit(("order", "ord_1", "cus_1", "0001", True, "confirmed", 1))
+    life.run()
+    life.back_up_erp()
+    life.edit(("customer", "cus_1", True, None))
+    life.run()
+    life.restore_erp()
+    life.edit(("customer", "cus_1", False, None))
+    life.run()
+    life.check()  # the order waits, and the hub still says what it was told before the restore
+    life.edit(("customer", "cus_1", True, None))
+    life.run()
+    [told] = receipts.of(life.store, COMPANY, "order", "ord_1")
+    [(number,)] = life.keeper.query("SELECT numero FROM pedidos")
+    assert msgspec.json.decode(told)["erp_number"] == str(number)
     life.check()
