@@ -275,3 +275,24 @@ def test_an_order_that_waits_again_after_a_restore_of_the_erp_is_told_anew_when_
     [(number,)] = life.keeper.query("SELECT numero FROM pedidos")
     assert msgspec.json.decode(told)["erp_number"] == str(number)
     life.check()
+
+
+def test_an_order_that_came_here_after_the_backup_of_the_hub_is_as_it_is_there_once_it_is_sent_again(
+    life: Life,
+) -> None:
+    life.edit(("customer", "cus_1", True, None))
+    life.edit(("order", "ord_1", "cus_1", ELSEWHERE, True, "confirmed", 1))
+    life.run()
+    life.back_up_hub()
+    life.edit(("order", "ord_1", "cus_1", "0001", True, "confirmed", 1))
+    life.run()
+    life.restore_hub()
+    life.run()
+    life.check()  # it stands here and, for the hub, elsewhere: nothing of ours tells
+    life.edit(("order", "ord_1", "cus_1", "0001", True, "confirmed", 2))
+    life.run()
+    life.check()
+    assert life.keeper.query("SELECT situacao FROM pedidos") == [("aberto",)]
+    life.edit(("order", "ord_1", "cus_1", ELSEWHERE, True, "confirmed", 2))
+    life.run()
+    assert life.keeper.query("SELECT situacao FROM pedidos") == [("cancelado",)]
