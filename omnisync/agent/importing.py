@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Thread
 
 import msgspec
@@ -50,7 +50,8 @@ class Progress(Struct, frozen=True, kw_only=True):
     counts: Counts
     totals: Totals
     trouble: TemporaryError | None = None
-    """What is being waited out, if anything."""
+    retry_at: datetime | None = None
+    """What is being waited out, if anything, and until when."""
     unread: Mapping[str, int] | None = None
     """Orders of establishments the hub does not know, by code; None while the hub has not said."""
 
@@ -109,6 +110,7 @@ class Importer:
         self._run_id = run_id
         self._establishments = tuple(establishments)
         self._report = report
+        self._clock = clock
         self._wait = wait
         self._counts = Counts()
         self._totals = Totals()
@@ -382,9 +384,16 @@ class Importer:
 
     # --- telling and waiting
 
-    def _tell(self, phase: str, trouble: TemporaryError | None = None) -> None:
+    def _tell(self, phase: str, trouble: TemporaryError | None = None, retry_at: datetime | None = None) -> None:
         self._phase = phase
-        progress = Progress(phase=phase, counts=self._counts, totals=self._totals, trouble=trouble, unread=self._unread)
+        progress = Progress(
+            phase=phase,
+            counts=self._counts,
+            totals=self._totals,
+            trouble=trouble,
+            retry_at=retry_at,
+            unread=self._unread,
+        )
         if self._report(progress):
             raise StoppedError
 
@@ -392,8 +401,9 @@ class Importer:
         """Wait, a second at a time, so that a stop is heard and the run's beat goes on."""
         if isinstance(error, ErpBusyError) and pause_s > 5:
             pause_s = 5.0
+        retry_at = self._clock() + timedelta(seconds=pause_s)
         while pause_s > 0:
-            self._tell(self._phase, error)
+            self._tell(self._phase, error, retry_at)
             self._wait(min(1.0, pause_s))
             pause_s -= 1.0
         self._tell(self._phase)

@@ -11,7 +11,8 @@ from decimal import Decimal, InvalidOperation
 
 SENTENCES: Mapping[str, str] = {
     # the hub
-    "hub_unreachable": "Não foi possível falar com a central do OmniForce. Verifique a internet deste computador.",
+    "hub_unreachable": "Não foi possível falar com a central do OmniForce. Verifique a internet deste computador. "
+    "Vamos tentar de novo às {hora}.",
     "hub_other_page": "A rede respondeu outra página no lugar da central do OmniForce ({host}). "
     "Verifique a internet ou o proxy deste computador.",
     "hub_corrupt": "A resposta da central chegou corrompida. Verifique a rede deste computador e importe de novo.",
@@ -31,7 +32,7 @@ SENTENCES: Mapping[str, str] = {
     "computador.",
     "rate_limited": "A central pediu uma pausa. A importação continua sozinha em {n} segundos; não é preciso fazer "
     "nada.",
-    "maintenance": "A central está em manutenção. Nada se perdeu: importe de novo em alguns minutos.",
+    "maintenance": "A central está em manutenção. Nada se perdeu: a importação será refeita às {hora}.",
     "establishment_busy": "O estabelecimento está sendo importado por outro computador ({nome}). Aguarde o término.",
     "hub_changed_shape": "A central enviou um dado que esta versão não conhece ({campo}). O {registro} ficou separado. "
     "Atualize o Omnisync.",
@@ -42,7 +43,9 @@ SENTENCES: Mapping[str, str] = {
     "destination_missing_column": "O banco {banco} não tem uma coluna que o layout usa ({motivo}). Confira o banco e o "
     "layout em Conexão.",
     "destination_login": "O banco {banco} recusou o usuário ou a senha. Confira os dados em Conexão.",
-    "destination_permission": "O usuário do banco não pode gravar em {tabela}. Peça ao administrador a permissão de "
+    "destination_permission": "O usuário do banco não pode gravar na tabela {tabela}. Peça ao administrador a "
+    "permissão de gravação.",
+    "destination_read_only": "O banco {banco} só pode ser lido por este usuário. Peça ao administrador a permissão de "
     "gravação.",
     "destination_undone": "O banco do ERP desfez a gravação inteira por causa de um registro ({motivo}). Nada se "
     "perdeu. Peça a quem cuida do ERP que o gatilho recuse sem ROLLBACK e sem THROW (RAISERROR basta).",
@@ -55,7 +58,8 @@ SENTENCES: Mapping[str, str] = {
     "cnpj_column_numeric": "A coluna {coluna} guarda só números e não aceita os novos CNPJ com letras. Altere a "
     "coluna para texto de 14 posições antes de importar.",
     # a run
-    "run_in_progress": "Já existe uma sincronização em andamento{desde}. Aguarde o término para importar de novo.",
+    "run_in_progress": "Já existe uma sincronização em andamento, iniciada às {hora}. Aguarde o término para importar "
+    "de novo.",
     "overtaken": "Outra importação passou à frente desta. Nada se perdeu: importe de novo se ainda houver dados.",
     "cancelled": "Importação cancelada. O que foi gravado ficou gravado; a próxima continua daí.",
     "interrupted": "A importação foi interrompida. O que foi gravado ficou gravado; a próxima continua daí.",
@@ -174,6 +178,13 @@ SENTENCES: Mapping[str, str] = {
     "para continuar.",
 }
 
+TIMELESS: Mapping[str, str] = {
+    "hub_unreachable": "Não foi possível falar com a central do OmniForce. Verifique a internet deste computador.",
+    "maintenance": "A central está em manutenção. Nada se perdeu: importe de novo em alguns minutos.",
+    "run_in_progress": "Já existe uma sincronização em andamento. Aguarde o término para importar de novo.",
+}
+"""Sentences that name an hour, as they are said when nobody knows it: a command that failed tries no more."""
+
 NOUNS: Mapping[str, str] = {
     "customers": "Clientes",
     "orders": "Pedidos de vendas",
@@ -223,6 +234,8 @@ def sentence(code: str, **words: object) -> str:
     if template is None:
         return SENTENCES["internal"].format_map(_Words(motivo=code))
     filled = _Words({name: str(word) for name, word in words.items() if word is not None})
+    if code in TIMELESS and "hora" not in filled:
+        template = TIMELESS[code]
     return template.format_map(filled)
 
 

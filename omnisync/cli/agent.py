@@ -13,7 +13,7 @@ from omnisync import __version__
 from omnisync.agent.erp.catalog import KINDS
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.runner import Carrier, Clockwork
-from omnisync.agent.settings import Connection, zone_named
+from omnisync.agent.settings import Connection
 from omnisync.agent.ui import Parts
 from omnisync.agent.ui.serving import PageServer
 from omnisync.cli import parts as build
@@ -45,7 +45,7 @@ def serve(parts: build.Parts, host: str, port: int, ready: Callable[[str], None]
         parts.journal,
         carrier,
         clock=build.clock,
-        zone_of=lambda connection: zone_named(connection.zone or parts.settings.zone),
+        zone_of=parts.zone,
         probe=lambda connection: is_hub_there(parts, connection),
     )
     server = PageServer(page_parts(parts, carrier, clockwork), host, port)

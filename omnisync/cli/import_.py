@@ -17,7 +17,7 @@ from omnisync.agent.errors import OmnisyncError, RunInProgressError, StoppedErro
 from omnisync.agent.importing import Importer, Progress, Wanted
 from omnisync.agent.journal import Origin, Run, State
 from omnisync.agent.runner import connection_lock
-from omnisync.agent.settings import Connection, zone_named
+from omnisync.agent.settings import Connection
 from omnisync.cli import parts as build
 from omnisync.cli.ending import DONE, DONE_WITH_REFUSALS, plain_ending, say
 from omnisync.cli.progress import live_progress, rehearsal_lines, summary
@@ -85,7 +85,8 @@ def carry(
         run = begin(parts, connection, run_id=run_id, codes=codes, ids=ids, origin=origin)
         report = Report(parts, run, is_stopped)
         try:
-            with live_progress(is_shown=not quiet and run_id is None) as show:
+            is_shown = not quiet and run_id is None
+            with live_progress(parts.zone(connection), is_shown=is_shown) as show:
                 counts = work(parts, connection, run, report.with_screen(show))
         except OmnisyncError as error:
             end_badly(parts, run, error, report, by_signal=is_stopped())
@@ -110,8 +111,8 @@ def held(parts: build.Parts, connection: Connection) -> Iterator[None]:
             going = parts.journal.current_run(connection.name)
             if going is None or going.started_at is None:
                 raise
-            began = going.started_at.astimezone(zone_named(connection.zone or parts.settings.zone))
-            raise RunInProgressError(desde=f", iniciada às {texts.hour(began)}") from error
+            began = going.started_at.astimezone(parts.zone(connection))
+            raise RunInProgressError(hora=texts.hour(began)) from error
         yield
 
 
@@ -253,8 +254,10 @@ class Speed:
 
 
 def phase_of(progress: Progress) -> str:
-    """The phase as the row keeps it; with what is being waited out, if anything."""
-    return progress.phase if progress.trouble is None else f"{progress.phase}!{progress.trouble.code}"
+    """The phase as the row keeps it; with what is being waited out and until when, if anything."""
+    if progress.trouble is None or progress.retry_at is None:
+        return progress.phase
+    return f"{progress.phase}!{progress.trouble.code}!{progress.retry_at.isoformat()}"
 
 
 def end_badly(parts: build.Parts, run: Run, error: OmnisyncError, report: Report, *, by_signal: bool) -> None:

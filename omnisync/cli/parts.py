@@ -7,7 +7,7 @@ import random
 import ssl
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 import msgspec
 from msgspec import Struct
@@ -52,6 +52,10 @@ class Parts(Struct, frozen=True):
             raise NotConfiguredError(nome="deste computador")
         raise SetupError("which_connection", nomes=", ".join(connection.name for connection in known))
 
+    def zone(self, connection: Connection) -> tzinfo:
+        """The zone of the connection's wall clock."""
+        return zone_named(connection.zone or self.settings.zone)
+
     def erp(self, connection: Connection) -> Erp:
         """The connection's ERP, not yet opened."""
         password = self.secrets.get(connection, "erp_password")
@@ -61,7 +65,7 @@ class Parts(Struct, frozen=True):
             company=connection.company,
             connection=connection.name,
             establishments=[establishment.code for establishment in connection.establishments],
-            zone=zone_named(connection.zone or self.settings.zone),
+            zone=self.zone(connection),
             clock=clock,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import tzinfo
 
 from omnisync.agent import texts
 from omnisync.agent.counts import NOUNS, Counts
@@ -22,19 +23,22 @@ _WORDS = {
 
 
 @contextmanager
-def live_progress(*, is_shown: bool) -> Iterator[Callable[[Progress], None]]:
-    """A bar for each of the four nouns with its rate and the time left, on a terminal; a line a phase elsewhere."""
+def live_progress(zone: tzinfo, *, is_shown: bool) -> Iterator[Callable[[Progress], None]]:
+    """A bar for each of the four nouns with its rate and the time left, on a terminal; a line a phase elsewhere.
+
+    Hours are said in `zone`.
+    """
     if not is_shown:
         yield lambda progress: None
     elif sys.stderr.isatty():
-        with _bars() as show:
+        with _bars(zone) as show:
             yield show
     else:
-        yield _lines()
+        yield _lines(zone)
 
 
 @contextmanager
-def _bars() -> Iterator[Callable[[Progress], None]]:
+def _bars(zone: tzinfo) -> Iterator[Callable[[Progress], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
@@ -51,7 +55,7 @@ def _bars() -> Iterator[Callable[[Progress], None]]:
         tasks = {noun: bars.add_task(texts.NOUNS[noun], total=None, rate="", trouble="") for noun in NOUNS}
 
         def show(progress: Progress) -> None:
-            trouble = "" if progress.trouble is None else texts.sentence(progress.trouble.code)
+            trouble = _trouble(progress, zone)
             for noun, task in tasks.items():
                 received = getattr(progress.counts, noun).received
                 total = max(received, getattr(progress.totals, noun))
@@ -62,11 +66,11 @@ def _bars() -> Iterator[Callable[[Progress], None]]:
         yield show
 
 
-def _lines() -> Callable[[Progress], None]:
+def _lines(zone: tzinfo) -> Callable[[Progress], None]:
     said: set[str] = set()
 
     def show(progress: Progress) -> None:
-        line = _phase(progress)
+        line = _trouble(progress, zone) or _phase(progress)
         if line not in said:
             said.add(line)
             say(line)
@@ -74,9 +78,16 @@ def _lines() -> Callable[[Progress], None]:
     return show
 
 
+def _trouble(progress: Progress, zone: tzinfo) -> str:
+    """What is being waited out, and until when."""
+    error, retry_at = progress.trouble, progress.retry_at
+    if error is None:
+        return ""
+    hour = None if retry_at is None else texts.hour(retry_at.astimezone(zone))
+    return texts.sentence(error.code, **(error.words | {"hora": hour}))
+
+
 def _phase(progress: Progress) -> str:
-    if progress.trouble is not None:
-        return texts.sentence(progress.trouble.code, **progress.trouble.words)
     if progress.phase == "customer":
         return "Importando clientes…"
     if progress.phase.startswith("order:"):

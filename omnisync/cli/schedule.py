@@ -13,7 +13,7 @@ from omnisync.agent.settings import Connection
 from omnisync.agent.ui import words
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending, say
-from omnisync.cli.status import connection_option, json_option, verbose_option, zone_of
+from omnisync.cli.status import connection_option, json_option, verbose_option
 
 DAYS = ("seg", "ter", "qua", "qui", "sex", "sab", "dom")
 SYSTEMS: dict[str, tuple[System, ...]] = {"dash": ("dash",), "omniforce": ("omniforce",)}
@@ -41,7 +41,7 @@ def show(name: str | None, as_json: bool, verbose: bool) -> None:
 
 
 def _tell(parts: build.Parts, connection: Connection, saved: Schedule | None) -> None:
-    now, zone = build.clock(), zone_of(parts, connection)
+    now, zone = build.clock(), parts.zone(connection)
     if saved is None:
         click.echo("Agendamento: não definido.")
         return

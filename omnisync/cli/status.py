@@ -12,7 +12,7 @@ from omnisync.agent.counts import NOUNS
 from omnisync.agent.erp.base import Unsettled
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.journal import Run
-from omnisync.agent.settings import Connection, zone_named
+from omnisync.agent.settings import Connection
 from omnisync.agent.spreadsheet import unsettled_csv
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending
@@ -44,7 +44,7 @@ def status(name: str | None, as_json: bool, verbose: bool) -> None:
             click.echo(msgspec.json.encode(known).decode())
             return
         click.echo(f"Conexão {connection.name}: {connection.hub.url} → {connection.erp.database}")
-        click.echo(_last(last, zone_of(parts, connection)))
+        click.echo(_last(last, parts.zone(connection)))
         for noun in NOUNS:
             click.echo(f"  {texts.NOUNS[noun]:<22}{texts.integer(rows[noun]):>12}")
         click.echo(f"  {'Recusados':<22}{texts.integer(unsettled['refused']):>12}")
@@ -63,11 +63,6 @@ def unread_orders(parts: build.Parts, connection: Connection) -> dict[str, int]:
             hub.close()
     except OmnisyncError:
         return parts.journal.unread_orders(connection.name)
-
-
-def zone_of(parts: build.Parts, connection: Connection) -> tzinfo:
-    """The zone times are shown in."""
-    return zone_named(connection.zone or parts.settings.zone)
 
 
 def _last(run: Run | None, zone: tzinfo) -> str:
@@ -97,7 +92,7 @@ def runs(name: str | None, limit: int, as_json: bool, verbose: bool) -> None:
         if not found:
             click.echo("Nenhuma importação feita ainda.")
         for run in found:
-            click.echo(_run_line(run, zone_of(parts, connection)))
+            click.echo(_run_line(run, parts.zone(connection)))
 
 
 def _run_line(run: Run, zone: tzinfo) -> str:
@@ -133,7 +128,7 @@ def refused(name: str | None, limit: int, as_json: bool, as_csv: bool, verbose: 
             click.echo(msgspec.json.encode(found).decode())
             return
         if as_csv:
-            click.echo(unsettled_csv(found, zone_of(parts, connection)), nl=False)
+            click.echo(unsettled_csv(found, parts.zone(connection)), nl=False)
             return
         if not found:
             click.echo("Nenhum registro recusado nem aguardando.")

@@ -46,7 +46,9 @@ def just_begun(pages: Stage) -> None:
 
 
 def waiting_out(pages: Stage) -> None:
-    pages.run("running", minutes_ago=1, seconds=60, totals=ALL, phase="customer!hub_unreachable")
+    pages.run(
+        "running", minutes_ago=1, seconds=60, totals=ALL, phase="customer!hub_unreachable!2026-11-24T15:04:10+00:00"
+    )
 
 
 def cancelling(pages: Stage) -> None:

@@ -218,7 +218,7 @@ def test_a_second_run_is_refused_and_told_since_when(journal: Journal) -> None:
     ask(journal)
     with pytest.raises(RunInProgressError) as caught:
         ask(journal, 1)
-    assert caught.value.words == {"desde": ", iniciada às 12:00"}
+    assert caught.value.words == {"hora": "12:00"}
 
 
 def test_connections_run_side_by_side(journal: Journal) -> None:

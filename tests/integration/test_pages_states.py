@@ -74,10 +74,16 @@ def test_a_run_shows_its_progress_by_the_four_nouns(pages: Stage) -> None:
 
 
 def test_what_is_waited_out_is_said_while_the_run_goes(pages: Stage) -> None:
-    pages.run("running", minutes_ago=1, seconds=50, phase="customer!hub_unreachable")
+    pages.run("running", minutes_ago=1, seconds=50, phase="customer!hub_unreachable!2026-11-24T15:04:10+00:00")
     said = text(pages.client().get("/situacao").text)
-    assert texts.sentence("hub_unreachable") in said
+    assert "Verifique a internet deste computador. Vamos tentar de novo às 12:04." in said
     assert "Importando clientes…" in said
+
+
+def test_a_pause_the_hub_asked_for_is_counted_down(pages: Stage) -> None:
+    pages.run("running", minutes_ago=1, seconds=50, phase="order:0001!rate_limited!2026-11-24T15:03:07+00:00")
+    said = text(pages.client().get("/situacao").text)
+    assert "A importação continua sozinha em 7 segundos; não é preciso fazer nada." in said
 
 
 def test_a_run_without_totals_shows_a_bar_without_an_end(pages: Stage) -> None:

@@ -371,7 +371,7 @@ def _refuse_while_going(db: sqlite3.Connection, connection_name: str) -> None:
     if row is not None:
         run, connection = run_of(row), _need_connection(db, connection_name)
         began_at = (run.started_at or run.asked_at).astimezone(zone_named(connection.zone))
-        raise RunInProgressError(desde=f", iniciada às {hour(began_at)}")
+        raise RunInProgressError(hora=hour(began_at))
 
 
 def _need_connection(db: sqlite3.Connection, connection_name: str) -> Connection:

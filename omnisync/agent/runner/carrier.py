@@ -176,7 +176,7 @@ def connection_lock(
                 break
             wait(LOCK_PAUSE_S)
         else:
-            raise RunInProgressError(desde="")
+            raise RunInProgressError
         yield
 
 

@@ -29,6 +29,7 @@ HEADLINES = {
     "destination_full": "A importação parou: o banco do ERP está sem espaço.",
     "destination_login": "A importação parou: o banco do ERP recusou o usuário ou a senha.",
     "destination_permission": "A importação parou: falta permissão de gravação no banco do ERP.",
+    "destination_read_only": "A importação parou: falta permissão de gravação no banco do ERP.",
     "destination_unreachable": "A importação parou: o banco do ERP não abriu.",
     "erp_busy": "A importação parou: o banco do ERP está ocupado.",
     "establishment_not_here": "A importação parou: um estabelecimento não está mais neste computador.",
@@ -128,7 +129,7 @@ def _status_going(run: Run, now: datetime, zone: tzinfo) -> Status:
 
 
 def _going(run: Run, now: datetime, zone: tzinfo) -> Going:
-    phase, _, code = run.phase.partition("!")
+    phase, _, trouble = run.phase.partition("!")
     received, total = run.counts.total.received, run.totals.total
     percent = min(99, 100 * received // total) if total else None
     is_cancelling = run.state == "cancelling"
@@ -144,9 +145,17 @@ def _going(run: Run, now: datetime, zone: tzinfo) -> Going:
         began=f"Iniciada {words.at(run.asked_at, now, zone)} {BY_WHOM[run.origin]}. "
         "Pode fechar esta página: a importação continua.",
         percent=percent,
-        trouble=texts.sentence(code) if code else "",
+        trouble=_trouble(trouble, now, zone) if trouble else "",
         is_cancelling=is_cancelling,
     )
+
+
+def _trouble(trouble: str, now: datetime, zone: tzinfo) -> str:
+    """What a run waits out, "hub_unreachable!2026-11-24T15:04:00+00:00", in words."""
+    code, _, text = trouble.partition("!")
+    retry_at = datetime.fromisoformat(text)
+    seconds = max(1, round((retry_at - now).total_seconds()))
+    return texts.sentence(code, hora=hour(retry_at.astimezone(zone)), n=seconds)
 
 
 def _figures(run: Run, now: datetime) -> str:

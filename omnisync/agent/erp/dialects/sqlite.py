@@ -223,7 +223,7 @@ class Sqlite:
         if name.startswith("SQLITE_FULL"):
             return ErpFullError(servidor="deste computador")
         if name.startswith("SQLITE_READONLY"):
-            return ErpSetupError("destination_permission", tabela=self._database)
+            return ErpSetupError("destination_read_only", banco=self._database)
         if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
             return ErpSetupError("destination_corrupt", banco=self._database)
         if text.startswith("no such table"):
