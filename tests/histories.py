@@ -24,6 +24,7 @@ from omnisync.agent.counts import Totals
 from omnisync.agent.errors import ErpBusyError, HubUnreachableError
 from omnisync.agent.hub_client import ExpiredError, Fetched, HubClient
 from omnisync.agent.importing import Importer, Progress, Wanted
+from omnisync.agent.settings import ErpAddress
 from omnisync.contract.feed import Change, Kind, Receipt, ReceiptAnswer, Streams, Unreadable, read_records
 from omnisync.contract.records import Customer, Order, decode_customer, decode_order
 from omnisync.hub import cursor as cursors
@@ -168,7 +169,7 @@ class Life:
         for name in ("hub.db", "erp.db"):
             shutil.copyfile(template / name, folder / name)
         self.store = self._store()
-        self.keeper = Keeper("SQLite", str(folder / "erp.db"))
+        self.keeper = Keeper(ErpAddress(kind="sqlite", database=str(folder / "erp.db")))
         self.seen = Seen()
         self._seen_in_backup: Seen | None = None
         self._is_hub_backed_up = False

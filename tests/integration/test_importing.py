@@ -11,6 +11,7 @@ from omnisync.agent.counts import Tally
 from omnisync.agent.errors import BadTokenError, StoppedError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.importing import Progress, Wanted
+from omnisync.agent.settings import ErpAddress
 from tests.erps import Keeper, make_sqlite
 from tests.hubs import RunningHub, running_hub
 from tests.imports import client, importer, run_import, send
@@ -153,7 +154,7 @@ def test_an_erp_restored_from_a_backup_gets_back_what_it_lost(keeper: Keeper, hu
     keeper.run("VACUUM INTO ?", str(tmp_path / "backup.db"))
     send(hub, change(order("ord_2")))
     run_import(keeper, hub)
-    restored = Keeper("SQLite", str(tmp_path / "backup.db"))
+    restored = Keeper(ErpAddress(kind="sqlite", database=str(tmp_path / "backup.db")))
     run_import(restored, hub)
     assert restored.contents() == keeper.contents()
 
