@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -18,7 +18,10 @@ from msgspec import Struct
 from omnisync.agent import texts
 from omnisync.agent.counts import Counts, Tally, Totals
 from omnisync.agent.erp.base import Erp, Unsettled
-from omnisync.agent.errors import BadTokenError, OmnisyncError
+from omnisync.agent.erp.catalog import KINDS
+from omnisync.agent.erp.catalog import open_erp as open_real_erp
+from omnisync.agent.erp.layout import names
+from omnisync.agent.errors import BadTokenError, HubUnreachableError, OmnisyncError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.journal import Journal, Kind, Origin, Run, State
 from omnisync.agent.runner import Offline
@@ -80,8 +83,10 @@ class ShownErp:
         self.records = list(records)
         self.error = error
         self.n_opened = 0
+        self.hangs: Callable[[], object] = lambda: None
 
     def prepare(self) -> None:
+        self.hangs()
         if self.error is not None:
             raise self.error
 
@@ -110,6 +115,10 @@ class KnownHub:
 
     def __init__(self, error: OmnisyncError | None = None) -> None:
         self.error = error
+
+    def health(self) -> None:
+        if isinstance(self.error, HubUnreachableError):
+            raise self.error
 
     def identity(self) -> Identity:
         if self.error is not None:
@@ -193,7 +202,9 @@ def connection(**fields: Any) -> Connection:
 
 
 @contextmanager
-def stage(folder: Path, *, known: Connection | None = None, is_new: bool = False, host: str = HOST) -> Iterator[Stage]:
+def stage(
+    folder: Path, *, known: Connection | None = None, is_new: bool = False, host: str = HOST, **more: Any
+) -> Iterator[Stage]:
     """The pages over a fresh journal, with the connection `producao` and its key unless it is a new computer."""
     home = Home(folder).prepare()
     journal, secrets, erp, hub = Journal(home.journal), Secrets(home.secrets), ShownErp(), KnownHub()
@@ -208,6 +219,11 @@ def stage(folder: Path, *, known: Connection | None = None, is_new: bool = False
             raise BadTokenError("no_token", nome=asked.name)
         return cast(HubClient, hub)
 
+    def checked(asked: Connection) -> None:
+        open_real_erp(
+            asked.erp, company="aurora", connection=asked.name, establishments=(), zone=UTC, clock=lambda: NOW
+        )
+
     parts = Parts(
         journal=journal,
         secrets=secrets,
@@ -217,9 +233,12 @@ def stage(folder: Path, *, known: Connection | None = None, is_new: bool = False
         open_erp=lambda asked: cast(Erp, erp),
         hub=open_hub,
         offline=offline.get,
-        erp_kinds={"sqlite": "SQLite"},
+        erp_kinds={kind: one.label for kind, one in KINDS.items()},
+        layouts=names(),
+        check_erp=checked,
         version="v 20.07 R",
         computer="FATURAMENTO-03",
+        **more,
     )
     app = create_app(parts, [host, host.replace("127.0.0.1", "localhost")])
     yield Stage(parts=parts, erp=erp, hub=hub, app=app, offline=offline)

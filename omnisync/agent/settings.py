@@ -94,7 +94,10 @@ class HubAddress(Struct, frozen=True):
 
 
 class ErpAddress(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where the ERP's database is, without its password."""
+    """Where the ERP's database is, without its password.
+
+    Raises SettingsError saying what is wrong, with the name of that field in its word `campo`.
+    """
 
     kind: str = "sqlite"
     database: str
@@ -106,9 +109,14 @@ class ErpAddress(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         if not self.database.strip():
-            raise SettingsError(motivo="falta o nome do banco do ERP")
+            raise SettingsError(motivo="falta o nome do banco do ERP", campo="database")
+        # A list of servers would send the password to each of them; what follows a slash is the driver's to read.
+        if re.search(r"[\s,;/@]", self.server):
+            raise SettingsError(motivo="o servidor é um nome ou número só, sem espaço nem sinais", campo="server")
         if self.port is not None and not 1 <= self.port <= 65535:
-            raise SettingsError(motivo=f"a porta {self.port} não existe; use de 1 a 65535")
+            raise SettingsError(motivo=f"a porta {self.port} não existe; use de 1 a 65535", campo="port")
+        if self.kind == "firebird" and self.charset.upper() in ("", "NONE"):
+            raise SettingsError(motivo="o Firebird precisa do conjunto de caracteres, como WIN1252", campo="charset")
 
 
 class Establishment(Struct, frozen=True):
@@ -119,11 +127,14 @@ class Establishment(Struct, frozen=True):
 
 
 class Connection(Struct, frozen=True, kw_only=True):
-    """A hub, an ERP's database and the establishments between them. Raises SettingsError when its name is no name."""
+    """A hub, an ERP's database and the establishments between them. Raises SettingsError when its name is no name.
+
+    The ERP's database is told first: until the hub is told too there is nothing to import from.
+    """
 
     name: str
     company: str = ""
-    hub: HubAddress
+    hub: HubAddress | None = None
     erp: ErpAddress
     establishments: tuple[Establishment, ...] = ()
     zone: str | None = None
@@ -281,7 +292,7 @@ def changed_connection(old: Connection, new: Connection) -> frozenset[SecretKind
 def _goes_to(connection: Connection, kind: SecretKind) -> str:
     """Who receives this secret, as one text to compare."""
     if kind == "hub_token":
-        return connection.hub.url
+        return connection.hub.url if connection.hub is not None else ""
     erp = connection.erp
     return msgspec.json.encode((erp.kind, erp.server, erp.port, erp.user, erp.database)).decode()
 

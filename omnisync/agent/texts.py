@@ -53,6 +53,8 @@ SENTENCES: Mapping[str, str] = {
     "destination_corrupt": "O arquivo {banco} não é um banco de dados válido. Confira o banco em Conexão.",
     "driver_missing": 'Falta o driver do banco {tipo} neste computador. Instale com: pip install "omnisync[{extra}]".',
     "destination_kind": "O banco do tipo {tipo} não é conhecido por esta versão. Confira o banco em Conexão.",
+    "test_late": "{quem} não respondeu em {n} segundos. Verifique se o servidor está ligado e na rede.",
+    "test_going": "O teste anterior ainda espera uma resposta. Aguarde um minuto e teste de novo.",
     "layout": "O layout não pode ser usado: {motivo}. Corrija o arquivo do layout.",
     "erp_busy": "O banco do ERP está ocupado. Aguarde alguns minutos e importe de novo; nada se perdeu.",
     "cnpj_column_numeric": "A coluna {coluna} guarda só números e não aceita os novos CNPJ com letras. Altere a "
@@ -70,6 +72,7 @@ SENTENCES: Mapping[str, str] = {
     "settings": "A configuração não é aceita ({motivo}). Confira os dados em Conexão.",
     "not_configured": "A conexão {nome} ainda não existe neste computador. Crie-a com omnisync connection set ou em "
     "Conexão.",
+    "no_hub": "A conexão {nome} ainda não tem o endereço da central. Informe o endereço e a chave em Conexão.",
     "no_token": "A conexão {nome} ainda não tem chave de acesso. Informe a chave em Conexão.",
     "ports_busy": "As portas de {de} a {ate} deste computador estão ocupadas. Feche o programa que as usa e tente de "
     "novo.",

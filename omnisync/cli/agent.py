@@ -11,6 +11,7 @@ import rich_click as click
 
 from omnisync import __version__
 from omnisync.agent.erp.catalog import KINDS
+from omnisync.agent.erp.layout import names
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.runner import Carrier, Clockwork
 from omnisync.agent.settings import Connection
@@ -72,6 +73,8 @@ def page_parts(parts: build.Parts, carrier: Carrier, clockwork: Clockwork) -> Pa
         hub=lambda connection: build.hub_client(parts, connection),
         offline=clockwork.offline,
         erp_kinds={kind: one.label for kind, one in KINDS.items()},
+        layouts=names(),
+        check_erp=lambda connection: build.check_erp(parts, connection),
         version=version_text(),
         computer=socket.gethostname(),
     )

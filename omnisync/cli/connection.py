@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import rich_click as click
 
 from omnisync.agent import texts
+from omnisync.agent.erp.catalog import KINDS
 from omnisync.agent.errors import NotConfiguredError, SettingsError
 from omnisync.agent.settings import (
     Connection,
@@ -28,6 +31,18 @@ def connection() -> None:
     """A central, o banco do ERP e os estabelecimentos."""
 
 
+@connection.command("list")
+@verbose_option
+def list_(verbose: bool) -> None:
+    """Mostra as conexões deste computador."""
+    with plain_ending(verbose=verbose):
+        known = build.agent_parts().journal.connections()
+        if not known:
+            raise NotConfiguredError(nome="deste computador")
+        for one in known:
+            click.echo(f"{one.name:<20}{_place(one.erp)}")
+
+
 @connection.command("show")
 @connection_option
 @verbose_option
@@ -36,12 +51,24 @@ def show(name: str | None, verbose: bool) -> None:
     with plain_ending(verbose=verbose):
         parts = build.agent_parts()
         known = parts.connection(name)
+        erp = known.erp
         click.echo(f"Conexão:           {known.name}")
-        click.echo(f"Central:           {known.hub.url}")
+        click.echo(f"Central:           {known.hub.url if known.hub is not None else 'não informada'}")
         click.echo(f"Chave de acesso:   {_kept(parts, known, 'hub_token')}")
-        click.echo(f"Banco do ERP:      {known.erp.kind} {known.erp.database}")
+        click.echo(f"Banco do ERP:      {_place(erp)}")
+        if erp.kind != "sqlite":
+            click.echo(f"Usuário do banco:  {erp.user or 'não informado'}")
+            click.echo(f"Senha do banco:    {_kept(parts, known, 'erp_password')}")
+            click.echo(f"Caracteres:        {erp.charset or 'os de costume do banco'}")
+        click.echo(f"Layout:            {erp.layout}")
         for establishment in known.establishments:
             click.echo(f"Estabelecimento:   {establishment.code} - {establishment.name}")
+
+
+def _place(erp: ErpAddress) -> str:
+    port = f":{erp.port}" if erp.port else ""
+    where = f" em {erp.server}{port}" if erp.server else ""
+    return f"{erp.kind} {erp.database}{where}"
 
 
 def _kept(parts: build.Parts, known: Connection, kind: SecretKind) -> str:
@@ -54,31 +81,48 @@ def _kept(parts: build.Parts, known: Connection, kind: SecretKind) -> str:
 @click.option("--connection", "name", default="producao", show_default=True, metavar="NOME", help="O nome da conexão.")
 @click.option("--hub", "hub_url", metavar="ENDEREÇO", help="O endereço da central (https://…).")
 @click.option("--token-stdin", is_flag=True, help="Lê a chave de acesso da entrada padrão (nunca na linha de comando).")
-@click.option("--erp-kind", metavar="TIPO", help="O tipo do banco do ERP (sqlite).")
-@click.option("--erp-database", metavar="BANCO", help="O banco do ERP (no SQLite, o arquivo).")
+@click.option("--erp-kind", "kind", type=click.Choice(list(KINDS)), help="O tipo do banco do ERP.")
+@click.option("--erp-server", "server", metavar="SERVIDOR", help="O servidor do banco; vazio é este computador.")
+@click.option("--erp-port", "port", type=int, metavar="PORTA", help="A porta do servidor; 0 é a de costume do banco.")
+@click.option("--erp-database", "database", metavar="BANCO", help="O banco do ERP (no SQLite, o arquivo).")
+@click.option("--erp-user", "user", metavar="USUÁRIO", help="O usuário do banco.")
+@click.option(
+    "--erp-password-stdin",
+    is_flag=True,
+    help="Lê a senha do banco da entrada padrão; com --token-stdin, a chave na primeira linha e a senha na segunda.",
+)
+@click.option("--erp-charset", "charset", metavar="NOME", help="O conjunto de caracteres (no Firebird, obrigatório).")
+@click.option("--layout", metavar="NOME", help="O layout do ERP: um dos prontos, ou um arquivo .toml.")
 @click.option("--establishment", "codes", metavar="CÓDIGO", multiple=True, help="Um estabelecimento (repetível).")
 @verbose_option
 def set_(
     name: str,
     hub_url: str | None,
     token_stdin: bool,
-    erp_kind: str | None,
-    erp_database: str | None,
+    erp_password_stdin: bool,
     codes: tuple[str, ...],
     verbose: bool,
+    **erp: Any,
 ) -> None:
     """Cria ou muda a conexão. Mudar a central ou o banco esvazia o segredo que era do outro."""
     with plain_ending(verbose=verbose):
         parts = build.agent_parts()
         before = _before(parts, name)
-        after = _changed(before, name, hub_url, erp_kind, erp_database, codes)
-        emptied = changed_connection(before, after) if before is not None else frozenset()
+        after = _changed(before, name, hub_url, {field: value for field, value in erp.items() if value is not None})
+        after = _with_establishments(after, codes)
+        build.check_erp(parts, after)
+        emptied = _emptied(parts, before, after)
         parts.journal.save_connection(after)
+        parts.journal.add_event(after.name, "connection_saved", build.clock())
         parts.secrets.keep_only_for(after)
         if token_stdin:
             parts.secrets.put(after, "hub_token", Secret(sys.stdin.readline().strip()))
         elif "hub_token" in emptied:
             say("A central mudou: informe de novo a chave de acesso com --token-stdin.")
+        if erp_password_stdin:
+            parts.secrets.put(after, "erp_password", Secret(sys.stdin.readline().rstrip("\r\n")))
+        elif "erp_password" in emptied:
+            say("O banco mudou: a senha que era do outro foi apagada. Se este pede senha, use --erp-password-stdin.")
         say(f"Conexão {name} guardada.")
 
 
@@ -89,26 +133,52 @@ def _before(parts: build.Parts, name: str) -> Connection | None:
         return None
 
 
-def _changed(
-    before: Connection | None,
-    name: str,
-    hub_url: str | None,
-    erp_kind: str | None,
-    erp_database: str | None,
-    codes: tuple[str, ...],
-) -> Connection:
+def _emptied(parts: build.Parts, before: Connection | None, after: Connection) -> set[SecretKind]:
+    """The secrets there were for the old addresses."""
     if before is None:
-        if not hub_url or not erp_database:
-            raise SettingsError(motivo="falta --hub ou --erp-database")
-        before = Connection(name=name, hub=HubAddress(hub_url), erp=ErpAddress(database=erp_database))
-    hub = HubAddress(hub_url) if hub_url else before.hub
-    erp = msgspec.structs.replace(
-        before.erp, kind=erp_kind or before.erp.kind, database=erp_database or before.erp.database
-    )
-    names = {establishment.code: establishment.name for establishment in before.establishments}
-    chosen = tuple(Establishment(code, names.get(code, "")) for code in codes) or before.establishments
+        return set()
+    return {kind for kind in changed_connection(before, after) if parts.secrets.get(before, kind) is not None}
+
+
+def _changed(before: Connection | None, name: str, hub_url: str | None, erp: dict[str, Any]) -> Connection:
+    """The connection with what was told. Paths are made whole: the agent works in another folder."""
+    if before is None and not erp.get("database"):
+        raise SettingsError(motivo="falta --erp-database")
+    known = msgspec.structs.asdict(before.erp) if before is not None else {}
+    wanted = known | erp | ({"port": erp["port"] or None} if "port" in erp else {})
+    if erp.get("database") and wanted.get("kind", "sqlite") == "sqlite":
+        wanted["database"] = str(Path(erp["database"]).absolute())
+    if erp.get("layout", "").endswith(".toml"):
+        wanted["layout"] = str(Path(erp["layout"]).absolute())
+    address = ErpAddress(**wanted)
+    hub = HubAddress(hub_url) if hub_url else before.hub if before is not None else None
+    if before is None:
+        return Connection(name=name, hub=hub, erp=address)
     company = before.company if hub == before.hub else ""
-    return msgspec.structs.replace(before, hub=hub, erp=erp, establishments=chosen, company=company)
+    return msgspec.structs.replace(before, hub=hub, erp=address, company=company)
+
+
+def _with_establishments(known: Connection, codes: tuple[str, ...]) -> Connection:
+    names = {establishment.code: establishment.name for establishment in known.establishments}
+    chosen = tuple(Establishment(code, names.get(code, "")) for code in codes)
+    return msgspec.structs.replace(known, establishments=chosen) if chosen else known
+
+
+@connection.command("remove")
+@click.option("--connection", "name", required=True, metavar="NOME", help="A conexão.")
+@click.option("--yes", is_flag=True, help="Não pergunta.")
+@verbose_option
+def remove(name: str, yes: bool, verbose: bool) -> None:
+    """Esquece a conexão, seu agendamento, seu histórico e seus segredos. O banco do ERP fica como está."""
+    with plain_ending(verbose=verbose):
+        parts = build.agent_parts()
+        known = parts.connection(name)
+        if not yes:
+            say(f"A conexão {known.name} será esquecida, com o agendamento, o histórico, a chave e a senha.")
+            click.confirm("Continuar?", abort=True, err=True)
+        parts.journal.remove_connection(known.name)
+        parts.secrets.forget(known.name)
+        say(f"Conexão {known.name} esquecida.")
 
 
 @connection.command("test")

@@ -65,7 +65,8 @@ def _hub(parts: build.Parts, connection: Connection) -> Iterator[Finding]:
         identity = hub.identity()
     finally:
         hub.close()
-    yield Finding("Central e chave", True, f"{connection.hub.url} responde para {identity.company.name}.")
+    where = connection.hub.url if connection.hub is not None else ""
+    yield Finding("Central e chave", True, f"{where} responde para {identity.company.name}.")
     yield clock_finding(build.clock(), identity.server_time)
 
 

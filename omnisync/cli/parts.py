@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.catalog import open_erp
-from omnisync.agent.errors import NotConfiguredError, SetupError
+from omnisync.agent.errors import ErpSetupError, NotConfiguredError, SetupError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.journal import Journal
 from omnisync.agent.settings import Connection, Home, Secrets, Settings, read_settings, zone_named
@@ -70,6 +70,18 @@ class Parts(Struct, frozen=True):
         )
 
 
+def check_erp(parts: Parts, connection: Connection) -> None:
+    """Refuse a kind or a layout nobody knows, before it is saved; a missing driver may be installed later.
+
+    Raises ErpSetupError or LayoutError.
+    """
+    try:
+        parts.erp(connection)
+    except ErpSetupError as error:
+        if error.code != "driver_missing":
+            raise
+
+
 def agent_parts() -> Parts:
     """Open what the agent remembers on this computer."""
     settings = read_settings(environ)
@@ -78,7 +90,9 @@ def agent_parts() -> Parts:
 
 
 def hub_client(parts: Parts, connection: Connection) -> HubClient:
-    """The connection's hub. Raises SetupError when no token was given yet."""
+    """The connection's hub. Raises SetupError when its address or its token was not given yet."""
+    if connection.hub is None:
+        raise SetupError("no_hub", nome=connection.name)
     token = parts.secrets.get(connection, "hub_token")
     if token is None:
         raise SetupError("no_token", nome=connection.name)

@@ -43,7 +43,8 @@ def status(name: str | None, as_json: bool, verbose: bool) -> None:
             known["unknown_establishments"] = unread_orders(parts, connection)
             click.echo(msgspec.json.encode(known).decode())
             return
-        click.echo(f"Conexão {connection.name}: {connection.hub.url} → {connection.erp.database}")
+        hub_url = connection.hub.url if connection.hub is not None else "central não informada"
+        click.echo(f"Conexão {connection.name}: {hub_url} → {connection.erp.database}")
         click.echo(_last(last, parts.zone(connection)))
         for noun in NOUNS:
             click.echo(f"  {texts.NOUNS[noun]:<22}{texts.integer(rows[noun]):>12}")

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page
 from omnisync.agent.counts import Counts, Tally, Totals
 from omnisync.agent.runner import Offline
 from omnisync.agent.schedule import Schedule
+from omnisync.agent.settings import ErpAddress
 from tests.browser.windows import Complaints, served, window
 from tests.pages import ALL, HOSTILE, NOW, Stage, connection, stage, unsettled, whole
 
@@ -91,6 +92,11 @@ def hostile(pages: Stage) -> None:
     ]
 
 
+def on_a_server(pages: Stage) -> None:
+    erp = ErpAddress(kind="firebird", database="ERP_VEVO", server="erp-01.vevo.local", charset="WIN1252")
+    pages.journal.save_connection(connection(erp=erp))
+
+
 PAGES: list[tuple[str, Callable[[Stage], None]]] = [
     *(("/", state) for state in (never_ran, up_to_date, running, just_begun, waiting_out, cancelling, cancelled)),
     *(("/", state) for state in (with_refusals, failed, offline, hostile)),
@@ -98,6 +104,7 @@ PAGES: list[tuple[str, Callable[[Stage], None]]] = [
     ("/agendamento", up_to_date),
     ("/agendamento?ativar=sim", hostile),
     ("/conexao", never_ran),
+    ("/conexao", on_a_server),
     ("/conexao", hostile),
     ("/historico", up_to_date),
     ("/historico", hostile),

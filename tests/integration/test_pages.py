@@ -8,17 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from omnisync.agent import texts
 from omnisync.agent.errors import BadTokenError, ErpSetupError
 from omnisync.agent.schedule import Schedule
-from omnisync.agent.settings import ErpAddress, HubAddress, Secret
 from tests.pages import (
     ALL,
     HTMX,
     NOW,
     PAGES,
     SAVE,
-    TOKEN,
     Stage,
     connection,
     post,
@@ -332,90 +329,3 @@ def test_an_erp_that_does_not_open_is_said_and_the_page_stands(pages: Stage) -> 
     answer = pages.client().get("/")
     assert answer.status_code == 200
     assert "Não foi possível abrir o banco ERP_VEVO no servidor erp-01." in text(answer.text)
-
-
-# --- the connection
-
-
-def test_the_connection_is_saved_with_its_key(tmp_path: Path) -> None:
-    with stage(tmp_path, is_new=True) as pages:
-        fields = {
-            "nome": "producao",
-            "central": "https://a.example/",
-            "chave": TOKEN,
-            "tipo": "sqlite",
-            "banco": "/e.db",
-        }
-        answer = post(pages.client(), "/conexao", fields)
-        saved = pages.journal.connection("producao")
-        key = pages.parts.secrets.get(saved, "hub_token")
-    assert answer.headers["location"] == "/conexao?aviso=salva"
-    assert (saved.hub, saved.erp) == (HubAddress("https://a.example"), ErpAddress(kind="sqlite", database="/e.db"))
-    assert key == Secret(TOKEN)
-
-
-def test_another_hub_empties_the_key(pages: Stage) -> None:
-    fields = {"central": "https://outra.example", "chave": "", "tipo": "sqlite", "banco": "/dados/ERP_VEVO.db"}
-    client = pages.client()
-    answer = post(client, "/conexao", fields)
-    assert pages.parts.secrets.get(pages.journal.connection("producao"), "hub_token") is None
-    assert pages.parts.secrets.get(connection(), "hub_token") is None
-    said = text(client.get(answer.headers["location"]).text)
-    assert "a chave de acesso anterior foi apagada" in said
-
-
-def test_another_erp_empties_its_password_and_keeps_the_key(pages: Stage) -> None:
-    pages.parts.secrets.put(connection(), "erp_password", Secret("senha"))
-    fields = {"central": "https://central.omniforce.example", "chave": "", "tipo": "sqlite", "banco": "/outro.db"}
-    post(pages.client(), "/conexao", fields)
-    saved = pages.journal.connection("producao")
-    assert pages.parts.secrets.get(saved, "erp_password") is None
-    assert pages.parts.secrets.get(saved, "hub_token") == Secret(TOKEN)
-
-
-@pytest.mark.parametrize(
-    "address", ["http://outra.example", "https://169.254.169.254", "https://x@y.example", "ftp://a", ""]
-)
-def test_an_address_that_is_not_accepted_comes_back_with_its_sentence(pages: Stage, address: str) -> None:
-    answer = post(pages.client(), "/conexao", {"central": address, "chave": "nova", "tipo": "sqlite", "banco": "/e.db"})
-    assert answer.status_code == 422
-    assert "O endereço da central não é aceito" in text(answer.text)
-    assert "nova" not in re.findall(r'name="chave"[^>]*value="([^"]*)"', answer.text)
-    assert pages.journal.connection("producao") == connection()
-
-
-def test_testing_says_what_hub_and_erp_answered(pages: Stage) -> None:
-    said = text(post(pages.client(), "/conexao/testar").text)
-    assert "Central do OmniForce: Padaria Aurora, 2 estabelecimentos." in said
-    assert "Banco do ERP: Aberto, com 7 pedidos." in said
-
-
-def test_testing_says_what_is_wrong(pages: Stage) -> None:
-    pages.hub.error = BadTokenError()
-    pages.erp.error = ErpSetupError(banco="ERP", servidor="erp-01")
-    said = text(post(pages.client(), "/conexao/testar").text)
-    assert texts.sentence("token_refused") in said
-    assert "Não foi possível abrir o banco ERP" in said
-
-
-def test_rehearsing_counts_what_would_come(pages: Stage) -> None:
-    said = text(post(pages.client(), "/conexao/conferir").text)
-    assert "Há no OmniForce 0 clientes, 12 pedidos de vendas, 40 itens de vendas e 15 formas de pagamentos." in said
-
-
-def test_establishments_are_brought_from_the_hub_and_ticked(tmp_path: Path) -> None:
-    with stage(tmp_path, known=connection(establishments=())) as pages:
-        client = pages.client()
-        offered = re.findall(r'name="estabelecimento" value="(\d+)" checked', post(client, "/conexao/testar").text)
-        post(client, "/conexao/estabelecimentos", {"estabelecimento": ["0002", "9999"]})
-        saved = pages.journal.connection("producao").establishments
-    assert offered == ["0001", "0002"]
-    assert [(one.code, one.name) for one in saved] == [("0002", "FÁBIO VEVO")]
-
-
-def test_another_connection_can_be_shown(pages: Stage) -> None:
-    pages.journal.save_connection(connection(name="testes"))
-    client = pages.client()
-    assert "LINK producao" in client.get("/").text
-    post(client, "/conexao/mostrar", {"conexao": "testes"})
-    assert "LINK testes" in client.get("/").text

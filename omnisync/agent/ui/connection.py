@@ -2,60 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from litestar import get, post
 from litestar.datastructures import FormMultiDict
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
-from msgspec import Struct
 
-from omnisync.agent.errors import NotConfiguredError, OmnisyncError, SettingsError
-from omnisync.agent.settings import (
-    Connection,
-    ErpAddress,
-    Establishment,
-    HubAddress,
-    Secret,
-    changed_connection,
-)
-from omnisync.agent.texts import NOUNS, counted, integer
+from omnisync.agent.errors import NotConfiguredError, OmnisyncError, SetupError
+from omnisync.agent.settings import Connection, Establishment, Secret, SecretKind, changed_connection
+from omnisync.agent.texts import NOUNS, integer
+from omnisync.agent.ui.connection_form import CHARSETS, Error, Typed, connection_of, error_of, read, typed_of
 from omnisync.agent.ui.pages import SHOWN_NOTE, AnyRequest, Html, Pages, Shown, field, fields, form_of, see, sentence_of
+from omnisync.agent.ui.trial import Finding, examine
 from omnisync.contract.feed import Identity
 
-FIRST_NAME = "producao"
-STALE = "Esta página estava aberta de antes e a conexão não foi salva. Confira o que digitou e clique em SALVAR."
+STALE = "Esta página estava aberta de antes e a conexão não foi salva. Confira o que digitou e salve de novo."
 NOTICES = {
     "salva": "Conexão salva.",
     "vazia": "Conexão salva. A central mudou: a chave de acesso anterior foi apagada. Informe a nova.",
+    "sem-senha": "Conexão salva. O banco mudou: a senha que era do outro foi apagada. Se este pede senha, informe-a.",
+    "sem-ambas": "Conexão salva. A central e o banco mudaram: a chave de acesso e a senha que eram dos outros foram "
+    "apagadas. Informe as novas.",
     "estabelecimentos": "Estabelecimentos salvos.",
 }
-
-
-class Typed(Struct, frozen=True, kw_only=True):
-    """The form as typed, without the key: it is never sent back."""
-
-    name: str = FIRST_NAME
-    hub: str = ""
-    erp_kind: str = "sqlite"
-    erp_database: str = ""
-
-
-class Error(Struct, frozen=True):
-    """What is wrong with one field."""
-
-    label: str
-    anchor: str
-    text: str
-
-
-class Finding(Struct, frozen=True):
-    """What a test of the connection found."""
-
-    is_ok: bool
-    name: str
-    text: str
+LOST: Mapping[tuple[SecretKind, ...], str] = {(): "salva", ("hub_token",): "vazia", ("erp_password",): "sem-senha"}
+SECRETS: Mapping[SecretKind, str] = {"hub_token": "chave", "erp_password": "senha"}
+"""The field each secret is typed in."""
 
 
 @get("/conexao", sync_to_thread=True)
@@ -71,18 +45,41 @@ def save(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     shown = pages.shown()
     form = form_of(request)
     typed = read(form, shown.connection)
-    connection, errors = connection_of(typed, shown.connection)
-    if connection is None:
+    connection, errors = connection_of(typed, shown.connection, needs_hub="central" in form)
+    if connection is not None:
+        errors = refusals(pages, connection)
+    if connection is None or errors:
         return page(pages, shown, typed, errors=errors, status=422)
-    emptied = changed_connection(shown.connection, connection) if shown.connection else frozenset()
+    lost = store(pages, shown.connection, connection, form)
+    return see(f"/conexao?aviso={LOST.get(lost, 'sem-ambas')}")
+
+
+def refusals(pages: Pages, connection: Connection) -> tuple[Error, ...]:
+    """What the kind of database or the layout has against it, before it is saved."""
+    kind = connection.erp.kind
+    if kind not in pages.parts.erp_kinds:
+        return (error_of("kind", SetupError("destination_kind", tipo=kind)),)
+    try:
+        pages.parts.check_erp(connection)
+    except SetupError as error:
+        return (error_of("layout", error),)
+    return ()
+
+
+def store(pages: Pages, before: Connection | None, after: Connection, form: FormMultiDict) -> tuple[SecretKind, ...]:
+    """Save the connection and the secrets typed; answers those lost with the address they were for."""
     journal, secrets = pages.parts.journal, pages.parts.secrets
-    journal.save_connection(connection)
-    journal.add_event(connection.name, "connection_saved", pages.parts.clock())
-    secrets.keep_only_for(connection)
-    key = field(form, "chave")
-    if key:
-        secrets.put(connection, "hub_token", Secret(key))
-    return see("/conexao?aviso=" + ("vazia" if "hub_token" in emptied and not key else "salva"))
+    changed = changed_connection(before, after) if before is not None else frozenset()
+    lost = {kind for kind in changed if before is not None and secrets.get(before, kind) is not None}
+    journal.save_connection(after)
+    journal.add_event(after.name, "connection_saved", pages.parts.clock())
+    secrets.keep_only_for(after)
+    for kind, name in SECRETS.items():
+        typed = form.get(name)
+        if isinstance(typed, str) and typed.strip():
+            secrets.put(after, kind, Secret(typed if kind == "erp_password" else typed.strip()))
+            lost.discard(kind)
+    return tuple(sorted(lost))
 
 
 @post("/conexao/testar", sync_to_thread=True, status_code=200)
@@ -90,11 +87,10 @@ def test(pages: NamedDependency[Pages]) -> Html:
     """Talk to the hub and to the ERP's database, and say what was found; bring the establishments."""
     shown = pages.shown()
     connection = _known(shown)
-    identity, hub_finding = test_hub(pages, connection)
+    identity, findings = examine(pages.parts, pages.apart, connection)
     if identity is not None and not connection.company:
         connection = msgspec.structs.replace(connection, company=identity.company.id)
         pages.parts.journal.save_connection(connection)
-    findings = (hub_finding, test_erp(pages, connection))
     return page(pages, shown, typed_of(connection), findings=findings, offered=_offered(identity))
 
 
@@ -126,9 +122,9 @@ def choose(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     shown = pages.shown()
     connection = _known(shown)
     ticked = set(fields(form_of(request), "estabelecimento"))
-    identity, finding = test_hub(pages, connection)
+    identity, findings = examine(pages.parts, pages.apart, connection, erp=False)
     if identity is None:
-        return page(pages, shown, typed_of(connection), findings=(finding,), status=409)
+        return page(pages, shown, typed_of(connection), findings=findings, status=409)
     chosen = tuple(one for one in _offered(identity) if one.code in ticked)
     if not chosen:
         error = Error("Estabelecimentos", "estabelecimentos", "Escolha ao menos um estabelecimento.")
@@ -150,9 +146,7 @@ def choose_shown(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
 def stale(pages: Pages, request: AnyRequest) -> Html:
     """The form again, as typed, when its page was open since before the token changed."""
     shown = pages.shown()
-    form = form_of(request)
-    typed = read(form, shown.connection) if "central" in form else typed_of(shown.connection)
-    return page(pages, shown, typed, notice=STALE, status=403)
+    return page(pages, shown, read(form_of(request), shown.connection), notice=STALE, status=403)
 
 
 def page(
@@ -167,8 +161,8 @@ def page(
     status: int = 200,
 ) -> Html:
     """The whole page."""
-    connection = shown.connection
-    has_token = connection is not None and pages.parts.secrets.get(connection, "hub_token") is not None
+    connection, parts = shown.connection, pages.parts
+    kept = {kind for kind in SECRETS if connection is not None and parts.secrets.get(connection, kind) is not None}
     ticked = [one.code for one in connection.establishments] if connection else []
     return pages.page(
         "connection.html",
@@ -181,89 +175,16 @@ def page(
         errors=errors,
         notice=notice,
         findings=findings,
-        has_token=has_token,
-        kept_in=str(pages.parts.settings.home.secrets),
-        erp_kinds=pages.parts.erp_kinds,
+        has_token="hub_token" in kept,
+        has_password="erp_password" in kept,
+        kept_in=str(parts.settings.home.secrets),
+        erp_kinds=parts.erp_kinds,
+        layouts=parts.layouts,
+        charsets=CHARSETS if typed.charset in CHARSETS else {**CHARSETS, typed.charset: typed.charset},
         offered=offered or (connection.establishments if connection else ()),
         ticked=ticked or [one.code for one in offered],
         others=shown.others,
     )
-
-
-def typed_of(connection: Connection | None) -> Typed:
-    """A saved connection as the form shows it."""
-    if connection is None:
-        return Typed()
-    return Typed(
-        name=connection.name,
-        hub=connection.hub.url,
-        erp_kind=connection.erp.kind,
-        erp_database=connection.erp.database,
-    )
-
-
-def read(form: FormMultiDict, before: Connection | None) -> Typed:
-    """The form as typed. A connection keeps its name."""
-    return Typed(
-        name=before.name if before else field(form, "nome") or FIRST_NAME,
-        hub=field(form, "central"),
-        erp_kind=field(form, "tipo"),
-        erp_database=field(form, "banco"),
-    )
-
-
-def connection_of(typed: Typed, before: Connection | None) -> tuple[Connection | None, tuple[Error, ...]]:
-    """What was typed as a connection, or what is wrong with it."""
-    errors: list[Error] = []
-    try:
-        hub = HubAddress(typed.hub)
-    except SettingsError as error:
-        errors.append(Error("Endereço da central", "central", sentence_of(error)))
-    try:
-        erp = _erp(typed, before)
-    except SettingsError as error:
-        errors.append(Error("Banco do ERP", "banco", sentence_of(error)))
-    if errors:
-        return None, tuple(errors)
-    try:
-        connection = before or Connection(name=typed.name, hub=hub, erp=erp)
-    except SettingsError as error:
-        return None, (Error("Nome da conexão", "nome", sentence_of(error)),)
-    company = connection.company if hub == connection.hub else ""
-    return msgspec.structs.replace(connection, hub=hub, erp=erp, company=company), ()
-
-
-def _erp(typed: Typed, before: Connection | None) -> ErpAddress:
-    if before is None:
-        return ErpAddress(kind=typed.erp_kind or "sqlite", database=typed.erp_database)
-    return msgspec.structs.replace(before.erp, kind=typed.erp_kind or before.erp.kind, database=typed.erp_database)
-
-
-def test_hub(pages: Pages, connection: Connection) -> tuple[Identity | None, Finding]:
-    """Who the hub says we are."""
-    try:
-        hub = pages.parts.hub(connection)
-        try:
-            identity = hub.identity()
-        finally:
-            hub.close()
-    except OmnisyncError as error:
-        return None, Finding(is_ok=False, name="Central do OmniForce", text=sentence_of(error))
-    n = counted(len(identity.establishments), "estabelecimento", "estabelecimentos")
-    return identity, Finding(is_ok=True, name="Central do OmniForce", text=f"{identity.company.name}, {n}.")
-
-
-def test_erp(pages: Pages, connection: Connection) -> Finding:
-    """Whether the ERP's database opens and is the layout's."""
-    erp = pages.parts.open_erp(connection)
-    try:
-        erp.prepare()
-        n = counted(erp.rows()["orders"], "pedido", "pedidos")
-    except OmnisyncError as error:
-        return Finding(is_ok=False, name="Banco do ERP", text=sentence_of(error))
-    finally:
-        erp.close()
-    return Finding(is_ok=True, name="Banco do ERP", text=f"Aberto, com {n}.")
 
 
 def _known(shown: Shown) -> Connection:

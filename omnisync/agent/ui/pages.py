@@ -20,6 +20,7 @@ from omnisync.agent.journal import Journal, Kind, Origin, Run
 from omnisync.agent.runner import Offline
 from omnisync.agent.settings import Connection, Secrets, Settings, zone_named
 from omnisync.agent.ui import words
+from omnisync.agent.ui.apart import Apart
 from omnisync.agent.ui.locks import FIELD, token_of
 
 FOLDER = Path(__file__).parent
@@ -27,6 +28,7 @@ SHOWN_NOTE = "shown_connection"
 N_RECENT = 10
 """Runs read for the first page: enough to tell since when something fails."""
 WARNED_FOR = timedelta(days=7)
+TEST_FOR = timedelta(seconds=20)
 
 AnyRequest = Request[Any, Any, Any]
 Html = Response[str]
@@ -43,7 +45,10 @@ class Starts(Protocol):
 
 
 class Parts(Struct, frozen=True, kw_only=True):
-    """What the pages are given. `hub` and `open_erp` build what one request uses and closes."""
+    """What the pages are given. `hub` and `open_erp` build what one request uses and closes.
+
+    `check_erp` raises SetupError for a kind or a layout that cannot be; `test_for` is how long a test is waited for.
+    """
 
     journal: Journal
     secrets: Secrets
@@ -54,6 +59,9 @@ class Parts(Struct, frozen=True, kw_only=True):
     hub: Callable[[Connection], HubClient]
     offline: Callable[[str], Offline | None]
     erp_kinds: Mapping[str, str]
+    layouts: Sequence[str]
+    check_erp: Callable[[Connection], None]
+    test_for: timedelta = TEST_FOR
     version: str
     computer: str
 
@@ -72,6 +80,7 @@ class Pages:
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
+        self.apart = Apart()
         self.token = token_of(parts.journal)
         self._unsettled: dict[str, tuple[str, dict[str, int]]] = {}
         self._templates = Environment(

@@ -227,7 +227,7 @@ def pending(pages: Pages, shown: Shown, runs: Sequence[Run]) -> Pending:
 def is_new(pages: Pages, shown: Shown) -> bool:
     """Whether something is still missing before the first import."""
     connection = shown.connection
-    if connection is None or not connection.establishments:
+    if connection is None or connection.hub is None or not connection.establishments:
         return True
     return pages.parts.secrets.get(connection, "hub_token") is None and not pages.recent(shown)
 
@@ -235,7 +235,8 @@ def is_new(pages: Pages, shown: Shown) -> bool:
 def welcome(pages: Pages, shown: Shown, *, status: int = 200) -> Html:
     """The four first steps."""
     connection = shown.connection
-    has_token = connection is not None and pages.parts.secrets.get(connection, "hub_token") is not None
+    has_hub = connection is not None and connection.hub is not None
+    has_token = connection is not None and has_hub and pages.parts.secrets.get(connection, "hub_token") is not None
     return pages.page(
         "welcome.html",
         shown,

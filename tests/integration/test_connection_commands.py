@@ -1,0 +1,131 @@
+"""`omnisync connection`: what is told, what is kept, and that a secret comes in on the standard input alone."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from omnisync.agent.journal import Journal
+from omnisync.agent.settings import ErpAddress, Home, HubAddress, Secret, Secrets
+from tests.integration.test_agent_commands import run
+from tests.pages import connection
+
+CANARY = "s3nha com espaço "
+SET = ("connection", "set", "--hub", "https://central.example")
+FIREBIRD = ("--erp-kind", "firebird", "--erp-server", "erp-01", "--erp-port", "3051", "--erp-database", "ERP")
+USER = ("--erp-user", "OMNISYNC", "--erp-charset", "WIN1252", "--layout", "padrao")
+ADDRESS = ErpAddress(
+    kind="firebird", server="erp-01", port=3051, database="ERP", user="OMNISYNC", charset="WIN1252", layout="padrao"
+)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.setenv("OMNISYNC_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return Home(tmp_path).prepare()
+
+
+def type_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))  # what a pipe would bring
+
+
+def test_set_keeps_all_of_the_erps_address(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, *SET, *FIREBIRD, *USER) == (0, "Conexão producao guardada.\n")
+    assert Journal(home.journal).connection("producao").erp == ADDRESS
+
+
+def test_set_changes_what_is_told_and_nothing_else(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, *SET, *FIREBIRD, *USER)
+    run(capsys, "connection", "set", "--erp-port", "0", "--erp-user", "")
+    known = Journal(home.journal).connection("producao")
+    assert (known.erp.port, known.erp.user) == (None, "")
+    assert (known.erp.server, known.erp.charset) == ("erp-01", "WIN1252")
+    assert known.hub == HubAddress("https://central.example")
+
+
+def test_two_secrets_come_one_a_line_the_key_first(
+    home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    type_in(monkeypatch, f"a-chave\n{CANARY}\n")
+    status, said = run(capsys, *SET, *FIREBIRD, *USER, "--token-stdin", "--erp-password-stdin")
+    known, secrets = Journal(home.journal).connection("producao"), Secrets(home.secrets)
+    assert status == 0
+    assert secrets.get(known, "hub_token") == Secret("a-chave")
+    assert secrets.get(known, "erp_password") == Secret(CANARY)
+    assert CANARY not in said
+
+
+def test_show_never_shows_a_secret(
+    home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    type_in(monkeypatch, f"{CANARY}\n")
+    run(capsys, *SET, *FIREBIRD, *USER, "--erp-password-stdin")
+    _, said = run(capsys, "connection", "show")
+    assert "Banco do ERP:      firebird ERP em erp-01:3051\n" in said
+    assert "Usuário do banco:  OMNISYNC\n" in said
+    assert "Senha do banco:    guardada em" in said
+    assert "Chave de acesso:   não informada\n" in said
+    assert "Caracteres:        WIN1252\nLayout:            padrao\n" in said
+    assert CANARY.strip() not in said
+
+
+@pytest.mark.parametrize(
+    "change", [("--erp-server", "outro"), ("--erp-port", "3050"), ("--erp-user", "sa"), ("--erp-database", "OUTRO")]
+)
+def test_another_address_empties_the_password_and_says_so(
+    home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, change: tuple[str, str]
+) -> None:
+    type_in(monkeypatch, f"{CANARY}\n")
+    run(capsys, *SET, *FIREBIRD, *USER, "--erp-password-stdin")
+    _, said = run(capsys, "connection", "set", *change)
+    assert "a senha que era do outro foi apagada" in said
+    run(capsys, "connection", "set", *FIREBIRD, *USER)
+    assert Secrets(home.secrets).get(Journal(home.journal).connection("producao"), "erp_password") is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--erp-kind", "firebird", "--erp-database", "ERP"), "o Firebird precisa do conjunto de caracteres"),
+        (("--erp-database", "erp.db", "--layout", "padrão"), "o layout padrão não existe"),
+        (("--erp-database", "erp.db", "--layout", "nada.toml"), "nada.toml não pode ser lido"),
+        (("--erp-database", "erp.db", "--erp-port", "99999"), "a porta 99999 não existe"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence_and_saves_nothing(
+    home: Home, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], sentence: str
+) -> None:
+    status, said = run(capsys, *SET, *arguments)
+    assert (status, sentence in said) == (1, True)
+    assert Journal(home.journal).connections() == ()
+
+
+def test_a_kind_nobody_knows_is_a_wrong_use(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, *SET, "--erp-kind", "dbase", "--erp-database", "x")[0] == 2
+
+
+def test_a_files_path_is_kept_whole(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, *SET, "--erp-database", "erp.db")
+    assert Journal(home.journal).connection("producao").erp.database == str(home.path / "erp.db")
+
+
+def test_list_names_every_connection(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    journal = Journal(home.journal)
+    for name in ("producao", "testes"):
+        journal.save_connection(connection(name=name))
+    status, said = run(capsys, "connection", "list")
+    assert (status, [line.split()[0] for line in said.splitlines()]) == (0, ["producao", "testes"])
+
+
+def test_remove_forgets_the_connection_and_its_secrets(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    journal, secrets = Journal(home.journal), Secrets(home.secrets)
+    for name in ("producao", "testes"):
+        journal.save_connection(connection(name=name))
+        secrets.put(connection(name=name), "hub_token", Secret("a-chave"))
+    assert run(capsys, "connection", "remove", "--connection", "testes", "--yes")[0] == 0
+    assert [known.name for known in journal.connections()] == ["producao"]
+    assert secrets.get(connection(name="testes"), "hub_token") is None
+    assert secrets.get(connection(), "hub_token") == Secret("a-chave")

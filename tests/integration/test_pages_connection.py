@@ -1,0 +1,259 @@
+"""The connection's page: what is saved, what is emptied, what a test says, and what never comes back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+from omnisync.agent import texts
+from omnisync.agent.errors import BadTokenError, ErpSetupError, HubUnreachableError
+from omnisync.agent.settings import ErpAddress, HubAddress, Secret
+from tests.pages import TOKEN, Stage, connection, post, stage, text
+
+CENTRAL = "https://central.omniforce.example"
+PASSWORD = "senha-do-banco-que-nunca-volta"  # noqa: S105  # a made-up one
+SERVER = {
+    "central": CENTRAL,
+    "tipo": "firebird",
+    "servidor": "erp-01.vevo.local",
+    "porta": "3051",
+    "banco": "ERP_VEVO",
+    "usuario": "OMNISYNC",
+    "senha": PASSWORD,
+    "caracteres": "WIN1252",
+    "layout": "padrao",
+}
+ERP = ErpAddress(
+    kind="firebird",
+    database="ERP_VEVO",
+    server="erp-01.vevo.local",
+    port=3051,
+    user="OMNISYNC",
+    charset="WIN1252",
+)
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Iterator[Stage]:
+    with stage(tmp_path) as made:
+        yield made
+
+
+def test_the_connection_is_saved_with_its_key(tmp_path: Path) -> None:
+    with stage(tmp_path, is_new=True) as pages:
+        fields = {
+            "nome": "producao",
+            "central": "https://a.example/",
+            "chave": TOKEN,
+            "tipo": "sqlite",
+            "banco": "/e.db",
+        }
+        answer = post(pages.client(), "/conexao", fields)
+        saved = pages.journal.connection("producao")
+        key = pages.parts.secrets.get(saved, "hub_token")
+    assert answer.headers["location"] == "/conexao?aviso=salva"
+    assert (saved.hub, saved.erp) == (HubAddress("https://a.example"), ErpAddress(kind="sqlite", database="/e.db"))
+    assert key == Secret(TOKEN)
+
+
+def test_another_hub_empties_the_key(pages: Stage) -> None:
+    fields = {"central": "https://outra.example", "chave": "", "tipo": "sqlite", "banco": "/dados/ERP_VEVO.db"}
+    client = pages.client()
+    answer = post(client, "/conexao", fields)
+    assert pages.parts.secrets.get(pages.journal.connection("producao"), "hub_token") is None
+    assert pages.parts.secrets.get(connection(), "hub_token") is None
+    said = text(client.get(answer.headers["location"]).text)
+    assert "a chave de acesso anterior foi apagada" in said
+
+
+def test_another_erp_empties_its_password_and_keeps_the_key(pages: Stage) -> None:
+    pages.parts.secrets.put(connection(), "erp_password", Secret("senha"))
+    fields = {"central": "https://central.omniforce.example", "chave": "", "tipo": "sqlite", "banco": "/outro.db"}
+    post(pages.client(), "/conexao", fields)
+    saved = pages.journal.connection("producao")
+    assert pages.parts.secrets.get(saved, "erp_password") is None
+    assert pages.parts.secrets.get(saved, "hub_token") == Secret(TOKEN)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://outra.example", "https://169.254.169.254", "https://x@y.example", "ftp://a", ""]
+)
+def test_an_address_that_is_not_accepted_comes_back_with_its_sentence(pages: Stage, address: str) -> None:
+    answer = post(pages.client(), "/conexao", {"central": address, "chave": "nova", "tipo": "sqlite", "banco": "/e.db"})
+    assert answer.status_code == 422
+    assert "O endereço da central não é aceito" in text(answer.text)
+    assert "nova" not in re.findall(r'name="chave"[^>]*value="([^"]*)"', answer.text)
+    assert pages.journal.connection("producao") == connection()
+
+
+def test_testing_says_what_hub_and_erp_answered(pages: Stage) -> None:
+    said = text(post(pages.client(), "/conexao/testar").text)
+    for words_ in (
+        "Central do OmniForce: Responde.",
+        "Chave de acesso: Aceita: Padaria Aurora, 2 estabelecimentos.",
+        "Banco do ERP: Aberto.",
+        "Tabelas do layout: As tabelas do layout padrao estão lá, com 7 pedidos.",
+    ):
+        assert words_ in said, words_
+
+
+def test_testing_says_what_is_wrong(pages: Stage) -> None:
+    pages.hub.error = BadTokenError()
+    pages.erp.error = ErpSetupError(banco="ERP", servidor="erp-01")
+    said = text(post(pages.client(), "/conexao/testar").text)
+    assert texts.sentence("token_refused") in said
+    assert "Não foi possível abrir o banco ERP" in said
+
+
+def test_rehearsing_counts_what_would_come(pages: Stage) -> None:
+    said = text(post(pages.client(), "/conexao/conferir").text)
+    assert "Há no OmniForce 0 clientes, 12 pedidos de vendas, 40 itens de vendas e 15 formas de pagamentos." in said
+
+
+def test_establishments_are_brought_from_the_hub_and_ticked(tmp_path: Path) -> None:
+    with stage(tmp_path, known=connection(establishments=())) as pages:
+        client = pages.client()
+        offered = re.findall(r'name="estabelecimento" value="(\d+)" checked', post(client, "/conexao/testar").text)
+        post(client, "/conexao/estabelecimentos", {"estabelecimento": ["0002", "9999"]})
+        saved = pages.journal.connection("producao").establishments
+    assert offered == ["0001", "0002"]
+    assert [(one.code, one.name) for one in saved] == [("0002", "FÁBIO VEVO")]
+
+
+def test_another_connection_can_be_shown(pages: Stage) -> None:
+    pages.journal.save_connection(connection(name="testes"))
+    client = pages.client()
+    assert "LINK producao" in client.get("/").text
+    post(client, "/conexao/mostrar", {"conexao": "testes"})
+    assert "LINK testes" in client.get("/").text
+
+
+# --- the ERP's server
+
+
+def test_all_of_the_erps_server_is_saved_and_shown_but_its_password(pages: Stage) -> None:
+    client = pages.client()
+    assert post(client, "/conexao", SERVER).headers["location"] == "/conexao?aviso=salva"
+    saved = pages.journal.connection("producao")
+    assert saved.erp == ERP
+    assert pages.parts.secrets.get(saved, "erp_password") == Secret(PASSWORD)
+    html = client.get("/conexao").text
+    for name, value in SERVER.items():
+        if name not in ("senha", "tipo", "caracteres"):
+            assert re.search(rf'name="{name}"[^>]* value="{re.escape(value)}"', html), name
+    assert '<option value="firebird" selected>' in html
+    assert '<option value="WIN1252" selected>' in html
+    assert "Há uma senha guardada em" in html
+    assert PASSWORD not in html
+
+
+def test_an_empty_password_field_keeps_the_password(pages: Stage) -> None:
+    post(pages.client(), "/conexao", SERVER)
+    post(pages.client(), "/conexao", SERVER | {"senha": "", "layout": "padrao"})
+    assert pages.parts.secrets.get(pages.journal.connection("producao"), "erp_password") == Secret(PASSWORD)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"servidor": "outro.vevo.local"},
+        {"porta": "3050"},
+        {"usuario": "SYSDBA"},
+        {"banco": "OUTRO"},
+        {"tipo": "postgresql"},
+    ],
+)
+def test_another_server_port_user_database_or_kind_empties_the_password(pages: Stage, change: dict[str, str]) -> None:
+    client = pages.client()
+    post(client, "/conexao", SERVER)
+    answer = post(client, "/conexao", SERVER | {"senha": ""} | change)
+    assert answer.headers["location"] == "/conexao?aviso=sem-senha"
+    assert pages.parts.secrets.get(pages.journal.connection("producao"), "erp_password") is None
+    assert "a senha que era do outro foi apagada" in text(client.get("/conexao?aviso=sem-senha").text)
+    post(client, "/conexao", SERVER | {"senha": ""})
+    assert pages.parts.secrets.get(pages.journal.connection("producao"), "erp_password") is None
+    assert pages.parts.secrets.get(pages.journal.connection("producao"), "hub_token") == Secret(TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("change", "anchor", "sentence"),
+    [
+        ({"caracteres": ""}, "caracteres", "o Firebird precisa do conjunto de caracteres"),
+        ({"porta": "70000"}, "porta", "a porta 70000 não existe"),
+        ({"porta": "abc"}, "porta", "a porta é um número de 1 a 65535"),
+        ({"servidor": "a.example,b.example"}, "servidor", "o servidor é um nome ou número só"),
+        ({"banco": " "}, "banco", "falta o nome do banco do ERP"),
+        ({"layout": "padrão"}, "layout", "o layout padrão não existe"),
+        ({"layout": "/nao/ha.toml"}, "layout", "o arquivo /nao/ha.toml não pode ser lido"),
+        ({"tipo": "dbase"}, "tipo", "não é conhecido por esta versão"),
+    ],
+)
+def test_a_wrong_field_is_named_and_nothing_is_saved(
+    pages: Stage, change: dict[str, str], anchor: str, sentence: str
+) -> None:
+    answer = post(pages.client(), "/conexao", SERVER | change)
+    assert answer.status_code == 422
+    assert sentence in text(answer.text)
+    assert f'<li><a href="#{anchor}">' in answer.text
+    assert f'id="{anchor}"' in answer.text
+    assert PASSWORD not in answer.text
+    assert pages.journal.connection("producao") == connection()
+    assert pages.parts.secrets.get(connection(), "erp_password") is None
+
+
+# --- the test
+
+
+@pytest.mark.parametrize(
+    ("hub", "erp", "failed"),
+    [
+        (HubUnreachableError(), None, "Central do OmniForce: Não foi possível falar com a central"),
+        (BadTokenError(), None, "Chave de acesso: A chave de acesso não foi aceita"),
+        (None, ErpSetupError(banco="ERP", servidor="erp-01"), "Banco do ERP: Não foi possível abrir o banco ERP"),
+        (None, ErpSetupError("destination_login", banco="ERP"), "Usuário e senha do banco: O banco ERP recusou"),
+        (
+            None,
+            ErpSetupError("destination_missing_table", banco="ERP", tabela="clientes"),
+            "Tabelas do layout: O banco ERP não tem a tabela clientes.",
+        ),
+    ],
+)
+def test_the_step_that_failed_is_named_in_a_runs_own_sentence(pages: Stage, hub: Any, erp: Any, failed: str) -> None:
+    pages.hub.error, pages.erp.error = hub, erp
+    said = text(post(pages.client(), "/conexao/testar").text)
+    assert failed in said
+    assert ("Banco do ERP: Aberto." in said) == (erp is None)
+
+
+def test_a_driver_that_hangs_is_left_behind_and_said(tmp_path: Path) -> None:
+    is_over = Event()
+    with stage(tmp_path, test_for=timedelta(seconds=0.1)) as pages:
+        pages.erp.hangs = is_over.wait
+        client = pages.client()
+        said = text(post(client, "/conexao/testar").text)
+        assert "Chave de acesso: Aceita" in said
+        assert "O banco /dados/ERP_VEVO.db não respondeu em" in said
+        assert texts.sentence("test_going") in text(post(client, "/conexao/testar").text)
+        is_over.set()
+
+
+# --- one half at a time
+
+
+def test_the_erps_database_may_be_told_before_the_hub(tmp_path: Path) -> None:
+    with stage(tmp_path, is_new=True) as pages:
+        client = pages.client()
+        fields = {"nome": "producao", "tipo": "sqlite", "banco": "/e.db", "layout": "padrao"}
+        assert post(client, "/conexao", fields).status_code == 303
+        assert pages.journal.connection("producao").hub is None
+        assert post(client, "/conexao", {"central": "", "chave": ""}).status_code == 422
+        post(client, "/conexao", {"central": CENTRAL, "chave": TOKEN})
+        saved = pages.journal.connection("producao")
+        assert (saved.hub, saved.erp) == (HubAddress(CENTRAL), ErpAddress(database="/e.db"))
+        assert pages.parts.secrets.get(saved, "hub_token") == Secret(TOKEN)
