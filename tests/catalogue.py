@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Mapping
 from hashlib import sha1
 from typing import Any
+
+import httpx
 
 from omnisync.contract import batches
 from omnisync.contract.catalogue import DATASETS, Dataset, key
@@ -119,3 +122,62 @@ def product(code: str = "000123", **fields: Any) -> dict[str, Any]:
 def stock(product_code: str = "000123", on_hand: str = "10.0000", establishment: str = "0001") -> dict[str, Any]:
     """What an establishment has of a product."""
     return {"establishment_code": establishment, "product_code": product_code, "on_hand": on_hand}
+
+
+Headers = Mapping[str, str | None]
+
+
+def put(
+    client: httpx.Client, batch: str, *lines: bytes, dataset: Dataset = PRODUCTS, headers: Headers | None = None
+) -> httpx.Response:
+    """Upload the lines as one batch; a header given as None is left out."""
+    body = gzip.compress(b"".join(one + b"\n" for one in lines), mtime=0)
+    return put_body(client, batch, body, len(lines), dataset=dataset, headers=headers)
+
+
+def put_body(
+    client: httpx.Client,
+    batch: str,
+    body: bytes,
+    n_lines: int,
+    *,
+    dataset: Dataset = PRODUCTS,
+    headers: Headers | None = None,
+) -> httpx.Response:
+    """Upload these bytes as one batch."""
+    told = {
+        "Content-Type": batches.MEDIA_TYPE,
+        "Content-Encoding": "gzip",
+        "Content-Digest": batches.content_digest(body),
+        "Omnisync-Lines": str(n_lines),
+    } | dict(headers or {})
+    sent = {name: value for name, value in told.items() if value is not None}
+    return client.put(f"{path(dataset)}/batches/{batch}", content=body, headers=sent)
+
+
+def path(dataset: Dataset) -> str:
+    """Where a dataset is read."""
+    return f"/v1/exports/{dataset.system}/{dataset.name}"
+
+
+def delete(key: str) -> bytes:
+    """The delete of a row."""
+    return batches.deleted(key)
+
+
+def lines_of(client: httpx.Client, dataset: Dataset = PRODUCTS, limit: int = batches.MAX_ROWS) -> list[dict[str, Any]]:
+    """Every line of a dataset, as an app reads them, page by page."""
+    lines: list[dict[str, Any]] = []
+    page: dict[str, Any] = {"has_more": True, "cursor": ""}
+    while page["has_more"]:
+        params = {"limit": str(limit)} | ({"cursor": page["cursor"]} if page["cursor"] else {})
+        answer = client.get(path(dataset), params=params)
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        lines += page["lines"]
+    return lines
+
+
+def living(client: httpx.Client, dataset: Dataset = PRODUCTS) -> set[str]:
+    """The keys that are there."""
+    return {one["key"] for one in lines_of(client, dataset) if one["op"] == "upsert"}

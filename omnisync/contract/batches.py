@@ -30,6 +30,10 @@ MAX_BATCH_BYTES = 8_000_000
 """Of one batch, as sent."""
 MAX_UNPACKED_BYTES = 32 * 2**20
 MAX_LINE_BYTES = 2**16
+MAX_SHARE_DELETED = 5
+"""One in five: more of the keys than this are not deleted without a person's word."""
+FEW_DELETES = 10
+"""Deletes named one by one that never need a person's word, whatever their share."""
 MAX_ROWS = 5000
 """In one page of GET /v1/exports/{system}/{dataset}."""
 MEDIA_TYPE = "application/x-ndjson"
@@ -81,6 +85,7 @@ class BatchAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     batch: str
+    epoch: str
     lines: int
     accepted: int = 0
     stored: int = 0
@@ -109,6 +114,7 @@ SENTENCES = shape.SENTENCES | {
 
 _ANY_DIGIT = str.maketrans("123456789", "000000000")
 _encode = msgspec.json.Encoder().encode
+_answer = msgspec.json.Decoder(BatchAnswer)
 
 
 def content_digest(body: bytes) -> str:
@@ -124,6 +130,11 @@ def line(key: str, version: str, data: bytes) -> bytes:
 def deleted(key: str) -> bytes:
     """The delete of a row; without its line break."""
     return _encode(Delete(key=key))
+
+
+def read_answer(body: bytes) -> BatchAnswer:
+    """The hub's answer to a batch; raises what msgspec raises for another shape."""
+    return _answer.decode(body)
 
 
 Verdict = SoundRow | RefusedLine
@@ -156,16 +167,16 @@ def _strict_reader(dataset: Dataset) -> Callable[[bytes, int], Verdict]:
         except UNDECODABLE as error:
             return _unreadable(raw, number, error)
         if not one.key.isprintable():
-            return _refused(number, one.key, "text", "/key")
+            return refused(number, one.key, "text", "/key")
         if type(one) is Delete:
             return SoundRow(one.key, "", _encode(one))
         if not one.version.isprintable():
-            return _refused(number, one.key, "text", "/version")
+            return refused(number, one.key, "text", "/version")
         if one.key != key_of(one.data):
-            return _refused(number, one.key, "mismatch", "/key")
+            return refused(number, one.key, "mismatch", "/key")
         for name in dataset.anonymous:
             if _is_document(getattr(one.data, name)):
-                return _refused(number, one.key, "document", f"/data/{name}")
+                return refused(number, one.key, "document", f"/data/{name}")
         return SoundRow(one.key, one.version, _canonical(one, raw))
 
     return read
@@ -271,7 +282,8 @@ def _is_document(code: str | None) -> bool:
     return code is not None and len(code) in (11, 14) and (is_cpf(code) or is_cnpj(code))
 
 
-def _refused(number: int, key: str | None, code: str, pointer: str) -> RefusedLine:
+def refused(number: int, key: str | None, code: str, pointer: str) -> RefusedLine:
+    """The refusal of a line, with its sentence."""
     return RefusedLine(line=number, key=key, code=code, pointer=pointer, detail=SENTENCES[code])
 
 
@@ -281,8 +293,8 @@ def _unreadable(raw: bytes, number: int, error: Exception) -> RefusedLine:
     try:
         shown = json.loads(raw)
     except (ValueError, RecursionError):
-        return _refused(number, None, code, pointer)
+        return refused(number, None, code, pointer)
     found = shown.get("key") if isinstance(shown, dict) else None
     is_key = isinstance(found, str) and 0 < len(found) <= 140 and found.isprintable()
     # What only msgspec cannot read is a lone surrogate: legal JSON, but no text.
-    return _refused(number, found if is_key else None, "text" if code == "json" else code, pointer)
+    return refused(number, found if is_key else None, "text" if code == "json" else code, pointer)

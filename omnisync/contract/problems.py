@@ -61,6 +61,7 @@ _LINES = (
     ("method_not_allowed", 405, "Método não aceito", "Este endereço não aceita este método."),
     ("gone", 410, "Registro apagado", "Este registro foi apagado no OmniForce."),
     ("batch_conflict", 409, "Lote diferente", "Já existe um lote com este nome e outro conteúdo."),
+    ("batch_damaged", 422, "Lote danificado", "O lote chegou diferente do que foi anunciado. Envie-o de novo."),
     ("batch_too_large", 413, "Envio grande demais", "O envio passa do tamanho aceito. Divida-o em partes."),
     ("unsupported_media", 415, "Formato não aceito", "Envie JSON, sem compressão ou em gzip."),
     ("validation", 400, "Pedido inválido", "O pedido não segue o contrato. Veja os campos indicados."),

@@ -204,7 +204,17 @@ def _named(refusal: Refusal, raw: bytes | Raw) -> Refusal:
 def _twin(kind: type[Struct]) -> type[Struct]:
     hints = get_type_hints(kind, include_extras=True)
     fields = [_field(field, hints[field.name]) for field in msgspec.structs.fields(kind)]
-    return msgspec.defstruct(kind.__name__, fields, frozen=True, kw_only=True, omit_defaults=True, gc=False)
+    config = kind.__struct_config__
+    return msgspec.defstruct(
+        kind.__name__,
+        fields,
+        frozen=True,
+        kw_only=True,
+        omit_defaults=True,
+        gc=False,
+        tag=config.tag,
+        tag_field=config.tag_field,
+    )
 
 
 def _field(field: msgspec.structs.FieldInfo, hint: Any) -> tuple[str, Any] | tuple[str, Any, Any]:

@@ -21,10 +21,14 @@ from omnisync.contract.problems import CONTENT_TYPE, problem
 from omnisync.hub.errors import ProblemError
 from omnisync.hub.feed import Answer
 
-TWO_METHODS = "/v1/records"
 MIN_GZIP = 500
 """Bytes below which packing is not worth it."""
 
+# Paths with two methods, each a handler of its own: the framework's answer to OPTIONS names those of one only.
+_TWO_METHODS = (
+    (re.compile(r"/v1/records/?"), b"GET, OPTIONS, POST"),
+    (re.compile(r"/v1/exports/[^/]+/[^/]+/batches/[^/]+/?"), b"GET, OPTIONS, PUT"),
+)
 _RETRY_SOON = {"Retry-After": "10"}
 _REQUEST_ID = re.compile(r"[!-~]{1,80}")
 _ZERO = re.compile(r"q=0(\.0{0,3})?")
@@ -36,15 +40,17 @@ AnyRequest = Request[Any, Any, Any]
 Headers = Mapping[str, str]
 
 
-def sent(request: AnyRequest, body: bytes | msgspec.Struct, headers: Headers | None = None) -> Response[bytes]:
-    """A 200 with this JSON."""
+def sent(
+    request: AnyRequest, body: bytes | msgspec.Struct, headers: Headers | None = None, status: int = 200
+) -> Response[bytes]:
+    """A success with this JSON."""
     content = body if isinstance(body, bytes) else _encoder.encode(body)
     all_headers = {"Vary": "Accept-Encoding", **(headers or {})}
     if len(content) >= MIN_GZIP and _takes_gzip(request.headers.get("accept-encoding", "")):
         # Level 1: a 2 MB page in a few milliseconds; higher levels cost tens for little.
         content = gzip.compress(content, compresslevel=1, mtime=0)
         all_headers["Content-Encoding"] = "gzip"
-    return Response(content, media_type="application/json", status_code=200, headers=all_headers)
+    return Response(content, media_type="application/json", status_code=status, headers=all_headers)
 
 
 def answered(request: AnyRequest, answer: Answer) -> Response[bytes]:
@@ -85,9 +91,9 @@ async def sign(message: Message, scope: Scope) -> None:
     if message["type"] != "http.response.start":
         return
     headers = message["headers"]
-    if scope.get("method") == "OPTIONS" and scope["path"].rstrip("/") == TWO_METHODS:
-        # The framework's own answer names the methods of one handler of the path only.
-        headers = [(b"allow", b"GET, POST, OPTIONS") if name == b"allow" else (name, value) for name, value in headers]
+    if scope.get("method") == "OPTIONS":
+        allowed = next((methods for path, methods in _TWO_METHODS if path.fullmatch(scope["path"])), None)
+        headers = [(name, allowed or value) if name == b"allow" else (name, value) for name, value in headers]
     message["headers"] = [
         *headers,
         (b"x-request-id", request_id(scope).encode()),

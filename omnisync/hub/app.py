@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Litestar, Response, Router, get, post
@@ -28,11 +28,12 @@ from omnisync.contract.feed import (
     ReceiptAnswer,
     ReceiptBatch,
 )
-from omnisync.hub import feed, intake, openapi, receipts
-from omnisync.hub.access import MIN_AGENT_VERSION, Caller, Door
+from omnisync.hub import export_routes, feed, intake, openapi, receipts
+from omnisync.hub.access import MIN_AGENT_VERSION, Door
 from omnisync.hub.answers import AnyRequest, answered, refused, sent, sign
 from omnisync.hub.errors import ProblemError, invalid
 from omnisync.hub.intake import MAX_BYTES
+from omnisync.hub.requests import body_of, caller_of, known_of, now_of, plain_of, query_of, store_of
 from omnisync.hub.store import Store
 
 LIMITS = Limits(
@@ -43,7 +44,6 @@ LIMITS = Limits(
     intake_bytes=MAX_BYTES,
 )
 Clock = Callable[[], datetime]
-Query = TypeVar("Query", bound=Struct)
 Code = Annotated[str, Meta(pattern=r"^[!-~]{1,10}$(?!\n)")]
 
 _OPEN = {"is_open": True}
@@ -81,21 +81,21 @@ class RecordsQuery(Struct, frozen=True):
 @get("/health", opt=_OPEN, sync_to_thread=True)
 def health(request: AnyRequest) -> Response[bytes]:
     """Whether the hub can work, for monitors."""
-    _store(request).is_up()
+    store_of(request).is_up()
     return sent(request, b'{"status":"ok"}')
 
 
 @get("/v1", sync_to_thread=True)
 def identity(request: AnyRequest) -> Response[bytes]:
     """Who am I: the token's company, its establishments, scopes and limits."""
-    caller, store = _caller(request), _store(request)
+    caller, store = caller_of(request), store_of(request)
     who = Identity(
         company=Company(id=caller.company, name=store.company_name(caller.company)),
         establishments=tuple(store.establishments(caller.company)),
         scopes=caller.scopes,
         contract=CONTRACT,
         min_agent_version=MIN_AGENT_VERSION,
-        server_time=_now(request),
+        server_time=now_of(request),
         limits=LIMITS,
     )
     return sent(request, who)
@@ -104,15 +104,15 @@ def identity(request: AnyRequest) -> Response[bytes]:
 @get("/v1/streams", opt=_READ, sync_to_thread=True)
 def streams(request: AnyRequest) -> Response[bytes]:
     """Every stream of the company and what waits in it."""
-    query = _query(request, StreamsQuery, lists=("after",))
+    query = query_of(request, StreamsQuery, lists=("after",))
     after = dict(_after(text) for text in query.after)
-    return answered(request, feed.streams(_store(request), _caller(request).company, after, _known(request)))
+    return answered(request, feed.streams(store_of(request), caller_of(request).company, after, known_of(request)))
 
 
 @get("/v1/changes", opt=_READ, sync_to_thread=True)
 def changes(request: AnyRequest) -> Response[bytes]:
     """The feed: the next page of one stream."""
-    query = _query(request, ChangesQuery)
+    query = query_of(request, ChangesQuery)
     if (query.kinds == "order") is (query.establishment is None):
         raise invalid("/establishment", "required" if query.kinds == "order" else "unexpected")
     asked = feed.Asked(
@@ -121,17 +121,17 @@ def changes(request: AnyRequest) -> Response[bytes]:
         customers_until=query.customers_until,
         limit=query.limit,
     )
-    return answered(request, feed.page(_store(request), _caller(request).company, asked, _known(request)))
+    return answered(request, feed.page(store_of(request), caller_of(request).company, asked, known_of(request)))
 
 
 @get("/v1/records", opt=_READ, sync_to_thread=True)
 def some_records(request: AnyRequest) -> Response[bytes]:
     """Several records as they are now."""
-    query = _query(request, RecordsQuery, lists=("ids",))
+    query = query_of(request, RecordsQuery, lists=("ids",))
     wanted = query.wanted
     if len(wanted) > MAX_RECORDS + len(query.ids):
         raise invalid("/ids", "length")
-    found = feed.changes_of(_store(request), _caller(request).company, query.kind, wanted)
+    found = feed.changes_of(store_of(request), caller_of(request).company, query.kind, wanted)
     return sent(request, b'{"changes":[' + b",".join(change for _, change in found) + b"]}")
 
 
@@ -150,14 +150,14 @@ def one_order(request: AnyRequest) -> Response[bytes]:
 @post("/v1/receipts", opt={"scope": "receipts:write"}, status_code=200)
 async def take_receipts(request: AnyRequest) -> Response[bytes]:
     """What became of the records at the agent."""
-    body = await _body(request)
+    body = await body_of(request)
     return await sync_to_thread(_take_receipts, request, body)
 
 
 @post("/v1/records", opt={"scope": "records:write"}, status_code=200)
 async def take_records(request: AnyRequest) -> Response[bytes]:
     """The intake: what apps send in."""
-    body = await _body(request)
+    body = await body_of(request)
     return await sync_to_thread(_take_records, request, body)
 
 
@@ -177,6 +177,7 @@ ROUTES = (
     one_order,
     take_receipts,
     take_records,
+    *export_routes.ROUTES,
     describe,
 )
 
@@ -212,34 +213,6 @@ async def _guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRo
     )
 
 
-def _caller(request: AnyRequest) -> Caller:
-    caller: Caller = request.scope["state"]["caller"]
-    return caller
-
-
-def _store(request: AnyRequest) -> Store:
-    store: Store = request.app.state.store
-    return store
-
-
-def _now(request: AnyRequest) -> datetime:
-    now: datetime = request.app.state.clock()
-    return now.astimezone(UTC)
-
-
-def _known(request: AnyRequest) -> str:
-    return str(request.headers.get("if-none-match", ""))
-
-
-def _query(request: AnyRequest, kind: type[Query], lists: tuple[str, ...] = ()) -> Query:
-    given = request.query_params.dict()
-    plain = {name: values if name in lists else values[-1] for name, values in given.items()}
-    try:
-        return msgspec.convert(plain, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise invalid(*shape.fault(error)) from None
-
-
 def _after(text: str) -> tuple[str, str]:
     """ "order:0001:<cursor>" in two: a cursor has no colon, an establishment's code may."""
     stream, colon, cursor = text.rpartition(":")
@@ -249,7 +222,7 @@ def _after(text: str) -> tuple[str, str]:
 
 
 def _one(request: AnyRequest, kind: Literal["customer", "order"]) -> Response[bytes]:
-    id_, company, store = request.path_params["record_id"], _caller(request).company, _store(request)
+    id_, company, store = request.path_params["record_id"], caller_of(request).company, store_of(request)
     found = feed.changes_of(store, company, kind, [id_])
     if not found:
         raise ProblemError("not_found")
@@ -260,36 +233,20 @@ def _one(request: AnyRequest, kind: Literal["customer", "order"]) -> Response[by
     return sent(request, b'{"change":' + change + b',"receipts":[' + told + b"]}")
 
 
-async def _body(request: AnyRequest) -> bytes:
-    """The body as sent, its kind checked before a byte is read. Raises ProblemError for another kind or too much."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json" or _coding(request) not in ("", "identity", "gzip"):
-        raise ProblemError("unsupported_media")
-    return await request.body()
-
-
-def _coding(request: AnyRequest) -> str:
-    return str(request.headers.get("content-encoding", "")).strip().lower()
-
-
-def _plain(request: AnyRequest, body: bytes) -> bytes:
-    return intake.gunzip(body) if _coding(request) == "gzip" else body
-
-
 def _take_receipts(request: AnyRequest, body: bytes) -> Response[bytes]:
     try:
-        batch = msgspec.json.decode(_plain(request, body), type=ReceiptBatch)
+        batch = msgspec.json.decode(plain_of(request, body), type=ReceiptBatch)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         pointer, code = shape.fault(error)
         if (pointer, code) == ("/receipts", "length"):
             raise ProblemError("batch_too_large") from None
         raise invalid(pointer, code) from None
-    caller = _caller(request)
-    results = receipts.take(_store(request), caller.company, caller.destination, batch.receipts)
+    caller = caller_of(request)
+    results = receipts.take(store_of(request), caller.company, caller.destination, batch.receipts)
     return sent(request, ReceiptAnswer(results=tuple(results)))
 
 
 def _take_records(request: AnyRequest, body: bytes) -> Response[bytes]:
-    records = intake.records_of(_plain(request, body))
-    results = intake.take_in(_store(request), _caller(request).company, records, _now(request))
+    records = intake.records_of(plain_of(request, body))
+    results = intake.take_in(store_of(request), caller_of(request).company, records, now_of(request))
     return sent(request, IntakeAnswer(results=tuple(results)))

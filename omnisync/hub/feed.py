@@ -56,7 +56,7 @@ def page(store: Store, company: str, asked: Asked, known: str = "") -> Answer:
         reader = _Reader(db, company)
         start = reader.place(asked.stream, asked.cursor)
         until = reader.place(CUSTOMERS, asked.customers_until)
-        etag = _etag(company, reader.epoch, start, until, asked.limit, reader.heads(asked.stream, CUSTOMERS))
+        etag = etag_of(company, reader.epoch, start, until, asked.limit, reader.heads(asked.stream, CUSTOMERS))
         if is_known(etag, known):
             return Answer(etag=etag)
         body, cursor = _page(db, start, until, asked)
@@ -77,7 +77,7 @@ def streams(store: Store, company: str, after: Mapping[str, str], known: str = "
         for name in sorted(heads)
     ]
     body = msgspec.json.encode(Streams(contract=CONTRACT, epoch=reader.epoch, streams=tuple(found)))
-    etag = _etag(company, body)
+    etag = etag_of(company, body)
     return Answer(etag=etag) if is_known(etag, known) else Answer(etag=etag, body=body)
 
 
@@ -206,5 +206,6 @@ def _head(stream: str, after: int, waiting: tuple[int, int, int], unregistered: 
     )
 
 
-def _etag(*parts: object) -> str:
+def etag_of(*parts: object) -> str:
+    """A weak ETag that differs when any of the parts does."""
     return f'W/"{blake2b(repr((CONTRACT, *parts)).encode(), digest_size=12).hexdigest()}"'

@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from omnisync.contract import CONTRACT
+from omnisync.contract import CONTRACT, batches
 from omnisync.contract import feed as contract
 from omnisync.contract import problems as contract_problems
+from omnisync.contract.catalogue import DATASETS
 from omnisync.contract.records import Customer, Order
 from omnisync.contract.shape import strict
 
@@ -31,12 +32,25 @@ _STRUCTS: tuple[type[Struct], ...] = (
     contract.ReceiptAnswer,
     contract.IntakeBatch,
     contract.IntakeAnswer,
+    batches.ExportPage,
+    batches.BatchAnswer,
     contract_problems.Problem,
+    *(dataset.kind for dataset in DATASETS.values()),
 )
 _ALWAYS = ("unauthorized", "token_revoked", "agent_too_old", "rate_limited", "maintenance", "internal")
 _READING = (*_ALWAYS, "scope_missing", "validation")
 _CURSOR = (*_READING, "cursor_invalid", "cursor_filter_mismatch", "cursor_expired")
 _WRITING = (*_READING, "batch_too_large", "unsupported_media")
+_UPLOADING = (*_WRITING, "not_found", "batch_conflict", "batch_damaged")
+
+
+_BATCH_ID = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,60}$"}
+_DIGEST = "^sha-256=:[A-Za-z0-9+/]{43}=:$"
+_LINES = {
+    "type": "string",
+    "description": "One Upsert or Delete a line, its data as the dataset's own schema says.",
+    "contentMediaType": batches.MEDIA_TYPE,
+}
 
 
 @cache
@@ -83,8 +97,54 @@ def _paths() -> dict[str, Any]:
             "get": _route("One order now", _ref("RecordAnswer"), (*_READING, "not_found", "gone"), one)
         },
         "/v1/receipts": {"post": _route("Receipts", _ref("ReceiptAnswer"), _WRITING, body=_ref("ReceiptBatch"))},
+        **_exports(),
         "/v1/openapi.json": {"get": _route("This document", _any(), ("internal",), is_open=True)},
     }
+
+
+def _exports() -> dict[str, Any]:
+    dataset = [
+        _parameter(name, {"enum": sorted({key[n] for key in DATASETS})}, where="path", required=True)
+        for n, name in enumerate(("system", "dataset"))
+    ]
+    query = [
+        _parameter("cursor", {"type": "string", "maxLength": 200}),
+        _parameter("limit", {"type": "integer", "minimum": 1, "maximum": batches.MAX_ROWS}),
+    ]
+    named = _parameter("batch_id", _BATCH_ID, where="path", required=True)
+    answer = _ref("BatchAnswer")
+    taken = _route("A batch of lines, from an agent", answer, _UPLOADING, [*dataset, named, *_batch_headers()])
+    taken["responses"]["200"]["description"] = "The same batch again: nothing was done"
+    taken["responses"]["201"] = {"description": "Taken in", "content": _json(answer)}
+    taken["requestBody"] = {"required": True, "content": {batches.MEDIA_TYPE: {"schema": _LINES}}}
+    return {
+        "/v1/exports/{system}/{dataset}": {
+            "get": _route(
+                "A dataset's lines", _ref("ExportPage"), (*_CURSOR, "not_found"), [*dataset, *query], is_cached=True
+            )
+        },
+        "/v1/exports/{system}/{dataset}/batches/{batch_id}": {
+            "put": taken,
+            "get": _route("What was answered to a batch", answer, (*_READING, "not_found"), [*dataset, named]),
+        },
+    }
+
+
+def _batch_headers() -> list[dict[str, Any]]:
+    """What a batch says of itself beside its body: how much it is, and whether it is part of a snapshot."""
+    flag = {"type": "boolean"}
+    return [
+        _parameter("Content-Digest", {"type": "string", "pattern": _DIGEST}, where="header", required=True),
+        _parameter(
+            "Omnisync-Lines",
+            {"type": "integer", "minimum": 0, "maximum": batches.MAX_LINES},
+            where="header",
+            required=True,
+        ),
+        _parameter("Omnisync-Snapshot", _BATCH_ID, where="header"),
+        _parameter("Omnisync-Final", flag, where="header"),
+        _parameter("Omnisync-Confirmed", flag, where="header"),
+    ]
 
 
 def _changes_query() -> list[dict[str, Any]]:
@@ -112,7 +172,7 @@ def _route(
     is_open: bool = False,
     is_cached: bool = False,
 ) -> dict[str, Any]:
-    responses = {"200": {"description": "OK", "content": {"application/json": {"schema": answer}}}}
+    responses: dict[str, Any] = {"200": {"description": "OK", "content": _json(answer)}}
     if is_cached:
         responses["304"] = {"description": "Nothing new since the ETag in If-None-Match"}
     route: dict[str, Any] = {"summary": summary, "responses": responses | _problems(codes)}
@@ -136,6 +196,8 @@ def _schemas() -> dict[str, Any]:
     twins = [strict(struct) for struct in _STRUCTS]
     _, schemas = msgspec.json.schema_components(twins, ref_template=_REF)
     schemas["Change"]["properties"]["data"] = {"oneOf": [_ref("Customer"), _ref("Order"), {"type": "null"}]}
+    rows = sorted(dataset.kind.__name__ for dataset in DATASETS.values())
+    schemas["Upsert"]["properties"]["data"] = {"anyOf": [_ref(name) for name in rows]}
     # Each record is a Change; one that is not is answered for alone, so the batch as a whole takes anything.
     schemas["IntakeBatch"]["properties"]["records"]["items"] = {"anyOf": [_ref("Change"), {}]}
     return schemas
@@ -149,6 +211,10 @@ def _parameter(
 
 def _list(name: str, items: dict[str, Any] | None = None, **limits: int) -> dict[str, Any]:
     return _parameter(name, {"type": "array", "items": {"type": "string", **(items or {})}, **limits})
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}
 
 
 def _ref(name: str) -> dict[str, Any]:

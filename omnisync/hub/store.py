@@ -1,6 +1,6 @@
 """The hub's own database: SQLite or PostgreSQL by URL, its transactions, and who may use it.
 
-The feed, the intake and the receipts do their own SQL on the connections given here.
+The feed, the intake, the receipts and the exports do their own SQL on the connections given here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sqlalchemy.engine import make_url
 from omnisync.contract.feed import Establishment
 from omnisync.hub import tables
 
-VERSION = "0001"
+VERSION = "0002"
 """The newest migration; a test holds it equal to Alembic's own head."""
 SCOPES = ("orders:read", "receipts:write", "records:write", "exports:read", "exports:write")
 """Everything a token may be allowed."""

@@ -1,14 +1,16 @@
 """The hub's tables. `record` says where a record stands, `feed` holds the JSON that will be sent.
 
 A feed row is one record's latest change in one stream, ready to travel: a page is these texts joined. An order that
-moved leaves a small delete behind in its old stream. Everything is keyed by the company, which comes from the token.
-Moments are RFC 3339 text, the same in every database.
+moved leaves a small delete behind in its old stream. What agents export stands in `export_row`, a line a key, also
+ready to travel. Everything is keyed by the company, which comes from the token: rows by the number of their
+`export_set`, which is one dataset of one company. Moments are RFC 3339 text, the same in every database.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKeyConstraint,
     Index,
@@ -19,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
 )
 
 metadata = MetaData()
@@ -114,4 +117,68 @@ receipt = Table(
     Column("body", LargeBinary, nullable=False),
     PrimaryKeyConstraint("company", "kind", "id", "destination", name="receipt_key"),
     ForeignKeyConstraint(["company"], ["company.id"], name="receipt_company"),
+)
+
+export_set = Table(
+    "export_set",
+    metadata,
+    Column("id", Integer, nullable=False),
+    Column("company", String(40), nullable=False),
+    Column("system", String(20), nullable=False),
+    Column("dataset", String(40), nullable=False),
+    # The last one given out, the last one that a row has, and how many rows are there and not deleted.
+    Column("sequence", BigInteger, nullable=False),
+    Column("head", BigInteger, nullable=False),
+    Column("living", BigInteger, nullable=False),
+    PrimaryKeyConstraint("id", name="export_set_key"),
+    UniqueConstraint("company", "system", "dataset", name="export_set_name"),
+    ForeignKeyConstraint(["company"], ["company.id"], name="export_set_company"),
+)
+
+# No foreign key to its set: it would cost a look-up a row, and rows are written only under their set's lock.
+export_row = Table(
+    "export_row",
+    metadata,
+    Column("set_id", Integer, nullable=False),
+    Column("key", String(140), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    # The number of the last batch that named the key, and whose it was: what a snapshot did not name is missing.
+    Column("seen", BigInteger, nullable=False),
+    Column("source", String(60), nullable=False),
+    # Empty once the row is deleted.
+    Column("version", String(64), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("line", Text, nullable=False),
+    # The key before its set, as in `feed`: a look-up by keys never takes the index of the order instead.
+    PrimaryKeyConstraint("key", "set_id", name="export_row_key"),
+    Index("export_row_order", "set_id", "sequence", "size"),
+    sqlite_with_rowid=False,
+)
+
+export_batch = Table(
+    "export_batch",
+    metadata,
+    Column("set_id", Integer, nullable=False),
+    Column("id", String(60), nullable=False),
+    Column("digest", String(60), nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("received_at", String(40), nullable=False),
+    PrimaryKeyConstraint("set_id", "id", name="export_batch_key"),
+    ForeignKeyConstraint(["set_id"], ["export_set.id"], name="export_batch_set"),
+)
+
+export_snapshot = Table(
+    "export_snapshot",
+    metadata,
+    Column("set_id", Integer, nullable=False),
+    Column("source", String(60), nullable=False),
+    Column("id", String(60), nullable=False),
+    # After which batch it began, and how many living rows its source had then.
+    Column("began", BigInteger, nullable=False),
+    Column("owned", BigInteger, nullable=False),
+    # A line without a name came with it: what it did not name may be there all the same.
+    Column("is_doubtful", Boolean, nullable=False),
+    Column("is_over", Boolean, nullable=False),
+    PrimaryKeyConstraint("set_id", "source", "id", name="export_snapshot_key"),
+    ForeignKeyConstraint(["set_id"], ["export_set.id"], name="export_snapshot_set"),
 )

@@ -108,6 +108,9 @@ WANTED = (
     ("GET", "/v1/customers/a", "orders:read"),
     ("POST", "/v1/receipts", "receipts:write"),
     ("POST", "/v1/records", "records:write"),
+    ("GET", "/v1/exports/omniforce/stock", "exports:read"),
+    ("PUT", "/v1/exports/omniforce/stock/batches/b1", "exports:write"),
+    ("GET", "/v1/exports/omniforce/stock/batches/b1", "exports:write"),
 )
 
 
@@ -117,6 +120,11 @@ def test_a_route_is_closed_without_its_scope(
 ) -> None:
     token = store.create_token(company, "producao", [other for other in SCOPES if other != scope], NOW)
     assert code(visit(hub, bearer(token), path, method)) == (403, "scope_missing")
+
+
+def test_every_closed_route_s_scope_is_tried() -> None:
+    scopes = {route.opt.get("scope") for route in ROUTES} - {None}
+    assert {scope for _, _, scope in WANTED} == scopes == set(SCOPES)
 
 
 def test_an_unknown_scope_or_company_makes_no_token(store: Store, company: str) -> None:

@@ -1,0 +1,85 @@
+"""How apps read a dataset: its lines after a cursor, put together from the stored texts without decoding them."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Connection, select
+
+from omnisync.contract import CONTRACT
+from omnisync.contract.batches import MAX_ROWS
+from omnisync.contract.catalogue import Dataset
+from omnisync.hub import cursor as cursors
+from omnisync.hub.cursor import Place
+from omnisync.hub.errors import ProblemError
+from omnisync.hub.feed import PAGE_BYTES, Answer, etag_of, is_known
+from omnisync.hub.store import Store
+from omnisync.hub.tables import company as companies
+from omnisync.hub.tables import export_row, export_set
+
+_row = export_row.c
+
+
+def page(
+    store: Store, company: str, dataset: Dataset, cursor: str | None, limit: int = MAX_ROWS, known: str = ""
+) -> Answer:
+    """The next lines of a dataset, each key once, at its latest place. `known` is the asker's If-None-Match.
+
+    Raises ProblemError `cursor_invalid`, `cursor_filter_mismatch`, `cursor_expired`.
+    """
+    with store.reading() as db:
+        there = _there(db, company, dataset)
+        start = Place(company=company, stream=f"export:{dataset.system}/{dataset.name}", epoch=there.epoch)
+        if cursor:
+            start = cursors.read(cursor, start)
+        if start.sequence > there.sequence:  # restored from a backup, and nobody said so
+            raise ProblemError("cursor_expired")
+        etag = etag_of(company, start, limit, there.head)
+        if is_known(etag, known):
+            return Answer(etag=etag)
+        body, cursor = _page(db, there.set_id, start, limit)
+    return Answer(etag=etag, body=body, cursor=cursor)
+
+
+class _There(Struct, frozen=True):
+    """A dataset as one request sees it; one that nobody exported yet has no set."""
+
+    epoch: str
+    set_id: int = 0
+    sequence: int = 0
+    head: int = 0
+
+
+def _there(db: Connection, company: str, dataset: Dataset) -> _There:
+    epoch = str(db.execute(select(companies.c.epoch).where(companies.c.id == company)).scalar_one())
+    s = export_set.c
+    mine = (s.company == company) & (s.system == dataset.system) & (s.dataset == dataset.name)
+    row = db.execute(select(s.id, s.sequence, s.head).where(mine)).first()
+    return _There(epoch, *row) if row else _There(epoch)
+
+
+def _page(db: Connection, set_id: int, start: Place, limit: int) -> tuple[bytes, str]:
+    last, has_more = _plan(db, set_id, start.sequence, limit)
+    cursor = cursors.write(msgspec.structs.replace(start, sequence=last))
+    within = select(_row.line).where(*_after(set_id, start.sequence), _row.sequence <= last).order_by(_row.sequence)
+    lines = db.execute(within).scalars() if last > start.sequence else ()
+    body = (
+        f'{{"contract":"{CONTRACT}","epoch":"{start.epoch}","lines":[{",".join(lines)}],'
+        f'"cursor":"{cursor}","has_more":{"true" if has_more else "false"}}}'
+    )
+    return body.encode(), cursor
+
+
+def _plan(db: Connection, set_id: int, after: int, limit: int) -> tuple[int, bool]:
+    """The last sequence of the page and whether there is more, from the index alone."""
+    ahead = select(_row.sequence, _row.size).where(*_after(set_id, after)).order_by(_row.sequence).limit(limit + 1)
+    rows = db.execute(ahead).all()
+    n = max(sum(total <= PAGE_BYTES for total in accumulate(size for _, size in rows[:limit])), min(1, len(rows)))
+    return (rows[n - 1][0] if n else after), n < len(rows)
+
+
+def _after(set_id: int, sequence: int) -> tuple[Any, ...]:
+    return _row.set_id == set_id, _row.sequence > sequence

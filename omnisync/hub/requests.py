@@ -1,0 +1,76 @@
+"""What a route reads of a request: who asks, the query, the headers, the body as it was sent."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from omnisync.contract import shape
+from omnisync.hub import intake
+from omnisync.hub.access import Caller
+from omnisync.hub.answers import AnyRequest
+from omnisync.hub.errors import ProblemError, invalid
+from omnisync.hub.store import Store
+
+Query = TypeVar("Query", bound=Struct)
+
+
+def caller_of(request: AnyRequest) -> Caller:
+    """Whom the door let in."""
+    caller: Caller = request.scope["state"]["caller"]
+    return caller
+
+
+def store_of(request: AnyRequest) -> Store:
+    """The hub's database."""
+    store: Store = request.app.state.store
+    return store
+
+
+def now_of(request: AnyRequest) -> datetime:
+    """The moment, in UTC."""
+    now: datetime = request.app.state.clock()
+    return now.astimezone(UTC)
+
+
+def known_of(request: AnyRequest) -> str:
+    """The ETag that the asker has already."""
+    return str(request.headers.get("if-none-match", ""))
+
+
+def query_of(request: AnyRequest, kind: type[Query], lists: tuple[str, ...] = ()) -> Query:
+    """The query by its struct; a name said twice counts once, unless it is one of `lists`. Raises ProblemError."""
+    given = request.query_params.dict()
+    plain = {name: values if name in lists else values[-1] for name, values in given.items()}
+    try:
+        return msgspec.convert(plain, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid(*shape.fault(error)) from None
+
+
+async def body_of(request: AnyRequest, kind: str = "application/json", wanted: str | None = None) -> bytes:
+    """The body as sent, its kind checked before a byte is read.
+
+    Raises ProblemError for another kind (`wanted` says in pt-BR what would do) or too much.
+    """
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given != kind or _coding(request) not in ("", "identity", "gzip"):
+        raise ProblemError("unsupported_media", detail=wanted)
+    return await request.body()
+
+
+def is_gzip(request: AnyRequest) -> bool:
+    """Whether the body says that it is packed."""
+    return _coding(request) == "gzip"
+
+
+def plain_of(request: AnyRequest, body: bytes) -> bytes:
+    """The body unpacked. Raises ProblemError as `intake.gunzip` does."""
+    return intake.gunzip(body) if is_gzip(request) else body
+
+
+def _coding(request: AnyRequest) -> str:
+    return str(request.headers.get("content-encoding", "")).strip().lower()

@@ -1,0 +1,332 @@
+"""What agents export: a named batch of lines, taken in whole or not at all, line by line.
+
+The writing transaction's first statement takes the dataset's next sequence. Its row lock makes the order of commits
+the order of sequences, and lets two batches of one dataset never meet. The body is unpacked and read in slices, so
+that memory does not grow with it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import count, islice
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Connection, delete, insert, select, update
+
+from omnisync.contract import batches as contract
+from omnisync.contract.batches import (
+    FEW_DELETES,
+    MAX_LINE_BYTES,
+    MAX_LINES,
+    MAX_SHARE_DELETED,
+    MAX_UNPACKED_BYTES,
+    BatchAnswer,
+    RefusedLine,
+    SoundRow,
+    Verdict,
+)
+from omnisync.contract.catalogue import Dataset
+from omnisync.hub.errors import ProblemError
+from omnisync.hub.export_rows import AT_ONCE, Mark, Row, Rows, missing, n_living, n_missing, rows_of
+from omnisync.hub.store import Store, bulk
+from omnisync.hub.tables import company as companies
+from omnisync.hub.tables import export_batch, export_set, export_snapshot
+
+KEPT = timedelta(days=30)
+"""How long a batch's answer can be asked for, and its name is known again."""
+MAX_RATIO = 200
+"""Bytes out of one packed byte: beyond it, a gzip bomb."""
+RATIO_FROM_BYTES = 2**20
+
+_PIECE_BYTES = 2**18
+_Item = TypeVar("_Item")
+_encode = msgspec.json.Encoder().encode
+
+
+class Upload(Struct, frozen=True, kw_only=True):
+    """One PUT of a batch: what its address and its headers say, and the body as it was sent."""
+
+    dataset: Dataset
+    batch: str
+    digest: str
+    n_lines: int
+    body: bytes
+    is_gzip: bool = False
+    snapshot: str | None = None
+    is_final: bool = False
+    is_confirmed: bool = False
+
+
+def take(store: Store, company: str, source: str, upload: Upload, now: datetime) -> tuple[bytes, bool]:
+    """Take a batch in; the answer as JSON, and whether it is new: the same name and digest again change nothing.
+
+    `source` is the token's name: a snapshot deletes only what its own source has named before.
+    Raises ProblemError: `batch_conflict`, `batch_damaged` (not what its headers say), `batch_too_large`.
+    """
+    if contract.content_digest(upload.body) != upload.digest:
+        raise _damaged("O conteúdo não confere com o resumo (Content-Digest).")
+    with store.writing() as db:
+        place = _lock(db, company, upload.dataset)
+        known = _batch(db, place.set_id, upload.batch)
+        if known is not None:
+            if known[0] != upload.digest:
+                raise ProblemError("batch_conflict")
+            return known[1].encode(), False
+        taking = _Taking(db, place, source)
+        answer = _encode(taking.take(upload, _epoch(db, company)))
+        row = {"set_id": place.set_id, "id": upload.batch, "digest": upload.digest, "answer": answer.decode()}
+        db.execute(insert(export_batch).values(**row, received_at=now.isoformat()))
+        old = export_batch.c.received_at < (now - KEPT).isoformat()
+        db.execute(delete(export_batch).where(export_batch.c.set_id == place.set_id, old))
+    return answer, True
+
+
+def answer_of(store: Store, company: str, dataset: Dataset, batch: str) -> bytes | None:
+    """What was answered to a batch, as JSON; None when no such batch was taken in."""
+    with store.reading() as db:
+        set_id = db.execute(select(export_set.c.id).where(_is(company, dataset))).scalar()
+        known = None if set_id is None else _batch(db, set_id, batch)
+    return known[1].encode() if known else None
+
+
+class _Place(Struct, frozen=True):
+    """A dataset of a company, its row locked: this batch's own number, and what is there."""
+
+    set_id: int
+    sequence: int
+    head: int
+    living: int
+
+
+class _Snapshot(Struct):
+    began: int
+    owned: int
+    is_doubtful: bool
+    is_over: bool
+
+
+def _is(company: str, dataset: Dataset) -> Any:
+    s = export_set.c
+    return (s.company == company) & (s.system == dataset.system) & (s.dataset == dataset.name)
+
+
+def _lock(db: Connection, company: str, dataset: Dataset) -> _Place:
+    s = export_set.c
+    mine = update(export_set).where(_is(company, dataset)).values(sequence=s.sequence + 1)
+    taken = mine.returning(s.id, s.sequence, s.head, s.living)
+    row = db.execute(taken).first()
+    if row is None:
+        first = "INSERT INTO export_set (company, system, dataset, sequence, head, living) VALUES (?, ?, ?, 0, 0, 0)"
+        bulk(db, f"{first} ON CONFLICT DO NOTHING", [(company, dataset.system, dataset.name)])
+        row = db.execute(taken).one()
+    return _Place(*row)
+
+
+def _batch(db: Connection, set_id: int, batch: str) -> tuple[str, str] | None:
+    b = export_batch.c
+    row = db.execute(select(b.digest, b.answer).where(b.set_id == set_id, b.id == batch)).first()
+    return (row.digest, row.answer) if row else None
+
+
+def _epoch(db: Connection, company: str) -> str:
+    return str(db.execute(select(companies.c.epoch).where(companies.c.id == company)).scalar_one())
+
+
+class _Taking:
+    """One batch on its way in: the lines slice by slice, then the deletes, which are weighed together."""
+
+    def __init__(self, db: Connection, place: _Place, source: str) -> None:
+        self._db = db
+        self._place = place
+        self._rows: Rows = rows_of(db, place.set_id)
+        self._mark = Mark(place.sequence, source)
+        self._next = count(place.sequence + 1)
+        self._head = place.head
+        self._living = place.living
+        self._deletes: dict[str, None] = {}
+        self._stored = self._unchanged = self._n_lines = self._deleted = self._held = 0
+        self._refused: list[RefusedLine] = []
+
+    def take(self, upload: Upload, epoch: str) -> BatchAnswer:
+        """Everything the batch does."""
+        snapshot = self._began(upload.snapshot) if upload.snapshot else None
+        read = contract.reader(upload.dataset)
+        for lines in _slices(_lines(_unpacked(upload))):
+            verdicts = read(lines, self._n_lines + 1)
+            self._write(verdicts if snapshot is None else _without_deletes(verdicts, self._n_lines + 1))
+            self._n_lines += len(lines)
+            if self._n_lines > MAX_LINES:
+                raise ProblemError("batch_too_large")
+        if self._n_lines != upload.n_lines:
+            raise _damaged("O número de linhas não confere com Omnisync-Lines.")
+        self._delete_named(is_confirmed=upload.is_confirmed)
+        if snapshot is not None and upload.snapshot:
+            self._end(upload.snapshot, snapshot, upload)
+        last = next(self._next) - 1
+        mine = update(export_set).where(export_set.c.id == self._place.set_id)
+        self._db.execute(mine.values(sequence=last, head=self._head, living=self._living))
+        return BatchAnswer(
+            batch=upload.batch,
+            epoch=epoch,
+            lines=self._n_lines,
+            accepted=self._n_lines - len(self._refused),
+            stored=self._stored,
+            unchanged=self._unchanged,
+            deleted=self._deleted,
+            held=self._held,
+            living=self._living,
+            refused=tuple(self._refused),
+        )
+
+    def _write(self, verdicts: Sequence[Verdict]) -> None:
+        before = self._rows.versions({verdict.key for verdict in verdicts if verdict.key is not None})
+        changed: dict[str, SoundRow] = {}
+        named: list[str] = []
+        for verdict in verdicts:
+            if isinstance(verdict, RefusedLine):
+                self._refused.append(verdict)
+                named += [] if verdict.key is None else [verdict.key]
+            elif not verdict.version:
+                self._deletes[verdict.key] = None
+            else:
+                self._deletes.pop(verdict.key, None)
+                known = changed.get(verdict.key)
+                if verdict.version == (known.version if known else before.get(verdict.key)):
+                    named.append(verdict.key)
+                    self._unchanged += 1
+                else:
+                    changed[verdict.key] = verdict
+                    self._stored += 1
+        self._put(changed.values(), before)
+        if named:
+            self._rows.touch(named, self._mark)
+
+    def _put(self, changed: Iterable[SoundRow], before: dict[str, str]) -> None:
+        new: list[Row] = []
+        old: list[Row] = []
+        for one in changed:
+            self._head = next(self._next)
+            rows = old if one.key in before else new
+            rows.append(Row(one.key, self._head, one.version, one.line.decode()))
+        self._rows.write(new, old, self._mark)
+        self._living += len(new) + sum(not before[row.key] for row in old)
+
+    def _delete_named(self, *, is_confirmed: bool) -> None:
+        keys: list[str] = []
+        for some in _slices(iter(self._deletes)):
+            versions = self._rows.versions(some)
+            keys += [key for key in some if versions.get(key)]
+        self._unchanged += len(self._deletes) - len(keys)
+        is_many = len(keys) > FEW_DELETES and len(keys) * MAX_SHARE_DELETED > self._living
+        if is_many and not is_confirmed:
+            self._held += len(keys)
+        else:
+            self._delete(keys)
+
+    def _delete(self, keys: Sequence[str]) -> None:
+        rows = [Row(key, next(self._next), "", contract.deleted(key).decode()) for key in keys]
+        for some in _slices(iter(rows)):
+            self._rows.write([], some, self._mark)
+            self._head = some[-1].sequence
+        self._living -= len(rows)
+        self._deleted += len(rows)
+
+    # --- snapshots
+
+    def _began(self, id_: str) -> _Snapshot:
+        """The snapshot as it stands; with the first of its batches it begins."""
+        n = export_snapshot.c
+        known = select(n.began, n.owned, n.is_doubtful, n.is_over).where(*self._named(id_))
+        row = self._db.execute(known).first()
+        if row is not None:
+            return _Snapshot(*row)
+        source, began = self._mark.source, self._place.sequence - 1
+        owned = n_living(self._db, self._place.set_id, source)
+        first = _Snapshot(began=began, owned=owned, is_doubtful=False, is_over=False)
+        values = {"set_id": self._place.set_id, "source": source, "id": id_, **msgspec.structs.asdict(first)}
+        self._db.execute(insert(export_snapshot).values(**values))
+        return first
+
+    def _end(self, id_: str, snapshot: _Snapshot, upload: Upload) -> None:
+        """Delete what the snapshot did not name, at its final batch and when those are few or a person agreed."""
+        snapshot.is_doubtful |= any(line.key is None for line in self._refused)
+        if upload.is_final and not snapshot.is_over:
+            set_id, source = self._place.set_id, self._mark.source
+            n = n_missing(self._db, set_id, source, snapshot.began)
+            is_many = n * MAX_SHARE_DELETED > snapshot.owned or snapshot.is_doubtful
+            if n and is_many and not upload.is_confirmed:
+                self._held += n
+            else:
+                for keys in missing(self._db, set_id, source, snapshot.began):
+                    self._delete(keys)
+                snapshot.is_over = True
+        now = update(export_snapshot).where(*self._named(id_))
+        self._db.execute(now.values(is_doubtful=snapshot.is_doubtful, is_over=snapshot.is_over))
+
+    def _named(self, id_: str) -> tuple[Any, ...]:
+        n = export_snapshot.c
+        return n.set_id == self._place.set_id, n.source == self._mark.source, n.id == id_
+
+
+def _without_deletes(verdicts: Sequence[Verdict], first: int) -> list[Verdict]:
+    """A snapshot says what is there: a delete in it is refused."""
+    return [
+        contract.refused(number, one.key, "enum", "/op") if isinstance(one, SoundRow) and not one.version else one
+        for number, one in enumerate(verdicts, first)
+    ]
+
+
+def _slices(items: Iterator[_Item]) -> Iterator[list[_Item]]:
+    while some := list(islice(items, AT_ONCE)):
+        yield some
+
+
+def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        if len(rest) > MAX_LINE_BYTES:
+            raise ProblemError("batch_too_large")
+        yield from whole
+    if rest:
+        yield rest
+
+
+def _unpacked(upload: Upload) -> Iterator[bytes]:
+    """The body's lines in bounded pieces. Raises ProblemError for what is no gzip, is cut, or is a bomb."""
+    body = upload.body
+    chunks = (body[start : start + _PIECE_BYTES] for start in range(0, len(body), _PIECE_BYTES))
+    if not upload.is_gzip:
+        yield from chunks
+        return
+    unpacking = zlib.decompressobj(wbits=31)
+    n_unpacked = 0
+    for chunk in chunks:
+        for piece in _inflated(unpacking, chunk):
+            n_unpacked += len(piece)
+            is_bomb = n_unpacked > RATIO_FROM_BYTES and n_unpacked > MAX_RATIO * len(body)
+            if n_unpacked > MAX_UNPACKED_BYTES or is_bomb:
+                raise ProblemError("batch_too_large")
+            yield piece
+    if not unpacking.eof or unpacking.unused_data:
+        raise _damaged("O conteúdo não é gzip inteiro.")
+
+
+def _inflated(unpacking: zlib._Decompress, packed: bytes) -> Iterator[bytes]:
+    is_more = True
+    while is_more:
+        try:
+            piece = unpacking.decompress(packed, _PIECE_BYTES)
+        except zlib.error:
+            raise _damaged("O conteúdo não é gzip inteiro.") from None
+        packed = unpacking.unconsumed_tail
+        is_more = bool(packed) or len(piece) == _PIECE_BYTES  # a full piece may have left more inside
+        yield piece
+
+
+def _damaged(detail: str) -> ProblemError:
+    return ProblemError("batch_damaged", detail=detail)

@@ -1,0 +1,240 @@
+"""The rows of the way out on each database: the same answers everywhere, writers that overlap, and bounded memory."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+import tracemalloc
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.migration import MigrationContext
+from sqlalchemy import event
+
+from omnisync.contract import batches
+from omnisync.contract.batches import BatchAnswer, content_digest
+from omnisync.contract.catalogue import Dataset
+from omnisync.hub import exports, uploads
+from omnisync.hub.errors import ProblemError
+from omnisync.hub.migrations.upgrade import config
+from omnisync.hub.store import VERSION, Store
+from omnisync.hub.uploads import Upload
+from tests.catalogue import PRODUCTS, STOCK, delete, line, product, stock
+from tests.hubs import NOW, found_company, postgresql
+
+_number = count()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    if request.param == "sqlite":
+        yield from _migrated(f"sqlite:///{tmp_path_factory.mktemp('hub') / 'hub.db'}")
+        return
+    with postgresql() as url:
+        yield from _migrated(url)
+
+
+@pytest.fixture
+def company(store: Store) -> str:
+    name = f"aurora-{next(_number)}"
+    found_company(store, name)
+    return name
+
+
+def _migrated(url: str) -> Iterator[Store]:
+    store = Store(url)
+    store.migrate()
+    yield store
+    store.close()
+
+
+def upload(batch: str, *lines: bytes, dataset: Dataset = PRODUCTS, **more: Any) -> Upload:
+    body = gzip.compress(b"\n".join(lines), mtime=0)
+    digest = content_digest(body)
+    return Upload(dataset=dataset, batch=batch, digest=digest, n_lines=len(lines), body=body, is_gzip=True, **more)
+
+
+def take(store: Store, company: str, one: Upload, source: str = "producao") -> BatchAnswer:
+    answer, _ = uploads.take(store, company, source, one, NOW)
+    return batches.read_answer(answer)
+
+
+def products(*codes: str, name: str = "Pincel chato") -> list[bytes]:
+    return [line(PRODUCTS, product(code, name=name)) for code in codes]
+
+
+def rows(store: Store, company: str, cursor: str | None = None, limit: int = 1000) -> tuple[list[Any], str]:
+    lines: list[Any] = []
+    while True:
+        answer = exports.page(store, company, PRODUCTS, cursor, limit=limit)
+        page = json.loads(answer.body or b"")
+        lines, cursor = lines + page["lines"], page["cursor"]
+        if not page["has_more"]:
+            return lines, page["cursor"]
+
+
+def names(lines: list[Any]) -> dict[str, str | None]:
+    return {one["key"]: one.get("data", {}).get("name") for one in lines}
+
+
+def test_rows_are_the_same_on_every_database(store: Store, company: str) -> None:
+    odd = 'a"b\\c ção 🎨'
+    first = take(store, company, upload("b1", *products("a", "b", "c", odd, "d")))
+    assert (first.stored, first.living) == (5, 5)
+    second = take(
+        store, company, upload("b2", *products("a", "b"), *products("c", odd, "new", name="Rolo"), delete("d"))
+    )
+    assert (second.stored, second.unchanged, second.deleted, second.living) == (3, 2, 1, 5)
+    lines, cursor = rows(store, company, limit=2)
+    assert names(lines) == {
+        "a": "Pincel chato",
+        "b": "Pincel chato",
+        "c": "Rolo",
+        odd: "Rolo",
+        "new": "Rolo",
+        "d": None,
+    }
+    assert rows(store, company, cursor=cursor)[0] == []
+    third = take(store, company, upload("b3", *products("d"), delete(odd)))
+    assert (third.stored, third.deleted, third.living) == (1, 1, 5)
+    assert names(rows(store, company, cursor=cursor)[0]) == {"d": "Pincel chato", odd: None}
+
+
+def test_snapshots_are_the_same_on_every_database(store: Store, company: str) -> None:
+    codes = [f"{n:04}" for n in range(2500)]
+    take(store, company, upload("b1", *products(*codes)))
+    answer = take(store, company, upload("b2", *products(*codes[:1500]), snapshot="s", is_final=True))
+    assert (answer.held, answer.deleted, answer.living) == (1000, 0, 2500)
+    answer = take(store, company, upload("b3", snapshot="s", is_final=True, is_confirmed=True))
+    assert (answer.held, answer.deleted, answer.living) == (0, 1000, 1500)
+    lines, _ = rows(store, company)
+    assert {one["key"] for one in lines if one["op"] == "upsert"} == set(codes[:1500])
+
+
+def test_two_writers_at_once_lose_nothing_and_a_reader_beside_them_misses_nothing(store: Store, company: str) -> None:
+    def write(name: str) -> None:
+        for n in range(12):
+            mine = products(*(f"{name}-{n}-{k}" for k in range(3)))
+            take(store, company, upload(f"{name}{n}", *mine, *products("both", name=f"{name}{n}")), source=name)
+
+    writers = [threading.Thread(target=write, args=(name,)) for name in ("a", "b")]
+    for writer in writers:
+        writer.start()
+    seen: dict[str, str | None] = {}
+    cursor: str | None = None
+    while any(writer.is_alive() for writer in writers):
+        lines, cursor = rows(store, company, cursor=cursor)
+        seen |= names(lines)
+    lines, _ = rows(store, company, cursor=cursor)
+    seen |= names(lines)
+    assert seen == names(rows(store, company)[0])
+    assert len(seen) == 2 * 12 * 3 + 1
+
+
+def test_the_same_batch_twice_at_once_is_taken_once(store: Store, company: str) -> None:
+    one = upload("b1", *products(*(f"{n}" for n in range(500))))
+    found: list[bool] = []
+
+    def send() -> None:
+        found.append(uploads.take(store, company, "producao", one, NOW)[1])
+
+    senders = [threading.Thread(target=send) for _ in range(4)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join(20)
+    assert sorted(found) == [False, False, False, True]
+    assert take(store, company, upload("b2")).living == 500
+
+
+def test_a_batch_that_fails_half_way_leaves_nothing(store: Store, company: str) -> None:
+    lines = products(*(f"{n}" for n in range(1500)))
+    body = gzip.compress(b"\n".join(lines), mtime=0)[:-8]
+    cut = Upload(dataset=PRODUCTS, batch="b1", digest=content_digest(body), n_lines=1500, body=body, is_gzip=True)
+    with pytest.raises(ProblemError) as caught:
+        take(store, company, cut)
+    assert caught.value.code == "batch_damaged"
+    assert rows(store, company)[0] == []
+    assert take(store, company, upload("b1", *lines)).stored == 1500
+
+
+def test_datasets_do_not_wait_for_each_other_s_numbers(store: Store, company: str) -> None:
+    take(store, company, upload("b1", *products("a")))
+    take(store, company, upload("b1", line(STOCK, stock("a")), dataset=STOCK))
+    _, cursor = rows(store, company)
+    take(store, company, upload("b2", line(STOCK, stock("b")), dataset=STOCK))
+    take(store, company, upload("b2", *products("b")))
+    assert list(names(rows(store, company, cursor=cursor)[0])) == ["b"]
+
+
+def test_an_old_batch_s_name_is_forgotten(store: Store, company: str) -> None:
+    take(store, company, upload("b1", *products("a")))
+    assert uploads.answer_of(store, company, PRODUCTS, "b1") is not None
+    later = NOW + uploads.KEPT + timedelta(seconds=1)
+    uploads.take(store, company, "producao", upload("b2", *products("b")), later)
+    assert uploads.answer_of(store, company, PRODUCTS, "b1") is None
+    assert uploads.answer_of(store, company, PRODUCTS, "b2") is not None
+
+
+def test_rows_are_looked_up_by_their_key_on_every_database(store: Store, company: str) -> None:
+    take(store, company, upload("b1", *products(*(f"{n:05}" for n in range(5000)))))
+    asked: list[tuple[str, Any]] = []
+
+    def note(_db: Any, _cursor: Any, sql: str, values: Any, _context: Any, is_many: bool) -> None:
+        if "export_row" in sql and not is_many:
+            asked.append((sql, values))
+
+    event.listen(store.engine, "before_cursor_execute", note)
+    take(store, company, upload("b2", *products("00001", "00002"), *products("00003", name="Rolo"), delete("00004")))
+    rows(store, company)
+    event.remove(store.engine, "before_cursor_execute", note)
+    explain = "EXPLAIN QUERY PLAN" if store.engine.dialect.name == "sqlite" else "EXPLAIN"
+    with store.writing() as db:
+        if store.engine.dialect.name == "postgresql":
+            db.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        plans = {sql: str(db.exec_driver_sql(f"{explain} {sql}", values).all()) for sql, values in asked}
+    assert [sql for sql, plan in plans.items() if "Seq Scan" in plan or "SCAN export_row" in plan] == []
+    by_key = {sql: plan for sql, plan in plans.items() if "key =" in sql or "key IN" in sql}
+    assert [sql for sql, plan in by_key.items() if "export_row_key" not in plan and "(key=?" not in plan] == []
+    assert len(by_key) >= 2
+
+
+def test_memory_does_not_grow_with_a_batch(tmp_path: Path) -> None:
+    """Ten thousand lines of 3 kB, unpacked 30 MB: what stands at once is a slice of them."""
+    store = next(_migrated(f"sqlite:///{tmp_path / 'hub.db'}"))
+    found_company(store)
+    wide = [batches.line(f"{n}", "v", b'{"code":"%d","name":"%s"}' % (n, _noise(n))) for n in range(10_000)]
+    one = upload("b1", *wide)
+    assert sum(map(len, wide)) > 30_000_000
+    del wide
+    tracemalloc.start()
+    answer = take(store, "aurora", one)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    store.close()
+    assert (answer.lines, len(answer.refused)) == (10_000, 10_000)
+    assert peak < 16_000_000
+
+
+def _noise(seed: int) -> bytes:
+    return Random(seed).randbytes(300).hex().encode() * 5
+
+
+def test_a_hub_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'hub.db'}")
+    with store.writing() as db:
+        command.upgrade(config(db), "0001")
+    token = found_company(store)
+    store.migrate()
+    with store.reading() as db:
+        assert MigrationContext.configure(db, opts={"version_table": "hub_version"}).get_current_revision() == VERSION
+    assert store.token(token.split("_")[1]) is not None
+    assert take(store, "aurora", upload("b1", *products("a"))).stored == 1
+    store.close()
