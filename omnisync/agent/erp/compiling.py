@@ -314,14 +314,9 @@ def _cut_noting(field: Field, cut: Cut, values: list[str | None], notes: list[No
 
 def _calls(text: str, where: str) -> list[Call]:
     try:
-        return [converters.called(call) for call in _pieces(text)]
+        return [converters.called(call) for call in converters.pieces(text)]
     except ValueError as error:
         raise LayoutError(motivo=f"{where}: o conversor {error} não foi entendido") from None
-
-
-def _pieces(text: str) -> list[str]:
-    """The converters between the bars; a bar within quotation marks parts nothing."""
-    return re.findall(r"""(?:"[^"]*"|'[^']*'|[^|"'])+""", text)
 
 
 def _unless_none(step: Convert) -> Convert:

@@ -21,6 +21,7 @@ Convert = Callable[[Any], Any]
 
 _CALL = re.compile(r"([a-z_]+)\s*(?:\((.*)\))?", re.DOTALL)
 _ARGUMENT = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([^,"']*))\s*(?:,|$)""")
+_PIECE = re.compile(r"""(?:"[^"]*"|'[^']*'|[^|"'])+""")
 _TYPOGRAPHIC = str.maketrans(
     {"’": "'", "‘": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "–": "-", "—": "-", "−": "-", "…": "...", "•": "-"}
 )
@@ -66,6 +67,11 @@ def called(text: str) -> Call:
         arguments.append(bare.strip() if bare is not None else double or single or "")
         at = one.end()
     return Call(name, tuple(arguments))
+
+
+def pieces(text: str) -> list[str]:
+    """The converters between the bars; a bar within quotation marks parts nothing."""
+    return _PIECE.findall(text)
 
 
 def converter(call: Call, zone: tzinfo) -> Convert:

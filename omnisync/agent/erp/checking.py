@@ -1,0 +1,263 @@
+"""`layout check`: what stands between a layout and a database, before the first order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.findings import Finding, error, near, warning
+from omnisync.agent.erp.fitting import fit, is_short_for_code
+from omnisync.agent.erp.given import Given, piped
+from omnisync.agent.erp.layout import LayoutFile, Lookup, Number
+from omnisync.agent.erp.letters import letters
+from omnisync.agent.erp.reflection import reflect, rights
+from omnisync.agent.erp.reflection.schema import Column, Schema, Table
+from omnisync.agent.erp.uses import Use, uses_of
+from omnisync.agent.settings import ErpAddress
+
+Found = Iterator[Finding]
+
+OURS = ("omnisync_binding", "omnisync_cursor")
+_RIGHTS = {"may_select": "ler", "may_insert": "incluir", "may_update": "alterar", "may_delete": "apagar"}
+_WRITES = ("may_select", "may_insert", "may_update")
+_BLIND = re.compile(r"_ci$|_CI_|_CI$")
+"""Collations to which `a` and `A` are one."""
+_CALLED = re.compile(
+    r"(?:\bCALL\s+|\bEXEC(?:UTE)?\s+(?:PROCEDURE\s+)?|\bFROM\s+)[\"`\[]?([\w$.]+)[\"`\]]?\s*(?:\(|:|$)", re.IGNORECASE
+)
+_GENERATOR = re.compile(
+    r"\bGEN_ID\s*\(\s*\"?([\w$]+)|\bNEXT\s+VALUE\s+FOR\s+\"?([\w$.]+)|\bNEXTVAL\s*\(\s*'?([\w$.]+)", re.IGNORECASE
+)
+
+
+def check(layout: LayoutFile, database: Database, address: ErpAddress) -> list[Finding]:
+    """Everything that is found, errors first. The layout was compiled before: in itself it is right.
+
+    Reads the catalogue and a few names and asks for rights; leaves nothing behind. Raises what the database raises
+    where it cannot be read at all.
+    """
+    schema = reflect(database)
+    uses = uses_of(layout, schema)
+    found = [] if address.kind in layout.databases else [error("check_database", "databases", tipo=address.kind)]
+    for use in uses:
+        found += _of_use(use, schema, database)
+    found += _of_match(layout, schema)
+    found += letters(uses, schema, database, address.charset)
+    found += _of_rights(uses, schema, database)
+    return sorted(dict.fromkeys(found), key=lambda finding: finding.level)
+
+
+def _of_use(use: Use, schema: Schema, database: Database) -> Found:
+    for place, lookup in use.lookups.items():
+        yield from _of_lookup(use, place, lookup, schema)
+    table = schema.table(use.table)
+    if table is None:
+        yield error("check_missing_table", f"{use.where}.table", tabela=use.table, perto=near(use.table, schema.tables))
+        return
+    if not table.is_transactional:
+        yield error("check_engine", table.name, tabela=table.name, motor=table.engine)
+    yield from _missing(
+        table, {name: use.named.get(name, f"{use.where}.columns.{name}") for name in sorted(use.columns)}
+    )
+    yield from _of_columns(use, table, is_firebird=schema.folds)
+    yield from _unfilled(use, table, schema)
+    yield from _of_keys(use, table, schema)
+    if use.number is not None:
+        yield from _of_number(use, use.number, table, schema, database)
+
+
+def _missing(table: Table, named: Mapping[str, str]) -> Found:
+    for name, where in named.items():
+        if table.column(name) is None:
+            yield error("check_missing_column", where, tabela=table.name, coluna=name, perto=near(name, table.columns))
+
+
+# --- columns
+
+
+def _of_columns(use: Use, table: Table, *, is_firebird: bool) -> Found:
+    short: dict[str, int | None] = {}
+    for name, given in use.given.items():
+        column = table.column(name)
+        if column is None:
+            continue
+        where = f"{table.name}.{column.name}"
+        if column.is_computed:
+            yield error("check_computed", where)
+        elif given is not None:
+            yield from fit(where, column, given, is_firebird=is_firebird)
+            if is_short_for_code(column, given):
+                short[column.name] = column.length
+    if short:
+        codes = ", ".join(f"{name} ({length})" for name, length in short.items())
+        yield warning("check_codes_short", table.name, colunas=codes)
+
+
+def _unfilled(use: Use, table: Table, schema: Schema) -> Found:
+    """Columns that must not be empty, and that nobody fills; a trigger may."""
+    given = {column.name for name in use.given if (column := table.column(name)) is not None}
+    made = {column.name for name in use.keys[-1:] if (column := table.column(name)) is not None}
+    bare = [column for column in table.columns.values() if not column.is_filled and column.name not in given | made]
+    for column in bare:
+        found = warning if _may_fill(table, schema) else error
+        yield found("check_unfilled", f"{table.name}.{column.name}", tabela=use.where, tipo=column.type)
+
+
+def _may_fill(table: Table, schema: Schema) -> bool:
+    """Whether a trigger of this table may put a value where there is none."""
+    return table.has_insert_trigger and schema.label != "SQLite"
+
+
+# --- keys
+
+
+def _of_keys(use: Use, table: Table, schema: Schema) -> Found:
+    keys = [column.name for name in use.keys if (column := table.column(name)) is not None]
+    if len(keys) == len(use.keys) and keys and not table.is_view:
+        if not table.is_unique(*keys):
+            yield error("check_key_not_unique", f"{table.name}.{', '.join(keys)}")
+        last = table.columns[keys[-1]]
+        if use.keys[-1] not in use.given and not _is_made(last, table, schema):
+            yield error("check_key_unmade", f"{table.name}.{last.name}", tabela=use.where)
+    if use.external_id:
+        yield from _of_external_id(use, table)
+    parent = [column.name for name in use.parent if (column := table.column(name)) is not None]
+    if parent and not table.is_view and not any(map(table.is_indexed, parent)):
+        yield warning("check_no_index", f"{table.name}.{parent[-1]}")
+
+
+def _is_made(column: Column, table: Table, schema: Schema) -> bool:
+    return column.is_identity or column.has_default or _may_fill(table, schema)
+
+
+def _of_external_id(use: Use, table: Table) -> Found:
+    column = table.column(use.external_id)
+    if column is None:
+        return
+    where = f"{table.name}.{column.name}"
+    if use.is_main and not table.is_unique(use.external_id):
+        yield error("check_external_id_not_unique", where, tabela=table.name, coluna=column.name)
+    elif not table.is_unique(*use.parent, use.external_id):
+        yield warning("check_external_id_not_unique", where, tabela=table.name, coluna=column.name)
+    if _BLIND.search(column.collation):
+        yield warning("check_collation", where, collation=column.collation)
+
+
+# --- numbers
+
+
+def _of_number(use: Use, number: Number, table: Table, schema: Schema, database: Database) -> Found:
+    where = f"{use.where}.number"
+    if number.source == "sequence" and not schema.has_sequence(number.name):
+        yield error("check_missing_sequence", where, nome=number.name, perto=near(number.name, schema.sequences))
+    if number.source == "procedure":
+        yield from _of_procedure(number, where, schema)
+    if number.source == "counter":
+        yield from _of_counter(number, where, schema, database)
+    if number.source == "max":
+        column = number.column or use.keys[-1]
+        scope = (*use.keys[:-1], *use.parent)
+        if table.column(column) is not None and not table.is_view and not table.is_unique(*scope, column):
+            yield error("check_max_not_unique", f"{table.name}.{column}", tabela=table.name)
+
+
+def _of_procedure(number: Number, where: str, schema: Schema) -> Found:
+    for generator in (next(filter(None, names)) for names in _GENERATOR.findall(number.sql)):
+        if not schema.has_sequence(generator):
+            yield error("check_missing_sequence", where, nome=generator, perto=near(generator, schema.sequences))
+    for name in _CALLED.findall(number.sql):
+        if not schema.has_procedure(name) and schema.table(name) is None and not name.lower().startswith("rdb$"):
+            yield error("check_missing_procedure", where, nome=name, perto=near(name, schema.procedures))
+
+
+def _of_counter(number: Number, where: str, schema: Schema, database: Database) -> Found:
+    table = schema.table(number.table)
+    if table is None:
+        yield error(
+            "check_missing_table", f"{where}.table", tabela=number.table, perto=near(number.table, schema.tables)
+        )
+        return
+    named = {number.value: f"{where}.value"} | {name: f"{where}.where.{name}" for name in number.where}
+    missing = list(_missing(table, named))
+    yield from missing
+    if not table.is_transactional:
+        yield error("check_engine", table.name, tabela=table.name, motor=table.engine)
+    value = table.column(number.value)
+    if value is not None and value.kind not in ("integer", "decimal", "float"):
+        yield error("check_counter_type", f"{table.name}.{value.name}", tipo=value.type)
+    if not missing and not number.where and not table.is_view:
+        sql = f"SELECT COUNT(*) FROM {database.quoted(number.table)}"  # noqa: S608  # a quoted name
+        n = int(str(database.select(sql)[0][0]))
+        if n != 1:
+            yield error("check_counter_rows", table.name, n=n)
+
+
+# --- the ERP's own tables
+
+
+def _of_lookup(use: Use, place: str, lookup: Lookup, schema: Schema) -> Found:
+    table = schema.table(lookup.lookup)
+    if table is None:
+        yield error(
+            "check_missing_table", f"{place}.lookup", tabela=lookup.lookup, perto=near(lookup.lookup, schema.tables)
+        )
+        return
+    named = {lookup.by: f"{place}.by", lookup.take: f"{place}.take"} | {
+        name: f"{place}.where.{name}" for name in lookup.where
+    }
+    yield from _missing(table, named)
+    by = table.column(lookup.by)
+    if by is None:
+        return
+    if not table.is_view and not table.is_indexed(lookup.by):
+        yield warning("check_no_index", f"{table.name}.{by.name}")
+    kind = use.where.partition(".")[0]
+    yield from _of_document(f"{table.name}.{by.name}", by, piped(kind, lookup.field), lookup.stored_as)
+
+
+def _of_match(layout: LayoutFile, schema: Schema) -> Found:
+    customer = layout.customer
+    table = schema.table(customer.table) if customer is not None else None
+    if customer is None or customer.match is None or table is None:
+        return
+    column = table.column(customer.match.column)
+    if column is None:
+        return
+    where = f"{table.name}.{column.name}"
+    if not table.is_view and not table.is_indexed(column.name):
+        yield warning("check_no_index", where)
+    yield from _of_document(where, column, piped("customer", "document"), customer.match.stored_as)
+
+
+def _of_document(where: str, column: Column, asked: Given, stored_as: str) -> Found:
+    """A column that is compared with documents must be able to hold one."""
+    if not asked.is_document:
+        return
+    wanted = 14 if stored_as == "plain" else 18
+    if column.kind in ("integer", "decimal", "float"):
+        yield error("cnpj_column_numeric", where, coluna=where)
+    elif column.length is not None and column.length < wanted:
+        yield error("check_document_short", where, campo="document", n=wanted, max=column.length)
+
+
+# --- rights
+
+
+def _of_rights(uses: list[Use], schema: Schema, database: Database) -> Found:
+    wanted: dict[str, set[str]] = {}
+    for use in uses:
+        wanted.setdefault(use.table, set()).update(_WRITES, ("may_delete",) if use.is_child else ())
+        for lookup in use.lookups.values():
+            wanted.setdefault(lookup.lookup, set()).add("may_select")
+        if use.number is not None and use.number.source == "counter":
+            wanted.setdefault(use.number.table, set()).update(("may_select", "may_update"))
+    for ours in OURS:
+        wanted[ours] = set(_RIGHTS)
+    for name, needed in wanted.items():
+        table = schema.table(name)
+        if table is not None:
+            may = rights(database, table)
+            lacking = [word for right, word in _RIGHTS.items() if right in needed and not getattr(may, right)]
+            if lacking:
+                yield error("check_rights", table.name, tabela=table.name, direitos=", ".join(lacking))

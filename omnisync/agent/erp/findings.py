@@ -1,0 +1,42 @@
+"""What `layout check` finds, each with the sentence that says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Literal
+
+from msgspec import Struct
+
+from omnisync.agent import texts
+
+Level = Literal["error", "warning"]
+
+
+class Finding(Struct, frozen=True):
+    """One thing found. An error stops the import or spoils what it writes; a warning is for a person to look at.
+
+    `where` is a table's column, or the file's key.
+    """
+
+    level: Level
+    where: str
+    code: str
+    sentence: str
+
+
+def error(code: str, where: str, **words: object) -> Finding:
+    """Something that must be mended before the first order."""
+    return Finding("error", where, code, texts.sentence(code, onde=where, **words))
+
+
+def warning(code: str, where: str, **words: object) -> Finding:
+    """Something to look at."""
+    return Finding("warning", where, code, texts.sentence(code, onde=where, **words))
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """The nearest name there is, whatever the case of its letters, as the end of a clause; empty when none is near."""
+    by_small = {one.lower(): one for one in known}
+    close = get_close_matches(name.lower(), by_small, 1, 0.5)
+    return f" (seria {by_small[close[0]]}?)" if close else ""

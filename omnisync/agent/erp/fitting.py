@@ -1,0 +1,130 @@
+"""Whether a column can hold what a layout gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+
+from omnisync.agent.erp.findings import Finding, error, warning
+from omnisync.agent.erp.given import Given
+from omnisync.agent.erp.reflection.schema import Column
+
+Found = Iterator[Finding]
+
+_FEW_DIGITS = 7
+"""Digits before the point below which a column of amounts is narrow: R$ 9.999.999,99."""
+_NUMBERS = frozenset({"integer", "decimal", "float"})
+_YES_OR_NO = frozenset({"true", "false", "t", "f", "yes", "no", "1", "0"})
+
+
+def fit(where: str, column: Column, given: Given, *, is_firebird: bool = False) -> Found:
+    """What speaks against writing this into the column."""
+    if given.is_optional and not column.is_nullable:
+        yield warning("check_may_be_empty", where, campo=given.path or "o valor")
+    wrong = (
+        _of_values(where, column, given) if given.values else _of_kind(where, column, given, is_firebird=is_firebird)
+    )
+    if wrong is not None:
+        yield wrong
+    elif column.kind == "text":
+        yield from _of_length(where, column, given)
+    elif column.kind == "decimal" and given.kind in ("integer", "decimal"):
+        yield from _of_digits(where, column, given)
+
+
+def is_short_for_code(column: Column, given: Given) -> bool:
+    """Whether the column holds only the shorter ones of the codes it gets."""
+    if column.kind != "text" or given.values or given.path == "id" or given.is_document or not given.is_code:
+        return False
+    return given.kind == "text" and column.length is not None and (given.length or 0) > column.length
+
+
+def _of_values(where: str, column: Column, given: Given) -> Finding | None:
+    """The layout's own values, each looked at."""
+    if column.values:
+        strange = [value for value in given.values if value not in column.values]
+        if strange:
+            return error("check_value_unknown", where, valor=strange[0], valores=", ".join(column.values))
+    if column.kind in _NUMBERS:
+        strange = [value for value in given.values if not _is_number(value)]
+        return error("check_value_type", where, valor=strange[0], tipo=column.type) if strange else None
+    if column.kind == "bool":
+        strange = [value for value in given.values if value.lower() not in _YES_OR_NO]
+        return error("check_boolean", where, tipo=column.type) if strange else None
+    if column.kind == "text" and column.length is not None:
+        strange = [value for value in given.values if len(value) > (column.length or 0)]
+        return error("check_value_long", where, valor=strange[0], n=column.length) if strange else None
+    return None
+
+
+def _of_kind(where: str, column: Column, given: Given, *, is_firebird: bool) -> Finding | None:
+    if column.kind in _NUMBERS:
+        return _into_number(where, column, given)
+    if column.kind == "bool":
+        # The others read 1 and 0.
+        fits = given.kind in ("bool", "integer") and not is_firebird
+        return None if fits else error("check_boolean", where, tipo=column.type)
+    if column.kind in ("date", "datetime", "time"):
+        return _into_time(where, column, given, is_firebird=is_firebird)
+    return None
+
+
+def _into_number(where: str, column: Column, given: Given) -> Finding | None:
+    if given.kind == "text":
+        if given.is_document:
+            return error("cnpj_column_numeric", where, coluna=where)
+        if given.is_code and given.path != "id":
+            return warning("check_code_into_number", where, campo=given.path, tipo=column.type)
+        return error("check_type", where, campo=given.path or "o valor", tipo=column.type)
+    if given.kind in ("date", "datetime"):
+        return error("check_type", where, campo=given.path, tipo=column.type)
+    if given.kind == "decimal" and column.kind == "integer":
+        return error("check_whole_only", where, campo=given.path, tipo=column.type)
+    if given.kind == "decimal" and column.kind == "float":
+        return warning("check_float", where, tipo=column.type)
+    return None
+
+
+def _into_time(where: str, column: Column, given: Given, *, is_firebird: bool) -> Finding | None:
+    if given.kind == "text" and given.path.endswith(("_on", "_at")):
+        return None  # the layout's own form of a date, for a column that reads it
+    if column.kind in ("date", "time") and given.kind == "datetime":
+        form = "date" if column.kind == "date" else 'local_datetime("%H:%M:%S")'
+        return error("check_datetime", where, tipo=column.type, conversor=form) if is_firebird else None
+    if column.kind != "time" and given.kind in ("date", "datetime"):
+        return None
+    return error("check_type", where, campo=given.path or "o valor", tipo=column.type)
+
+
+def _of_length(where: str, column: Column, given: Given) -> Found:
+    room, wanted = column.length, given.length
+    if room is None or wanted is None or wanted <= room:
+        return
+    words = {"campo": given.path or "o valor", "n": wanted, "max": room}
+    if given.path == "id":
+        yield error("check_id_short", where, **words)
+    elif given.is_document:
+        yield error("check_document_short", where, **words)
+    elif given.kind in ("date", "datetime"):
+        yield error("check_date_short", where, **words)
+    elif given.kind != "text":
+        yield warning("check_number_short", where, **words)
+    elif not given.is_code:
+        yield error("check_short", where, **words)
+
+
+def _of_digits(where: str, column: Column, given: Given) -> Found:
+    if column.precision is None or column.scale is None:
+        return
+    whole = column.precision - column.scale
+    if whole < min(given.whole or 0, _FEW_DIGITS):
+        yield warning("check_digits", where, campo=given.path, n=whole)
+    if (given.scale or 0) > column.scale:
+        yield warning("check_rounded", where, campo=given.path, n=given.scale, max=column.scale)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return Decimal(text).is_finite()
+    except InvalidOperation:
+        return False

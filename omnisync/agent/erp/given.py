@@ -1,0 +1,266 @@
+"""What a layout puts into a column, as far as its file and the contract tell: the kind of value, its room, its gaps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+from omnisync.agent.erp import converters
+from omnisync.agent.erp.converters import Call
+from omnisync.agent.erp.layout import Constant, FromSql, KeyOf, Lookup, Mapped, Scalar, written_as
+from omnisync.agent.erp.paths import NEVER_CUT, RECORDS, paths_of
+from omnisync.agent.erp.reflection.schema import Column, Schema
+from omnisync.contract.records import Address, Order, Phone
+
+Kind = Literal["text", "integer", "decimal", "date", "datetime", "bool"]
+
+
+class Given(Struct, frozen=True, kw_only=True):
+    """What goes into a column. `length` counts letters; `whole` and `scale` the digits around the point.
+
+    `values` are all there are, where the layout itself names them.
+    """
+
+    kind: Kind
+    path: str = ""
+    length: int | None = None
+    whole: int | None = None
+    scale: int | None = None
+    is_optional: bool = False
+    values: tuple[str, ...] = ()
+
+    @property
+    def is_document(self) -> bool:
+        """Whether it is a CNPJ or CPF, which may have letters."""
+        return self.path.rpartition(".")[2] == "document"
+
+    @property
+    def is_code(self) -> bool:
+        """Whether half of it is another one, or of no use."""
+        last = self.path.rpartition(".")[2]
+        return last in NEVER_CUT or last == "email" or last.endswith("code")
+
+
+def given(kind: str, source: str | Mapping[str, Any], where: str, schema: Schema) -> Given | None:
+    """What this source gives; None where only the ERP knows (a query), or for the key of another row."""
+    written = written_as(source, where)
+    if isinstance(written, str):
+        return piped(kind, written)
+    if isinstance(written, Constant):
+        return constants(written.constant)
+    if isinstance(written, Mapped):
+        return _mapped(kind, written)
+    if isinstance(written, Lookup):
+        table = schema.table(written.lookup)
+        column = table.column(written.take) if table is not None else None
+        taken = of_column(column) if column is not None else None
+        is_optional = written.missing == "null" or (written.default is None and piped(kind, written.field).is_optional)
+        return msgspec.structs.replace(taken, is_optional=is_optional) if taken is not None else None
+    assert isinstance(written, KeyOf | FromSql)
+    return None
+
+
+def piped(kind: str, text: str) -> Given:
+    """What a path with its converters gives. The layout was compiled before: paths and converters are right."""
+    path, *rest = text.split("|", 1)
+    path = path.strip()
+    known = bounds_of(kind)[path]
+    for call in map(converters.called, converters.pieces(rest[0]) if rest else ()):
+        known = _joined(kind, known, call) if call.name == "join" else _AFTER[call.name](known, *call.arguments)
+    return known
+
+
+def constants(*values: Scalar) -> Given:
+    """These values and no others."""
+    texts = tuple(("1" if value else "0") if isinstance(value, bool) else str(value) for value in values)
+    return Given(kind="text", length=max(map(len, texts)), values=texts)
+
+
+def number(form: str, digits: int = 9) -> Given:
+    """A number of the ERP's, with its converters: of nine digits, for nobody knows how far it goes."""
+    known = Given(kind="integer", whole=digits, length=digits)
+    for call in map(converters.called, converters.pieces(form)):
+        known = _AFTER[call.name](known, *call.arguments)
+    return known
+
+
+def of_column(column: Column) -> Given | None:
+    """What is read from a column."""
+    kinds: dict[str, Kind] = {"float": "decimal", "time": "text"}
+    kind = kinds.get(column.kind, column.kind)
+    if kind not in get_args(Kind):
+        return None
+    whole = column.precision - (column.scale or 0) if column.precision is not None else None
+    return Given(kind=kind, length=column.length, whole=whole, scale=column.scale)  # type: ignore[arg-type]  # one of Kind
+
+
+@cache
+def bounds_of(kind: str) -> Mapping[str, Given]:
+    """Every field of a kind with the room the contract gives it."""
+    found = dict(_walked(RECORDS[kind], ""))
+    if kind in ("item", "payment"):
+        found |= {f"order.{path}": known for path, known in _walked(Order, "")}
+    if kind == "item":
+        found["net_price"] = Given(kind="decimal", path="net_price", whole=11, scale=10)
+    return {
+        path: msgspec.structs.replace(known, is_optional=paths_of(kind)[path].is_optional)
+        for path, known in found.items()
+    }
+
+
+# --- the contract's own bounds
+
+_DIGITS = re.compile(r"\{(?:1,)?(\d+)\}")
+_KINDS: Mapping[Any, Kind] = {bool: "bool", int: "integer", Decimal: "decimal", date: "date", datetime: "datetime"}
+# Narrower than the contract, which makes room for other countries' and for what could not be read.
+_USUAL = {"document": 14, "carrier_document": 14, "phone.number": 11, "phone.ddd": 2, "phone.subscriber": 9}
+_WRITTEN = {"date": 10, "datetime": 19, "bool": 1}
+
+
+def _walked(record: type[Struct], prefix: str) -> Iterator[tuple[str, Given]]:
+    hints = get_type_hints(record, include_extras=True)
+    for field in msgspec.structs.fields(record):
+        hint = hints[field.name]
+        path = f"{prefix}{field.name}"
+        plain = [arg for arg in get_args(hint) if arg is not type(None)] if type(None) in get_args(hint) else [hint]
+        inner = plain[0]
+        bare = get_args(inner)[0] if hasattr(inner, "__metadata__") else inner
+        if bare in (tuple[Address, ...], tuple[Phone, ...]):
+            yield from _named(get_args(bare)[0])
+        elif isinstance(bare, type) and issubclass(bare, Struct):
+            yield from _walked(bare, f"{path}.")
+        elif get_origin(bare) is not tuple:
+            yield path, _bounded(path, inner, bare)
+
+
+def _named(part: type[Struct]) -> Iterator[tuple[str, Given]]:
+    word = "address" if part is Address else "phone"
+    kinds = (*get_args(get_type_hints(part)["kind"]), *(("first",) if part is Phone else ()))
+    fields = {path: known for path, known in _walked(part, "") if path != "kind"}
+    if part is Phone:
+        fields |= {name: Given(kind="text", length=0) for name in ("ddd", "subscriber")}
+    for kind in kinds:
+        for name, known in fields.items():
+            usual = _USUAL.get(f"{word}.{name}", known.length)
+            yield f"{word}.{kind}.{name}", msgspec.structs.replace(known, path=f"{word}.{kind}.{name}", length=usual)
+
+
+def _bounded(path: str, hint: Any, bare: Any) -> Given:
+    metas = [meta for meta in getattr(hint, "__metadata__", ()) if isinstance(meta, Meta)]
+    if get_origin(bare) is Literal:
+        return Given(kind="text", path=path, length=max(map(len, get_args(bare))))
+    kind = _KINDS.get(bare, "text")
+    if kind == "decimal":
+        pattern = next(str((meta.extra_json_schema or {}).get("pattern", "")) for meta in metas)
+        whole, scale = map(int, _DIGITS.findall(pattern))
+        return Given(kind=kind, path=path, whole=whole, scale=scale, length=whole + scale + 1)
+    if kind == "integer":
+        most = next((meta.le for meta in metas if meta.le is not None), 999_999_999)
+        return Given(kind=kind, path=path, whole=len(str(int(most))), length=len(str(int(most))))
+    length = next((meta.max_length for meta in metas if meta.max_length is not None), None)
+    usual = _USUAL.get(path.rpartition(".")[2], length)
+    return Given(kind=kind, path=path, length=_WRITTEN.get(kind, usual))
+
+
+# --- what converters make of it
+
+
+def _with(**changes: Any) -> Callable[..., Given]:
+    return lambda known, *_: msgspec.structs.replace(known, **changes)
+
+
+def _cut(known: Given, n: str) -> Given:
+    return _as_text(known, min(int(n), known.length if known.length is not None else int(n)))
+
+
+def _slice(known: Given, first: str, last: str) -> Given:
+    return _as_text(known, int(last) - int(first) + 1)
+
+
+def _zeros_left(known: Given, n: str) -> Given:
+    return _as_text(known, max(int(n), known.length or 0))
+
+
+def _prefix(known: Given, text: str) -> Given:
+    return _as_text(known, len(text) + known.length if known.length is not None else None)
+
+
+def _decimal(known: Given, n: str) -> Given:
+    return msgspec.structs.replace(known, kind="decimal" if int(n) else "integer", scale=int(n))
+
+
+def _scale(known: Given, n: str) -> Given:
+    whole, scale = (known.whole or 0) + int(n), max((known.scale or 0) - int(n), 0)
+    return msgspec.structs.replace(known, kind="decimal" if scale else "integer", whole=whole, scale=scale)
+
+
+def _default(known: Given, text: str) -> Given:
+    length = max(known.length, len(text)) if known.length is not None else None
+    return msgspec.structs.replace(known, is_optional=False, length=length)
+
+
+def _yes_no(known: Given, yes: str, no: str) -> Given:
+    return msgspec.structs.replace(constants(yes, no), path=known.path)
+
+
+def _day(known: Given, form: str = "") -> Given:
+    return (
+        _as_text(known, len(date(2026, 11, 24).strftime(form)))
+        if form
+        else msgspec.structs.replace(known, kind="date", length=10)
+    )
+
+
+def _moment(known: Given, form: str = "") -> Given:
+    return _as_text(known, len(datetime(2026, 11, 24).strftime(form))) if form else known  # noqa: DTZ001  # any moment
+
+
+def _as_text(known: Given, length: int | None) -> Given:
+    return msgspec.structs.replace(known, kind="text", length=length, whole=None, scale=None)
+
+
+def _joined(kind: str, known: Given, call: Call) -> Given:
+    separator, *paths = call.arguments
+    lengths = [known.length, *(bounds_of(kind)[path].length for path in paths)]
+    is_bound = all(length is not None for length in lengths)
+    length = sum(length or 0 for length in lengths) + len(separator) * len(paths) if is_bound else None
+    return msgspec.structs.replace(_as_text(known, length), is_optional=True, path="")
+
+
+_AFTER: Mapping[str, Callable[..., Given]] = {
+    "upper": _with(),
+    "digits": _with(),
+    "plain": _with(),
+    "document_masked": _with(length=18),
+    "cep_masked": _with(length=9),
+    "cut": _cut,
+    "slice": _slice,
+    "zeros_left": _zeros_left,
+    "prefix": _prefix,
+    "decimal": _decimal,
+    "scale": _scale,
+    "default": _default,
+    "yes_no": _yes_no,
+    "boolean": _with(kind="bool", length=1),
+    "date": _day,
+    "local_datetime": _moment,
+}
+
+
+def _mapped(kind: str, mapped: Mapped) -> Given:
+    field = piped(kind, mapped.field)
+    values = [*mapped.map.values(), *([mapped.default] if mapped.default is not None else [])]
+    known = constants(*values) if values else None
+    is_optional = mapped.missing == "null" or (field.is_optional and mapped.default is None)
+    if mapped.missing == "same" or known is None:
+        length = max(field.length or 0, known.length or 0 if known is not None else 0)
+        return msgspec.structs.replace(field, kind="text", length=length, is_optional=is_optional)
+    # What the company writes in De/Para comes beside these; it is weighed when it is written.
+    return msgspec.structs.replace(known, path=field.path, is_optional=is_optional)

@@ -1,0 +1,69 @@
+"""Whether accents survive: a database that keeps bytes without a charset, or names that read garbled."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from omnisync.agent import texts
+from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.findings import Finding, error, warning
+from omnisync.agent.erp.reflection.schema import Schema, Table
+from omnisync.agent.erp.uses import Use
+from omnisync.agent.errors import OmnisyncError, TemporaryError
+
+_READ, _SHOWN = 300, 5
+_BARE = frozenset({"NONE", "SQL_ASCII"})
+# UTF-8 read as Windows 1252: `Ã§` for `ç`, `Ã‡` for `Ç`; or read as it should not be at all.
+_GARBLED = re.compile("Ã[\u0080-\u00bf\u2010-\u2122\u0152-\u0178\u0192\u02c6\u02dc]|\ufffd")
+
+
+def letters(uses: Sequence[Use], schema: Schema, database: Database, charset: str) -> Iterator[Finding]:
+    """What speaks against the charsets; the names read back stand in the sentences, for a person to look at."""
+    bare = sorted({_bare(use, schema) for use in uses} - {""})
+    found = name_column(uses, schema)
+    where = f"{found[0].name}.{found[1]}" if found is not None else schema.label
+    try:
+        read = names_read(database, *found) if found is not None else []
+    except TemporaryError:
+        raise
+    except OmnisyncError as refused:
+        yield error("check_unreadable", where, motivo=texts.sentence(refused.code, **refused.words))
+        read = []
+    shown = ", ".join(read[:_SHOWN]) or "nenhum com acento"
+    if any(map(_GARBLED.search, read)):
+        yield error("check_garbled", where, nomes=shown, charset=charset or schema.charset)
+    if bare and charset.upper() in ("UTF8", "UTF-8", ""):
+        yield error("check_charset_none_utf8", ", ".join(bare), nomes=shown)
+    elif bare:
+        yield warning("check_charset_none", ", ".join(bare), nomes=shown, charset=charset)
+
+
+def name_column(uses: Sequence[Use], schema: Schema) -> tuple[Table, str] | None:
+    """The column that holds people's names: the customers', else the first that is given a name."""
+    for use in uses:
+        table = schema.table(use.table)
+        for column, given in use.given.items():
+            if table is not None and given is not None and given.path.rpartition(".")[2] == "name":
+                found = table.column(column)
+                if found is not None and found.kind == "text":
+                    return table, found.name
+    return None
+
+
+def names_read(database: Database, table: Table, column: str) -> list[str]:
+    """A few texts of a column as they come through this connection, those with accents alone."""
+    name = database.quoted(column)
+    sql = f"SELECT {name} FROM {database.quoted(table.name)} WHERE {name} IS NOT NULL"  # noqa: S608  # quoted names
+    texts_read = [str(row[0]).strip() for row in database.select(database.limited(sql, _READ))]
+    return [text for text in dict.fromkeys(texts_read) if not text.isascii()]
+
+
+def _bare(use: Use, schema: Schema) -> str:
+    """The table, where a column of letters is kept in it without a charset."""
+    table = schema.table(use.table)
+    if table is None:
+        return ""
+    columns = [column for name in use.given if (column := table.column(name)) is not None and column.kind == "text"]
+    bare = any((column.charset or schema.charset) in _BARE for column in columns)
+    return table.name if bare else ""

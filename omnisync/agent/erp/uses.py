@@ -1,0 +1,174 @@
+"""The tables a layout uses, told apart from its file: which columns it writes there, with what, and what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from omnisync.agent.erp.given import Given, constants, given, number, of_column
+from omnisync.agent.erp.layout import (
+    ChildTable,
+    CustomerTable,
+    Further,
+    KeyOf,
+    LayoutFile,
+    Lookup,
+    Number,
+    OrderTable,
+    written_as,
+)
+from omnisync.agent.erp.reflection.schema import Schema, Table
+
+
+class Use(Struct, frozen=True, kw_only=True):
+    """One table the layout writes. `given` has what goes into each column, None where only the ERP knows.
+
+    `named` are columns the layout reads or finds rows by, beside those.
+    """
+
+    where: str
+    table: str
+    given: Mapping[str, Given | None]
+    named: Mapping[str, str]
+    """Column → the key of the file that names it."""
+    keys: tuple[str, ...] = ()
+    external_id: str = ""
+    parent: tuple[str, ...] = ()
+    number: Number | None = None
+    lookups: Mapping[str, Lookup] = {}
+    is_child: bool = False
+    is_main: bool = False
+
+    @property
+    def columns(self) -> set[str]:
+        """Every column of it that the layout names."""
+        return {*self.given, *self.named}
+
+
+def uses_of(layout: LayoutFile, schema: Schema) -> list[Use]:
+    """Every table the layout writes, main ones first."""
+    found: list[Use] = []
+    made: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for kind, main in (("customer", layout.customer), ("order", layout.order)):
+        if main is not None:
+            made[kind] = (main.table, names_of(main.key))
+            made |= {
+                extra.name: (extra.table, names_of(extra.key)) for extra in (*main.before, *main.after) if extra.key
+            }
+            found.append(_main(kind, main, made, schema))
+            found += (_extra(kind, "before", extra, made, schema) for extra in main.before)
+            found += (_extra(kind, "after", extra, made, schema) for extra in main.after)
+    for kind, child in (("item", layout.item), ("payment", layout.payment)):
+        if child is not None:
+            found.append(_child(kind, child, made, schema))
+    return found
+
+
+def names_of(names: str | tuple[str, ...]) -> tuple[str, ...]:
+    """A key's columns."""
+    return (names,) if isinstance(names, str) else names
+
+
+Made = Mapping[str, tuple[str, tuple[str, ...]]]
+"""The rows whose keys others take: their table and its key's columns, by name."""
+
+
+def _main(kind: str, main: CustomerTable | OrderTable, made: Made, schema: Schema) -> Use:
+    columns = _given(kind, main.columns, f"{kind}.columns", made, schema)
+    named = dict.fromkeys(names_of(main.key), f"{kind}.key")
+    if main.external_id:
+        named[main.external_id] = f"{kind}.external_id"
+    if isinstance(main, OrderTable):
+        columns |= _keys_of("customer", names_of(main.customer), made, schema)
+        if main.state is not None:
+            state = main.state
+            values = [state.open, *state.update_while, *([state.cancelled] if state.cancelled is not None else [])]
+            columns[state.column] = constants(*values)
+        if main.shown:
+            named[main.shown] = "order.shown"
+    elif main.match is not None:
+        named[main.match.column] = "customer.match.column"
+    return Use(
+        where=kind,
+        table=main.table,
+        given=columns | _numbered(main.number, names_of(main.key)[-1]),
+        named=named,
+        keys=names_of(main.key),
+        external_id=main.external_id,
+        number=main.number,
+        lookups=_lookups(main.columns, f"{kind}.columns"),
+        is_main=True,
+    )
+
+
+def _extra(kind: str, when: str, extra: Further, made: Made, schema: Schema) -> Use:
+    where = f"{kind}.{when}.{extra.name}"
+    keys = names_of(extra.key)
+    return Use(
+        where=where,
+        table=extra.table,
+        given=_given(kind, extra.columns, f"{where}.columns", made, schema)
+        | (_numbered(extra.number, keys[-1]) if keys else {}),
+        named=dict.fromkeys(keys, f"{where}.key"),
+        keys=keys,
+        number=extra.number,
+        lookups=_lookups(extra.columns, f"{where}.columns"),
+    )
+
+
+def _child(kind: str, child: ChildTable, made: Made, schema: Schema) -> Use:
+    named = {child.external_id: f"{kind}.external_id", child.line: f"{kind}.line"}
+    return Use(
+        where=kind,
+        table=child.table,
+        given=_given(kind, child.columns, f"{kind}.columns", made, schema)
+        | _keys_of("order", names_of(child.parent), made, schema)
+        | _numbered(child.number, ""),
+        named={name: where for name, where in named.items() if name},
+        external_id=child.external_id,
+        parent=names_of(child.parent),
+        number=child.number,
+        lookups=_lookups(child.columns, f"{kind}.columns"),
+        is_child=True,
+    )
+
+
+def _given(kind: str, columns: Mapping[str, Any], where: str, made: Made, schema: Schema) -> dict[str, Given | None]:
+    found: dict[str, Given | None] = {}
+    for name, source in columns.items():
+        written = written_as(source, f"{where}.{name}")
+        if isinstance(written, KeyOf):
+            found |= _keys_of(written.key_of, (name,), made, schema)
+        else:
+            found[name] = given(kind, source, f"{where}.{name}", schema)
+    return found
+
+
+def _keys_of(whose: str, names: tuple[str, ...], made: Made, schema: Schema) -> dict[str, Given | None]:
+    """What columns get that take a row's key: all of it, or the last part where there is one column only."""
+    table, keys = made.get(whose, ("", ()))
+    there = schema.table(table)
+    taken = keys[-len(names) :] if names else ()
+    return {
+        name: of_column(column) if there is not None and (column := there.column(key)) is not None else None
+        for name, key in zip(names, taken, strict=False)
+    } | {name: None for name in names[len(taken) :]}
+
+
+def _numbered(source: Number | None, key: str) -> dict[str, Given | None]:
+    return {source.column or key: number(source.form)} if source is not None else {}
+
+
+def _lookups(columns: Mapping[str, Any], where: str) -> dict[str, Lookup]:
+    forms = ((name, written_as(source, f"{where}.{name}")) for name, source in columns.items())
+    return {f"{where}.{name}": form for name, form in forms if isinstance(form, Lookup)}
+
+
+def read_tables(use: Use, schema: Schema) -> Iterator[Table]:
+    """The ERP's own tables this one's columns are looked up in."""
+    for lookup in use.lookups.values():
+        table = schema.table(lookup.lookup)
+        if table is not None:
+            yield table
