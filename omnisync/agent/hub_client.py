@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -29,6 +29,7 @@ from omnisync.agent.errors import (
     OmnisyncError,
 )
 from omnisync.contract import CONTRACT
+from omnisync.contract.batches import MEDIA_TYPE, BatchAnswer
 from omnisync.contract.feed import (
     MAX_PAGE,
     UNDECODABLE,
@@ -54,6 +55,7 @@ MAX_RATIO = 200
 """Decoded bytes per byte received: beyond it, a gzip bomb."""
 RATIO_FROM_BYTES = 2**20
 MAX_PAUSE = timedelta(minutes=15)
+SENT_BYTES = 2**16
 PIECE_BYTES = 2**18
 """What one step of the gunzip gives at most."""
 MAX_PROBLEM_BYTES = 2**16
@@ -81,6 +83,24 @@ class ExpiredError(OmnisyncError):
     code = "hub_broken"
 
 
+class BatchConflictError(OmnisyncError):
+    """The hub knows a batch of this name with other content: send it under another name."""
+
+    code = "hub_broken"
+
+    def __init__(self) -> None:
+        super().__init__(motivo="o nome do lote já foi usado")
+
+
+class TooLargeError(OmnisyncError):
+    """The hub takes less at once: send fewer lines."""
+
+    code = "hub_broken"
+
+    def __init__(self) -> None:
+        super().__init__(motivo="lote grande demais")
+
+
 class Fetched(Struct, frozen=True):
     """A page as it came, not yet decoded. `next_cursor` is the header's: it passes a body that cannot be read."""
 
@@ -88,9 +108,20 @@ class Fetched(Struct, frozen=True):
     next_cursor: str
 
 
+class _NotFoundError(FeedError):
+    code = "hub_said_no"
+
+
 class _Problem(Struct):
     code: str = ""
     detail: str = ""
+
+
+_ABOUT_BATCHES: Mapping[str, Callable[[], OmnisyncError]] = {
+    "batch_conflict": BatchConflictError,
+    "batch_too_large": TooLargeError,
+    "batch_damaged": lambda: HubUnreachableError("batch_damaged"),
+}
 
 
 class HubClient:
@@ -174,6 +205,43 @@ class HubClient:
         body = b'{"records":[' + b",".join(records) + b"]}"
         return self._request("POST", "/v1/records", content=body)[1]
 
+    def send_batch(
+        self,
+        system: str,
+        dataset: str,
+        batch_id: str,
+        body: bytes,
+        *,
+        digest: str,
+        lines: int,
+        snapshot: str = "",
+        final: bool = False,
+        confirmed: bool = False,
+    ) -> BatchAnswer:
+        """Send one batch of a dataset, its body gzip, and what became of every line of it.
+
+        `digest` is the body's `content_digest`. The same name and body may be sent again until it is answered: it is
+        taken in once. Raises BatchConflictError, TooLargeError, and what every request may.
+        """
+        headers = {
+            "Content-Type": MEDIA_TYPE,
+            "Content-Encoding": "gzip",
+            "Content-Digest": digest,
+            "Omnisync-Lines": str(lines),
+        }
+        headers |= {"Omnisync-Snapshot": snapshot} if snapshot else {}
+        headers |= {"Omnisync-Final": "true"} if final else {}
+        headers |= {"Omnisync-Confirmed": "true"} if confirmed else {}
+        address = _batch_address(system, dataset, batch_id)
+        return self._read(self._request("PUT", address, content=body, headers=headers), BatchAnswer)
+
+    def batch(self, system: str, dataset: str, batch_id: str) -> BatchAnswer | None:
+        """What was answered to a batch; None when the hub has not taken it in."""
+        try:
+            return self._read(self._request("GET", _batch_address(system, dataset, batch_id)), BatchAnswer)
+        except _NotFoundError:
+            return None
+
     # --- one request
 
     def _request(
@@ -183,13 +251,16 @@ class HubClient:
         *,
         params: Sequence[tuple[str, str]] = (),
         content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> tuple[httpx.Response, bytes]:
-        headers = {} if content is None else {"Content-Type": "application/json"}
+        told = dict(headers or ({} if content is None else {"Content-Type": "application/json"}))
         query = "&".join(f"{name}={quote(value, safe=':')}" for name, value in params)
         deadline = self._monotonic() + DEADLINE.total_seconds()
         address = f"{path}?{query}" if query else path
         try:
-            request = self._http.build_request(method, address, content=content, headers=headers)
+            body = None if content is None else self._sent(content, deadline)
+            told |= {} if content is None else {"Content-Length": str(len(content))}
+            request = self._http.build_request(method, address, content=body, headers=told)
             response = self._http.send(request, stream=True)
             try:
                 return response, self._body(response, deadline)
@@ -199,6 +270,13 @@ class HubClient:
             raise self._network_error(error) from error
         except ssl.SSLError as error:
             raise HubUnreachableError("hub_certificate", motivo=_certificate_fault(str(error))) from error
+
+    def _sent(self, content: bytes, deadline: float) -> Iterator[bytes]:
+        """The content in pieces, as long as there is time: who reads slowly trips no timeout of a single write."""
+        for start in range(0, len(content), SENT_BYTES):
+            if self._monotonic() > deadline:
+                raise HubUnreachableError
+            yield content[start : start + SENT_BYTES]
 
     def _body(self, response: httpx.Response, deadline: float) -> bytes:
         """The body of a success. What is no answer of a hub is refused before a byte of it is read."""
@@ -258,6 +336,10 @@ class HubClient:
             return ContractVersionError(versao=__version__)
         if code == "establishment_busy":
             return HubBusyError("establishment_busy", nome=problem.detail[:80], retry_at=self._retry_at(response))
+        if code == "scope_missing":
+            return BadTokenError("scope_missing")
+        if code in _ABOUT_BATCHES:
+            return _ABOUT_BATCHES[code]()
         if status in (429, 503):
             retry_at = self._retry_at(response)
             busy = "maintenance" if status == 503 else "rate_limited"
@@ -266,7 +348,8 @@ class HubClient:
             return HubUnreachableError()
         if status == 407:
             return HubUnreachableError("hub_other_page", host=self._host)
-        return FeedError("hub_said_no", motivo=(problem.detail or f"resposta {status}")[:300])
+        said = (problem.detail or f"resposta {status}")[:300]
+        return _NotFoundError(motivo=said) if code == "not_found" else FeedError("hub_said_no", motivo=said)
 
     def _target(self, response: httpx.Response) -> str:
         """The host a redirect names; our own when it names only a path."""
@@ -298,6 +381,10 @@ class HubClient:
             raise FeedError(motivo=str(error)) from error
         except UNDECODABLE as error:
             raise HubUnreachableError("hub_corrupt") from error
+
+
+def _batch_address(system: str, dataset: str, batch_id: str) -> str:
+    return f"/v1/exports/{quote(system, safe='')}/{quote(dataset, safe='')}/batches/{quote(batch_id, safe='')}"
 
 
 def read_decoded(fetched: Fetched, kind: Kind) -> tuple[Page, tuple[Unreadable, ...]]:

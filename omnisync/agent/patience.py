@@ -15,7 +15,7 @@ MAX_PAUSE_S = 60.0
 MAX_NAMED_S = 3600.0
 """Of all pauses the hub names in one wait: a run ends within a bound, and the next one tries again."""
 N_CORRUPT = 3
-"""A corrupt answer is asked for again this often; more would only repeat it."""
+"""A corrupt answer is asked for again this often, and a batch that came damaged sent; more would only repeat it."""
 
 
 class Patience:
@@ -64,6 +64,6 @@ class Patience:
         return pause + self._uniform(0.0, 1.0) if pause > 0 else None
 
     def _is_over(self, error: TemporaryError, n_failed: int, began: float) -> bool:
-        if error.code == "hub_corrupt" and n_failed >= N_CORRUPT:
+        if error.code in ("hub_corrupt", "batch_damaged") and n_failed >= N_CORRUPT:
             return True
         return self._monotonic() - began >= self._limit_s

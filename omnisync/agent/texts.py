@@ -16,6 +16,7 @@ SENTENCES: Mapping[str, str] = {
     "hub_other_page": "A rede respondeu outra página no lugar da central do OmniForce ({host}). "
     "Verifique a internet ou o proxy deste computador.",
     "hub_corrupt": "A resposta da central chegou corrompida. Verifique a rede deste computador e importe de novo.",
+    "batch_damaged": "O envio chegou danificado à central. Verifique a rede deste computador e exporte de novo.",
     "hub_certificate": "O certificado da central do OmniForce não é confiável ({motivo}). "
     "Confira a data deste computador e o endereço em Conexão.",
     "hub_redirect": "A central mandou para outro endereço ({host}), e a chave de acesso não foi enviada para lá. "
@@ -27,6 +28,8 @@ SENTENCES: Mapping[str, str] = {
     "hub_said_no": "A central não aceitou o pedido deste computador: {motivo}",
     "token_refused": "A chave de acesso não foi aceita pela central. Gere uma nova chave no OmniForce e informe "
     "em Conexão.",
+    "scope_missing": "A chave de acesso não permite esta operação na central. Gere no OmniForce uma chave com essa "
+    "permissão e informe em Conexão.",
     "company_suspended": "O acesso da sua empresa à central está suspenso. Fale com o suporte do OmniForce.",
     "agent_too_old": "Esta versão do Omnisync ({versao}) não é mais aceita pela central. Atualize o Omnisync neste "
     "computador.",

@@ -232,7 +232,7 @@ def test_a_hub_that_asks_for_pauses_for_ever_ends_the_run(keeper: Keeper, clock:
     [
         (problem("401 Unauthorized", "token_revoked"), BadTokenError, "token_refused"),
         (problem("403 Forbidden", "company_suspended"), BadTokenError, "company_suspended"),
-        (problem("403 Forbidden", "scope_missing", "Chave sem permissão."), FeedError, "hub_said_no"),
+        (problem("403 Forbidden", "scope_missing", "Chave sem permissão."), BadTokenError, "scope_missing"),
         (problem("426 Upgrade Required", "agent_too_old"), ContractVersionError, "agent_too_old"),
         (problem("400 Bad Request", "validation", "x" * 900), FeedError, "hub_said_no"),
         (problem("404 Not Found", "not_found", "<script>"), FeedError, "hub_said_no"),
