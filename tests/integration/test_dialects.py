@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import closing
+from contextlib import closing, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -213,6 +214,67 @@ def test_records_come_with_their_names(database: Database) -> None:
     database.insert_rows("t", COLUMNS, _rows(3))
     [record] = database.records_among("t", "k", [2])
     assert {name.lower(): value for name, value in record.items()}["nome"] == WORDS[2]
+
+
+def test_a_query_is_streamed_in_lots_with_its_columns_names(database: Database) -> None:
+    _lay(database)
+    sql = "SELECT k, nome, valor, nota FROM t WHERE k >= ? ORDER BY k"
+    with database.stream(sql, (0,), size=1000) as (names, lots):
+        assert [name.lower() for name in names] == list(COLUMNS)
+        found: list[list[Any]] = list(lots)
+    assert [len(lot) for lot in found] == [1000, 1000, 500]
+    assert [(k, nome, nota) for lot in found for k, nome, _, nota in lot] == [
+        (k, nome, nota) for k, nome, _, nota in _rows()
+    ]
+    assert database.execute("UPDATE t SET nota = 'depois' WHERE k = 1") == 1
+
+
+def test_a_stream_is_of_one_moment_and_keeps_nobody_from_writing(place: Place) -> None:
+    reader, writer = place.open(), place.open()
+    _lay(writer)
+    with reader.stream("SELECT k, nota FROM t ORDER BY k", size=10) as (_, lots):
+        first = next(lots)
+        assert writer.execute("UPDATE t SET nota = 'depois'") == N
+        rest: list[Any] = [row for lot in lots for row in lot]
+    assert [k for k, _ in [*first, *rest]] == list(range(N))
+    assert not any(nota == "depois" for _, nota in rest)
+    assert reader.select("SELECT count(*) FROM t WHERE nota = 'depois'") == [(N,)]
+
+
+def test_a_stream_left_before_its_end_leaves_the_database_as_good_as_before(database: Database) -> None:
+    _lay(database)
+    with database.stream("SELECT k FROM t ORDER BY k", size=10) as (_, lots):
+        assert len(next(lots)) == 10
+    with suppress(KeyError), database.stream("SELECT k FROM t", size=10):
+        raise KeyError
+    assert database.select("SELECT count(*) FROM t") == [(N,)]
+    database.begin()
+    assert database.execute("DELETE FROM t") == N
+    database.commit()
+
+
+def test_a_stream_of_what_is_not_there_is_told(database: Database) -> None:
+    with pytest.raises(ErpSetupError) as told, database.stream("SELECT k FROM nada"):
+        pass
+    assert told.value.code == "destination_missing_table"
+    assert database.select("SELECT count(*) FROM t") == [(0,)]
+
+
+def test_a_stream_whose_server_goes_is_busy_and_then_works_again(on_server: Place) -> None:
+    database = on_server.open()
+    with database.stream("SELECT k FROM t") as (_, lots):
+        assert list(lots) == []
+    wide = " CROSS JOIN ".join(f"t t{n}" for n in range(3))
+    database.begin()
+    database.insert_rows("t", COLUMNS, _rows(100))
+    database.commit()
+    assert on_server.server is not None
+    with database.stream(f"SELECT t0.nome, t1.nota FROM {wide}", size=10) as (_, lots):
+        next(lots)
+        on_server.server.restart()
+        with pytest.raises(ErpBusyError):
+            deque(lots, 0)
+    assert database.select("SELECT count(*) FROM t") == [(100,)]
 
 
 def test_nothing_to_write_is_nothing_written(database: Database) -> None:

@@ -265,6 +265,22 @@ def test_our_tables_made_by_another_run_a_moment_ago_are_as_good() -> None:
 # --- what comes back
 
 
+def test_rows_are_streamed_in_lots_and_what_is_left_on_the_wire_goes_with_its_connection() -> None:
+    five = tds.rows("k nome", *((k, f"n{k}") for k in range(5)))
+    with answering(lambda batch: five if "FROM t" in batch else _quiet(batch)) as wire:
+        database = _opened(wire)
+        with database.stream("SELECT k, nome FROM t WHERE k >= ?", (0,), size=2) as (names, lots):
+            found = list(lots)
+        with database.stream("SELECT k, nome FROM t", size=2) as (_, lots):
+            first = next(lots)
+        assert database.select("SELECT k, nome FROM t")[0] == (0, "n0")
+        database.close()
+    assert (names, found) == (["k", "nome"], [[(0, "n0"), (1, "n1")], [(2, "n2"), (3, "n3")], [(4, "n4")]])
+    assert first == found[0]
+    asked = [batch for batch in wire.batches if "FROM t" in batch]
+    assert asked == ["SELECT k, nome FROM t WHERE k >= 0", "SELECT k, nome FROM t", "SELECT k, nome FROM t"]
+
+
 def test_rows_come_back_and_a_triggers_own_rows_are_not_the_count() -> None:
     def script(batch: str) -> list[bytes]:
         if batch.startswith("SELECT nome"):

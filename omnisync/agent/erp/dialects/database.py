@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from re import compile as pattern
 from typing import Protocol
 
 from omnisync.agent.errors import OmnisyncError
+
+STREAM_LOT = 2000
+"""Rows of a stream that are in memory at once."""
+Streamed = tuple[list[str], Iterator[list[tuple[object, ...]]]]
+"""A query as it comes: the names of its columns, and its rows in lots."""
 
 _QUOTED_OR_MARK = pattern(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\?|%")
 
@@ -72,6 +78,15 @@ class Database(Protocol):
 
     def select(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """All rows of one query."""
+
+    def stream(
+        self, sql: str, values: Sequence[object] = (), *, size: int = STREAM_LOT
+    ) -> AbstractContextManager[Streamed]:
+        """The rows of one query as they come, in lots of `size`: memory holds a lot or two, whatever the table's size.
+
+        All of them as of one moment, without a lock that a writer of the ERP's would wait for (SQL Server: only where
+        its rows are versioned). Outside of `begin`; until the block ends the connection does nothing else.
+        """
 
     def select_among(self, sql: str, ids: Sequence[object], values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """All rows of a query that ends with `IN {ids}`; `values` are bound before the ids.

@@ -176,11 +176,8 @@ class Firebird(Server):
                 n_matched += 1 if is_insert else max(int(cursor.affected_rows), 0)
         return n_matched
 
-    def _read(self, sql: str, values: Sequence[object]) -> tuple[list[str], list[tuple[object, ...]]]:
-        """The names of a query's columns, and its rows."""
-        with self._cursor(sql) as cursor:
-            cursor.execute(self._prepared(cursor, sql), values)
-            return [described[0] for described in cursor.description], list(cursor.fetchall())
+    def _run(self, cursor: Any, sql: str, values: Sequence[object]) -> None:
+        cursor.execute(self._prepared(cursor, sql), values)
 
     def select_among(self, sql: str, ids: Sequence[object], values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """All rows of a query that ends with `IN {ids}`; `values` are bound before the ids.
@@ -313,13 +310,16 @@ class Firebird(Server):
 
     def begin(self) -> None:
         """Begin a writing transaction."""
-        try:
-            # The newest committed version of each row: what a lock was waited for is read as it stands after the wait.
-            # In SNAPSHOT every wait that ends well would end in "update conflicts with concurrent update".
-            isolation = driver.Isolation.READ_COMMITTED_RECORD_VERSION
-            self._connection.begin(driver.tpb(isolation, self.lock_timeout_s))
-        except self.errors as error:
-            raise self._ours(error, "") from error
+        # The newest committed version of each row: what a lock was waited for is read as it stands after the wait.
+        # In SNAPSHOT every wait that ends well would end in "update conflicts with concurrent update".
+        self._begin(driver.tpb(driver.Isolation.READ_COMMITTED_RECORD_VERSION, self.lock_timeout_s))
+
+    def _begin_reading(self) -> None:
+        self._begin(driver.tpb(driver.Isolation.SNAPSHOT, self.lock_timeout_s, driver.TraAccessMode.READ))
+
+    def _begin(self, kind: bytes) -> None:
+        with self._translating(""):
+            self._connection.begin(kind)
         self._is_begun, self._n_marks = True, 0
 
     def commit(self) -> None:

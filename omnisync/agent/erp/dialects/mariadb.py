@@ -8,6 +8,7 @@ from typing import Any
 
 import pymysql  # type: ignore[import-untyped]  # the driver has no types
 from pymysql.constants import CLIENT  # type: ignore[import-untyped]
+from pymysql.cursors import SSCursor  # type: ignore[import-untyped]
 
 from omnisync.agent.erp.dialects.server import (
     CONNECT_TIMEOUT_S,
@@ -46,7 +47,7 @@ CREATE TABLE IF NOT EXISTS omnisync_cursor (
 # locks (READ COMMITTED) two pages beside each other do not wait for one another.
 _SETTINGS = (
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', "
-    "SESSION innodb_lock_wait_timeout = %s, SESSION lock_wait_timeout = %s"
+    "SESSION innodb_lock_wait_timeout = %s, SESSION lock_wait_timeout = %s, SESSION net_write_timeout = %s"
 )
 
 _LOST = frozenset({0, 1053, 1080, 1152, 1153, 1158, 1159, 1160, 1161, 1184, 1927, 2006, 2013, 2027, 2055})
@@ -83,9 +84,17 @@ class Mariadb(Server):
             client_flag=CLIENT.FOUND_ROWS,
         )
         with connection.cursor() as cursor:
-            cursor.execute(_SETTINGS, (self.lock_timeout_s, self.lock_timeout_s))
+            cursor.execute(_SETTINGS, (self.lock_timeout_s, self.lock_timeout_s, STATEMENT_TIMEOUT_S))
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         return connection
+
+    def close(self) -> None:
+        """Give the connection back. Twice is once."""
+        result = getattr(self._open, "_result", None)
+        if result is not None:
+            # Rows still on the wire: the driver would go on reading them from a connection that is closed.
+            result.unbuffered_active = False
+        super().close()
 
     def make_binding_tables(self) -> None:
         """Make our two tables where they are missing. Not inside a transaction: a CREATE would commit it."""
@@ -113,6 +122,10 @@ class Mariadb(Server):
         """The next n values of a sequence."""
         sql = f"SELECT NEXTVAL({self.quoted(sequence)})"
         return [self.select(sql)[0][0] for _ in range(n)]
+
+    def _reading_cursor(self) -> Any:
+        """A cursor that leaves the rows on the wire: an ordinary one brings them all."""
+        return self._connection.cursor(SSCursor)
 
     def insert_missing(self, table: str, columns: Sequence[str], keys: Sequence[str], row: Sequence[object]) -> None:
         """Insert one row, or leave the one that has the same unique key. IGNORE would hide every other error too."""

@@ -65,6 +65,7 @@ class Postgresql(Server):
 
     label = "PostgreSQL"
     errors = (psycopg.Error, UnicodeEncodeError)
+    begins_reading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
     def _opened(self) -> Any:
         connection = psycopg.connect(
@@ -152,6 +153,10 @@ class Postgresql(Server):
         """The next n values of a sequence."""
         rows = self.select("SELECT nextval(CAST(? AS regclass)) FROM generate_series(1, ?)", (self.quoted(sequence), n))
         return [row[0] for row in rows]
+
+    def _reading_cursor(self) -> Any:
+        """A cursor of the server's: an ordinary one brings all rows before it gives the first."""
+        return self._connection.cursor("omnisync")
 
     def insert_missing(self, table: str, columns: Sequence[str], keys: Sequence[str], row: Sequence[object]) -> None:
         """Insert one row, or leave the one that has the same unique key."""

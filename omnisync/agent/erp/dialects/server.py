@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from omnisync.agent.erp.dialects.database import formatted, lots
+from omnisync.agent.erp.dialects.database import STREAM_LOT, Streamed, formatted, lots
 from omnisync.agent.errors import ErpBusyError, ErpSetupError, OmnisyncError, RecordError, RefusedRecordError
 
 CONNECT_TIMEOUT_S = 10
@@ -32,6 +32,7 @@ class Server(ABC):
     """What the driver raises."""
     lock_timeout_s = LOCK_TIMEOUT_S
     begins, commits, rolls_back = "BEGIN", "COMMIT", "ROLLBACK"
+    begins_reading = ""
     marks, releases, returns = "SAVEPOINT {}", "RELEASE SAVEPOINT {}", "ROLLBACK TO SAVEPOINT {}"
     """How transactions and the marks in them are spoken of."""
 
@@ -122,9 +123,13 @@ class Server(ABC):
     def _cursor(self, sql: str = "") -> Iterator[Any]:
         """A cursor; what the driver raises while it is used becomes ours."""
         connection = self._connection
+        with self._translating(sql), connection.cursor() as cursor:
+            yield cursor
+
+    @contextmanager
+    def _translating(self, sql: str) -> Iterator[None]:
         try:
-            with connection.cursor() as cursor:
-                yield cursor
+            yield
         except self.errors as error:
             raise self._ours(error, sql) from error
 
@@ -158,8 +163,58 @@ class Server(ABC):
     def _read(self, sql: str, values: Sequence[object]) -> tuple[list[str], list[tuple[object, ...]]]:
         """The names of a query's columns, and its rows."""
         with self._cursor(sql) as cursor:
-            cursor.execute(formatted(sql), values)
+            self._run(cursor, sql, values)
             return [described[0] for described in cursor.description], list(cursor.fetchall())
+
+    def _run(self, cursor: Any, sql: str, values: Sequence[object]) -> None:
+        """Run a query."""
+        cursor.execute(formatted(sql), values)
+
+    @contextmanager
+    def stream(self, sql: str, values: Sequence[object] = (), *, size: int = STREAM_LOT) -> Iterator[Streamed]:
+        """The rows of one query as they come, in lots, all of them as of one moment."""
+        self._begin_reading()
+        cursor, is_read = None, False
+        try:
+            with self._translating(sql):
+                cursor = self._reading_cursor()
+                self._run(cursor, sql, values)
+                names = [described[0] for described in cursor.description]
+
+            def lots() -> Iterator[list[tuple[object, ...]]]:
+                nonlocal is_read
+                while True:
+                    with self._translating(sql):
+                        rows = cursor.fetchmany(size)
+                    if not rows:
+                        break
+                    yield list(rows)
+                is_read = True
+
+            yield names, lots()
+        finally:
+            self._end_reading(cursor, is_read=is_read)
+
+    def _begin_reading(self) -> None:
+        """Begin what makes a stream's rows all of one moment; nothing where a single query is so by itself."""
+        if self.begins_reading:
+            self.execute(self.begins_reading)
+            self._is_begun, self._n_marks = True, 0
+
+    def _reading_cursor(self) -> Any:
+        """A cursor that gives its rows as they come."""
+        return self._connection.cursor()
+
+    def _end_reading(self, cursor: Any, *, is_read: bool) -> None:
+        """The end of a stream. Rows that nobody fetched would have to be read all the same: the connection goes."""
+        if is_read:
+            self.rollback()
+        else:
+            self._is_begun = False
+            self.close()
+        if cursor is not None:
+            with suppress(*self.errors):
+                cursor.close()
 
     def select_among(self, sql: str, ids: Sequence[object], values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """All rows of a query that ends with `IN {ids}`; `values` are bound before the ids."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
+from omnisync.agent.erp.dialects.database import STREAM_LOT, Streamed
 from omnisync.agent.errors import (
     ErpBusyError,
     ErpFullError,
@@ -97,23 +99,44 @@ class Sqlite:
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> int:
         """Run one statement; answers how many rows it matched."""
-        try:
+        with self._translating():
             return self._connection.execute(sql, values).rowcount
-        except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
-            raise self.translated(error) from error
 
     def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> int:
         """Run one statement for each row; answers how many rows it matched in all."""
-        try:
+        with self._translating():
             return self._connection.executemany(sql, rows).rowcount
-        except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
-            raise self.translated(error) from error
 
     def select(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """All rows of one query."""
-        try:
+        with self._translating():
             return self._connection.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
+
+    @contextmanager
+    def stream(self, sql: str, values: Sequence[object] = (), *, size: int = STREAM_LOT) -> Iterator[Streamed]:
+        """The rows of one query as they come, in lots. In WAL who reads keeps nobody from writing."""
+        self.execute("BEGIN")
+        try:
+            with self._translating():
+                cursor = self._connection.execute(sql, values)
+
+            def lots() -> Iterator[list[tuple[object, ...]]]:
+                while True:
+                    with self._translating():
+                        rows = cursor.fetchmany(size)
+                    if not rows:
+                        break
+                    yield rows
+
+            yield [described[0] for described in cursor.description], lots()
+        finally:
+            self.rollback()
+
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
             raise self.translated(error) from error
 
     def select_among(self, sql: str, ids: Sequence[object], values: Sequence[object] = ()) -> list[tuple[object, ...]]:

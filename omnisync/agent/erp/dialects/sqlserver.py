@@ -194,11 +194,8 @@ class Sqlserver(Server):
                 n_matched += int(_last_of(cursor))
         return n_matched
 
-    def _read(self, sql: str, values: Sequence[object]) -> tuple[list[str], list[tuple[object, ...]]]:
-        """The names of a query's columns, and its rows."""
-        with self._cursor(sql) as cursor:
-            cursor.execute(_filled(sql, values))
-            return [described[0] for described in cursor.description], list(cursor.fetchall())
+    def _run(self, cursor: Any, sql: str, values: Sequence[object]) -> None:
+        cursor.execute(_filled(sql, values))
 
     def lock_row(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """The rows of a plain query of one table, held until the transaction ends and read as of then."""
