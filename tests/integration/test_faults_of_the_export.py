@@ -67,9 +67,8 @@ def client() -> Iterator[Callable[[str], HubClient]]:
 
 
 def send(client: HubClient, batch: str = "b1", body: bytes = BODY, lines: int = 3, **more: Any) -> BatchAnswer:
-    return client.send_batch(
-        "omniforce", "products", batch, body, **({"digest": content_digest(body), "lines": lines} | more)
-    )
+    told: dict[str, Any] = {"digest": content_digest(body), "lines": lines} | more
+    return client.send_batch("omniforce", "products", batch, body, **told)
 
 
 def patient(action: Callable[[], BatchAnswer]) -> BatchAnswer:
