@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from bench import feed
 from omnisync.demo.words import ESTABLISHMENTS
 from omnisync.hub import intake
-from omnisync.hub.store import Store
+from omnisync.hub.store import AGENT_SCOPES, Store
 
 BATCH = 1000
 
@@ -45,7 +45,7 @@ def main() -> None:
         for code, name in ESTABLISHMENTS.items():
             store.add_establishment(feed.COMPANY, code, name)
     if given.what == "token":
-        print(store.create_token(feed.COMPANY, "bench", ("orders:read", "receipts:write"), feed.NOON))
+        print(store.create_token(feed.COMPANY, "bench", AGENT_SCOPES, feed.NOON))
     else:
         fill(store, given.scale, is_later=given.what == "later")
     store.close()

@@ -119,15 +119,18 @@ def token() -> None:
 @token.command("create")
 @click.argument("company")
 @click.option("--name", required=True, help="Nome da chave; os retornos são guardados por ele.")
-@click.option("--scope", "scopes", multiple=True, required=True, help="O que a chave permite; pode ser repetido.")
+@click.option("--scope", "scopes", multiple=True, help="O que a chave permite; pode ser repetido.")
 @_database
 def token_create(company: str, name: str, scopes: tuple[str, ...], database: str) -> None:
-    """Cria uma chave para a empresa COMPANY e a mostra uma única vez."""
+    """Cria uma chave para a empresa COMPANY e a mostra uma única vez.
+
+    Sem --scope, a chave permite o que o Omnisync de um computador precisa.
+    """
     from omnisync.hub.serving import wall_clock
-    from omnisync.hub.store import SCOPES
+    from omnisync.hub.store import AGENT_SCOPES, SCOPES
 
     text = _try(
-        lambda: _open(database).create_token(company, name, scopes, wall_clock()),
+        lambda: _open(database).create_token(company, name, scopes or AGENT_SCOPES, wall_clock()),
         f"O nome tem de 1 a 60 letras, e as permissões são: {', '.join(SCOPES)}.",
     )
     click.echo(text)

@@ -16,7 +16,7 @@ from omnisync.agent.erp.layouts import schema
 from omnisync.demo.sample import story
 from omnisync.demo.words import ESTABLISHMENTS
 from omnisync.hub import intake
-from omnisync.hub.store import Store
+from omnisync.hub.store import AGENT_SCOPES, APP_SCOPES, Store
 
 COMPANY = "vevo"
 NAME = "Fábrica Vevo (demonstração)"
@@ -68,8 +68,8 @@ def found_company(store: Store, now: datetime) -> tuple[str, str]:
     for token in store.tokens(COMPANY):
         if token.revoked_at is None:
             store.revoke_token(COMPANY, token.prefix, now)
-    agent = store.create_token(COMPANY, AGENT, ("orders:read", "receipts:write"), now)
-    return agent, store.create_token(COMPANY, APP, ("records:write",), now)
+    agent = store.create_token(COMPANY, AGENT, AGENT_SCOPES, now)
+    return agent, store.create_token(COMPANY, APP, APP_SCOPES, now)
 
 
 def send_story(store: Store, *, today: date, now: datetime, told: Callable[[int], None]) -> None:

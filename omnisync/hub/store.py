@@ -24,6 +24,10 @@ VERSION = "0002"
 """The newest migration; a test holds it equal to Alembic's own head."""
 SCOPES = ("orders:read", "receipts:write", "records:write", "exports:read", "exports:write")
 """Everything a token may be allowed."""
+AGENT_SCOPES = ("orders:read", "receipts:write", "exports:write")
+"""What a company's computer needs."""
+APP_SCOPES = ("records:write", "exports:read")
+"""What OmniForce's apps need; Dash only reads."""
 
 _ID = re.compile(r"[!-~]{1,40}")
 _CODE = re.compile(r"[!-~]{1,10}")

@@ -16,7 +16,7 @@ from litestar.testing import TestClient
 from omnisync.cli.hub import hub as command
 from omnisync.contract.problems import PROBLEMS
 from omnisync.hub.app import ROUTES, create_app
-from omnisync.hub.store import SCOPES, Store
+from omnisync.hub.store import AGENT_SCOPES, SCOPES, Store
 from tests.hubs import NOW, RunningHub, bearer, found_company, running_hub
 
 
@@ -125,6 +125,12 @@ def test_a_token_made_on_the_command_line_opens_the_hub(console: Console, tmp_pa
         answer = client.get("/v1", headers=bearer(token))
     store.close()
     assert answer.json()["company"] == {"id": "aurora", "name": "Padaria Aurora"}
+
+
+def test_a_token_made_without_scopes_is_a_computer_s(console: Console) -> None:
+    console.run("company", "add", "aurora", "Padaria Aurora")
+    assert console.run("token", "create", "aurora", "--name", "producao").exit_code == 0
+    assert " ".join(AGENT_SCOPES) in console.run("token", "list", "aurora").stdout
 
 
 def test_a_listed_token_does_not_show_itself_and_can_be_revoked(console: Console) -> None:
