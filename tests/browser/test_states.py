@@ -97,6 +97,12 @@ def on_a_server(pages: Stage) -> None:
     pages.journal.save_connection(connection(erp=erp))
 
 
+def several(pages: Stage) -> None:
+    for name in ("filial-norte", "z" * 40):
+        pages.journal.save_connection(connection(name=name))
+    up_to_date(pages)
+
+
 PAGES: list[tuple[str, Callable[[Stage], None]]] = [
     *(("/", state) for state in (never_ran, up_to_date, running, just_begun, waiting_out, cancelling, cancelled)),
     *(("/", state) for state in (with_refusals, failed, offline, hostile)),
@@ -106,6 +112,9 @@ PAGES: list[tuple[str, Callable[[Stage], None]]] = [
     ("/conexao", never_ran),
     ("/conexao", on_a_server),
     ("/conexao", hostile),
+    ("/", several),
+    ("/conexao?conexao=" + "z" * 40, several),
+    ("/conexao/nova", several),
     ("/historico", up_to_date),
     ("/historico", hostile),
     ("/busca?q=OF", with_refusals),

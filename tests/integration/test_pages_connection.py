@@ -126,14 +126,6 @@ def test_establishments_are_brought_from_the_hub_and_ticked(tmp_path: Path) -> N
     assert [(one.code, one.name) for one in saved] == [("0002", "FÁBIO VEVO")]
 
 
-def test_another_connection_can_be_shown(pages: Stage) -> None:
-    pages.journal.save_connection(connection(name="testes"))
-    client = pages.client()
-    assert "LINK producao" in client.get("/").text
-    post(client, "/conexao/mostrar", {"conexao": "testes"})
-    assert "LINK testes" in client.get("/").text
-
-
 # --- the ERP's server
 
 

@@ -32,6 +32,7 @@ BY_STATUS = {
 STALE: dict[str, Callable[[Pages, AnyRequest], Html]] = {
     "/agendamento": schedule.stale,
     "/conexao": connection.stale,
+    "/conexao/nova": connection.stale_new,
 }
 """Forms with something typed come back with it; any other button shows the first page again."""
 
@@ -70,7 +71,8 @@ def routes() -> list[HTTPRouteHandler]:
         *(sync.start, sync.stop, sync.try_again, sync.try_all_again, sync.export_pending),
         *(schedule.show, schedule.show_options, schedule.save),
         *(connection.show, connection.save, connection.test, connection.rehearse),
-        *(connection.choose, connection.choose_shown),
+        *(connection.choose, connection.choose_shown, connection.forget),
+        *(connection.show_new, connection.save_new),
         *(history.show, history.search),
     ]
 

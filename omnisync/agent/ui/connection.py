@@ -14,7 +14,7 @@ from omnisync.agent.errors import NotConfiguredError, OmnisyncError, SetupError
 from omnisync.agent.settings import Connection, Establishment, Secret, SecretKind, changed_connection
 from omnisync.agent.texts import NOUNS, integer
 from omnisync.agent.ui.connection_form import CHARSETS, Error, Typed, connection_of, error_of, read, typed_of
-from omnisync.agent.ui.pages import SHOWN_NOTE, AnyRequest, Html, Pages, Shown, field, fields, form_of, see, sentence_of
+from omnisync.agent.ui.pages import SHOWN_NOTE, AnyRequest, Html, Pages, Shown, fields, form_of, see, sentence_of
 from omnisync.agent.ui.trial import Finding, examine
 from omnisync.contract.feed import Identity
 
@@ -25,6 +25,7 @@ NOTICES = {
     "sem-senha": "Conexão salva. O banco mudou: a senha que era do outro foi apagada. Se este pede senha, informe-a.",
     "sem-ambas": "Conexão salva. A central e o banco mudaram: a chave de acesso e a senha que eram dos outros foram "
     "apagadas. Informe as novas.",
+    "esquecida": "Conexão esquecida.",
     "estabelecimentos": "Estabelecimentos salvos.",
 }
 LOST: Mapping[tuple[SecretKind, ...], str] = {(): "salva", ("hub_token",): "vazia", ("erp_password",): "sem-senha"}
@@ -33,25 +34,46 @@ SECRETS: Mapping[SecretKind, str] = {"hub_token": "chave", "erp_password": "senh
 
 
 @get("/conexao", sync_to_thread=True)
-def show(pages: NamedDependency[Pages], aviso: FromQuery[str] = "") -> Html:
+def show(pages: NamedDependency[Pages], request: AnyRequest, aviso: FromQuery[str] = "") -> Html:
     """The form, as saved."""
-    shown = pages.shown()
+    shown = pages.shown(request)
     return page(pages, shown, typed_of(shown.connection), notice=NOTICES.get(aviso, ""))
 
 
 @post("/conexao", sync_to_thread=True, status_code=200)
 def save(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Save. What was saved for another hub or database is emptied with the address."""
-    shown = pages.shown()
+    return save_typed(pages, request, pages.shown(request))
+
+
+@get("/conexao/nova", sync_to_thread=True)
+def show_new(pages: NamedDependency[Pages]) -> Html:
+    """The form of one more connection."""
+    return page(pages, pages.showing(None), Typed(name=""))
+
+
+@post("/conexao/nova", sync_to_thread=True, status_code=200)
+def save_new(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
+    """Save one more connection. The pages go on opening where they did, whatever its name."""
+    shown = pages.showing(None)
+    if shown.names:
+        pages.parts.journal.set_note(SHOWN_NOTE, pages.opens_in(shown.names))
+    return save_typed(pages, request, shown)
+
+
+def save_typed(pages: Pages, request: AnyRequest, shown: Shown) -> Html:
+    """Save the shown connection, or a new one where none is shown."""
     form = form_of(request)
     typed = read(form, shown.connection)
     connection, errors = connection_of(typed, shown.connection, needs_hub="central" in form)
     if connection is not None:
         errors = refusals(pages, connection)
+        if shown.connection is None and connection.name in shown.names:
+            errors = (Error("Nome da conexão", "nome", f"Já existe a conexão {connection.name}. Escolha outro nome."),)
     if connection is None or errors:
         return page(pages, shown, typed, errors=errors, status=422)
     lost = store(pages, shown.connection, connection, form)
-    return see(f"/conexao?aviso={LOST.get(lost, 'sem-ambas')}")
+    return see(pages.showing(connection).to(f"/conexao?aviso={LOST.get(lost, 'sem-ambas')}"))
 
 
 def refusals(pages: Pages, connection: Connection) -> tuple[Error, ...]:
@@ -83,9 +105,9 @@ def store(pages: Pages, before: Connection | None, after: Connection, form: Form
 
 
 @post("/conexao/testar", sync_to_thread=True, status_code=200)
-def test(pages: NamedDependency[Pages]) -> Html:
+def test(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Talk to the hub and to the ERP's database, and say what was found; bring the establishments."""
-    shown = pages.shown()
+    shown = pages.shown(request)
     connection = _known(shown)
     identity, findings = examine(pages.parts, pages.apart, connection)
     if identity is not None and not connection.company:
@@ -95,9 +117,9 @@ def test(pages: NamedDependency[Pages]) -> Html:
 
 
 @post("/conexao/conferir", sync_to_thread=True, status_code=200)
-def rehearse(pages: NamedDependency[Pages]) -> Html:
+def rehearse(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Say what would come. The ERP is not touched."""
-    shown = pages.shown()
+    shown = pages.shown(request)
     connection = _known(shown)
     try:
         hub = pages.parts.hub(connection)
@@ -119,7 +141,7 @@ def rehearse(pages: NamedDependency[Pages]) -> Html:
 @post("/conexao/estabelecimentos", sync_to_thread=True, status_code=200)
 def choose(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Save the establishments ticked. Their names come from the hub, not from the form."""
-    shown = pages.shown()
+    shown = pages.shown(request)
     connection = _known(shown)
     ticked = set(fields(form_of(request), "estabelecimento"))
     identity, findings = examine(pages.parts, pages.apart, connection, erp=False)
@@ -132,21 +154,35 @@ def choose(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     changed = msgspec.structs.replace(connection, establishments=chosen, company=identity.company.id)
     pages.parts.journal.save_connection(changed)
     pages.parts.journal.add_event(changed.name, "connection_saved", pages.parts.clock())
-    return see("/conexao?aviso=estabelecimentos")
+    return see(shown.to("/conexao?aviso=estabelecimentos"))
 
 
 @post("/conexao/mostrar", sync_to_thread=True, status_code=200)
 def choose_shown(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
-    """Show another of this computer's connections."""
-    connection = pages.parts.journal.connection(field(form_of(request), "conexao"))
-    pages.parts.journal.set_note(SHOWN_NOTE, connection.name)
-    return see("/conexao")
+    """Let the pages open in this connection from now on."""
+    shown = pages.shown(request)
+    pages.parts.journal.set_note(SHOWN_NOTE, _known(shown).name)
+    return see(shown.to("/conexao"))
+
+
+@post("/conexao/esquecer", sync_to_thread=True, status_code=200)
+def forget(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
+    """Forget the connection and its secrets; not while it has a run going. The ERP's database stays as it is."""
+    connection = _known(pages.shown(request))
+    pages.parts.journal.remove_connection(connection.name)
+    pages.parts.secrets.forget(connection.name)
+    return see("/conexao?aviso=esquecida")
 
 
 def stale(pages: Pages, request: AnyRequest) -> Html:
     """The form again, as typed, when its page was open since before the token changed."""
-    shown = pages.shown()
+    shown = pages.shown(request)
     return page(pages, shown, read(form_of(request), shown.connection), notice=STALE, status=403)
+
+
+def stale_new(pages: Pages, request: AnyRequest) -> Html:
+    """The same for a connection that was not saved yet."""
+    return page(pages, pages.showing(None), read(form_of(request), None), notice=STALE, status=403)
 
 
 def page(
@@ -183,7 +219,7 @@ def page(
         charsets=CHARSETS if typed.charset in CHARSETS else {**CHARSETS, typed.charset: typed.charset},
         offered=offered or (connection.establishments if connection else ()),
         ticked=ticked or [one.code for one in offered],
-        others=shown.others,
+        opens_in=pages.opens_in(shown.names),
     )
 
 

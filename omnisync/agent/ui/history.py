@@ -8,7 +8,7 @@ from litestar.params import FromQuery
 
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.ui import words
-from omnisync.agent.ui.pages import Html, Pages, Shown, sentence_of
+from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, sentence_of
 from omnisync.agent.ui.records import Record, record_of
 from omnisync.agent.ui.rows import row_of
 
@@ -23,9 +23,9 @@ EVENTS = {
 
 
 @get("/historico", sync_to_thread=True)
-def show(pages: NamedDependency[Pages], antes: FromQuery[str | None] = None) -> Html:
+def show(pages: NamedDependency[Pages], request: AnyRequest, antes: FromQuery[str | None] = None) -> Html:
     """The runs, the newest first, or those older than `antes`."""
-    shown = pages.shown()
+    shown = pages.shown(request)
     connection, journal = shown.connection, pages.parts.journal
     runs = journal.runs(connection.name, N_ROWS + 1, antes) if connection else ()
     events = journal.events(connection.name, N_EVENTS) if connection and antes is None else ()
@@ -43,9 +43,9 @@ def show(pages: NamedDependency[Pages], antes: FromQuery[str | None] = None) -> 
 
 
 @get("/busca", sync_to_thread=True)
-def search(pages: NamedDependency[Pages], q: FromQuery[str] = "") -> Html:
+def search(pages: NamedDependency[Pages], request: AnyRequest, q: FromQuery[str] = "") -> Html:
     """Records by order number, ERP number or customer name: when each came, what became of it, and why."""
-    shown = pages.shown()
+    shown = pages.shown(request)
     asked = q.strip()[:100]
     found, trouble = _find(pages, shown, asked)
     return pages.page(

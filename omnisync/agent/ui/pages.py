@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from omnisync.agent import texts
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.errors import OmnisyncError
+from omnisync.agent.errors import NotConfiguredError, OmnisyncError, SetupError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.journal import Journal, Kind, Origin, Run
 from omnisync.agent.runner import Offline
@@ -25,6 +25,12 @@ from omnisync.agent.ui.locks import FIELD, token_of
 
 FOLDER = Path(__file__).parent
 SHOWN_NOTE = "shown_connection"
+CONNECTION = "conexao"
+"""The connection in an address."""
+WHICH = "_conexao"
+"""The connection a form was made for."""
+PLACES = {"sync": "/", "schedule": "/agendamento", "connection": "/conexao", "history": "/historico"}
+"""Where the switch between connections leads, from each tab."""
 N_RECENT = 10
 """Runs read for the first page: enough to tell since when something fails."""
 WARNED_FOR = timedelta(days=7)
@@ -67,12 +73,23 @@ class Parts(Struct, frozen=True, kw_only=True):
 
 
 class Shown(Struct, frozen=True, kw_only=True):
-    """The connection a page shows, and the moment it does."""
+    """The connection a page shows, all there are, and the moment it does."""
 
     connection: Connection | None
-    others: tuple[str, ...]
+    names: tuple[str, ...]
     now: datetime
     zone: tzinfo
+
+    def to(self, path: str) -> str:
+        """A link that stays with this connection; a lone one needs no name in its addresses."""
+        return self.pinned(path) if len(self.names) > 1 else path
+
+    def pinned(self, path: str) -> str:
+        """The same for what a page asks by itself: a connection made meanwhile must not take its place."""
+        if self.connection is None:
+            return path
+        path, mark, anchor = path.partition("#")
+        return f"{path}{'&' if '?' in path else '?'}{CONNECTION}={self.connection.name}{mark}{anchor}"
 
 
 class Pages:
@@ -93,20 +110,33 @@ class Pages:
         self._templates.filters["integer"] = texts.integer
         self._templates.globals["counted"] = texts.counted
 
-    def shown(self) -> Shown:
-        """The connection chosen to be shown, or the first there is."""
-        known = {connection.name: connection for connection in self.parts.journal.connections()}
-        name = self.parts.journal.note(SHOWN_NOTE) if len(known) > 1 else None
-        connection = known.get(name or "") or next(iter(known.values()), None)
-        return self._shown(connection, tuple(known))
+    def shown(self, request: AnyRequest) -> Shown:
+        """The connection that the form or the address names, else the one to begin with.
 
-    def shown_again(self, connection: Connection) -> Shown:
-        """The same with a connection that has just changed."""
-        return self._shown(connection, (connection.name,))
+        A form without a name comes from a page older than the second connection: it must not act on either. Raises
+        SetupError then, and NotConfiguredError for a connection that is no more.
+        """
+        known = {connection.name: connection for connection in self.parts.journal.connections()}
+        is_form = "form" in request.state
+        name = field(request.state["form"], WHICH) if is_form else request.query_params.get(CONNECTION)
+        if name and name not in known:
+            raise NotConfiguredError(nome=name)
+        if is_form and not name and len(known) > 1:
+            raise SetupError("which_connection", nomes=", ".join(known))
+        return self._shown(known.get(name or self.opens_in(tuple(known))), tuple(known))
+
+    def opens_in(self, names: tuple[str, ...]) -> str:
+        """The connection shown where nobody names one: the one chosen for it, or the first."""
+        chosen = self.parts.journal.note(SHOWN_NOTE) if len(names) > 1 else None
+        return chosen if chosen in names else next(iter(names), "")
+
+    def showing(self, connection: Connection | None) -> Shown:
+        """This connection, or none: what comes next makes a new one."""
+        return self._shown(connection, tuple(known.name for known in self.parts.journal.connections()))
 
     def _shown(self, connection: Connection | None, names: tuple[str, ...]) -> Shown:
         zone = zone_named((connection.zone if connection else None) or self.parts.settings.zone)
-        return Shown(connection=connection, others=names, now=self.parts.clock(), zone=zone)
+        return Shown(connection=connection, names=names, now=self.parts.clock(), zone=zone)
 
     def recent(self, shown: Shown) -> tuple[Run, ...]:
         """The newest runs of the shown connection, newest first."""
@@ -133,6 +163,7 @@ class Pages:
         connection, parts = shown.connection, self.parts
         frame: dict[str, Any] = {
             "tab": tab,
+            "place": PLACES[tab],
             "title": title,
             "connection": connection,
             "server": (connection.erp.server or "este computador") if connection else "",
@@ -143,7 +174,7 @@ class Pages:
             "is_going": bool(runs) and runs[0].is_going,
             "warnings": self.warnings(shown),
         }
-        return self.html(template, status=status, **frame, **more)
+        return self.html(template, shown=shown, status=status, **frame, **more)
 
     def warnings(self, shown: Shown) -> list[str]:
         """What every page says: what happened to the journal of late, and the orders that nobody reads."""
@@ -153,10 +184,19 @@ class Pages:
         return [*(texts.sentence(one.code, **one.words) for one in late), *texts.unread(unread)]
 
     def html(
-        self, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **context: Any
+        self,
+        template: str,
+        *,
+        shown: Shown | None = None,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **context: Any,
     ) -> Html:
-        """A template as an answer."""
-        text = self._templates.get_template(template).render(token=self.token, token_field=FIELD, **context)
+        """A template as an answer. Its forms carry the token and the connection they are about."""
+        if shown is not None:
+            which = {WHICH: shown.connection.name} if shown.connection is not None else {}
+            context |= {"shown": shown, "keys": {FIELD: self.token, **which}}
+        text = self._templates.get_template(template).render(**context)
         return Response(text, media_type=MediaType.HTML, status_code=status, headers=dict(headers or {}))
 
     def n_unsettled(self, connection: Connection, ended: Run | None) -> dict[str, int]:

@@ -61,10 +61,13 @@ class Error(Struct, frozen=True):
 
 @get("/agendamento", sync_to_thread=True)
 def show(
-    pages: NamedDependency[Pages], ativar: FromQuery[str | None] = None, salvo: FromQuery[str | None] = None
+    pages: NamedDependency[Pages],
+    request: AnyRequest,
+    ativar: FromQuery[str | None] = None,
+    salvo: FromQuery[str | None] = None,
 ) -> Html:
     """The form, as saved or with the seed's defaults. `ativar` opens or closes the options without saving anything."""
-    shown = pages.shown()
+    shown = pages.shown(request)
     saved = saved_schedule(pages, shown)
     typed = typed_of(saved)
     if ativar in ("sim", "nao"):
@@ -73,17 +76,17 @@ def show(
 
 
 @get("/agendamento/opcoes", sync_to_thread=True)
-def show_options(pages: NamedDependency[Pages], ativar: FromQuery[str] = "nao") -> Html:
+def show_options(pages: NamedDependency[Pages], request: AnyRequest, ativar: FromQuery[str] = "nao") -> Html:
     """The group of options alone, or nothing with Não."""
-    shown = pages.shown()
+    shown = pages.shown(request)
     typed = msgspec.structs.replace(typed_of(saved_schedule(pages, shown)), active=ativar == "sim")
-    return pages.html("schedule_options.html", **options(shown, typed, ()))
+    return pages.html("schedule_options.html", shown=shown, **options(shown, typed, ()))
 
 
 @post("/agendamento", sync_to_thread=True, status_code=200)
 def save(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Save, or show the form again with what is wrong. Sim without its options yet shows them first."""
-    shown = pages.shown()
+    shown = pages.shown(request)
     if shown.connection is None:
         raise NotConfiguredError(nome="deste computador")
     form = form_of(request)
@@ -97,12 +100,12 @@ def save(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
         return page(pages, shown, saved, typed, errors=errors, status=422)
     now = pages.parts.clock()
     pages.parts.journal.save_schedule(shown.connection.name, schedule, now)
-    return see("/agendamento?salvo=1")
+    return see(shown.to("/agendamento?salvo=1"))
 
 
 def stale(pages: Pages, request: AnyRequest) -> Html:
     """The form again, as typed, when its page was open since before the token changed."""
-    shown = pages.shown()
+    shown = pages.shown(request)
     saved = saved_schedule(pages, shown)
     return page(pages, shown, saved, read(form_of(request), saved), notice=STALE, status=403)
 

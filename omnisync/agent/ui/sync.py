@@ -45,42 +45,42 @@ class Pending(Struct, frozen=True, kw_only=True):
 
 
 @get("/", sync_to_thread=True)
-def show(pages: NamedDependency[Pages], antiga: FromQuery[str | None] = None) -> Html:
+def show(pages: NamedDependency[Pages], request: AnyRequest, antiga: FromQuery[str | None] = None) -> Html:
     """The page, or the welcome while something is missing. `antiga` says that an old page sent its reader here."""
-    shown = pages.shown()
+    shown = pages.shown(request)
     if is_new(pages, shown):
         return welcome(pages, shown)
     return page(pages, shown, notice=STALE if antiga else "")
 
 
 @get("/situacao", sync_to_thread=True)
-def show_status(pages: NamedDependency[Pages]) -> Html:
+def show_status(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """The part that refreshes by itself. It asks the journal for a few rows, and the ERP once after each run."""
-    shown = pages.shown()
+    shown = pages.shown(request)
     return fragment(pages, shown)
 
 
 @get("/detalhes", sync_to_thread=True)
-def show_details(pages: NamedDependency[Pages]) -> Html:
+def show_details(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """The part that changes when a run has ended."""
-    shown = pages.shown()
+    shown = pages.shown(request)
     runs = pages.recent(shown)
-    return pages.html("details.html", warnings=pages.warnings(shown), **details(pages, shown, runs))
+    return pages.html("details.html", shown=shown, warnings=pages.warnings(shown), **details(pages, shown, runs))
 
 
 @get("/proxima", sync_to_thread=True)
-def show_next(pages: NamedDependency[Pages]) -> Html:
+def show_next(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """The frame's line about the next run, for the other pages."""
-    shown = pages.shown()
+    shown = pages.shown(request)
     runs = pages.recent(shown)
     is_going = bool(runs) and runs[0].is_going
-    return pages.html("next.html", next_line=pages.next_line(shown, runs), is_going=is_going)
+    return pages.html("next.html", shown=shown, next_line=pages.next_line(shown, runs), is_going=is_going)
 
 
 @get("/recusados.csv", sync_to_thread=True)
-def export_pending(pages: NamedDependency[Pages]) -> Html:
+def export_pending(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """What did not enter, for a spreadsheet."""
-    shown = pages.shown()
+    shown = pages.shown(request)
     found: list[Unsettled] = []
     if shown.connection is not None and pages.recent(shown):
         erp = pages.parts.open_erp(shown.connection)
@@ -98,7 +98,7 @@ def export_pending(pages: NamedDependency[Pages]) -> Html:
 @post("/importar", sync_to_thread=True, status_code=200)
 def start(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Start the import of everything. A click during a run shows that run."""
-    shown = pages.shown()
+    shown = pages.shown(request)
     begin(pages, shown)
     return after(pages, request, shown)
 
@@ -106,7 +106,7 @@ def start(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
 @post("/cancelar", sync_to_thread=True, status_code=200)
 def stop(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Ask the run the page showed to stop; one that came after it goes on."""
-    shown = pages.shown()
+    shown = pages.shown(request)
     run_id = field(form_of(request), "execucao")
     runs = pages.recent(shown)
     if runs and runs[0].is_going and runs[0].id == run_id:
@@ -117,7 +117,7 @@ def stop(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
 @post("/tentar", sync_to_thread=True, status_code=200)
 def try_again(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Try one record again."""
-    shown = pages.shown()
+    shown = pages.shown(request)
     asked = field(form_of(request), "registro")
     if RUN_ID.fullmatch(asked):
         begin(pages, shown, (asked,))
@@ -127,7 +127,7 @@ def try_again(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
 @post("/tentar-todos", sync_to_thread=True, status_code=200)
 def try_all_again(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Try every refused record again."""
-    shown = pages.shown()
+    shown = pages.shown(request)
     if shown.connection is not None:
         erp = pages.parts.open_erp(shown.connection)
         try:
@@ -149,14 +149,14 @@ def begin(pages: Pages, shown: Shown, ids: Sequence[str] = ()) -> None:
 
 def after(pages: Pages, request: AnyRequest, shown: Shown) -> Html:
     """What a button answers: the page's part to its script, else the page itself by a redirect."""
-    return fragment(pages, shown) if is_htmx(request) else see("/")
+    return fragment(pages, shown) if is_htmx(request) else see(shown.to("/"))
 
 
 def stale(pages: Pages, request: AnyRequest) -> Html:
     """A button of a page that was open since before the token changed."""
+    shown = pages.shown(request)
     if is_htmx(request):
-        return pages.html("empty.html", status=403, headers={"HX-Redirect": "/?antiga=1"})
-    shown = pages.shown()
+        return pages.html("empty.html", status=403, headers={"HX-Redirect": shown.to("/?antiga=1")})
     return page(pages, shown, status=403, notice=STALE) if shown.connection else welcome(pages, shown, status=403)
 
 
@@ -178,7 +178,7 @@ def fragment(pages: Pages, shown: Shown) -> Html:
     runs = pages.recent(shown)
     is_going = bool(runs) and runs[0].is_going
     line = pages.next_line(shown, runs)
-    return pages.html("status.html", next_line=line, is_going=is_going, state=state_of(pages, shown, runs))
+    return pages.html("status.html", shown=shown, next_line=line, is_going=is_going, state=state_of(pages, shown, runs))
 
 
 def state_of(pages: Pages, shown: Shown, runs: Sequence[Run]) -> Status:
