@@ -1,0 +1,371 @@
+"""`layout new`: a first draft of a layout out of a database's catalogue, its guesses marked for a person to look at."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from msgspec import Struct
+
+from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.given import Given, piped
+from omnisync.agent.erp.guessing import Guess, guess, reference_of, roles_of
+from omnisync.agent.erp.reflection.schema import Column, ForeignKey, Schema, Table
+from omnisync.agent.erp.vocabulary import IS_CODE, IS_IBGE, IS_INVERTED, spoken
+from omnisync.agent.errors import OmnisyncError, TemporaryError
+
+Sample = Callable[[Table, str], list[str]]
+"""A few values of a table's column, as texts."""
+
+MISSING = "PREENCHER"
+"""What stands where a person must write."""
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_READ, _SHOWN = 200, 12
+_TITLES = {"customer": "Clientes", "order": "Pedidos", "item": "Itens do pedido", "payment": "Parcelas do pedido"}
+_LOOKED_UP = {
+    "seller_code": "null",
+    "price_table_code": "null",
+    "payment_terms.code": "null",
+    "payment_terms_code": "null",
+}
+_LOOKED_UP |= {"product_code": "refuse", "method_code": "refuse"}
+_DE_PARA = {"establishment_code": "establishment", "method_code": "payment_method"}
+
+
+class Draft(Struct, frozen=True):
+    """A layout's text, and how much of it a person still has to write."""
+
+    text: str
+    tables: tuple[str, ...]
+    n_guesses: int
+    n_missing: int
+
+
+def sampler(database: Database) -> Sample:
+    """Reads a few values of a column; none where it cannot be read."""
+
+    def sample(table: Table, column: str) -> list[str]:
+        name = database.quoted(column)
+        sql = f"SELECT {name} FROM {database.quoted(table.name)} WHERE {name} IS NOT NULL"  # noqa: S608  # quoted names
+        try:
+            rows = database.select(database.limited(sql, _READ))
+        except TemporaryError:
+            raise
+        except OmnisyncError:
+            return []
+        return list(dict.fromkeys(str(row[0]) for row in rows))
+
+    return sample
+
+
+def draft(schema: Schema, sample: Sample, *, kind: str, name: str) -> Draft:
+    """The draft for a database of this kind. It reads as a layout as soon as the tables were recognized."""
+    roles = roles_of(schema)
+    writer = _Writer(schema, sample, is_firebird=schema.folds)
+    parts = [_head(kind, name)]
+    for role, table, parent in (
+        ("customer", roles.customer, None),
+        ("order", roles.order, roles.customer),
+        ("item", roles.item, roles.order),
+        ("payment", roles.payment, roles.order),
+    ):
+        if table is not None:
+            parts.append("\n".join(writer.section(role, table, guess(role, table, parent), parent)))
+        elif role in ("order", "item"):
+            parts.append("\n".join(_unknown(role)))
+        else:
+            parts.append(f"# {_TITLES[role]}: nenhuma tabela foi reconhecida. Se o ERP tem uma, acrescente [{role}].")
+    text = "\n\n".join(parts) + "\n"
+    found = (roles.customer, roles.order, roles.item, roles.payment)
+    return Draft(
+        text,
+        tuple(table.name for table in found if table is not None),
+        sum(part.count("# palpite") for part in parts[1:]),
+        sum(part.count("# preencher") for part in parts[1:]),
+    )
+
+
+def _head(kind: str, name: str) -> str:
+    return "\n".join(
+        (
+            "# Rascunho feito por omnisync layout new a partir do catálogo do banco.",
+            "# palpite: adivinhado pelos nomes; confira. preencher: falta dizer.",
+            "# Depois: omnisync layout check ESTE_ARQUIVO",
+            f"name = {_quoted(name)}",
+            'description = "rascunho"',
+            f"databases = [{_quoted(kind)}]",
+        )
+    )
+
+
+def _unknown(role: str) -> list[str]:
+    lines = [f"# {_TITLES[role]}: nenhuma tabela foi reconhecida.", f"[{role}]", f'table = "{MISSING}"   # preencher']
+    if role == "order":
+        lines += [f'key = "{MISSING}"   # preencher']
+    else:
+        lines += [f'parent = "{MISSING}"   # preencher', 'identity = "replace"']
+    return [*lines, f"[{role}.columns]"]
+
+
+class _Writer:
+    """Writes the sections of a draft."""
+
+    def __init__(self, schema: Schema, sample: Sample, *, is_firebird: bool) -> None:
+        self._schema = schema
+        self._sample = sample
+        self._is_firebird = is_firebird
+
+    def section(self, role: str, table: Table, known: Guess, parent: Table | None) -> list[str]:
+        """One kind's lines."""
+        lines = [f"# {_TITLES[role]}", f"[{role}]", _line("table", _quoted(table.name), "palpite")]
+        fields = dict(known.fields)
+        if role in ("customer", "order"):
+            lines += self._main(role, table, known, parent)
+        else:
+            lines += self._child(table, known, fields, parent)
+        lines += ["", f"[{role}.columns]"]
+        if known.external_id:
+            lines.append(_line(_key(known.external_id), '"id"', f"palpite: {table.columns[known.external_id].type}"))
+        for column, field in fields.items():
+            lines.append(self._column(role, table, column, field))
+        return [*lines, *self._rest(table, known, fields, role)]
+
+    # --- the table itself
+
+    def _main(self, role: str, table: Table, known: Guess, parent: Table | None) -> Iterator[str]:
+        keys = table.key or (MISSING,)
+        yield _line("key", _names(keys), "palpite" if table.key else "preencher: a tabela não tem chave primária")
+        yield from self._number(table, keys[-1], known.fields)
+        yield from _external(table, known)
+        if role == "order":
+            if parent is not None and known.parent:
+                yield _line("customer", _names(known.parent), "palpite: recebe a chave do cliente")
+            yield from self._state(table, known)
+        else:
+            yield from self._match(table, known)
+
+    def _number(self, table: Table, key: str, fields: Mapping[str, str]) -> Iterator[str]:
+        column = table.columns.get(key)
+        if column is None or column.is_identity or column.has_default or key in fields:
+            return
+        if table.has_insert_trigger and self._schema.label != "SQLite":
+            yield f"# palpite: um gatilho preenche {key}; senão diga number, como abaixo"
+        source = self._source(table, column)
+        is_made = table.has_insert_trigger and self._schema.label != "SQLite"
+        yield f"# number = {source}" if is_made else _line("number", source, "palpite: de onde vem o número do ERP")
+
+    def _source(self, table: Table, column: Column, named: str = "") -> str:
+        """Where a number comes from: a sequence with the table's name in it, else the highest there is."""
+        near = [name for name in sorted(self._schema.sequences) if _is_of(name, table.name)]
+        source = f'from = "sequence", name = {_quoted(near[0])}' if near else 'from = "max"'
+        form = f', form = "zeros_left({column.length})"' if column.kind == "text" and column.length else ""
+        return f"{{ {source}{named}{form} }}"
+
+    def _state(self, table: Table, known: Guess) -> Iterator[str]:
+        if not known.state:
+            return
+        seen = table.columns[known.state].values or tuple(self._sample(table, known.state)[:_SHOWN])
+        shown = ", ".join(value.strip() for value in seen) or "nenhum"
+        yield f"# preencher: a situação do pedido; valores vistos em {known.state}: {shown}"
+        yield f'# state = {{ column = {_quoted(known.state)}, open = "…", cancelled = "…" }}'
+
+    def _match(self, table: Table, known: Guess) -> Iterator[str]:
+        column = next((name for name, field in known.fields.items() if field == "document"), "")
+        if column:
+            stored = "masked" if self._is_masked(table, column) else "plain"
+            yield _line("match", f'{{ column = {_quoted(column)}, stored_as = "{stored}" }}', "palpite: o CNPJ/CPF")
+
+    def _child(self, table: Table, known: Guess, fields: dict[str, str], parent: Table | None) -> Iterator[str]:
+        columns = known.parent or (MISSING,)
+        yield _line("parent", _names(columns), "palpite: recebe a chave do pedido")
+        if parent is not None and len(parent.key) > len(columns):
+            yield f"# preencher: a chave do pedido tem {len(parent.key)} colunas: {', '.join(parent.key)}"
+        line = next((name for name, field in fields.items() if field == "line"), "")
+        if known.external_id:
+            yield _line("external_id", _quoted(known.external_id), "palpite: guarda o código do OmniForce")
+        elif line:
+            yield 'identity = "line"'
+            yield _line("line", _quoted(line), "palpite: o número da linha")
+        else:
+            yield _line("identity", '"replace"', "palpite: a cada alteração as linhas são gravadas de novo")
+        own = [name for name in table.key if name not in (*columns, *fields, known.external_id)]
+        if len(own) == 1 and not table.columns[own[0]].is_filled:
+            near = [name for name in sorted(self._schema.sequences) if _is_of(name, table.name)]
+            source = f'from = "sequence", name = {_quoted(near[0])}' if near else 'from = "max"'
+            yield _line(
+                "number", f"{{ {source}, column = {_quoted(own[0])} }}", "palpite: de onde vem a chave da linha"
+            )
+
+    # --- columns
+
+    def _column(self, role: str, table: Table, name: str, field: str) -> str:
+        column = table.columns[name]
+        value, remark = self._value(role, table, column, field)
+        return _line(_key(name), value, f"palpite: {column.type}{remark}")
+
+    def _value(self, role: str, table: Table, column: Column, field: str) -> tuple[str, str]:
+        looked_up = self._lookup(table, column, field)
+        if looked_up:
+            return looked_up, ""
+        if field == "person_kind":
+            return '{ field = "person_kind", map = { company = "J", person = "F", foreign = "E" } }', ""
+        if field in _DE_PARA:
+            return f'{{ field = "{field}", de_para = "{_DE_PARA[field]}", missing = "same" }}', ""
+        text, remark = self._text(role, table, column, field), ""
+        given = piped(role, text)
+        if given.is_optional and not column.is_nullable:
+            remark = ", não aceita vazio e o campo pode faltar"
+            if column.kind == "text":
+                text += ' | default("")'
+        if column.kind in ("integer", "decimal") and given.kind == "text":
+            remark = ", só aceita números"
+        return json.dumps(text, ensure_ascii=False) if '"' not in text else f"'{text}'", remark
+
+    def _text(self, role: str, table: Table, column: Column, field: str) -> str:
+        """The path with the converters that the column's type asks for."""
+        given = piped(role, field)
+        if given.kind == "bool":
+            return self._yes_no(column, field)
+        if field == "document":
+            return "document | document_masked" if self._is_masked(table, column.name) else field
+        if field.endswith("postal_code") and (column.length or 0) == 9:
+            return f"{field} | cep_masked"
+        if given.kind == "decimal":
+            return self._amount(column, given, field)
+        if given.kind == "datetime" and (column.kind == "date"):
+            return f"{field} | date"
+        if column.kind == "text" and column.length is not None and given.length is not None:
+            zeros = self._zeros(table, column) if given.is_code else 0
+            if zeros:
+                return f"{field} | zeros_left({zeros})"
+            if given.length > column.length and not given.is_code:
+                return f"{field} | cut({column.length})"
+        return field
+
+    def _yes_no(self, column: Column, field: str) -> str:
+        is_inverted = bool(IS_INVERTED.search("_".join(spoken([column.name]).values())))
+        words = {"text": ("S", "N"), "bool": ("true", "false")}.get(column.kind, ("1", "0"))
+        if column.kind in ("text", "bool") or is_inverted:
+            yes, no = reversed(words) if is_inverted else words
+            return f"{field} | yes_no({yes}, {no})"
+        return field
+
+    @staticmethod
+    def _amount(column: Column, given: Given, field: str) -> str:
+        if column.kind == "integer":
+            return f"{field} | decimal(0)"
+        if column.scale is not None and (given.scale or 0) > column.scale:
+            return f"{field} | decimal({column.scale})"
+        return field
+
+    def _lookup(self, table: Table, column: Column, field: str) -> str:
+        """A code whose column takes its values from another table: found there by the table's own code."""
+        reference = reference_of(table, column.name)
+        other = self._schema.table(reference.table) if reference is not None else None
+        if reference is None or other is None:
+            return ""
+        if field.endswith((".city", ".city_code")):
+            by, asked, missing = _by(other, IS_IBGE.pattern), field.rpartition(".")[0] + ".city_code", "null"
+        elif field in _LOOKED_UP:
+            by, asked, missing = _code_of(other, reference), field, _LOOKED_UP[field]
+        else:
+            return ""
+        if not by or by == reference.to[0]:
+            return ""
+        missing = missing if column.is_nullable or missing == "refuse" else "refuse"
+        return (
+            f"{{ lookup = {_quoted(other.name)}, by = {_quoted(by)}, field = {_quoted(asked)}, "
+            f'take = {_quoted(reference.to[0])}, missing = "{missing}" }}'
+        )
+
+    def _is_masked(self, table: Table, column: str) -> bool:
+        seen = self._sample(table, column)
+        if seen:
+            return sum("." in text or "/" in text for text in seen) * 2 > len(seen)
+        return (table.columns[column].length or 0) >= 18
+
+    def _zeros(self, table: Table, column: Column) -> int:
+        """How many digits the codes seen are filled up to; none where they are not."""
+        seen = [text.strip() for text in self._sample(table, column.name)]
+        lengths = {len(text) for text in seen}
+        is_filled = (
+            len(lengths) == 1 and all(text.isdigit() for text in seen) and any(text.startswith("0") for text in seen)
+        )
+        return lengths.pop() if is_filled else 0
+
+    # --- what is left
+
+    def _rest(self, table: Table, known: Guess, fields: dict[str, str], role: str) -> Iterator[str]:
+        used = {*fields, *known.parent, *table.key[-1:], known.external_id, known.state}
+        bare = [column for column in table.columns.values() if column.name not in used and not column.is_computed]
+        for column in (column for column in bare if not column.is_filled):
+            seen = ", ".join(text.strip() for text in self._sample(table, column.name)[:5])
+            yield f"# preencher: {column.name} ({column.type}) não aceita vazio" + (
+                f"; valores vistos: {seen}" if seen else ""
+            )
+            yield f"# {_key(column.name)} = {self._suggested(column)}"
+        free = [column.name for column in bare if column.is_filled]
+        if free:
+            more = ", …" if len(free) > _SHOWN * 2 else ""
+            yield f"# sem uso: {', '.join(free[: _SHOWN * 2])}{more}"
+
+    def _suggested(self, column: Column) -> str:
+        """What a column nobody guessed may be given: today, or a value of the ERP's."""
+        if column.kind not in ("date", "datetime"):
+            return '{ constant = "" }'
+        today = "CURRENT_DATE" if column.kind == "date" else "CURRENT_TIMESTAMP"
+        return f'{{ sql = "SELECT {today}{" FROM rdb$database" if self._is_firebird else ""}" }}'  # noqa: S608  # two words
+
+
+def _external(table: Table, known: Guess) -> Iterator[str]:
+    if known.external_id:
+        is_unique = table.is_unique(known.external_id)
+        yield _line(
+            "external_id", _quoted(known.external_id), "palpite" + ("" if is_unique else ": falta a chave única")
+        )
+    else:
+        yield "# preencher: a coluna, de 40 letras e única, que guarda o código do OmniForce; se não há, crie-a"
+        yield '# external_id = "…"'
+
+
+def _code_of(table: Table, reference: ForeignKey) -> str:
+    """The table's own code, beside the key that others refer to."""
+    key = table.columns.get(reference.to[0])
+    if key is not None and key.kind == "text":
+        return ""
+    return _by(table, IS_CODE.pattern, {"text"}, set(reference.to))
+
+
+def _by(
+    table: Table, pattern: re.Pattern[str], kinds: Sequence[str] | set[str] = (), taken: set[str] | None = None
+) -> str:
+    names = spoken(table.columns)
+    fitting = [
+        name
+        for name, words in names.items()
+        if pattern.match(words) and name not in (taken or set()) and (not kinds or table.columns[name].kind in kinds)
+    ]
+    return min(fitting, key=lambda name: (not table.is_unique(name), len(names[name])), default="")
+
+
+def _is_of(sequence: str, table: str) -> bool:
+    """GEN_PEDIDO_ID, PEDIDO_SEQ, SEQ_PEDIDO: a sequence with the table's name in it."""
+    bare = re.sub(r"[^a-z0-9]", "", table.lower())
+    return bare in re.sub(r"[^a-z0-9]", "", sequence.lower())
+
+
+def _line(key: str, value: str, remark: str) -> str:
+    return f"{key} = {value}   # {remark}"
+
+
+def _key(name: str) -> str:
+    return name if _PLAIN_KEY.fullmatch(name) else _quoted(name)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _names(names: Sequence[str]) -> str:
+    return _quoted(names[0]) if len(names) == 1 else f"[{', '.join(map(_quoted, names))}]"
