@@ -21,6 +21,8 @@ COMMANDS = {
     "runs": ("omnisync.cli.status:runs", "As últimas execuções."),
     "refused": ("omnisync.cli.status:refused", "Os registros recusados e os que aguardam, com o motivo."),
     "connection": ("omnisync.cli.connection:connection", "A central, o banco do ERP e os estabelecimentos."),
+    "layout": ("omnisync.cli.layout:layout", "Os layouts: listar, mostrar, conferir, rascunhar um novo."),
+    "erp": ("omnisync.cli.erp:erp", "O banco do ERP: conferir de ponta a ponta, sem gravar nada."),
     "agent": ("omnisync.cli.agent:agent", "As telas, o agendamento e as execuções deste computador."),
     "schedule": ("omnisync.cli.schedule:schedule", "O agendamento: mostrar, salvar, desativar."),
     "retry": ("omnisync.cli.retry:retry", "Tenta de novo os registros recusados."),

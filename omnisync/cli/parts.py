@@ -13,7 +13,8 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.erp.catalog import open_erp
+from omnisync.agent.erp.catalog import open_database, open_erp
+from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.errors import ErpSetupError, NotConfiguredError, SetupError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.journal import Journal
@@ -56,12 +57,19 @@ class Parts(Struct, frozen=True):
         """The zone of the connection's wall clock."""
         return zone_named(connection.zone or self.settings.zone)
 
+    def database(self, connection: Connection) -> Database:
+        """The database of the connection's ERP, not yet opened."""
+        return open_database(connection.erp, self._erp_password(connection))
+
+    def _erp_password(self, connection: Connection) -> str:
+        password = self.secrets.get(connection, "erp_password")
+        return password.reveal() if password is not None else ""
+
     def erp(self, connection: Connection) -> Erp:
         """The connection's ERP, not yet opened."""
-        password = self.secrets.get(connection, "erp_password")
         return open_erp(
             connection.erp,
-            password.reveal() if password is not None else "",
+            self._erp_password(connection),
             company=connection.company,
             connection=connection.name,
             establishments=[establishment.code for establishment in connection.establishments],

@@ -37,7 +37,11 @@ def check(layout: LayoutFile, database: Database, address: ErpAddress) -> list[F
     Reads the catalogue and a few names and asks for rights; leaves nothing behind. Raises what the database raises
     where it cannot be read at all.
     """
-    schema = reflect(database)
+    return examine(layout, reflect(database), database, address)
+
+
+def examine(layout: LayoutFile, schema: Schema, database: Database, address: ErpAddress) -> list[Finding]:
+    """As `check`, of a catalogue that was read before."""
     uses = uses_of(layout, schema)
     found = [] if address.kind in layout.databases else [error("check_database", "databases", tipo=address.kind)]
     for use in uses:

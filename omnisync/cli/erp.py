@@ -1,0 +1,75 @@
+"""`omnisync erp check`: the ERP's database looked at from end to end, nothing written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import rich_click as click
+
+from omnisync.agent.erp.catalog import KINDS
+from omnisync.agent.erp.checking import OURS, examine
+from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.layout import LayoutFile
+from omnisync.agent.erp.letters import name_column, names_read
+from omnisync.agent.erp.reflection import reflect
+from omnisync.agent.erp.reflection.schema import Schema
+from omnisync.agent.erp.uses import uses_of
+from omnisync.agent.errors import OmnisyncError, TemporaryError
+from omnisync.cli import layout as layouts
+from omnisync.cli import parts as build
+from omnisync.cli.ending import DONE, FAILED, plain_ending
+from omnisync.cli.status import connection_option, verbose_option
+
+_SHOWN = 5
+
+
+@click.group("erp")
+def erp() -> None:
+    """O banco do ERP."""
+
+
+@erp.command("check")
+@connection_option
+@verbose_option
+def check(name: str | None, verbose: bool) -> int:
+    """Confere o banco do ERP: abre, lê nomes com acento, compara com o layout, vê as permissões. Não grava nada."""
+    with plain_ending(verbose=verbose):
+        parts = build.agent_parts()
+        known = parts.connection(name)
+        file = layouts.read(parts, known, known.erp.layout)
+        database = parts.database(known)
+        try:
+            database.connect()
+            click.echo(f"ok    Conexão: {KINDS[known.erp.kind].label}, {known.erp.database}.")
+            schema = reflect(database)
+            for line in seen(file, schema, database):
+                click.echo(f"ok    {line}")
+            findings = examine(file, schema, database, known.erp)
+        finally:
+            database.close()
+        for finding in findings:
+            click.echo(layouts.told(finding))
+        has_errors = any(finding.level == "error" for finding in findings)
+        if not has_errors:
+            click.echo(f"ok    Layout {file.name}: as tabelas, as colunas e as permissões servem.")
+        return FAILED if has_errors else DONE
+    return FAILED
+
+
+def seen(layout: LayoutFile, schema: Schema, database: Database) -> Iterator[str]:
+    """What the database holds, for a person to recognize it by."""
+    yield f"Banco: {len(schema.tables)} tabelas, charset {schema.charset}."
+    found = name_column(uses_of(layout, schema), schema)
+    try:
+        read = names_read(database, *found) if found is not None else []
+    except TemporaryError:
+        raise
+    except OmnisyncError:
+        read = []  # the check says why
+    if read:
+        yield f"Letras: confira se estes nomes estão certos: {', '.join(read[:_SHOWN])}."
+    there = [name for name in OURS if schema.table(name) is not None]
+    if len(there) == len(OURS):
+        yield "Tabelas do Omnisync: já existem."
+    else:
+        yield "Tabelas do Omnisync: serão criadas na primeira importação (omnisync_binding e omnisync_cursor)."

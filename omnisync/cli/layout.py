@@ -1,0 +1,124 @@
+"""`omnisync layout`: the layouts there are, and whether one fits the ERP's database; a first draft for a new one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from omnisync.agent import texts
+from omnisync.agent.erp.catalog import layout_named
+from omnisync.agent.erp.checking import check as examine
+from omnisync.agent.erp.compiled import compiled
+from omnisync.agent.erp.drafting import draft, sampler
+from omnisync.agent.erp.findings import Finding
+from omnisync.agent.erp.layout import LayoutFile, names, shipped, text_of
+from omnisync.agent.erp.reflection import reflect
+from omnisync.agent.errors import SettingsError
+from omnisync.agent.settings import Connection
+from omnisync.cli import parts as build
+from omnisync.cli.ending import DONE, FAILED, plain_ending
+from omnisync.cli.status import connection_option, verbose_option
+
+_LEVELS = {"error": "ERRO ", "warning": "AVISO"}
+
+
+@click.group("layout")
+def layout() -> None:
+    """Os layouts: listar, mostrar, conferir com o banco do ERP, rascunhar um novo."""
+
+
+@layout.command("list")
+@verbose_option
+def list_(verbose: bool) -> None:
+    """Lista os layouts prontos, com os bancos de cada um."""
+    with plain_ending(verbose=verbose):
+        for name in names():
+            one = shipped(name)
+            click.echo(f"{name:<16}{', '.join(one.databases)}: {one.description}")
+
+
+@layout.command("show")
+@click.argument("name", metavar="NOME")
+@verbose_option
+def show(name: str, verbose: bool) -> None:
+    """Mostra o arquivo de um layout pronto, para copiar e mudar."""
+    with plain_ending(verbose=verbose):
+        shipped(name)
+        click.echo(text_of(name), nl=False)
+
+
+@layout.command("check")
+@click.argument("which", metavar="[ARQUIVO|NOME]", required=False)
+@connection_option
+@verbose_option
+def check(which: str | None, name: str | None, verbose: bool) -> int:
+    """Confere um layout com o banco do ERP, sem gravar nada. Sem nome, o da conexão. Termina com 1 se há erro."""
+    with plain_ending(verbose=verbose):
+        parts = build.agent_parts()
+        known = parts.connection(name)
+        file = read(parts, known, which or known.erp.layout)
+        database = parts.database(known)
+        try:
+            database.connect()
+            findings = examine(file, database, known.erp)
+        finally:
+            database.close()
+        for finding in findings:
+            click.echo(told(finding))
+        n_errors = sum(finding.level == "error" for finding in findings)
+        click.echo(_summed(file.name, n_errors, len(findings) - n_errors))
+        return FAILED if n_errors else DONE
+    return FAILED
+
+
+@layout.command("new")
+@click.option("--out", "path", metavar="ARQUIVO", required=True, help="Onde gravar o rascunho (.toml).")
+@click.option("--force", is_flag=True, help="Grava por cima do arquivo que já existe.")
+@connection_option
+@verbose_option
+def new(path: str, force: bool, name: str | None, verbose: bool) -> None:
+    """Lê o banco do ERP e escreve um primeiro rascunho de layout, com os palpites marcados."""
+    with plain_ending(verbose=verbose):
+        parts = build.agent_parts()
+        known = parts.connection(name)
+        file = Path(path)
+        if file.suffix != ".toml":
+            raise SettingsError(motivo="o arquivo do layout termina em .toml")
+        if file.exists() and not force:
+            raise SettingsError(motivo=f"o arquivo {file} já existe; use --force para gravar por cima")
+        database = parts.database(known)
+        try:
+            database.connect()
+            made = draft(reflect(database), sampler(database), kind=known.erp.kind, name=file.stem[:60])
+        finally:
+            database.close()
+        try:
+            file.write_text(made.text, encoding="utf-8")
+        except OSError as error:
+            raise SettingsError(motivo=f"o arquivo {file} não pode ser gravado: {error.strerror}") from error
+        tables = ", ".join(made.tables) or "nenhuma"
+        click.echo(f"Rascunho gravado em {file}. Tabelas reconhecidas: {tables}.")
+        click.echo(
+            f"{texts.counted(made.n_guesses, 'palpite', 'palpites')} a conferir, "
+            f"{texts.counted(made.n_missing, 'ponto', 'pontos')} a preencher. Depois: omnisync layout check {file}"
+        )
+
+
+def read(parts: build.Parts, connection: Connection, name: str) -> LayoutFile:
+    """The layout of this name or file, right in itself. Raises LayoutError."""
+    file = layout_named(name)
+    compiled(file, parts.zone(connection), {})
+    return file
+
+
+def told(finding: Finding) -> str:
+    """A finding in one line."""
+    return f"{_LEVELS[finding.level]} {finding.where}: {finding.sentence}"
+
+
+def _summed(name: str, n_errors: int, n_warnings: int) -> str:
+    if not n_errors and not n_warnings:
+        return f"O layout {name} serve para este banco."
+    errors, warnings = texts.counted(n_errors, "erro", "erros"), texts.counted(n_warnings, "aviso", "avisos")
+    return f"Layout {name}: {errors}, {warnings}."
