@@ -7,12 +7,14 @@ truth of what was imported, and they go back with the ERP's own backup. Source: 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
 from msgspec import Struct
 
 from omnisync.agent.counts import Counts
+from omnisync.agent.erp.outgoing import Outgoing, Query, Since
 from omnisync.contract.feed import Change, Kind, Reason, Receipt, Unreadable
 
 
@@ -151,6 +153,15 @@ class Erp(Protocol):
 
     def rows(self) -> dict[str, int]:
         """Rows of the ERP's own tables by the seed's four nouns."""
+
+    def exports(self) -> tuple[Query, ...]:
+        """The datasets that the layout has a query for, in the order they are sent."""
+
+    def outgoing(self, query: Query, since: Since = None) -> AbstractContextManager[Outgoing]:
+        """A dataset's rows, streamed as of one moment: all, or those whose changed-at column is at least `since`.
+
+        The ERP's people go on working meanwhile; until the block ends nothing else is asked of the database.
+        """
 
     def close(self) -> None:
         """Give the connection back. Twice is once."""

@@ -17,7 +17,6 @@ from omnisync.agent.erp.compiling import Compiler, Mappings, constant_fill
 from omnisync.agent.erp.layout import (
     ChildTable,
     CustomerTable,
-    Export,
     Further,
     LayoutFile,
     Match,
@@ -26,6 +25,7 @@ from omnisync.agent.erp.layout import (
     Outcome,
     State,
 )
+from omnisync.agent.erp.outgoing import Query, queries
 from omnisync.agent.erp.paths import nearest, paths_of
 from omnisync.agent.erp.rows import Column
 from omnisync.agent.errors import LayoutError
@@ -130,7 +130,8 @@ class Layout(Struct, frozen=True, kw_only=True):
     state_cancelled: str | None
     update_while: frozenset[str]
     outcome: Outcome | None
-    exports: Mapping[str, Export]
+    exports: tuple[Query, ...]
+    """What goes out, in the catalogue's order."""
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -173,7 +174,7 @@ def compiled(file: LayoutFile, zone: tzinfo, mappings: Mappings) -> Layout:
         if state is not None
         else frozenset(),
         outcome=_outcome(order.outcome),
-        exports=file.export,
+        exports=queries(file.export, zone),
     )
 
 

@@ -197,14 +197,14 @@ class ChildTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Export(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A dataset that goes out: a query whose columns are named as the dataset's fields.
+    """A dataset that goes out: a query whose columns are named as the dataset's fields (`erp.outgoing`).
 
-    `key` and `changed_at` name columns of it; with `changed_at` only rows changed since the last time are asked for
-    (`:since` in the query).
+    `changed_at` names a column of the query that grows when a row changes: then only the rows changed since the last
+    time are asked for, and all of them once a day, for what was deleted. `:today` in the query is the day on the wall.
     """
 
     sql: str
-    changed_at: Name = ""
+    changed_at: Name | Literal[""] = ""
 
 
 class LayoutFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from itertools import chain
 
@@ -13,6 +13,7 @@ from omnisync.agent.erp.compiled import Layout, Table
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.landing import Landing
 from omnisync.agent.erp.outcomes import read_outcomes
+from omnisync.agent.erp.outgoing import Outgoing, Query, Since, streamed
 from omnisync.agent.erp.rehearsing import converted_rows, written_rows
 from omnisync.agent.erp.verdicts import (
     Binding,
@@ -206,6 +207,12 @@ class SqlErp:
     def _n_rows(self, table: Table) -> int:
         sql = f"SELECT count(*) FROM {self._database.quoted(table.name)}"  # noqa: S608  # a quoted name
         return int(str(self._database.select(sql)[0][0]))
+
+    def exports(self) -> tuple[Query, ...]:
+        return self._layout.exports
+
+    def outgoing(self, query: Query, since: Since = None) -> AbstractContextManager[Outgoing]:
+        return streamed(self._database, query, since, self._clock().astimezone(query.zone).date())
 
     def close(self) -> None:
         self._database.close()

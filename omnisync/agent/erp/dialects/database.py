@@ -12,7 +12,8 @@ from omnisync.agent.errors import OmnisyncError
 
 STREAM_LOT = 2000
 """Rows of a stream that are in memory at once."""
-Streamed = tuple[list[str], Iterator[list[tuple[object, ...]]]]
+Rows = list[tuple[object, ...]]
+Streamed = tuple[list[str], Iterator[Rows]]
 """A query as it comes: the names of its columns, and its rows in lots."""
 
 _QUOTED_OR_MARK = pattern(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\?|%")

@@ -86,6 +86,108 @@ CREATE TABLE formas_pagamento (
     autorizacao VARCHAR(128),
     PRIMARY KEY (pedido, id_externo)
 )^
+CREATE TABLE estabelecimentos (
+    codigo VARCHAR(10) NOT NULL,
+    nome VARCHAR(200) NOT NULL,
+    cnpj VARCHAR(20),
+    ativo SMALLINT NOT NULL,
+    PRIMARY KEY (codigo)
+)^
+CREATE TABLE produtos (
+    codigo VARCHAR(60) NOT NULL,
+    descricao VARCHAR(200) NOT NULL,
+    unidade VARCHAR(20) NOT NULL,
+    ncm VARCHAR(8),
+    gtin VARCHAR(14),
+    marca VARCHAR(60),
+    grupo VARCHAR(60),
+    embalagem NUMERIC(15,4),
+    ativo SMALLINT NOT NULL,
+    PRIMARY KEY (codigo)
+)^
+CREATE TABLE tabelas_preco (
+    codigo VARCHAR(20) NOT NULL,
+    descricao VARCHAR(200) NOT NULL,
+    valida_de DATE,
+    valida_ate DATE,
+    estabelecimento VARCHAR(10),
+    PRIMARY KEY (codigo)
+)^
+CREATE TABLE precos (
+    tabela VARCHAR(20) NOT NULL,
+    produto VARCHAR(60) NOT NULL,
+    preco NUMERIC(18,8) NOT NULL,
+    preco_minimo NUMERIC(18,8),
+    desconto_maximo NUMERIC(7,4),
+    PRIMARY KEY (tabela, produto)
+)^
+CREATE TABLE estoque (
+    estabelecimento VARCHAR(10) NOT NULL,
+    produto VARCHAR(60) NOT NULL,
+    saldo NUMERIC(15,4) NOT NULL,
+    reservado NUMERIC(15,4),
+    disponivel NUMERIC(15,4),
+    apurado_em TIMESTAMP,
+    PRIMARY KEY (estabelecimento, produto)
+)^
+CREATE TABLE meios_pagamento (
+    codigo VARCHAR(20) NOT NULL,
+    descricao VARCHAR(200) NOT NULL,
+    tipo_nfe VARCHAR(2),
+    ativo SMALLINT NOT NULL,
+    PRIMARY KEY (codigo)
+)^
+CREATE TABLE condicoes_pagamento (
+    codigo VARCHAR(20) NOT NULL,
+    descricao VARCHAR(200) NOT NULL,
+    dias VARCHAR(200),
+    pedido_minimo NUMERIC(15,2),
+    entrada NUMERIC(7,4),
+    ativo SMALLINT NOT NULL,
+    PRIMARY KEY (codigo)
+)^
+CREATE TABLE vendedores (
+    codigo VARCHAR(20) NOT NULL,
+    nome VARCHAR(200) NOT NULL,
+    email VARCHAR(254),
+    supervisor VARCHAR(20),
+    ativo SMALLINT NOT NULL,
+    PRIMARY KEY (codigo)
+)^
+CREATE TABLE titulos_receber (
+    documento VARCHAR(40) NOT NULL,
+    parcela VARCHAR(10) NOT NULL,
+    cliente INTEGER NOT NULL,
+    emissao DATE,
+    vencimento DATE NOT NULL,
+    valor NUMERIC(15,2) NOT NULL,
+    saldo NUMERIC(15,2) NOT NULL,
+    tipo VARCHAR(20),
+    situacao VARCHAR(20) NOT NULL,
+    PRIMARY KEY (documento, parcela)
+)^
+CREATE TABLE notas_fiscais (
+    numero VARCHAR(20) NOT NULL,
+    pedido INTEGER,
+    cliente INTEGER,
+    estabelecimento VARCHAR(10) NOT NULL,
+    vendedor VARCHAR(20),
+    tipo VARCHAR(20) NOT NULL,
+    emitida_em TIMESTAMP NOT NULL,
+    chave_acesso VARCHAR(44),
+    PRIMARY KEY (numero)
+)^
+CREATE TABLE itens_nota (
+    nota VARCHAR(20) NOT NULL,
+    item INTEGER NOT NULL,
+    produto VARCHAR(60) NOT NULL,
+    quantidade NUMERIC(15,4) NOT NULL,
+    valor_bruto NUMERIC(15,2) NOT NULL,
+    desconto NUMERIC(15,2) NOT NULL,
+    valor_liquido NUMERIC(15,2) NOT NULL,
+    custo NUMERIC(15,2),
+    PRIMARY KEY (nota, item)
+)^
 CREATE SEQUENCE gen_clientes^
 CREATE SEQUENCE gen_pedidos^
 CREATE TRIGGER clientes_codigo FOR clientes ACTIVE BEFORE INSERT POSITION 0 AS

@@ -85,3 +85,106 @@ CREATE TABLE formas_pagamento (
     autorizacao TEXT,
     PRIMARY KEY (pedido, id_externo)
 ) WITHOUT ROWID;
+-- What only goes out: the catalogue, the balances, what is owed and what was invoiced.
+CREATE TABLE estabelecimentos (
+    codigo TEXT NOT NULL,
+    nome TEXT NOT NULL,
+    cnpj TEXT,
+    ativo INTEGER NOT NULL,
+    PRIMARY KEY (codigo)
+) WITHOUT ROWID;
+CREATE TABLE produtos (
+    codigo TEXT NOT NULL,
+    descricao TEXT NOT NULL,
+    unidade TEXT NOT NULL,
+    ncm TEXT,
+    gtin TEXT,
+    marca TEXT,
+    grupo TEXT,
+    embalagem TEXT,
+    ativo INTEGER NOT NULL,
+    PRIMARY KEY (codigo)
+) WITHOUT ROWID;
+CREATE TABLE tabelas_preco (
+    codigo TEXT NOT NULL,
+    descricao TEXT NOT NULL,
+    valida_de TEXT,
+    valida_ate TEXT,
+    estabelecimento TEXT,
+    PRIMARY KEY (codigo)
+) WITHOUT ROWID;
+CREATE TABLE precos (
+    tabela TEXT NOT NULL,
+    produto TEXT NOT NULL,
+    preco TEXT NOT NULL,
+    preco_minimo TEXT,
+    desconto_maximo TEXT,
+    PRIMARY KEY (tabela, produto)
+) WITHOUT ROWID;
+CREATE TABLE estoque (
+    estabelecimento TEXT NOT NULL,
+    produto TEXT NOT NULL,
+    saldo TEXT NOT NULL,
+    reservado TEXT,
+    disponivel TEXT,
+    apurado_em TEXT,
+    PRIMARY KEY (estabelecimento, produto)
+) WITHOUT ROWID;
+CREATE TABLE meios_pagamento (
+    codigo TEXT NOT NULL,
+    descricao TEXT NOT NULL,
+    tipo_nfe TEXT,
+    ativo INTEGER NOT NULL,
+    PRIMARY KEY (codigo)
+) WITHOUT ROWID;
+CREATE TABLE condicoes_pagamento (
+    codigo TEXT NOT NULL,
+    descricao TEXT NOT NULL,
+    dias TEXT,
+    pedido_minimo TEXT,
+    entrada TEXT,
+    ativo INTEGER NOT NULL,
+    PRIMARY KEY (codigo)
+) WITHOUT ROWID;
+CREATE TABLE vendedores (
+    codigo TEXT NOT NULL,
+    nome TEXT NOT NULL,
+    email TEXT,
+    supervisor TEXT,
+    ativo INTEGER NOT NULL,
+    PRIMARY KEY (codigo)
+) WITHOUT ROWID;
+CREATE TABLE titulos_receber (
+    documento TEXT NOT NULL,
+    parcela TEXT NOT NULL,
+    cliente INTEGER NOT NULL,
+    emissao TEXT,
+    vencimento TEXT NOT NULL,
+    valor TEXT NOT NULL,
+    saldo TEXT NOT NULL,
+    tipo TEXT,
+    situacao TEXT NOT NULL,
+    PRIMARY KEY (documento, parcela)
+) WITHOUT ROWID;
+CREATE TABLE notas_fiscais (
+    numero TEXT NOT NULL,
+    pedido INTEGER,
+    cliente INTEGER,
+    estabelecimento TEXT NOT NULL,
+    vendedor TEXT,
+    tipo TEXT NOT NULL,
+    emitida_em TEXT NOT NULL,
+    chave_acesso TEXT,
+    PRIMARY KEY (numero)
+) WITHOUT ROWID;
+CREATE TABLE itens_nota (
+    nota TEXT NOT NULL,
+    item INTEGER NOT NULL,
+    produto TEXT NOT NULL,
+    quantidade TEXT NOT NULL,
+    valor_bruto TEXT NOT NULL,
+    desconto TEXT NOT NULL,
+    valor_liquido TEXT NOT NULL,
+    custo TEXT,
+    PRIMARY KEY (nota, item)
+) WITHOUT ROWID;

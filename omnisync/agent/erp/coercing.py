@@ -1,0 +1,191 @@
+"""What a database answers as the wire writes it, a column at a time: exact or not at all.
+
+Nothing is rounded, cut or guessed. A value that does not fit stands as an `Unfit` in its place: its row is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, time, tzinfo
+from decimal import Decimal, InvalidOperation
+from functools import partial
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+from uuid import UUID
+
+from msgspec import Struct
+
+Coerce = Callable[[Sequence[object]], list[Any]]
+"""A column's values for the wire, each where it was; None stays None."""
+
+_ANY_DIGIT = str.maketrans("123456789", "000000000")
+_PLAIN_AMOUNT = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
+_NUMBERS = re.compile(r"[0-9]{1,4}(\s*[/,;+ -]\s*[0-9]{1,4})*")
+_CENTAVO = Decimal("0.01")
+_YES_NO = {"S": True, "N": False, "1": True, "0": False, "T": True, "F": False}
+
+
+class Unfit(Struct, frozen=True):
+    """A value that is not what its field takes; the code is one of the contract's (`shape.SENTENCES`)."""
+
+    code: str
+
+
+_TYPE, _PATTERN, _FORMAT = Unfit("type"), Unfit("pattern"), Unfit("format")
+
+
+def coercer(hint: Any, zone: tzinfo) -> Coerce:
+    """How a column becomes this type of the contract. Moments without a zone are of `zone`."""
+    kind, metas = _bare(hint)
+    if kind is Decimal:
+        pattern = next(meta.extra_json_schema["pattern"] for meta in metas if meta.extra_json_schema)
+        return partial(_amounts, re.compile(pattern))
+    if kind is bool:
+        return _flags
+    if kind is date:
+        return _days
+    if kind is datetime:
+        return partial(_each, partial(_moment, zone))
+    if get_origin(kind) is tuple:
+        return partial(_each, _numbers)
+    return _texts
+
+
+def _bare(hint: Any) -> tuple[Any, Sequence[Any]]:
+    """The type itself, out of `… | None` and of what is annotated, and its annotations."""
+    if get_origin(hint) in (Union, UnionType):
+        hint = next(one for one in get_args(hint) if one is not NoneType)
+    if get_origin(hint) is Literal:
+        return str, ()
+    return (get_args(hint)[0], get_args(hint)[1:]) if hasattr(hint, "__metadata__") else (hint, ())
+
+
+def _each(read: Callable[[Any], Any], values: Sequence[object]) -> list[Any]:
+    return [None if value is None else read(value) for value in values]
+
+
+# --- texts
+
+
+def _texts(values: Sequence[Any]) -> list[Any]:
+    kinds = set(map(type, values))
+    if kinds <= {str, NoneType}:
+        texts = list(map(str.strip, values)) if NoneType not in kinds else [value and value.strip() for value in values]
+        return [text or None for text in texts] if "" in texts else texts
+    return _each(_text, values)
+
+
+def _text(value: object) -> str | None | Unfit:
+    """A text without the spaces a CHAR is filled up with; an empty one is none. A number is its digits."""
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, Decimal) and value.is_finite():
+        return format(value, "f")
+    return str(value) if type(value) is int or isinstance(value, UUID) else _TYPE
+
+
+# --- amounts
+
+
+def _amounts(pattern: re.Pattern[str], values: Sequence[object]) -> list[Any]:
+    kinds = set(map(type, values))
+    if kinds <= {Decimal, str, int}:
+        texts = list(map(str, values))
+        if _fit(texts, pattern):
+            return texts
+    elif kinds <= {Decimal, str, int, NoneType}:
+        some = [value if value is None else str(value) for value in values]
+        if _fit([text for text in some if text is not None], pattern):
+            return some
+    return _each(partial(_amount, pattern), values)
+
+
+def _fit(texts: list[str], pattern: re.Pattern[str]) -> bool:
+    """Whether every text keeps to the pattern: one look for each form among them, a digit being as good as any."""
+    if not texts:
+        return True
+    forms = "\n".join(texts).translate(_ANY_DIGIT).split("\n")
+    return len(forms) == len(texts) and all(map(pattern.search, set(forms)))
+
+
+def _amount(pattern: re.Pattern[str], value: Any) -> str | None | Unfit:
+    """The number in the form the pattern asks for, if it can be had without rounding: 10 as 10.00, 1.50000 as 1.5."""
+    if isinstance(value, str):
+        value = value.strip()
+        if not value:
+            return None
+        if not _PLAIN_AMOUNT.fullmatch(value):
+            return _PATTERN
+    if isinstance(value, float):
+        value = repr(value)
+    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
+        return _TYPE
+    try:
+        number = Decimal(value)
+        forms = [format(number.normalize() or Decimal(0), "f")]
+        if number == number.quantize(_CENTAVO):
+            forms.append(format(number.quantize(_CENTAVO), "f"))
+    except (InvalidOperation, ValueError):
+        return _PATTERN
+    return next((form for form in forms if pattern.search(form)), _PATTERN)
+
+
+# --- yes and no, days, moments, lists of numbers
+
+
+def _flags(values: Sequence[Any]) -> list[Any]:
+    return _each(_flag, values)
+
+
+def _flag(value: Any) -> bool | None | Unfit:
+    if isinstance(value, str):
+        text = value.strip().upper()
+        return _YES_NO.get(text, _PATTERN) if text else None
+    is_number = isinstance(value, (bool, int, Decimal))
+    return bool(value) if is_number and value in (0, 1) else _TYPE
+
+
+def _days(values: Sequence[Any]) -> list[Any]:
+    return list(map(date.isoformat, values)) if set(map(type, values)) == {date} else _each(_day, values)
+
+
+def _day(value: Any) -> str | None | Unfit:
+    """A day; of a moment its day on the database's own wall."""
+    if isinstance(value, datetime):
+        return value.date().isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if not isinstance(value, str):
+        return _TYPE
+    try:
+        return datetime.fromisoformat(value.strip()).date().isoformat() if value.strip() else None
+    except ValueError:
+        return _FORMAT
+
+
+def _moment(zone: tzinfo, value: Any) -> str | None | Unfit:
+    if isinstance(value, str):
+        if not value.strip():
+            return None
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError:
+            return _FORMAT
+    if not isinstance(value, date):
+        return _TYPE
+    if not isinstance(value, datetime):
+        value = datetime.combine(value, time())
+    moment: datetime = value if value.tzinfo is not None else value.replace(tzinfo=zone)
+    return moment.isoformat()
+
+
+def _numbers(value: Any) -> tuple[int, ...] | Unfit:
+    """Whole numbers: an array, one number, or a text like 30/60/90."""
+    if isinstance(value, str):
+        text = value.strip()
+        if text and not _NUMBERS.fullmatch(text):
+            return _PATTERN
+        return tuple(map(int, re.findall("[0-9]+", text)))
+    found = list(value) if isinstance(value, (list, tuple)) else [value]
+    return tuple(found) if all(type(part) is int for part in found) else _TYPE

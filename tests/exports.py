@@ -1,0 +1,273 @@
+"""An ERP of the layout `padrao` with something to send out, and what its rows are on the wire."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from decimal import Decimal
+from typing import Any
+
+from omnisync.agent.erp.base import Erp
+from omnisync.contract.batches import reader
+from omnisync.contract.catalogue import DATASETS
+from tests.erps import Keeper
+
+Row = tuple[Any, ...]
+ROWS: Mapping[str, Sequence[Row]] = {
+    "estabelecimentos": [("0001", "FABRICA VEVO", "12ABC34501DE35", 1), ("0002", "FÁBIO VEVO", None, 0)],
+    "produtos": [
+        ("000101", "Tinta acrílica fosca gelo 18 L", "UN", "32091010", "7898357410015", "Vevo", "Tintas", "1.0000", 1),
+        ("000104", 'Rolo de lã "23 cm"', "UN", "", None, None, None, None, 1),
+        ("A/7~b", "Pão de queijo 🧀", "KG", None, None, None, None, "37.5000", 0),
+    ],
+    "tabelas_preco": [
+        ("ATACADO", "Atacado", "2026-01-01", None, None),
+        ("VAREJO", "Varejo", None, "2026-12-31", "0002"),
+    ],
+    "precos": [
+        ("ATACADO", "000101", "289.9000", "260.00", "10.5000"),
+        ("VAREJO", "000101", "319.90000000", None, None),
+        ("VAREJO", "A/7~b", "4.33330000", None, "0"),
+    ],
+    "estoque": [
+        ("0001", "000101", "-3.0000", "2.0000", "-5.0000", "2026-11-24 11:52:07"),
+        ("0001", "000104", "12.5000", None, None, None),
+        ("0002", "000101", "0.0000", "0.0000", "0.0000", "2026-11-20 08:00:00"),
+    ],
+    "meios_pagamento": [("BOLETO", "Boleto bancário", "15", 1), ("PIX", "PIX", None, 1)],
+    "condicoes_pagamento": [
+        ("306090", "30/60/90", "30/60/90", "500.00", "0.0000", 1),
+        ("AVISTA", "À vista", "0", None, "100.0000", 0),
+    ],
+    "vendedores": [("V012", "Sebastião Leão", "leao@vevo.example", "V001", 1), ("V001", "Íris Brandão", None, None, 1)],
+    "titulos_receber": [
+        ("000881", "1/3", 1, "2026-10-01", "2026-11-01", "688.63", "688.63", "boleto", "aberto"),
+        ("000881", "2/3", 1, "2026-10-01", "2026-12-01", "688.62", "100.00", "boleto", "aberto"),
+        ("000880", "1/1", 1, None, "2026-09-01", "10.00", "0.00", None, "pago"),
+    ],
+    "notas_fiscais": [
+        ("4821", None, None, "0001", "V012", "venda", "2026-11-24 11:52:07", None),
+        ("4822", None, None, "0002", None, "devolucao", "2026-11-23 09:00:00", None),
+    ],
+    "itens_nota": [
+        ("4821", 1, "000101", "6.0000", "1739.40", "86.97", "1652.43", "1100.00"),
+        ("4821", 2, "000104", "12.0000", "225.00", "0.00", "225.00", None),
+        ("4822", 1, "000101", "1.0000", "289.90", "0.00", "289.90", None),
+    ],
+}
+"""Rows of the ERP's tables, each value as a text or a number that every database takes."""
+
+WIRE: Mapping[tuple[str, str], Mapping[str, dict[str, Any]]] = {
+    ("omniforce", "establishments"): {
+        "0001": {"code": "0001", "name": "FABRICA VEVO", "document": "12ABC34501DE35"},
+        "0002": {"code": "0002", "name": "FÁBIO VEVO", "is_active": False},
+    },
+    ("omniforce", "products"): {
+        "000101": {
+            "code": "000101",
+            "name": "Tinta acrílica fosca gelo 18 L",
+            "unit": "UN",
+            "ncm": "32091010",
+            "gtin": "7898357410015",
+            "brand": "Vevo",
+            "group": "Tintas",
+            "package_quantity": "1",
+        },
+        "000104": {"code": "000104", "name": 'Rolo de lã "23 cm"', "unit": "UN"},
+        "A~17~0b": {
+            "code": "A/7~b",
+            "name": "Pão de queijo 🧀",
+            "unit": "KG",
+            "package_quantity": "37.5",
+            "is_active": False,
+        },
+    },
+    ("omniforce", "price-tables"): {
+        "ATACADO": {"code": "ATACADO", "name": "Atacado", "valid_from": "2026-01-01"},
+        "VAREJO": {"code": "VAREJO", "name": "Varejo", "valid_until": "2026-12-31", "establishment_code": "0002"},
+    },
+    ("omniforce", "prices"): {
+        "ATACADO/000101": {
+            "table_code": "ATACADO",
+            "product_code": "000101",
+            "price": "289.9",
+            "min_price": "260",
+            "max_discount_percent": "10.5",
+        },
+        "VAREJO/000101": {"table_code": "VAREJO", "product_code": "000101", "price": "319.9"},
+        "VAREJO/A~17~0b": {
+            "table_code": "VAREJO",
+            "product_code": "A/7~b",
+            "price": "4.3333",
+            "max_discount_percent": "0",
+        },
+    },
+    ("omniforce", "stock"): {
+        "0001/000101": {
+            "establishment_code": "0001",
+            "product_code": "000101",
+            "on_hand": "-3",
+            "reserved": "2",
+            "available": "-5",
+            "measured_at": "2026-11-24T11:52:07-03:00",
+        },
+        "0001/000104": {"establishment_code": "0001", "product_code": "000104", "on_hand": "12.5"},
+        "0002/000101": {
+            "establishment_code": "0002",
+            "product_code": "000101",
+            "on_hand": "0",
+            "reserved": "0",
+            "available": "0",
+            "measured_at": "2026-11-20T08:00:00-03:00",
+        },
+    },
+    ("omniforce", "payment-methods"): {
+        "BOLETO": {"code": "BOLETO", "name": "Boleto bancário", "kind": "15"},
+        "PIX": {"code": "PIX", "name": "PIX"},
+    },
+    ("omniforce", "payment-terms"): {
+        "306090": {
+            "code": "306090",
+            "name": "30/60/90",
+            "days": [30, 60, 90],
+            "min_order": "500",
+            "down_payment_percent": "0",
+        },
+        "AVISTA": {
+            "code": "AVISTA",
+            "name": "À vista",
+            "days": [0],
+            "down_payment_percent": "100",
+            "is_active": False,
+        },
+    },
+    ("omniforce", "customers"): {},
+    ("omniforce", "sellers"): {
+        "V012": {
+            "code": "V012",
+            "name": "Sebastião Leão",
+            "email": "leao@vevo.example",
+            "supervisor_code": "V001",
+        },
+        "V001": {"code": "V001", "name": "Íris Brandão"},
+    },
+    ("omniforce", "receivables"): {
+        "000881/1~13": {
+            "document": "000881",
+            "installment": "1/3",
+            "customer_erp_code": "1",
+            "issued_on": "2026-10-01",
+            "due_on": "2026-11-01",
+            "amount": "688.63",
+            "balance": "688.63",
+            "kind": "boleto",
+            "is_overdue": True,
+        },
+        "000881/2~13": {
+            "document": "000881",
+            "installment": "2/3",
+            "customer_erp_code": "1",
+            "issued_on": "2026-10-01",
+            "due_on": "2026-12-01",
+            "amount": "688.62",
+            "balance": "100",
+            "kind": "boleto",
+        },
+    },
+    ("omniforce", "order-status"): {},
+    ("dash", "sales-facts"): {
+        "4821/1": {
+            "invoice": "4821",
+            "item": "1",
+            "establishment": "0001",
+            "day": "2026-11-24",
+            "product": "000101",
+            "seller": "V012",
+            "quantity": "6",
+            "gross": "1739.4",
+            "discount": "86.97",
+            "net": "1652.43",
+            "cost": "1100",
+            "kind": "sale",
+        },
+        "4821/2": {
+            "invoice": "4821",
+            "item": "2",
+            "establishment": "0001",
+            "day": "2026-11-24",
+            "product": "000104",
+            "seller": "V012",
+            "quantity": "12",
+            "gross": "225",
+            "discount": "0",
+            "net": "225",
+            "kind": "sale",
+        },
+        "4822/1": {
+            "invoice": "4822",
+            "item": "1",
+            "kind": "return",
+            "establishment": "0002",
+            "day": "2026-11-23",
+            "product": "000101",
+            "quantity": "1",
+            "gross": "289.9",
+            "discount": "0",
+            "net": "289.9",
+        },
+    },
+}
+"""What those rows are on the wire, by dataset and key, amounts without the zeros at their end (`plain`)."""
+
+
+def fill(keeper: Keeper, rows: Mapping[str, Sequence[Row]] = ROWS) -> None:
+    """Put rows into the ERP's tables, past our own code."""
+    with closing(keeper.plain()) as opened, closing(opened.cursor()) as cursor:
+        mark = "%s" if keeper.name in ("postgresql", "mariadb") else "?"
+        for table, some in rows.items():
+            for row in some:
+                cursor.execute(f"INSERT INTO {table} VALUES ({', '.join([mark] * len(row))})", row)
+        opened.commit()
+
+
+def plain(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A row's fields, amounts without the zeros at their end: 289.9000 and 289.9 are one price."""
+    return {name: _plain(value) if name in AMOUNTS else value for name, value in data.items()}
+
+
+AMOUNTS = {
+    *(
+        "package_quantity",
+        "price",
+        "min_price",
+        "max_discount_percent",
+        "on_hand",
+        "reserved",
+        "available",
+        "min_order",
+    ),
+    *("down_payment_percent", "amount", "balance", "quantity", "gross", "discount", "net", "cost"),
+}
+
+
+def _plain(amount: str) -> str:
+    return format(Decimal(amount).normalize() or Decimal(0), "f")
+
+
+def outgoing(erp: Erp) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
+    """What an ERP would send of every dataset, read as the hub reads it: every line must be sound."""
+    found: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    for query in erp.exports():
+        place = query.dataset.system, query.dataset.name
+        found[place] = {}
+        with erp.outgoing(query) as rows:
+            for lot in rows.lots():
+                lines, unfit = lot.lines(range(len(lot.keys)))
+                assert not unfit
+                for verdict in reader(DATASETS[place])([line for _, line in lines], 1):
+                    assert not hasattr(verdict, "code"), verdict
+                for _, line in lines:
+                    one = json.loads(line)
+                    found[place][one["key"]] = plain(one["data"])
+    return found
