@@ -117,6 +117,7 @@ SENTENCES: Mapping[str, str] = {
     "pedidos poderiam ter o mesmo. Crie a chave única.",
     "check_counter_type": "O contador {onde} é {tipo} e não pode ser somado. Corrija number no layout.",
     "check_counter_rows": "O contador {onde} tem {n} linhas e precisa de exatamente uma. Diga qual em number.where.",
+    "check_query": "A consulta de {onde} não roda neste banco: {motivo}",
     "check_rights": "O usuário do banco não pode {direitos} em {tabela}. Peça ao administrador a permissão.",
     "check_charset_none_utf8": "{onde} guarda textos sem charset (NONE) e a conexão fala UTF8: o ERP mostraria AÃ‡ÃƒO "
     "no lugar de AÇÃO. Informe na conexão o charset do ERP, quase sempre WIN1252. Nomes lidos: {nomes}.",

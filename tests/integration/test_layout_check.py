@@ -301,6 +301,25 @@ FAULTS = {
         tables=(("preco NUMERIC(18, 10) NOT NULL", "preco NUMERIC(18, 10) GENERATED ALWAYS AS (quantidade * 2)"),),
         only=("sqlite", "mariadb", "firebird"),
     ),
+    "a query of what is not there": Fault(
+        "check_query",
+        "order.columns.obs",
+        layout=(('obs = "notes"', 'obs = { sql = "SELECT nada FROM cliente# WHERE cnpj = :customer.document" }'),),
+        says="nada",
+    ),
+    "an outcome that is read from nowhere": Fault(
+        "check_query",
+        "order.outcome.sql",
+        layout=(
+            (
+                "[order.columns]",
+                'landing = "staging"\n[order.outcome]\n'
+                'sql = "SELECT id_externo, numero, situacao, motivo FROM fila WHERE id_externo IN (:ids)"\n'
+                'states = { I = "imported" }\n[order.columns]',
+            ),
+        ),
+        says="fila",
+    ),
     "another database's": Fault("check_database", "databases", layout=((ANY, 'databases = ["sqlserver"]'),)),
 }
 NUMBERS = count(1)
@@ -348,8 +367,7 @@ def _checked(
     database: Database, address: ErpAddress, tables: str, layout: str, *changes: tuple[str, str]
 ) -> list[Finding]:
     n = f"_t{next(NUMBERS)}x"
-    for statement in statements(tables.replace("#", n)):
-        database.execute(statement)
+    _lay(database, tables.replace("#", n))
     for old, new in changes:
         assert old in layout, old
         layout = layout.replace(old, new)
@@ -359,6 +377,14 @@ def _checked(
         Finding(found.level, _plain(found.where, n).lower(), found.code, _plain(found.sentence, n))
         for found in check(file, database, address)
     ]
+
+
+def _lay(database: Database, tables: str) -> None:
+    """All of it in one transaction: Firebird is slow to end each."""
+    database.begin()
+    for statement in statements(tables):
+        database.execute(statement)
+    database.commit()
 
 
 def _plain(text: str, n: str) -> str:
@@ -379,6 +405,11 @@ def database(place: Place) -> Iterator[Database]:
 
 def test_a_database_without_faults_has_none(place: Place, database: Database) -> None:
     assert _checked(database, place.address, _tables(place.address.kind), LAYOUT) == []
+
+
+def test_a_query_that_runs_says_nothing(place: Place, database: Database) -> None:
+    query = 'obs = { sql = "SELECT nome FROM cliente# WHERE cnpj = :customer.document", missing = "null" }'
+    assert _checked(database, place.address, _tables(place.address.kind), LAYOUT, ('obs = "notes"', query)) == []
 
 
 def test_padrao_fits_its_own_tables(request: pytest.FixtureRequest, places: dict[str, Place], place: Place) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from omnisync.agent import texts
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.findings import Finding, error, near, warning
 from omnisync.agent.erp.fitting import fit, is_short_for_code
@@ -14,6 +15,7 @@ from omnisync.agent.erp.letters import letters
 from omnisync.agent.erp.reflection import reflect, rights
 from omnisync.agent.erp.reflection.schema import Column, Schema, Table
 from omnisync.agent.erp.uses import Use, uses_of
+from omnisync.agent.errors import RecordError, SetupError
 from omnisync.agent.settings import ErpAddress
 
 Found = Iterator[Finding]
@@ -26,6 +28,8 @@ _BLIND = re.compile(r"_ci$|_CI_|_CI$")
 _CALLED = re.compile(
     r"(?:\bCALL\s+|\bEXEC(?:UTE)?\s+(?:PROCEDURE\s+)?|\bFROM\s+)[\"`\[]?([\w$.]+)[\"`\]]?\s*(?:\(|:|$)", re.IGNORECASE
 )
+_PARAMETER = re.compile(r"'[^']*'|::|:([a-z_][a-z_0-9.]*)")
+_NOT_THERE = frozenset({"destination_missing_table", "destination_missing_column"})
 _GENERATOR = re.compile(
     r"\bGEN_ID\s*\(\s*\"?([\w$]+)|\bNEXT\s+VALUE\s+FOR\s+\"?([\w$.]+)|\bNEXTVAL\s*\(\s*'?([\w$.]+)", re.IGNORECASE
 )
@@ -55,6 +59,8 @@ def examine(layout: LayoutFile, schema: Schema, database: Database, address: Erp
 def _of_use(use: Use, schema: Schema, database: Database) -> Found:
     for place, lookup in use.lookups.items():
         yield from _of_lookup(use, place, lookup, schema)
+    for place, sql in use.queries.items():
+        yield from _of_query(place, sql, database)
     table = schema.table(use.table)
     if table is None:
         yield error("check_missing_table", f"{use.where}.table", tabela=use.table, perto=near(use.table, schema.tables))
@@ -218,6 +224,20 @@ def _of_lookup(use: Use, place: str, lookup: Lookup, schema: Schema) -> Found:
         yield warning("check_no_index", f"{table.name}.{by.name}")
     kind = use.where.partition(".")[0]
     yield from _of_document(f"{table.name}.{by.name}", by, piped(kind, lookup.field), lookup.stored_as)
+
+
+def _of_query(place: str, sql: str, database: Database) -> Found:
+    """The layout's own query, asked about nothing: what names a table or a column that is not there is met."""
+    asked = _PARAMETER.sub(lambda found: "NULL" if found.group(1) else found.group(), sql)
+    if not asked.lstrip().upper().startswith(("SELECT", "WITH")) or _GENERATOR.search(asked):
+        return  # it might take a number, which nothing gives back
+    try:
+        database.select(asked)
+    except SetupError as wrong:
+        found = error if wrong.code in _NOT_THERE else warning
+        yield found("check_query", place, motivo=texts.sentence(wrong.code, **wrong.words))
+    except RecordError:
+        return  # of a value, and there was none
 
 
 def _of_match(layout: LayoutFile, schema: Schema) -> Found:

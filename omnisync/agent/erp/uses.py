@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -11,6 +11,7 @@ from omnisync.agent.erp.given import Given, constants, given, number, of_column
 from omnisync.agent.erp.layout import (
     ChildTable,
     CustomerTable,
+    FromSql,
     Further,
     KeyOf,
     LayoutFile,
@@ -19,7 +20,9 @@ from omnisync.agent.erp.layout import (
     OrderTable,
     written_as,
 )
-from omnisync.agent.erp.reflection.schema import Schema, Table
+from omnisync.agent.erp.reflection.schema import Schema
+
+Form = TypeVar("Form")
 
 
 class Use(Struct, frozen=True, kw_only=True):
@@ -38,6 +41,7 @@ class Use(Struct, frozen=True, kw_only=True):
     parent: tuple[str, ...] = ()
     number: Number | None = None
     lookups: Mapping[str, Lookup] = {}
+    queries: Mapping[str, str] = {}
     is_child: bool = False
     is_main: bool = False
 
@@ -98,7 +102,8 @@ def _main(kind: str, main: CustomerTable | OrderTable, made: Made, schema: Schem
         keys=names_of(main.key),
         external_id=main.external_id,
         number=main.number,
-        lookups=_lookups(main.columns, f"{kind}.columns"),
+        lookups=_forms(main.columns, f"{kind}.columns", Lookup),
+        queries=_queries(main.columns, f"{kind}.columns") | _outcome(main),
         is_main=True,
     )
 
@@ -114,7 +119,8 @@ def _extra(kind: str, when: str, extra: Further, made: Made, schema: Schema) -> 
         named=dict.fromkeys(keys, f"{where}.key"),
         keys=keys,
         number=extra.number,
-        lookups=_lookups(extra.columns, f"{where}.columns"),
+        lookups=_forms(extra.columns, f"{where}.columns", Lookup),
+        queries=_queries(extra.columns, f"{where}.columns"),
     )
 
 
@@ -130,7 +136,8 @@ def _child(kind: str, child: ChildTable, made: Made, schema: Schema) -> Use:
         external_id=child.external_id,
         parent=names_of(child.parent),
         number=child.number,
-        lookups=_lookups(child.columns, f"{kind}.columns"),
+        lookups=_forms(child.columns, f"{kind}.columns", Lookup),
+        queries=_queries(child.columns, f"{kind}.columns"),
         is_child=True,
     )
 
@@ -161,14 +168,16 @@ def _numbered(source: Number | None, key: str) -> dict[str, Given | None]:
     return {source.column or key: number(source.form)} if source is not None else {}
 
 
-def _lookups(columns: Mapping[str, Any], where: str) -> dict[str, Lookup]:
+def _forms(columns: Mapping[str, Any], where: str, wanted: type[Form]) -> dict[str, Form]:
+    """The columns of one form, by their place in the file."""
     forms = ((name, written_as(source, f"{where}.{name}")) for name, source in columns.items())
-    return {f"{where}.{name}": form for name, form in forms if isinstance(form, Lookup)}
+    return {f"{where}.{name}": form for name, form in forms if isinstance(form, wanted)}
 
 
-def read_tables(use: Use, schema: Schema) -> Iterator[Table]:
-    """The ERP's own tables this one's columns are looked up in."""
-    for lookup in use.lookups.values():
-        table = schema.table(lookup.lookup)
-        if table is not None:
-            yield table
+def _queries(columns: Mapping[str, Any], where: str) -> dict[str, str]:
+    return {place: form.sql for place, form in _forms(columns, where, FromSql).items()}
+
+
+def _outcome(main: CustomerTable | OrderTable) -> dict[str, str]:
+    outcome = main.outcome if isinstance(main, OrderTable) else None
+    return {"order.outcome.sql": outcome.sql} if outcome is not None else {}
