@@ -200,6 +200,10 @@ SENTENCES: Mapping[str, str] = {
     "Mantivemos o ERP como está; trate a diferença com o vendedor.",
     "order_removed": "O pedido {numero} não está mais no ERP ({numero_erp}). Não o criamos de novo; para trazê-lo "
     "outra vez use Tentar de novo com confirmação (omnisync import --again).",
+    "order_taken": "O pedido {numero} foi alterado no OmniForce depois de entrar no ERP ({numero_erp}). Mantivemos o "
+    "ERP como está; trate a diferença com o vendedor.",
+    "order_renumbered": "O pedido {numero} mudou de estabelecimento no OmniForce, e o número dele no ERP "
+    "({numero_erp}) é de outra filial. Mantivemos o ERP como está; refaça o pedido no ERP.",
     "customer_removed": "O cliente {nome} não está mais no ERP ({numero_erp}). Não o criamos de novo; para trazê-lo "
     "outra vez use omnisync import --again.",
     "payment_terms_unmapped": "A condição de pagamento {codigo} ainda não tem correspondente no ERP. Informe em "
@@ -225,6 +229,7 @@ SENTENCES: Mapping[str, str] = {
     "text_shortened": "O nome do cliente {codigo} tem {n} letras e o ERP aceita {max}. Gravamos o nome reduzido.",
     "field_shortened": "O {registro} tem um texto de {n} letras ({campo}) e o ERP aceita {max}. Gravamos o texto "
     "reduzido.",
+    "letters_dropped": "O {registro} tem letras que o ERP não guarda ({campo}). Gravamos o texto sem elas.",
     "name_empty": "O cliente {codigo} veio sem nome. Gravamos Sem nome; corrija no OmniForce.",
     "phone_in_notes": "O telefone do cliente {codigo} veio com mais do que um número. O resto ficou em observações.",
     "items_many": "O pedido {numero} tem {n} itens e uma nota leva 990: serão necessárias {notas} notas.",

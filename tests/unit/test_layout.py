@@ -7,6 +7,7 @@ from decimal import Decimal
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from omnisync.agent.erp import layouts
@@ -19,6 +20,8 @@ from omnisync.contract.records import Address, Phone
 from tests.records import customer, item, order
 
 ZONE = ZoneInfo("America/Sao_Paulo")
+COUNTER = "from = 'counter'\ntable = 'c'\nvalue = 'v'"
+LOOKUP = "{ lookup = 't', by = 'b', field = 'seller_code', take = 'c' }"
 MAIN = Address(kind="main", street="Rua A", number="S/N", city_code="3550308", state="SP", postal_code="01310200")
 PADRAO = compiled(shipped("padrao"), ZONE, {})
 
@@ -66,6 +69,8 @@ def test_padrao_is_shipped_and_gives_every_column_its_value() -> None:
         ('phone.landline.ddd | default("00")', "00"),
         ('address.main.street | join(", ", address.main.number, address.main.complement)', "Rua A, S/N"),
         ("trade_name | plain", "Aurora - 'Sabor'"),
+        ('address.main.street | upper | join(" ", address.main.number) | cut(8)', "RUA A"),
+        ('address.main.complement | join(", ", phone.mobile.ddd, is_active)', "11, 1"),
         ("is_active", "1"),
         ("is_active | boolean", "1"),
         ({"constant": 7}, "7"),
@@ -93,6 +98,10 @@ def test_a_column_gets_what_its_text_says(written: object, value: object) -> Non
         ("order.number", "OF-1"),
         ("order.issued_at | date(%d/%m/%Y)", "24/11/2026"),
         ("order.issued_at | local_datetime", "2026-11-24 12:00:00"),
+        ('order.issued_at | default("")', "2026-11-24 12:00:00"),
+        ('order.delivery_on | default("2099-12-31")', "2099-12-31"),
+        ('order.number | join("/", line, quantity, order.issued_at)', "OF-1/1/3.0000/2026-11-24 12:00:00"),
+        ('line | zeros_left(3) | join("-", order.number)', "001-OF-1"),
         ("line", "1"),
     ],
 )
@@ -115,6 +124,44 @@ def test_a_text_that_is_cut_is_noted() -> None:
     answers = Answers({}, [])
     assert filled("customer", "name | cut(10)", customer(), answers) == "Padaria"
     assert answers.notes == [Note(0, "text_shortened", "name", {"campo": "name", "n": 19, "max": 10})]
+
+
+def test_letters_that_no_plain_text_holds_are_noted_and_marks_are_not() -> None:
+    answers = Answers({}, [])
+    assert filled("customer", "name | plain", customer(name="Café “São João” – 1º"), answers) == 'Café "São João" - 1º'
+    assert answers.notes == []
+    assert filled("customer", "trade_name | plain", customer(trade_name="Pão 🍞"), answers) == "Pão"
+    assert answers.notes == [Note(0, "letters_dropped", "trade_name", {"campo": "trade_name"})]
+
+
+def test_a_house_number_may_be_cut_and_an_order_number_may_not() -> None:
+    place = msgspec.structs.replace(MAIN, number="Quadra 12, Lote 7")
+    assert filled("customer", "address.main.number | cut(10)", customer(addresses=(place,))) == "Quadra 12,"
+    for path in ("number", "customer_order_number", "customer.document"):
+        with pytest.raises(LayoutError):
+            Compiler(ZONE, {}).columns("order", {"c": f"{path} | cut(10)"}, "aqui")
+
+
+@pytest.mark.parametrize(
+    ("written", "converter"),
+    [
+        ("quantity | decimal(2) | cut(5)", "cut"),
+        ("product_name | decimal(2)", "decimal"),
+        ("product_name | upper | date", "date"),
+        ("order.issued_at | date | local_datetime", "local_datetime"),
+        ("is_bonus | cut(1)", "cut"),
+        ("quantity | zeros_left(9) | scale(2)", "scale"),
+    ],
+)
+def test_a_converter_that_cannot_take_what_stands_before_it_is_named(written: str, converter: str) -> None:
+    with pytest.raises(LayoutError) as raised:
+        Compiler(ZONE, {}).columns("item", {"c": written}, "item.columns.c")
+    assert f"o conversor {converter} não serve" in str(raised.value.words["motivo"])
+
+
+def test_what_the_company_wrote_in_de_para_is_what_a_lookup_takes() -> None:
+    written = {"lookup": "FORMA", "by": "SIGLA", "field": "method_code", "take": "COD", "de_para": "payment_method"}
+    assert filled("payment", written, order().payments[0], Answers({"coluna": {"PIX": "7"}}, [])) == "99"
 
 
 def test_what_a_record_had_replaced_is_noted_beside_one_that_cannot_be_a_row() -> None:
@@ -164,6 +211,12 @@ def _text(change: tuple[str, str]) -> str:
         (("[item]", "[itens]"), "a chave itens não existe; seria item?"),
         (('open = "aberto"', "open = ["), "o arquivo não é TOML"),
         (('nome = "name"', "nome = { constante = 1 }"), "customer.columns.nome"),
+        (('nome = "name"', "nome = { sql = 'SELECT 1 FROM t WHERE a = :key' }"), "aqui não se sabe o que é :key"),
+        (("[customer.columns]", "after_sql = 'UPDATE t SET a = :key2'\n[customer.columns]"), "o que é :key2"),
+        (
+            ("[order.columns]", f"[order.number]\n{COUNTER}\nwhere = {{ a = {LOOKUP} }}\n[order.columns]"),
+            "order.number.where: só campos, de/para e constantes",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_place_and_the_nearest_word(change: tuple[str, str], words: str | None) -> None:

@@ -5,7 +5,7 @@ Everything a file can say wrong of itself is met here, before a database is open
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import tzinfo
 from hashlib import sha1
 from typing import Any, Literal
@@ -203,8 +203,12 @@ def _main(compiler: Compiler, kind: str, file: CustomerTable | OrderTable, custo
         after=tuple(
             _extra(compiler, kind, extra, [*afters, *(e.name for e in file.after)], "after") for extra in file.after
         ),
-        after_sql=_statement(compiler, kind, file.after_sql, f"{kind}.after_sql"),
+        after_sql=_statement(compiler, kind, file.after_sql, f"{kind}.after_sql", _of_the_row(len(keys))),
     )
+
+
+def _of_the_row(n_keys: int) -> set[str]:
+    return {"key", "number", *(f"key{place}" for place in range(1, n_keys + 1))}
 
 
 def _with_state(main: Main, state: State | None) -> Main:
@@ -279,6 +283,10 @@ def _number(compiler: Compiler, kind: str, file: Number | None, key: str, where:
     for word, text in needed.items():
         _expect(bool(text), f"{where}: falta a chave {word}")
     where_columns = compiler.columns(kind, file.where, f"{where}.where") if file.where else ()
+    _expect(
+        len(where_columns) == len(file.where) and not any(column.query for column in where_columns),
+        f"{where}.where: só campos, de/para e constantes",
+    )
     return NumberFrom(
         source=file.source,
         column=file.column or key,
@@ -291,8 +299,14 @@ def _number(compiler: Compiler, kind: str, file: Number | None, key: str, where:
     )
 
 
-def _statement(compiler: Compiler, kind: str, sql: str, where: str) -> Statement | None:
-    return Statement(*compiler.parameters(kind, sql, where)) if sql else None
+def _statement(compiler: Compiler, kind: str, sql: str, where: str, own: Collection[str] = ()) -> Statement | None:
+    """The statement; `own` are the words of ours that are known where it runs."""
+    if not sql:
+        return None
+    statement = Statement(*compiler.parameters(kind, sql, where))
+    for word, fill in statement.parameters:
+        _expect(fill is not None or word in own, f"{where}: aqui não se sabe o que é :{word}")
+    return statement
 
 
 def _matched(file: CustomerTable | None) -> Match | None:

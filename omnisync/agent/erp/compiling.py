@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from omnisync.agent.erp import converters
-from omnisync.agent.erp.converters import Call, Convert, Cut
+from omnisync.agent.erp.converters import Call, Convert, Cut, Plain
 from omnisync.agent.erp.layout import Constant, FromSql, KeyOf, Lookup, Mapped, Scalar, written_as
 from omnisync.agent.erp.paths import Field, field_of, nearest
 from omnisync.agent.erp.rows import AMBIGUOUS, Answers, Column, Fill, Note, Query, UnfitError, lookup_key
@@ -31,6 +31,8 @@ _UNMAPPED = {
     "product": "product_unknown",
     "product_code": "product_unknown",
 }
+OWN_WORDS = frozenset({"key", "key1", "key2", "key3", "key4", "number", "ids", "keys", "since"})
+"""The words of a query that are no field: the row's key (the last part of it, or one by its place), its number."""
 _PARAMETER = re.compile(r"'[^']*'|::|:([a-z_][a-z_0-9.]*)")
 
 
@@ -88,7 +90,7 @@ class Compiler:
             path = found[1]
             if path is None:
                 return found[0]
-            own = path in ("key", "number", "ids", "keys", "since")
+            own = path in OWN_WORDS
             asked.append((path, None if own else self._piped(kind, path, where)))
             return "?"
 
@@ -99,7 +101,7 @@ class Compiler:
         if isinstance(written, KeyOf):
             return None
         if isinstance(written, str):
-            return Column(name, self._piped(kind, written, where))
+            return Column(name, self._piped(kind, written, where), path=written.partition("|")[0].strip())
         if isinstance(written, Constant):
             return Column(name, constant_fill(written.constant), constant=_plain(written.constant))
         if isinstance(written, Mapped):
@@ -112,30 +114,38 @@ class Compiler:
         path, *rest = text.split("|", 1)
         field = field_of(kind, path.strip(), where)
         calls = _calls(rest[0], where) if rest else []
-        read, is_optional = field.read, field.is_optional
+        source, is_optional, is_text = _reader(field), field.is_optional, field.type is str
         steps: list[Convert] = []
+        done: list[Call] = []
         for call in calls:
             if call.name == "join":
-                read, is_optional = self._joined(kind, read, steps, call, where), True
-                steps = []
+                first = _filler(field, source, self._ended(field, done, steps, is_optional=is_optional))
+                source, steps, done = self._joined(kind, first, call, where), [], [call]
+                is_optional = is_text = True
                 continue
             step = self._step(call, where)
-            if isinstance(step, Cut) and not field.may_be_cut:
-                raise LayoutError(motivo=f"{where}: {field.path} é código, documento ou número e não pode ser cortado")
-            self._fits(field, calls, call, where)
+            self._fits(field, call, where, is_first=not done, is_text=is_text)
             steps.append(step if call.name in converters.TAKES_NONE or not is_optional else _unless_none(step))
-        last = self._last(field, calls)
-        if last is not None:
-            steps.append(_unless_none(last) if is_optional else last)
-        return _filler(field, read, steps)
+            done.append(call)
+            is_text = is_text if call.name == "default" else call.name not in converters.OF_AMOUNTS
+        return _filler(field, source, self._ended(field, done, steps, is_optional=is_optional))
 
-    def _last(self, field: Field, calls: Sequence[Call]) -> Convert | None:
-        """What makes the value a text at the end; nothing where it is one already."""
-        if not calls:
-            if field.path.endswith("_price"):
-                return _exact
-            return self._store.get(field.type)
-        return _text if calls[-1].name in converters.OF_AMOUNTS or calls[-1].name == "default" else None
+    def _ended(self, field: Field, done: Sequence[Call], steps: list[Convert], *, is_optional: bool) -> list[Convert]:
+        """The steps with what makes the value a text at the end; with nothing more where it is one already."""
+        last: Convert | None = None
+        if not done:
+            last = _exact if field.path.endswith("_price") else self._store.get(field.type)
+        elif done[-1].name in converters.OF_AMOUNTS or done[-1].name == "default":
+            last = self._as_text
+        if last is None:
+            return steps
+        return [*steps, _unless_none(last) if is_optional else last]
+
+    def _as_text(self, value: Any) -> Any:
+        if isinstance(value, Decimal):
+            return format(value, "f")
+        store = self._store.get(type(value))
+        return value if store is None else store(value)
 
     def _step(self, call: Call, where: str) -> Convert:
         try:
@@ -146,33 +156,31 @@ class Compiler:
         except (TypeError, ValueError):
             raise LayoutError(motivo=f"{where}: o conversor {call} não foi entendido") from None
 
-    def _fits(self, field: Field, calls: Sequence[Call], call: Call, where: str) -> None:
-        """The first converter must be able to take the field; later ones take what the one before gives."""
-        if call is not calls[0]:
-            return
-        is_text = field.type is str
-        if (call.name in converters.OF_TEXT and not is_text) or (call.name in converters.OF_AMOUNTS and is_text):
-            raise LayoutError(motivo=f"{where}: o conversor {call.name} não serve para {field.path}")
+    def _fits(self, field: Field, call: Call, where: str, *, is_first: bool, is_text: bool) -> None:
+        """A converter must be able to take what stands before it."""
+        if call.name == "cut" and not field.may_be_cut:
+            raise LayoutError(motivo=f"{where}: {field.path} é código, documento ou número e não pode ser cortado")
         if call.name == "digits" and field.path.endswith("document"):
             raise LayoutError(motivo=f"{where}: digits estraga o CNPJ, que tem letras; use document_masked ou nada")
-        if call.name in ("date", "local_datetime") and field.type not in (date, datetime):
+        is_time = is_first and field.type in (date, datetime)
+        is_amount = not is_text and field.type in (Decimal, int)
+        fits = {
+            call.name not in converters.OF_TEXT or is_text,
+            call.name not in converters.OF_AMOUNTS or is_amount,
+            call.name not in converters.OF_TIMES or is_time,
+        }
+        if fits != {True}:
             raise LayoutError(motivo=f"{where}: o conversor {call.name} não serve para {field.path}")
 
-    def _joined(
-        self, kind: str, read: Convert, before: Sequence[Convert], call: Call, where: str
-    ) -> Callable[[Any], Any]:
+    def _joined(self, kind: str, first: Fill, call: Call, where: str) -> Fill:
         if len(call.arguments) < 2:
             raise LayoutError(motivo=f'{where}: join pede o separador e ao menos um campo: join(", ", notes)')
         separator, *paths = call.arguments
-        others = [field_of(kind, path, where).read for path in paths]
-        steps = [_unless_none(step) for step in before]
+        fills = [first, *(self._piped(kind, path, where) for path in paths)]
 
-        def joined(record: Any) -> str | None:
-            first = read(record)
-            for step in steps:
-                first = step(first)
-            parts = [str(part) for part in (first, *(other(record) for other in others)) if part not in (None, "")]
-            return separator.join(parts) or None
+        def joined(answers: Answers, records: list[Any], parents: list[Any]) -> Iterable[object]:
+            rows = zip(*(fill(answers, records, parents) for fill in fills), strict=True)
+            return [separator.join(str(part) for part in row if part not in (None, "")) or None for row in rows]
 
         return joined
 
@@ -193,11 +201,15 @@ class Compiler:
     def _asked(self, kind: str, name: str, form: Lookup | FromSql, where: str) -> Column:
         if isinstance(form, FromSql):
             sql, asked = self.parameters(kind, form.sql, where)
+            unknown = next((word for word, fill in asked if fill is None), None)
+            if unknown is not None:
+                raise LayoutError(motivo=f"{where}: aqui não se sabe o que é :{unknown}")
             path = asked[0][0] if asked else ""
             query = Query(name, form, sql, _parameters_of([fill for _, fill in asked]))
         else:
             path = form.field.partition("|")[0].strip()
             query = Query(name, form, "", self._lookup_keys(kind, form, where))
+        own = self._mappings.get(form.de_para, {}) if isinstance(form, Lookup) and form.de_para else {}
         missing = _Missing(form.missing, form.default, getattr(form, "de_para", None), path)
 
         def values(answers: Answers, records: list[Any], parents: list[Any]) -> Iterable[object]:
@@ -207,7 +219,7 @@ class Compiler:
                     None if key is None else f"({form.lookup if isinstance(form, Lookup) else 'sql'})" for key in keys
                 ]
             found = answers.found.get(name, {})
-            given = [_answer(found, key) for key in keys]
+            given = [own[key] if key in own else _answer(found, key) for key in keys]
             return [
                 missing.value(_shown(key), answers, i) if value is _ABSENT else value
                 for i, (key, value) in enumerate(zip(keys, given, strict=True))
@@ -217,12 +229,9 @@ class Compiler:
 
     def _lookup_keys(self, kind: str, form: Lookup, where: str) -> Callable[[list[Any], list[Any]], Iterable[Any]]:
         fill = self._piped(kind, form.field, where)
-        own = self._mappings.get(form.de_para, {}) if form.de_para else {}
 
         def keys(records: list[Any], parents: list[Any]) -> Iterable[Any]:
             values: Iterable[Any] = fill(Answers(None, []), records, parents)
-            if own:
-                values = (own.get(value, value) for value in values)
             return map(_masked, values) if form.stored_as == "masked" else values
 
         return keys
@@ -289,14 +298,26 @@ def _parameters_of(fills: Sequence[Fill]) -> Callable[[list[Any], list[Any]], It
     return parameters
 
 
-def _filler(field: Field, read: Callable[[Any], Any], steps: Sequence[Convert]) -> Fill:
-    """The steps over whole columns; a text that is cut is noted."""
+def _reader(field: Field) -> Fill:
+    """The field of each record, or of its order."""
+    if field.is_of_order:
+        return lambda answers, records, parents: map(field.read, parents)
+    return lambda answers, records, parents: map(field.read, records)
+
+
+def _filler(field: Field, source: Fill, steps: Sequence[Convert]) -> Fill:
+    """The steps over whole columns; a text that loses something is noted."""
 
     def fill(answers: Answers, records: list[Any], parents: list[Any]) -> Iterable[object]:
-        values: Iterable[Any] = map(read, parents if field.is_of_order else records)
+        values: Iterable[Any] = source(answers, records, parents)
         for step in steps:
-            cut = step if isinstance(step, Cut) else getattr(step, "cut", None)
-            values = map(step, values) if cut is None else _cut_noting(field, cut, list(values), answers.notes)
+            losing = step if isinstance(step, (Cut, Plain)) else getattr(step, "losing", None)
+            if isinstance(losing, Cut):
+                values = _cut_noting(field, losing, list(values), answers.notes)
+            elif isinstance(losing, Plain):
+                values = _plain_noting(field, losing, list(values), answers.notes)
+            else:
+                values = map(step, values)
         return values
 
     return fill
@@ -312,6 +333,17 @@ def _cut_noting(field: Field, cut: Cut, values: list[str | None], notes: list[No
     return [None if text is None else cut(text) for text in values]
 
 
+def _plain_noting(field: Field, plain: Plain, values: list[str | None], notes: list[Note]) -> Iterable[str | None]:
+    if all(text is None or text.isascii() for text in values):
+        return values
+    notes += [
+        Note(i, "letters_dropped", field.path, {"campo": field.path})
+        for i, text in enumerate(values)
+        if text is not None and plain.drops(text)
+    ]
+    return [None if text is None else plain(text) for text in values]
+
+
 def _calls(text: str, where: str) -> list[Call]:
     try:
         return [converters.called(call) for call in converters.pieces(text)]
@@ -323,8 +355,8 @@ def _unless_none(step: Convert) -> Convert:
     def unless_none(value: Any) -> Any:
         return None if value is None else step(value)
 
-    if isinstance(step, Cut):
-        unless_none.cut = step  # type: ignore[attr-defined]  # so that a cut is noted all the same
+    if isinstance(step, (Cut, Plain)):
+        unless_none.losing = step  # type: ignore[attr-defined]  # so that what is lost is noted all the same
     return unless_none
 
 
@@ -336,7 +368,3 @@ def _exact(value: Decimal) -> str:
     """A tiny price in full: str() would write 1E-7."""
     text = str(value)
     return text if "E" not in text else format(value, "f")
-
-
-def _text(value: Any) -> Any:
-    return format(value, "f") if isinstance(value, Decimal) else value

@@ -50,6 +50,24 @@ class Cut(Struct, frozen=True):
         return text[:blank] if blank >= self.longest // 2 else text[: self.longest]
 
 
+class Plain(Struct, frozen=True):
+    """`plain`: letters every Brazilian database keeps. Typographic marks become their plain ones, others go."""
+
+    def __call__(self, text: str) -> str:
+        """The text in letters of Windows-1252."""
+        if text.isascii():
+            return text
+        marked = normalize("NFC", text).translate(_TYPOGRAPHIC)
+        return " ".join(marked.encode("cp1252", "ignore").decode("cp1252").split())
+
+    def drops(self, text: str) -> bool:
+        """Whether a letter of the text is lost."""
+        if text.isascii():
+            return False
+        marked = normalize("NFC", text).translate(_TYPOGRAPHIC)
+        return len(marked.encode("cp1252", "ignore")) < len(marked)
+
+
 def called(text: str) -> Call:
     """`zeros_left(5)` as its name and arguments; quotes keep blanks and commas. Raises ValueError."""
     found = _CALL.fullmatch(text.strip())
@@ -131,18 +149,6 @@ def _default(text: str) -> Convert:
     return lambda value: text if value is None or value == "" else value
 
 
-def _plain() -> Convert:
-    """Letters every Brazilian database keeps: typographic marks as their plain ones, what is left of others dropped."""
-
-    def plain(text: str) -> str:
-        if text.isascii():
-            return text
-        marked = normalize("NFC", text).translate(_TYPOGRAPHIC)
-        return " ".join(marked.encode("cp1252", "ignore").decode("cp1252").split())
-
-    return plain
-
-
 def _boolean() -> Convert:
     return lambda value: "1" if value else "0"
 
@@ -169,7 +175,7 @@ _CONVERTERS: Mapping[str, Callable[..., Convert]] = {
     "zeros_left": _zeros_left,
     "decimal": _decimal,
     "scale": _scale,
-    "plain": _plain,
+    "plain": Plain,
     "yes_no": _yes_no,
     "boolean": _boolean,
     "default": _default,
@@ -179,5 +185,7 @@ OF_TEXT = frozenset({"upper", "digits", "document_masked", "cep_masked", "cut", 
 """Converters that take a text and nothing else."""
 OF_AMOUNTS = frozenset({"decimal", "scale"})
 """Converters that take an amount or a number and nothing else."""
+OF_TIMES = frozenset(_OF_TIMES)
+"""Converters that take a day or a moment and nothing else, so they come first."""
 TAKES_NONE = frozenset({"default"})
 """Converters that are asked about an absent value, too."""

@@ -93,7 +93,8 @@ class Extras:
 def _values(statement: Statement, verdict: Verdict) -> list[object]:
     record = verdict.customer or verdict.order
     key: Key = parted(verdict.erp_key or "")
-    own = {"key": key[-1], "number": verdict.erp_number or key[-1]}
+    own = {f"key{place}": part for place, part in enumerate(key, 1)}
+    own |= {"key": key[-1], "number": verdict.erp_number or key[-1]}
     nothing = Answers(None, [])
     return [
         own.get(path) if fill is None else next(iter(fill(nothing, [record], [record])))

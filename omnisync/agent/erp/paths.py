@@ -23,9 +23,12 @@ RECORDS: Mapping[str, type[Struct]] = {"customer": Customer, "order": Order, "it
 """What stands in a table of each kind."""
 
 NEVER_CUT = frozenset(
-    {"id", "number", "document", "state_registration", "suframa", "gtin", "ncm", "postal_code", "authorization"}
+    {
+        *("id", "number", "document", "carrier_document", "state_registration", "suframa", "gtin", "ncm"),
+        *("postal_code", "authorization", "customer_order_number", "email", "subscriber"),
+    }
 )
-"""Last words of paths that are codes, documents or numbers: half of one is another one."""
+"""Last words of paths that are codes, documents, numbers or addresses of mail: half of one is another one."""
 
 
 class Field(Struct, frozen=True):
@@ -43,7 +46,9 @@ class Field(Struct, frozen=True):
     @property
     def may_be_cut(self) -> bool:
         """Whether half of its text is still of use."""
-        last = self.path.rpartition(".")[2]
+        before, _, last = self.path.rpartition(".")
+        if last == "number" and "address" in before:
+            return True  # a house's, written in words: "Quadra 12, Lote 7"
         return last not in NEVER_CUT and not last.endswith("code")
 
 

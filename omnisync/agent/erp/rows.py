@@ -61,6 +61,8 @@ class Column(Struct, frozen=True):
     fill: Fill
     query: Query | None = None
     constant: str | None = None
+    path: str = ""
+    """The field it is filled from, where that is one."""
 
 
 def rows_of(
