@@ -12,6 +12,7 @@ import msgspec
 
 from omnisync.agent.erp.base import Position, Unsettled
 from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.outcomes import Ends
 from omnisync.agent.erp.verdicts import Binding, Verdict, hash_of
 from omnisync.agent.errors import OvertakenError
 from omnisync.contract.feed import MAX_RECORDS, Kind, Reason, Receipt, is_place
@@ -218,29 +219,31 @@ class Bindings:
         )
 
     def staged(self, establishments: Collection[str]) -> dict[str, str]:
-        """Orders that the ERP's own job has still to take: id → ERP key."""
+        """Orders of which the ERP's own job has not said yet what became of them: id → ERP key.
+
+        One that was changed after the job took it is kept, and its number is still to be told.
+        """
         rows: list[Any] = self._database.select(
             "SELECT id, erp_key, establishment FROM omnisync_binding WHERE company = ? AND kind = 'order' "
-            "AND outcome = 'staged'",
+            "AND outcome IN ('staged', 'kept') AND erp_number IS NULL AND erp_key IS NOT NULL",
             (self._company,),
         )
         return {id_: key for id_, key, establishment in rows if establishment in establishments}
 
-    def settle_staged(self, ends: Sequence[tuple[str, str | None, Reason | None]], now: datetime) -> None:
+    def settle_staged(self, ends: Ends, now: datetime) -> None:
         """What the ERP's job made of staged orders: their numbers, or why they were refused. Receipts are owed."""
-        names = ("outcome", "erp_number", "reason", "outcome_at", "receipt_pending")
-        rows = [
-            (
-                "refused" if reason is not None else "imported",
-                number,
-                _stored(reason, self._database.storable),
-                now.isoformat(),
-                1,
-                *(self._company, "order", id_, "staged"),
-            )
-            for id_, number, reason in ends
-        ]
-        self._database.update_rows("omnisync_binding", names, (*_KEY, "outcome"), rows)
+        at, storable = now.isoformat(), self._database.storable
+        told = "outcome_at = ?, receipt_pending = 1 WHERE company = ? AND kind = 'order' AND id = ?"
+        still = "AND outcome IN ('staged', 'kept') AND erp_number IS NULL"
+        self._database.execute_many(
+            f"UPDATE omnisync_binding SET outcome = 'refused', reason = ?, {told} {still}",  # noqa: S608  # constant text
+            [(_stored(e.reason, storable), at, self._company, id_) for id_, e in ends.items() if e.reason is not None],
+        )
+        self._database.execute_many(
+            "UPDATE omnisync_binding SET outcome = CASE WHEN outcome = 'staged' THEN 'imported' ELSE outcome END, "  # noqa: S608  # constant text
+            f"erp_number = ?, {told} {still}",
+            [(end.number, at, self._company, id_) for id_, end in ends.items() if end.reason is None],
+        )
 
     def unsettled(self, outcomes: Sequence[str], limit: int) -> list[Unsettled]:
         """Records with one of these outcomes, newest first."""

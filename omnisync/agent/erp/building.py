@@ -44,7 +44,7 @@ def build_orders(verdicts: Sequence[Verdict], layout: Layout, ask: Ask) -> None:
 def _build_main(lot: Sequence[Verdict], main: Main, records: list[Any], ask: Ask) -> None:
     for verdict, row in zip(lot, _made(main.table, lot, records, (), ask), strict=True):
         if isinstance(row, UnfitError):
-            _refuse(verdict, row)
+            refuse_unfit(verdict, row)
         else:
             verdict.row = row
     for extra in (*main.before, *main.after):
@@ -57,7 +57,7 @@ def _build_main(lot: Sequence[Verdict], main: Main, records: list[Any], ask: Ask
         rows = _made(extra.table, owners, [record for _, record in having], (), ask)
         for verdict, row in zip(owners, rows, strict=True):
             if isinstance(row, UnfitError):
-                _refuse(verdict, row)
+                refuse_unfit(verdict, row)
             else:
                 verdict.extra_rows[extra.label] = row
 
@@ -77,7 +77,7 @@ def _lines(
         if len(good) < len(cut):
             i, error = next((i, row) for i, row in enumerate(cut) if isinstance(row, UnfitError))
             if verdict.action != "none":
-                _refuse(verdict, error, f"{name}[{i}].")
+                refuse_unfit(verdict, error, f"{name}[{i}].")
             good = []
         made.append(good)
     return made
@@ -96,7 +96,8 @@ def _made(
     return rows
 
 
-def _refuse(verdict: Verdict, error: UnfitError, before: str = "") -> None:
+def refuse_unfit(verdict: Verdict, error: UnfitError, before: str = "") -> None:
+    """Set aside a record that cannot become a row; what is personal is not repeated in the reason."""
     is_personal = any(word in error.path for word in _PERSONAL)
     value = None if is_personal or error.value is None else str(error.value)
     words = {"codigo": value or "–"} | error.words

@@ -8,13 +8,14 @@ from msgspec import Struct
 
 from omnisync.agent.erp.compiled import Table
 from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.keys import Key, in_order, text_of
-from omnisync.agent.erp.tables import New, Rows
+from omnisync.agent.erp.keys import Key, as_asked, in_order, text_of
+from omnisync.agent.erp.tables import New, Rows, among_keys
 
 
 class Lines(Struct, frozen=True):
-    """The lines one order has: the order's key, the keys its rows take, and a row of values for each."""
+    """The lines one order has: the order, its key, the keys its rows take, and a row of values for each."""
 
+    order: object
     parent: Key
     late: dict[str, Key]
     records: Sequence[object]
@@ -40,38 +41,32 @@ class Children:
             self._delete([lines.parent for lines in orders])
             self.insert(orders)
             return
-        there = self._there([lines.parent for lines in orders])
-        wanted = {(lines.parent, text_of(new.values[self._at])): new for lines in orders for new in _new(lines)}
-        self._delete_lines(sorted(there - wanted.keys()))
+        wanted = {(*lines.parent, text_of(new.values[self._at])): new for lines in orders for new in _new(lines)}
+        found = self._there([lines.parent for lines in orders])
+        there = as_asked(wanted, {line: line for line in found})
+        gone: list[Key] = sorted(found - set(there.values()), key=in_order)
+        self._delete_where(self._line_keys, gone)
         changing = self._rows.changing()
         names = [self._table.names[i] for i in changing if i != self._at]
         places = [i for i in changing if i != self._at]
-        known = [(pair, new) for pair, new in wanted.items() if pair in there]
-        self._database.update_rows(
-            self._table.name,
-            names,
-            [*self._table.parent, self._table.identity],
-            [(*(new.values[i] for i in places), *parent, identity) for (parent, identity), new in known],
-        )
-        self._rows.insert([new for pair, new in wanted.items() if pair not in there])
+        known = [(*(new.values[i] for i in places), *line) for line, new in wanted.items() if line in there]
+        if names:
+            self._database.update_rows(self._table.name, names, self._line_keys, known)
+        self._rows.insert([new for line, new in wanted.items() if line not in there])
 
-    def _there(self, parents: Sequence[Key]) -> set[tuple[Key, str]]:
-        table, quoted = self._table, self._database.quoted
-        names = ", ".join(map(quoted, (*table.parent, table.identity)))
-        wanted = set(parents)
-        rows = self._database.select_among(
-            f"SELECT {names} FROM {quoted(table.name)} WHERE {quoted(table.parent[-1])} IN {{ids}}",  # noqa: S608  # quoted names
-            sorted({parent[-1] for parent in parents}),
-        )
-        found = {(tuple(map(text_of, row[:-1])), text_of(row[-1])) for row in rows}
-        return {pair for pair in found if pair[0] in wanted}
+    @property
+    def _line_keys(self) -> list[str]:
+        return [*self._table.parent, self._table.identity]
+
+    def _there(self, parents: Sequence[Key]) -> set[Key]:
+        """The lines that stand: the order's key, then what the line is known by. Those the ERP added have nothing."""
+        table = self._table
+        rows = among_keys(self._database, table.name, table.parent, parents, [table.identity])
+        return {tuple(map(text_of, row)) for row in rows if row[-1] is not None}
 
     def _delete(self, parents: Sequence[Key]) -> None:
         ordered: list[Key] = sorted(parents, key=in_order)
         self._delete_where(self._table.parent, ordered)
-
-    def _delete_lines(self, pairs: Sequence[tuple[Key, str]]) -> None:
-        self._delete_where((*self._table.parent, self._table.identity), [(*parent, line) for parent, line in pairs])
 
     def _delete_where(self, names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         if rows:
@@ -82,6 +77,6 @@ class Children:
 
 def _new(lines: Lines) -> list[New]:
     return [
-        New("", record, values, lines.late, lines.parent)
+        New("", record, values, lines.late, lines.parent, lines.order)
         for record, values in zip(lines.records, lines.rows, strict=True)
     ]

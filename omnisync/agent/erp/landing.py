@@ -8,17 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from omnisync.agent.erp.building import build_customers, build_orders
+from omnisync.agent.erp.building import build_customers, build_orders, refuse_unfit
 from omnisync.agent.erp.children import Children, Lines
 from omnisync.agent.erp.compiled import Layout, Main
 from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.documents import NumericDocuments
 from omnisync.agent.erp.extras import Extras
 from omnisync.agent.erp.keys import Key, in_order, joined, parted, text_of
 from omnisync.agent.erp.lookups import answers_for
 from omnisync.agent.erp.matching import Matching
-from omnisync.agent.erp.rows import Answers, Column
+from omnisync.agent.erp.rows import Answers, Column, UnfitError
 from omnisync.agent.erp.tables import New, Rows, taken
 from omnisync.agent.erp.verdicts import Verdict, keep, key_of
+from omnisync.agent.erp.weighing import Weighing
 from omnisync.agent.errors import RefusedRecordError
 
 _MAX_TRIES = 3
@@ -37,6 +39,8 @@ class Landing:
         self._items = Children(database, layout.item)
         self._payments = Children(database, layout.payment) if layout.payment is not None else None
         self._matching = Matching(database, layout)
+        self._weighing = Weighing(database, layout)
+        self._numeric = NumericDocuments(database, layout)
 
     def keys_of(self, kind: str, ids: Sequence[str]) -> dict[str, Key]:
         """The keys of rows that carry these external ids."""
@@ -100,36 +104,12 @@ class Landing:
 
     def orders(self, verdicts: Sequence[Verdict]) -> None:
         """Land the orders that are to be inserted, updated or cancelled, with their lines."""
-        self._weigh_states(verdicts)
+        self._weighing.states(verdicts)
         build_orders(verdicts, self._layout, self._ask)
+        self._weighing.keys(verdicts)
         self._land(verdicts, "insert", self._insert_orders)
         self._land(verdicts, "update", self._update_orders)
         self._land(verdicts, "cancel", self._cancel_orders)
-
-    def _weigh_states(self, verdicts: Sequence[Verdict]) -> None:
-        """Orders the ERP took away, or is already past the open state with, stay as the ERP has them.
-
-        Their rows are held, so that no one invoices an order between this look and our change.
-        """
-        layout = self._layout
-        changing = [v for v in verdicts if v.action in ("update", "cancel")]
-        rows = self._orders.present([key_of(v) for v in changing], [layout.state] if layout.state else [], held=True)
-        for verdict in changing:
-            row = rows.get(key_of(verdict))
-            if row is None:
-                keep(verdict, "order_removed")
-            elif layout.state:
-                self._weigh_state(verdict, text_of(row[0]))
-            if verdict.action == "cancel" and layout.state_cancelled is None:
-                keep(verdict, "order_not_cancelled")
-
-    def _weigh_state(self, verdict: Verdict, state: str) -> None:
-        layout = self._layout
-        was_ours = verdict.binding is not None and verdict.binding.outcome == "cancelled"
-        if state == layout.state_cancelled and verdict.action == "cancel":
-            verdict.end("cancelled", "unchanged")
-        elif state not in layout.update_while and not (was_ours and state == layout.state_cancelled):
-            keep(verdict, "order_locked", situacao=state)
 
     def _insert_orders(self, lot: list[Verdict]) -> None:
         self._insert_main(self._layout.order, lot)
@@ -212,7 +192,7 @@ class Landing:
         self._database.savepoint()
         try:
             write(lot)
-        except RefusedRecordError as error:
+        except (RefusedRecordError, UnfitError) as error:
             self._database.return_to_savepoint()
             if len(lot) > 1:
                 middle = len(lot) // 2
@@ -222,9 +202,19 @@ class Landing:
                 self._land_lot(lot, write, n_tries + 1)
             elif not self._adopt(lot[0]):
                 lot[0].erp_key = lot[0].erp_number = None  # of a row that was taken back
-                lot[0].refuse("erp_refused", motivo=error.words.get("motivo"))
+                self._refuse(lot[0], error)
         else:
             self._database.release()
+
+    def _refuse(self, verdict: Verdict, error: RefusedRecordError | UnfitError) -> None:
+        if isinstance(error, UnfitError):
+            refuse_unfit(verdict, error)
+            return
+        column = self._numeric.holds(verdict)
+        if column:
+            verdict.refuse("cnpj_column_numeric", "document", coluna=column)
+        else:
+            verdict.refuse("erp_refused", motivo=error.words.get("motivo"))
 
     def _is_a_race(self, verdict: Verdict) -> bool:
         """Whether the number may have been taken by somebody else a moment ago."""
@@ -239,20 +229,22 @@ class Landing:
         key = self.keys_of(verdict.change.kind, [verdict.change.id]).get(verdict.change.id)
         if key is None:
             return False
-        verdict.erp_key, verdict.erp_number = joined(key), key[-1]
-        verdict.action = "update"
+        verdict.erp_key, verdict.action = joined(key), "update"
         if verdict.order is not None:
             self._number([verdict])
-            self._weigh_states([verdict])
+            self._weighing.states([verdict])
+            self._weighing.keys([verdict])
+        else:
+            verdict.erp_number = key[-1]
         return True
 
 
 def _items(lot: Sequence[Verdict]) -> list[Lines]:
-    return [Lines(key_of(v), v.keys, v.order.items if v.order else (), v.item_rows) for v in lot]
+    return [Lines(v.order, key_of(v), v.keys, v.order.items if v.order else (), v.item_rows) for v in lot]
 
 
 def _payments(lot: Sequence[Verdict]) -> list[Lines]:
-    return [Lines(key_of(v), v.keys, v.order.payments if v.order else (), v.payment_rows) for v in lot]
+    return [Lines(v.order, key_of(v), v.keys, v.order.payments if v.order else (), v.payment_rows) for v in lot]
 
 
 def _customer_key(verdict: Verdict) -> dict[str, Key]:

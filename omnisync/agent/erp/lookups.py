@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.keys import Key, as_asked
 from omnisync.agent.erp.layout import FromSql, Lookup
 from omnisync.agent.erp.rows import AMBIGUOUS, Answers, Column, Query, lookup_key
 from omnisync.agent.errors import RefusedRecordError
@@ -40,15 +41,21 @@ def _looked_up(database: Database, form: Lookup, keys: Sequence[str]) -> dict[st
     where = "".join(f"{quoted(name)} = ? AND " for name in form.where)
     by, take = quoted(form.by), quoted(form.take)
     sql = f"SELECT {by}, {take} FROM {quoted(form.lookup)} WHERE {where}{by} IN {{ids}}"  # noqa: S608  # quoted names
-    answers: dict[str, object] = {}
-    for found, taken in _select(database, sql, keys, [_plain(value) for value in form.where.values()]):
-        key = lookup_key(found)
+    answers: dict[Key, object] = {}
+    for found, taken in comparable_rows(database, sql, keys, [_plain(value) for value in form.where.values()]):
+        key = (lookup_key(found),)
         answers[key] = taken if answers.get(key, taken) == taken else AMBIGUOUS
-    return {key: taken for key, taken in answers.items() if taken is not None}
+    found_by = as_asked({(lookup_key(key),) for key in keys}, answers)
+    return {key: taken for [key], taken in found_by.items() if taken is not None}
 
 
-def _select(database: Database, sql: str, keys: Sequence[str], values: Sequence[object]) -> list[tuple[object, ...]]:
-    """The rows of all keys; a key that cannot even be compared (letters against a number) is found nowhere."""
+def comparable_rows(
+    database: Database, sql: str, keys: Sequence[str], values: Sequence[object] = ()
+) -> list[tuple[object, ...]]:
+    """The rows of all keys of a query that ends with `IN {ids}`.
+
+    A key that cannot even be compared (letters against a number) is found nowhere.
+    """
     if not keys:
         return []
     database.savepoint()
@@ -59,7 +66,9 @@ def _select(database: Database, sql: str, keys: Sequence[str], values: Sequence[
         if len(keys) == 1:
             return []
         middle = len(keys) // 2
-        return _select(database, sql, keys[:middle], values) + _select(database, sql, keys[middle:], values)
+        return comparable_rows(database, sql, keys[:middle], values) + comparable_rows(
+            database, sql, keys[middle:], values
+        )
     database.release()
     return rows
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from omnisync.agent.erp.compiled import Layout
 from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.keys import Key, in_order, joined, parted, text_of
+from omnisync.agent.erp.keys import Key, as_asked, in_order, joined, parted, text_of
+from omnisync.agent.erp.lookups import comparable_rows
 from omnisync.agent.erp.tables import Rows
 from omnisync.agent.erp.verdicts import Verdict, keep, key_of
 from omnisync.contract.documents import mask
@@ -103,11 +104,12 @@ class Matching:
         quoted = self._database.quoted
         names = ", ".join(map(quoted, (match.column, *main.table.keys)))
         sql = f"SELECT {names} FROM {quoted(main.table.name)} WHERE {quoted(match.column)} IN {{ids}}"  # noqa: S608  # quoted names
+        rows: dict[Key, list[Key]] = {}
+        for row in comparable_rows(self._database, sql, sorted(stored)):
+            rows.setdefault((text_of(row[0]),), []).append(tuple(map(text_of, row[1:])))
         found: dict[str, list[Key]] = {}
-        for row in self._database.select_among(sql, sorted(stored)):
-            document = stored.get(text_of(row[0]))
-            if document is not None:
-                found.setdefault(document, []).append(tuple(map(text_of, row[1:])))
+        for [form], keys in as_asked({(form,) for form in stored}, rows).items():
+            found.setdefault(stored[form], []).extend(keys)
         return {document: sorted(keys, key=in_order) for document, keys in found.items()}
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from msgspec import Struct
+
 from omnisync.agent import texts
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.keys import parted, text_of
@@ -13,13 +15,23 @@ from omnisync.agent.errors import ErpSetupError
 from omnisync.contract.documents import redact
 from omnisync.contract.feed import Reason
 
-End = tuple[str, str | None, Reason | None]
-"""An order's id, its number in the ERP, and why the ERP refused it."""
+JOB_REFUSED = "erp_job_refused"
+
+
+class End(Struct, frozen=True):
+    """What became of a staged order: its number in the ERP, or why the ERP refused it."""
+
+    number: str | None
+    reason: Reason | None
+
+
+Ends = Mapping[str, End]
+"""By the order's id."""
 
 _AMONG = re.compile(r"\bIN\s*\(\s*:(ids|keys)\s*\)", re.IGNORECASE)
 
 
-def read_outcomes(database: Database, outcome: Outcome, staged: Mapping[str, str]) -> list[End]:
+def read_outcomes(database: Database, outcome: Outcome, staged: Mapping[str, str]) -> Ends:
     """The staged orders (id → ERP key) that have an end by now; the others go on being staged.
 
     A state the layout does not know, or none, is no end: the job may be half-way.
@@ -36,12 +48,14 @@ def read_outcomes(database: Database, outcome: Outcome, staged: Mapping[str, str
         state = outcome.states.get(text_of(row[2])) if row[2] is not None else None
         if id_ is None or state in (None, "staged"):
             continue
-        number = text_of(row[1]) if row[1] is not None else None
-        ends[id_] = (id_, number, _refusal(id_, row[3]) if state == "refused" else None)
-    return list(ends.values())
+        if state == "refused":
+            ends[id_] = End(None, _refusal(id_, row[3]))
+        elif row[1] is not None:  # without its number it is not in the ERP yet
+            ends[id_] = End(text_of(row[1]), None)
+    return ends
 
 
 def _refusal(id_: str, text: object) -> Reason:
     motive = redact(str(text).strip()) if text is not None and str(text).strip() else "sem explicação"
-    message = texts.sentence("erp_job_refused", motivo=motive, codigo=id_)
-    return Reason(code="erp_job_refused", message=message[:600])
+    message = texts.sentence(JOB_REFUSED, motivo=motive, codigo=id_)
+    return Reason(code=JOB_REFUSED, message=message[:600])

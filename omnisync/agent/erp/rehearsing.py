@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omnisync.agent.erp.building import build_customers, build_orders
 from omnisync.agent.erp.compiled import Layout, Table
 from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.keys import Key
+from omnisync.agent.erp.keys import Key, text_of
 from omnisync.agent.erp.rows import Answers, Column
 from omnisync.agent.erp.verdicts import Verdict, key_of
 
@@ -19,15 +19,25 @@ def written_rows(database: Database, layout: Layout, landed: Sequence[Verdict]) 
     """Whole rows of the four tables, as the database holds them now."""
     customers = [key_of(v) for v in landed if v.change.kind == "customer" and v.erp_key]
     orders = [key_of(v) for v in landed if v.change.kind == "order"]
-    places: list[tuple[Table, str, list[Key]]] = []
+    places: list[tuple[Table, Sequence[str], list[Key]]] = []
     if layout.customer is not None:
-        places.append((layout.customer.table, layout.customer.table.keys[-1], customers))
-    places.append((layout.order.table, layout.order.table.keys[-1], orders))
-    places += [(table, table.parent[-1], orders) for table in (layout.item, layout.payment) if table is not None]
-    return {
-        table.name: database.records_among(table.name, column, [key[-1] for key in keys])
-        for table, column, keys in places
-    }
+        places.append((layout.customer.table, layout.customer.table.keys, customers))
+    places.append((layout.order.table, layout.order.table.keys, orders))
+    places += [(table, table.parent, orders) for table in (layout.item, layout.payment) if table is not None]
+    return {table.name: _rows_of(database, table.name, by, keys) for table, by, keys in places}
+
+
+def _rows_of(database: Database, table: str, by: Sequence[str], keys: Sequence[Key]) -> list[dict[str, object]]:
+    """Whole rows of these keys. A database may spell in capitals what the layout has in small letters."""
+    wanted = set(keys)
+    rows = database.records_among(table, by[-1], [key[-1] for key in keys])
+    spelled = {name.upper(): name for row in rows[:1] for name in row}
+    others = [spelled.get(name.upper(), name) for name in by[:-1]]
+    return [row for row in rows if not others or _key_in(row, [*others, spelled[by[-1].upper()]]) in wanted]
+
+
+def _key_in(row: Mapping[str, object], by: Sequence[str]) -> Key:
+    return tuple(text_of(row[name]) for name in by)
 
 
 def converted_rows(layout: Layout, verdicts: Sequence[Verdict]) -> Shown:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from omnisync.agent.erp.compiled import NumberFrom, Table
 from omnisync.agent.erp.dialects.database import Database, lots
-from omnisync.agent.erp.keys import Key, text_of
+from omnisync.agent.erp.keys import Key, as_asked, by_prefix, text_of
 from omnisync.agent.erp.rows import Answers
 from omnisync.agent.errors import ErpSetupError
 
@@ -18,13 +18,17 @@ _LOCKED_LOT = 200
 
 
 class New(Struct, frozen=True):
-    """A row to be inserted: its external id, its record (for a number's query), its values, and keys it takes."""
+    """A row to be inserted: its external id, its record (for its number), its values, and keys it takes.
+
+    `order` is that of a line.
+    """
 
     id: str
     record: Any
     values: tuple[object, ...]
     late: Mapping[str, Key] = {}
     parent: Key = ()
+    order: Any = None
 
 
 class Rows:
@@ -74,6 +78,10 @@ class Rows:
         return tuple(text_of(values[name]) for name in self._table.keys)
 
     def _with_made(self, one: New, made: object) -> Key:
+        if made is None:
+            # A trigger that runs after the row stands: only reading the row again would tell.
+            motive = f"{self._table.name}: a chave feita pelo banco só se lê com external_id"
+            raise ErpSetupError("layout", motivo=motive)
         values = dict(zip(self._table.names, one.values, strict=True))
         return (*(text_of(values[name]) for name in self._table.keys[:-1]), text_of(made))
 
@@ -102,7 +110,7 @@ class Rows:
             values = dict(zip(self._table.names, one.values, strict=True))
             return tuple(text_of(values[name]) for name in self._table.keys[:-1])
         nothing = Answers(None, [])
-        return tuple(text_of(next(iter(fill(nothing, [one.record], [one.record])))) for _, fill in number.where)
+        return tuple(text_of(next(iter(fill(nothing, [one.record], [one.order])))) for _, fill in number.where)
 
     def _counted(self, number: NumberFrom, scope: tuple[str, ...], n: int) -> int:
         """Raise the counter by n under its row's lock; answers what it was."""
@@ -131,7 +139,7 @@ class Rows:
     def _from_procedure(self, number: NumberFrom, one: New) -> object:
         assert number.statement is not None
         nothing = Answers(None, [])
-        values = [next(iter(fill(nothing, [one.record], [one.record]))) for _, fill in number.statement.parameters]
+        values = [next(iter(fill(nothing, [one.record], [one.order]))) for _, fill in number.statement.parameters]
         rows = self._database.select(number.statement.sql, values)
         if not rows or rows[0][0] is None:
             raise ErpSetupError("layout", motivo=f"a consulta do número de {self._table.name} não respondeu nada")
@@ -153,21 +161,9 @@ class Rows:
 
     def present(self, keys: Sequence[Key], columns: Sequence[str] = (), *, held: bool = False) -> dict[Key, list[Any]]:
         """The rows that stand, by key, with these columns; held until the transaction ends when so asked."""
-        table, quoted = self._table, self._database.quoted
-        names = ", ".join(map(quoted, (*table.keys, *columns)))
-        sql = f"SELECT {names} FROM {quoted(table.name)} WHERE {quoted(table.keys[-1])} IN {{ids}}"  # noqa: S608  # quoted names
-        wanted, n_keys = set(keys), len(table.keys)
-        last = sorted({key[-1] for key in keys}, key=lambda text: (len(text), text))
-        found = (self._held(sql, last) if held else self._database.select_among(sql, last)) if last else []
-        rows = {tuple(map(text_of, row[:n_keys])): list(row[n_keys:]) for row in found}
-        return {key: row for key, row in rows.items() if key in wanted}
-
-    def _held(self, sql: str, ids: Sequence[str]) -> list[tuple[object, ...]]:
-        rows: list[tuple[object, ...]] = []
-        for lot in lots(ids, _LOCKED_LOT):
-            marks = ", ".join("?" * len(lot))
-            rows += self._database.lock_row(sql.replace("{ids}", f"({marks})"), lot)
-        return rows
+        n_keys = len(self._table.keys)
+        found = among_keys(self._database, self._table.name, self._table.keys, keys, columns, held=held)
+        return as_asked(set(keys), {tuple(map(text_of, row[:n_keys])): list(row[n_keys:]) for row in found})
 
     def records(self, keys: Sequence[Key]) -> dict[Key, dict[str, object]]:
         """Whole rows by key, with their columns' names as the layout writes them."""
@@ -185,6 +181,29 @@ class Rows:
         """The places of the columns that an update sets: not its key, not what is written once."""
         fixed = {*self._table.keys, self._table.external_id} | self._table.only_on_create
         return [i for i, name in enumerate(self._table.names) if name not in fixed]
+
+
+def among_keys(
+    database: Database,
+    table: str,
+    by: Sequence[str],
+    keys: Sequence[Key],
+    columns: Sequence[str],
+    *,
+    held: bool = False,
+) -> Iterator[tuple[object, ...]]:
+    """Rows whose columns `by` are one of these keys: those columns first, then `columns`."""
+    quoted = database.quoted
+    names = ", ".join(map(quoted, (*by, *columns)))
+    where = "".join(f"{quoted(name)} = ? AND " for name in by[:-1])
+    sql = f"SELECT {names} FROM {quoted(table)} WHERE {where}{quoted(by[-1])} IN {{ids}}"  # noqa: S608  # quoted names
+    for prefix, last in by_prefix(keys).items():
+        if not held:
+            yield from database.select_among(sql, last, prefix)
+            continue
+        for lot in lots(last, _LOCKED_LOT):
+            marks = f"({', '.join('?' * len(lot))})"
+            yield from database.lock_row(sql.replace("{ids}", marks), (*prefix, *lot))
 
 
 def taken(table: Table, keys: Mapping[str, Key]) -> list[str | None]:

@@ -110,7 +110,7 @@ def reason_of(
         "nome": label,
         "campo": field or "–",
         "registro": f"{texts.KINDS[change.kind].lower()} {label}",
-        "numero_erp": verdict.binding.erp_number if verdict.binding else None,
+        "numero_erp": verdict.erp_number or (verdict.binding.erp_number if verdict.binding else None),
     }
     message = texts.sentence(code, **(known | words))
     return Reason(code=code, field=field, value=value, message=redact(message)[:600])

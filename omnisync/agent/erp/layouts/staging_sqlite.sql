@@ -1,0 +1,136 @@
+-- An ERP that takes orders from a queue, on SQLite: the layout `staging`, and the ERP's own job (a trigger of
+-- the table `rotina`) that empties it.
+CREATE TABLE produto (
+    pro_codigo CHAR(6) NOT NULL PRIMARY KEY CHECK (length(pro_codigo) <= 6),
+    pro_nome VARCHAR(60) NOT NULL CHECK (length(pro_nome) <= 60)
+);
+CREATE TABLE cliente (
+    cli_codigo INTEGER PRIMARY KEY AUTOINCREMENT,
+    cli_documento VARCHAR(20) CHECK (length(cli_documento) <= 20),
+    cli_nome VARCHAR(50) NOT NULL CHECK (length(cli_nome) <= 50),
+    cli_idapp VARCHAR(40) UNIQUE CHECK (length(cli_idapp) <= 40)
+);
+CREATE TABLE pedido (
+    ped_numero INTEGER NOT NULL PRIMARY KEY,
+    ped_idapp VARCHAR(40) UNIQUE CHECK (length(ped_idapp) <= 40),
+    ped_filial INTEGER NOT NULL,
+    cli_codigo INTEGER NOT NULL REFERENCES cliente (cli_codigo),
+    ped_data TIMESTAMP NOT NULL,
+    ped_total NUMERIC(15,2) NOT NULL
+);
+CREATE TABLE pedido_item (
+    ped_numero INTEGER NOT NULL REFERENCES pedido (ped_numero),
+    ite_seq INTEGER NOT NULL,
+    pro_codigo CHAR(6) NOT NULL REFERENCES produto (pro_codigo) CHECK (length(pro_codigo) <= 6),
+    ite_qtde NUMERIC(15,4) NOT NULL,
+    ite_total NUMERIC(15,2) NOT NULL,
+    PRIMARY KEY (ped_numero, ite_seq)
+);
+CREATE TABLE parcela (
+    ped_numero INTEGER NOT NULL REFERENCES pedido (ped_numero),
+    par_seq INTEGER NOT NULL,
+    par_forma INTEGER NOT NULL,
+    par_vencto DATE NOT NULL,
+    par_valor NUMERIC(15,2) NOT NULL,
+    PRIMARY KEY (ped_numero, par_seq)
+);
+CREATE TABLE cliente_web (
+    cw_registro INTEGER PRIMARY KEY AUTOINCREMENT,
+    cw_idapp VARCHAR(40) NOT NULL UNIQUE CHECK (length(cw_idapp) <= 40),
+    cw_situacao CHAR(1) NOT NULL CHECK (length(cw_situacao) <= 1),
+    cw_documento VARCHAR(20) CHECK (length(cw_documento) <= 20),
+    cw_nome VARCHAR(50) NOT NULL CHECK (length(cw_nome) <= 50),
+    cw_fantasia VARCHAR(50) CHECK (length(cw_fantasia) <= 50),
+    cw_ie VARCHAR(20) CHECK (length(cw_ie) <= 20),
+    cw_endereco VARCHAR(80) CHECK (length(cw_endereco) <= 80),
+    cw_bairro VARCHAR(40) CHECK (length(cw_bairro) <= 40),
+    cw_cidade_ibge VARCHAR(7) CHECK (length(cw_cidade_ibge) <= 7),
+    cw_uf VARCHAR(2) CHECK (length(cw_uf) <= 2),
+    cw_cep VARCHAR(8) CHECK (length(cw_cep) <= 8),
+    cw_telefone VARCHAR(20) CHECK (length(cw_telefone) <= 20),
+    cw_email VARCHAR(254) CHECK (length(cw_email) <= 254)
+);
+CREATE TABLE pedido_web (
+    pw_registro INTEGER PRIMARY KEY AUTOINCREMENT,
+    pw_idapp VARCHAR(40) NOT NULL UNIQUE CHECK (length(pw_idapp) <= 40),
+    pw_numapp VARCHAR(20) NOT NULL CHECK (length(pw_numapp) <= 20),
+    pw_situacao CHAR(1) NOT NULL CHECK (pw_situacao IN ('P', 'E', 'C')),
+    pw_mensagem VARCHAR(200) CHECK (length(pw_mensagem) <= 200),
+    pw_tipo VARCHAR(12) NOT NULL CHECK (length(pw_tipo) <= 12),
+    pw_filial INTEGER NOT NULL,
+    cw_registro INTEGER NOT NULL,
+    pw_data TIMESTAMP NOT NULL,
+    pw_entrega DATE,
+    pw_cli_documento VARCHAR(20) CHECK (length(pw_cli_documento) <= 20),
+    pw_cli_nome VARCHAR(50) CHECK (length(pw_cli_nome) <= 50),
+    pw_vendedor VARCHAR(20) CHECK (length(pw_vendedor) <= 20),
+    pw_condicao VARCHAR(20) CHECK (length(pw_condicao) <= 20),
+    pw_frete VARCHAR(1) NOT NULL CHECK (length(pw_frete) <= 1),
+    pw_vlrprodutos NUMERIC(15,2) NOT NULL,
+    pw_vlrdesconto NUMERIC(15,2) NOT NULL,
+    pw_vlracrescimo NUMERIC(15,2) NOT NULL,
+    pw_vlrfrete NUMERIC(15,2) NOT NULL,
+    pw_vlroutros NUMERIC(15,2) NOT NULL,
+    pw_vlrseguro NUMERIC(15,2) NOT NULL,
+    pw_vlrtotal NUMERIC(15,2) NOT NULL,
+    pw_obs VARCHAR(200) CHECK (length(pw_obs) <= 200)
+);
+CREATE TABLE pedido_web_item (
+    pw_registro INTEGER NOT NULL REFERENCES pedido_web (pw_registro),
+    pwi_seq INTEGER NOT NULL,
+    pwi_referencia VARCHAR(60) NOT NULL CHECK (length(pwi_referencia) <= 60),
+    pwi_descricao VARCHAR(60) NOT NULL CHECK (length(pwi_descricao) <= 60),
+    pwi_qtde NUMERIC(15,4) NOT NULL,
+    pwi_preco NUMERIC(15,6) NOT NULL,
+    pwi_vlrtotal NUMERIC(15,2) NOT NULL,
+    PRIMARY KEY (pw_registro, pwi_seq)
+);
+CREATE TABLE pedido_web_parcela (
+    pw_registro INTEGER NOT NULL REFERENCES pedido_web (pw_registro),
+    pwp_seq INTEGER NOT NULL,
+    pwp_forma INTEGER NOT NULL,
+    pwp_vencto DATE NOT NULL,
+    pwp_valor NUMERIC(15,2) NOT NULL,
+    PRIMARY KEY (pw_registro, pwp_seq)
+);
+CREATE TABLE pedido_web_retorno (
+    pwr_idapp VARCHAR(40) NOT NULL PRIMARY KEY CHECK (length(pwr_idapp) <= 40),
+    pwr_pedido INTEGER,
+    pwr_situacao CHAR(1) NOT NULL CHECK (length(pwr_situacao) <= 1),
+    pwr_mensagem VARCHAR(200) CHECK (length(pwr_mensagem) <= 200)
+);
+CREATE TABLE pedido_web_numero (ultimo INTEGER NOT NULL);
+INSERT INTO pedido_web_numero (ultimo) VALUES (9000);
+CREATE TABLE rotina (nome VARCHAR(30));
+CREATE TRIGGER importa_pedidos_web AFTER INSERT ON rotina BEGIN
+    UPDATE pedido_web SET pw_situacao = 'E', pw_mensagem = 'Produto não cadastrado no ERP'
+    WHERE pw_situacao = 'P' AND EXISTS (SELECT 1 FROM pedido_web_item i
+        WHERE i.pw_registro = pedido_web.pw_registro AND i.pwi_referencia NOT IN (SELECT p.pro_codigo FROM produto p));
+    DELETE FROM pedido_web_retorno WHERE pwr_idapp IN (SELECT pw_idapp FROM pedido_web WHERE pw_situacao IN ('P', 'E'));
+    INSERT INTO pedido_web_retorno (pwr_idapp, pwr_situacao, pwr_mensagem)
+    SELECT pw_idapp, 'E', pw_mensagem FROM pedido_web WHERE pw_situacao = 'E';
+    INSERT INTO cliente (cli_documento, cli_nome, cli_idapp)
+    SELECT cw_documento, cw_nome, cw_idapp FROM cliente_web
+    WHERE NOT EXISTS (SELECT 1 FROM cliente c WHERE c.cli_idapp = cw_idapp);
+    UPDATE cliente_web SET cw_situacao = 'I' WHERE cw_situacao = 'P';
+    INSERT INTO pedido (ped_numero, ped_idapp, ped_filial, cli_codigo, ped_data, ped_total)
+    SELECT (SELECT ultimo FROM pedido_web_numero) + ROW_NUMBER() OVER (ORDER BY w.pw_registro), w.pw_idapp, w.pw_filial,
+        c.cli_codigo, w.pw_data, w.pw_vlrtotal
+    FROM pedido_web w JOIN cliente_web cw ON cw.cw_registro = w.cw_registro JOIN cliente c ON c.cli_idapp = cw.cw_idapp
+    WHERE w.pw_situacao = 'P';
+    UPDATE pedido_web_numero SET ultimo = (SELECT COALESCE(MAX(ped_numero), 9000) FROM pedido);
+    INSERT INTO pedido_item (ped_numero, ite_seq, pro_codigo, ite_qtde, ite_total)
+    SELECT p.ped_numero, i.pwi_seq, i.pwi_referencia, i.pwi_qtde, i.pwi_vlrtotal
+    FROM pedido_web w JOIN pedido p ON p.ped_idapp = w.pw_idapp JOIN pedido_web_item i ON i.pw_registro = w.pw_registro
+    WHERE w.pw_situacao = 'P';
+    INSERT INTO parcela (ped_numero, par_seq, par_forma, par_vencto, par_valor)
+    SELECT p.ped_numero, f.pwp_seq, f.pwp_forma, f.pwp_vencto, f.pwp_valor
+    FROM pedido_web w JOIN pedido p ON p.ped_idapp = w.pw_idapp JOIN pedido_web_parcela f ON f.pw_registro = w.pw_registro
+    WHERE w.pw_situacao = 'P';
+    INSERT INTO pedido_web_retorno (pwr_idapp, pwr_pedido, pwr_situacao)
+    SELECT w.pw_idapp, p.ped_numero, 'I' FROM pedido_web w JOIN pedido p ON p.ped_idapp = w.pw_idapp
+    WHERE w.pw_situacao = 'P';
+    DELETE FROM pedido_web_item WHERE pw_registro IN (SELECT pw_registro FROM pedido_web WHERE pw_situacao <> 'E');
+    DELETE FROM pedido_web_parcela WHERE pw_registro IN (SELECT pw_registro FROM pedido_web WHERE pw_situacao <> 'E');
+    DELETE FROM pedido_web WHERE pw_situacao <> 'E';
+END;
