@@ -94,14 +94,14 @@ class Keeper(Struct, frozen=True):
     def records(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         """Rows with their columns' names, in small letters."""
         with closing(self.plain()) as plain, closing(plain.cursor()) as cursor:
-            cursor.execute(self._marked(sql), values)
+            cursor.execute(self.marked(sql), values)
             names = [column[0].lower() for column in cursor.description]
             return [dict(zip(names, map(_as_text, row), strict=True)) for row in cursor.fetchall()]
 
     def run(self, sql: str, *values: Any) -> None:
         """What the ERP's own people do in their database."""
         with closing(self.plain()) as plain, closing(plain.cursor()) as cursor:
-            cursor.execute(self._marked(sql), values)
+            cursor.execute(self.marked(sql), values)
             plain.commit()
 
     def forbid(self, notes: str) -> None:
@@ -147,7 +147,8 @@ class Keeper(Struct, frozen=True):
         left_out = set(names.split())
         return [tuple(value for name, value in row.items() if name not in left_out) for row in self.records(sql)]
 
-    def _marked(self, sql: str) -> str:
+    def marked(self, sql: str) -> str:
+        """The statement with the marks of this database's driver."""
         return sql.replace("?", "%s") if self.name in ("postgresql", "mariadb") else sql
 
 
@@ -161,11 +162,11 @@ def _as_text(value: Any) -> Any:
     return value.rstrip() if isinstance(value, str) else value
 
 
-def make_sqlite(folder: Path) -> Keeper:
-    """A SQLite file with the tables of `padrao`."""
+def make_sqlite(folder: Path, *, schema: str = "padrao") -> Keeper:
+    """A SQLite file with the tables of a layout."""
     keeper = Keeper(ErpAddress(kind="sqlite", database=str(folder / "erp.db")))
     with closing(sqlite3.connect(keeper.database)) as plain:
-        plain.executescript(layouts.schema("padrao_sqlite"))
+        plain.executescript(layouts.schema(f"{schema}_sqlite"))
     return keeper
 
 

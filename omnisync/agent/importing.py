@@ -134,6 +134,8 @@ class Importer:
         act; what was written before stays, and the next run goes on from there.
         """
         self._patiently(self._erp.prepare)
+        # First: of an order changed since, the ERP's number is known before the change is weighed.
+        self._patiently(self._erp.read_outcomes)
         try:
             self._read_all()
         except ExpiredError:  # the hub was restored while we read

@@ -1,0 +1,212 @@
+"""The shipped layouts' ERPs, read past our own code: what an order looks like there, in one form for all of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import Struct
+
+from omnisync.agent.erp import layouts
+from omnisync.agent.erp.base import Erp
+from omnisync.demo import words
+from tests.erps import Keeper, make_on, make_sqlite
+
+PRODUCTS = {"000001": "PAO FRANCES", "000002": "SONHO", "000003": "BROA"}
+"""What the orders of `records` sell, beside the sample's own products."""
+CENTAVO, TENTH = Decimal("0.01"), Decimal("0.0001")
+
+Line = tuple[int, str, Decimal, Decimal]
+"""Number, product, quantity, total."""
+Instalment = tuple[int, str, str, Decimal]
+"""Number, method, day, amount."""
+
+
+class Seen(Struct, frozen=True):
+    """An order as the ERP has it."""
+
+    number: str
+    state: str
+    customer: str
+    total: Decimal
+    items: tuple[Line, ...] = ()
+    payments: tuple[Instalment, ...] = ()
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What does not depend on whose turn it was to take a number."""
+        return self.state, self.customer, self.total, self.items, self.payments
+
+
+class Book(Struct, frozen=True):
+    """One ERP of one layout, empty but for its own registers: products, cities, people."""
+
+    keeper: Keeper
+    layout: str
+
+    def open(self, **how: Any) -> Erp:
+        """The ERP, prepared."""
+        return self.keeper.open(layout=self.layout, **how)
+
+    def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Rows, read past our own code."""
+        return self.keeper.query(self._named(sql), *values)
+
+    def run(self, sql: str, *values: Any) -> None:
+        """What the ERP's own people do."""
+        self.keeper.run(self._named(sql), *values)
+
+    def fill(self, table: str, columns: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Rows of the ERP's own registers."""
+        marks = ", ".join("?" * len(columns.split()))
+        sql = f"INSERT INTO {table} ({', '.join(columns.split())}) VALUES ({marks})"
+        with closing(self.keeper.plain()) as plain, closing(plain.cursor()) as cursor:
+            cursor.executemany(self.keeper.marked(self._named(sql)), [tuple(row) for row in rows])
+            plain.commit()
+
+    def orders(self) -> dict[str, Seen]:
+        """The orders that entered, by the hub's id."""
+        return _ORDERS[self.layout](self)
+
+    def customers(self) -> dict[str, tuple[Any, ...]]:
+        """The customers by the hub's id: document and name."""
+        table, id_, document, name = _CUSTOMERS[self.layout]
+        return {row[0]: row[1:] for row in self.query(f"SELECT {id_}, {document}, {name} FROM {table}") if row[0]}
+
+    def delete(self, id_: str) -> None:
+        """The ERP's people, or its job, delete an order with all that is its own."""
+        tables = {
+            "direto": ("PARCELA", "PEDIDO_ITEM", "PEDIDO", ("PED_FILIAL", "PED_NUMERO"), "PED_IDAPP"),
+            "staging": ("pedido_web_parcela", "pedido_web_item", "pedido_web", ("pw_registro",), "pw_idapp"),
+        }
+        *children, main, keys, external = tables[self.layout]
+        [row] = self.query(f"SELECT {', '.join(keys)} FROM {main} WHERE {external} = ?", id_)
+        where = " AND ".join(f"{key} = ?" for key in keys)
+        for table in (*children, main):
+            self.run(f"DELETE FROM {table} WHERE {where}", *row)
+
+    def import_queue(self) -> None:
+        """The job of the staging ERP takes what is in its queue."""
+        call = {
+            "sqlite": "INSERT INTO rotina (nome) VALUES ('importa')",
+            "firebird": "EXECUTE PROCEDURE importa_pedidos_web",
+        }
+        self.run(call.get(self.keeper.name, "CALL importa_pedidos_web()"))
+
+    def _named(self, sql: str) -> str:
+        """Names in capitals want quotes in PostgreSQL."""
+        if self.keeper.name != "postgresql" or self.layout != "direto":
+            return sql
+        return re.sub(r"'[^']*'|\b[A-Z_]+\b", lambda word: f'"{word[0]}"' if word[0] in _capitals() else word[0], sql)
+
+
+@cache
+def _capitals() -> frozenset[str]:
+    return frozenset(re.findall(r'"([A-Z_]+)"', layouts.schema("direto_postgresql")))
+
+
+def _orders_of_direto(book: Book) -> dict[str, Seen]:
+    items: dict[Any, list[Line]] = {}
+    for filial, number, line, product, quantity, total in book.query(
+        "SELECT PED_FILIAL, PED_NUMERO, ITE_SEQ, PRO_CODIGO, ITE_QTDE, ITE_VLRTOTAL FROM PEDIDO_ITEM ORDER BY 1, 2, 3"
+    ):
+        items.setdefault((filial, number), []).append((line, product, _amount(quantity, TENTH), _amount(total)))
+    payments: dict[Any, list[Instalment]] = {}
+    for filial, number, line, method, day, amount in book.query(
+        "SELECT PED_FILIAL, PED_NUMERO, PAR_SEQ, FPG_CODIGO, PAR_VENCTO, PAR_VALOR FROM PARCELA ORDER BY 1, 2, 3"
+    ):
+        payments.setdefault((filial, number), []).append((line, method, day, _amount(amount)))
+    rows = book.query(
+        "SELECT p.PED_IDAPP, p.PED_FILIAL, p.PED_NUMERO, p.PED_SITUACAO, c.CLI_CGC, p.PED_VLRTOTAL "
+        "FROM PEDIDO p JOIN CLIENTE c ON c.CLI_CODIGO = p.CLI_CODIGO WHERE p.PED_IDAPP IS NOT NULL"
+    )
+    return {
+        id_: Seen(
+            f"{filial}/{number}",
+            state,
+            customer,
+            _amount(total),
+            tuple(items.get((filial, number), ())),
+            tuple(payments.get((filial, number), ())),
+        )
+        for id_, filial, number, state, customer, total in rows
+    }
+
+
+def _orders_of_staging(book: Book) -> dict[str, Seen]:
+    """Those in the queue; what the job made of the others is `real_orders`."""
+    return _of_one_key(
+        book,
+        "SELECT pw_idapp, pw_registro, pw_situacao, pw_cli_documento, pw_vlrtotal FROM pedido_web",
+        "SELECT pw_registro, pwi_seq, pwi_referencia, pwi_qtde, pwi_vlrtotal FROM pedido_web_item ORDER BY 1, 2",
+        "SELECT pw_registro, pwp_seq, pwp_forma, pwp_vencto, pwp_valor FROM pedido_web_parcela ORDER BY 1, 2",
+    )
+
+
+def real_orders(book: Book) -> dict[str, Seen]:
+    """What the staging ERP's job made."""
+    return _of_one_key(
+        book,
+        "SELECT p.ped_idapp, p.ped_numero, 'I', c.cli_documento, p.ped_total "
+        "FROM pedido p JOIN cliente c ON c.cli_codigo = p.cli_codigo",
+        "SELECT ped_numero, ite_seq, pro_codigo, ite_qtde, ite_total FROM pedido_item ORDER BY 1, 2",
+        "SELECT ped_numero, par_seq, par_forma, par_vencto, par_valor FROM parcela ORDER BY 1, 2",
+    )
+
+
+def _of_one_key(book: Book, main: str, lines: str, instalments: str) -> dict[str, Seen]:
+    items: dict[Any, list[Line]] = {}
+    for key, line, product, quantity, total in book.query(lines):
+        items.setdefault(key, []).append((line, product, _amount(quantity, TENTH), _amount(total)))
+    payments: dict[Any, list[Instalment]] = {}
+    for key, line, method, day, amount in book.query(instalments):
+        payments.setdefault(key, []).append((line, str(method), day, _amount(amount)))
+    return {
+        id_: Seen(str(key), state, customer, _amount(total), tuple(items.get(key, ())), tuple(payments.get(key, ())))
+        for id_, key, state, customer, total in book.query(main)
+    }
+
+
+_ORDERS: Mapping[str, Callable[[Book], dict[str, Seen]]] = {
+    "direto": _orders_of_direto,
+    "staging": _orders_of_staging,
+}
+_CUSTOMERS = {
+    "direto": ("CLIENTE", "CLI_IDAPP", "CLI_CGC", "CLI_RAZAO"),
+    "staging": ("cliente_web", "cw_idapp", "cw_documento", "cw_nome"),
+}
+
+
+def _amount(value: Any, step: Decimal = CENTAVO) -> Decimal:
+    """An amount as every database would write it: SQLite holds the nearest float."""
+    return Decimal(str(value)).quantize(step)
+
+
+def make_book(kind: str, layout: str, request: pytest.FixtureRequest, folder: Path) -> Book:
+    """The ERP of a layout on this brand of database, its registers filled."""
+    if kind == "sqlite":
+        book = Book(make_sqlite(folder, schema=layout), layout)
+    else:
+        book = Book(make_on(request.getfixturevalue(f"{kind}_running"), schema=layout), layout)
+    register(book)
+    return book
+
+
+def register(book: Book) -> None:
+    """The ERP's own registers: the sample's products, cities, sellers."""
+    products = PRODUCTS | {product.code: product.name.upper() for product in words.PRODUCTS}
+    if book.layout == "staging":
+        book.fill("produto", "pro_codigo pro_nome", [(code, name[:60]) for code, name in products.items()])
+        return
+    book.fill("PRODUTO", "PRO_CODIGO PRO_NOME", [(code, name[:60]) for code, name in products.items()])
+    cities = {city.code: (n, city.name.upper(), city.state, city.code) for n, city in enumerate(words.CITIES, 1)}
+    book.fill("CIDADE", "CID_CODIGO CID_NOME CID_UF CID_IBGE", cities.values())
+    sellers = [(f"{n:03}", code, name.upper()) for n, (code, name) in enumerate(words.SELLERS.items(), 1)]
+    book.fill("VENDEDOR", "VEN_CODIGO VEN_SIGLA VEN_NOME", sellers)
+    book.fill("FORMA_PAGTO", "FPG_CODIGO FPG_SIGLA FPG_NOME", [("03", "CARTAO_CREDITO", "CARTAO DE CREDITO")])
