@@ -42,7 +42,10 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[Any, str]:
 
 def _tables(place: Path) -> set[str]:
     with closing(sqlite3.connect(place / "erp.db")) as plain:
-        return {row[0] for row in plain.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        return {
+            row[0]
+            for row in plain.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+        }
 
 
 def test_the_shipped_layouts_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
