@@ -36,7 +36,7 @@ from omnisync.agent.settings import (
     Settings,
 )
 from omnisync.agent.ui import Parts, create_app
-from omnisync.contract.feed import Company, Identity, Limits, StreamHead, Streams
+from omnisync.contract.feed import Company, Identity, Limits, Reason, StreamHead, Streams
 from omnisync.contract.feed import Establishment as HubEstablishment
 
 NOW = datetime(2026, 11, 24, 15, 3, tzinfo=UTC)
@@ -47,7 +47,7 @@ VEVO = (Establishment("0001", "FABRICA VEVO"), Establishment("0002", "FÁBIO VEV
 HOSTILE = "<script>alert(1)</script>\"' onmouseover=alert(1) {{7*7}} & <b>"
 Client = TestClient[Litestar]
 
-PAGES = ("/", "/agendamento", "/agendamento?ativar=sim", "/conexao", "/historico", "/busca?q=OF")
+PAGES = ("/", "/agendamento", "/agendamento?ativar=sim", "/conexao", "/historico", "/busca?q=OF", "/de-para")
 PARTS = ("/situacao", "/detalhes", "/proxima", "/agendamento/opcoes?ativar=sim")
 SAVE = {
     "ativar": "sim",
@@ -149,6 +149,7 @@ class Stage(Struct, kw_only=True):
     hub: KnownHub
     app: Litestar
     offline: dict[str, Offline]
+    de_para: dict[str, dict[str, str]]
 
     @property
     def journal(self) -> Journal:
@@ -209,6 +210,7 @@ def stage(
     home = Home(folder).prepare()
     journal, secrets, erp, hub = Journal(home.journal), Secrets(home.secrets), ShownErp(), KnownHub()
     offline: dict[str, Offline] = {}
+    de_para: dict[str, dict[str, str]] = {}
     if not is_new:
         known = known or connection()
         journal.save_connection(known)
@@ -236,12 +238,13 @@ def stage(
         erp_kinds={kind: one.label for kind, one in KINDS.items()},
         layouts=names(),
         check_erp=checked,
+        de_para=lambda asked: de_para,
         version="v 20.07 R",
         computer="FATURAMENTO-03",
         **more,
     )
     app = create_app(parts, [host, host.replace("127.0.0.1", "localhost")])
-    yield Stage(parts=parts, erp=erp, hub=hub, app=app, offline=offline)
+    yield Stage(parts=parts, erp=erp, hub=hub, app=app, offline=offline, de_para=de_para)
     journal.close()
 
 
@@ -254,6 +257,8 @@ def unsettled(
     code: str = "product_unknown",
     minutes_ago: float = 3,
     erp_number: str | None = None,
+    value: str | None = None,
+    warnings: tuple[Reason, ...] = (),
     **words: str,
 ) -> Unsettled:
     """A record as the ERP shows it."""
@@ -268,6 +273,8 @@ def unsettled(
         establishment="0001",
         since=NOW - timedelta(minutes=minutes_ago),
         erp_number=erp_number,
+        value=value,
+        warnings=warnings,
     )
 
 

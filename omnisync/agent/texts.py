@@ -266,6 +266,13 @@ NOUNS: Mapping[str, str] = {
     "items": "Itens de vendas",
     "payments": "Formas de pagamentos",
 }
+MAPPINGS: Mapping[str, str] = {
+    "payment_method": "Meio de pagamento",
+    "payment_terms": "Condição de pagamento",
+    "seller": "Vendedor",
+    "establishment": "Estabelecimento",
+    "price_table": "Tabela de preços",
+}
 KINDS: Mapping[str, str] = {"customer": "Cliente", "order": "Pedido"}
 STATES: Mapping[str, str] = {
     "waiting": "Aguardando",

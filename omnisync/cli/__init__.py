@@ -23,6 +23,7 @@ COMMANDS = {
     "connection": ("omnisync.cli.connection:connection", "A central, o banco do ERP e os estabelecimentos."),
     "layout": ("omnisync.cli.layout:layout", "Os layouts: listar, mostrar, conferir, rascunhar um novo."),
     "erp": ("omnisync.cli.erp:erp", "O banco do ERP: conferir de ponta a ponta, sem gravar nada."),
+    "mapping": ("omnisync.cli.mapping:mapping", "O De/Para: qual código do OmniForce é qual código do ERP."),
     "agent": ("omnisync.cli.agent:agent", "As telas, o agendamento e as execuções deste computador."),
     "schedule": ("omnisync.cli.schedule:schedule", "O agendamento: mostrar, salvar, desativar."),
     "retry": ("omnisync.cli.retry:retry", "Tenta de novo os registros recusados."),

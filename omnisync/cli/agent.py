@@ -75,6 +75,7 @@ def page_parts(parts: build.Parts, carrier: Carrier, clockwork: Clockwork) -> Pa
         erp_kinds={kind: one.label for kind, one in KINDS.items()},
         layouts=names(),
         check_erp=lambda connection: build.check_erp(parts, connection),
+        de_para=build.de_para,
         version=version_text(),
         computer=socket.gethostname(),
     )

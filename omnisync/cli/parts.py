@@ -13,7 +13,8 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.erp.catalog import open_database, open_erp
+from omnisync.agent.erp.catalog import layout_named, open_database, open_erp
+from omnisync.agent.erp.de_para import of_layout
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.errors import ErpSetupError, NotConfiguredError, SetupError
 from omnisync.agent.hub_client import HubClient
@@ -75,6 +76,7 @@ class Parts(Struct, frozen=True):
             establishments=[establishment.code for establishment in connection.establishments],
             zone=self.zone(connection),
             clock=clock,
+            mappings=self.journal.mappings(connection.name),
         )
 
 
@@ -88,6 +90,11 @@ def check_erp(parts: Parts, connection: Connection) -> None:
     except ErpSetupError as error:
         if error.code != "driver_missing":
             raise
+
+
+def de_para(connection: Connection) -> dict[str, dict[str, str]]:
+    """The groups of codes that the connection's layout asks for, with those it knows. Raises LayoutError."""
+    return of_layout(layout_named(connection.erp.layout))
 
 
 def agent_parts() -> Parts:

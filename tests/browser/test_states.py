@@ -103,6 +103,16 @@ def several(pages: Stage) -> None:
     up_to_date(pages)
 
 
+def unmapped(pages: Stage) -> None:
+    pages.run("done_with_refusals")
+    pages.de_para |= {"payment_method": {"BOLETO": "15"}, "seller": {}}
+    pages.journal.answers.save_mappings("producao", "payment_method", {"CHEQUE": "3", "BOLETO": "16"})
+    pages.journal.answers.save_mappings("producao", "price_table", {"VAREJO" * 12: "1"})
+    pages.erp.records = [
+        unsettled(id=code, code="payment_method_unmapped", codigo=code, value=code) for code in ("PIX", "VALE", HOSTILE)
+    ]
+
+
 PAGES: list[tuple[str, Callable[[Stage], None]]] = [
     *(("/", state) for state in (never_ran, up_to_date, running, just_begun, waiting_out, cancelling, cancelled)),
     *(("/", state) for state in (with_refusals, failed, offline, hostile)),
@@ -115,6 +125,8 @@ PAGES: list[tuple[str, Callable[[Stage], None]]] = [
     ("/", several),
     ("/conexao?conexao=" + "z" * 40, several),
     ("/conexao/nova", several),
+    ("/de-para", never_ran),
+    ("/de-para", unmapped),
     ("/historico", up_to_date),
     ("/historico", hostile),
     ("/busca?q=OF", with_refusals),

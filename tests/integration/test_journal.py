@@ -80,6 +80,8 @@ CALLS: dict[str, Callable[[Journal], object]] = {
     "schedule": lambda journal: journal.save_schedule("outra", Schedule(), NOON),
     "run": lambda journal: journal.ask_run("outra", "import", "button", NOON),
     "slot": lambda journal: journal.take_slot("outra", SLOT, "import", "slot", NOON),
+    "mapping": lambda journal: journal.answers.save_mappings("outra", "seller", {"1": "2"}),
+    "confirmation": lambda journal: journal.answers.ask_confirmation("outra", "product", 9, NOON),
     "event": lambda journal: journal.add_event("outra", "connection_changed", NOON),
     "removal": lambda journal: journal.remove_connection("outra"),
 }
@@ -465,3 +467,40 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with closing(Journal(tmp_path / "nowhere" / "journal.db")) as journal, pytest.raises(SetupError) as caught:
         journal.connections()
     assert (caught.value.code, caught.value.words) == ("folder_read_only", {"pasta": tmp_path / "nowhere"})
+
+
+# answers
+
+
+def test_de_para_is_kept_by_connection_and_group(journal: Journal) -> None:
+    journal.save_connection(msgspec.structs.replace(AURORA, name="outra"))
+    journal.answers.save_mappings("producao", "seller", {"12": "V012", "13": "V013"})
+    journal.answers.save_mappings("producao", "seller", {"12": "V112", "13": None, "14": None})
+    journal.answers.save_mappings("outra", "seller", {"12": "X"})
+    assert journal.mappings("producao") == {"seller": {"12": "V112"}}
+    journal.remove_connection("producao")
+    assert (journal.mappings("producao"), journal.mappings("outra")) == ({}, {"seller": {"12": "X"}})
+
+
+def test_a_confirmation_is_of_the_number_that_was_seen(journal: Journal) -> None:
+    answers = journal.answers
+    answers.ask_confirmation("producao", "product", 120, NOON)
+    assert not answers.is_confirmed("producao", "product", 120)
+    assert not answers.confirm("producao", "product", 119, NOON)
+    assert answers.confirm("producao", "product", 120, NOON)
+    assert answers.is_confirmed("producao", "product", 100)
+    assert not answers.is_confirmed("producao", "product", 121)
+    [asked] = answers.confirmations("producao")
+    assert (asked.dataset, asked.n, asked.confirmed_at) == ("product", 120, NOON)
+
+
+def test_more_than_was_confirmed_is_asked_anew(journal: Journal) -> None:
+    answers = journal.answers
+    answers.ask_confirmation("producao", "product", 120, NOON)
+    answers.confirm("producao", "product", 120, NOON)
+    answers.ask_confirmation("producao", "product", 90, NOON)
+    assert answers.is_confirmed("producao", "product", 90)
+    answers.ask_confirmation("producao", "product", 500, NOON)
+    assert not answers.is_confirmed("producao", "product", 90)
+    answers.end_confirmation("producao", "product")
+    assert answers.confirmations("producao") == ()

@@ -15,6 +15,7 @@ import msgspec
 
 from omnisync.agent.counts import Counts, Totals
 from omnisync.agent.errors import NotConfiguredError, RunInProgressError, SettingsError, StoppedError
+from omnisync.agent.journal.answers import Answers, Confirmation
 from omnisync.agent.journal.database import Database
 from omnisync.agent.journal.run import (
     Day,
@@ -33,14 +34,14 @@ from omnisync.agent.schedule import Schedule, Slot, check
 from omnisync.agent.settings import Connection, zone_named
 from omnisync.agent.texts import hour
 
-__all__ = ["Day", "Event", "Journal", "Kind", "Notice", "Origin", "Run", "State", "Systems"]
+__all__ = ["Answers", "Confirmation", "Day", "Event", "Journal", "Kind", "Notice", "Origin", "Run", "State", "Systems"]
 
 KEPT_FOR = timedelta(days=90)
 KEPT_RUNS = 10_000
 
 
 class Journal:
-    """The agent's memory, in one SQLite file.
+    """The agent's memory, in one SQLite file. What people answered stands apart in `answers`.
 
     Every method raises TemporaryError when another process keeps the file for more than 5 s, SetupError when the
     disk is full or the folder cannot be written, and NotConfiguredError for a connection that does not exist where
@@ -49,10 +50,15 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self._database = Database(path)
+        self.answers = Answers(self._database)
 
     def close(self) -> None:
         """Let the file go; a later call opens it again."""
         self._database.close()
+
+    def mappings(self, connection_name: str) -> dict[str, dict[str, str]]:
+        """The connection's De/Para: group → code of the app → code of the ERP."""
+        return self.answers.mappings(connection_name)
 
     # connections
 

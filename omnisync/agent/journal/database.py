@@ -77,6 +77,23 @@ MIGRATIONS = (
         PRIMARY KEY (connection, establishment)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE mapping (
+        connection TEXT NOT NULL REFERENCES connection ON DELETE CASCADE,
+        kind TEXT NOT NULL,
+        code TEXT NOT NULL,
+        erp_code TEXT NOT NULL,
+        PRIMARY KEY (connection, kind, code)
+    ) WITHOUT ROWID;
+    CREATE TABLE confirmation (
+        connection TEXT NOT NULL REFERENCES connection ON DELETE CASCADE,
+        dataset TEXT NOT NULL,
+        n INTEGER NOT NULL,
+        asked_at TEXT NOT NULL,
+        confirmed_at TEXT,
+        PRIMARY KEY (connection, dataset)
+    ) WITHOUT ROWID;
+    """,
 )
 """Each brings the file from its place in this list to the next. A released one is never edited."""
 

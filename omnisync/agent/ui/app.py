@@ -16,11 +16,11 @@ from litestar.static_files import create_static_files_router
 
 from omnisync.agent import texts
 from omnisync.agent.errors import OmnisyncError, TemporaryError
-from omnisync.agent.ui import connection, history, schedule, sync
+from omnisync.agent.ui import connection, history, mapping, schedule, sync
 from omnisync.agent.ui.locks import FIELD, HEADER, SAFE, comes_from_us, is_ours, sign
 from omnisync.agent.ui.pages import FOLDER, AnyRequest, Html, Pages, Parts, is_htmx, sentence_of
 
-MAX_BODY_BYTES = 64 * 1024
+MAX_BODY_BYTES = 256 * 1024
 A_DAY_S = 86_400
 FOREIGN = "O pedido veio de outro endereço e não foi aceito. Abra as telas do Omnisync pelo endereço deste computador."
 BY_STATUS = {
@@ -33,6 +33,7 @@ STALE: dict[str, Callable[[Pages, AnyRequest], Html]] = {
     "/agendamento": schedule.stale,
     "/conexao": connection.stale,
     "/conexao/nova": connection.stale_new,
+    "/de-para": mapping.stale,
 }
 """Forms with something typed come back with it; any other button shows the first page again."""
 
@@ -73,6 +74,7 @@ def routes() -> list[HTTPRouteHandler]:
         *(connection.show, connection.save, connection.test, connection.rehearse),
         *(connection.choose, connection.choose_shown, connection.forget),
         *(connection.show_new, connection.save_new),
+        *(mapping.show, mapping.save),
         *(history.show, history.search),
     ]
 

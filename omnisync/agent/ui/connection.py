@@ -10,11 +10,11 @@ from litestar.datastructures import FormMultiDict
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from omnisync.agent.errors import NotConfiguredError, OmnisyncError, SetupError
+from omnisync.agent.errors import OmnisyncError, SetupError
 from omnisync.agent.settings import Connection, Establishment, Secret, SecretKind, changed_connection
 from omnisync.agent.texts import NOUNS, integer
 from omnisync.agent.ui.connection_form import CHARSETS, Error, Typed, connection_of, error_of, read, typed_of
-from omnisync.agent.ui.pages import SHOWN_NOTE, AnyRequest, Html, Pages, Shown, fields, form_of, see, sentence_of
+from omnisync.agent.ui.pages import SHOWN_NOTE, AnyRequest, Html, Pages, Shown, fields, form_of, known, see, sentence_of
 from omnisync.agent.ui.trial import Finding, examine
 from omnisync.contract.feed import Identity
 
@@ -108,7 +108,7 @@ def store(pages: Pages, before: Connection | None, after: Connection, form: Form
 def test(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Talk to the hub and to the ERP's database, and say what was found; bring the establishments."""
     shown = pages.shown(request)
-    connection = _known(shown)
+    connection = known(shown)
     identity, findings = examine(pages.parts, pages.apart, connection)
     if identity is not None and not connection.company:
         connection = msgspec.structs.replace(connection, company=identity.company.id)
@@ -120,7 +120,7 @@ def test(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
 def rehearse(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Say what would come. The ERP is not touched."""
     shown = pages.shown(request)
-    connection = _known(shown)
+    connection = known(shown)
     try:
         hub = pages.parts.hub(connection)
         try:
@@ -142,7 +142,7 @@ def rehearse(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
 def choose(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Save the establishments ticked. Their names come from the hub, not from the form."""
     shown = pages.shown(request)
-    connection = _known(shown)
+    connection = known(shown)
     ticked = set(fields(form_of(request), "estabelecimento"))
     identity, findings = examine(pages.parts, pages.apart, connection, erp=False)
     if identity is None:
@@ -161,14 +161,14 @@ def choose(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
 def choose_shown(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Let the pages open in this connection from now on."""
     shown = pages.shown(request)
-    pages.parts.journal.set_note(SHOWN_NOTE, _known(shown).name)
+    pages.parts.journal.set_note(SHOWN_NOTE, known(shown).name)
     return see(shown.to("/conexao"))
 
 
 @post("/conexao/esquecer", sync_to_thread=True, status_code=200)
 def forget(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Forget the connection and its secrets; not while it has a run going. The ERP's database stays as it is."""
-    connection = _known(pages.shown(request))
+    connection = known(pages.shown(request))
     pages.parts.journal.remove_connection(connection.name)
     pages.parts.secrets.forget(connection.name)
     return see("/conexao?aviso=esquecida")
@@ -221,12 +221,6 @@ def page(
         ticked=ticked or [one.code for one in offered],
         opens_in=pages.opens_in(shown.names),
     )
-
-
-def _known(shown: Shown) -> Connection:
-    if shown.connection is None:
-        raise NotConfiguredError(nome="deste computador")
-    return shown.connection
 
 
 def _offered(identity: Identity | None) -> tuple[Establishment, ...]:

@@ -17,6 +17,7 @@ N_EVENTS = 20
 N_FOUND = 50
 EVENTS = {
     "connection_saved": "Conexão alterada",
+    "mapping_saved": "De/Para alterado",
     "schedule_on": "Agendamento salvo: ativo",
     "schedule_off": "Agendamento salvo: inativo",
 }

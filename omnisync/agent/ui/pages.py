@@ -29,7 +29,13 @@ CONNECTION = "conexao"
 """The connection in an address."""
 WHICH = "_conexao"
 """The connection a form was made for."""
-PLACES = {"sync": "/", "schedule": "/agendamento", "connection": "/conexao", "history": "/historico"}
+PLACES = {
+    "sync": "/",
+    "schedule": "/agendamento",
+    "connection": "/conexao",
+    "history": "/historico",
+    "mapping": "/de-para",
+}
 """Where the switch between connections leads, from each tab."""
 N_RECENT = 10
 """Runs read for the first page: enough to tell since when something fails."""
@@ -53,7 +59,8 @@ class Starts(Protocol):
 class Parts(Struct, frozen=True, kw_only=True):
     """What the pages are given. `hub` and `open_erp` build what one request uses and closes.
 
-    `check_erp` raises SetupError for a kind or a layout that cannot be; `test_for` is how long a test is waited for.
+    `check_erp` raises SetupError for a kind or a layout that cannot be; `de_para` are the groups of codes a layout asks
+    for, with those it knows; `test_for` is how long a test is waited for.
     """
 
     journal: Journal
@@ -67,6 +74,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     erp_kinds: Mapping[str, str]
     layouts: Sequence[str]
     check_erp: Callable[[Connection], None]
+    de_para: Callable[[Connection], dict[str, dict[str, str]]]
     test_for: timedelta = TEST_FOR
     version: str
     computer: str
@@ -237,6 +245,13 @@ def field(form: FormMultiDict, name: str) -> str:
 def fields(form: FormMultiDict, name: str) -> tuple[str, ...]:
     """All values of a field that may come several times."""
     return tuple(value for value in form.getall(name, []) if isinstance(value, str))
+
+
+def known(shown: Shown) -> Connection:
+    """The shown connection. Raises NotConfiguredError where there is none yet."""
+    if shown.connection is None:
+        raise NotConfiguredError(nome="deste computador")
+    return shown.connection
 
 
 def is_htmx(request: AnyRequest) -> bool:

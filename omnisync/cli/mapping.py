@@ -1,0 +1,76 @@
+"""`omnisync mapping`: De/Para, which code of OmniForce is which code of the ERP, as the page has it."""
+
+from __future__ import annotations
+
+import msgspec
+import rich_click as click
+
+from omnisync.agent.erp.de_para import KINDS
+from omnisync.agent.errors import SettingsError
+from omnisync.agent.texts import MAPPINGS
+from omnisync.cli import parts as build
+from omnisync.cli.ending import plain_ending, say
+from omnisync.cli.status import connection_option, json_option, verbose_option
+
+kind_argument = click.argument("kind", type=click.Choice(KINDS), metavar="GRUPO")
+
+
+@click.group("mapping")
+def mapping() -> None:
+    """O De/Para: mostrar, informar e esquecer códigos."""
+
+
+@mapping.command("list")
+@connection_option
+@json_option
+@verbose_option
+def list_(name: str | None, as_json: bool, verbose: bool) -> None:
+    """Mostra os códigos informados e os do layout."""
+    with plain_ending(verbose=verbose):
+        parts = build.agent_parts()
+        connection = parts.connection(name)
+        told, of_layout = parts.journal.mappings(connection.name), build.de_para(connection)
+        if as_json:
+            click.echo(msgspec.json.encode({"told": told, "layout": of_layout}).decode())
+            return
+        for kind in KINDS:
+            if kind in told or kind in of_layout:
+                click.echo(f"{MAPPINGS[kind]} ({kind})")
+            for code, erp_code in sorted({**of_layout.get(kind, {}), **told.get(kind, {})}.items()):
+                click.echo(f"  {code:<30}{erp_code:<30}{'' if code in told.get(kind, {}) else 'do layout'}".rstrip())
+        if not told and not of_layout:
+            click.echo("O layout desta conexão não usa De/Para.")
+
+
+@mapping.command("set")
+@kind_argument
+@click.argument("code", metavar="CÓDIGO")
+@click.argument("erp_code", metavar="CÓDIGO_NO_ERP")
+@connection_option
+@verbose_option
+def set_(kind: str, code: str, erp_code: str, name: str | None, verbose: bool) -> None:
+    """Diz qual é o código no ERP. O recusado por causa dele é tentado de novo na próxima importação."""
+    with plain_ending(verbose=verbose):
+        if not code.strip() or not erp_code.strip():
+            raise SettingsError(motivo="o código não pode ser vazio")
+        _save(name, kind, code.strip(), erp_code.strip())
+        say(f"{MAPPINGS[kind]}: {code} é {erp_code} no ERP.")
+
+
+@mapping.command("unset")
+@kind_argument
+@click.argument("code", metavar="CÓDIGO")
+@connection_option
+@verbose_option
+def unset(kind: str, code: str, name: str | None, verbose: bool) -> None:
+    """Esquece o código; volta a valer o que o layout diz."""
+    with plain_ending(verbose=verbose):
+        _save(name, kind, code.strip(), None)
+        say(f"{MAPPINGS[kind]}: {code} esquecido.")
+
+
+def _save(name: str | None, kind: str, code: str, erp_code: str | None) -> None:
+    parts = build.agent_parts()
+    connection = parts.connection(name)
+    parts.journal.answers.save_mappings(connection.name, kind, {code: erp_code})
+    parts.journal.add_event(connection.name, "mapping_saved", build.clock())
