@@ -3,7 +3,7 @@
 Rounds are interleaved, each in fresh databases: first load, everything read again, one in a hundred changed, nothing
 new. After each step both databases must hold the same. Only ratios within one run mean something; no time is judged.
 
-    python bench/run.py [--rounds 3] [--scale 1] [--hub] [--rss]
+    python bench/run.py [--rounds 3] [--scale 1] [--hub] [--rss] [--servers]
 """
 
 from __future__ import annotations
@@ -46,17 +46,20 @@ class Took(NamedTuple):
     n_requests: int | None = None
 
 
-def timed(command: Sequence[str], environ: dict[str, str]) -> Took:
+def timed(command: Sequence[str], environ: dict[str, str], told: bytes = b"") -> Took:
     """Run a program to its end. Raises RuntimeError when it fails.
 
     The peak that a system keeps of a child begins with its parent's: this program stays small, and what is big (the
     pages, a hub) is made by processes of their own.
     """
     began = perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, env=environ)
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ)
+    assert child.stdin is not None
     assert child.stdout is not None
-    with child.stdout as pipe:
-        out = pipe.read()
+    with child.stdin as pipe:
+        pipe.write(told)
+    with child.stdout as answered:
+        out = answered.read()
     _, status, used = os.wait4(child.pid, 0)
     seconds = perf_counter() - began
     child.returncode = os.waitstatus_to_exitcode(status)
@@ -336,9 +339,15 @@ def main() -> None:
     words.add_argument("--rounds", type=int, default=3)
     words.add_argument("--scale", type=float, default=1.0, help="1 = 20,000 customers and 60,000 orders")
     words.add_argument("--hub", action="store_true", help="against a real hub instead of pages rendered before")
+    words.add_argument("--servers", action="store_true", help="first load into live PostgreSQL, MariaDB and Firebird")
     words.add_argument("--rss", action="store_true", help="peak memory only, at this work and at four times it")
     given = words.parse_args()
     WORK.mkdir(exist_ok=True)
+    if given.servers:
+        from bench import servers
+
+        servers.compare(list(servers.BARE), given.rounds, given.scale)
+        return
     if given.rss:
         print(peaks(given.scale))
         return

@@ -142,12 +142,16 @@ class Bindings:
 
     def told(self, receipts: Sequence[Receipt]) -> None:
         """These receipts were sent; a newer outcome stays pending."""
-        self._database.update_rows(
-            "omnisync_binding",
-            ("receipt_pending",),
-            (*_KEY, "version", "outcome"),
-            [(0, self._company, r.kind, r.id, r.version, r.outcome) for r in receipts],
-        )
+        alike: dict[tuple[object, ...], list[str]] = {}
+        for r in receipts:
+            alike.setdefault((r.kind, r.version, r.outcome), []).append(r.id)
+        for what, ids in alike.items():
+            self._database.execute_among(
+                "UPDATE omnisync_binding SET receipt_pending = 0 "
+                "WHERE company = ? AND kind = ? AND version = ? AND outcome = ? AND id IN {ids}",
+                ids,
+                (self._company, *what),
+            )
 
     # --- what did not enter
 

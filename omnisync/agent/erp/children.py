@@ -33,6 +33,9 @@ class Children:
 
     def insert(self, orders: Sequence[Lines]) -> None:
         """The lines of orders that have none yet."""
+        if self._table.number is None and not self._table.late:
+            self._rows.insert_lines([lines.parent + values for lines in orders for values in lines.rows])
+            return
         self._rows.insert([new for lines in orders for new in _new(lines)])
 
     def equalise(self, orders: Sequence[Lines]) -> None:

@@ -51,7 +51,10 @@ class Rows:
             (*one.parent, *taken(table, one.late), *number, *one.values)
             for one, number in zip(new, numbers, strict=True)
         ]
-        if not table.keys or self._is_known:
+        if not table.keys:
+            self._database.insert_rows(table.name, names, rows)
+            return [()] * len(new)
+        if self._is_known:
             self._database.insert_rows(table.name, names, rows)
             return [self._known(one, number) for one, number in zip(new, numbers, strict=True)]
         if table.external_id:
@@ -62,6 +65,10 @@ class Rows:
             self._with_made(one, self._database.insert_returning(table.name, names, row, table.keys[-1]))
             for one, row in zip(new, rows, strict=True)
         ]
+
+    def insert_lines(self, rows: Sequence[tuple[object, ...]]) -> None:
+        """Insert rows of a table that gives no numbers and takes no keys but its parent's, which begins each row."""
+        self._database.insert_rows(self._table.name, [*self._table.parent, *self._table.names], rows)
 
     @property
     def _numbered(self) -> list[str]:

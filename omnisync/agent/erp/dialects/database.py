@@ -95,6 +95,9 @@ class Database(Protocol):
         An ORDER BY holds within a lot of ids only. Ids are of the column's own type.
         """
 
+    def execute_among(self, sql: str, ids: Sequence[object], values: Sequence[object] = ()) -> None:
+        """Run a statement that ends with `IN {ids}`; `values` are bound before the ids."""
+
     def records_among(self, table: str, column: str, keys: Sequence[object]) -> list[dict[str, object]]:
         """Whole rows of a table by the values of one column, each with its columns' names."""
 

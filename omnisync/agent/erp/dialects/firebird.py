@@ -188,6 +188,13 @@ class Firebird(Server):
         among = sql.replace("{ids}", f"({', '.join('?' * size)})")
         return [row for lot in _full_lots(ids, size) for row in self.select(among, (*values, *lot))]
 
+    def execute_among(self, sql: str, ids: Sequence[object], values: Sequence[object] = ()) -> None:
+        """Run a statement that ends with `IN {ids}`; `values` are bound before the ids."""
+        size = min(_LOT, len(ids))
+        among = sql.replace("{ids}", f"({', '.join('?' * size)})")
+        if ids:
+            self.execute_many(among, [(*values, *lot) for lot in _full_lots(ids, size)])
+
     def lock_row(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """The rows of a plain query of one table, held until the transaction ends and read as of then."""
         return self.select(f"{sql} WITH LOCK", values)

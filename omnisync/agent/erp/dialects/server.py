@@ -223,6 +223,11 @@ class Server(ABC):
             found += self.select(sql.replace("{ids}", f"({', '.join('?' * len(lot))})"), (*values, *lot))
         return found
 
+    def execute_among(self, sql: str, ids: Sequence[object], values: Sequence[object] = ()) -> None:
+        """Run a statement that ends with `IN {ids}`; `values` are bound before the ids."""
+        for lot in lots(ids, LOT):
+            self.execute(sql.replace("{ids}", f"({', '.join('?' * len(lot))})"), (*values, *lot))
+
     def records_among(self, table: str, column: str, keys: Sequence[object]) -> list[dict[str, object]]:
         """Whole rows of a table by the values of one column, each with its columns' names."""
         found: list[dict[str, object]] = []

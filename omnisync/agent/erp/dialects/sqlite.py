@@ -150,6 +150,11 @@ class Sqlite:
         among = sql.replace("{ids}", "(SELECT value FROM json_each(?))")
         return self.select(among, (*values, msgspec.json.encode(ids).decode()))
 
+    def execute_among(self, sql: str, ids: Sequence[object], values: Sequence[object] = ()) -> None:
+        """Run a statement that ends with `IN {ids}`; `values` are bound before the ids."""
+        among = sql.replace("{ids}", "(SELECT value FROM json_each(?))")
+        self.execute(among, (*values, msgspec.json.encode(ids).decode()))
+
     def records_among(self, table: str, column: str, keys: Sequence[object]) -> list[dict[str, object]]:
         """Whole rows of a table by the values of one column, each with its columns' names."""
         sql = f"SELECT * FROM {self.quoted(table)} WHERE {self.quoted(column)} IN (SELECT value FROM json_each(?))"  # noqa: S608  # quoted names
