@@ -6,13 +6,16 @@ ARGS ?=
 K ?=
 HYPOTHESIS ?= default
 
-.PHONY: help install demo test lint bench
+.PHONY: help install servers demo test lint bench
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
 
 install:  ## bring uv when it is missing, then exactly what uv.lock names
 	@$(UV) --version >/dev/null 2>&1 || $(PYTHON) -m pip install --quiet --disable-pip-version-check uv
 	@$(UV) sync --frozen --quiet --compile-bytecode
+
+servers:  ## what the tests start for themselves: PostgreSQL, MariaDB, Firebird, Chromium (Debian, as root)
+	@.ci/servers
 
 demo: install  ## the sample company, its import and the pages (ARGS=--once leaves after the summary)
 	@$(RUN) omnisync demo $(ARGS)
