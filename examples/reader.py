@@ -22,7 +22,7 @@ HEADERS = {"Authorization": f"Bearer {os.environ['OMNISYNC_TOKEN']}", "Accept-En
 
 
 def get(path: str, *params: tuple[str, str]) -> Any:
-    """The JSON at `path`; None when the cursor has expired (410). Waits as long as the hub asks (429, 503)."""
+    """The JSON at `path`; None when the cursor has expired (410). Waits as long as the hub asks (409, 429, 503)."""
     request = urllib.request.Request(f"{HUB}{path}?{urllib.parse.urlencode(params)}", headers=HEADERS)
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
@@ -31,7 +31,7 @@ def get(path: str, *params: tuple[str, str]) -> Any:
     except urllib.error.HTTPError as error:
         if error.code == 410:
             return None
-        if error.code not in (429, 503):
+        if error.code not in (409, 429, 503):
             raise
         time.sleep(int(error.headers.get("Retry-After", "5")))  # noqa: TID251
         return get(path, *params)

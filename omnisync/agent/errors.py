@@ -8,6 +8,7 @@
     ├── RecordError                this record only: refuse it with a reason, go on
     │   └── RefusedRecordError
     ├── OvertakenError             another run moved this stream: stop, nothing is lost
+    ├── EstablishmentBusyError     another computer reads this establishment: leave it out, go on with the others
     ├── StoppedError               a person or the system asked the run to stop
     └── SetupError                 stop and tell a person: nothing changes by itself
         ├── BadTokenError · ContractVersionError · FeedError · ErpSetupError · ErpFullError
@@ -78,6 +79,12 @@ class OvertakenError(OmnisyncError):
     """Another run moved this stream's cursor; its work stands, this one stops."""
 
     code = "overtaken"
+
+
+class EstablishmentBusyError(OmnisyncError):
+    """Another computer is importing the establishment; its orders enter there, ours go on with the others."""
+
+    code = "establishment_busy"
 
 
 class StoppedError(OmnisyncError):

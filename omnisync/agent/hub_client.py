@@ -23,6 +23,7 @@ from omnisync import __version__
 from omnisync.agent.errors import (
     BadTokenError,
     ContractVersionError,
+    EstablishmentBusyError,
     FeedError,
     HubBusyError,
     HubUnreachableError,
@@ -115,6 +116,7 @@ class _NotFoundError(FeedError):
 class _Problem(Struct):
     code: str = ""
     detail: str = ""
+    holder: str = ""
 
 
 _ABOUT_BATCHES: Mapping[str, Callable[[], OmnisyncError]] = {
@@ -335,7 +337,8 @@ class HubClient:
         if status == 426 or code == "agent_too_old":
             return ContractVersionError(versao=__version__)
         if code == "establishment_busy":
-            return HubBusyError("establishment_busy", nome=problem.detail[:80], retry_at=self._retry_at(response))
+            establishment = response.request.url.params.get("establishment", "")
+            return EstablishmentBusyError(nome=problem.holder[:60], codigo=establishment)
         if code == "scope_missing":
             return BadTokenError("scope_missing")
         if code in _ABOUT_BATCHES:

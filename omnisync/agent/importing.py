@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from omnisync.agent.counts import Counts, Totals
 from omnisync.agent.erp.base import Erp, Position, Rehearsal, Slice
-from omnisync.agent.errors import ErpBusyError, FeedError, StoppedError, TemporaryError
+from omnisync.agent.errors import ErpBusyError, EstablishmentBusyError, FeedError, StoppedError, TemporaryError
 from omnisync.agent.hub_client import ExpiredError, Fetched, HubClient, SpoiledError, read_decoded
 from omnisync.agent.patience import Patience
 from omnisync.contract.feed import (
@@ -118,6 +118,7 @@ class Importer:
         self._n_receipts = 0
         self._page_limit = self._limit = page_limit
         self._epoch = ""
+        self._busy: dict[str, EstablishmentBusyError] = {}
         self._unread: Mapping[str, int] | None = None
         self._pace = Pace(monotonic)
         self._patiently = Patience(clock=clock, monotonic=monotonic, wait=self._wait_out, uniform=uniform)
@@ -131,7 +132,8 @@ class Importer:
         """Import all that is new. One request when nothing is.
 
         Raises StoppedError when told to stop, TemporaryError when patience ran out, SetupError when a person must
-        act; what was written before stays, and the next run goes on from there.
+        act, EstablishmentBusyError once all is done but what another computer is importing; what was written before
+        stays, and the next run goes on from there.
         """
         self._patiently(self._erp.prepare)
         # First: of an order changed since, the ERP's number is known before the change is weighed.
@@ -142,6 +144,9 @@ class Importer:
             self._read_all()
         self._patiently(self._erp.read_outcomes)
         self._send_receipts()
+        if self._busy:
+            names = sorted({str(error.words["nome"]) for error in self._busy.values()})
+            raise EstablishmentBusyError(codigo=", ".join(sorted(self._busy)), nome=", ".join(names))
         return self._counts
 
     def _read_all(self) -> None:
@@ -161,7 +166,10 @@ class Importer:
         self._read_waiting()
         for stream in streams[1:]:
             if stream in news:
-                self._read(stream, positions[stream].cursor, asked[stream].cursor, until)
+                try:
+                    self._read(stream, positions[stream].cursor, asked[stream].cursor, until)
+                except EstablishmentBusyError as error:  # told at the end: the others go on
+                    self._busy[stream.removeprefix("order:")] = error
 
     def retry(self, wanted: Sequence[Wanted]) -> Counts:
         """Try just these records again, and the orders that wait for these customers; reads no stream."""

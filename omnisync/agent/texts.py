@@ -36,7 +36,8 @@ SENTENCES: Mapping[str, str] = {
     "rate_limited": "A central pediu uma pausa. A importação continua sozinha em {n} segundos; não é preciso fazer "
     "nada.",
     "maintenance": "A central está em manutenção. Nada se perdeu: a importação será refeita às {hora}.",
-    "establishment_busy": "O estabelecimento está sendo importado por outro computador ({nome}). Aguarde o término.",
+    "establishment_busy": "O estabelecimento {codigo} está sendo importado por outro computador ({nome}). Os demais "
+    "foram importados; tente de novo em alguns minutos ou confira em Conexão qual computador cuida dele.",
     "hub_changed_shape": "A central enviou um dado que esta versão não conhece ({campo}). O {registro} ficou separado. "
     "Atualize o Omnisync.",
     # the ERP's database

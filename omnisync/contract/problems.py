@@ -30,6 +30,8 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str | None = None
     instance: str | None = None
     errors: tuple[FieldError, ...] = ()
+    holder: str | None = None
+    """Who has what is busy: the name of the other computer's token."""
 
 
 class ProblemKind(Struct, frozen=True):
@@ -81,6 +83,7 @@ def problem(
     instance: str | None = None,
     detail: str | None = None,
     errors: tuple[FieldError, ...] = (),
+    holder: str | None = None,
 ) -> Problem:
     """The problem of that code, ready to be sent; without `detail` the table's own sentence. KeyError: no such code."""
     kind = PROBLEMS[code]
@@ -93,4 +96,5 @@ def problem(
         detail=detail or kind.detail,
         instance=instance,
         errors=errors,
+        holder=holder,
     )

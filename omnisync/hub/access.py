@@ -27,9 +27,10 @@ _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="omnisync"'}
 
 
 class Caller(Struct, frozen=True, kw_only=True):
-    """Who is asking. `destination` is the token's name: receipts are kept by it."""
+    """Who is asking. `token` is its prefix, `destination` its name: receipts are kept by the name."""
 
     company: str
+    token: str
     destination: str
     scopes: tuple[str, ...]
 
@@ -65,7 +66,7 @@ class Door:
         if token.revoked_at is not None:
             self._tries.count(address)
             raise ProblemError("token_revoked", headers=_CHALLENGE)
-        return Caller(company=token.company, destination=token.name, scopes=token.scopes)
+        return Caller(company=token.company, token=token.prefix, destination=token.name, scopes=token.scopes)
 
 
 class _Tries:

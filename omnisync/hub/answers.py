@@ -73,6 +73,7 @@ def refused(request: AnyRequest, error: Exception) -> Response[bytes]:
         instance=request.scope["path"],
         detail=error.detail,
         errors=error.errors,
+        holder=error.holder,
     )
     return Response(_encoder.encode(body), media_type=CONTENT_TYPE, status_code=body.status, headers=error.headers)
 

@@ -33,6 +33,7 @@ from omnisync.hub.access import MIN_AGENT_VERSION, Door
 from omnisync.hub.answers import AnyRequest, answered, refused, sent, sign
 from omnisync.hub.errors import ProblemError, invalid
 from omnisync.hub.intake import MAX_BYTES
+from omnisync.hub.leases import Leases
 from omnisync.hub.requests import body_of, caller_of, known_of, now_of, plain_of, query_of, store_of
 from omnisync.hub.store import Store
 
@@ -115,6 +116,9 @@ def changes(request: AnyRequest) -> Response[bytes]:
     query = query_of(request, ChangesQuery)
     if (query.kinds == "order") is (query.establishment is None):
         raise invalid("/establishment", "required" if query.kinds == "order" else "unexpected")
+    if query.establishment is not None:
+        leases: Leases = request.app.state.leases
+        leases.hold(caller_of(request), query.establishment, now_of(request))
     asked = feed.Asked(
         stream=feed.CUSTOMERS if query.kinds == "customer" else f"order:{query.establishment}",
         cursor=query.cursor,
@@ -194,7 +198,7 @@ def create_app(store: Store, clock: Clock, monotonic: Callable[[], float] = time
         logging_config=None,
         request_max_body_size=MAX_BYTES,
     )
-    app.state.update({"store": store, "clock": clock, "door": Door(store, monotonic)})
+    app.state.update({"store": store, "clock": clock, "door": Door(store, monotonic), "leases": Leases(store)})
     return app
 
 

@@ -16,12 +16,14 @@ class ProblemError(Exception):
         *,
         detail: str | None = None,
         errors: tuple[FieldError, ...] = (),
+        holder: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(code)
         self.code = code
         self.detail = detail
         self.errors = errors
+        self.holder = holder
         self.headers = dict(headers or {})
 
 

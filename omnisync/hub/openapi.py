@@ -85,7 +85,9 @@ def _paths() -> dict[str, Any]:
                 is_cached=True,
             )
         },
-        "/v1/changes": {"get": _route("The feed", _ref("Page"), _CURSOR, _changes_query(), is_cached=True)},
+        "/v1/changes": {
+            "get": _route("The feed", _ref("Page"), (*_CURSOR, "establishment_busy"), _changes_query(), is_cached=True)
+        },
         "/v1/records": {
             "get": _route("Several records now", _ref("RecordsAnswer"), _READING, _records_query()),
             "post": _route("The intake", _ref("IntakeAnswer"), _WRITING, body=_ref("IntakeBatch")),

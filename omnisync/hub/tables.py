@@ -106,6 +106,19 @@ feed = Table(
     Index("feed_order", "company", "stream", "sequence", "size", "n_items", "n_payments"),
 )
 
+lease = Table(
+    "lease",
+    metadata,
+    Column("company", String(40), nullable=False),
+    Column("establishment", String(10), nullable=False),
+    # The token's prefix, and its name for who has to wait.
+    Column("holder", String(12), nullable=False),
+    Column("name", String(60), nullable=False),
+    Column("until", String(40), nullable=False),
+    PrimaryKeyConstraint("company", "establishment", name="lease_key"),
+    ForeignKeyConstraint(["company"], ["company.id"], name="lease_company"),
+)
+
 receipt = Table(
     "receipt",
     metadata,

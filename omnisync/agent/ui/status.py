@@ -33,9 +33,11 @@ HEADLINES = {
     "destination_unreachable": "A importação parou: o banco do ERP não abriu.",
     "erp_busy": "A importação parou: o banco do ERP está ocupado.",
     "establishment_not_here": "A importação parou: um estabelecimento não está mais neste computador.",
+    "establishment_busy": "A importação foi feita em parte: outro computador está importando o resto.",
+    "scope_missing": "A importação parou: a chave de acesso não permite esta operação.",
     "overtaken": "A importação parou: outra passou à frente.",
 }
-ABOUT_CONNECTION = ("token_", "no_token", "destination_", "hub_", "settings", "establishment_not_here", "cnpj_")
+ABOUT_CONNECTION = ("token_", "no_token", "destination_", "hub_", "settings", "establishment_", "scope_", "cnpj_")
 BY_WHOM = {
     "button": "por você",
     "slot": "pelo agendamento",

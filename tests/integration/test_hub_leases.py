@@ -1,0 +1,244 @@
+"""The lease of an establishment: one token at a time, by the hub's clock, on each database; and what the agent says."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from litestar.testing import TestClient
+from sqlalchemy import event
+
+from omnisync.agent import texts
+from omnisync.agent.errors import EstablishmentBusyError
+from omnisync.agent.hub_client import HubClient
+from omnisync.contract.feed import Change
+from omnisync.hub.access import Caller
+from omnisync.hub.app import create_app
+from omnisync.hub.errors import ProblemError
+from omnisync.hub.leases import HELD, RENEWED_AFTER, Leases
+from omnisync.hub.store import AGENT_SCOPES, Store
+from tests import records
+from tests.erps import make_sqlite
+from tests.hubs import NOW, RunningHub, bearer, found_company, order, postgresql, running_hub
+from tests.imports import Clock, importer, send
+
+_number = count()
+SOON = NOW + RENEWED_AFTER
+LATER = NOW + HELD
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    if request.param == "sqlite":
+        yield from _migrated(f"sqlite:///{tmp_path_factory.mktemp('hub') / 'hub.db'}")
+        return
+    with postgresql() as url:
+        yield from _migrated(url)
+
+
+def _migrated(url: str) -> Iterator[Store]:
+    store = Store(url)
+    store.migrate()
+    yield store
+    store.close()
+
+
+class Computers:
+    """Two computers of one company, and a stranger's."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.company = f"aurora-{next(_number)}"
+        found_company(store, self.company)
+        self.matriz, self.filial = self.caller("matriz"), self.caller("filial")
+        boreal = f"boreal-{next(_number)}"
+        found_company(store, boreal, "Oficina Boreal")
+        self.stranger = self.caller("matriz", boreal)
+
+    def caller(self, name: str, company: str | None = None) -> Caller:
+        company = company or self.company
+        prefix = self.store.create_token(company, name, AGENT_SCOPES, NOW).split("_")[1]
+        return Caller(company=company, token=prefix, destination=name, scopes=AGENT_SCOPES)
+
+
+@pytest.fixture
+def computers(store: Store) -> Computers:
+    return Computers(store)
+
+
+@pytest.fixture
+def leases(store: Store) -> Leases:
+    return Leases(store)
+
+
+def refusal(leases: Leases, caller: Caller, **at: Any) -> tuple[str, str | None, dict[str, str]]:
+    with pytest.raises(ProblemError) as caught:
+        leases.hold(caller, "0001", at.get("now", NOW))
+    return caught.value.code, caught.value.holder, caught.value.headers
+
+
+def test_the_second_computer_is_told_who_the_first_is(leases: Leases, computers: Computers) -> None:
+    leases.hold(computers.matriz, "0001", NOW)
+    assert refusal(leases, computers.filial) == ("establishment_busy", "matriz", {"Retry-After": "90"})
+    late = NOW + timedelta(seconds=88.2)
+    assert refusal(leases, computers.filial, now=late) == ("establishment_busy", "matriz", {"Retry-After": "2"})
+
+
+def test_the_same_token_never_collides(leases: Leases, computers: Computers, store: Store) -> None:
+    for other in (leases, Leases(store)):
+        for now in (NOW, NOW + timedelta(seconds=1), NOW - timedelta(hours=1), LATER):
+            other.hold(computers.matriz, "0001", now)
+
+
+def test_an_establishment_and_a_company_are_leased_each_for_itself(leases: Leases, computers: Computers) -> None:
+    leases.hold(computers.matriz, "0001", NOW)
+    leases.hold(computers.filial, "0002", NOW)
+    leases.hold(computers.stranger, "0001", NOW)
+
+
+def test_a_lease_ends_by_itself(leases: Leases, computers: Computers) -> None:
+    leases.hold(computers.matriz, "0001", NOW)
+    refusal(leases, computers.filial, now=LATER - timedelta(milliseconds=1))
+    leases.hold(computers.filial, "0001", LATER)
+    assert refusal(leases, computers.matriz, now=LATER)[1] == "filial"
+
+
+def test_each_reading_renews_it(leases: Leases, computers: Computers) -> None:
+    for n in range(10):
+        leases.hold(computers.matriz, "0001", NOW + n * RENEWED_AFTER)
+    refusal(leases, computers.filial, now=NOW + 9 * RENEWED_AFTER + timedelta(seconds=89))
+
+
+def test_a_revoked_token_holds_nothing(leases: Leases, computers: Computers, store: Store) -> None:
+    leases.hold(computers.matriz, "0001", NOW)
+    store.revoke_token(computers.company, computers.matriz.token, NOW)
+    leases.hold(computers.filial, "0001", NOW)
+
+
+def test_a_mistyped_establishment_leaves_nothing_behind(leases: Leases, computers: Computers, store: Store) -> None:
+    leases.hold(computers.matriz, "9999", NOW)
+    leases.hold(computers.filial, "9999", NOW)
+    with store.reading() as db:
+        assert db.exec_driver_sql(f"SELECT count(*) FROM lease WHERE company = '{computers.company}'").scalar() == 0
+
+
+def test_of_many_at_once_one_gets_it(computers: Computers, store: Store) -> None:
+    callers = [computers.caller(f"c{n}") for n in range(6)]
+    start = threading.Barrier(len(callers))
+    got: list[str] = []
+    told: list[str | None] = []
+
+    def read(caller: Caller) -> None:
+        mine = Leases(store)  # each as if in a process of its own
+        start.wait(20)
+        try:
+            mine.hold(caller, "0001", NOW)
+            got.append(caller.destination)
+        except ProblemError as error:
+            told.append(error.holder)
+
+    readers = [threading.Thread(target=read, args=(caller,)) for caller in callers]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join(20)
+    assert (len(got), told) == (1, got * 5)
+
+
+def test_a_reading_within_a_third_asks_the_database_nothing(leases: Leases, computers: Computers, store: Store) -> None:
+    leases.hold(computers.matriz, "0001", NOW)
+    asked: list[str] = []
+
+    def note(_db: Any, _cursor: Any, sql: str, *_: Any) -> None:
+        asked.append(sql)
+
+    event.listen(store.engine, "before_cursor_execute", note)
+    leases.hold(computers.matriz, "0001", SOON - timedelta(seconds=1))
+    n_before = len(asked)
+    leases.hold(computers.matriz, "0001", SOON)
+    event.remove(store.engine, "before_cursor_execute", note)
+    assert (n_before, any("INSERT INTO lease" in sql for sql in asked)) == (0, True)
+
+
+# --- through HTTP
+
+
+def test_only_reading_an_establishment_s_orders_takes_it(tmp_path: Path) -> None:
+    store = next(_migrated(f"sqlite:///{tmp_path / 'hub.db'}"))
+    first = found_company(store)
+    second = store.create_token("aurora", "filial", AGENT_SCOPES, NOW)
+    moments = [NOW]
+    with TestClient(create_app(store, lambda: moments[-1])) as client:
+        client.post("/v1/records", headers=bearer(first), json={"records": [order("a")]})
+        orders = "/v1/changes?kinds=order&establishment=0001"
+        read = client.get(orders, headers=bearer(first))
+        open_to_all = ("/v1/streams", "/v1/changes?kinds=customer", "/v1/records?kind=order&ids=a", "/v1/orders/a")
+        assert [client.get(path, headers=bearer(second)).status_code for path in open_to_all] == [200] * 4
+        busy = client.get(orders, headers=bearer(second))
+        assert (busy.status_code, busy.headers["Retry-After"]) == (409, "90")
+        assert busy.headers["content-type"] == "application/problem+json"
+        assert (busy.json()["code"], busy.json()["holder"]) == ("establishment_busy", "producao")
+        known = bearer(first) | {"If-None-Match": read.headers["etag"]}
+        moments.append(SOON)
+        assert client.get(orders, headers=known).status_code == 304
+        moments.append(LATER)  # renewed by the 304 in between
+        assert client.get(orders, headers=bearer(second)).status_code == 409
+        moments.append(SOON + HELD)
+        assert client.get(orders, headers=bearer(second)).status_code == 200
+    store.close()
+
+
+# --- and the agent
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[RunningHub]:
+    with running_hub(tmp_path) as running:
+        yield running
+
+
+def orders_of(code: str, n: int = 3) -> list[Change]:
+    return [records.change(records.order(f"ord_{code}_{k}", establishment_code=code)) for k in range(n)]
+
+
+def test_a_run_goes_on_with_the_other_establishments_and_says_who_has_the_one(hub: RunningHub, tmp_path: Path) -> None:
+    send(hub, records.change(records.customer()), *orders_of("0001"), *orders_of("0002"))
+    other = hub.store.create_token("aurora", "loja", AGENT_SCOPES, NOW)
+    with hub.client(other) as first:
+        assert first.get("/v1/changes?kinds=order&establishment=0001").status_code == 200
+    keeper = make_sqlite(tmp_path)
+    erp = keeper.open()
+    clock = Clock()
+    client = HubClient(hub.url, hub.token, clock=lambda: NOW, monotonic=clock.monotonic)
+    run = importer(erp, client, clock=clock)
+    with pytest.raises(EstablishmentBusyError) as caught:
+        run.run()
+    assert (run.counts.orders.written, keeper.open().rows()["orders"]) == (3, 3)
+    assert list(erp.pending(10)) == []
+    assert clock.waits == []
+    assert texts.sentence(caught.value.code, **caught.value.words) == (
+        "O estabelecimento 0001 está sendo importado por outro computador (loja). Os demais foram importados; tente de "
+        "novo em alguns minutos ou confira em Conexão qual computador cuida dele."
+    )
+    hub.store.revoke_token("aurora", other.split("_")[1], NOW)
+    assert importer(erp, client, clock=clock).run().orders.written == 3
+    client.close()
+    erp.close()
+    assert keeper.open().rows()["orders"] == 6
+
+
+def test_two_computers_with_an_establishment_each_do_not_disturb_each_other(hub: RunningHub, tmp_path: Path) -> None:
+    send(hub, records.change(records.customer()), *orders_of("0001"), *orders_of("0002"))
+    tokens = (hub.token, hub.store.create_token("aurora", "loja", AGENT_SCOPES, NOW))
+    for code, token in zip(("0001", "0002"), tokens, strict=True):
+        (tmp_path / code).mkdir()
+        keeper = make_sqlite(tmp_path / code)
+        erp, client = keeper.open(), HubClient(hub.url, token, clock=lambda: NOW, monotonic=Clock().monotonic)
+        assert importer(erp, client, establishments=[code]).run().orders.written == 3
+        client.close()
+        erp.close()
