@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,9 +19,9 @@ from omnisync.agent.erp.checking import check
 from omnisync.agent.erp.compiled import compiled
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.findings import Finding
-from omnisync.agent.erp.layout import read_layout, shipped
-from omnisync.agent.erp.layouts import schema
+from omnisync.agent.erp.layout import names, read_layout, shipped
 from omnisync.agent.settings import ErpAddress
+from tests.erps import make_on, make_sqlite
 from tests.servers import PASSWORD, Server, statements
 
 DATABASES = ("sqlite", "postgresql", "mariadb", "firebird")
@@ -412,15 +413,17 @@ def test_a_query_that_runs_says_nothing(place: Place, database: Database) -> Non
     assert _checked(database, place.address, _tables(place.address.kind), LAYOUT, ('obs = "notes"', query)) == []
 
 
-def test_padrao_fits_its_own_tables(request: pytest.FixtureRequest, places: dict[str, Place], place: Place) -> None:
+@pytest.mark.parametrize("name", names())
+def test_each_shipped_layout_fits_its_own_tables(
+    request: pytest.FixtureRequest, tmp_path: Path, place: Place, name: str
+) -> None:
     kind = place.address.kind
-    fresh: dict[str, Place] = {}
-    own = _place(kind, fresh, request)
-    database = own.open()
-    for statement in statements(schema(f"padrao_{kind}")):
-        database.execute(statement)
-    found = check(shipped("padrao"), database, own.address)
-    database.close()
+    if kind == "sqlite":
+        keeper = make_sqlite(tmp_path, schema=name)
+    else:
+        keeper = make_on(request.getfixturevalue(f"{kind}_running"), schema=name)
+    with closing(open_database(keeper.address, keeper.password)) as database:
+        found = check(shipped(name), database, keeper.address)
     assert [finding for finding in found if finding.level == "error"] == []
 
 

@@ -15,11 +15,11 @@ from omnisync.agent.erp.compiled import compiled
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.drafting import Draft, draft, sampler
 from omnisync.agent.erp.findings import Finding
-from omnisync.agent.erp.layout import LayoutFile, read_layout
+from omnisync.agent.erp.layout import LayoutFile, columns_of, names, read_layout, shipped, written_as
 from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.settings import ErpAddress
 from omnisync.contract.records import Address
-from tests.erps import KEEPERS, Keeper, make_on, write
+from tests.erps import KEEPERS, Keeper, make_on, make_sqlite, write
 from tests.records import change, customer, order
 from tests.servers import PASSWORD
 
@@ -234,6 +234,31 @@ def test_the_draft_of_padraos_tables_fits_them(kind: str, request: pytest.Fixtur
     layout = read_layout(made.text)
     compiled(layout, ZoneInfo("America/Sao_Paulo"), {})
     assert [one for one in _checked(keeper, layout) if one.level == "error"] == []
+
+
+def _fields(layout: LayoutFile) -> dict[str, str]:
+    """The field each column takes, by place and in small letters."""
+    found: dict[str, str] = {}
+    for where, columns in columns_of(layout):
+        for name, source in columns.items():
+            written = written_as(source, where)
+            path = written if isinstance(written, str) else getattr(written, "field", "")
+            found[f"{where}.{name}".lower()] = path.partition("|")[0].strip()
+    return {place: path for place, path in found.items() if path}
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("kind", KEEPERS)
+def test_most_fields_of_the_shipped_layouts_are_guessed(
+    kind: str, name: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    if kind == "sqlite":
+        keeper = make_sqlite(tmp_path, schema=name)
+    else:
+        keeper = make_on(request.getfixturevalue(f"{kind}_running"), schema=name)
+    wanted, found = _fields(shipped(name)), _fields(read_layout(_drafted(keeper).text))
+    guessed = [place for place, path in wanted.items() if found.get(place) == path]
+    assert len(guessed) / len(wanted) > 0.85, sorted(wanted.items() - found.items())
 
 
 ENGLISH = (

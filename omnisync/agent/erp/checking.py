@@ -138,7 +138,9 @@ def _of_keys(use: Use, table: Table, schema: Schema) -> Found:
 
 
 def _is_made(column: Column, table: Table, schema: Schema) -> bool:
-    return column.is_identity or column.has_default or _may_fill(table, schema)
+    # SQLite's triggers come after the row, which must be able to do without its key until then.
+    is_made_after = table.has_insert_trigger and column.is_nullable
+    return column.is_identity or column.has_default or _may_fill(table, schema) or is_made_after
 
 
 def _of_external_id(use: Use, table: Table) -> Found:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -12,7 +12,7 @@ from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.given import Given, piped
 from omnisync.agent.erp.guessing import Guess, guess, reference_of, roles_of
 from omnisync.agent.erp.reflection.schema import Column, ForeignKey, Schema, Table
-from omnisync.agent.erp.vocabulary import IS_CODE, IS_IBGE, IS_INVERTED, spoken
+from omnisync.agent.erp.vocabulary import COUNTER, IS_CODE, IS_IBGE, IS_INVERTED, LAST, spoken
 from omnisync.agent.errors import OmnisyncError, TemporaryError
 
 Sample = Callable[[Table, str], list[str]]
@@ -30,7 +30,12 @@ _LOOKED_UP = {
     "payment_terms_code": "null",
 }
 _LOOKED_UP |= {"product_code": "refuse", "method_code": "refuse"}
-_DE_PARA = {"establishment_code": "establishment", "method_code": "payment_method"}
+_DE_PARA = {"establishment_code": "establishment", "method_code": "payment_method", "seller_code": "seller"}
+_DE_PARA |= {"payment_terms.code": "payment_terms", "payment_terms_code": "payment_terms"}
+_DE_PARA |= {"price_table_code": "price_table"}
+_MAPPED_ALWAYS = ("establishment_code", "method_code")
+_TYPES = '{ field = "type", map = { sale = "V", bonus = "B", exchange = "T", sample = "A", consignment = "C" } }'
+_PEOPLE = '{ field = "person_kind", map = { company = "J", person = "F", foreign = "E" } }'
 
 
 class Draft(Struct, frozen=True):
@@ -154,6 +159,18 @@ class _Writer:
         source = self._source(table, column)
         is_made = table.has_insert_trigger and self._schema.label != "SQLite"
         yield f"# number = {source}" if is_made else _line("number", source, "palpite: de onde vem o número do ERP")
+        if not is_made:
+            yield from self._counters()
+
+    def _counters(self) -> Iterator[str]:
+        """Tables that look like counters, for a person to take one."""
+        for table in self._schema.tables.values():
+            if COUNTER.search(table.name.lower()) and not table.is_view:
+                value = _by(table, LAST.pattern, LAST.kinds) or MISSING
+                named = f'from = "counter", table = {_quoted(table.name)}, value = {_quoted(value)}'
+                scope = ", ".join(f'{_key(name)} = {{ constant = "…" }}' for name in table.key if name != value)
+                where = f", where = {{ {scope} }}" if scope else ""
+                yield f"# ou, se o número sai deste contador: number = {{ {named}{where} }}"
 
     def _source(self, table: Table, column: Column, named: str = "") -> str:
         """Where a number comes from: a sequence with the table's name in it, else the highest there is."""
@@ -208,9 +225,10 @@ class _Writer:
         looked_up = self._lookup(table, column, field)
         if looked_up:
             return looked_up, ""
-        if field == "person_kind":
-            return '{ field = "person_kind", map = { company = "J", person = "F", foreign = "E" } }', ""
-        if field in _DE_PARA:
+        is_letter = column.kind == "text" and column.length is not None and column.length < 6
+        if is_letter and field in ("person_kind", "type"):
+            return _PEOPLE if field == "person_kind" else _TYPES, ""
+        if field in _MAPPED_ALWAYS:
             return f'{{ field = "{field}", de_para = "{_DE_PARA[field]}", missing = "same" }}', ""
         text, remark = self._text(role, table, column, field), ""
         given = piped(role, text)
@@ -274,16 +292,17 @@ class _Writer:
         if not by or by == reference.to[0]:
             return ""
         missing = missing if column.is_nullable or missing == "refuse" else "refuse"
+        de_para = f', de_para = "{_DE_PARA[field]}"' if field in _DE_PARA else ""
         return (
             f"{{ lookup = {_quoted(other.name)}, by = {_quoted(by)}, field = {_quoted(asked)}, "
-            f'take = {_quoted(reference.to[0])}, missing = "{missing}" }}'
+            f'take = {_quoted(reference.to[0])}{de_para}, missing = "{missing}" }}'
         )
 
     def _is_masked(self, table: Table, column: str) -> bool:
         seen = self._sample(table, column)
         if seen:
             return sum("." in text or "/" in text for text in seen) * 2 > len(seen)
-        return (table.columns[column].length or 0) >= 18
+        return 18 <= (table.columns[column].length or 0) <= 20
 
     def _zeros(self, table: Table, column: Column) -> int:
         """How many digits the codes seen are filled up to; none where they are not."""
@@ -332,14 +351,13 @@ def _external(table: Table, known: Guess) -> Iterator[str]:
 def _code_of(table: Table, reference: ForeignKey) -> str:
     """The table's own code, beside the key that others refer to."""
     key = table.columns.get(reference.to[0])
-    if key is not None and key.kind == "text":
-        return ""
-    return _by(table, IS_CODE.pattern, {"text"}, set(reference.to))
+    found = _by(table, IS_CODE.pattern, {"text"}, set(reference.to))
+    # A key of letters may be the very code the app has; only another unique one speaks against it.
+    is_text = key is not None and key.kind == "text"
+    return found if not is_text or (found and table.is_unique(found)) else ""
 
 
-def _by(
-    table: Table, pattern: re.Pattern[str], kinds: Sequence[str] | set[str] = (), taken: set[str] | None = None
-) -> str:
+def _by(table: Table, pattern: re.Pattern[str], kinds: Collection[str] = (), taken: set[str] | None = None) -> str:
     names = spoken(table.columns)
     fitting = [
         name

@@ -120,7 +120,14 @@ def bounds_of(kind: str) -> Mapping[str, Given]:
 _DIGITS = re.compile(r"\{(?:1,)?(\d+)\}")
 _KINDS: Mapping[Any, Kind] = {bool: "bool", int: "integer", Decimal: "decimal", date: "date", datetime: "datetime"}
 # Narrower than the contract, which makes room for other countries' and for what could not be read.
-_USUAL = {"document": 14, "carrier_document": 14, "phone.number": 11, "phone.ddd": 2, "phone.subscriber": 9}
+_USUAL = {
+    "email": 100,
+    "document": 14,
+    "carrier_document": 14,
+    "phone.number": 11,
+    "phone.ddd": 2,
+    "phone.subscriber": 9,
+}
 _WRITTEN = {"date": 10, "datetime": 19, "bool": 1}
 
 

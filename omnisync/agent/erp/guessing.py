@@ -73,6 +73,10 @@ def guess(kind: str, table: Table, parent: Table | None) -> Guess:
     if kind == "item" and "discount_amount" in fields.values() and "list_price" not in fields.values():
         # A price beside a discount is the one before it.
         fields = {name: "list_price" if field == "net_price" else field for name, field in fields.items()}
+    if "phone.first.ddd" in fields.values():
+        fields = {
+            name: "phone.first.subscriber" if field == "phone.first.number" else field for name, field in fields.items()
+        }
     return Guess({name: fields[name] for name in table.columns if name in fields}, external, state, held)
 
 
@@ -154,7 +158,8 @@ def _as_line(table: Table, kind: str, order: Table | None) -> int:
         )
     if not _parent_columns(kind, table, spoken(table.columns), order):
         return 0
-    return points + 3 - _strange(table)
+    is_bound = order is not None and bool(_bound_columns(kind, table, order))
+    return points + 3 + 5 * is_bound - _strange(table)
 
 
 # --- columns
@@ -164,16 +169,22 @@ def _parent_columns(kind: str, table: Table, names: Mapping[str, str], parent: T
     """The columns that hold the parent's key: by the reference, else by their names."""
     if kind == "customer":
         return ()
-    if parent is not None:
-        reference = next((key for key in table.foreign_keys if key.table == parent.name), None)
-        if reference is not None:
-            return reference.columns
-        shared = tuple(name for name in parent.key if name in table.columns)
-        if kind != "order" and parent.key and len(shared) == len(parent.key) and any(map(_is_telling, shared)):
-            return shared
+    bound = _bound_columns(kind, table, parent) if parent is not None else ()
+    if bound:
+        return bound
     rule = CUSTOMER_KEY if kind == "order" else ORDER_KEY
     columns = (name for name, words in names.items() if rule.pattern.match(words))
     return next(((name,) for name in columns if _may_be_key(table.columns[name], names[name])), ())
+
+
+def _bound_columns(kind: str, table: Table, parent: Table) -> tuple[str, ...]:
+    """The columns that refer to the parent, or are named as its key is."""
+    reference = next((key for key in table.foreign_keys if key.table == parent.name), None)
+    if reference is not None:
+        return reference.columns
+    shared = tuple(name for name in parent.key if name in table.columns)
+    is_key = bool(shared) and len(shared) == len(parent.key) and any(map(_is_telling, shared))
+    return shared if is_key and (kind != "order" or shared != table.key) else ()
 
 
 def _may_be_key(column: Column, words: str) -> bool:
@@ -186,7 +197,10 @@ def _is_telling(name: str) -> bool:
 
 
 def _is_of_people(words: str) -> bool:
-    return any(word in words.split("_") for word in ("nome", "cnpj", "cgc", "cpf", "razao", "name", "obs"))
+    return any(
+        word in words.split("_")
+        for word in ("nome", "cnpj", "cgc", "cpf", "documento", "razao", "name", "obs", "ibge", "fone")
+    )
 
 
 def _own_keys(kind: str, table: Table) -> set[str]:

@@ -54,7 +54,7 @@ _FLAG = ("text", "integer", "bool", "decimal")
 EXTERNAL_ID = _rule(
     "id",
     "(?:id|cod|codigo)_(?:externo|externa|integracao|omniforce|app|web|mobile|origem)|external_id|integration_id|"
-    "omniforce_id|id_?externo|idexterno|codintegracao|externalid",
+    "omniforce_id|id_?externo|idexterno|id_?app|id_?web|codapp|codintegracao|externalid",
     *_TEXT,
 )
 _SELLER = _rule("seller_code", "vendedor|vend|ven|codvend|codusur|representante|seller|salesman", *_CODE)
@@ -72,6 +72,7 @@ CUSTOMER: Sequence[Rule] = (
     _rule("document_kind", "tipo_documento|tipo_doc|tpdoc|document_kind", *_TEXT),
     _rule("icms_kind", "contribuinte|contrib|indie|ind_ie|icms_kind", "text", "integer"),
     _rule("person_kind", "pessoa|tppessoa|tipopessoa|tipopess|fisjur|fj|person_kind", *_TEXT),
+    Rule("person_kind", re.compile(r"^tipo$"), frozenset(_TEXT)),
     _rule("name", "razao|razaosocial|nome|name|nomerazao|xnome", *_TEXT),
     Rule("name", re.compile(r"^(?:cliente|customer|client)$"), frozenset(_TEXT)),
     _rule("email", "email|mail|e_mail", *_TEXT),
@@ -92,7 +93,7 @@ CUSTOMER: Sequence[Rule] = (
 )
 ORDER: Sequence[Rule] = (
     Rule("type", re.compile(r"^(?:tipo|tipo_pedido|tipo_venda|order_type|type)$"), frozenset(_TEXT)),
-    _rule("number", "omniforce|numpedrca|pedrca|num_app|numero_app|pedido_app|num_externo|numero_externo", *_TEXT),
+    _rule("number", "omniforce|numpedrca|pedrca|num_?app|numero_app|pedido_app|num_externo|numero_externo", *_TEXT),
     _rule("customer_order_number", "oc|ordem_compra|pedido_cliente|ped_cli|pedcli|num_ped_cli|customer_order", *_TEXT),
     _rule("customer.document", "cnpj|cgc|cpf|cgccli|cnpjcpf", *_TEXT),
     _rule("delivery_on", "entrega|previsao|prev|dtprev|dtentrega|delivery|prevista", *_TIME),
@@ -113,13 +114,14 @@ ORDER: Sequence[Rule] = (
         "text",
         "integer",
     ),
+    _rule("freight.mode", "frete", *_TEXT),
     _rule("freight.carrier_name", "transportadora|transp|carrier", *_TEXT),
     _rule("totals.freight_amount", "frete|vlfrete|freight", *_NUMBER),
     _rule("totals.discount_amount", "desconto|desc|vldesc|discount", "decimal", "float"),
-    _rule("totals.surcharge_amount", "acrescimo|acresc|surcharge", "decimal", "float"),
-    _rule("totals.insurance_amount", "seguro|insurance", "decimal", "float"),
-    _rule("totals.other_amount", "outras|despesas|desp", "decimal", "float"),
-    _rule("totals.items_amount", "subtotal|bruto|itens|produtos|vlprod|mercadoria", "decimal", "float"),
+    _rule("totals.surcharge_amount", "acrescimo|acresc|acres|surcharge", "decimal", "float"),
+    _rule("totals.insurance_amount", "seguro|seg|insurance", "decimal", "float"),
+    _rule("totals.other_amount", "outras|outros|despesas|desp", "decimal", "float"),
+    _rule("totals.items_amount", "subtotal|bruto|itens|produtos|prods?|vlprod|mercadoria", "decimal", "float"),
     _rule("totals.total_amount", "total|vltotal|vlrtotal|valor|vlr|vl|liquido|amount", "decimal", "float"),
     _rule("customer.name", "nome|razao|cliente_nome|customer_name", *_TEXT),
     _rule("notes", _NOTES, *_TEXT),
@@ -132,7 +134,7 @@ ITEM: Sequence[Rule] = (
     _rule("list_price", "tabela|preco_tabela|prtab|preco_lista|list_price|ptabela", "decimal", "float"),
     _rule("discount_percent", "perc|percentual|pdesc|percdesc|aliq_desc|discount_percent", "decimal", "float"),
     _rule("discount_amount", "desconto|desc|vldesc|discount", "decimal", "float"),
-    _rule("surcharge_amount", "acrescimo|acresc|surcharge", "decimal", "float"),
+    _rule("surcharge_amount", "acrescimo|acresc|acres|surcharge", "decimal", "float"),
     _rule("ipi_amount", "ipi|vlipi", "decimal", "float"),
     _rule("st_amount", "st|icmsst|vlst", "decimal", "float"),
     _rule("gross_amount", "bruto|gross", "decimal", "float"),
@@ -165,6 +167,11 @@ ORDER_KEY = _rule("order", "pedido|ped|numped|nunota|order|venda|orcamento|regis
 IS_CODE = _rule("code", "codigo|cod|code|referencia|ref|sigla|sku")
 IS_IBGE = _rule("city_code", "ibge|codibge|cod_ibge|codmun")
 IS_INVERTED = re.compile(r"inativo|bloquead|blocked")
+
+COUNTER = re.compile(r"contador|numera|sequenc|ultim")
+LAST = _rule(
+    "last", "ultimo|ult|ultcod|valor|atual|proximo|prox|proxnum|sequencia|numero|last|value", "integer", "decimal"
+)
 
 # Beginnings of the words in a table's name.
 TABLES: Mapping[str, re.Pattern[str]] = {

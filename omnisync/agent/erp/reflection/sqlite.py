@@ -60,7 +60,7 @@ def read(database: Database) -> Schema:
     columns: list[Any] = database.select(_COLUMNS)
     triggers: list[Any] = database.select(_TRIGGERS)
     parts = Parts(
-        columns=[(row[0], _column(row, is_alone=row[0] in plain and n_keys.get(row[0]) == 1)) for row in columns],
+        columns=[(row[0], _column(row, n_keys=n_keys.get(row[0], 0), is_plain=row[0] in plain)) for row in columns],
         views={name for name, type_, _ in made if type_ == "view"},
         indexes=[*((table, "", name, 1, 1) for table, name in keys), *database.select(_INDEXES)],
         foreign=_to_keys(database.select(_FOREIGN), keys),
@@ -69,7 +69,7 @@ def read(database: Database) -> Schema:
     return Schema(label=database.label, charset="UTF-8", tables=tables_of(parts))
 
 
-def _column(row: Any, *, is_alone: bool) -> Column:
+def _column(row: Any, *, n_keys: int, is_plain: bool) -> Column:
     _, name, type_, is_set, default, pk, hidden = row
     found = _TYPE.match(type_)
     word, first, second = found.groups() if found else (type_, None, None)
@@ -81,9 +81,9 @@ def _column(row: Any, *, is_alone: bool) -> Column:
         length=int(first) if first and kind == "text" else None,
         precision=int(first) if first and kind == "decimal" else None,
         scale=int(second or 0) if first and kind == "decimal" else None,
-        is_nullable=not is_set and not pk,
+        is_nullable=not is_set and (not pk or is_plain),  # SQLite's own old mistake: a key may be empty
         has_default=default is not None,
-        is_identity=bool(pk) and is_alone and word.upper() == "INTEGER",
+        is_identity=bool(pk) and is_plain and n_keys == 1 and word.upper() == "INTEGER",
         is_computed=hidden in (2, 3),
     )
 
