@@ -47,7 +47,17 @@ VEVO = (Establishment("0001", "FABRICA VEVO"), Establishment("0002", "FÁBIO VEV
 HOSTILE = "<script>alert(1)</script>\"' onmouseover=alert(1) {{7*7}} & <b>"
 Client = TestClient[Litestar]
 
-PAGES = ("/", "/agendamento", "/agendamento?ativar=sim", "/conexao", "/historico", "/busca?q=OF", "/de-para")
+PAGES = (
+    "/",
+    "/agendamento",
+    "/agendamento?ativar=sim",
+    "/conexao",
+    "/historico",
+    "/busca?q=OF",
+    "/de-para",
+    "/pendencias",
+    "/pendencias/avisos",
+)
 PARTS = ("/situacao", "/detalhes", "/proxima", "/agendamento/opcoes?ativar=sim")
 SAVE = {
     "ativar": "sim",
@@ -83,6 +93,7 @@ class ShownErp:
         self.records = list(records)
         self.error = error
         self.n_opened = 0
+        self.chosen: list[tuple[str, str]] = []
         self.hangs: Callable[[], object] = lambda: None
 
     def prepare(self) -> None:
@@ -98,6 +109,14 @@ class ShownErp:
         self.prepare()
         self.n_opened += 1
         return {outcome: len(self.unsettled((outcome,), 10**6)) for outcome in ("refused", "waiting")}
+
+    def warned(self, limit: int) -> list[Unsettled]:
+        self.prepare()
+        return [record for record in self.records if record.warnings][:limit]
+
+    def choose(self, customer_id: str, erp_key: str) -> None:
+        self.prepare()
+        self.chosen.append((customer_id, erp_key))
 
     def find(self, text: str, limit: int) -> list[Unsettled]:
         self.prepare()

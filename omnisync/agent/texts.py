@@ -250,6 +250,8 @@ SENTENCES: Mapping[str, str] = {
     "schedule_no_establishment": "Escolha o estabelecimento para salvar o agendamento.",
     "schedule_no_system": "Escolha ao menos um sistema para salvar o agendamento.",
     "schedule_never_saved": "Ainda não há agendamento salvo. Salve um em Agendamento ou com omnisync schedule set.",
+    "many_rows_deleted": "{n} registros ({dados}) deixarão de existir no destino com esta exportação. Confira e clique "
+    "em Confirmar para continuar.",
     "many_deleted": "{n} produtos deixarão de aparecer no OmniForce com esta exportação. Confira e clique em Confirmar "
     "para continuar.",
 }
@@ -266,6 +268,20 @@ NOUNS: Mapping[str, str] = {
     "orders": "Pedidos de vendas",
     "items": "Itens de vendas",
     "payments": "Formas de pagamentos",
+}
+DATASETS: Mapping[str, str] = {
+    "establishments": "estabelecimentos",
+    "products": "produtos",
+    "price-tables": "tabelas de preços",
+    "prices": "preços",
+    "stock": "estoque",
+    "payment-methods": "meios de pagamento",
+    "payment-terms": "condições de pagamento",
+    "customers": "clientes",
+    "sellers": "vendedores",
+    "receivables": "títulos a receber",
+    "order-status": "situação dos pedidos",
+    "sales-facts": "vendas",
 }
 MAPPINGS: Mapping[str, str] = {
     "payment_method": "Meio de pagamento",

@@ -12,10 +12,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
+from omnisync.agent import texts
 from omnisync.agent.counts import Counts, Tally, Totals
 from omnisync.agent.runner import Offline
 from omnisync.agent.schedule import Schedule
 from omnisync.agent.settings import ErpAddress
+from omnisync.contract.feed import Reason
 from tests.browser.windows import Complaints, served, window
 from tests.pages import ALL, HOSTILE, NOW, Stage, connection, stage, unsettled, whole
 
@@ -113,6 +115,20 @@ def unmapped(pages: Stage) -> None:
     ]
 
 
+def to_settle(pages: Stage) -> None:
+    with_refusals(pages)
+    shortened = Reason(code="text_shortened", message=texts.sentence("text_shortened", codigo="88120", n=90, max=50))
+    pages.erp.records += [
+        unsettled(kind="customer", id="d", label=HOSTILE, code="customer_duplicate", n="3", value="12,345,6\x1f789"),
+        unsettled(id="m", label="OF-004840", code="seller_unmapped", codigo="V12", value="V12"),
+        unsettled("imported", kind="customer", id="w", label="LONGO" * 20, code="", warnings=(shortened, shortened)),
+    ]
+    answers = pages.journal.answers
+    answers.ask_confirmation("producao", "products", 1204, NOW)
+    answers.ask_confirmation("producao", "receivables", 7, NOW)
+    answers.confirm("producao", "receivables", 7, NOW)
+
+
 PAGES: list[tuple[str, Callable[[Stage], None]]] = [
     *(("/", state) for state in (never_ran, up_to_date, running, just_begun, waiting_out, cancelling, cancelled)),
     *(("/", state) for state in (with_refusals, failed, offline, hostile)),
@@ -125,6 +141,9 @@ PAGES: list[tuple[str, Callable[[Stage], None]]] = [
     ("/", several),
     ("/conexao?conexao=" + "z" * 40, several),
     ("/conexao/nova", several),
+    ("/pendencias", never_ran),
+    ("/pendencias", to_settle),
+    ("/pendencias/avisos", to_settle),
     ("/de-para", never_ran),
     ("/de-para", unmapped),
     ("/historico", up_to_date),

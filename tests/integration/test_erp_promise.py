@@ -351,6 +351,14 @@ def test_a_refused_record_of_the_same_version_is_counted_again_without_being_rea
     assert erp.pending(10) == []
 
 
+def test_what_entered_with_a_warning_is_shown_and_nothing_else_is(erp: Erp) -> None:
+    write(erp, change(customer()), change(customer("cus_2", name="\u200b \u202e")))
+    [warned] = erp.warned(10)
+    assert (warned.id, warned.outcome, [one.code for one in warned.warnings]) == ("cus_2", "imported", ["name_empty"])
+    write(erp, change(customer("cus_2"), 2))
+    assert erp.warned(10) == []
+
+
 def test_find_answers_by_order_number_erp_number_and_customer_name(keeper: Keeper, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(order()), change(order("ord_2")))

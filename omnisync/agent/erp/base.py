@@ -145,6 +145,9 @@ class Erp(Protocol):
     def unsettled(self, outcomes: Sequence[str], limit: int) -> list[Unsettled]:
         """Records with one of these outcomes, newest first."""
 
+    def warned(self, limit: int) -> list[Unsettled]:
+        """Records that entered with a warning, the newest first. It reads widely: for who asks."""
+
     def n_unsettled(self) -> dict[str, int]:
         """How many records are refused and how many wait."""
 

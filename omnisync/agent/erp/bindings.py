@@ -259,6 +259,13 @@ class Bindings:
         shown = sorted(map(_shown, rows), key=lambda record: (record.since, record.id), reverse=True)
         return shown[:limit]
 
+    def warned(self, limit: int) -> list[Unsettled]:
+        """Records with warnings, newest first."""
+        sql = (
+            f"SELECT {_SHOWN} FROM omnisync_binding WHERE company = ? AND warnings IS NOT NULL ORDER BY outcome_at DESC"  # noqa: S608  # constant text
+        )
+        return [_shown(row) for row in self._database.select(self._database.limited(sql, limit), (self._company,))]
+
     def n_unsettled(self) -> dict[str, int]:
         """How many records are refused and how many wait."""
         rows: list[Any] = self._database.select(

@@ -192,6 +192,9 @@ class SqlErp:
     def unsettled(self, outcomes: Sequence[str], limit: int) -> list[Unsettled]:
         return self._bindings.unsettled(outcomes, limit)
 
+    def warned(self, limit: int) -> list[Unsettled]:
+        return self._bindings.warned(limit)
+
     def n_unsettled(self) -> dict[str, int]:
         return self._bindings.n_unsettled()
 

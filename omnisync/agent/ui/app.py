@@ -16,7 +16,7 @@ from litestar.static_files import create_static_files_router
 
 from omnisync.agent import texts
 from omnisync.agent.errors import OmnisyncError, TemporaryError
-from omnisync.agent.ui import connection, history, mapping, schedule, sync
+from omnisync.agent.ui import connection, history, mapping, pending, schedule, sync
 from omnisync.agent.ui.locks import FIELD, HEADER, SAFE, comes_from_us, is_ours, sign
 from omnisync.agent.ui.pages import FOLDER, AnyRequest, Html, Pages, Parts, is_htmx, sentence_of
 
@@ -34,6 +34,8 @@ STALE: dict[str, Callable[[Pages, AnyRequest], Html]] = {
     "/conexao": connection.stale,
     "/conexao/nova": connection.stale_new,
     "/de-para": mapping.stale,
+    "/pendencias/escolher": pending.stale,
+    "/pendencias/confirmar": pending.stale,
 }
 """Forms with something typed come back with it; any other button shows the first page again."""
 
@@ -69,7 +71,8 @@ def routes() -> list[HTTPRouteHandler]:
     """Every route of the pages."""
     return [
         *(sync.show, sync.show_status, sync.show_details, sync.show_next),
-        *(sync.start, sync.stop, sync.try_again, sync.try_all_again, sync.export_pending),
+        *(sync.start, sync.stop, sync.try_again, sync.try_all_again),
+        *(pending.show, pending.show_warned, pending.export, pending.choose, pending.confirm),
         *(schedule.show, schedule.show_options, schedule.save),
         *(connection.show, connection.save, connection.test, connection.rehearse),
         *(connection.choose, connection.choose_shown, connection.forget),

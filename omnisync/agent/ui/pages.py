@@ -34,6 +34,7 @@ PLACES = {
     "schedule": "/agendamento",
     "connection": "/conexao",
     "history": "/historico",
+    "pending": "/pendencias",
     "mapping": "/de-para",
 }
 """Where the switch between connections leads, from each tab."""
@@ -181,8 +182,17 @@ class Pages:
             "next_line": self.next_line(shown, runs),
             "is_going": bool(runs) and runs[0].is_going,
             "warnings": self.warnings(shown),
+            "n_pending": self.n_pending(shown),
         }
         return self.html(template, shown=shown, status=status, **frame, **more)
+
+    def n_pending(self, shown: Shown) -> int:
+        """What waits for a person, as far as it was counted: no page asks the ERP for this figure alone."""
+        if shown.connection is None:
+            return 0
+        _, counts = self._unsettled.get(shown.connection.name, ("", {}))
+        asked = self.parts.journal.answers.confirmations(shown.connection.name)
+        return sum(counts.values()) + sum(1 for one in asked if one.confirmed_at is None)
 
     def warnings(self, shown: Shown) -> list[str]:
         """What every page says: what happened to the journal of late, and the orders that nobody reads."""

@@ -13,11 +13,17 @@ from omnisync.agent.erp.base import Unsettled
 from omnisync.agent.ui import words
 
 Action = Literal["retry", "again", "automatic", "none"]
+PART = "\x1f"
+"""Between the parts of an ERP key of several columns."""
 
 AUTOMATIC = {
     "customer_waiting": "Resolve-se com o cliente.",
     "customer_missing": "Entra sozinho assim que o cliente chegar.",
+    "customer_duplicate": "Já foi escolhido: entra na próxima importação.",
 }
+LINKS = {f"{kind}_unmapped": ("Abrir De/Para", f"/de-para#{kind}-titulo") for kind in texts.MAPPINGS}
+LINKS["customer_duplicate"] = ("Escolher", "/pendencias#escolher")
+"""Where a refused record's cause is put right, by its code."""
 RUN_ID = re.compile(r"(?:again:)?(?:customer|order):[!-~]{1,100}")
 """What a form may ask to be tried again."""
 
@@ -35,6 +41,54 @@ class Record(Struct, frozen=True, kw_only=True):
     when: str
     age: str
     erp_number: str
+    link: tuple[str, str] | None = None
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """Several customers of the ERP with one CNPJ: which of them is this one?"""
+
+    name: str
+    ask: str
+    reason: str
+    options: tuple[tuple[str, str], ...]
+    """Each ERP key with how a person reads it."""
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The answers there are."""
+        return frozenset(key for key, _ in self.options)
+
+
+class Warned(Struct, frozen=True, kw_only=True):
+    """A record that entered, and what had to be changed for it."""
+
+    name: str
+    when: str
+    erp_number: str
+    warnings: tuple[str, ...]
+
+
+def choice_of(found: Unsettled) -> Choice | None:
+    """The choice that this record waits for, if it waits for one."""
+    if found.code != "customer_duplicate" or found.outcome != "refused" or not found.value:
+        return None
+    keys = found.value.split(",")
+    return Choice(
+        name=_name(found),
+        ask=f"{found.kind}:{found.id}",
+        reason=found.message,
+        options=tuple((key, key.replace(PART, " / ")) for key in keys),
+    )
+
+
+def warned_of(found: Unsettled, now: datetime, zone: tzinfo) -> Warned:
+    """The record as a row."""
+    return Warned(
+        name=_name(found),
+        when=words.at(found.since, now, zone),
+        erp_number=found.erp_number or "",
+        warnings=tuple(warning.message for warning in found.warnings),
+    )
 
 
 def record_of(found: Unsettled, now: datetime, zone: tzinfo) -> Record:
@@ -43,7 +97,7 @@ def record_of(found: Unsettled, now: datetime, zone: tzinfo) -> Record:
     if found.outcome == "waiting":
         remedy = AUTOMATIC.get(found.code, remedy)
     return Record(
-        name=f"{texts.KINDS[found.kind]} {found.label or found.id}",
+        name=_name(found),
         ask=f"{found.kind}:{found.id}",
         outcome=texts.OUTCOMES[found.outcome],
         is_refused=found.outcome == "refused",
@@ -53,7 +107,12 @@ def record_of(found: Unsettled, now: datetime, zone: tzinfo) -> Record:
         when=words.at(found.since, now, zone),
         age=words.age(found.since, now),
         erp_number=found.erp_number or "",
+        link=LINKS.get(found.code) if found.outcome == "refused" else None,
     )
+
+
+def _name(found: Unsettled) -> str:
+    return f"{texts.KINDS[found.kind]} {found.label or found.id}"
 
 
 def split(code: str, message: str) -> tuple[str, str]:

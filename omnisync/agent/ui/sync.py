@@ -3,45 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from litestar import Response, get, post
+from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
-from msgspec import Struct
 
-from omnisync.agent.erp.base import Unsettled
-from omnisync.agent.errors import OmnisyncError, RunInProgressError, SetupError
 from omnisync.agent.journal import Run
-from omnisync.agent.spreadsheet import unsettled_csv
 from omnisync.agent.ui.chart import bars
-from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, field, form_of, is_htmx, see, sentence_of
-from omnisync.agent.ui.records import RUN_ID, Record, record_of
+from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, field, form_of, is_htmx, see
+from omnisync.agent.ui.pending import begin, pending
+from omnisync.agent.ui.records import RUN_ID
 from omnisync.agent.ui.rows import row_of
 from omnisync.agent.ui.status import Status, status_of
 
-N_SHOWN = 50
 N_ROWS = 5
 N_TRIED = 10_000
-N_EXPORTED = 100_000
 CHART_DAYS = 14
 STALE = "Esta página estava aberta de antes e não foi aceita. Nada foi feito: confira a situação e clique de novo."
-
-
-class Pending(Struct, frozen=True, kw_only=True):
-    """What did not enter. `trouble` says why it could not be looked up."""
-
-    records: tuple[Record, ...] = ()
-    n_refused: int = 0
-    n_waiting: int = 0
-    trouble: str = ""
-
-    @property
-    def n_more(self) -> int:
-        """How many there are beyond those shown."""
-        return max(0, self.n_refused + self.n_waiting - len(self.records))
 
 
 @get("/", sync_to_thread=True)
@@ -65,7 +45,10 @@ def show_details(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """The part that changes when a run has ended."""
     shown = pages.shown(request)
     runs = pages.recent(shown)
-    return pages.html("details.html", shown=shown, warnings=pages.warnings(shown), **details(pages, shown, runs))
+    more = details(pages, shown, runs)  # first: it counts what the badge then says
+    return pages.html(
+        "details.html", shown=shown, warnings=pages.warnings(shown), n_pending=pages.n_pending(shown), **more
+    )
 
 
 @get("/proxima", sync_to_thread=True)
@@ -75,24 +58,6 @@ def show_next(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     runs = pages.recent(shown)
     is_going = bool(runs) and runs[0].is_going
     return pages.html("next.html", shown=shown, next_line=pages.next_line(shown, runs), is_going=is_going)
-
-
-@get("/recusados.csv", sync_to_thread=True)
-def export_pending(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
-    """What did not enter, for a spreadsheet."""
-    shown = pages.shown(request)
-    found: list[Unsettled] = []
-    if shown.connection is not None and pages.recent(shown):
-        erp = pages.parts.open_erp(shown.connection)
-        try:
-            found = erp.unsettled(("refused", "waiting"), N_EXPORTED)
-        finally:
-            erp.close()
-    return Response(
-        unsettled_csv(found, shown.zone),
-        media_type="text/csv",
-        headers={"Content-Disposition": 'attachment; filename="recusados.csv"'},
-    )
 
 
 @post("/importar", sync_to_thread=True, status_code=200)
@@ -137,14 +102,6 @@ def try_all_again(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
         if found:
             begin(pages, shown, [f"{record.kind}:{record.id}" for record in found])
     return after(pages, request, shown)
-
-
-def begin(pages: Pages, shown: Shown, ids: Sequence[str] = ()) -> None:
-    """Start a run, of everything or of these records. Nothing happens while one is going: the page shows it."""
-    if shown.connection is None:
-        raise SetupError("not_configured", nome="deste computador")
-    with suppress(RunInProgressError):
-        pages.parts.carrier.start(shown.connection.name, "import", "retry" if ids else "button", ids=ids)
 
 
 def after(pages: Pages, request: AnyRequest, shown: Shown) -> Html:
@@ -198,27 +155,10 @@ def details(pages: Pages, shown: Shown, runs: Sequence[Run]) -> dict[str, Any]:
     days = pages.parts.journal.days(shown.connection.name, since, shown.zone) if shown.connection else ()
     return {
         "pending": pending(pages, shown, runs),
+        "in_place": True,
         "rows": [row_of(run, shown.now, shown.zone) for run in ended[:N_ROWS]],
         "chart": bars(days, since, CHART_DAYS) if any(day.counts.total.received for day in days) else None,
     }
-
-
-def pending(pages: Pages, shown: Shown, runs: Sequence[Run]) -> Pending:
-    """What the ERP's own tables say did not enter. They are not opened before a run made them, nor during one."""
-    if shown.connection is None or not runs or runs[0].is_going:
-        return Pending()
-    erp = pages.parts.open_erp(shown.connection)
-    try:
-        counts = erp.n_unsettled()
-        found = erp.unsettled(("refused", "waiting"), N_SHOWN) if any(counts.values()) else []
-    except OmnisyncError as error:
-        # A run that never reached the database left no tables there; the state says why already.
-        return Pending() if runs[0].state == "failed" else Pending(trouble=sentence_of(error))
-    finally:
-        erp.close()
-    pages.remember_unsettled(shown.connection, runs[0], counts)
-    records = sorted((record_of(one, shown.now, shown.zone) for one in found), key=lambda record: not record.is_refused)
-    return Pending(records=tuple(records), n_refused=counts["refused"], n_waiting=counts["waiting"])
 
 
 # --- the first steps

@@ -1,0 +1,209 @@
+"""Pendências: what did not enter and why, what a person has to choose or confirm, and what entered with a warning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
+from msgspec import Struct
+
+from omnisync.agent import texts
+from omnisync.agent.erp.base import Unsettled
+from omnisync.agent.errors import OmnisyncError, RunInProgressError
+from omnisync.agent.journal import Confirmation, Run
+from omnisync.agent.spreadsheet import unsettled_csv
+from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, field, form_of, known, see, sentence_of
+from omnisync.agent.ui.records import RUN_ID, Choice, Record, Warned, choice_of, record_of, warned_of
+
+N_SHOWN = 50
+N_PAGE = 300
+"""Records on Pendências; the spreadsheet has them all."""
+N_EXPORTED = 100_000
+N_WARNED = 100
+NOTICES = {
+    "escolhido": "Escolha salva: o cliente e seus pedidos entram com esta importação.",
+    "escolhido-depois": "Escolha salva: o cliente e seus pedidos entram na próxima importação.",
+    "confirmado": "Confirmado: a próxima exportação continua.",
+    "mudou": "Nada foi feito: o que estava nesta página mudou. Confira e clique de novo.",
+}
+STALE = "Esta página estava aberta de antes e nada foi feito. Confira e clique de novo."
+
+
+class Pending(Struct, frozen=True, kw_only=True):
+    """What did not enter. `trouble` says why it could not be looked up."""
+
+    records: tuple[Record, ...] = ()
+    choices: tuple[Choice, ...] = ()
+    n_refused: int = 0
+    n_waiting: int = 0
+    trouble: str = ""
+
+    @property
+    def n_more(self) -> int:
+        """How many there are beyond those shown."""
+        return max(0, self.n_refused + self.n_waiting - len(self.records))
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """Something that takes many records away, and waits for a person's yes."""
+
+    dataset: str
+    n: int
+    text: str
+    is_confirmed: bool
+
+
+@get("/pendencias", sync_to_thread=True)
+def show(pages: NamedDependency[Pages], request: AnyRequest, aviso: FromQuery[str] = "") -> Html:
+    """The page."""
+    return page(pages, pages.shown(request), notice=NOTICES.get(aviso, ""))
+
+
+@get("/pendencias/avisos", sync_to_thread=True)
+def show_warned(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
+    """What entered with a warning, and what stayed in the ERP as it was: asked for by a click, for it reads widely."""
+    shown = pages.shown(request)
+    warned, kept, trouble = _warned(pages, shown)
+    return pages.page(
+        "warned.html",
+        shown,
+        pages.recent(shown),
+        tab="pending",
+        title="Avisos",
+        warned=warned,
+        kept=kept,
+        trouble=trouble,
+        n_most=N_WARNED,
+    )
+
+
+@get("/recusados.csv", sync_to_thread=True)
+def export(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
+    """What did not enter, for a spreadsheet."""
+    shown = pages.shown(request)
+    found: list[Unsettled] = []
+    if shown.connection is not None and pages.recent(shown):
+        erp = pages.parts.open_erp(shown.connection)
+        try:
+            found = erp.unsettled(("refused", "waiting"), N_EXPORTED)
+        finally:
+            erp.close()
+    return Response(
+        unsettled_csv(found, shown.zone),
+        media_type="text/csv",
+        headers={"Content-Disposition": 'attachment; filename="recusados.csv"'},
+    )
+
+
+@post("/pendencias/escolher", sync_to_thread=True, status_code=200)
+def choose(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
+    """Of several customers of the ERP with one CNPJ, this one: only one of those that were found there."""
+    shown, form = pages.shown(request), form_of(request)
+    asked, key = field(form, "registro"), field(form, "chave")
+    if not RUN_ID.fullmatch(asked) or not _choose(pages, shown, asked.partition(":")[2], key):
+        return see(shown.to("/pendencias?aviso=mudou"))
+    return see(shown.to("/pendencias?aviso=" + ("escolhido" if begin(pages, shown, (asked,)) else "escolhido-depois")))
+
+
+@post("/pendencias/confirmar", sync_to_thread=True, status_code=200)
+def confirm(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
+    """Confirm what the page showed, and no other number."""
+    shown, form = pages.shown(request), form_of(request)
+    n = field(form, "quantos")
+    is_seen = n.isascii() and n.isdecimal() and len(n) <= 9
+    done = is_seen and pages.parts.journal.answers.confirm(
+        known(shown).name, field(form, "dados"), int(n), pages.parts.clock()
+    )
+    return see(shown.to(f"/pendencias?aviso={'confirmado' if done else 'mudou'}"))
+
+
+def stale(pages: Pages, request: AnyRequest) -> Html:
+    """A button of a page that was open since before the token changed."""
+    return page(pages, pages.shown(request), notice=STALE, status=403)
+
+
+def page(pages: Pages, shown: Shown, *, notice: str = "", status: int = 200) -> Html:
+    """The whole page."""
+    runs = pages.recent(shown)
+    found = pending(pages, shown, runs, limit=N_PAGE)
+    asked = pages.parts.journal.answers.confirmations(shown.connection.name) if shown.connection else ()
+    return pages.page(
+        "pendings.html",
+        shown,
+        runs,
+        tab="pending",
+        title="Pendências",
+        status=status,
+        notice=notice,
+        pending=found,
+        in_place=False,
+        asked=[asked_of(one) for one in asked],
+    )
+
+
+def begin(pages: Pages, shown: Shown, ids: Sequence[str] = ()) -> bool:
+    """Start a run, of everything or of these records; answers False while one is going: the page shows it."""
+    name = known(shown).name
+    with suppress(RunInProgressError):
+        pages.parts.carrier.start(name, "import", "retry" if ids else "button", ids=ids)
+        return True
+    return False
+
+
+def pending(pages: Pages, shown: Shown, runs: Sequence[Run], *, limit: int = N_SHOWN) -> Pending:
+    """What the ERP's own tables say did not enter. They are not opened before a run made them, nor during one."""
+    if shown.connection is None or not runs or runs[0].is_going:
+        return Pending()
+    erp = pages.parts.open_erp(shown.connection)
+    try:
+        counts = erp.n_unsettled()
+        found = erp.unsettled(("refused", "waiting"), limit) if any(counts.values()) else []
+    except OmnisyncError as error:
+        # A run that never reached the database left no tables there; the state says why already.
+        return Pending() if runs[0].state == "failed" else Pending(trouble=sentence_of(error))
+    finally:
+        erp.close()
+    pages.remember_unsettled(shown.connection, runs[0], counts)
+    records = sorted((record_of(one, shown.now, shown.zone) for one in found), key=lambda record: not record.is_refused)
+    choices = tuple(choice for one in found if (choice := choice_of(one)) is not None)
+    return Pending(records=tuple(records), choices=choices, n_refused=counts["refused"], n_waiting=counts["waiting"])
+
+
+def asked_of(asked: Confirmation) -> Asked:
+    """A question for a person, in words."""
+    code = "many_deleted" if asked.dataset == "products" else "many_rows_deleted"
+    text = texts.sentence(code, n=texts.integer(asked.n), dados=texts.DATASETS.get(asked.dataset, asked.dataset))
+    return Asked(dataset=asked.dataset, n=asked.n, text=text, is_confirmed=asked.confirmed_at is not None)
+
+
+def _choose(pages: Pages, shown: Shown, customer_id: str, key: str) -> bool:
+    """Remember the choice, if it is still to be made and this is one of the answers."""
+    erp = pages.parts.open_erp(known(shown))
+    try:
+        open_choices = (choice_of(one) for one in erp.unsettled(("refused",), N_EXPORTED) if one.id == customer_id)
+        if not any(choice is not None and key in choice.keys for choice in open_choices):
+            return False
+        erp.choose(customer_id, key)
+        return True
+    finally:
+        erp.close()
+
+
+def _warned(pages: Pages, shown: Shown) -> tuple[list[Warned], list[Record], str]:
+    if shown.connection is None or not pages.recent(shown):
+        return [], [], ""
+    erp = pages.parts.open_erp(shown.connection)
+    try:
+        warned, kept = erp.warned(N_WARNED), erp.unsettled(("kept",), N_WARNED)
+    except OmnisyncError as error:
+        return [], [], sentence_of(error)
+    finally:
+        erp.close()
+    return (
+        [warned_of(one, shown.now, shown.zone) for one in warned],
+        [record_of(one, shown.now, shown.zone) for one in kept],
+        "",
+    )
