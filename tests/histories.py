@@ -473,8 +473,9 @@ class Life:
     def _check_receipts(self, truths: Sequence[Truth], bindings: dict[tuple[str, str], list[Any]]) -> None:
         assert self.keeper.query("SELECT id FROM omnisync_binding WHERE receipt_pending = 1") == []
         for truth in truths:
-            _, version, outcome, _ = bindings.get((truth.kind, truth.id), ("", 0, "", None))
-            if version == truth.version and self._mistold.get((truth.kind, truth.id)) != (version, outcome):
+            at, version, outcome, _ = bindings.get((truth.kind, truth.id), ("", 0, "", None))
+            is_mistold = self._mistold.get((truth.kind, truth.id)) == (version, outcome)
+            if (at, version) == (self._epoch(), truth.version) and not is_mistold:
                 assert self._receipt(truth.kind, truth.id) == (version, outcome), truth
 
     def _receipt(self, kind: str, id_: str) -> tuple[int, str] | None:
