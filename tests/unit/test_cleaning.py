@@ -31,6 +31,11 @@ def cleaned(**fields: Any) -> Customer:
         ("Café \u2615", "Café \u2615"),
         ('Pincel 2" preto', 'Pincel 2" preto'),
         ("C:\\vendas", "C:\\vendas"),
+        ('d’Ávila – “Casa” 2" …', 'd’Ávila – “Casa” 2" …'),
+        ("Sant’ Anna  Ltda", "Sant’ Anna Ltda"),
+        ("A\u2028B", "A B"),
+        ("A\u200bB’s", "AB’s"),
+        ('"\\" \\', '"\\" \\'),
         ("a  b", "a b"),
     ],
 )
