@@ -69,7 +69,10 @@ def _lines(
     records = [line for own in lines for line in own]
     parents = [verdict.order for verdict, own in zip(lot, lines, strict=True) for _ in own]
     owners = [verdict for verdict, own in zip(lot, lines, strict=True) for _ in own]
-    rows = iter(_made(table, owners, records, parents, ask))
+    built = _made(table, owners, records, parents, ask)
+    rows = iter(built)
+    if UnfitError not in map(type, built):
+        return [list(islice(rows, len(own))) for own in lines]  # type: ignore[arg-type]  # none of them is an error
     made: list[list[tuple[object, ...]]] = []
     for verdict, own in zip(lot, lines, strict=True):
         cut = list(islice(rows, len(own)))

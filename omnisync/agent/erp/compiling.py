@@ -42,7 +42,7 @@ def text_store(zone: tzinfo) -> Mapping[type, Convert]:
     def local(moment: datetime) -> str:
         return moment.astimezone(zone).isoformat(" ")[:19]  # a third of the time of strftime
 
-    return {Decimal: str, date: date.isoformat, datetime: local, bool: lambda value: "1" if value else "0", int: str}
+    return {Decimal: str, date: date.isoformat, datetime: local, bool: ("0", "1").__getitem__, int: str}
 
 
 class Compiler:

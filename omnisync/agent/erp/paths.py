@@ -112,12 +112,14 @@ def _part(path: str, read: Callable[[Any], Any]) -> Field:
 
 
 def _of_kind(read: Callable[[Any], Any], kind: str, value: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    or_any = kind in ("main", "first")
+
     def found(record: Any) -> Any:
         parts = read(record)
-        chosen = next((part for part in parts if part.kind == kind), None)
-        if chosen is None and kind in ("main", "first") and parts:
-            chosen = parts[0]
-        return None if chosen is None else value(chosen)
+        for part in parts:  # a third of the time of `next` over a generator
+            if part.kind == kind:
+                return value(part)
+        return value(parts[0]) if parts and or_any else None
 
     return found
 

@@ -71,8 +71,9 @@ def rows_of(
     """A row for each record, or why it cannot be one."""
     if not records:
         return []
+    orders = list(parents)
     try:
-        return list(zip(*(column.fill(answers, records, list(parents)) for column in columns), strict=True))
+        return list(zip(*(column.fill(answers, records, orders) for column in columns), strict=True))
     except UnfitError:
         pass
     rows: list[tuple[object, ...] | UnfitError] = []
@@ -80,9 +81,7 @@ def rows_of(
     for i, record in enumerate(records):
         own = Answers(answers.found, [])
         try:
-            rows.append(
-                tuple(value for column in columns for value in column.fill(own, [record], list(parents[i : i + 1])))
-            )
+            rows.append(tuple(value for column in columns for value in column.fill(own, [record], orders[i : i + 1])))
         except UnfitError as error:
             rows.append(error)
         answers.notes.extend(Note(i, note.code, note.path, note.words) for note in own.notes)
