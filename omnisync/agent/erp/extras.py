@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from omnisync.agent.erp.compiled import Extra, Main, Statement
+from omnisync.agent.erp.compiled import Extra, Main, Statement, Table
 from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.keys import Key, parted, text_of
+from omnisync.agent.erp.keys import text_of
 from omnisync.agent.erp.rows import Answers
 from omnisync.agent.erp.tables import New, Rows, taken
-from omnisync.agent.erp.verdicts import Verdict
+from omnisync.agent.erp.verdicts import Verdict, key_of
 
 
 class Extras:
@@ -73,11 +73,13 @@ class Extras:
             rows.update([extra.table.names[i] for i in changing], updates)
 
     def _update_after(self, extra: Extra, verdict: Verdict) -> bool:
-        """Found by the keys it takes and by its constants; answers whether it was there."""
+        """Found by its key where the layout fills it, else by the keys it takes and its constants.
+
+        Answers whether it was there.
+        """
         table, quoted = extra.table, self._database.quoted
         values = verdict.extra_rows[extra.label]
-        fixed = {late.column: key for late, key in zip(table.late, taken(table, verdict.keys), strict=True)}
-        fixed |= {column.name: column.constant for column in table.columns if column.constant is not None}
+        fixed = _identity(table, values, verdict)
         where = " AND ".join(f"{quoted(name)} = ?" for name in fixed)
         changing = [i for i in Rows(self._database, table).changing() if table.names[i] not in fixed]
         count = f"SELECT COUNT(*) FROM {quoted(table.name)} WHERE {where}"  # noqa: S608  # quoted names
@@ -90,11 +92,21 @@ class Extras:
         return True
 
 
+def _identity(table: Table, values: Sequence[object], verdict: Verdict) -> dict[str, object]:
+    """The columns a row after the main one is found again by, with their values."""
+    late: dict[str, object] = dict(zip((one.column for one in table.late), taken(table, verdict.keys), strict=True))
+    filled = dict(zip(table.names, values, strict=True)) | late
+    if table.keys and set(table.keys) <= filled.keys():
+        return {name: filled[name] for name in table.keys}
+    constants = {c.name: c.constant for c in table.columns if c.constant is not None}
+    return late | {name: value for name, value in constants.items() if name not in table.only_on_create}
+
+
 def _values(statement: Statement, verdict: Verdict) -> list[object]:
     record = verdict.customer or verdict.order
-    key: Key = parted(verdict.erp_key or "")
-    own = {f"key{place}": part for place, part in enumerate(key, 1)}
-    own |= {"key": key[-1], "number": verdict.erp_number or key[-1]}
+    key, binding = key_of(verdict), verdict.binding
+    number = verdict.erp_number or (binding.erp_number if binding is not None else None)
+    own = {f"key{place}": part for place, part in enumerate(key, 1)} | {"key": key[-1], "number": number or key[-1]}
     nothing = Answers(None, [])
     return [
         own.get(path) if fill is None else next(iter(fill(nothing, [record], [record])))
