@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from omnisync.agent import texts
 from omnisync.agent.counts import Counts, Tally, Totals
-from omnisync.agent.erp.base import Erp, Unsettled
+from omnisync.agent.erp.base import Erp, Rehearsal, Unsettled
 from omnisync.agent.erp.catalog import KINDS
 from omnisync.agent.erp.catalog import open_erp as open_real_erp
 from omnisync.agent.erp.layout import names
@@ -134,6 +134,7 @@ class KnownHub:
 
     def __init__(self, error: OmnisyncError | None = None) -> None:
         self.error = error
+        self.rehearsal: Rehearsal | None = None
 
     def health(self) -> None:
         if isinstance(self.error, HubUnreachableError):
@@ -151,6 +152,11 @@ class KnownHub:
             server_time=NOW,
             limits=Limits(page=1000, receipts=1000, records=100, intake_records=500, intake_bytes=10**6),
         )
+
+    def converted(self) -> Rehearsal | None:
+        if self.error is not None:
+            raise self.error
+        return self.rehearsal
 
     def streams(self, after: Sequence[tuple[str, str]]) -> Streams:
         head = StreamHead(stream="order:0001", is_new=True, orders=12, items=40, payments=15)
@@ -258,6 +264,7 @@ def stage(
         layouts=names(),
         check_erp=checked,
         de_para=lambda asked: de_para,
+        convert=lambda asked: hub.converted(),
         version="v 20.07 R",
         computer="FATURAMENTO-03",
         **more,

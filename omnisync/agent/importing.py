@@ -193,6 +193,18 @@ class Importer:
         self._patiently(self._erp.prepare)
         streams = [*(f"order:{code}" for code in self._establishments), CUSTOMERS]
         positions = {stream: self._patiently(lambda s=stream: self._erp.position(s)) for stream in streams}  # type: ignore[misc]  # as above
+        part = self._next_part(positions)
+        return None if part is None else self._patiently(lambda: self._erp.rehearse(part))
+
+    def convert(self) -> Rehearsal | None:
+        """What the layout makes of the hub's first page; None when it has none. The ERP's database is not opened."""
+        streams = [*(f"order:{code}" for code in self._establishments), CUSTOMERS]
+        part = self._next_part(dict.fromkeys(streams, Position()))
+        return None if part is None else self._erp.converted(part)
+
+    def _next_part(self, positions: dict[str, Position]) -> Slice | None:
+        """The next page of the first of these streams that has one."""
+        streams = list(positions)
         heads = self._heads(positions)
         news = {head.stream for head in heads.streams if _n_rows(head)}
         stream = next((stream for stream in streams if stream in news), None)
@@ -200,7 +212,7 @@ class Importer:
             return None
         until = positions[CUSTOMERS].cursor
         page, unreadable = self._page(stream, positions[stream].cursor, until, None)
-        part = Slice(
+        return Slice(
             stream=stream,
             kind=_kind(stream),
             epoch=page.epoch,
@@ -209,7 +221,6 @@ class Importer:
             related=page.related.customers,
             expected=None,
         )
-        return self._patiently(lambda: self._erp.rehearse(part))
 
     # --- streams
 

@@ -19,6 +19,7 @@ from omnisync.agent.ui import Parts
 from omnisync.agent.ui.serving import PageServer
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending, say
+from omnisync.cli.import_ import converted
 from omnisync.cli.status import verbose_option
 
 HOST = "127.0.0.1"
@@ -76,6 +77,7 @@ def page_parts(parts: build.Parts, carrier: Carrier, clockwork: Clockwork) -> Pa
         layouts=names(),
         check_erp=lambda connection: build.check_erp(parts, connection),
         de_para=build.de_para,
+        convert=lambda connection: converted(parts, connection),
         version=version_text(),
         computer=socket.gethostname(),
     )

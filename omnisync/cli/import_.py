@@ -13,6 +13,7 @@ import rich_click as click
 
 from omnisync.agent import texts
 from omnisync.agent.counts import NOUNS, Counts
+from omnisync.agent.erp.base import Rehearsal
 from omnisync.agent.errors import OmnisyncError, RunInProgressError, StoppedError
 from omnisync.agent.importing import Importer, Progress, Wanted
 from omnisync.agent.journal import Origin, Run, State
@@ -166,6 +167,12 @@ def importer_of(
     finally:
         erp.close()
         hub.close()
+
+
+def converted(parts: build.Parts, connection: Connection) -> Rehearsal | None:
+    """What the layout makes of the hub's first page, the ERP untouched; None when the hub has nothing."""
+    with importer_of(parts, connection, "rehearsal", (), lambda progress: False) as importer:
+        return importer.convert()
 
 
 def show_rehearsal(

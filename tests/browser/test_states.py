@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from omnisync.agent import texts
 from omnisync.agent.counts import Counts, Tally, Totals
+from omnisync.agent.erp.base import Rehearsal
 from omnisync.agent.runner import Offline
 from omnisync.agent.schedule import Schedule
 from omnisync.agent.settings import ErpAddress
@@ -195,6 +196,18 @@ def test_the_error_summary_is_sound_and_has_the_focus(browser: Browser, tmp_path
         page.get_by_role("link", name="Dias: Escolha ao menos um dia").click()
         assert page.evaluate("document.activeElement.id") == "dia-0"
     assert [said for said in complaints.said if "422" not in said] == []
+
+
+def test_the_rehearsals_tables_are_sound(browser: Browser, tmp_path: Path) -> None:
+    complaints = Complaints()
+    row: dict[str, object] = {f"coluna_{n}": HOSTILE for n in range(12)}
+    with stage(tmp_path) as pages, served(pages.parts) as url, window(browser, complaints, bypass_csp=True) as page:
+        pages.hub.rehearsal = Rehearsal(counts=Counts(), tables={"clientes": [row] * 9}, unsettled=[])
+        page.goto(url + "/conexao")
+        page.get_by_role("button", name="Conferir sem gravar").click()
+        page.get_by_role("heading", name="clientes: 9 linhas").wait_for()
+        check_all(page)
+    assert complaints.said == []
 
 
 def check_all(page: Page) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC
 from pathlib import Path
 
 import pytest
 
 from omnisync.agent.counts import Tally
+from omnisync.agent.erp.catalog import open_erp
 from omnisync.agent.errors import BadTokenError, StoppedError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.importing import Progress, Wanted
 from omnisync.agent.settings import ErpAddress
 from tests.erps import Keeper, make_sqlite
 from tests.hubs import RunningHub, running_hub
-from tests.imports import client, importer, run_import, send
+from tests.imports import ALL, client, importer, run_import, send
 from tests.records import NOW, change, customer, deletion, order
 
 
@@ -247,3 +249,25 @@ def test_counts_add_up(keeper: Keeper, hub: RunningHub) -> None:
     assert counts.customers == Tally(written=1, refused=1)
     assert counts.orders == Tally(written=1, waiting=1, refused=1)
     assert counts.items.received == 6
+
+
+def test_converting_a_page_shows_its_rows_and_never_opens_the_erp(tmp_path: Path, hub: RunningHub) -> None:
+    send(hub, change(customer()), change(order()))
+    erp = open_erp(
+        ErpAddress(database=str(tmp_path / "nowhere.db")),
+        company="aurora",
+        connection="producao",
+        establishments=ALL,
+        zone=UTC,
+        clock=lambda: NOW,
+    )
+    with client(hub) as opened:
+        seen = importer(erp, opened).convert()
+    assert seen is not None
+    assert {name: len(rows) for name, rows in seen.tables.items()} == {
+        "clientes": 1,
+        "pedidos": 1,
+        "itens_pedido": 2,
+        "formas_pagamento": 1,
+    }
+    assert list(tmp_path.glob("nowhere*")) == []

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from omnisync.agent import texts
+from omnisync.agent.counts import Counts, Tally
+from omnisync.agent.erp.base import Rehearsal
 from omnisync.agent.errors import BadTokenError, ErpSetupError, HubUnreachableError
 from omnisync.agent.settings import ErpAddress, HubAddress, Secret
-from tests.pages import TOKEN, Stage, connection, post, stage, text
+from tests.pages import HOSTILE, TOKEN, Stage, connection, post, stage, text
 
 CENTRAL = "https://central.omniforce.example"
 PASSWORD = "senha-do-banco-que-nunca-volta"  # noqa: S105  # a made-up one
@@ -111,9 +113,26 @@ def test_testing_says_what_is_wrong(pages: Stage) -> None:
     assert "Não foi possível abrir o banco ERP" in said
 
 
-def test_rehearsing_counts_what_would_come(pages: Stage) -> None:
-    said = text(post(pages.client(), "/conexao/conferir").text)
-    assert "Há no OmniForce 0 clientes, 12 pedidos de vendas, 40 itens de vendas e 15 formas de pagamentos." in said
+def test_rehearsing_shows_what_the_layout_makes_of_what_would_come(pages: Stage) -> None:
+    rows: list[dict[str, object]] = [{"nome": f"{HOSTILE} {n}", "documento": "11222333000181"} for n in range(7)]
+    pages.hub.rehearsal = Rehearsal(
+        counts=Counts(customers=Tally(written=7)), tables={"clientes": rows, "pedidos": []}, unsettled=[]
+    )
+    pages.erp.error = ErpSetupError(banco="ERP", servidor="erp-01")  # whoever opened it would fail
+    html = post(pages.client(), "/conexao/conferir").text
+    said = text(html)
+    assert "Conferência sem gravar: 7 linhas lidas do OmniForce e convertidas pelo layout. Nada foi gravado" in said
+    assert "clientes: 7 linhas, as primeiras 5" in said
+    assert "pedidos" not in said[said.index("clientes: 7") :].split("Banco do ERP")[0]
+    assert "<script>alert" not in html
+    assert "11222333000181" not in html
+
+
+def test_rehearsing_says_when_there_is_nothing_and_when_the_hub_refuses(pages: Stage) -> None:
+    client = pages.client()
+    assert "Não há dados novos no OmniForce." in text(post(client, "/conexao/conferir").text)
+    pages.hub.error = BadTokenError()
+    assert texts.sentence("token_refused") in text(post(client, "/conexao/conferir").text)
 
 
 def test_establishments_are_brought_from_the_hub_and_ticked(tmp_path: Path) -> None:

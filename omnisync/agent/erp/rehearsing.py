@@ -49,7 +49,7 @@ def converted_rows(layout: Layout, verdicts: Sequence[Verdict]) -> Shown:
     for verdict in verdicts:
         if verdict.action == "read" and verdict.order is not None:
             verdict.action = "insert" if verdict.order.status == "confirmed" else "none"
-    build_customers(verdicts, layout, nobody)
+    build_customers([v for v in verdicts if v.customer is not None], layout, nobody)
     build_orders(verdicts, layout, nobody)
     customers = [v.row for v in verdicts if v.customer is not None and v.action == "insert"]
     orders = [v for v in verdicts if v.order is not None and v.action == "insert"]

@@ -10,12 +10,11 @@ from litestar.datastructures import FormMultiDict
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from omnisync.agent.errors import OmnisyncError, SetupError
+from omnisync.agent.errors import SetupError
 from omnisync.agent.settings import Connection, Establishment, Secret, SecretKind, changed_connection
-from omnisync.agent.texts import NOUNS, integer
 from omnisync.agent.ui.connection_form import CHARSETS, Error, Typed, connection_of, error_of, read, typed_of
-from omnisync.agent.ui.pages import SHOWN_NOTE, AnyRequest, Html, Pages, Shown, fields, form_of, known, see, sentence_of
-from omnisync.agent.ui.trial import Finding, examine
+from omnisync.agent.ui.pages import SHOWN_NOTE, AnyRequest, Html, Pages, Shown, fields, form_of, known, see
+from omnisync.agent.ui.trial import Finding, Table, convert, examine, tables_of
 from omnisync.contract.feed import Identity
 
 STALE = "Esta página estava aberta de antes e a conexão não foi salva. Confira o que digitou e salve de novo."
@@ -118,24 +117,11 @@ def test(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
 
 @post("/conexao/conferir", sync_to_thread=True, status_code=200)
 def rehearse(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
-    """Say what would come. The ERP is not touched."""
+    """Show what would come, as the layout makes it. The ERP is not touched."""
     shown = pages.shown(request)
     connection = known(shown)
-    try:
-        hub = pages.parts.hub(connection)
-        try:
-            heads = hub.streams(()).streams
-        finally:
-            hub.close()
-    except OmnisyncError as error:
-        finding = Finding(is_ok=False, name="Conferência sem gravar", text=sentence_of(error))
-    else:
-        streams = {"customer", *(f"order:{one.code}" for one in connection.establishments)}
-        ours = [head for head in heads if head.stream in streams]
-        sums = [f"{integer(sum(getattr(head, noun) for head in ours))} {NOUNS[noun].lower()}" for noun in NOUNS]
-        text = f"Há no OmniForce {', '.join(sums[:3])} e {sums[3]}. Nada foi gravado no ERP."
-        finding = Finding(is_ok=True, name="Conferência sem gravar", text=text)
-    return page(pages, shown, typed_of(connection), findings=(finding,))
+    finding, rehearsal = convert(pages.parts, pages.apart, connection)
+    return page(pages, shown, typed_of(connection), findings=(finding,), tables=tables_of(rehearsal))
 
 
 @post("/conexao/estabelecimentos", sync_to_thread=True, status_code=200)
@@ -194,6 +180,7 @@ def page(
     notice: str = "",
     findings: Sequence[Finding] = (),
     offered: Sequence[Establishment] = (),
+    tables: Sequence[Table] = (),
     status: int = 200,
 ) -> Html:
     """The whole page."""
@@ -211,6 +198,7 @@ def page(
         errors=errors,
         notice=notice,
         findings=findings,
+        tables=tables,
         has_token="hub_token" in kept,
         has_password="erp_password" in kept,
         kept_in=str(parts.settings.home.secrets),

@@ -13,7 +13,7 @@ from litestar.datastructures import FormMultiDict
 from msgspec import Struct
 
 from omnisync.agent import texts
-from omnisync.agent.erp.base import Erp
+from omnisync.agent.erp.base import Erp, Rehearsal
 from omnisync.agent.errors import NotConfiguredError, OmnisyncError, SetupError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.journal import Journal, Kind, Origin, Run
@@ -61,7 +61,8 @@ class Parts(Struct, frozen=True, kw_only=True):
     """What the pages are given. `hub` and `open_erp` build what one request uses and closes.
 
     `check_erp` raises SetupError for a kind or a layout that cannot be; `de_para` are the groups of codes a layout asks
-    for, with those it knows; `test_for` is how long a test is waited for.
+    for, with those it knows; `convert` reads a page of the hub without touching the ERP; `test_for` is how long a test
+    is waited for.
     """
 
     journal: Journal
@@ -76,6 +77,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     layouts: Sequence[str]
     check_erp: Callable[[Connection], None]
     de_para: Callable[[Connection], dict[str, dict[str, str]]]
+    convert: Callable[[Connection], Rehearsal | None]
     test_for: timedelta = TEST_FOR
     version: str
     computer: str
