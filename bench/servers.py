@@ -185,7 +185,7 @@ def _plain(row: tuple[object, ...]) -> tuple[object, ...]:
 # --- both, on private servers
 
 
-def _servers() -> dict[str, Callable[[], AbstractContextManager[Any]]]:
+def live_servers() -> dict[str, Callable[[], AbstractContextManager[Any]]]:
     from tests.servers import firebird_server, mariadb_server, postgresql_server
 
     return {"postgresql": postgresql_server, "mariadb": mariadb_server, "firebird": firebird_server}
@@ -195,7 +195,7 @@ def played(kind: str, source: StaticPages, n_rounds: int) -> Iterator[tuple[str,
     """Rounds of both, each in a database of its own; what they hold must be the same."""
     from tests.erps import make_on
 
-    with _servers()[kind]() as server:
+    with live_servers()[kind]() as server:
         for n in range(n_rounds):
             totals = []
             source.begin(WORK)
@@ -221,7 +221,8 @@ def _environ() -> dict[str, str]:
     return dict(os.environ)  # noqa: TID251  # a child inherits it
 
 
-def _ours(keeper: Any, source: StaticPages) -> Took:
+def configured(keeper: Any, source: StaticPages) -> dict[str, str]:
+    """An agent whose one connection goes from these pages into this database; answers its environment."""
     from omnisync.agent.journal import Journal
     from omnisync.agent.settings import Connection, Establishment, Home, HubAddress, Secret, Secrets
 
@@ -240,8 +241,14 @@ def _ours(keeper: Any, source: StaticPages) -> Took:
     secrets = Secrets(home.secrets)
     secrets.put(connection, "hub_token", Secret("bench"))
     secrets.put(connection, "erp_password", Secret(keeper.password))
-    environ = _environ() | {"OMNISYNC_HOME": str(folder), "OMNISYNC_ZONE": "America/Sao_Paulo"}
-    return timed([sys.executable, "-m", "omnisync", "import", "--json"], environ)
+    return _environ() | {"OMNISYNC_HOME": str(folder), "OMNISYNC_ZONE": "America/Sao_Paulo"}
+
+
+IMPORT = [sys.executable, "-m", "omnisync", "import", "--json"]
+
+
+def _ours(keeper: Any, source: StaticPages) -> Took:
+    return timed(IMPORT, configured(keeper, source))
 
 
 def _totals(keeper: Any) -> list[object]:

@@ -56,18 +56,18 @@ class Book(Struct, frozen=True):
 
     def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """Rows, read past our own code."""
-        return self.keeper.query(self._named(sql), *values)
+        return self.keeper.query(self.named(sql), *values)
 
     def run(self, sql: str, *values: Any) -> None:
         """What the ERP's own people do."""
-        self.keeper.run(self._named(sql), *values)
+        self.keeper.run(self.named(sql), *values)
 
     def fill(self, table: str, columns: str, rows: Iterable[Sequence[Any]]) -> None:
         """Rows of the ERP's own registers."""
         marks = ", ".join("?" * len(columns.split()))
         sql = f"INSERT INTO {table} ({', '.join(columns.split())}) VALUES ({marks})"
         with closing(self.keeper.plain()) as plain, closing(plain.cursor()) as cursor:
-            cursor.executemany(self.keeper.marked(self._named(sql)), [tuple(row) for row in rows])
+            cursor.executemany(self.keeper.marked(self.named(sql)), [tuple(row) for row in rows])
             plain.commit()
 
     def orders(self) -> dict[str, Seen]:
@@ -99,7 +99,7 @@ class Book(Struct, frozen=True):
         }
         self.run(call.get(self.keeper.name, "CALL importa_pedidos_web()"))
 
-    def _named(self, sql: str) -> str:
+    def named(self, sql: str) -> str:
         """Names in capitals want quotes in PostgreSQL."""
         if self.keeper.name != "postgresql" or self.layout != "direto":
             return sql
