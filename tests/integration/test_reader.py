@@ -9,6 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from omnisync.hub import feed
+from omnisync.hub.store import Store
 from tests.hubs import RunningHub, running_hub
 from tests.imports import send
 from tests.records import change, customer, order
@@ -47,6 +51,31 @@ def test_every_record_is_read_once_and_customers_come_first(tmp_path: Path) -> N
         send(hub, change(order("ord_7", customer_id="cus_7", establishment_code="0002", notes="tarde"), 2))
         again = _read(hub, tmp_path / "cursors.json")
         assert [(found["id"], found["version"]) for found in again] == [("ord_7", 2)]
+
+
+def test_a_customer_that_came_early_with_its_order_is_not_read_again_in_its_own_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_hub(tmp_path) as hub:
+        state = tmp_path / "cursors.json"
+        send(hub, change(customer()), change(order()))
+        page, edits = feed.page, [change(customer(notes="nova"), 2)]
+
+        def edited_before(store: Store, company: str, asked: feed.Asked, known: str = "") -> feed.Answer:
+            if asked.stream.startswith("order:") and edits:  # the customers have been read to their end
+                send(hub, edits.pop())
+            return page(store, company, asked, known)
+
+        monkeypatch.setattr(feed, "page", edited_before)
+        told = [(found["id"], found["version"]) for found in _read(hub, state)]
+        assert told == [("cus_1", 1), ("cus_1", 2), ("ord_1", 1)]
+        assert _read(hub, state) == []
+        send(hub, change(customer(notes="outra"), 3))
+        assert [(found["id"], found["version"]) for found in _read(hub, state)] == [("cus_1", 3)]
+
+
+def test_the_reader_is_no_longer_than_sixty_lines() -> None:
+    assert len(READER.read_text().splitlines()) <= 60
 
 
 def test_after_the_hub_was_restored_the_reader_begins_again(tmp_path: Path) -> None:
