@@ -342,6 +342,8 @@ def test_a_cancellation_before_the_invoice_cancels_and_one_after_it_is_kept_and_
         ("ord_2", "faturado"),
     ]
     assert [_told(hub, f"ord_{n}")[0] for n in (1, 2, 3)] == ["cancelled", "kept", "cancelled"]
+    never_written = keeper.query("SELECT outcome, erp_key, written_version FROM omnisync_binding WHERE id = 'ord_3'")
+    assert never_written == [("cancelled", None, None)]
 
 
 # n.º 9
@@ -357,6 +359,25 @@ def test_an_erased_order_stays_in_the_erp_and_nothing_of_it_stays_with_us(keeper
     assert keeper.open().rows()["orders"] == 1
     kept = keeper.query("SELECT outcome, label, reason, warnings FROM omnisync_binding WHERE kind = 'order'")
     assert kept == [("kept", "", None, None)]
+    [receipt] = receipts.of(hub.store, COMPANY, "order", "ord_1")
+    assert msgspec.json.decode(receipt)["outcome"] == "kept"
+
+
+def test_a_move_leaves_the_binding_to_the_other_stream_and_cancels_what_left_this_computer(
+    keeper: Keeper, hub: RunningHub
+) -> None:
+    send(hub, change(customer()), change(order("ord_1")), change(order("ord_2")))
+    run_import(keeper, hub)
+    send(hub, change(order("ord_1", establishment_code="0002"), 2))
+    with client(hub) as opened:
+        importer(keeper.open(), opened, establishments=["0001"]).run()  # the stream it left, alone
+    assert keeper.query("SELECT version, outcome FROM omnisync_binding WHERE id = 'ord_1'") == [(1, "imported")]
+    send(hub, change(order("ord_2", establishment_code="0009"), 2))
+    run_import(keeper, hub)
+    assert keeper.query("SELECT id_externo, estabelecimento, situacao FROM pedidos ORDER BY 1") == [
+        ("ord_1", "0002", "aberto"),
+        ("ord_2", "0001", "cancelado"),
+    ]
 
 
 # n.º 10-12, 15, 16 and 35: what the hub takes and an ERP must not
