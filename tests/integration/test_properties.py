@@ -296,3 +296,17 @@ def test_an_order_that_came_here_after_the_backup_of_the_hub_is_as_it_is_there_o
     life.edit(("order", "ord_1", "cus_1", ELSEWHERE, True, "confirmed", 2))
     life.run()
     assert life.keeper.query("SELECT situacao FROM pedidos") == [("cancelado",)]
+
+
+def test_an_order_asked_for_again_that_is_another_computers_by_now_waits_no_more(life: Life) -> None:
+    life.edit(("customer", "cus_1", True, None))
+    life.edit(("order", "ord_1", "cus_1", "0001", True, "confirmed", 1))
+    life.run()
+    life.edit(("order", "ord_1", "cus_1", ELSEWHERE, True, "confirmed", 1))
+    life.run()
+    life.remove(0)
+    life.run(wanted=Wanted(kind="order", ids=("ord_1",), again=True))
+    life.run()
+    life.check()
+    assert life.keeper.query("SELECT outcome FROM omnisync_binding WHERE kind = 'order'") == [("cancelled",)]
+    assert life.keeper.query("SELECT count(*) FROM pedidos") == [(0,)]

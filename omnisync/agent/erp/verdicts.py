@@ -216,7 +216,7 @@ def read_orders(verdicts: Sequence[Verdict], part: Slice, here: frozenset[str]) 
         if verdict.change.op == "delete":
             _delete_order(verdict, here)
         elif _decode(verdict) and verdict.order is not None and verdict.order.establishment_code != part.establishment:
-            _set_aside(verdict, part)
+            _set_aside(verdict, part, verdict.order.establishment_code, here)
     read = [v for v in verdicts if v.action == "read" and v.order is not None]
     faults = order_faults([v.order for v in read if v.order is not None])
     for verdict, fault in zip(read, faults, strict=True):
@@ -229,13 +229,16 @@ def read_orders(verdicts: Sequence[Verdict], part: Slice, here: frozenset[str]) 
         )
 
 
-def _set_aside(verdict: Verdict, part: Slice) -> None:
-    if part.expected is None:
-        # Moved while it waited: its new stream brings it, or its old one the delete.
+def _set_aside(verdict: Verdict, part: Slice, code: str, here: frozenset[str]) -> None:
+    """An order that is not of this stream's establishment."""
+    if part.expected is not None:
+        verdict.refuse("establishment_differs", "establishment_code", codigo=code)
+    elif code in here:
+        # Moved while it waited: its new stream brings it.
         verdict.action, verdict.bucket, verdict.order = "none", "waiting", None
     else:
-        code = verdict.order.establishment_code if verdict.order is not None else ""
-        verdict.refuse("establishment_differs", "establishment_code", codigo=code)
+        # The delete of its old stream may have been read long ago: nothing else would end the waiting.
+        _cancel(verdict)
 
 
 def _decode(verdict: Verdict) -> bool:
