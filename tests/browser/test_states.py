@@ -198,6 +198,19 @@ def test_the_error_summary_is_sound_and_has_the_focus(browser: Browser, tmp_path
     assert [said for said in complaints.said if "422" not in said] == []
 
 
+def test_the_first_steps_are_sound_half_way(browser: Browser, tmp_path: Path) -> None:
+    complaints = Complaints()
+    with stage(tmp_path, is_new=True) as pages, served(pages.parts) as url:
+        with window(browser, complaints, bypass_csp=True, java_script_enabled=True) as page:
+            page.goto(url)
+            page.get_by_role("link", name="Informar o banco").click()
+            page.get_by_label("Banco", exact=True).fill("/erp.db")
+            page.get_by_role("button", name="Salvar o banco do ERP").click()
+            page.get_by_role("link", name="Banco do ERP: mudar").wait_for()
+            check_all(page)
+    assert complaints.said == []
+
+
 def test_the_rehearsals_tables_are_sound(browser: Browser, tmp_path: Path) -> None:
     complaints = Complaints()
     row: dict[str, object] = {f"coluna_{n}": HOSTILE for n in range(12)}

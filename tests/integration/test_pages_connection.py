@@ -59,7 +59,7 @@ def test_the_connection_is_saved_with_its_key(tmp_path: Path) -> None:
         answer = post(pages.client(), "/conexao", fields)
         saved = pages.journal.connection("producao")
         key = pages.parts.secrets.get(saved, "hub_token")
-    assert answer.headers["location"] == "/conexao?aviso=salva"
+    assert answer.headers["location"] == "/"
     assert (saved.hub, saved.erp) == (HubAddress("https://a.example"), ErpAddress(kind="sqlite", database="/e.db"))
     assert key == Secret(TOKEN)
 

@@ -129,7 +129,7 @@ def test_one_more_connection_is_made_beside_the_others(pages: Stage) -> None:
     client = pages.client()
     assert "Nova conexão" in text(client.get("/conexao/nova").text)
     answer = post(client, "/conexao/nova", NEW)
-    assert answer.headers["location"] == "/conexao?aviso=salva&conexao=filial"
+    assert answer.headers["location"] == "/?conexao=filial"
     assert [known.name for known in pages.journal.connections()] == ["filial", "producao", "testes"]
     assert pages.journal.connection("producao") == connection()
 

@@ -16,7 +16,7 @@ from litestar.static_files import create_static_files_router
 
 from omnisync.agent import texts
 from omnisync.agent.errors import OmnisyncError, TemporaryError
-from omnisync.agent.ui import connection, history, mapping, pending, schedule, sync
+from omnisync.agent.ui import connection, first_steps, history, mapping, pending, schedule, sync
 from omnisync.agent.ui.locks import FIELD, HEADER, SAFE, comes_from_us, is_ours, sign
 from omnisync.agent.ui.pages import FOLDER, AnyRequest, Html, Pages, Parts, is_htmx, sentence_of
 
@@ -77,6 +77,7 @@ def routes() -> list[HTTPRouteHandler]:
         *(connection.show, connection.save, connection.test, connection.rehearse),
         *(connection.choose, connection.choose_shown, connection.forget),
         *(connection.show_new, connection.save_new),
+        first_steps.leave,
         *(mapping.show, mapping.save),
         *(history.show, history.search),
     ]

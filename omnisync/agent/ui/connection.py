@@ -12,6 +12,7 @@ from litestar.params import FromQuery
 
 from omnisync.agent.errors import SetupError
 from omnisync.agent.settings import Connection, Establishment, Secret, SecretKind, changed_connection
+from omnisync.agent.ui import first_steps
 from omnisync.agent.ui.connection_form import CHARSETS, Error, Typed, connection_of, error_of, read, typed_of
 from omnisync.agent.ui.pages import SHOWN_NOTE, AnyRequest, Html, Pages, Shown, fields, form_of, known, see
 from omnisync.agent.ui.trial import Finding, Table, convert, examine, tables_of
@@ -71,8 +72,30 @@ def save_typed(pages: Pages, request: AnyRequest, shown: Shown) -> Html:
             errors = (Error("Nome da conexão", "nome", f"Já existe a conexão {connection.name}. Escolha outro nome."),)
     if connection is None or errors:
         return page(pages, shown, typed, errors=errors, status=422)
+    is_first = shown.connection is None or first_steps.are_open(pages.parts.journal, connection.name)
     lost = store(pages, shown.connection, connection, form)
+    if is_first:
+        return take_step(pages, connection, erp="banco" in form, hub="central" in form)
     return see(pages.showing(connection).to(f"/conexao?aviso={LOST.get(lost, 'sem-ambas')}"))
+
+
+def take_step(pages: Pages, connection: Connection, *, erp: bool, hub: bool) -> Html:
+    """One of the first steps: what was saved is tested, and ticked when it passes; else the page says what failed."""
+    journal = pages.parts.journal
+    first_steps.begin(journal, connection.name)
+    hub = hub and connection.hub is not None
+    identity, findings = examine(pages.parts, pages.apart, connection, erp=erp, hub=hub)
+    if identity is not None:
+        connection = msgspec.structs.replace(connection, company=identity.company.id)
+        journal.save_connection(connection)
+    shown = pages.showing(connection)
+    if not all(finding.is_ok for finding in findings):
+        return page(pages, shown, typed_of(connection), findings=findings, offered=_offered(identity))
+    if erp:
+        first_steps.tick(journal, connection, "erp")
+    if hub:
+        first_steps.tick(journal, connection, "hub")
+    return see(shown.to("/"))
 
 
 def refusals(pages: Pages, connection: Connection) -> tuple[Error, ...]:
@@ -112,6 +135,9 @@ def test(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     if identity is not None and not connection.company:
         connection = msgspec.structs.replace(connection, company=identity.company.id)
         pages.parts.journal.save_connection(connection)
+    if all(finding.is_ok for finding in findings):
+        first_steps.tick(pages.parts.journal, connection, "erp")
+        first_steps.tick(pages.parts.journal, connection, "hub")
     return page(pages, shown, typed_of(connection), findings=findings, offered=_offered(identity))
 
 
@@ -121,6 +147,8 @@ def rehearse(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     shown = pages.shown(request)
     connection = known(shown)
     finding, rehearsal = convert(pages.parts, pages.apart, connection)
+    if finding.is_ok or rehearsal is not None:
+        first_steps.end(pages.parts.journal, connection.name)
     return page(pages, shown, typed_of(connection), findings=(finding,), tables=tables_of(rehearsal))
 
 
@@ -140,7 +168,8 @@ def choose(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     changed = msgspec.structs.replace(connection, establishments=chosen, company=identity.company.id)
     pages.parts.journal.save_connection(changed)
     pages.parts.journal.add_event(changed.name, "connection_saved", pages.parts.clock())
-    return see(shown.to("/conexao?aviso=estabelecimentos"))
+    is_first = first_steps.are_open(pages.parts.journal, changed.name)
+    return see(shown.to("/" if is_first else "/conexao?aviso=estabelecimentos"))
 
 
 @post("/conexao/mostrar", sync_to_thread=True, status_code=200)

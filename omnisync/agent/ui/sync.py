@@ -11,6 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
 from omnisync.agent.journal import Run
+from omnisync.agent.ui import first_steps
 from omnisync.agent.ui.chart import bars
 from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, field, form_of, is_htmx, see
 from omnisync.agent.ui.pending import begin, pending
@@ -169,6 +170,8 @@ def is_new(pages: Pages, shown: Shown) -> bool:
     connection = shown.connection
     if connection is None or connection.hub is None or not connection.establishments:
         return True
+    if first_steps.are_open(pages.parts.journal, connection.name):
+        return True
     return pages.parts.secrets.get(connection, "hub_token") is None and not pages.recent(shown)
 
 
@@ -177,6 +180,8 @@ def welcome(pages: Pages, shown: Shown, *, status: int = 200) -> Html:
     connection = shown.connection
     has_hub = connection is not None and connection.hub is not None
     has_token = connection is not None and has_hub and pages.parts.secrets.get(connection, "hub_token") is not None
+    journal = pages.parts.journal
+    is_made_here = connection is not None and first_steps.are_open(journal, connection.name)
     return pages.page(
         "welcome.html",
         shown,
@@ -184,7 +189,10 @@ def welcome(pages: Pages, shown: Shown, *, status: int = 200) -> Html:
         tab="sync",
         title="Bem-vindo",
         status=status,
-        has_erp=connection is not None,
-        has_hub=has_token,
+        has_erp=connection is not None and (not is_made_here or first_steps.is_ticked(journal, connection, "erp")),
+        has_hub=has_token
+        and connection is not None
+        and (not is_made_here or first_steps.is_ticked(journal, connection, "hub")),
+        is_made_here=is_made_here,
         has_establishments=connection is not None and bool(connection.establishments),
     )
