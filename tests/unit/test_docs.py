@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from omnisync.cli import COMMANDS
+from omnisync.contract.feed import read_page
+from omnisync.contract.records import decode_customer, decode_order, encode
+from omnisync.contract.rules import canonical_customer, order_faults, order_warnings
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/reliability.md", "docs/contract.md")
@@ -32,3 +36,17 @@ def test_the_readmes_first_command_is_within_its_first_25_lines() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_says_what_it_does_in_one_line(name: str) -> None:
     assert COMMANDS[name][1].endswith(".")
+
+
+def test_the_page_in_full_is_a_page_as_the_hub_sends_it_and_holds_to_the_rules() -> None:
+    [text] = re.findall(r"```json\n(.*?)```", (ROOT / "docs/contract.md").read_text(encoding="utf-8"), re.DOTALL)
+    page, unreadable = read_page(text.encode(), "order")
+    [change], [related] = page.changes, page.related.customers
+    order, customer = decode_order(change.data), decode_customer(related.data)
+    assert unreadable == ()
+    assert (order_faults([order]), order_warnings([order])) == ([None], [()])
+    assert canonical_customer(customer) == customer
+    assert (len(order.items), len(order.payments)) == (change.n_items, change.n_payments)
+    shown = json.loads(text)
+    assert json.loads(encode(order)) == shown["changes"][0]["data"]
+    assert json.loads(encode(customer)) == shown["related"]["customers"][0]["data"]
