@@ -200,14 +200,17 @@ def test_the_error_summary_is_sound_and_has_the_focus(browser: Browser, tmp_path
 
 def test_the_first_steps_are_sound_half_way(browser: Browser, tmp_path: Path) -> None:
     complaints = Complaints()
-    with stage(tmp_path, is_new=True) as pages, served(pages.parts) as url:
-        with window(browser, complaints, bypass_csp=True, java_script_enabled=True) as page:
-            page.goto(url)
-            page.get_by_role("link", name="Informar o banco").click()
-            page.get_by_label("Banco", exact=True).fill("/erp.db")
-            page.get_by_role("button", name="Salvar o banco do ERP").click()
-            page.get_by_role("link", name="Banco do ERP: mudar").wait_for()
-            check_all(page)
+    with (
+        stage(tmp_path, is_new=True) as pages,
+        served(pages.parts) as url,
+        window(browser, complaints, bypass_csp=True) as page,
+    ):
+        page.goto(url)
+        page.get_by_role("link", name="Informar o banco").click()
+        page.get_by_label("Banco", exact=True).fill("/erp.db")
+        page.get_by_role("button", name="Salvar o banco do ERP").click()
+        page.get_by_role("link", name="Banco do ERP: mudar").wait_for()
+        check_all(page)
     assert complaints.said == []
 
 
