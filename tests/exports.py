@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
+from datetime import datetime
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
+from msgspec import Struct
+
+from omnisync.agent.counts import Counts
 from omnisync.agent.erp.base import Erp
+from omnisync.agent.exporting import Exporter
+from omnisync.agent.hub_client import HubClient
+from omnisync.agent.outbox import Outbox
 from omnisync.contract.batches import reader
 from omnisync.contract.catalogue import DATASETS
+from tests.catalogue import lines_of
 from tests.erps import Keeper
+from tests.hubs import COMPANY, RunningHub
+from tests.imports import Clock, client
+from tests.records import NOW
 
 Row = tuple[Any, ...]
 ROWS: Mapping[str, Sequence[Row]] = {
@@ -189,7 +201,6 @@ WIRE: Mapping[tuple[str, str], Mapping[str, dict[str, Any]]] = {
             "discount": "86.97",
             "net": "1652.43",
             "cost": "1100",
-            "kind": "sale",
         },
         "4821/2": {
             "invoice": "4821",
@@ -202,7 +213,6 @@ WIRE: Mapping[tuple[str, str], Mapping[str, dict[str, Any]]] = {
             "gross": "225",
             "discount": "0",
             "net": "225",
-            "kind": "sale",
         },
         "4822/1": {
             "invoice": "4822",
@@ -232,8 +242,9 @@ def fill(keeper: Keeper, rows: Mapping[str, Sequence[Row]] = ROWS) -> None:
 
 
 def plain(data: Mapping[str, Any]) -> dict[str, Any]:
-    """A row's fields, amounts without the zeros at their end: 289.9000 and 289.9 are one price."""
-    return {name: _plain(value) if name in AMOUNTS else value for name, value in data.items()}
+    """A row's fields, amounts without the zeros at their end: 289.9000 and 289.9 are one price, and a sale is usual."""
+    kept = {name: value for name, value in data.items() if (name, value) != ("kind", "sale")}
+    return {name: _plain(value) if name in AMOUNTS else value for name, value in kept.items()}
 
 
 AMOUNTS = {
@@ -271,3 +282,70 @@ def outgoing(erp: Erp) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
                     one = json.loads(line)
                     found[place][one["key"]] = plain(one["data"])
     return found
+
+
+# --- an export in this process
+
+SYSTEMS = ("omniforce", "dash")
+
+
+class Office(Struct):
+    """One company's ERP, its outbox and its hub. What it sends is counted."""
+
+    keeper: Keeper
+    hub: RunningHub
+    outbox: Outbox
+    layout: str = "padrao"
+    agreed: dict[str, int] = {}
+    now: datetime = NOW
+
+    def export(self, *, systems: Collection[str] = SYSTEMS, **more: Any) -> Counts:
+        """One export from beginning to end."""
+        erp = self.keeper.open(layout=self.layout)
+        with client(self.hub) as opened:
+            try:
+                return self.exporter(erp, opened, systems=systems, **more).run()
+            finally:
+                erp.close()
+                self.outbox.close()
+
+    def exporter(self, erp: Erp, hub: HubClient, **more: Any) -> Exporter:
+        """An exporter whose waits pass at once and whose dice fall low."""
+        clock = Clock()
+        usual: dict[str, Any] = {
+            "hub_name": COMPANY,
+            "systems": SYSTEMS,
+            "agreed": self.agreed,
+            "report": lambda progress: False,
+            "clock": lambda: self.now,
+            "monotonic": clock.monotonic,
+            "wait": clock.wait,
+            "uniform": lambda low, high: low,
+            "new_id": lambda: f"b{next(_NAMES)}",
+        }
+        return Exporter(erp, hub, self.outbox, **(usual | more))
+
+    def at_hub(self) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
+        """What the hub has of every dataset, by key, as an app reads it."""
+        found: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+        with self.hub.client() as app:
+            for place, dataset in DATASETS.items():
+                lines = lines_of(app, dataset)
+                found[place] = {line["key"]: plain(line["data"]) for line in lines if line["op"] == "upsert"}
+        return found
+
+    def in_erp(self) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
+        """What the ERP has of every dataset, by key, read anew."""
+        erp = self.keeper.open(layout=self.layout)
+        try:
+            return {place: {} for place in DATASETS} | outgoing(erp)
+        finally:
+            erp.close()
+
+
+_NAMES = count()
+
+
+def sent(counts: Counts) -> dict[str, int]:
+    """How many lines the hub took, of the datasets that sent any."""
+    return {name: one.sent for name, one in counts.exports.items() if one.sent}

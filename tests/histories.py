@@ -20,10 +20,10 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent import importing
-from omnisync.agent.counts import Totals
+from omnisync.agent.counts import Progress, Totals
 from omnisync.agent.errors import ErpBusyError, HubUnreachableError
 from omnisync.agent.hub_client import ExpiredError, Fetched, HubClient
-from omnisync.agent.importing import Importer, Progress, Wanted
+from omnisync.agent.importing import Importer, Wanted
 from omnisync.agent.settings import ErpAddress
 from omnisync.contract.feed import Change, Kind, Receipt, ReceiptAnswer, Streams, Unreadable, read_records
 from omnisync.contract.records import Customer, Order, decode_customer, decode_order

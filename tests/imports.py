@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from omnisync.agent.counts import Counts
+from omnisync.agent.counts import Counts, Progress
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.hub_client import HubClient
-from omnisync.agent.importing import Importer, Progress
+from omnisync.agent.importing import Importer
 from omnisync.contract.feed import Change
 from omnisync.hub import intake
 from tests.erps import Keeper

@@ -1,8 +1,16 @@
-"""What a run counts, by the seed's four nouns: always received = written + unchanged + refused + waiting + kept."""
+"""What a run counts: what came, by the seed's four nouns, and what went out, by dataset.
+
+Of what came always received = written + unchanged + refused + waiting + kept.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from msgspec import Struct
+
+from omnisync.agent.errors import TemporaryError
 
 NOUNS = ("customers", "orders", "items", "payments")
 
@@ -31,13 +39,42 @@ class Tally(Struct, frozen=True, kw_only=True, omit_defaults=True):
         )
 
 
+class Sent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Rows of one dataset on their way out.
+
+    `read` are those the ERP answered, `prepared` the lines that were to go, `sent` those the hub took, deletes among
+    them. `refused` did not fit, and `held` are deletes that wait for a person's word.
+    """
+
+    read: int = 0
+    prepared: int = 0
+    sent: int = 0
+    deleted: int = 0
+    refused: int = 0
+    held: int = 0
+
+    def __add__(self, other: Sent) -> Sent:
+        return Sent(
+            read=self.read + other.read,
+            prepared=self.prepared + other.prepared,
+            sent=self.sent + other.sent,
+            deleted=self.deleted + other.deleted,
+            refused=self.refused + other.refused,
+            held=self.held + other.held,
+        )
+
+
 class Counts(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The tallies of the four nouns: clientes, pedidos de vendas, itens de vendas, formas de pagamentos."""
+    """The tallies of the four nouns: clientes, pedidos de vendas, itens de vendas, formas de pagamentos.
+
+    And of the datasets that went out, by `system.dataset`.
+    """
 
     customers: Tally = Tally()
     orders: Tally = Tally()
     items: Tally = Tally()
     payments: Tally = Tally()
+    exports: Mapping[str, Sent] = {}
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -45,12 +82,27 @@ class Counts(Struct, frozen=True, kw_only=True, omit_defaults=True):
             orders=self.orders + other.orders,
             items=self.items + other.items,
             payments=self.payments + other.payments,
+            exports={
+                name: self.exports.get(name, Sent()) + other.exports.get(name, Sent())
+                for name in (*self.exports, *other.exports)
+            },
         )
 
     @property
     def total(self) -> Tally:
         """All four nouns together."""
         return self.customers + self.orders + self.items + self.payments
+
+    @property
+    def sent(self) -> Sent:
+        """All datasets together."""
+        return sum(self.exports.values(), Sent())
+
+    @property
+    def has_refusals(self) -> bool:
+        """Whether something is not as it should be: a record or a row refused, deletes held back."""
+        sent = self.sent
+        return bool(self.total.refused or sent.refused or sent.held)
 
 
 class Totals(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -65,3 +117,19 @@ class Totals(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def total(self) -> int:
         """All four nouns together."""
         return self.customers + self.orders + self.items + self.payments
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """Where a run stands.
+
+    `phase` is the stream being read, "waiting" or "receipts"; of an export "read:" or "send:" and the dataset.
+    """
+
+    phase: str
+    counts: Counts
+    totals: Totals
+    trouble: TemporaryError | None = None
+    retry_at: datetime | None = None
+    """What is being waited out, if anything, and until when."""
+    unread: Mapping[str, int] | None = None
+    """Orders of establishments the hub does not know, by code; None while the hub has not said."""

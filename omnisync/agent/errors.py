@@ -4,7 +4,8 @@
     ├── TemporaryError             try again with backoff
     │   ├── HubUnreachableError    no answer, or an answer that is not the hub's
     │   ├── HubBusyError           the hub asks for a pause (.retry_at)
-    │   └── ErpBusyError           lock, deadlock, lost connection
+    │   ├── ErpBusyError           lock, deadlock, lost connection
+    │   └── OutboxLostError        what was sent out is forgotten: the next export sends everything again
     ├── RecordError                this record only: refuse it with a reason, go on
     │   └── RefusedRecordError
     ├── OvertakenError             another run moved this stream: stop, nothing is lost
@@ -61,6 +62,12 @@ class ErpBusyError(TemporaryError):
     """The ERP's database is locked, chose us in a deadlock, or the connection was lost."""
 
     code = "erp_busy"
+
+
+class OutboxLostError(TemporaryError):
+    """The file of what was sent out was broken; it was begun anew, and the next export sends everything again."""
+
+    code = "outbox_lost"
 
 
 class RecordError(OmnisyncError):

@@ -197,6 +197,10 @@ class HubClient:
         """Orders by establishment that the hub itself does not know: nobody reads those streams."""
         return self.streams(()).unread
 
+    def epoch(self) -> str:
+        """The hub's epoch: another one means that it was restored, and may have lost what it was sent."""
+        return self.streams(()).epoch
+
     def send_receipts(self, run_id: str, receipts: Sequence[Receipt]) -> ReceiptAnswer:
         """Tell the hub what became of records. At least once: the hub takes them idempotently."""
         batch = msgspec.json.encode(ReceiptBatch(agent_run_id=run_id, receipts=tuple(receipts)))

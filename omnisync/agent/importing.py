@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from datetime import datetime, timedelta
+from datetime import datetime
 from threading import Thread
 
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.counts import Counts, Totals
+from omnisync.agent.counts import Counts, Progress, Totals
 from omnisync.agent.erp.base import Erp, Position, Rehearsal, Slice
-from omnisync.agent.errors import ErpBusyError, EstablishmentBusyError, FeedError, StoppedError, TemporaryError
+from omnisync.agent.errors import EstablishmentBusyError, FeedError, StoppedError, TemporaryError
 from omnisync.agent.hub_client import ExpiredError, Fetched, HubClient, SpoiledError, read_decoded
-from omnisync.agent.patience import Patience
+from omnisync.agent.patience import Patience, aloud
 from omnisync.contract.feed import (
     MAX_PAGE,
     MAX_RECEIPTS,
@@ -41,19 +41,6 @@ MAX_UNANNOUNCED_PAGES = 1000
 
 _Read = tuple[Page, tuple[Unreadable, ...]]
 """A page, and the changes of it that cannot be read."""
-
-
-class Progress(Struct, frozen=True, kw_only=True):
-    """Where a run stands. `phase` is the stream being read, "waiting" or "receipts"."""
-
-    phase: str
-    counts: Counts
-    totals: Totals
-    trouble: TemporaryError | None = None
-    retry_at: datetime | None = None
-    """What is being waited out, if anything, and until when."""
-    unread: Mapping[str, int] | None = None
-    """Orders of establishments the hub does not know, by code; None while the hub has not said."""
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -110,8 +97,6 @@ class Importer:
         self._run_id = run_id
         self._establishments = tuple(establishments)
         self._report = report
-        self._clock = clock
-        self._wait = wait
         self._counts = Counts()
         self._totals = Totals()
         self._phase = CUSTOMERS
@@ -121,7 +106,8 @@ class Importer:
         self._busy: dict[str, EstablishmentBusyError] = {}
         self._unread: Mapping[str, int] | None = None
         self._pace = Pace(monotonic)
-        self._patiently = Patience(clock=clock, monotonic=monotonic, wait=self._wait_out, uniform=uniform)
+        told = aloud(wait, clock, lambda trouble, retry_at: self._tell(self._phase, trouble, retry_at))
+        self._patiently = Patience(clock=clock, monotonic=monotonic, wait=told, uniform=uniform)
 
     @property
     def counts(self) -> Counts:
@@ -417,17 +403,6 @@ class Importer:
         )
         if self._report(progress):
             raise StoppedError
-
-    def _wait_out(self, pause_s: float, error: TemporaryError) -> None:
-        """Wait, a second at a time, so that a stop is heard and the run's beat goes on."""
-        if isinstance(error, ErpBusyError) and pause_s > 5:
-            pause_s = 5.0
-        retry_at = self._clock() + timedelta(seconds=pause_s)
-        while pause_s > 0:
-            self._tell(self._phase, error, retry_at)
-            self._wait(min(1.0, pause_s))
-            pause_s -= 1.0
-        self._tell(self._phase)
 
 
 def _kind(stream: str) -> Kind:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from omnisync.agent.errors import HubBusyError, TemporaryError
+from omnisync.agent.errors import ErpBusyError, HubBusyError, TemporaryError
 
 Answer = TypeVar("Answer")
 
@@ -16,6 +16,29 @@ MAX_NAMED_S = 3600.0
 """Of all pauses the hub names in one wait: a run ends within a bound, and the next one tries again."""
 N_CORRUPT = 3
 """A corrupt answer is asked for again this often, and a batch that came damaged sent; more would only repeat it."""
+
+MAX_ERP_PAUSE_S = 5.0
+"""A lock in the ERP is gone soon: a minute's pause would only lose a minute."""
+
+
+def aloud(
+    wait: Callable[[float], object],
+    clock: Callable[[], datetime],
+    tell: Callable[[TemporaryError | None, datetime | None], None],
+) -> Callable[[float, TemporaryError], None]:
+    """A wait of a second at a time, telling what is waited out and until when: a stop is heard, the beat goes on."""
+
+    def wait_out(pause_s: float, error: TemporaryError) -> None:
+        if isinstance(error, ErpBusyError):
+            pause_s = min(pause_s, MAX_ERP_PAUSE_S)
+        retry_at = clock() + timedelta(seconds=pause_s)
+        while pause_s > 0:
+            tell(error, retry_at)
+            wait(min(1.0, pause_s))
+            pause_s -= 1.0
+        tell(None, None)
+
+    return wait_out
 
 
 class Patience:

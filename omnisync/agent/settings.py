@@ -65,10 +65,15 @@ class Home(Struct, frozen=True):
         """What the runs said."""
         return self.path / "logs"
 
+    @property
+    def exports(self) -> Path:
+        """What was sent out: one file per connection, which may be lost."""
+        return self.path / "exports"
+
     def prepare(self) -> Home:
         """Make the folders, closed to other accounts, and try to write. Raises SettingsError naming the folder."""
         try:
-            for folder in (self.path, self.locks, self.logs):
+            for folder in (self.path, self.locks, self.logs, self.exports):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.path):
                 return self

@@ -153,6 +153,8 @@ SENTENCES: Mapping[str, str] = {
     "--port.",
     "journal_rebuilt": "O histórico deste computador estava danificado e foi refeito. Clientes e pedidos não foram "
     "afetados; o arquivo antigo ficou guardado como {arquivo}. Confira Conexão e Agendamento.",
+    "outbox_lost": "O registro do que já foi enviado estava danificado e foi refeito. Exporte de novo: tudo será "
+    "enviado outra vez, e nada se perde.",
     "disk_full": "O disco deste computador está cheio ({pasta}). Libere espaço e tente de novo.",
     "folder_read_only": "Não é possível gravar na pasta {pasta}. Dê permissão de gravação a este usuário.",
     # a record

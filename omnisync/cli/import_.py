@@ -12,10 +12,10 @@ import msgspec
 import rich_click as click
 
 from omnisync.agent import texts
-from omnisync.agent.counts import NOUNS, Counts
+from omnisync.agent.counts import NOUNS, Counts, Progress
 from omnisync.agent.erp.base import Rehearsal
 from omnisync.agent.errors import OmnisyncError, RunInProgressError, StoppedError
-from omnisync.agent.importing import Importer, Progress, Wanted
+from omnisync.agent.importing import Importer, Wanted
 from omnisync.agent.journal import Origin, Run, State
 from omnisync.agent.runner import connection_lock
 from omnisync.agent.settings import Connection

@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from datetime import tzinfo
 
 from omnisync.agent import texts
-from omnisync.agent.counts import NOUNS, Counts
+from omnisync.agent.counts import NOUNS, Counts, Progress
 from omnisync.agent.erp.base import Rehearsal
-from omnisync.agent.importing import Progress
 from omnisync.cli.ending import say
 
 ROWS_SHOWN = 3

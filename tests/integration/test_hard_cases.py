@@ -16,10 +16,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from omnisync.agent.counts import Tally
+from omnisync.agent.counts import Progress, Tally
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.phones import dialled
-from omnisync.agent.importing import Progress
 from omnisync.contract.feed import Change
 from omnisync.contract.records import Address, Phone
 from omnisync.hub import intake, receipts

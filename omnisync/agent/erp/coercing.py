@@ -19,6 +19,9 @@ from msgspec import Struct
 Coerce = Callable[[Sequence[object]], list[Any]]
 """A column's values for the wire, each where it was; None stays None."""
 
+MOST_HOURS = 100_000
+"""Of which a zone's offset is remembered."""
+
 _ANY_DIGIT = str.maketrans("123456789", "000000000")
 _PLAIN_AMOUNT = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
 _NUMBERS = re.compile(r"[0-9]{1,4}(\s*[/,;+ -]\s*[0-9]{1,4})*")
@@ -46,7 +49,7 @@ def coercer(hint: Any, zone: tzinfo) -> Coerce:
     if kind is date:
         return _days
     if kind is datetime:
-        return partial(_each, partial(_moment, zone))
+        return partial(_each, partial(_moment, _Offsets(zone)))
     if get_origin(kind) is tuple:
         return partial(_each, _numbers)
     return _texts
@@ -164,7 +167,29 @@ def _day(value: Any) -> str | None | Unfit:
         return _FORMAT
 
 
-def _moment(zone: tzinfo, value: Any) -> str | None | Unfit:
+class _Offsets:
+    """How far the zone is from UTC, hour by hour: a thousand moments of one hour are asked for once."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self._zone = zone
+        self._known: dict[str, str] = {}
+
+    def of(self, moment: datetime, text: str) -> str:
+        """The offset of this moment of the zone's wall, as `text` ends with it: -03:00."""
+        found = self._known.get(text[:13])
+        if found is None:
+            ends = (moment.replace(minute=0), moment.replace(minute=59), moment)
+            *both, found = (_offset(end.replace(microsecond=0, tzinfo=self._zone)) for end in ends)
+            if {*both} == {found} and len(self._known) < MOST_HOURS:
+                self._known[text[:13]] = found
+        return found
+
+
+def _offset(moment: datetime) -> str:
+    return moment.isoformat()[19:]
+
+
+def _moment(offsets: _Offsets, value: Any) -> str | None | Unfit:
     if isinstance(value, str):
         if not value.strip():
             return None
@@ -174,10 +199,9 @@ def _moment(zone: tzinfo, value: Any) -> str | None | Unfit:
             return _FORMAT
     if not isinstance(value, date):
         return _TYPE
-    if not isinstance(value, datetime):
-        value = datetime.combine(value, time())
-    moment: datetime = value if value.tzinfo is not None else value.replace(tzinfo=zone)
-    return moment.isoformat()
+    moment = value if isinstance(value, datetime) else datetime.combine(value, time())
+    text = moment.isoformat()
+    return text if moment.tzinfo is not None else text + offsets.of(moment, text)
 
 
 def _numbers(value: Any) -> tuple[int, ...] | Unfit:

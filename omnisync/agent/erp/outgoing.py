@@ -54,10 +54,10 @@ class Query(Struct, frozen=True, kw_only=True):
     zone: tzinfo
 
     @property
-    def fingerprint(self) -> str:
-        """Differs when the same row may become another line."""
+    def fingerprint(self) -> bytes:
+        """Differs when the same answer of the database may become another line. Every hash depends on it."""
         told = (FORM, self.dataset.system, self.dataset.name, self.sql, self.changed_at, str(self.zone))
-        return blake2b(_raw(told), digest_size=8).hexdigest()
+        return blake2b(_raw(told), digest_size=16).digest()
 
 
 Since = str | int | None
@@ -158,6 +158,7 @@ class _Shape:
 
     def __init__(self, query: Query, names: Sequence[str]) -> None:
         self._dataset = query.dataset
+        self._form = query.fingerprint
         hints = get_type_hints(query.dataset.kind, include_extras=True)
         fields = {field.name: field for field in msgspec.structs.fields(query.dataset.kind)}
         own = [name for name in names if name != query.changed_at.lower() or name in hints]
@@ -185,7 +186,7 @@ class _Shape:
         if not self._is_plain:
             pick: Callable[[Any], Any] = itemgetter(*self._places)
             rows = list(map(pick, rows)) if len(self._places) > 1 else [(row[self._places[0]],) for row in rows]
-        return Lot(self._keys(rows), _hashes(rows), lambda places: self._lines(rows, places))
+        return Lot(self._keys(rows), _hashes(rows, self._form), lambda places: self._lines(rows, places))
 
     def _keys(self, rows: Rows) -> list[str | None]:
         parts = [self._coerce[name](list(map(itemgetter(self._names.index(name)), rows))) for name in self._dataset.key]
@@ -208,21 +209,21 @@ class _Shape:
         found: dict[int, tuple[Unfit, str]] = {}
         wire = {name: self._coerced(name, columns[name], found) for name in self._names}
         values = [wire[name] for name in self._plain] + self._gathered(wire, len(chosen))
-        unfit = [(places[n], *why) for n, why in found.items()]
         data = _encoded(list(map(self._row, *values)), found)
-        lines: list[tuple[int, bytes]] = []
-        for n, (own, text) in enumerate(zip(keys, data, strict=True)):
-            if n in found:
-                continue
-            if own is None or text is None:  # a key without its parts is found above
-                unfit.append((places[n], Unfit("text"), ""))
-                continue
-            line = batches.line(own, blake2b(text, digest_size=8).hexdigest(), text)
-            if len(line) > MAX_LINE_BYTES:
-                unfit.append((places[n], Unfit("length"), ""))
-            else:
-                lines.append((places[n], line))
-        return lines, unfit
+        for n, own in enumerate(keys) if None in keys else ():
+            if own is None:
+                found.setdefault(n, (Unfit("text"), ""))
+        versions = [blake2b(text, digest_size=8).hexdigest() for text in data]
+        lines = list(map(batches.line, map(str, keys), versions, data))
+        if max(map(len, lines)) > MAX_LINE_BYTES:
+            for n, line in enumerate(lines):
+                if len(line) > MAX_LINE_BYTES:
+                    found.setdefault(n, (Unfit("length"), ""))
+        whole = list(zip(places, lines, strict=True))
+        if not found:
+            return whole, []
+        unfit = [(places[n], *why) for n, why in sorted(found.items())]
+        return [line for n, line in enumerate(whole) if n not in found], unfit
 
     def _coerced(self, name: str, column: list[Any], found: dict[int, tuple[Unfit, str]]) -> list[Any]:
         values = self._coerce[name](column)
@@ -294,23 +295,24 @@ def _key(parts: Sequence[Any]) -> str | None:
     return text if text.isprintable() and len(text) <= MAX_KEY else None
 
 
-def _hashes(rows: Rows) -> list[bytes]:
+def _hashes(rows: Rows, form: bytes) -> list[bytes]:
     try:
-        return [blake2b(raw, digest_size=8).digest() for raw in map(_raw, rows)]
+        return [blake2b(raw, digest_size=8, person=form).digest() for raw in map(_raw, rows)]
     except (TypeError, OverflowError, UnicodeEncodeError):  # a value msgpack does not have
-        return [blake2b(repr(row).encode("utf-8", "replace"), digest_size=8).digest() for row in rows]
+        texts = (repr(row).encode("utf-8", "replace") for row in rows)
+        return [blake2b(text, digest_size=8, person=form).digest() for text in texts]
 
 
-def _encoded(rows: list[Any], found: Mapping[int, Any]) -> list[bytes | None]:
-    """Each row as JSON; None where a text has half a letter in it."""
+def _encoded(rows: list[Any], found: dict[int, tuple[Unfit, str]]) -> list[bytes]:
+    """Each row as JSON; a text with half a letter in it does not fit."""
     try:
         return list(map(_encode, rows))
     except UnicodeEncodeError:
-        return [_encoded_alone(row) for row in rows]
-
-
-def _encoded_alone(row: Any) -> bytes | None:
-    try:
-        return _encode(row)
-    except UnicodeEncodeError:
-        return None
+        texts: list[bytes] = []
+        for n, row in enumerate(rows):
+            try:
+                texts.append(_encode(row))
+            except UnicodeEncodeError:
+                texts.append(b"null")
+                found.setdefault(n, (Unfit("text"), ""))
+        return texts

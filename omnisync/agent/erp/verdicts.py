@@ -385,7 +385,8 @@ def count(verdicts: Iterable[Verdict]) -> Counts:
         rows = (("customers", 1),) if change.kind == "customer" else _order_rows(change)
         for noun, n in rows:
             sums[noun][bucket] = sums[noun].get(bucket, 0) + n
-    return Counts(**{noun: Tally(**tally) for noun, tally in sums.items()})
+    tallies = {noun: Tally(**tally) for noun, tally in sums.items()}
+    return Counts(**tallies)  # type: ignore[arg-type]  # the four nouns
 
 
 def _order_rows(change: Change) -> tuple[tuple[str, int], ...]:

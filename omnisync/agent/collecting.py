@@ -1,0 +1,200 @@
+"""What is to go of one dataset: the ERP's rows weighed against what the hub has, and kept in the outbox as batches.
+
+Nothing is sent here, and the hub is not asked. Memory holds a lot of rows, a batch of lines, and a byte a row.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from datetime import datetime
+from itertools import islice
+
+from msgspec import Struct
+
+from omnisync.agent.counts import Sent
+from omnisync.agent.erp.base import Erp
+from omnisync.agent.erp.outgoing import Lot, Query
+from omnisync.agent.outbox import KEYLESS, Batch, Entry, Known, Outbox, Refusal
+from omnisync.contract import batches
+from omnisync.contract.batches import FEW_DELETES, MAX_LINES, MAX_SHARE_DELETED, SENTENCES
+
+MAX_RAW_BYTES = 6_000_000
+"""Of a batch before it is packed: packed it is under what the hub takes, whatever is in it."""
+LEVEL = 3
+"""Of gzip: as quick as the levels below it, and smaller."""
+MAX_RATIO = 100
+"""A batch that packs better than this goes unpacked: the hub would take it for a bomb."""
+MANY_NUMBERS = 1_000_000
+REPEATED = "A chave se repete na consulta do layout."
+
+
+class Terms(Struct, frozen=True, kw_only=True):
+    """What a collector is given: the clock, names for batches, and how many deletes a person agreed to.
+
+    With `is_full` every row is read, whatever the layout's changed-at column would spare.
+    """
+
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+    agreed: int = 0
+    is_full: bool = False
+
+    def has_agreed(self, n: int) -> bool:
+        """Whether a person agreed to so many deletes, or to more."""
+        return 0 < n <= self.agreed
+
+
+def packed(
+    terms: Terms, lines: list[bytes], *, snapshot: str = "", is_final: bool = False, is_confirmed: bool = False
+) -> Batch:
+    """A new batch of these lines, under a name of its own."""
+    raw = b"\n".join(lines)
+    body = zlib.compress(raw, LEVEL, wbits=31)
+    if len(raw) > MAX_RATIO * len(body):
+        body = zlib.compress(raw, 0, wbits=31)
+    return Batch(
+        id=terms.new_id(),
+        lines=len(lines),
+        digest=batches.content_digest(body),
+        body=body,
+        snapshot=snapshot,
+        is_final=is_final,
+        is_confirmed=is_confirmed,
+    )
+
+
+class Collector:
+    """Reads one dataset to its end. `tell` is called after each lot and may raise to stop."""
+
+    def __init__(
+        self, erp: Erp, outbox: Outbox, query: Query, known: Known, terms: Terms, tell: Callable[[Sent], None]
+    ) -> None:
+        self._erp = erp
+        self._outbox = outbox
+        self._query = query
+        self._known = known
+        self._terms = terms
+        self._tell = tell
+        self._first_new = known.next_n
+        self._seen = bytearray(known.next_n)
+        self._lines: list[bytes] = []
+        self._n_bytes = 0
+        self._entries: list[Entry] = []
+        self._gathered: dict[str, tuple[int, bytes]] = {}
+        self._unfit: list[Refusal] = []
+        self._n_read = self._n_prepared = self._n_refused = self._n_held = 0
+
+    def collect(self) -> Sent:
+        """Keep what is to go. Twice is once: what is kept already is known."""
+        known, terms = self._known, self._terms
+        today = terms.clock().astimezone(self._query.zone).date().isoformat()
+        is_full = terms.is_full or self._needs_all(today)
+        if is_full:
+            self._outbox.forget_repeated(known)
+        with self._erp.outgoing(self._query, None if is_full else known.since) as rows:
+            for lot in rows.lots():
+                self._weigh(lot)
+                self._tell(self.counts)
+        self._keep()
+        if is_full:
+            self._drop_missing()
+            known.full_on = today
+        known.since = known.since if rows.latest is None else rows.latest
+        self._outbox.note(known)
+        return self.counts
+
+    @property
+    def counts(self) -> Sent:
+        """What was counted so far."""
+        return Sent(read=self._n_read, prepared=self._n_prepared, refused=self._n_refused, held=self._n_held)
+
+    def _needs_all(self, today: str) -> bool:
+        """Whether every row must be read: what was deleted shows only so, and a snapshot names everything."""
+        known = self._known
+        is_in_snapshot = bool(known.snapshot) and not known.held
+        return not self._query.changed_at or known.since is None or known.full_on != today or is_in_snapshot
+
+    # --- one lot
+
+    def _weigh(self, lot: Lot) -> None:
+        """Keep the rows that are new or have changed; mark all of them as seen."""
+        keys = [key or KEYLESS + hash_.hex() for key, hash_ in zip(lot.keys, lot.hashes, strict=True)]
+        found = self._outbox.entries(self._known, keys)
+        found |= {key: self._gathered[key] for key in self._gathered.keys() & keys} if self._gathered else {}
+        seen, changed = self._seen, []
+        for place, (key, hash_) in enumerate(zip(keys, lot.hashes, strict=True)):
+            entry = found.get(key)
+            if entry is None:
+                found[key] = (len(seen), hash_)
+                seen.append(1)
+                changed.append(place)
+            elif seen[entry[0]]:
+                self._refuse(key, "repeated", "", REPEATED)
+            else:
+                seen[entry[0]] = 1
+                if entry[1] != hash_:
+                    changed.append(place)
+        self._n_read += len(keys)
+        lines, unfit = lot.lines(changed)
+        entries = {place: (keys[place], found[keys[place]][0], lot.hashes[place]) for place in changed}
+        self._add([entries[place] for place, _ in lines], [line for _, line in lines])
+        for place, why, field in unfit:
+            self._enter([entries[place]])
+            self._refuse(keys[place], why.code, f"/data/{field}" if field else "", SENTENCES[why.code])
+
+    def _add(self, entries: list[Entry], lines: list[bytes]) -> None:
+        """Gather lines with their rows; a batch that would be too large is kept first."""
+        n_bytes = sum(map(len, lines)) + len(lines)
+        if len(self._lines) + len(lines) > MAX_LINES or self._n_bytes + n_bytes > MAX_RAW_BYTES:
+            if len(lines) > 1:
+                half = len(lines) // 2
+                self._add(entries[:half], lines[:half])
+                self._add(entries[half:], lines[half:])
+                return
+            self._keep()
+        self._lines += lines
+        self._n_bytes += n_bytes
+        self._enter(entries)
+
+    def _enter(self, entries: list[Entry]) -> None:
+        self._entries += entries
+        self._gathered.update((entry[0], entry[1:]) for entry in entries)
+
+    def _refuse(self, key: str, code: str, pointer: str, detail: str) -> None:
+        now = self._terms.clock()
+        self._unfit.append(Refusal(key=key, code=code, pointer=pointer, detail=detail, at=now))
+        self._n_refused += 1
+
+    def _keep(self) -> None:
+        """Keep what has gathered, rows and lines together."""
+        if not self._entries and not self._unfit:
+            return
+        known = self._known
+        is_named = bool(known.snapshot) and not known.held
+        batch = packed(self._terms, self._lines, snapshot=known.snapshot if is_named else "") if self._lines else None
+        known.n_rows += sum(n >= self._first_new for _, n, _ in self._entries)
+        known.next_n = len(self._seen)
+        self._outbox.keep(known, batch, self._entries, unfit=self._unfit)
+        self._n_prepared += len(self._lines)
+        self._lines, self._n_bytes, self._entries, self._gathered, self._unfit = [], 0, [], {}, []
+
+    # --- what is gone
+
+    def _drop_missing(self) -> None:
+        """Keep a delete for every row that the ERP has no more; many of them only with a person's word."""
+        known, terms = self._known, self._terms
+        n = known.n_rows - self._seen.count(1)
+        is_many = n > FEW_DELETES and n * MAX_SHARE_DELETED > known.n_rows
+        has_agreed = terms.has_agreed(n)
+        if is_many and not has_agreed:
+            self._n_held = n
+            return
+        missing = self._outbox.unseen(known, self._seen) if n else iter(())
+        while some := list(islice(missing, MAX_LINES)):
+            lines = [batches.deleted(key) for key in some if not key.startswith(KEYLESS)]
+            known.n_rows -= len(some)
+            self._outbox.keep(known, packed(terms, lines, is_confirmed=has_agreed) if lines else None, [], gone=some)
+            self._n_prepared += len(lines)
+        if known.next_n > MANY_NUMBERS + 4 * known.n_rows:
+            self._outbox.renumber(known)

@@ -1,0 +1,222 @@
+"""One export, step by step: of each dataset what changed since the hub last had it.
+
+A dataset is read first, and what is to go is kept in the outbox; then it is sent. So the ERP's rows are streamed
+without waiting for a network, and a kill anywhere loses nothing: what was kept is sent first the next time, under the
+same name. Source: docs/architecture.md "The life of one export".
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+
+import msgspec
+
+from omnisync.agent.collecting import Collector, Terms, packed
+from omnisync.agent.counts import Counts, Progress, Sent, Totals
+from omnisync.agent.erp.base import Erp
+from omnisync.agent.erp.outgoing import Query
+from omnisync.agent.errors import FeedError, OmnisyncError, OutboxLostError, StoppedError, TemporaryError
+from omnisync.agent.hub_client import BatchConflictError, HubClient, TooLargeError
+from omnisync.agent.outbox import Batch, Known, Outbox, Refusal
+from omnisync.agent.patience import Patience, aloud
+from omnisync.contract.batches import BatchAnswer
+
+PRODUCTS = "omniforce.products"
+AFTER_PRODUCTS = ("product_unknown",)
+"""What an order may have been refused for that new products cure."""
+
+
+class _UndeliverableError(OmnisyncError):
+    """The hub takes a kept batch no more, or is not the one it was kept for: begin the dataset anew."""
+
+    code = "hub_broken"
+
+
+class Exporter:
+    """One run of the export. Time, waiting, dice and names enter as arguments; `report` answers whether to stop.
+
+    `hub_name` says whose hub it is: for another one everything is sent anew. `agreed` are the deletes a person agreed
+    to, by dataset.
+    """
+
+    def __init__(
+        self,
+        erp: Erp,
+        hub: HubClient,
+        outbox: Outbox,
+        *,
+        hub_name: str,
+        systems: Collection[str],
+        datasets: Collection[str] = (),
+        agreed: Mapping[str, int] | None = None,
+        is_full: bool = False,
+        report: Callable[[Progress], bool],
+        clock: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        wait: Callable[[float], None],
+        uniform: Callable[[float, float], float],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._erp = erp
+        self._hub = hub
+        self._outbox = outbox
+        self._hub_name = hub_name
+        self._systems = frozenset(systems)
+        self._datasets = frozenset(datasets)
+        self._agreed = agreed or {}
+        self._is_full = is_full
+        self._report = report
+        self._clock = clock
+        self._new_id = new_id
+        self._epoch = ""
+        self._phase = ""
+        self._sent: dict[str, Sent] = {}
+        self.n_reconsidered = 0
+        told = aloud(wait, clock, lambda trouble, retry_at: self._tell(self._phase, trouble, retry_at))
+        self._patiently = Patience(clock=clock, monotonic=monotonic, wait=told, uniform=uniform)
+
+    @property
+    def counts(self) -> Counts:
+        """What the run has counted so far."""
+        return Counts(exports=dict(self._sent))
+
+    def run(self) -> Counts:
+        """Export what changed. Asks the hub once, for its epoch, when nothing did.
+
+        Raises StoppedError when told to stop, TemporaryError when patience ran out, SetupError when a person must
+        act; what was kept before goes first the next time.
+        """
+        queries = [query for query in self._erp.exports() if self._is_chosen(query)]
+        if queries:
+            self._patiently(self._erp.prepare)
+            self._epoch = self._patiently(self._hub.epoch)
+        for query in queries:
+            try:
+                self._export(query)
+            except (_UndeliverableError, OutboxLostError):
+                self._outbox.forget(query.dataset.system, query.dataset.name)
+                self._export_again(query)
+        return self.counts
+
+    def _is_chosen(self, query: Query) -> bool:
+        dataset = query.dataset
+        return dataset.system in self._systems and (
+            not self._datasets or not self._datasets.isdisjoint((dataset.name, _name(query)))
+        )
+
+    def _export_again(self, query: Query) -> None:
+        """From the beginning, once: a hub that never takes what it is sent is not ours to persuade."""
+        self._epoch = self._patiently(self._hub.epoch)
+        try:
+            self._export(query)
+        except _UndeliverableError as error:
+            raise FeedError("hub_said_no", motivo=f"{_name(query)}: o lote não foi aceito") from error
+
+    def _export(self, query: Query) -> None:
+        name = _name(query)
+        terms = Terms(
+            clock=self._clock,
+            new_id=self._new_id,
+            agreed=self._agreed.get(query.dataset.name, 0),
+            is_full=self._is_full,
+        )
+        self._sent[name] = Sent()
+        self._send(query, self._known(query))
+        known = self._patiently(lambda: self._collected(query, terms))
+        self._send(query, known)
+        if known.snapshot:
+            self._end_snapshot(query, known, terms)
+            if terms.has_agreed(known.held):  # how many they are, only the hub's answer told
+                self._end_snapshot(query, known, terms)
+        self._count(name, Sent(held=known.held))
+
+    def _end_snapshot(self, query: Query, known: Known, terms: Terms) -> None:
+        """Say that all there is has been named: the hub deletes the rest, or holds them for a person's word."""
+        has_agreed = terms.has_agreed(known.held)
+        final = packed(terms, [], snapshot=known.snapshot, is_final=True, is_confirmed=has_agreed)
+        self._outbox.keep(known, final, [])
+        self._send(query, known)
+
+    def _collected(self, query: Query, terms: Terms) -> Known:
+        """The dataset as it is known when all that is to go was kept. Counted only when it was read to its end."""
+        name, before = _name(query), self._sent[_name(query)]
+
+        def tell(read: Sent) -> None:
+            self._sent[name] = before + read
+            self._tell(f"read:{name}")
+
+        known = self._known(query)
+        self._sent[name] = before + Collector(self._erp, self._outbox, query, known, terms, tell).collect()
+        return known
+
+    def _known(self, query: Query) -> Known:
+        hub = f"{self._hub_name} {self._epoch}"
+        return self._outbox.known(query.dataset.system, query.dataset.name, hub=hub, new_id=self._new_id)
+
+    def _send(self, query: Query, known: Known) -> None:
+        """Send what is kept, batch by batch; each goes from the outbox when it is answered."""
+        for batch in self._outbox.pending(known):
+            self._tell(f"send:{_name(query)}")
+            answer = self._patiently(lambda b=batch: self._put(query, b))  # type: ignore[misc]  # a default binds the loop's value
+            if answer.epoch != self._epoch:
+                raise _UndeliverableError
+            self._take(query, known, batch, answer)
+
+    def _put(self, query: Query, batch: Batch) -> BatchAnswer:
+        try:
+            return self._hub.send_batch(
+                query.dataset.system,
+                query.dataset.name,
+                batch.id,
+                batch.body,
+                digest=batch.digest,
+                lines=batch.lines,
+                snapshot=batch.snapshot,
+                final=batch.is_final,
+                confirmed=batch.is_confirmed,
+            )
+        except (BatchConflictError, TooLargeError) as error:
+            raise _UndeliverableError from error
+
+    def _take(self, query: Query, known: Known, batch: Batch, answer: BatchAnswer) -> None:
+        """What the hub answered, taken into the outbox."""
+        name, now = _name(query), self._clock()
+        if name == PRODUCTS and answer.stored:
+            # Before the batch goes from the outbox: after a kill it is sent again, and answered the same.
+            self.n_reconsidered += self._patiently(lambda: self._erp.reconsider(AFTER_PRODUCTS))
+        if batch.is_final:
+            known.held, known.snapshot = answer.held, known.snapshot if answer.held else ""
+        refused = [
+            Refusal(key=line.key or "", code=line.code, pointer=line.pointer, detail=line.detail, at=now)
+            for line in answer.refused
+        ]
+        kept_back = _deleted_in(batch) if answer.held and not batch.is_final else []
+        self._outbox.answered(known, batch, refused, kept_back)
+        n_held = len(kept_back)
+        self._count(
+            name,
+            Sent(sent=answer.accepted - n_held, deleted=answer.deleted, refused=len(refused), held=n_held),
+        )
+
+    # --- counting and telling
+
+    def _count(self, name: str, more: Sent) -> None:
+        self._sent[name] += more
+
+    def _tell(self, phase: str, trouble: TemporaryError | None = None, retry_at: datetime | None = None) -> None:
+        self._phase = phase
+        progress = Progress(phase=phase, counts=self.counts, totals=Totals(), trouble=trouble, retry_at=retry_at)
+        if self._report(progress):
+            raise StoppedError
+
+
+def _name(query: Query) -> str:
+    return f"{query.dataset.system}.{query.dataset.name}"
+
+
+def _deleted_in(batch: Batch) -> list[str]:
+    """The keys a batch deletes."""
+    lines = map(msgspec.json.decode, gzip.decompress(batch.body).splitlines())
+    return [line["key"] for line in lines if line["op"] == "delete"]

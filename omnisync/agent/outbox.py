@@ -1,0 +1,380 @@
+"""What the hub has of our rows, and what is on its way to it: one SQLite file per connection.
+
+A batch and the rows in it are kept in one transaction, before it is sent; it goes when it was answered. So what stands
+here is, at any moment, what the hub has once the batches here have reached it. The file may be lost: everything is then
+sent again, and the hub finds most of it unchanged. Source: docs/architecture.md "The life of one export".
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from omnisync.agent.errors import OmnisyncError, OutboxLostError, SettingsError, TemporaryError
+from omnisync.agent.settings import cannot_write
+
+KEYLESS = "\n"
+"""What the name of a row begins with that has no key of its own: no key on the wire does."""
+VERSION = 1
+CACHE_KIB = 32_000
+BUSY_S = 5.0
+TABLES = """
+CREATE TABLE IF NOT EXISTS dataset (
+    id INTEGER PRIMARY KEY, system TEXT NOT NULL, name TEXT NOT NULL, hub TEXT NOT NULL,
+    snapshot TEXT NOT NULL, held INTEGER NOT NULL DEFAULT 0, since BLOB NOT NULL DEFAULT X'6E756C6C',
+    full_on TEXT NOT NULL DEFAULT '', n_rows INTEGER NOT NULL DEFAULT 0, next_n INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (system, name)
+);
+CREATE TABLE IF NOT EXISTS row (
+    dataset INTEGER NOT NULL, key TEXT NOT NULL, n INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (dataset, key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS batch (
+    n INTEGER PRIMARY KEY AUTOINCREMENT, dataset INTEGER NOT NULL, id TEXT NOT NULL, lines INTEGER NOT NULL,
+    digest TEXT NOT NULL, snapshot TEXT NOT NULL, is_final INTEGER NOT NULL, is_confirmed INTEGER NOT NULL,
+    body BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS batch_order ON batch (dataset, n);
+CREATE TABLE IF NOT EXISTS refusal (
+    dataset INTEGER NOT NULL, key TEXT NOT NULL, code TEXT NOT NULL, pointer TEXT NOT NULL, detail TEXT NOT NULL,
+    at TEXT NOT NULL, batch TEXT NOT NULL DEFAULT '', PRIMARY KEY (dataset, key)
+) WITHOUT ROWID;
+"""
+
+
+class Known(Struct):
+    """What is known of one dataset. `hub` is whom its rows went to.
+
+    `snapshot` names one that is not over; `held` counts the deletes that the hub keeps back in it for a person's word.
+    `full_on` is the day all rows were last read, `since` the latest change seen, `next_n` the next row's number.
+    """
+
+    id: int
+    hub: str
+    snapshot: str
+    held: int
+    since: str | int | None
+    full_on: str
+    n_rows: int
+    next_n: int
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """A batch on its way. The body is gzip."""
+
+    id: str
+    lines: int
+    digest: str
+    body: bytes
+    snapshot: str = ""
+    is_final: bool = False
+    is_confirmed: bool = False
+    n: int = 0
+
+
+class Refusal(Struct, frozen=True, kw_only=True):
+    """A row that the hub has not as the ERP has it. `at` is since when."""
+
+    key: str
+    code: str
+    pointer: str
+    detail: str
+    at: datetime
+    system: str = ""
+    dataset: str = ""
+
+
+Entry = tuple[str, int, bytes]
+"""A row: its key, its number, the hash of what the database answered."""
+
+
+class Outbox:
+    """One connection's file, opened at the first use. One run at a time writes it; others may read.
+
+    Raises OutboxLostError when the file was found broken and was begun anew, TemporaryError when another process keeps
+    it for long, SettingsError when the disk is full or the folder cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._open: sqlite3.Connection | None = None
+
+    def close(self) -> None:
+        """Let the file go; a later call opens it again."""
+        opened, self._open = self._open, None
+        if opened is not None:
+            opened.close()
+
+    # --- datasets
+
+    def known(self, system: str, name: str, *, hub: str, new_id: Callable[[], str]) -> Known:
+        """What is known of a dataset. Of another hub, or of one restored since, nothing is: a snapshot begins."""
+        with self._changing() as db:
+            row = db.execute("SELECT * FROM dataset WHERE system = ? AND name = ?", (system, name)).fetchone()
+            if row is not None and row["hub"] != hub:
+                _forget(db, row["id"])
+                row = None
+            if row is None:
+                values = (system, name, hub, new_id())
+                db.execute("INSERT INTO dataset (system, name, hub, snapshot) VALUES (?, ?, ?, ?)", values)
+                row = db.execute("SELECT * FROM dataset WHERE system = ? AND name = ?", (system, name)).fetchone()
+        fields = {name: row[name] for name in Known.__struct_fields__}
+        return Known(**fields | {"since": msgspec.json.decode(row["since"])})
+
+    def note(self, known: Known) -> None:
+        """Keep what was learned of a dataset."""
+        with self._changing() as db:
+            _note(db, known)
+
+    def forget(self, system: str = "", name: str = "") -> None:
+        """Forget a dataset, or all of them: they are sent anew."""
+        with self._changing() as db:
+            sql = "SELECT id FROM dataset WHERE ? IN ('', system) AND ? IN ('', name)"
+            for (id_,) in db.execute(sql, (system, name)).fetchall():
+                _forget(db, id_)
+
+    # --- rows
+
+    def entries(self, known: Known, keys: Sequence[str]) -> dict[str, tuple[int, bytes]]:
+        """Of those of these keys that are known: number and hash."""
+        sql = "SELECT key, n, hash FROM row WHERE dataset = ? AND key IN (SELECT value FROM json_each(?))"
+        with self._reading() as db:
+            rows = db.execute(sql, (known.id, msgspec.json.encode(keys).decode()))
+            return {key: (n, hash_) for key, n, hash_ in map(tuple, rows)}
+
+    def unseen(self, known: Known, seen: bytearray) -> Iterator[str]:
+        """The keys of rows whose number is not marked in `seen`. Rows may be kept and dropped meanwhile."""
+        after = ""
+        sql = "SELECT key, n FROM row WHERE dataset = ? AND key > ? ORDER BY key LIMIT 10000"
+        while True:
+            with self._reading() as db:
+                rows = [tuple(row) for row in db.execute(sql, (known.id, after))]
+            if not rows:
+                return
+            yield from (key for key, n in rows if n >= len(seen) or not seen[n])
+            after = rows[-1][0]
+
+    def keep(
+        self,
+        known: Known,
+        batch: Batch | None,
+        entries: Sequence[Entry],
+        gone: Sequence[str] = (),
+        unfit: Sequence[Refusal] = (),
+    ) -> None:
+        """Keep a batch with the rows in it, those that are gone, and those that do not fit: all of it or nothing.
+
+        `known` is brought up to date, and kept with it.
+        """
+        with self._changing() as db:
+            id_ = known.id
+            db.executemany(
+                "INSERT INTO row (dataset, key, n, hash) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (dataset, key) DO UPDATE SET hash = excluded.hash",
+                [(id_, *entry) for entry in entries],
+            )
+            if batch is not None:
+                columns = "dataset, id, lines, digest, snapshot, is_final, is_confirmed, body"
+                told = (batch.id, batch.lines, batch.digest, batch.snapshot, batch.is_final, batch.is_confirmed)
+                db.execute(
+                    f"INSERT INTO batch ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # our own names
+                    (id_, *told, batch.body),
+                )
+            self._cure(db, id_, batch.id if batch is not None else "", [key for key, _, _ in entries])
+            db.executemany("DELETE FROM row WHERE dataset = ? AND key = ?", [(id_, key) for key in gone])
+            db.executemany("DELETE FROM refusal WHERE dataset = ? AND key = ?", [(id_, key) for key in gone])
+            _refuse(db, id_, unfit)
+            _note(db, known)
+
+    def _cure(self, db: sqlite3.Connection, id_: int, batch: str, keys: Sequence[str]) -> None:
+        """What was refused before may be well now: that shows when the batch is answered."""
+        if keys and db.execute("SELECT 1 FROM refusal WHERE dataset = ? LIMIT 1", (id_,)).fetchone():
+            sql = "UPDATE refusal SET batch = ? WHERE dataset = ? AND key IN (SELECT value FROM json_each(?))"
+            db.execute(sql, (batch, id_, msgspec.json.encode(keys).decode()))
+
+    def renumber(self, known: Known) -> None:
+        """Number the rows from 0 again: numbers of rows that are gone cost a byte each in every export."""
+        with self._changing() as db:
+            db.execute("CREATE TEMP TABLE numbered (key TEXT PRIMARY KEY, n INTEGER) WITHOUT ROWID")
+            sql = "INSERT INTO numbered SELECT key, row_number() OVER (ORDER BY key) - 1 FROM row WHERE dataset = ?"
+            known.n_rows = known.next_n = db.execute(sql, (known.id,)).rowcount
+            of_key = "(SELECT n FROM numbered WHERE numbered.key = row.key)"
+            db.execute(f"UPDATE row SET n = {of_key} WHERE dataset = ?", (known.id,))  # noqa: S608  # our own text
+            db.execute("DROP TABLE numbered")
+            _note(db, known)
+
+    # --- batches
+
+    def pending(self, known: Known) -> Iterator[Batch]:
+        """The dataset's batches that have not been answered, in the order they were kept; one in memory at a time."""
+        after = 0
+        while True:
+            with self._reading() as db:
+                row = db.execute(
+                    "SELECT * FROM batch WHERE dataset = ? AND n > ? ORDER BY n LIMIT 1", (known.id, after)
+                ).fetchone()
+            if row is None:
+                return
+            after = row["n"]
+            yield Batch(
+                id=row["id"],
+                lines=row["lines"],
+                digest=row["digest"],
+                body=row["body"],
+                snapshot=row["snapshot"],
+                is_final=bool(row["is_final"]),
+                is_confirmed=bool(row["is_confirmed"]),
+                n=row["n"],
+            )
+
+    def n_pending(self, known: Known) -> int:
+        """How many lines have not been answered."""
+        with self._reading() as db:
+            sql = "SELECT coalesce(sum(lines), 0) FROM batch WHERE dataset = ?"
+            return int(db.execute(sql, (known.id,)).fetchone()[0])
+
+    def answered(
+        self, known: Known, batch: Batch, refused: Sequence[Refusal] = (), kept_back: Sequence[str] = ()
+    ) -> None:
+        """The hub took the batch, but for the rows it refused, and for the deletes it holds back: those stay known."""
+        first = known.next_n
+        known.next_n += len(kept_back)
+        known.n_rows += len(kept_back)
+        with self._changing() as db:
+            db.execute("DELETE FROM batch WHERE n = ?", (batch.n,))
+            db.execute("DELETE FROM refusal WHERE dataset = ? AND batch = ?", (known.id, batch.id))
+            _refuse(db, known.id, refused)
+            rows = [(known.id, key, n) for n, key in enumerate(kept_back, first)]
+            db.executemany("INSERT OR IGNORE INTO row (dataset, key, n, hash) VALUES (?, ?, ?, X'')", rows)
+            _note(db, known)
+
+    # --- what was refused
+
+    def forget_repeated(self, known: Known) -> None:
+        """Keys that came twice are found again, if they still do."""
+        with self._changing() as db:
+            db.execute("DELETE FROM refusal WHERE dataset = ? AND code = 'repeated'", (known.id,))
+
+    def try_again(self) -> int:
+        """Forget the rows that were refused, so that the next export sends them as they are; how many they were."""
+        with self._changing() as db:
+            refused = "(SELECT dataset, key FROM refusal)"
+            db.execute(f"UPDATE row SET hash = X'' WHERE (dataset, key) IN {refused}")  # noqa: S608  # our own text
+            return int(db.execute("SELECT count(*) FROM refusal").fetchone()[0])
+
+    def refused(self, limit: int) -> list[Refusal]:
+        """The rows that the hub has not as the ERP has them, newest first."""
+        sql = (
+            "SELECT r.*, d.system, d.name FROM refusal r JOIN dataset d ON d.id = r.dataset"
+            " ORDER BY r.at DESC, d.id, r.key LIMIT ?"
+        )
+        with self._reading() as db:
+            return [
+                Refusal(
+                    key="" if row["key"].startswith(KEYLESS) else row["key"],
+                    code=row["code"],
+                    pointer=row["pointer"],
+                    detail=row["detail"],
+                    at=datetime.fromisoformat(row["at"]),
+                    system=row["system"],
+                    dataset=row["name"],
+                )
+                for row in db.execute(sql, (limit,))
+            ]
+
+    def n_refused(self) -> int:
+        """How many rows those are."""
+        with self._reading() as db:
+            return int(db.execute("SELECT count(*) FROM refusal").fetchone()[0])
+
+    # --- the file
+
+    @contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        with self._reading() as db:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.execute("COMMIT")
+            except BaseException:  # a COMMIT that failed leaves its transaction open
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        try:
+            if self._open is None:
+                self._open = self._opened()
+            yield self._open
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+        except OSError as error:
+            raise cannot_write(self._path.parent, error) from error
+
+    def _opened(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        db = sqlite3.connect(self._path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+        try:
+            db.row_factory = sqlite3.Row
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")  # a power cut may take the last answers: they are asked again
+            db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            [version] = db.execute("PRAGMA user_version").fetchone()
+            if version > VERSION:
+                raise SettingsError(motivo="o arquivo de exportação é de uma versão mais nova do Omnisync")
+            if version == 0:
+                db.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _translated(self, error: sqlite3.Error) -> OmnisyncError:
+        name = getattr(error, "sqlite_errorname", "") or ""
+        if name.startswith("SQLITE_FULL"):
+            return SettingsError("disk_full", pasta=self._path.parent)
+        if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+            return SettingsError("folder_read_only", pasta=self._path.parent)
+        if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+            self._begin_anew()
+            return OutboxLostError()
+        return TemporaryError()
+
+    def _begin_anew(self) -> None:
+        with suppress(sqlite3.Error):
+            self.close()
+        self._open = None
+        for part in ("", "-wal", "-shm"):
+            self._path.with_name(self._path.name + part).unlink(missing_ok=True)
+
+
+def _note(db: sqlite3.Connection, known: Known) -> None:
+    told = {name: getattr(known, name) for name in Known.__struct_fields__}
+    sets = ", ".join(f"{name} = :{name}" for name in told if name != "id")
+    since = msgspec.json.encode(known.since)
+    db.execute(f"UPDATE dataset SET {sets} WHERE id = :id", told | {"since": since})  # noqa: S608  # our own names
+
+
+def _refuse(db: sqlite3.Connection, id_: int, refused: Iterable[Refusal]) -> None:
+    values: list[tuple[Any, ...]] = [
+        (id_, one.key, one.code, one.pointer, one.detail, one.at.isoformat()) for one in refused
+    ]
+    db.executemany(
+        "INSERT INTO refusal (dataset, key, code, pointer, detail, at) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (dataset, key) DO UPDATE SET code = excluded.code, pointer = excluded.pointer,"
+        " detail = excluded.detail, at = excluded.at, batch = ''",
+        values,
+    )
+
+
+def _forget(db: sqlite3.Connection, id_: int) -> None:
+    for table in ("row", "batch", "refusal"):
+        db.execute(f"DELETE FROM {table} WHERE dataset = ?", (id_,))  # noqa: S608  # our own names
+    db.execute("DELETE FROM dataset WHERE id = ?", (id_,))
