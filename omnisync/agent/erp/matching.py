@@ -16,6 +16,10 @@ from omnisync.agent.erp.verdicts import Verdict, keep, key_of
 from omnisync.contract.documents import mask
 
 
+_MAX_VALUE = 120
+"""What the contract gives a reason's value."""
+
+
 class Matching:
     """The layout's `match`. Every method runs inside the caller's transaction."""
 
@@ -44,8 +48,7 @@ class Matching:
             document = _document(verdict)
             keys = found.get(document, [])
             if len(keys) > 1:
-                shown = ",".join(joined(key) for key in keys)
-                verdict.refuse("customer_duplicate", "document", shown, n=len(keys))
+                verdict.refuse("customer_duplicate", "document", choices(keys), n=len(keys))
             elif keys:
                 _take(verdict, keys[0])
             elif document in seen:
@@ -111,6 +114,17 @@ class Matching:
         for [form], keys in as_asked({(form,) for form in stored}, rows).items():
             found.setdefault(stored[form], []).extend(keys)
         return {document: sorted(keys, key=in_order) for document, keys in found.items()}
+
+
+def choices(keys: Sequence[Key]) -> str:
+    """The keys a person may choose from, as many whole ones as a reason's value holds."""
+    shown = ""
+    for key in keys:
+        longer = f"{shown},{joined(key)}" if shown else joined(key)
+        if len(longer) > _MAX_VALUE:
+            break
+        shown = longer
+    return shown
 
 
 def _take(verdict: Verdict, key: Key) -> None:
