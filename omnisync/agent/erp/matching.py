@@ -15,7 +15,6 @@ from omnisync.agent.erp.tables import Rows
 from omnisync.agent.erp.verdicts import Verdict, keep, key_of
 from omnisync.contract.documents import mask
 
-
 _MAX_VALUE = 120
 """What the contract gives a reason's value."""
 
