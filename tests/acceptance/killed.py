@@ -1,8 +1,10 @@
-"""Runs `omnisync` and kills itself with SIGKILL at a named moment of an import, the n-th time it comes.
+"""Runs `omnisync` and stops at a named moment of an import, the n-th time it comes: killed with SIGKILL, or held.
 
-    python -m tests.acceptance.killed MOMENT N import …
+    python -m tests.acceptance.killed MOMENT N KIND FOLDER import …
 
-No fault point stands in the program: the moments are taken from outside, by wrapping what happens there.
+KIND is the brand of the ERP's database. With FOLDER `-` the process kills itself; else it leaves the file `there` in
+the folder, waits for the file `go`, and goes on. No fault point stands in the program: the moments are taken from
+outside, by wrapping what happens there.
 """
 
 from __future__ import annotations
@@ -11,10 +13,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from threading import Event
 from typing import Any
 
 from omnisync.agent.erp.bindings import Bindings
-from omnisync.agent.erp.dialects.sqlite import Sqlite
+from omnisync.agent.erp.catalog import KINDS
 from omnisync.agent.hub_client import HubClient
 from omnisync.cli import main
 
@@ -22,32 +27,65 @@ MOMENTS: dict[str, tuple[Any, str, bool]] = {
     "before_fetch": (HubClient, "page", True),
     "after_fetch": (HubClient, "page", False),
     "in_the_transaction": (Bindings, "save", False),
-    "before_commit": (Sqlite, "commit", True),
-    "after_commit": (Sqlite, "commit", False),
+    "before_commit": (None, "commit", True),
+    "after_commit": (None, "commit", False),
+    "before_a_slice_commits": (None, "commit", True),
+    "after_a_slice_committed": (None, "commit", False),
     "before_the_receipts": (HubClient, "send_receipts", True),
     "after_the_receipts": (HubClient, "send_receipts", False),
 }
-"""Where the moment is: the class, its method, and whether before it or after it."""
+"""Where the moment is: the class (None: that of the database), its method, and whether before it or after it.
+
+A commit is of any transaction, Firebird's readings among them; a slice's is one that follows saved bindings.
+"""
 
 
-def _die_at(moment: str, n: int) -> None:
+def _stop(folder: str) -> None:
+    if folder == "-":
+        os.kill(os.getpid(), signal.SIGKILL)
+    there, go = Path(folder, "there"), Path(folder, "go")
+    if not there.exists():  # once
+        there.touch()
+        while not go.exists():
+            Event().wait(0.02)
+
+
+def _stop_at(moment: str, n: int, kind: str, folder: str) -> None:
     owner, name, is_before = MOMENTS[moment]
+    if owner is None:
+        owner = getattr(import_module(f"omnisync.agent.erp.dialects.{KINDS[kind].module}"), KINDS[kind].name)
     original: Callable[..., Any] = getattr(owner, name)
+    has_saved = _watched_save() if "_slice_" in moment else [True]
     left = n
 
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         nonlocal left
+        if not has_saved[-1]:
+            return original(*args, **kwargs)
+        has_saved[-1] = "_slice_" not in moment
         left -= 1
         if is_before and left <= 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            _stop(folder)
         answer = original(*args, **kwargs)
         if left <= 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            _stop(folder)
         return answer
 
     setattr(owner, name, wrapped)
 
 
+def _watched_save() -> list[bool]:
+    """Whether bindings were saved since the last look."""
+    has_saved, original = [False], Bindings.save
+
+    def save(*args: Any, **kwargs: Any) -> int:
+        has_saved[-1] = True
+        return original(*args, **kwargs)
+
+    Bindings.save = save  # type: ignore[method-assign]  # as `_stop_at` does with the moment itself
+    return has_saved
+
+
 if __name__ == "__main__":
-    _die_at(sys.argv[1], int(sys.argv[2]))
-    main(sys.argv[3:])
+    _stop_at(sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4])
+    main(sys.argv[5:])

@@ -30,13 +30,8 @@ class Program(Struct, frozen=True):
 
     def run(self, *arguments: str, stdin: str = "", killed_at: tuple[str, int] | None = None) -> Ended:
         """Run it to its end."""
-        how = (
-            ["-m", "omnisync"]
-            if killed_at is None
-            else ["-m", "tests.acceptance.killed", killed_at[0], str(killed_at[1])]
-        )
         done = subprocess.run(
-            [sys.executable, *how, *arguments],
+            [sys.executable, *self._how(killed_at, "-"), *arguments],
             input=stdin,
             capture_output=True,
             text=True,
@@ -47,10 +42,17 @@ class Program(Struct, frozen=True):
         )
         return Ended(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start it; the caller ends it."""
+    def _how(self, stopped_at: tuple[str, int] | None, folder: str) -> list[str]:
+        if stopped_at is None:
+            return ["-m", "omnisync"]
+        return ["-m", "tests.acceptance.killed", stopped_at[0], str(stopped_at[1]), self.keeper.name, folder]
+
+    def start(
+        self, *arguments: str, held_at: tuple[str, int] | None = None, held_in: str = ""
+    ) -> subprocess.Popen[str]:
+        """Start it; the caller ends it. Held at a moment, it waits there until the file `go` stands in the folder."""
         return subprocess.Popen(
-            [sys.executable, "-m", "omnisync", *arguments],
+            [sys.executable, *self._how(held_at, held_in), *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -71,12 +73,19 @@ class Ended(Struct, frozen=True):
         return json.loads(self.out)
 
 
-def installed(folder: Path, hub: RunningHub) -> Program:
-    """The program with a connection to this hub, told on its command line."""
+def installed(folder: Path, hub: RunningHub, keeper: Keeper | None = None) -> Program:
+    """The program with a connection to this hub and this ERP (else a new SQLite file), told on its command line."""
     folder.mkdir(exist_ok=True)
-    program = Program(folder / "home", make_sqlite(folder))
-    arguments = ["--hub", hub.url, "--erp-database", program.keeper.database, "--token-stdin"]
-    done = program.run("connection", "set", *arguments, stdin=hub.token + "\n")
+    program = Program(folder / "home", keeper or make_sqlite(folder))
+    where = program.keeper.address
+    arguments = ["--hub", hub.url, "--token-stdin", "--layout", where.layout]
+    arguments += ["--erp-kind", where.kind, "--erp-database", where.database]
+    secrets = hub.token + "\n"
+    if where.server:
+        arguments += ["--erp-server", where.server, "--erp-port", str(where.port), "--erp-user", where.user]
+        arguments += ["--erp-password-stdin"] + (["--erp-charset", where.charset] if where.charset else [])
+        secrets += program.keeper.password + "\n"
+    done = program.run("connection", "set", *arguments, stdin=secrets)
     assert done.status == 0, done.err
     tested = program.run("connection", "test")
     assert tested.status == 0, tested.err
