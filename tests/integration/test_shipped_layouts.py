@@ -13,7 +13,9 @@ import pytest
 
 from omnisync.agent.counts import Tally
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.erp.layout import text_of
+from omnisync.agent.erp.catalog import open_database
+from omnisync.agent.erp.checking import check
+from omnisync.agent.erp.layout import shipped, text_of
 from omnisync.agent.errors import OvertakenError
 from omnisync.contract.documents import mask
 from omnisync.contract.records import Address, Order, PaymentTerms, Phone
@@ -190,6 +192,13 @@ def test_the_order_of_an_unknown_method_is_refused_by_its_code_and_enters_when_d
     assert write(erp, change(odd), expected=None).counts.orders == Tally(written=1)
     assert book.orders()["ord_1"].content == sold(order(), book.layout)
     erp.close()
+
+
+def test_a_shipped_layout_is_found_to_fit_its_tables(book: Book) -> None:
+    database = open_database(book.keeper.address, book.keeper.password)
+    database.connect()
+    assert check(shipped(book.layout), database, book.keeper.address) == []
+    database.close()
 
 
 # --- direto: numbers

@@ -14,7 +14,14 @@ from omnisync.contract.records import decode_customer, decode_order, encode
 from omnisync.contract.rules import canonical_customer, order_faults, order_warnings
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/reliability.md", "docs/contract.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/architecture.md",
+    "docs/reliability.md",
+    "docs/contract.md",
+    "docs/layouts.md",
+)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -89,6 +89,7 @@ def test_constants_and_numbers_are_known_by_their_texts() -> None:
         "text",
         12,
     )
+    assert number("zeros_left(5)").length == 5
 
 
 def test_every_finding_has_its_sentence_and_every_sentence_is_used() -> None:

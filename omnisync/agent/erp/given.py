@@ -84,10 +84,15 @@ def constants(*values: Scalar) -> Given:
 
 
 def number(form: str, digits: int = 9) -> Given:
-    """A number of the ERP's, with its converters: of nine digits, for nobody knows how far it goes."""
+    """A number of the ERP's, with its converters: of nine digits, for nobody knows how far it goes.
+
+    Filled up with zeros, it has the width that the ERP gives its own numbers.
+    """
     known = Given(kind="integer", whole=digits, length=digits)
     for call in map(converters.called, converters.pieces(form)):
         known = _AFTER[call.name](known, *call.arguments)
+        if call.name == "zeros_left":
+            known = msgspec.structs.replace(known, length=int(call.arguments[0]))
     return known
 
 
