@@ -20,7 +20,7 @@ from omnisync.agent.counts import Counts, Tally, Totals
 from omnisync.agent.erp.base import Erp, Rehearsal, Unsettled
 from omnisync.agent.erp.catalog import KINDS
 from omnisync.agent.erp.catalog import open_erp as open_real_erp
-from omnisync.agent.erp.layout import names
+from omnisync.agent.erp.language.layout import names
 from omnisync.agent.errors import BadTokenError, HubUnreachableError, OmnisyncError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.journal import Journal, Kind, Origin, Run, State

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from omnisync.agent.counts import Sent
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.erp.outgoing import Lot, Query
+from omnisync.agent.erp.language.outgoing import Lot, Query
 from omnisync.agent.outbox import KEYLESS, Batch, Entry, Known, Outbox, Refusal
 from omnisync.contract import batches
 from omnisync.contract.batches import FEW_DELETES, MAX_LINES, MAX_SHARE_DELETED, SENTENCES

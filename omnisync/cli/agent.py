@@ -11,7 +11,7 @@ import rich_click as click
 
 from omnisync import __version__
 from omnisync.agent.erp.catalog import KINDS
-from omnisync.agent.erp.layout import names
+from omnisync.agent.erp.language.layout import names
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.runner import Carrier, Clockwork
 from omnisync.agent.settings import Connection

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import rich_click as click
 
 from omnisync.agent.erp.catalog import KINDS
-from omnisync.agent.erp.checking import OURS, examine
 from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.layout import LayoutFile
-from omnisync.agent.erp.letters import name_column, names_read
+from omnisync.agent.erp.inspecting.checking import OURS, examine
+from omnisync.agent.erp.inspecting.letters import name_column, names_read
+from omnisync.agent.erp.inspecting.uses import uses_of
+from omnisync.agent.erp.language.layout import LayoutFile
 from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.erp.reflection.schema import Schema
-from omnisync.agent.erp.uses import uses_of
 from omnisync.agent.errors import OmnisyncError, TemporaryError
 from omnisync.cli import layout as layouts
 from omnisync.cli import parts as build

@@ -8,11 +8,11 @@ import rich_click as click
 
 from omnisync.agent import texts
 from omnisync.agent.erp.catalog import layout_named
-from omnisync.agent.erp.checking import check as examine
-from omnisync.agent.erp.compiled import compiled
-from omnisync.agent.erp.drafting import draft, sampler
-from omnisync.agent.erp.findings import Finding
-from omnisync.agent.erp.layout import LayoutFile, names, shipped, text_of
+from omnisync.agent.erp.inspecting.checking import check as examine
+from omnisync.agent.erp.inspecting.drafting import draft, sampler
+from omnisync.agent.erp.inspecting.findings import Finding
+from omnisync.agent.erp.language.compiled import compiled
+from omnisync.agent.erp.language.layout import LayoutFile, names, shipped, text_of
 from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.settings import Connection

@@ -18,8 +18,8 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from omnisync.agent.erp.bindings import Bindings
 from omnisync.agent.erp.catalog import KINDS
+from omnisync.agent.erp.writing.bindings import Bindings
 from omnisync.agent.hub_client import HubClient
 from omnisync.cli import main
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from omnisync.agent import collecting
 from omnisync.agent.counts import Counts, Progress, Sent
-from omnisync.agent.erp.layout import text_of
+from omnisync.agent.erp.language.layout import text_of
 from omnisync.agent.errors import ErpBusyError, FeedError, HubUnreachableError, StoppedError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.outbox import Outbox

@@ -18,7 +18,7 @@ import pytest
 
 from omnisync.agent.counts import Progress, Tally
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.erp.phones import dialled
+from omnisync.agent.erp.writing.phones import dialled
 from omnisync.contract.feed import Change
 from omnisync.contract.records import Address, Phone
 from omnisync.hub import intake, receipts

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from omnisync.agent.erp.layout import text_of
+from omnisync.agent.erp.language.layout import text_of
 from omnisync.agent.journal import Journal
 from omnisync.agent.settings import ErpAddress, Home
 from omnisync.cli import main

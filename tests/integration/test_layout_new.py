@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from omnisync.agent.erp.catalog import open_database
-from omnisync.agent.erp.checking import check
-from omnisync.agent.erp.compiled import compiled
 from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.drafting import Draft, draft, sampler
-from omnisync.agent.erp.findings import Finding
-from omnisync.agent.erp.layout import LayoutFile, columns_of, names, read_layout, shipped, written_as
+from omnisync.agent.erp.inspecting.checking import check
+from omnisync.agent.erp.inspecting.drafting import Draft, draft, sampler
+from omnisync.agent.erp.inspecting.findings import Finding
+from omnisync.agent.erp.language.compiled import compiled
+from omnisync.agent.erp.language.layout import LayoutFile, columns_of, names, read_layout, shipped, written_as
 from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.settings import ErpAddress
 from omnisync.contract.records import Address

@@ -9,8 +9,8 @@ import pytest
 
 from omnisync.agent.counts import Tally
 from omnisync.agent.erp.catalog import open_database
-from omnisync.agent.erp.checking import check
-from omnisync.agent.erp.layout import read_layout
+from omnisync.agent.erp.inspecting.checking import check
+from omnisync.agent.erp.language.layout import read_layout
 from tests.erps import make_keeper, write
 from tests.records import change, customer, item, order
 

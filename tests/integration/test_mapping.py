@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from omnisync.agent.erp.catalog import layout_named
-from omnisync.agent.erp.de_para import of_layout
-from omnisync.agent.erp.layout import text_of
+from omnisync.agent.erp.language.de_para import of_layout
+from omnisync.agent.erp.language.layout import text_of
 from omnisync.agent.errors import ErpSetupError
 from omnisync.agent.journal import Journal
 from omnisync.agent.settings import Home

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.erp.layout import text_of
+from omnisync.agent.erp.language.layout import text_of
 from omnisync.contract.catalogue import DATASETS
 from tests.erps import KEEPERS, Keeper, make_keeper, write
 from tests.exports import WIRE, fill, outgoing

@@ -14,8 +14,8 @@ import pytest
 from omnisync.agent.counts import Tally
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.catalog import open_database
-from omnisync.agent.erp.checking import check
-from omnisync.agent.erp.layout import shipped, text_of
+from omnisync.agent.erp.inspecting.checking import check
+from omnisync.agent.erp.language.layout import shipped, text_of
 from omnisync.agent.errors import OvertakenError
 from omnisync.contract.documents import mask
 from omnisync.contract.records import Address, Order, PaymentTerms, Phone

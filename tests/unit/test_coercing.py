@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnisync.agent.erp.coercing import Unfit, coercer
+from omnisync.agent.erp.language.coercing import Unfit, coercer
 from omnisync.contract.catalogue import DATASETS
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")

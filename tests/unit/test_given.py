@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from omnisync.agent import texts
-from omnisync.agent.erp import converters, given
-from omnisync.agent.erp.given import Given, bounds_of, constants, number, piped
-from omnisync.agent.erp.paths import RECORDS, paths_of
+from omnisync.agent.erp.inspecting import given
+from omnisync.agent.erp.inspecting.given import Given, bounds_of, constants, number, piped
+from omnisync.agent.erp.language import converters
+from omnisync.agent.erp.language.paths import RECORDS, paths_of
 
 ERP = Path(given.__file__).parent
 

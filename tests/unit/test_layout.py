@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from omnisync.agent.erp import layouts
-from omnisync.agent.erp.compiled import compiled
-from omnisync.agent.erp.compiling import Compiler
-from omnisync.agent.erp.layout import names, read_layout, shipped
-from omnisync.agent.erp.rows import Answers, Note, UnfitError, rows_of
+from omnisync.agent.erp.language.compiled import compiled
+from omnisync.agent.erp.language.compiling import Compiler
+from omnisync.agent.erp.language.layout import names, read_layout, shipped
+from omnisync.agent.erp.language.rows import Answers, Note, UnfitError, rows_of
 from omnisync.agent.errors import LayoutError
 from omnisync.contract.records import Address, Phone
 from tests.records import customer, item, order

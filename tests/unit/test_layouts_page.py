@@ -10,8 +10,8 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import fields
 
-from omnisync.agent.erp import converters, layout
-from omnisync.agent.erp.paths import paths_of
+from omnisync.agent.erp.language import converters, layout
+from omnisync.agent.erp.language.paths import paths_of
 from omnisync.contract.catalogue import DATASETS
 
 PAGE = (Path(__file__).parents[2] / "docs/layouts.md").read_text(encoding="utf-8")

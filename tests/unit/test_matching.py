@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omnisync.agent.erp.matching import choices
+from omnisync.agent.erp.writing.matching import choices
 
 
 def test_as_many_whole_keys_are_offered_as_a_reason_holds() -> None:

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from omnisync.agent import texts
-from omnisync.agent.erp.compiled import compiled
 from omnisync.agent.erp.dialects.database import Rows
-from omnisync.agent.erp.layout import Export, shipped
-from omnisync.agent.erp.outgoing import Lot, Outgoing, Query, queries
+from omnisync.agent.erp.language.compiled import compiled
+from omnisync.agent.erp.language.layout import Export, shipped
+from omnisync.agent.erp.language.outgoing import Lot, Outgoing, Query, queries
 from omnisync.agent.errors import LayoutError
 from omnisync.contract.catalogue import DATASETS
 

@@ -14,7 +14,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from omnisync.agent.counts import Counts
-from omnisync.agent.erp.outgoing import Outgoing, Query, Since
+from omnisync.agent.erp.language.outgoing import Outgoing, Query, Since
 from omnisync.contract.feed import Change, Kind, Reason, Receipt, Unreadable
 
 

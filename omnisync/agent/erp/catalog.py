@@ -10,10 +10,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.erp.compiled import compiled
-from omnisync.agent.erp.compiling import Mappings
 from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.layout import LayoutFile, names, read_layout, shipped
+from omnisync.agent.erp.language.compiled import compiled
+from omnisync.agent.erp.language.compiling import Mappings
+from omnisync.agent.erp.language.layout import LayoutFile, names, read_layout, shipped
 from omnisync.agent.erp.sql import SqlErp
 from omnisync.agent.errors import ErpSetupError, LayoutError
 from omnisync.agent.settings import ErpAddress

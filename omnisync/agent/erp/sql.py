@@ -8,14 +8,14 @@ from datetime import datetime
 from itertools import chain
 
 from omnisync.agent.erp.base import Position, Rehearsal, Slice, Unsettled, Written
-from omnisync.agent.erp.bindings import Bindings, encoded
-from omnisync.agent.erp.compiled import Layout, Table
 from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.landing import Landing
-from omnisync.agent.erp.outcomes import read_outcomes
-from omnisync.agent.erp.outgoing import Outgoing, Query, Since, streamed
-from omnisync.agent.erp.rehearsing import converted_rows, written_rows
-from omnisync.agent.erp.verdicts import (
+from omnisync.agent.erp.language.compiled import Layout, Table
+from omnisync.agent.erp.language.outgoing import Outgoing, Query, Since, streamed
+from omnisync.agent.erp.writing.bindings import Bindings, encoded
+from omnisync.agent.erp.writing.landing import Landing
+from omnisync.agent.erp.writing.outcomes import read_outcomes
+from omnisync.agent.erp.writing.rehearsing import converted_rows, written_rows
+from omnisync.agent.erp.writing.verdicts import (
     Binding,
     Verdict,
     compare,

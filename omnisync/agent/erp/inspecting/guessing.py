@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 
-from omnisync.agent.erp.reflection.schema import Column, ForeignKey, Schema, Table
-from omnisync.agent.erp.vocabulary import (
+from omnisync.agent.erp.inspecting.vocabulary import (
     CUSTOMER_KEY,
     EXTERNAL_ID,
     ORDER_KEY,
@@ -19,6 +18,7 @@ from omnisync.agent.erp.vocabulary import (
     spoken,
     words_of,
 )
+from omnisync.agent.erp.reflection.schema import Column, ForeignKey, Schema, Table
 
 _ENOUGH = 8
 """Points below which a table is not taken for anything."""

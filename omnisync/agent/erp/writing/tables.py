@@ -8,10 +8,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from omnisync.agent.erp.compiled import NumberFrom, Table
 from omnisync.agent.erp.dialects.database import Database, lots
-from omnisync.agent.erp.keys import Key, as_asked, by_prefix, text_of
-from omnisync.agent.erp.rows import Answers
+from omnisync.agent.erp.language.compiled import NumberFrom, Table
+from omnisync.agent.erp.language.rows import Answers
+from omnisync.agent.erp.writing.keys import Key, as_asked, by_prefix, text_of
 from omnisync.agent.errors import ErpSetupError
 
 _LOCKED_LOT = 200

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from omnisync.agent.erp.layout import FromSql, Lookup
+from omnisync.agent.erp.language.layout import FromSql, Lookup
 
 
 class UnfitError(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import get_args
 
-from omnisync.agent.erp.layout import DeParaKind, LayoutFile, Lookup, Mapped, columns_of, written_as
+from omnisync.agent.erp.language.layout import DeParaKind, LayoutFile, Lookup, Mapped, columns_of, written_as
 
 KINDS: tuple[DeParaKind, ...] = tuple(kind for kind in get_args(DeParaKind) if kind != "product")
 """A product the ERP does not know is registered there, not mapped by hand."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from omnisync.agent.erp.compiled import Layout
 from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.keys import as_asked, joined, text_of
-from omnisync.agent.erp.outcomes import JOB_REFUSED, End, Ends, read_outcomes
-from omnisync.agent.erp.tables import Rows
-from omnisync.agent.erp.verdicts import Verdict, keep, key_of, stored_reason
+from omnisync.agent.erp.language.compiled import Layout
+from omnisync.agent.erp.writing.keys import as_asked, joined, text_of
+from omnisync.agent.erp.writing.outcomes import JOB_REFUSED, End, Ends, read_outcomes
+from omnisync.agent.erp.writing.tables import Rows
+from omnisync.agent.erp.writing.verdicts import Verdict, keep, key_of, stored_reason
 
 
 class Weighing:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.given import Given, piped
-from omnisync.agent.erp.guessing import Guess, guess, reference_of, roles_of
+from omnisync.agent.erp.inspecting.given import Given, piped
+from omnisync.agent.erp.inspecting.guessing import Guess, guess, reference_of, roles_of
+from omnisync.agent.erp.inspecting.vocabulary import COUNTER, IS_CODE, IS_IBGE, IS_INVERTED, LAST, spoken
 from omnisync.agent.erp.reflection.schema import Column, ForeignKey, Schema, Table
-from omnisync.agent.erp.vocabulary import COUNTER, IS_CODE, IS_IBGE, IS_INVERTED, LAST, spoken
 from omnisync.agent.errors import OmnisyncError, TemporaryError
 
 Sample = Callable[[Table, str], list[str]]

@@ -18,10 +18,10 @@ from typing import Any, get_type_hints
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.erp.coercing import Coerce, Unfit, coercer
 from omnisync.agent.erp.dialects.database import Database, Rows
-from omnisync.agent.erp.layout import Export
-from omnisync.agent.erp.paths import nearest
+from omnisync.agent.erp.language.coercing import Coerce, Unfit, coercer
+from omnisync.agent.erp.language.layout import Export
+from omnisync.agent.erp.language.paths import nearest
 from omnisync.agent.errors import LayoutError
 from omnisync.contract import batches
 from omnisync.contract.batches import MAX_LINE_BYTES

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from omnisync.agent import texts
 from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.findings import Finding, error, warning
+from omnisync.agent.erp.inspecting.findings import Finding, error, warning
+from omnisync.agent.erp.inspecting.uses import Use
 from omnisync.agent.erp.reflection.schema import Schema, Table
-from omnisync.agent.erp.uses import Use
 from omnisync.agent.errors import OmnisyncError, TemporaryError
 
 _READ, _SHOWN = 300, 5

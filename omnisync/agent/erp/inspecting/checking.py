@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 
 from omnisync.agent import texts
 from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.findings import Finding, error, near, warning
-from omnisync.agent.erp.fitting import fit, is_short_for_code
-from omnisync.agent.erp.given import Given, piped
-from omnisync.agent.erp.layout import LayoutFile, Lookup, Number
-from omnisync.agent.erp.letters import letters
+from omnisync.agent.erp.inspecting.findings import Finding, error, near, warning
+from omnisync.agent.erp.inspecting.fitting import fit, is_short_for_code
+from omnisync.agent.erp.inspecting.given import Given, piped
+from omnisync.agent.erp.inspecting.letters import letters
+from omnisync.agent.erp.inspecting.uses import Use, uses_of
+from omnisync.agent.erp.language.layout import LayoutFile, Lookup, Number
 from omnisync.agent.erp.reflection import reflect, rights
 from omnisync.agent.erp.reflection.schema import Column, Schema, Table
-from omnisync.agent.erp.uses import Use, uses_of
 from omnisync.agent.errors import RecordError, SetupError
 from omnisync.agent.settings import ErpAddress
 

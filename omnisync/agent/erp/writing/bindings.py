@@ -12,8 +12,8 @@ import msgspec
 
 from omnisync.agent.erp.base import Position, Unsettled
 from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.outcomes import Ends
-from omnisync.agent.erp.verdicts import Binding, Verdict, hash_of
+from omnisync.agent.erp.writing.outcomes import Ends
+from omnisync.agent.erp.writing.verdicts import Binding, Verdict, hash_of
 from omnisync.agent.errors import OvertakenError
 from omnisync.contract.feed import MAX_RECORDS, Kind, Reason, Receipt, is_place
 

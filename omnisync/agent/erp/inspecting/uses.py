@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from omnisync.agent.erp.given import Given, constants, given, number, of_column
-from omnisync.agent.erp.layout import (
+from omnisync.agent.erp.inspecting.given import Given, constants, given, number, of_column
+from omnisync.agent.erp.language.layout import (
     ChildTable,
     CustomerTable,
     FromSql,

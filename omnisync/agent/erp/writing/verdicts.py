@@ -16,8 +16,8 @@ from msgspec import Struct
 from omnisync.agent import texts
 from omnisync.agent.counts import Counts, Tally
 from omnisync.agent.erp.base import Slice
-from omnisync.agent.erp.cleaning import clean_customer, clean_order
-from omnisync.agent.erp.keys import Key, parted
+from omnisync.agent.erp.writing.cleaning import clean_customer, clean_order
+from omnisync.agent.erp.writing.keys import Key, parted
 from omnisync.contract.documents import redact
 from omnisync.contract.feed import UNDECODABLE, Change, Outcome, Reason, Unreadable, is_place
 from omnisync.contract.records import Customer, Order, decode_customer, decode_order

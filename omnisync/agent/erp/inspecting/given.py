@@ -12,10 +12,10 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
-from omnisync.agent.erp import converters
-from omnisync.agent.erp.converters import Call
-from omnisync.agent.erp.layout import Constant, FromSql, KeyOf, Lookup, Mapped, Scalar, written_as
-from omnisync.agent.erp.paths import NEVER_CUT, RECORDS, paths_of
+from omnisync.agent.erp.language import converters
+from omnisync.agent.erp.language.converters import Call
+from omnisync.agent.erp.language.layout import Constant, FromSql, KeyOf, Lookup, Mapped, Scalar, written_as
+from omnisync.agent.erp.language.paths import NEVER_CUT, RECORDS, paths_of
 from omnisync.agent.erp.reflection.schema import Column, Schema
 from omnisync.contract.records import Address, Order, Phone
 

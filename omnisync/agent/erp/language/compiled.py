@@ -13,8 +13,8 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.erp.compiling import Compiler, Mappings, constant_fill
-from omnisync.agent.erp.layout import (
+from omnisync.agent.erp.language.compiling import Compiler, Mappings, constant_fill
+from omnisync.agent.erp.language.layout import (
     ChildTable,
     CustomerTable,
     Further,
@@ -25,9 +25,9 @@ from omnisync.agent.erp.layout import (
     Outcome,
     State,
 )
-from omnisync.agent.erp.outgoing import Query, queries
-from omnisync.agent.erp.paths import nearest, paths_of
-from omnisync.agent.erp.rows import Column
+from omnisync.agent.erp.language.outgoing import Query, queries
+from omnisync.agent.erp.language.paths import nearest, paths_of
+from omnisync.agent.erp.language.rows import Column
 from omnisync.agent.errors import LayoutError
 
 Parameters = Sequence[tuple[str, Any]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
-from omnisync.agent.erp.findings import Finding, error, warning
-from omnisync.agent.erp.given import Given
+from omnisync.agent.erp.inspecting.findings import Finding, error, warning
+from omnisync.agent.erp.inspecting.given import Given
 from omnisync.agent.erp.reflection.schema import Column
 
 Found = Iterator[Finding]

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from omnisync.agent.erp.compiled import Table
 from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.keys import Key, as_asked, in_order, text_of
-from omnisync.agent.erp.tables import New, Rows, among_keys
+from omnisync.agent.erp.language.compiled import Table
+from omnisync.agent.erp.writing.keys import Key, as_asked, in_order, text_of
+from omnisync.agent.erp.writing.tables import New, Rows, among_keys
 
 
 class Lines(Struct, frozen=True):

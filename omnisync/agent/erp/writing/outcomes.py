@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from omnisync.agent import texts
 from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.keys import parted, text_of
-from omnisync.agent.erp.layout import Outcome
+from omnisync.agent.erp.language.layout import Outcome
+from omnisync.agent.erp.writing.keys import parted, text_of
 from omnisync.agent.errors import ErpSetupError
 from omnisync.contract.documents import redact
 from omnisync.contract.feed import Reason

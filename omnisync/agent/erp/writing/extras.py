@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from omnisync.agent.erp.compiled import Extra, Main, Statement, Table
 from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.keys import text_of
-from omnisync.agent.erp.rows import Answers
-from omnisync.agent.erp.tables import New, Rows, taken
-from omnisync.agent.erp.verdicts import Verdict, key_of
+from omnisync.agent.erp.language.compiled import Extra, Main, Statement, Table
+from omnisync.agent.erp.language.rows import Answers
+from omnisync.agent.erp.writing.keys import text_of
+from omnisync.agent.erp.writing.tables import New, Rows, taken
+from omnisync.agent.erp.writing.verdicts import Verdict, key_of
 
 
 class Extras:

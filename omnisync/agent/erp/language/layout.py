@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from omnisync.agent.erp import layouts
-from omnisync.agent.erp.paths import nearest
+from omnisync.agent.erp.language.paths import nearest
 from omnisync.agent.errors import LayoutError
 
 Name = Annotated[str, Meta(min_length=1, max_length=130)]

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.keys import Key, as_asked
-from omnisync.agent.erp.layout import FromSql, Lookup
-from omnisync.agent.erp.rows import AMBIGUOUS, Answers, Column, Query, lookup_key
+from omnisync.agent.erp.language.layout import FromSql, Lookup
+from omnisync.agent.erp.language.rows import AMBIGUOUS, Answers, Column, Query, lookup_key
+from omnisync.agent.erp.writing.keys import Key, as_asked
 from omnisync.agent.errors import RefusedRecordError
 
 

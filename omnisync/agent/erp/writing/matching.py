@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from omnisync.agent.erp.compiled import Layout
 from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.keys import Key, as_asked, in_order, joined, parted, text_of
-from omnisync.agent.erp.lookups import comparable_rows
-from omnisync.agent.erp.tables import Rows
-from omnisync.agent.erp.verdicts import Verdict, keep, key_of
+from omnisync.agent.erp.language.compiled import Layout
+from omnisync.agent.erp.writing.keys import Key, as_asked, in_order, joined, parted, text_of
+from omnisync.agent.erp.writing.lookups import comparable_rows
+from omnisync.agent.erp.writing.tables import Rows
+from omnisync.agent.erp.writing.verdicts import Verdict, keep, key_of
 from omnisync.contract.documents import mask
 
 _MAX_VALUE = 120

@@ -11,11 +11,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from omnisync.agent.erp import converters
-from omnisync.agent.erp.converters import Call, Convert, Cut, Plain
-from omnisync.agent.erp.layout import Constant, FromSql, KeyOf, Lookup, Mapped, Scalar, written_as
-from omnisync.agent.erp.paths import Field, field_of, nearest
-from omnisync.agent.erp.rows import AMBIGUOUS, Answers, Column, Fill, Note, Query, UnfitError, lookup_key
+from omnisync.agent.erp.language import converters
+from omnisync.agent.erp.language.converters import Call, Convert, Cut, Plain
+from omnisync.agent.erp.language.layout import Constant, FromSql, KeyOf, Lookup, Mapped, Scalar, written_as
+from omnisync.agent.erp.language.paths import Field, field_of, nearest
+from omnisync.agent.erp.language.rows import AMBIGUOUS, Answers, Column, Fill, Note, Query, UnfitError, lookup_key
 from omnisync.agent.errors import LayoutError
 from omnisync.contract.documents import mask
 

@@ -8,19 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from omnisync.agent.erp.building import build_customers, build_orders, refuse_unfit
-from omnisync.agent.erp.children import Children, Lines
-from omnisync.agent.erp.compiled import Layout, Main
 from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.documents import NumericDocuments
-from omnisync.agent.erp.extras import Extras
-from omnisync.agent.erp.keys import Key, in_order, joined, parted, text_of
-from omnisync.agent.erp.lookups import answers_for
-from omnisync.agent.erp.matching import Matching
-from omnisync.agent.erp.rows import Answers, Column, UnfitError
-from omnisync.agent.erp.tables import New, Rows, taken
-from omnisync.agent.erp.verdicts import Verdict, keep, key_of
-from omnisync.agent.erp.weighing import Weighing
+from omnisync.agent.erp.language.compiled import Layout, Main
+from omnisync.agent.erp.language.rows import Answers, Column, UnfitError
+from omnisync.agent.erp.writing.building import build_customers, build_orders, refuse_unfit
+from omnisync.agent.erp.writing.children import Children, Lines
+from omnisync.agent.erp.writing.documents import NumericDocuments
+from omnisync.agent.erp.writing.extras import Extras
+from omnisync.agent.erp.writing.keys import Key, in_order, joined, parted, text_of
+from omnisync.agent.erp.writing.lookups import answers_for
+from omnisync.agent.erp.writing.matching import Matching
+from omnisync.agent.erp.writing.tables import New, Rows, taken
+from omnisync.agent.erp.writing.verdicts import Verdict, keep, key_of
+from omnisync.agent.erp.writing.weighing import Weighing
 from omnisync.agent.errors import RefusedRecordError
 
 _MAX_TRIES = 3

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from omnisync.agent import texts
-from omnisync.agent.erp.phones import are_plain, dialled
+from omnisync.agent.erp.writing.phones import are_plain, dialled
 from omnisync.contract.feed import Reason
 from omnisync.contract.records import Customer, Order
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 
-from omnisync.agent.erp.compiled import Layout, Table
 from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.language.compiled import Layout, Table
 from omnisync.agent.erp.reflection import reflect
-from omnisync.agent.erp.verdicts import Verdict
+from omnisync.agent.erp.writing.verdicts import Verdict
 
 _NUMBERS = frozenset({"integer", "decimal", "float"})
 _PATHS = frozenset({"document", "customer.document"})

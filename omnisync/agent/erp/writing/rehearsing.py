@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from omnisync.agent.erp.building import build_customers, build_orders
-from omnisync.agent.erp.compiled import Layout, Table
 from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.keys import Key, text_of
-from omnisync.agent.erp.rows import Answers, Column
-from omnisync.agent.erp.verdicts import Verdict, key_of
+from omnisync.agent.erp.language.compiled import Layout, Table
+from omnisync.agent.erp.language.rows import Answers, Column
+from omnisync.agent.erp.writing.building import build_customers, build_orders
+from omnisync.agent.erp.writing.keys import Key, text_of
+from omnisync.agent.erp.writing.verdicts import Verdict, key_of
 
 Shown = dict[str, list[dict[str, object]]]
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
 
-from omnisync.agent.erp.compiled import Layout, Main, Table
-from omnisync.agent.erp.rows import Answers, Column, UnfitError, rows_of
-from omnisync.agent.erp.verdicts import Verdict, reason_of
+from omnisync.agent.erp.language.compiled import Layout, Main, Table
+from omnisync.agent.erp.language.rows import Answers, Column, UnfitError, rows_of
+from omnisync.agent.erp.writing.verdicts import Verdict, reason_of
 
 Ask = Callable[[Sequence[Column], list[Any], Sequence[Any]], Answers]
 """Asks the ERP what columns need to know of it; without it nothing is asked (a dry run)."""

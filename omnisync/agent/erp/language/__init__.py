@@ -1,0 +1,1 @@
+"""A layout's language: its form, paths and converters, compiled once into what rows are made and read with."""
