@@ -49,6 +49,7 @@ class Keeper(Struct, frozen=True):
         establishments: Sequence[str] = ("0001", "0002"),
         layout: str = "padrao",
         mappings: Mapping[str, Mapping[str, str]] | None = None,
+        adjusts_centavo: bool = False,
     ) -> Erp:
         """The ERP, prepared."""
         erp = open_erp(
@@ -60,6 +61,7 @@ class Keeper(Struct, frozen=True):
             zone=ZoneInfo("America/Sao_Paulo"),
             clock=lambda: NOW,
             mappings=mappings,
+            adjusts_centavo=adjusts_centavo,
         )
         erp.prepare()
         return erp

@@ -134,7 +134,8 @@ class Establishment(Struct, frozen=True):
 class Connection(Struct, frozen=True, kw_only=True):
     """A hub, an ERP's database and the establishments between them. Raises SettingsError when its name is no name.
 
-    The ERP's database is told first: until the hub is told too there is nothing to import from.
+    The ERP's database is told first: until the hub is told too there is nothing to import from. `adjusts_centavo` lets
+    an order enter whose total is one centavo off the sum of its items, by changing the largest of them.
     """
 
     name: str
@@ -143,6 +144,7 @@ class Connection(Struct, frozen=True, kw_only=True):
     erp: ErpAddress
     establishments: tuple[Establishment, ...] = ()
     zone: str | None = None
+    adjusts_centavo: bool = False
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):

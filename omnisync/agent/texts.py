@@ -236,6 +236,8 @@ SENTENCES: Mapping[str, str] = {
     "name_empty": "O cliente {codigo} veio sem nome. Gravamos Sem nome; corrija no OmniForce.",
     "phone_in_notes": "O telefone do cliente {codigo} veio com mais do que um número. O resto ficou em observações.",
     "items_many": "O pedido {numero} tem {n} itens e uma nota leva 990: serão necessárias {notas} notas.",
+    "centavo_adjusted": "O total do pedido {numero} diferia da soma dos itens por 1 centavo ({total} e {soma}). "
+    "Ajustamos o item {linha}; confira no ERP.",
     "payment_before_issue": "O pedido {numero} tem uma parcela que vence antes da emissão. Gravamos como veio; confira "
     "se foi uma entrada já paga.",
     "payment_kind_new": "O pedido {numero} traz uma forma de pagamento nova ({codigo}). Gravamos como veio; confira no "

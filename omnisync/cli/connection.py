@@ -61,6 +61,8 @@ def show(name: str | None, verbose: bool) -> None:
             click.echo(f"Senha do banco:    {_kept(parts, known, 'erp_password')}")
             click.echo(f"Caracteres:        {erp.charset or 'os de costume do banco'}")
         click.echo(f"Layout:            {erp.layout}")
+        if known.adjusts_centavo:
+            click.echo("Regra:             ajusta 1 centavo no maior item")
         for establishment in known.establishments:
             click.echo(f"Estabelecimento:   {establishment.code} - {establishment.name}")
 
@@ -94,6 +96,12 @@ def _kept(parts: build.Parts, known: Connection, kind: SecretKind) -> str:
 @click.option("--erp-charset", "charset", metavar="NOME", help="O conjunto de caracteres (no Firebird, obrigatório).")
 @click.option("--layout", metavar="NOME", help="O layout do ERP: um dos prontos, ou um arquivo .toml.")
 @click.option("--establishment", "codes", metavar="CÓDIGO", multiple=True, help="Um estabelecimento (repetível).")
+@click.option(
+    "--adjust-centavo/--no-adjust-centavo",
+    "adjusts_centavo",
+    default=None,
+    help="Se o total do pedido difere da soma dos itens por 1 centavo, ajusta o maior item e avisa; sem isto, recusa.",
+)
 @verbose_option
 def set_(
     name: str,
@@ -101,6 +109,7 @@ def set_(
     token_stdin: bool,
     erp_password_stdin: bool,
     codes: tuple[str, ...],
+    adjusts_centavo: bool | None,
     verbose: bool,
     **erp: Any,
 ) -> None:
@@ -110,6 +119,8 @@ def set_(
         before = _before(parts, name)
         after = _changed(before, name, hub_url, {field: value for field, value in erp.items() if value is not None})
         after = _with_establishments(after, codes)
+        if adjusts_centavo is not None:
+            after = msgspec.structs.replace(after, adjusts_centavo=adjusts_centavo)
         build.check_erp(parts, after)
         emptied = _emptied(parts, before, after)
         parts.journal.save_connection(after)

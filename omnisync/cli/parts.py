@@ -77,6 +77,7 @@ class Parts(Struct, frozen=True):
             zone=self.zone(connection),
             clock=clock,
             mappings=self.journal.mappings(connection.name),
+            adjusts_centavo=connection.adjusts_centavo,
         )
 
 

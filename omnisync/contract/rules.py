@@ -55,6 +55,9 @@ PAYMENT_KINDS = frozenset(
 FREE = frozenset({"bonus", "exchange", "sample"})
 """Order types whose items may cost nothing."""
 
+UNSUMMED = frozenset({"totals_mismatch", "total_not_explained"})
+"""Faults that a centavo may be all of."""
+
 
 class Fault(Struct, frozen=True, kw_only=True):
     """A broken rule. `code` names the sentence, `words` fill it; `value` is safe to show."""
@@ -107,6 +110,31 @@ def _order_warnings(order: Order, *, has_new_kinds: bool) -> Iterator[Fault]:
     if has_new_kinds:
         for kind in sorted({payment.method_kind for payment in payments} - PAYMENT_KINDS):
             yield Fault(code="payment_kind_new", field="payments.method_kind", value=kind, words={"codigo": kind})
+
+
+def adjusted(order: Order) -> tuple[Order, Fault] | None:
+    """The order with one centavo moved on its largest line, where that alone makes its total close; and the warning.
+
+    `order` has one of the UNSUMMED faults. The line's gross amount moves with its total; one that may not bear it
+    (rejection 629) gives way to the next largest. None where a centavo is not what is wrong, or not all of it.
+    """
+    t = order.totals
+    lines = sum(map(_line_total, order.items), Decimal(0))
+    wanted = t.items_amount + t.total_amount - _whole(t)
+    cent = wanted - lines
+    if abs(cent) != CENTAVO or t.items_amount not in (lines, wanted):
+        return None
+    for line in sorted(order.items, key=_line_total, reverse=True):
+        moved = msgspec.structs.replace(
+            line, gross_amount=line.gross_amount + cent, total_amount=line.total_amount + cent
+        )
+        items = tuple(moved if item is line else item for item in order.items)
+        totals = msgspec.structs.replace(t, items_amount=wanted)
+        made = msgspec.structs.replace(order, items=items, totals=totals)
+        if order_faults([made]) == [None]:
+            words = {"total": str(wanted), "soma": str(lines), "linha": str(line.line)}
+            return made, Fault(code="centavo_adjusted", field="totals", words=words)
+    return None
 
 
 def _order_fault(order: Order, *, are_sound: bool) -> Fault | None:
@@ -163,12 +191,16 @@ def _totals_fault(order: Order) -> Fault | None:
     lines = sum(map(_line_total, order.items), Decimal(0))
     if lines != t.items_amount:
         return _sum_fault("totals_mismatch", "totals.items_amount", t.items_amount, lines)
-    whole = (
-        t.items_amount - t.discount_amount + t.surcharge_amount + t.freight_amount + t.insurance_amount + t.other_amount
-    )
+    whole = _whole(t)
     if whole != t.total_amount:
         return _sum_fault("total_not_explained", "totals.total_amount", t.total_amount, whole)
     return None
+
+
+def _whole(t: Totals) -> Decimal:
+    """What the order comes to by its parts."""
+    parts = t.surcharge_amount + t.freight_amount + t.insurance_amount + t.other_amount
+    return t.items_amount - t.discount_amount + parts
 
 
 def _payments_fault(order: Order) -> Fault | None:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import io
+from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from omnisync.agent.counts import Tally
 from omnisync.agent.journal import Journal
-from omnisync.agent.settings import ErpAddress, Home, HubAddress, Secret, Secrets
+from omnisync.agent.settings import ErpAddress, Establishment, Home, HubAddress, Secret, Secrets
+from omnisync.cli import parts as build
+from tests.erps import make_sqlite, write
 from tests.integration.test_agent_commands import run
 from tests.pages import connection
+from tests.records import change, customer, order
 
 CANARY = "s3nha com espaço "
 SET = ("connection", "set", "--hub", "https://central.example")
@@ -44,6 +50,30 @@ def test_set_changes_what_is_told_and_nothing_else(home: Home, capsys: pytest.Ca
     assert (known.erp.port, known.erp.user) == (None, "")
     assert (known.erp.server, known.erp.charset) == ("erp-01", "WIN1252")
     assert known.hub == HubAddress("https://central.example")
+
+
+def test_the_rule_of_the_centavo_is_set_kept_and_taken_back(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, *SET, *FIREBIRD, *USER)
+    assert "Regra:" not in run(capsys, "connection", "show")[1]
+    run(capsys, "connection", "set", "--adjust-centavo")
+    run(capsys, "connection", "set", "--erp-server", "erp-02")
+    assert "Regra:             ajusta 1 centavo no maior item\n" in run(capsys, "connection", "show")[1]
+    run(capsys, "connection", "set", "--no-adjust-centavo")
+    assert Journal(home.journal).connection("producao").adjusts_centavo is False
+
+
+def test_the_rule_reaches_the_erp(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    make_sqlite(home.path)
+    run(capsys, *SET, "--erp-database", str(home.path / "erp.db"), "--adjust-centavo")
+    parts = build.agent_parts()
+    known = msgspec.structs.replace(parts.connection(None), company="aurora", establishments=(Establishment("0001"),))
+    erp = parts.erp(known)
+    erp.prepare()
+    write(erp, change(customer()))
+    total = Decimal("29.11")
+    off = msgspec.structs.replace(order().totals, total_amount=total)
+    assert write(erp, change(order(totals=off, paid=str(total)))).counts.orders == Tally(written=1)
+    erp.close()
 
 
 def test_two_secrets_come_one_a_line_the_key_first(

@@ -119,6 +119,106 @@ def test_a_line_off_by_a_centavo_keeps_the_apps_amount(keeper: Keeper, erp: Erp)
     assert keeper.query("SELECT valor_bruto FROM itens_pedido") == [("20.01",)]
 
 
+# n.º 15
+
+
+def _off(cent: str, *, field: str = "items_amount", **fields: Any) -> Any:
+    """An order of 20,00 and 9,10 whose total is off by so much; what is paid follows the total."""
+    t = order().totals
+    total = t.total_amount + Decimal(cent)
+    totals = {"items_amount": {"items_amount": total, "total_amount": total}, "total_amount": {"total_amount": total}}
+    return order(totals=msgspec.structs.replace(t, **totals[field]), paid=str(total), **fields)
+
+
+@pytest.mark.parametrize("field", ["items_amount", "total_amount"])
+@pytest.mark.parametrize("cent", ["0.01", "-0.01"])
+def test_a_total_off_by_a_centavo_is_refused_unless_the_setting_is_on(keeper: Keeper, field: str, cent: str) -> None:
+    off = keeper.open()
+    write(off, change(customer()))
+    write(off, change(_off(cent, field=field)))
+    assert [record.outcome for record in off.unsettled(["refused"], 10)] == ["refused"]
+    assert off.rows()["orders"] == 0
+
+
+@pytest.mark.parametrize("field", ["items_amount", "total_amount"])
+@pytest.mark.parametrize(("cent", "largest"), [("0.01", "20.01"), ("-0.01", "19.99")])
+def test_with_the_setting_on_the_largest_item_takes_the_centavo_and_a_warning_says_so(
+    keeper: Keeper, field: str, cent: str, largest: str
+) -> None:
+    on = keeper.open(adjusts_centavo=True)
+    write(on, change(customer()))
+    written = write(on, change(_off(cent, field=field, items=(item(1, price="4.55"), item(2)))))
+    assert written.counts.orders == Tally(written=1)
+    assert keeper.query("SELECT linha, valor_bruto, total FROM itens_pedido ORDER BY linha") == [
+        (1, "9.10", "9.10"),
+        (2, largest, largest),
+    ]
+    assert keeper.query("SELECT valor_itens, total FROM pedidos") == [(str(Decimal("29.10") + Decimal(cent)),) * 2]
+    assert _warnings(keeper, "ord_1") == ["centavo_adjusted"]
+    [warned] = on.warned(10)
+    total = format(Decimal("29.10") + Decimal(cent), "f").replace(".", ",")
+    assert warned.warnings[0].message == (
+        f"O total do pedido OF-1 diferia da soma dos itens por 1 centavo (R$\u00a0{total} e R$\u00a029,10). "
+        "Ajustamos o item 2; confira no ERP."
+    )
+
+
+def test_an_adjusted_order_read_again_is_unchanged_and_an_edit_of_it_updates(keeper: Keeper) -> None:
+    on = keeper.open(adjusts_centavo=True)
+    write(on, change(customer()))
+    write(on, change(_off("0.01")))
+    before = keeper.contents()
+    assert write(on, change(_off("0.01"))).counts.orders == Tally(unchanged=1)
+    assert write(on, change(_off("0.01")), epoch="e2").counts.orders == Tally(unchanged=1)
+    assert (keeper.contents(), _warnings(keeper, "ord_1")) == (before, ["centavo_adjusted"])
+    assert write(on, change(order(), 2), epoch="e2").counts.orders == Tally(written=1)
+    assert keeper.query("SELECT total FROM itens_pedido ORDER BY linha") == [("20.00",), ("9.10",)]
+    assert _warnings(keeper, "ord_1") == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        (_off("0.02"), "totals_mismatch"),
+        (_off("-0.02", field="total_amount"), "total_not_explained"),
+        (order(totals=msgspec.structs.replace(order().totals, items_amount=Decimal("29.11"))), "totals_mismatch"),
+        (order(paid="29.11"), "payments_mismatch"),
+        (msgspec.structs.replace(_off("0.01"), payments=order().payments), "totals_mismatch"),
+        (_off("0.01", items=(item(1), item(2, price="4.55", quantity="0.0000"))), "quantity_invalid"),
+    ],
+    ids=["two centavos", "two of the total", "the items' sum alone", "payments", "and payments too", "and an item too"],
+)
+def test_with_the_setting_on_what_is_not_one_centavo_of_the_total_is_refused_as_ever(
+    keeper: Keeper, wrong: Any, code: str
+) -> None:
+    on = keeper.open(adjusts_centavo=True)
+    write(on, change(customer()))
+    write(on, change(wrong))
+    assert [record.code for record in on.unsettled(["refused"], 10)] == [code]
+    assert on.rows()["items"] == 0
+
+
+def test_a_line_a_centavo_off_already_gives_way_to_the_next_largest(keeper: Keeper) -> None:
+    on = keeper.open(adjusts_centavo=True)
+    write(on, change(customer()))
+    cent = Decimal("0.01")
+    strained = item(1, gross_amount=Decimal("20.01"), total_amount=Decimal("20.01"))
+    made = order(items=(strained, item(2, price="4.55")))
+    total = made.totals.total_amount + cent
+    totals = msgspec.structs.replace(made.totals, items_amount=total, total_amount=total)
+    write(on, change(msgspec.structs.replace(order(items=made.items, paid=str(total)), totals=totals)))
+    assert keeper.query("SELECT total FROM itens_pedido ORDER BY linha") == [("20.01",), ("9.11",)]
+
+
+def test_turning_the_setting_on_brings_in_what_was_refused_for_a_centavo(keeper: Keeper, hub: RunningHub) -> None:
+    send(hub, change(customer()), change(_off("0.01")))
+    assert run_import(keeper, hub).orders == Tally(refused=1)
+    on = keeper.open(adjusts_centavo=True)
+    with client(hub) as opened:
+        assert importer(on, opened).run().orders == Tally(written=1)
+    assert _told(hub, "ord_1") == ("imported", None)
+
+
 # n.º 17
 
 

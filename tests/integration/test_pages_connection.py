@@ -64,6 +64,18 @@ def test_the_connection_is_saved_with_its_key(tmp_path: Path) -> None:
     assert key == Secret(TOKEN)
 
 
+def test_the_rule_of_the_centavo_is_a_box_that_stays_as_it_was_saved(pages: Stage) -> None:
+    client = pages.client()
+    box = re.compile(r'name="ajustar_centavo" value="sim"( checked)?')
+    assert box.findall(client.get("/conexao").text) == [""]
+    answer = post(client, "/conexao/regras", {"ajustar_centavo": "sim"})
+    assert "Regra salva." in text(client.get(answer.headers["location"]).text)
+    assert box.findall(client.get("/conexao").text) == [" checked"]
+    assert pages.journal.connection("producao") == connection(adjusts_centavo=True)
+    post(client, "/conexao/regras", {})
+    assert pages.journal.connection("producao") == connection()
+
+
 def test_another_hub_empties_the_key(pages: Stage) -> None:
     fields = {"central": "https://outra.example", "chave": "", "tipo": "sqlite", "banco": "/dados/ERP_VEVO.db"}
     client = pages.client()

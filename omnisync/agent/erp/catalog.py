@@ -76,6 +76,7 @@ def open_erp(
     zone: tzinfo,
     clock: Callable[[], datetime],
     mappings: Mappings | None = None,
+    adjusts_centavo: bool = False,
 ) -> Erp:
     """The ERP of one connection, not yet connected (`prepare` does). Raises ErpSetupError (kind) or LayoutError."""
     layout = layout_named(address.layout)
@@ -88,4 +89,5 @@ def open_erp(
         connection=connection,
         establishments=establishments,
         clock=clock,
+        adjusts_centavo=adjusts_centavo,
     )

@@ -27,6 +27,7 @@ from omnisync.agent.erp.writing.verdicts import (
 )
 from omnisync.agent.errors import ErpSetupError
 from omnisync.contract.feed import Change, Kind, Receipt
+from omnisync.contract.rules import UNSUMMED
 
 _FINGERPRINT = "layout"
 """The stream under which the layout's fingerprint is kept, beside the cursors: no stream of the hub has this name."""
@@ -56,6 +57,7 @@ class SqlErp:
         connection: str,
         establishments: Sequence[str],
         clock: Callable[[], datetime],
+        adjusts_centavo: bool = False,
     ) -> None:
         self._database = database
         self._layout = layout
@@ -63,6 +65,8 @@ class SqlErp:
         self._landing = Landing(database, layout)
         self._here = frozenset(establishments)
         self._clock = clock
+        self._adjusts_centavo = adjusts_centavo
+        self._fingerprint = layout.fingerprint + ("+centavo" if adjusts_centavo else "")
 
     # --- the promise; see base.Erp
 
@@ -81,16 +85,16 @@ class SqlErp:
         self._notice_layout()
 
     def _notice_layout(self) -> None:
-        """A layout or a De/Para that changed since the last run gives what was refused for a code another chance."""
+        """A layout, De/Para or rule that changed since the last run gives what was refused for it another chance."""
         before = self._bindings.position(_FINGERPRINT)
-        if before is not None and before.cursor == self._layout.fingerprint:
+        if before is not None and before.cursor == self._fingerprint:
             return
         with self._transaction():
             self._bindings.begin_stream(_FINGERPRINT)
             held = self._bindings.held(_FINGERPRINT)
-            if held is not None and held.cursor not in ("", self._layout.fingerprint):
-                self._bindings.reconsider(_CODES_OF_LAYOUT)
-            self._bindings.move(_FINGERPRINT, self._layout.fingerprint, "")
+            if held is not None and held.cursor not in ("", self._fingerprint):
+                self._bindings.reconsider(_CODES_OF_LAYOUT | (UNSUMMED if self._adjusts_centavo else set()))
+            self._bindings.move(_FINGERPRINT, self._fingerprint, "")
 
     def position(self, stream: str) -> Position:
         found = self._bindings.position(stream)
@@ -144,7 +148,7 @@ class SqlErp:
         if part.kind == "customer":
             read_customers(verdicts)
         else:
-            read_orders(verdicts, part, self._here)
+            read_orders(verdicts, part, self._here, adjusts_centavo=self._adjusts_centavo)
         tables = converted_rows(self._layout, [*related, *verdicts])
         return Rehearsal(
             counts=count(chain(related, verdicts)), tables=tables, unsettled=_reasons([*related, *verdicts])
@@ -249,7 +253,7 @@ class SqlErp:
 
     def _orders(self, part: Slice, related: dict[str, Verdict]) -> list[Verdict]:
         verdicts = self._compared(part, "order", part.changes)
-        read_orders(verdicts, part, self._here)
+        read_orders(verdicts, part, self._here, adjusts_centavo=self._adjusts_centavo)
         has_customers = self._layout.customer is not None
         place(verdicts, self._customers_of(verdicts, related), has_customers=has_customers)
         self._landing.orders(verdicts)

@@ -75,7 +75,7 @@ def routes() -> list[HTTPRouteHandler]:
         *(pending.show, pending.show_warned, pending.export, pending.choose, pending.confirm),
         *(schedule.show, schedule.show_options, schedule.save),
         *(connection.show, connection.save, connection.test, connection.rehearse),
-        *(connection.choose, connection.choose_shown, connection.forget),
+        *(connection.choose, connection.choose_rules, connection.choose_shown, connection.forget),
         *(connection.show_new, connection.save_new),
         first_steps.leave,
         *(mapping.show, mapping.save),

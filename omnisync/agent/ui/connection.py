@@ -14,7 +14,7 @@ from omnisync.agent.errors import SetupError
 from omnisync.agent.settings import Connection, Establishment, Secret, SecretKind, changed_connection
 from omnisync.agent.ui import first_steps
 from omnisync.agent.ui.connection_form import CHARSETS, Error, Typed, connection_of, error_of, read, typed_of
-from omnisync.agent.ui.pages import SHOWN_NOTE, AnyRequest, Html, Pages, Shown, fields, form_of, known, see
+from omnisync.agent.ui.pages import SHOWN_NOTE, AnyRequest, Html, Pages, Shown, field, fields, form_of, known, see
 from omnisync.agent.ui.trial import Finding, Table, convert, examine, tables_of
 from omnisync.contract.feed import Identity
 
@@ -27,6 +27,8 @@ NOTICES = {
     "apagadas. Informe as novas.",
     "esquecida": "Conexão esquecida.",
     "estabelecimentos": "Estabelecimentos salvos.",
+    "regras": "Regra salva. O que foi recusado por 1 centavo é tentado de novo na próxima importação.",
+    "sem-regras": "Regra salva. Um total que difere da soma dos itens é recusado.",
 }
 LOST: Mapping[tuple[SecretKind, ...], str] = {(): "salva", ("hub_token",): "vazia", ("erp_password",): "sem-senha"}
 SECRETS: Mapping[SecretKind, str] = {"hub_token": "chave", "erp_password": "senha"}
@@ -170,6 +172,17 @@ def choose(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     pages.parts.journal.add_event(changed.name, "connection_saved", pages.parts.clock())
     is_first = first_steps.are_open(pages.parts.journal, changed.name)
     return see(shown.to("/" if is_first else "/conexao?aviso=estabelecimentos"))
+
+
+@post("/conexao/regras", sync_to_thread=True, status_code=200)
+def choose_rules(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
+    """Save whether a centavo may be adjusted."""
+    shown = pages.shown(request)
+    adjusts = field(form_of(request), "ajustar_centavo") == "sim"
+    changed = msgspec.structs.replace(known(shown), adjusts_centavo=adjusts)
+    pages.parts.journal.save_connection(changed)
+    pages.parts.journal.add_event(changed.name, "connection_saved", pages.parts.clock())
+    return see(shown.to(f"/conexao?aviso={'regras' if adjusts else 'sem-regras'}"))
 
 
 @post("/conexao/mostrar", sync_to_thread=True, status_code=200)

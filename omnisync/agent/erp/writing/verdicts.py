@@ -21,7 +21,7 @@ from omnisync.agent.erp.writing.keys import Key, parted
 from omnisync.contract.documents import redact
 from omnisync.contract.feed import UNDECODABLE, Change, Outcome, Reason, Unreadable, is_place
 from omnisync.contract.records import Customer, Order, decode_customer, decode_order
-from omnisync.contract.rules import Fault, canonical_customer, order_faults, order_warnings
+from omnisync.contract.rules import UNSUMMED, Fault, adjusted, canonical_customer, order_faults, order_warnings
 
 Bucket = Literal["written", "unchanged", "refused", "waiting", "kept"]
 Action = Literal["none", "read", "insert", "match", "update", "cancel"]
@@ -205,7 +205,9 @@ def read_customers(verdicts: Sequence[Verdict]) -> None:
             _weigh_customer(verdict)
 
 
-def read_orders(verdicts: Sequence[Verdict], part: Slice, here: frozenset[str]) -> None:
+def read_orders(
+    verdicts: Sequence[Verdict], part: Slice, here: frozenset[str], *, adjusts_centavo: bool = False
+) -> None:
     """Decode, clean and weigh the orders to be read; `here` are the connection's establishments.
 
     Their customers are looked up afterwards: `place`.
@@ -220,13 +222,11 @@ def read_orders(verdicts: Sequence[Verdict], part: Slice, here: frozenset[str]) 
     read = [v for v in verdicts if v.action == "read" and v.order is not None]
     faults = order_faults([v.order for v in read if v.order is not None])
     for verdict, fault in zip(read, faults, strict=True):
-        if fault is not None:
+        if fault is not None and not (adjusts_centavo and fault.code in UNSUMMED and _adjust(verdict)):
             _refuse_for(verdict, fault)
     accepted = [v for v in read if v.action == "read"]
     for verdict, warnings in zip(accepted, order_warnings([v.order for v in accepted if v.order]), strict=True):
-        verdict.warnings = tuple(
-            reason_of(warning.code, verdict, warning.field, warning.value, **warning.words) for warning in warnings
-        )
+        verdict.warnings += tuple(_reason_for(verdict, warning) for warning in warnings)
 
 
 def _set_aside(verdict: Verdict, part: Slice, code: str, here: frozenset[str]) -> None:
@@ -275,12 +275,23 @@ def _refuse_unread(verdict: Verdict, why: str) -> None:
     verdict.refuse(code, field, campo=field or "formato", registro=f"{kind} {label}", numero=label)
 
 
+def _adjust(verdict: Verdict) -> bool:
+    """Whether a centavo on its largest item mended the order; it then enters with a warning."""
+    assert verdict.order is not None
+    made = adjusted(verdict.order)
+    if made is not None:
+        verdict.order, warning = made
+        verdict.warnings += (_reason_for(verdict, warning),)
+    return made is not None
+
+
 def _refuse_for(verdict: Verdict, fault: Fault) -> None:
-    words: dict[str, object] = dict(fault.words)
-    for name in ("total", "soma"):
-        if name in fault.words:
-            words[name] = texts.money(fault.words[name])
-    verdict.refuse(fault.code, fault.field, fault.value, **words)
+    verdict.end("refused", "refused", _reason_for(verdict, fault))
+
+
+def _reason_for(verdict: Verdict, fault: Fault) -> Reason:
+    amounts = {name: texts.money(fault.words[name]) for name in ("total", "soma") if name in fault.words}
+    return reason_of(fault.code, verdict, fault.field, fault.value, **(fault.words | amounts))
 
 
 def _weigh_customer(verdict: Verdict) -> None:
