@@ -65,7 +65,10 @@ def packed(
 
 
 class Collector:
-    """Reads one dataset to its end. `tell` is called after each lot and may raise to stop."""
+    """Reads one dataset to its end. `tell` is called after each lot and may raise to stop.
+
+    `reads_all` says whether it reads every row, and not only those that changed since.
+    """
 
     def __init__(
         self, erp: Erp, outbox: Outbox, query: Query, known: Known, terms: Terms, tell: Callable[[Sent], None]
@@ -76,6 +79,7 @@ class Collector:
         self._known = known
         self._terms = terms
         self._tell = tell
+        self._today = terms.clock().astimezone(query.zone).date().isoformat()
         self._first_new = known.next_n
         self._seen = bytearray(known.next_n)
         self._lines: list[bytes] = []
@@ -83,23 +87,22 @@ class Collector:
         self._entries: list[Entry] = []
         self._gathered: dict[str, tuple[int, bytes]] = {}
         self._unfit: list[Refusal] = []
+        self.reads_all = self._needs_all()
         self._n_read = self._n_prepared = self._n_refused = self._n_held = 0
 
     def collect(self) -> Sent:
         """Keep what is to go. Twice is once: what is kept already is known."""
-        known, terms = self._known, self._terms
-        today = terms.clock().astimezone(self._query.zone).date().isoformat()
-        is_full = terms.is_full or self._needs_all(today)
-        if is_full:
+        known = self._known
+        if self.reads_all:
             self._outbox.forget_repeated(known)
-        with self._erp.outgoing(self._query, None if is_full else known.since) as rows:
+        with self._erp.outgoing(self._query, None if self.reads_all else known.since) as rows:
             for lot in rows.lots():
                 self._weigh(lot)
                 self._tell(self.counts)
         self._keep()
-        if is_full:
+        if self.reads_all:
             self._drop_missing()
-            known.full_on = today
+            known.full_on = self._today
         known.since = known.since if rows.latest is None else rows.latest
         self._outbox.note(known)
         return self.counts
@@ -109,11 +112,13 @@ class Collector:
         """What was counted so far."""
         return Sent(read=self._n_read, prepared=self._n_prepared, refused=self._n_refused, held=self._n_held)
 
-    def _needs_all(self, today: str) -> bool:
+    def _needs_all(self) -> bool:
         """Whether every row must be read: what was deleted shows only so, and a snapshot names everything."""
-        known = self._known
+        known, terms = self._known, self._terms
+        is_asked = terms.is_full or terms.agreed > 0
         is_in_snapshot = bool(known.snapshot) and not known.held
-        return not self._query.changed_at or known.since is None or known.full_on != today or is_in_snapshot
+        is_due = known.since is None or known.full_on != self._today
+        return not self._query.changed_at or is_asked or is_in_snapshot or is_due
 
     # --- one lot
 

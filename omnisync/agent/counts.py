@@ -98,6 +98,10 @@ class Counts(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """All datasets together."""
         return sum(self.exports.values(), Sent())
 
+    def sent_to(self, system: str) -> Sent:
+        """What went to one system."""
+        return sum((sent for name, sent in self.exports.items() if name.startswith(f"{system}.")), Sent())
+
     @property
     def has_refusals(self) -> bool:
         """Whether something is not as it should be: a record or a row refused, deletes held back."""

@@ -38,7 +38,7 @@ class Exporter:
     """One run of the export. Time, waiting, dice and names enter as arguments; `report` answers whether to stop.
 
     `hub_name` says whose hub it is: for another one everything is sent anew. `agreed` are the deletes a person agreed
-    to, by dataset.
+    to, by dataset; `hold` is told how many of a dataset wait for a person's word, whenever that is known.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Exporter:
         datasets: Collection[str] = (),
         agreed: Mapping[str, int] | None = None,
         is_full: bool = False,
+        hold: Callable[[str, int], None] = lambda dataset, n: None,
         report: Callable[[Progress], bool],
         clock: Callable[[], datetime],
         monotonic: Callable[[], float],
@@ -67,6 +68,7 @@ class Exporter:
         self._datasets = frozenset(datasets)
         self._agreed = agreed or {}
         self._is_full = is_full
+        self._hold = hold
         self._report = report
         self._clock = clock
         self._new_id = new_id
@@ -88,7 +90,7 @@ class Exporter:
         Raises StoppedError when told to stop, TemporaryError when patience ran out, SetupError when a person must
         act; what was kept before goes first the next time.
         """
-        queries = [query for query in self._erp.exports() if self._is_chosen(query)]
+        queries = self.queries()
         if queries:
             self._patiently(self._erp.prepare)
             self._epoch = self._patiently(self._hub.epoch)
@@ -99,6 +101,10 @@ class Exporter:
                 self._outbox.forget(query.dataset.system, query.dataset.name)
                 self._export_again(query)
         return self.counts
+
+    def queries(self) -> list[Query]:
+        """What the layout sends out of what was chosen."""
+        return [query for query in self._erp.exports() if self._is_chosen(query)]
 
     def _is_chosen(self, query: Query) -> bool:
         dataset = query.dataset
@@ -124,13 +130,15 @@ class Exporter:
         )
         self._sent[name] = Sent()
         self._send(query, self._known(query))
-        known = self._patiently(lambda: self._collected(query, terms))
+        known, has_read_all = self._patiently(lambda: self._collected(query, terms))
         self._send(query, known)
         if known.snapshot:
             self._end_snapshot(query, known, terms)
             if terms.has_agreed(known.held):  # how many they are, only the hub's answer told
                 self._end_snapshot(query, known, terms)
         self._count(name, Sent(held=known.held))
+        if has_read_all or known.held:
+            self._hold(query.dataset.name, self._sent[name].held)
 
     def _end_snapshot(self, query: Query, known: Known, terms: Terms) -> None:
         """Say that all there is has been named: the hub deletes the rest, or holds them for a person's word."""
@@ -139,8 +147,8 @@ class Exporter:
         self._outbox.keep(known, final, [])
         self._send(query, known)
 
-    def _collected(self, query: Query, terms: Terms) -> Known:
-        """The dataset as it is known when all that is to go was kept. Counted only when it was read to its end."""
+    def _collected(self, query: Query, terms: Terms) -> tuple[Known, bool]:
+        """The dataset as it is known when all that is to go was kept, and whether every row was read for it."""
         name, before = _name(query), self._sent[_name(query)]
 
         def tell(read: Sent) -> None:
@@ -148,8 +156,9 @@ class Exporter:
             self._tell(f"read:{name}")
 
         known = self._known(query)
-        self._sent[name] = before + Collector(self._erp, self._outbox, query, known, terms, tell).collect()
-        return known
+        collector = Collector(self._erp, self._outbox, query, known, terms, tell)
+        self._sent[name] = before + collector.collect()
+        return known, collector.reads_all
 
     def _known(self, query: Query) -> Known:
         hub = f"{self._hub_name} {self._epoch}"

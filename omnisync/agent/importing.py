@@ -135,6 +135,12 @@ class Importer:
             raise EstablishmentBusyError(codigo=", ".join(sorted(self._busy)), nome=", ".join(names))
         return self._counts
 
+    def bring_waiting(self) -> Counts:
+        """After a run: what waits by now, of what an export gave another chance. Reads no stream."""
+        self._read_waiting()
+        self._send_receipts()
+        return self._counts
+
     def _read_all(self) -> None:
         streams = [CUSTOMERS, *(f"order:{code}" for code in self._establishments)]
         positions = {stream: self._patiently(lambda s=stream: self._erp.position(s)) for stream in streams}  # type: ignore[misc]  # a default binds the loop's value

@@ -145,6 +145,7 @@ SENTENCES: Mapping[str, str] = {
     "ports_busy": "As portas de {de} a {ate} deste computador estão ocupadas. Feche o programa que as usa e tente de "
     "novo.",
     "which_connection": "Há mais de uma conexão neste computador. Diga qual com --connection: {nomes}.",
+    "dataset_not_in_layout": "O layout desta conexão não envia {dados}. Confira o layout em Conexão.",
     "establishment_not_here": "O estabelecimento {codigo} não está mais configurado neste computador. Confira em "
     "Conexão.",
     "pages_open_to_all": "As telas não abrem em {endereco}: fora deste computador elas só podem abrir com senha e TLS, "
@@ -287,6 +288,7 @@ DATASETS: Mapping[str, str] = {
     "order-status": "situação dos pedidos",
     "sales-facts": "vendas",
 }
+SYSTEMS: Mapping[str, str] = {"omniforce": "OmniForce", "dash": "Dash"}
 MAPPINGS: Mapping[str, str] = {
     "payment_method": "Meio de pagamento",
     "payment_terms": "Condição de pagamento",
@@ -368,6 +370,30 @@ def unread(orders: Mapping[str, int]) -> list[str]:
         sentence("establishment_unknown", pedidos=counted(n, "pedido", "pedidos"), codigo=code)
         for code, n in orders.items()
     ]
+
+
+def many_deleted(dataset: str, n: int) -> tuple[str, dict[str, object]]:
+    """The sentence for `n` rows of a dataset that go only with a person's word: its code and its words."""
+    if dataset == "products":
+        return "many_deleted", {"n": integer(n)}
+    return "many_rows_deleted", {"n": integer(n), "dados": DATASETS.get(dataset, dataset)}
+
+
+def exported(sent: Mapping[str, int], *, deleted: int = 0, refused: int = 0) -> str:
+    """What went out, by system: 1.204 linhas enviadas ao OmniForce e 30 linhas ao Dash; 2 apagadas, 1 recusada."""
+    parts = [f"{counted(n, 'linha', 'linhas')} ao {SYSTEMS[system]}" for system, n in sent.items() if n]
+    if parts:
+        n_first = next(n for n in sent.values() if n)
+        first, *rest = parts
+        verb = "enviada" if n_first == 1 else "enviadas"
+        sentence = " e ".join([first.replace(" ao ", f" {verb} ao ", 1), *rest])
+    else:
+        sentence = "Nada mudou no ERP desde a última exportação"
+    more = [
+        *([f"{counted(deleted, 'apagada', 'apagadas')}"] if deleted else []),
+        *([f"{counted(refused, 'recusada', 'recusadas')}"] if refused else []),
+    ]
+    return f"{sentence}; {', '.join(more)}." if more else f"{sentence}."
 
 
 def counted(n: int, one: str, many: str) -> str:

@@ -17,6 +17,7 @@ sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None sa
 COMMANDS = {
     "demo": ("omnisync.cli.demo:demo", "A empresa de exemplo: central, ERP, uma importação e as telas."),
     "import": ("omnisync.cli.import_:import_", "Traz do OmniForce para o banco do ERP o que há de novo."),
+    "export": ("omnisync.cli.export:export", "Envia ao OmniForce e ao Dash o que mudou no ERP."),
     "status": ("omnisync.cli.status:status", "Como está a conexão: última importação, recusados, o que aguarda."),
     "runs": ("omnisync.cli.status:runs", "As últimas execuções."),
     "refused": ("omnisync.cli.status:refused", "Os registros recusados e os que aguardam, com o motivo."),

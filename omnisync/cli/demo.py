@@ -31,8 +31,8 @@ from omnisync.agent.settings import (
 from omnisync.cli import parts as build
 from omnisync.cli.agent import HOST, serve
 from omnisync.cli.ending import plain_ending, say
-from omnisync.cli.import_ import carry
 from omnisync.cli.progress import summary
+from omnisync.cli.running import Asked, carry
 from omnisync.cli.simulate import free_number, hired, patiently
 from omnisync.cli.status import unsettled_line
 from omnisync.demo import company
@@ -68,7 +68,7 @@ def demo(once: bool, fresh: bool, verbose: bool) -> None:
             tokens = company.found_company(hub.store, build.clock())
             tell_story(parts, hub.store)
             connection = connect(parts, hub.url, folder, tokens[0])
-            counts = carry(parts, connection, run_id=None, origin="command")
+            counts = carry(parts, connection, Asked(kind="both"))
             show_summary(parts, connection, folder, counts)
             if not once:
                 go_on(parts, hub, tokens[1])

@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
+from uuid import uuid4
 
 import msgspec
 from msgspec import Struct
@@ -33,6 +34,11 @@ monotonic = time.monotonic
 wait = time.sleep  # noqa: TID251  # waiting enters here
 pid = os.getpid
 uniform = random.uniform  # the jitter between two tries needs no secrecy
+
+
+def new_id() -> str:
+    """A name nobody else gives: of a batch, of a snapshot."""
+    return uuid4().hex
 
 
 class Parts(Struct, frozen=True):

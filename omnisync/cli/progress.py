@@ -10,6 +10,7 @@ from datetime import tzinfo
 from omnisync.agent import texts
 from omnisync.agent.counts import NOUNS, Counts, Progress
 from omnisync.agent.erp.base import Rehearsal
+from omnisync.agent.journal import Kind
 from omnisync.cli.ending import say
 
 ROWS_SHOWN = 3
@@ -22,14 +23,16 @@ _WORDS = {
 
 
 @contextmanager
-def live_progress(zone: tzinfo, *, is_shown: bool) -> Iterator[Callable[[Progress], None]]:
+def live_progress(zone: tzinfo, *, is_shown: bool, kind: Kind = "import") -> Iterator[Callable[[Progress], None]]:
     """A bar for each of the four nouns with its rate and the time left, on a terminal; a line a phase elsewhere.
+
+    An export has a line a phase everywhere: how many rows go shows only when they are read.
 
     Hours are said in `zone`.
     """
     if not is_shown:
         yield lambda progress: None
-    elif sys.stderr.isatty():
+    elif sys.stderr.isatty() and kind == "import":
         with _bars(zone) as show:
             yield show
     else:
@@ -87,6 +90,10 @@ def _trouble(progress: Progress, zone: tzinfo) -> str:
 
 
 def _phase(progress: Progress) -> str:
+    doing, _, dataset = progress.phase.partition(":")
+    if doing in ("read", "send"):
+        name = texts.DATASETS.get(dataset.partition(".")[2], dataset)
+        return f"{'Lendo no ERP' if doing == 'read' else 'Enviando'}: {name}…"
     if progress.phase == "customer":
         return "Importando clientes…"
     if progress.phase.startswith("order:"):
@@ -103,6 +110,18 @@ def rehearsal_lines(seen: Rehearsal) -> Iterator[str]:
             yield "    " + ", ".join(f"{name}={value}" for name, value in row.items() if value is not None)
     for label, message in seen.unsettled:
         yield f"Não entraria: {label}: {message}"
+
+
+def export_summary(counts: Counts) -> str:
+    """The result of an export in words, and what waits for a person's word."""
+    sent = counts.sent
+    by_system = {system: counts.sent_to(system).sent for system in texts.SYSTEMS}
+    told = [texts.exported(by_system, deleted=sent.deleted, refused=sent.refused)]
+    for name, one in counts.exports.items():
+        if one.held:
+            code, words = texts.many_deleted(name.partition(".")[2], one.held)
+            told.append(texts.sentence(code, **words))
+    return " ".join(told)
 
 
 def summary(counts: Counts) -> str:

@@ -7,8 +7,9 @@ import rich_click as click
 
 from omnisync.cli import parts as build
 from omnisync.cli.ending import DONE, DONE_WITH_REFUSALS, WRONG_USE, plain_ending, say
-from omnisync.cli.import_ import as_builtins, carry
+from omnisync.cli.import_ import as_builtins
 from omnisync.cli.progress import summary
+from omnisync.cli.running import Asked, carry
 from omnisync.cli.status import connection_option, json_option, verbose_option
 
 MOST = 100_000
@@ -32,7 +33,7 @@ def retry(ids: tuple[str, ...], is_all: bool, name: str | None, as_json: bool, v
         if not wanted:
             say("Nenhum registro recusado.")
             return DONE
-        counts = carry(parts, connection, run_id=None, ids=wanted, origin="retry", quiet=as_json)
+        counts = carry(parts, connection, Asked(ids=wanted, origin="retry"), quiet=as_json)
         if as_json:
             click.echo(msgspec.json.encode(as_builtins(counts)).decode())
         else:

@@ -1,4 +1,4 @@
-"""Runs `omnisync` and stops at a named moment of an import, the n-th time it comes: killed with SIGKILL, or held.
+"""Runs `omnisync` and stops at a named moment of a run, the n-th time it comes: killed with SIGKILL, or held.
 
     python -m tests.acceptance.killed MOMENT N KIND FOLDER import …
 
@@ -21,6 +21,7 @@ from typing import Any
 from omnisync.agent.erp.catalog import KINDS
 from omnisync.agent.erp.writing.bindings import Bindings
 from omnisync.agent.hub_client import HubClient
+from omnisync.agent.outbox import Outbox
 from omnisync.cli import main
 
 MOMENTS: dict[str, tuple[Any, str, bool]] = {
@@ -31,6 +32,11 @@ MOMENTS: dict[str, tuple[Any, str, bool]] = {
     "after_commit": (None, "commit", False),
     "before_a_slice_commits": (None, "commit", True),
     "after_a_slice_committed": (None, "commit", False),
+    "before_a_batch_is_kept": (Outbox, "keep", True),
+    "after_a_batch_is_kept": (Outbox, "keep", False),
+    "before_a_batch_is_sent": (HubClient, "send_batch", True),
+    "after_a_batch_is_sent": (HubClient, "send_batch", False),
+    "after_a_batch_is_answered": (Outbox, "answered", False),
     "before_the_receipts": (HubClient, "send_receipts", True),
     "after_the_receipts": (HubClient, "send_receipts", False),
 }

@@ -19,7 +19,7 @@ import pytest
 
 from omnisync.agent.counts import Counts, Tally
 from omnisync.agent.errors import RunInProgressError
-from omnisync.agent.journal import Journal, Run
+from omnisync.agent.journal import Journal, Run, Systems
 from omnisync.agent.runner import Carrier, Clockwork, connection_lock
 from omnisync.agent.runner.clockwork import keep
 from omnisync.agent.schedule import Schedule, Slot
@@ -464,14 +464,21 @@ def test_slots_that_pass_during_a_run_become_one_when_it_ends(house: House) -> N
     assert (house.runs()[0], house.runs()[1][0], house.served()) == (("slot", "cancelled"), "catch_up", "11:00")
 
 
-def test_a_slot_for_dash_alone_is_a_run_with_nothing_to_do(house: House) -> None:
-    saved(house, Schedule(systems=("dash",)))
+@pytest.mark.parametrize(
+    ("systems", "kind", "command"),
+    [("all", "both", "import"), (("omniforce",), "both", "import"), (("dash",), "export", "export")],
+)
+def test_a_slot_imports_and_exports_what_its_systems_say(
+    house: House, systems: Systems, kind: str, command: str
+) -> None:
+    saved(house, Schedule(systems=systems))
     house.clock.at(12, 0)
-    clockwork = house.clockwork(DIES)
+    clockwork = house.clockwork(DONE)
     clockwork.look()
-    assert (house.runs(), house.served()) == ([("slot", "done")], "12:00")
+    finished(house, clockwork, 1)
     [run] = house.journal.runs("producao", 10)
-    assert (run.kind, run.systems) == ("export", ("dash",))
+    assert (run.kind, run.systems, run.state, house.served()) == (kind, systems, "done", "12:00")
+    assert (house.home.logs / "producao.log").read_text() == f"olá {command} producao\n"
 
 
 def test_a_connection_in_trouble_leaves_the_others_their_slots(house: House, caplog: pytest.LogCaptureFixture) -> None:

@@ -96,7 +96,8 @@ class Carrier:
 
     def carry(self, run: Run) -> None:
         """Start the process of a run that waits. One that cannot be started ends as failed."""
-        arguments = ("import", "--run", run.id, "--connection", run.connection)
+        command = "export" if run.kind == "export" else "import"
+        arguments = (command, "--run", run.id, "--connection", run.connection)
         try:
             with _log(self._home.logs / f"{run.connection}.log") as log:
                 process = _spawn((*self._command, *arguments), self._environ, log)

@@ -124,18 +124,14 @@ class Clockwork:
         run = self._journal.take_slot(
             connection_name,
             slot,
-            "import" if schedule.imports else "export",
+            "both" if schedule.imports else "export",
             "catch_up" if is_late else "slot",
             now,
             systems=schedule.systems,
             establishments=() if schedule.establishments == "all" else schedule.establishments,
         )
-        if run is None:
-            return
-        if schedule.imports:
+        if run is not None:
             self._carrier.carry(run)
-        else:
-            self._journal.end_run(run.id, "done", now)  # only Dash was chosen, and there is nothing to send it yet
 
     def _reconnect(self, connection: Connection) -> None:
         if self._journal.current_run(connection.name) is not None:

@@ -1,0 +1,71 @@
+"""`omnisync export`: one run of the export, by a person at the command line or as the child process of the agent."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import msgspec
+import rich_click as click
+
+from omnisync.agent.counts import Counts
+from omnisync.agent.schedule import SYSTEMS, System
+from omnisync.cli import parts as build
+from omnisync.cli.ending import DONE, DONE_WITH_REFUSALS, plain_ending, say
+from omnisync.cli.progress import export_summary
+from omnisync.cli.running import Asked, carry
+from omnisync.contract.catalogue import DATASETS
+
+NAMES = sorted({name for _, name in DATASETS})
+
+
+@click.command("export")
+@click.option("--connection", "name", metavar="NOME", help="A conexão; sem ela, a única que houver.")
+@click.option(
+    "--system", "systems", type=click.Choice(SYSTEMS), multiple=True, help="Só para este sistema (repetível)."
+)
+@click.option(
+    "--dataset", "datasets", type=click.Choice(NAMES), multiple=True, help="Só este conjunto de dados (repetível)."
+)
+@click.option("--full", "is_full", is_flag=True, help="Lê todas as linhas no ERP, também onde bastaria o que mudou.")
+@click.option("--again", "is_again", is_flag=True, help="Tenta de novo as linhas recusadas, como estão.")
+@click.option("--json", "as_json", is_flag=True, help="O resultado em JSON na saída padrão.")
+@click.option("--verbose", is_flag=True, help="Mostra mais quando algo falha.")
+@click.option("--run", "run_id", hidden=True, help="A execução do histórico que este processo carrega.")
+def export(
+    name: str | None,
+    systems: tuple[str, ...],
+    datasets: tuple[str, ...],
+    is_full: bool,
+    is_again: bool,
+    as_json: bool,
+    verbose: bool,
+    run_id: str | None,
+) -> int:
+    """Envia ao OmniForce e ao Dash o que mudou no ERP desde a última vez.
+
+    Termina com 0 (feito), 1 (falhou), 2 (uso errado), 3 (feito, com recusas) ou 4 (cancelado ou interrompido).
+    """
+    with plain_ending(verbose=verbose):
+        parts = build.agent_parts()
+        connection = parts.connection(name)
+        asked = Asked(
+            kind="export",
+            systems=cast("tuple[System, ...]", systems) or "all",
+            datasets=datasets,
+            is_full=is_full,
+            is_again=is_again,
+        )
+        counts = carry(parts, connection, asked, run_id=run_id, quiet=as_json)
+        if as_json:
+            click.echo(msgspec.json.encode(as_builtins(counts)).decode())
+        else:
+            say(export_summary(counts))
+        return DONE_WITH_REFUSALS if counts.has_refusals else DONE
+    return DONE
+
+
+def as_builtins(counts: Counts) -> dict[str, dict[str, int]]:
+    """The counts of every dataset as plain numbers."""
+    return {
+        name: {field: getattr(sent, field) for field in sent.__struct_fields__} for name, sent in counts.exports.items()
+    }

@@ -1,0 +1,330 @@
+"""Carrying one run, of whichever kind: the connection's lock, the run's row, its import, its export, and its end."""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from types import FrameType
+
+import msgspec
+from msgspec import Struct
+
+from omnisync.agent import texts
+from omnisync.agent.counts import Counts, Progress, Totals
+from omnisync.agent.erp.base import Erp
+from omnisync.agent.errors import EstablishmentBusyError, OmnisyncError, RunInProgressError, SetupError, StoppedError
+from omnisync.agent.exporting import Exporter
+from omnisync.agent.hub_client import HubClient
+from omnisync.agent.importing import Importer, Wanted
+from omnisync.agent.journal import Kind as RunKind
+from omnisync.agent.journal import Origin, Run, State, Systems
+from omnisync.agent.outbox import Outbox
+from omnisync.agent.runner import connection_lock
+from omnisync.agent.schedule import SYSTEMS
+from omnisync.agent.settings import Connection
+from omnisync.cli import parts as build
+from omnisync.cli.progress import live_progress
+from omnisync.contract.feed import Kind
+
+SPEED_OVER_S = 10.0
+KINDS: tuple[Kind, ...] = ("customer", "order")
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """What a run of the command line is to do; the agent's own runs say it in their row.
+
+    `datasets` and what follows are the export's: which alone, whether every row is read, and whether the rows that were
+    refused are tried again as they are.
+    """
+
+    kind: RunKind = "import"
+    origin: Origin = "command"
+    codes: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    systems: Systems = "all"
+    datasets: tuple[str, ...] = ()
+    is_full: bool = False
+    is_again: bool = False
+
+
+def carry(
+    parts: build.Parts, connection: Connection, asked: Asked, *, run_id: str | None = None, quiet: bool = False
+) -> Counts:
+    """Carry one run from its start to its row's end, holding the connection's lock. Raises what ended it."""
+    with held(parts, connection), stop_on_signals() as is_stopped:
+        run = begin(parts, connection, asked, run_id)
+        report = Report(parts, run, is_stopped)
+        try:
+            is_shown = not quiet and run_id is None
+            with live_progress(parts.zone(connection), is_shown=is_shown, kind=run.kind) as report.show:
+                counts = Work(parts, run, asked, report).do(connection)
+        except OmnisyncError as error:
+            end_badly(parts, run, error, report, by_signal=is_stopped())
+            raise
+        except Exception as error:
+            parts.journal.end_run(
+                run.id, "failed", build.clock(), report.counts, code="internal", words={"motivo": type(error).__name__}
+            )
+            raise
+        state: State = "done_with_refusals" if counts.has_refusals else "done"
+        code, words = held_back(counts)
+        parts.journal.end_run(run.id, state, build.clock(), counts, code=code, words=words)
+        return counts
+
+
+@contextmanager
+def held(parts: build.Parts, connection: Connection) -> Iterator[None]:
+    """The connection's lock; the refusal says since when the other run goes."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(connection_lock(parts.home, connection.name))
+        except RunInProgressError as error:
+            going = parts.journal.current_run(connection.name)
+            if going is None or going.started_at is None:
+                raise
+            began = going.started_at.astimezone(parts.zone(connection))
+            raise RunInProgressError(hora=texts.hour(began)) from error
+        yield
+
+
+def begin(parts: build.Parts, connection: Connection, asked: Asked, run_id: str | None) -> Run:
+    """The run's row, started: the one the agent asked for, or a new one of the command line."""
+    journal, now = parts.journal, build.clock()
+    if run_id is None:
+        journal.mark_interrupted(connection.name, now, lambda run: False)  # we hold its lock: no other can be alive
+        run_id = journal.ask_run(
+            connection.name,
+            asked.kind,
+            asked.origin,
+            now,
+            systems=asked.systems,
+            establishments=asked.codes,
+            ids=asked.ids,
+        ).id
+    return journal.start_run(run_id, now, build.pid())
+
+
+@contextmanager
+def opened(parts: build.Parts, connection: Connection) -> Iterator[tuple[Connection, HubClient, Erp]]:
+    """The connection with its company, its hub and its ERP, both let go at the end."""
+    with closing(build.hub_client(parts, connection)) as hub:
+        known = build.known_company(parts, connection, hub)
+        with closing(parts.erp(known)) as erp:
+            yield known, hub, erp
+
+
+@contextmanager
+def importer_of(
+    parts: build.Parts,
+    connection: Connection,
+    run_id: str,
+    codes: tuple[str, ...],
+    report: Callable[[Progress], bool],
+) -> Iterator[Importer]:
+    """An importer between the connection's hub and its ERP, both let go at the end."""
+    with opened(parts, connection) as (known, hub, erp):
+        yield importer_between(known, hub, erp, run_id, codes, report)
+
+
+def importer_between(
+    connection: Connection,
+    hub: HubClient,
+    erp: Erp,
+    run_id: str,
+    codes: tuple[str, ...],
+    report: Callable[[Progress], bool],
+) -> Importer:
+    """An importer between this hub and this ERP."""
+    return Importer(
+        erp,
+        hub,
+        run_id=run_id,
+        establishments=build.codes_of(connection, codes),
+        report=report,
+        clock=build.clock,
+        monotonic=build.monotonic,
+        wait=build.wait,
+        uniform=build.uniform,
+    )
+
+
+class Work:
+    """What one run does: import first, then export, as its kind says."""
+
+    def __init__(self, parts: build.Parts, run: Run, asked: Asked, report: Report) -> None:
+        self._parts = parts
+        self._run = run
+        self._asked = asked
+        self._report = report
+
+    def do(self, connection: Connection) -> Counts:
+        """Do it to its end. Raises what ended it."""
+        run = self._run
+        with opened(self._parts, connection) as (known, hub, erp):
+            if run.kind == "export":
+                return self._export(known, hub, erp).counts
+            importer = importer_between(known, hub, erp, run.id, run.establishments, self._report)
+            if run.ids:
+                return importer.retry(wanted(run.ids))
+            return importer.run() if run.kind == "import" else self._both(known, hub, erp, importer)
+
+    def _both(self, connection: Connection, hub: HubClient, erp: Erp, importer: Importer) -> Counts:
+        busy: EstablishmentBusyError | None = None
+        try:
+            importer.run()
+        except EstablishmentBusyError as error:  # all is done but what another computer is importing
+            busy = error
+        self._report.before = importer.counts
+        exporter = self._export(connection, hub, erp)
+        if exporter.n_reconsidered:
+            self._report.before = exporter.counts
+            importer.bring_waiting()
+        if busy is not None:
+            raise busy
+        return importer.counts + exporter.counts
+
+    def _export(self, connection: Connection, hub: HubClient, erp: Erp) -> Exporter:
+        """Export to the run's systems; the exporter, when it has ended."""
+        run, asked, journal = self._run, self._asked, self._parts.journal
+        agreed = {
+            one.dataset: one.n for one in journal.answers.confirmations(connection.name) if one.confirmed_at is not None
+        }
+        with closing(Outbox(self._parts.home.exports / f"{connection.name}.db")) as outbox:
+            if asked.is_again:
+                outbox.try_again()
+            exporter = Exporter(
+                erp,
+                hub,
+                outbox,
+                hub_name=f"{connection.hub.url if connection.hub else ''} {connection.company}",
+                systems=SYSTEMS if run.systems == "all" else run.systems,
+                datasets=asked.datasets,
+                agreed=agreed,
+                is_full=asked.is_full,
+                hold=lambda dataset, n: self._hold(connection.name, dataset, n),
+                report=self._report,
+                clock=build.clock,
+                monotonic=build.monotonic,
+                wait=build.wait,
+                uniform=build.uniform,
+                new_id=build.new_id,
+            )
+            if asked.datasets and not exporter.queries():
+                raise SetupError("dataset_not_in_layout", dados=", ".join(asked.datasets))
+            exporter.run()
+        return exporter
+
+    def _hold(self, connection_name: str, dataset: str, n: int) -> None:
+        """How many deletes of a dataset wait for a person's word by now; none, and the question is over."""
+        answers = self._parts.journal.answers
+        if n:
+            answers.ask_confirmation(connection_name, dataset, n, build.clock())
+        else:
+            answers.end_confirmation(connection_name, dataset)
+
+
+def held_back(counts: Counts) -> tuple[str | None, Mapping[str, object]]:
+    """The sentence of a run that holds deletes back: its code and its words; None where it holds none."""
+    for name, sent in counts.exports.items():
+        if sent.held:
+            return texts.many_deleted(name.partition(".")[2], sent.held)
+    return None, {}
+
+
+def wanted(ids: tuple[str, ...]) -> list[Wanted]:
+    """What the row's ids ask for: `order:ID`, `customer:ID`, `again:order:ID`, `again:any:ID`."""
+    lots: dict[tuple[Kind, bool], list[str]] = {}
+    for text in ids:
+        again = text.startswith("again:")
+        kind, _, id_ = text.removeprefix("again:").partition(":")
+        for one in KINDS if kind == "any" else [k for k in KINDS if k == kind]:
+            lots.setdefault((one, again), []).append(id_)
+    return [Wanted(kind=kind, ids=tuple(found), again=again) for (kind, again), found in lots.items()]
+
+
+class Report:
+    """Writes each step into the run's row, and hears there or from a signal whether to stop.
+
+    `before` is what the run's other half has counted; `show` is the person's screen.
+    """
+
+    def __init__(self, parts: build.Parts, run: Run, is_stopped: Callable[[], bool]) -> None:
+        self._parts = parts
+        self._run = run
+        self._is_stopped = is_stopped
+        self._speed = Speed(build.monotonic)
+        self._unread: Mapping[str, int] | None = None
+        self._totals = Totals()
+        self.before = self.counts = Counts()
+        self.show: Callable[[Progress], None] = lambda progress: None
+
+    def __call__(self, progress: Progress) -> bool:
+        self._totals = progress.totals if progress.totals.total else self._totals
+        self.counts = self.before + progress.counts
+        self.show(msgspec.structs.replace(progress, counts=self.counts, totals=self._totals))
+        if progress.unread is not None and progress.unread != self._unread:
+            self._unread = progress.unread
+            self._parts.journal.note_unread(self._run.connection, progress.unread)
+        sent = self.counts.sent
+        asked = self._parts.journal.beat(
+            self._run.id,
+            build.clock(),
+            self.counts,
+            self._totals,
+            phase_of(progress),
+            rate=self._speed(self.counts.total.received + sent.read + sent.sent),
+        )
+        return asked or self._is_stopped()
+
+
+class Speed:
+    """Rows per second, over the last ten seconds or so: a rate since the beginning would hide a standstill."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._seen = deque([(monotonic(), 0)], maxlen=200)
+
+    def __call__(self, n_rows: int) -> float:
+        now = self._monotonic()
+        while len(self._seen) > 1 and now - self._seen[0][0] > SPEED_OVER_S:
+            self._seen.popleft()
+        began, n_before = self._seen[0]
+        self._seen.append((now, n_rows))
+        return (n_rows - n_before) / (now - began) if now > began else 0.0
+
+
+def phase_of(progress: Progress) -> str:
+    """The phase as the row keeps it; with what is being waited out and until when, if anything."""
+    if progress.trouble is None or progress.retry_at is None:
+        return progress.phase
+    return f"{progress.phase}!{progress.trouble.code}!{progress.retry_at.isoformat()}"
+
+
+def end_badly(parts: build.Parts, run: Run, error: OmnisyncError, report: Report, *, by_signal: bool) -> None:
+    """The row's end when an error of ours ended the run."""
+    now = build.clock()
+    if isinstance(error, StoppedError):
+        state: State = "interrupted" if by_signal else "cancelled"
+        parts.journal.end_run(run.id, state, now, report.counts, code=state)
+    else:
+        parts.journal.end_run(run.id, "failed", now, report.counts, code=error.code, words=error.words)
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Callable[[], bool]]:
+    """Hear Ctrl-C and SIGTERM: the slice being written is ended, then the run stops. A second Ctrl-C is at once."""
+    heard: list[int] = []
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        if heard and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        heard.append(number)
+
+    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(heard)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

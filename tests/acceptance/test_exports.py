@@ -1,0 +1,140 @@
+"""The export as a process: its exit statuses and sentences, and kill -9 at every moment of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from omnisync.agent.journal import Journal
+from omnisync.agent.outbox import Outbox
+from omnisync.agent.settings import Home
+from tests.acceptance.programs import Program, installed
+from tests.exports import Office, fill
+from tests.hubs import RunningHub, running_hub
+from tests.imports import send
+from tests.records import NOW, change, customer, order
+
+SIGKILLED = -9
+MOMENTS = (
+    "before_a_batch_is_kept",
+    "after_a_batch_is_kept",
+    "before_a_batch_is_sent",
+    "after_a_batch_is_sent",
+    "after_a_batch_is_answered",
+)
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[RunningHub]:
+    with running_hub(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def program(tmp_path: Path, hub: RunningHub, monkeypatch: pytest.MonkeyPatch) -> Program:
+    monkeypatch.setenv("OMNISYNC_ZONE", "America/Sao_Paulo")
+    made = installed(tmp_path / "a", hub)
+    fill(made.keeper)
+    return made
+
+
+def office(program: Program, hub: RunningHub) -> Office:
+    return Office(program.keeper, hub, Outbox(program.home / "exports" / "producao.db"))
+
+
+def many(n: int) -> dict[str, list[tuple[object, ...]]]:
+    return {"produtos": [(f"P{i:04}", f"Produto {i}", "UN", *[None] * 5, 1) for i in range(n)]}
+
+
+def test_an_export_ends_with_0_and_says_what_went_where(program: Program, hub: RunningHub) -> None:
+    done = program.run("export")
+    assert (done.status, done.err.strip().splitlines()[-1]) == (
+        0,
+        "21 linhas enviadas ao OmniForce e 3 linhas ao Dash.",
+    )
+    assert office(program, hub).at_hub() == office(program, hub).in_erp()
+    again = program.run("export")
+    assert (again.status, again.err.strip().splitlines()[-1]) == (0, "Nada mudou no ERP desde a última exportação.")
+
+
+def test_one_system_and_one_dataset_can_be_exported_alone(program: Program) -> None:
+    assert list(program.run("export", "--system", "dash", "--json").json()) == ["dash.sales-facts"]
+    told = program.run("export", "--dataset", "stock", "--dataset", "prices", "--json").json()
+    assert {name: one["sent"] for name, one in told.items()} == {"omniforce.prices": 3, "omniforce.stock": 3}
+
+
+def test_a_dataset_nobody_knows_is_a_wrong_use(program: Program) -> None:
+    done = program.run("export", "--dataset", "produtos")
+    assert (done.status, done.err.strip()) == (
+        2,
+        "O valor de '--dataset' não é aceito. Veja os valores com --help.",
+    )
+
+
+def test_refused_rows_end_an_export_with_3_and_can_be_tried_again(program: Program) -> None:
+    program.keeper.run("UPDATE produtos SET ncm = '123456789' WHERE codigo = '000101'")
+    done = program.run("export")
+    assert (done.status, "1 recusada." in done.err) == (3, True)
+    assert program.run("export").status == 0
+    assert program.run("export", "--again").status == 3
+
+
+def test_many_deletes_end_an_export_with_3_and_go_once_a_person_agreed(program: Program, hub: RunningHub) -> None:
+    fill(program.keeper, many(50))
+    program.run("export")
+    program.keeper.run("DELETE FROM produtos WHERE codigo < 'P0040'")
+    done = program.run("export")
+    told = "produtos deixarão de aparecer no OmniForce com esta exportação. Confira e clique em Confirmar"
+    assert (done.status, told in done.err) == (3, True)
+    with closing(Journal(Home(program.home).journal)) as journal:
+        [asked] = journal.answers.confirmations("producao")
+        [run, *_] = journal.runs("producao", 1)
+        assert (asked.dataset, run.state, run.code) == ("products", "done_with_refusals", "many_deleted")
+        journal.answers.confirm("producao", "products", asked.n, NOW)
+        assert program.run("export").status == 0
+        assert journal.answers.confirmations("producao") == ()
+    assert office(program, hub).at_hub() == office(program, hub).in_erp()
+
+
+def test_import_alone_exports_nothing(program: Program, hub: RunningHub) -> None:
+    program.run("import")
+    assert not any(office(program, hub).at_hub().values())
+
+
+def test_a_run_of_both_imports_first_and_then_exports_what_came(program: Program, hub: RunningHub) -> None:
+    send(hub, change(customer()), change(order()))
+    with closing(Journal(Home(program.home).journal)) as journal:
+        run = journal.ask_run("producao", "both", "slot", NOW)
+        assert program.run("import", "--run", run.id, "--connection", "producao").status == 0
+        ended = journal.run(run.id)
+    assert ended is not None
+    assert (ended.state, ended.counts.orders.written) == ("done", 1)
+    assert ended.counts.exports["omniforce.order-status"].sent == 1
+    assert list(office(program, hub).at_hub()["omniforce", "order-status"]) == ["ord_1"]
+
+
+def test_a_run_for_dash_alone_imports_nothing_and_sends_the_facts(program: Program, hub: RunningHub) -> None:
+    send(hub, change(customer()), change(order()))
+    with closing(Journal(Home(program.home).journal)) as journal:
+        run = journal.ask_run("producao", "export", "slot", NOW, systems=("dash",))
+        assert program.run("export", "--run", run.id, "--connection", "producao").status == 0
+    assert program.keeper.query("SELECT count(*) FROM pedidos") == [(0,)]
+    found = office(program, hub).at_hub()
+    assert {place for place, rows in found.items() if rows} == {("dash", "sales-facts")}
+
+
+@pytest.mark.parametrize(("moment", "n"), [(moment, n) for moment in MOMENTS for n in (1, 4, 9)])
+def test_a_killed_export_goes_on_where_it_stopped(program: Program, hub: RunningHub, moment: str, n: int) -> None:
+    fill(program.keeper, many(300))
+    assert program.run("export", killed_at=(moment, n)).status == SIGKILLED
+    program.keeper.run("UPDATE produtos SET descricao = 'Depois' WHERE codigo = 'P0001'")
+    program.keeper.run("DELETE FROM produtos WHERE codigo = 'P0002'")
+    after = program.run("export", "--json")
+    assert after.status == 0, after.err
+    assert office(program, hub).at_hub() == office(program, hub).in_erp()
+    again = program.run("export", "--json").json()
+    assert not any(one["sent"] or one["prepared"] for one in again.values())
+    assert [run["state"] for run in program.run("runs", "--json").json()][-1] == "interrupted"
