@@ -110,6 +110,9 @@ class ShownErp:
         self.n_opened += 1
         return {outcome: len(self.unsettled((outcome,), 10**6)) for outcome in ("refused", "waiting")}
 
+    def waiting_since(self) -> datetime | None:
+        return min((record.since for record in self.records if record.outcome == "waiting"), default=None)
+
     def warned(self, limit: int) -> list[Unsettled]:
         self.prepare()
         return [record for record in self.records if record.warnings][:limit]

@@ -234,6 +234,7 @@ SENTENCES: Mapping[str, str] = {
     "field_shortened": "O {registro} tem um texto de {n} letras ({campo}) e o ERP aceita {max}. Gravamos o texto "
     "reduzido.",
     "letters_dropped": "O {registro} tem letras que o ERP não guarda ({campo}). Gravamos o texto sem elas.",
+    "name_dropped": "O nome do {registro} só tem letras que o ERP não guarda. Gravamos Sem nome; corrija no OmniForce.",
     "name_empty": "O cliente {codigo} veio sem nome. Gravamos Sem nome; corrija no OmniForce.",
     "phone_in_notes": "O telefone do cliente {codigo} veio com mais do que um número. O resto ficou em observações.",
     "items_many": "O pedido {numero} tem {n} itens e uma nota leva 990: serão necessárias {notas} notas.",
@@ -268,6 +269,8 @@ TIMELESS: Mapping[str, str] = {
 }
 """Sentences that name an hour, as they are said when nobody knows it: a command that failed tries no more."""
 
+NAMELESS = "Sem nome"
+"""Stands where a name may not be empty."""
 NOUNS: Mapping[str, str] = {
     "customers": "Clientes",
     "orders": "Pedidos de vendas",
@@ -399,3 +402,15 @@ def exported(sent: Mapping[str, int], *, deleted: int = 0, refused: int = 0) -> 
 def counted(n: int, one: str, many: str) -> str:
     """1 pedido, 2 pedidos, 1.204 pedidos."""
     return f"{integer(n)} {one if n == 1 else many}"
+
+
+def age(since: datetime, now: datetime) -> str:
+    """há 3 dias: how long something has been waiting, in its largest unit."""
+    minutes = max(0, int((now - since).total_seconds() // 60))
+    if minutes < 1:
+        return "há menos de um minuto"
+    if minutes < 60:
+        return f"há {counted(minutes, 'minuto', 'minutos')}"
+    if minutes < 24 * 60:
+        return f"há {counted(minutes // 60, 'hora', 'horas')}"
+    return f"há {counted(minutes // (24 * 60), 'dia', 'dias')}"

@@ -161,7 +161,7 @@ def show_summary(parts: build.Parts, connection: Connection, folder: Folder, cou
     n_refused = sum(record.outcome == "refused" for record in unsettled)
     click.echo(f"Recusados: {n_refused}. Aguardando: {len(unsettled) - n_refused}.")
     for record in sorted(unsettled, key=lambda record: (record.outcome, record.kind, record.id)):
-        click.echo(f"  {unsettled_line(record)}")
+        click.echo(f"  {unsettled_line(record, build.clock())}")
     click.echo("")
     click.echo(f"Banco do ERP (SQLite): {folder.erp}")
     click.echo(f"Central (SQLite):      {folder.path / 'central.db'}")

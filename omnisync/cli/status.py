@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, tzinfo
+from typing import Any
 
 import msgspec
 import rich_click as click
@@ -35,11 +36,12 @@ def status(name: str | None, as_json: bool, verbose: bool) -> None:
         erp = parts.erp(connection)
         try:
             erp.prepare()
-            rows, unsettled = erp.rows(), erp.n_unsettled()
+            rows, unsettled, since = erp.rows(), erp.n_unsettled(), erp.waiting_since()
         finally:
             erp.close()
         if as_json:
-            known = {"connection": connection.name, "state": last.state if last else None, "rows": rows} | unsettled
+            known: dict[str, Any] = {"connection": connection.name, "state": last.state if last else None, "rows": rows}
+            known |= {**unsettled, "waiting_since": since}
             known["unknown_establishments"] = unread_orders(parts, connection)
             click.echo(msgspec.json.encode(known).decode())
             return
@@ -49,7 +51,8 @@ def status(name: str | None, as_json: bool, verbose: bool) -> None:
         for noun in NOUNS:
             click.echo(f"  {texts.NOUNS[noun]:<22}{texts.integer(rows[noun]):>12}")
         click.echo(f"  {'Recusados':<22}{texts.integer(unsettled['refused']):>12}")
-        click.echo(f"  {'Aguardando':<22}{texts.integer(unsettled['waiting']):>12}")
+        oldest = f"   o mais antigo {texts.age(since, build.clock())}" if since is not None else ""
+        click.echo(f"  {'Aguardando':<22}{texts.integer(unsettled['waiting']):>12}{oldest}")
         for sentence in texts.unread(unread_orders(parts, connection)):
             click.echo(sentence)
 
@@ -134,10 +137,11 @@ def refused(name: str | None, limit: int, as_json: bool, as_csv: bool, verbose: 
         if not found:
             click.echo("Nenhum registro recusado nem aguardando.")
         for record in found:
-            click.echo(unsettled_line(record))
+            click.echo(unsettled_line(record, build.clock()))
 
 
-def unsettled_line(record: Unsettled) -> str:
-    """One record that did not enter, with its reason."""
+def unsettled_line(record: Unsettled, now: datetime) -> str:
+    """One record that did not enter, with its reason; one that waits, with its age."""
+    age = f" ({texts.age(record.since, now)})" if record.outcome == "waiting" else ""
     label = record.label or record.id
-    return f"{texts.OUTCOMES[record.outcome]:<11}{texts.KINDS[record.kind]} {label}: {record.message}"
+    return f"{texts.OUTCOMES[record.outcome]:<11}{texts.KINDS[record.kind]} {label}{age}: {record.message}"

@@ -7,6 +7,7 @@ Faults of the network are held in test_faults_of_the_hub.py, any order of things
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -15,16 +16,21 @@ from typing import Any
 
 import msgspec
 import pytest
+from litestar.testing import TestClient
 
 from omnisync.agent.counts import Progress, Tally
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.writing.phones import dialled
+from omnisync.agent.settings import HubAddress
+from omnisync.agent.ui import create_app
 from omnisync.contract.feed import Change
 from omnisync.contract.records import Address, Phone
 from omnisync.hub import intake, receipts
-from tests.erps import Keeper, make_sqlite, write
+from tests.erps import Keeper, make_on, make_sqlite, write
 from tests.hubs import COMPANY, RunningHub, running_hub
 from tests.imports import client, importer, run_import, send
+from tests.integration.test_agent_commands import run
+from tests.pages import HOST, connection, stage, text
 from tests.records import NOW, change, customer, deletion, item, order, raw_change
 
 
@@ -75,6 +81,31 @@ def test_a_name_that_cleaning_empties_enters_with_a_warning(keeper: Keeper, erp:
     written = write(erp, change(customer(name="\u200b \u202e")))
     assert (_name(keeper), written.counts.customers) == ("Sem nome", Tally(written=1))
     assert _warnings(keeper, "cus_1") == ["name_empty"]
+
+
+@pytest.fixture
+def narrow(tmp_path: Path) -> Keeper:
+    """An ERP whose columns hold no emoji: its layout says `plain`."""
+    return make_sqlite(tmp_path, schema="direto")
+
+
+def test_an_emoji_the_erp_cannot_store_is_removed_with_a_warning(narrow: Keeper) -> None:
+    opened = narrow.open(layout="direto")
+    written = write(opened, change(customer(name="Café \u2615 d’Ávila", trade_name="Pão – Açúcar")))
+    assert written.counts.customers == Tally(written=1)
+    assert narrow.query("SELECT CLI_RAZAO, CLI_FANTASIA FROM CLIENTE") == [("CAFÉ D'ÁVILA", "PÃO - AÇÚCAR")]
+    [warned] = opened.warned(10)
+    assert [warning.message for warning in warned.warnings] == [
+        "O cliente Café \u2615 d’Ávila tem letras que o ERP não guarda (name). Gravamos o texto sem elas."
+    ]
+
+
+def test_a_name_of_emoji_alone_enters_without_a_name_and_a_warning_says_so(narrow: Keeper) -> None:
+    opened = narrow.open(layout="direto")
+    written = write(opened, change(customer(name="\u2615\ufe0f \U0001f956", trade_name="\U0001f956")))
+    assert written.counts.customers == Tally(written=1)
+    assert narrow.query("SELECT CLI_RAZAO, CLI_FANTASIA FROM CLIENTE") == [("SEM NOME", "")]
+    assert _warnings(narrow, "cus_1") == ["name_dropped", "letters_dropped"]
 
 
 # n.º 5
@@ -577,6 +608,42 @@ def test_an_order_waits_without_a_limit_and_is_refused_when_its_customer_is_eras
     send(hub, deletion("customer", "cus_1", 1))
     run_import(keeper, hub)
     assert _told(hub, "ord_1") == ("refused", "customer_deleted")
+
+
+@pytest.mark.parametrize("charset", ["UTF8", "LATIN1"])
+def test_an_order_that_is_tried_again_in_vain_owes_no_receipt_and_its_age_goes_on(
+    request: pytest.FixtureRequest, charset: str
+) -> None:
+    opened = make_on(request.getfixturevalue("postgresql_running"), charset=charset).open()
+    named = msgspec.structs.replace(order().customer, name="Caf\u00e9 \u2615")  # which LATIN1 cannot hold
+    assert write(opened, change(order(customer=named))).n_receipts == 1
+    opened._clock = lambda: NOW + timedelta(days=3)  # type: ignore[attr-defined]  # the run of another day
+    assert write(opened, change(order(customer=named)), expected=None).n_receipts == 0
+    assert opened.waiting_since() == NOW
+    opened.close()
+
+
+def test_a_waiting_order_shows_its_age_on_the_pages_and_by_command_and_it_grows(
+    keeper: Keeper, hub: RunningHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    send(hub, change(order()))
+    run_import(keeper, hub)
+    monkeypatch.setenv("OMNISYNC_HOME", str(tmp_path / "home"))
+    known = connection(erp=keeper.address, hub=HubAddress(hub.url))
+    for days in (3, 4):
+        late = NOW + timedelta(days=days, hours=1)
+        monkeypatch.setattr("omnisync.cli.parts.clock", lambda late=late: late)
+        run_import(keeper, hub)  # tried again in vain
+        with stage(tmp_path / "home", known=known) as shown:
+            shown.run("done", minutes_ago=1)
+            parts = msgspec.structs.replace(shown.parts, clock=lambda late=late: late, open_erp=lambda _: keeper.open())
+            page = TestClient(create_app(parts, [HOST]), base_url=f"http://{HOST}")
+            for path in ("/", "/pendencias"):
+                assert f"Automático Aguardando há {days} dias" in text(page.get(path).text), path
+        assert re.search(rf"Aguardando +1   o mais antigo há {days} dias", run(capsys, "status")[1])
+        assert f"Pedido OF-1 (há {days} dias): O pedido OF-1 aguarda o cadastro" in run(capsys, "refused")[1]
+        told = msgspec.json.decode(run(capsys, "status", "--json")[1])
+        assert datetime.fromisoformat(told["waiting_since"]) == NOW
 
 
 def test_a_customer_merged_in_mid_run_gives_its_order_to_the_other_at_once(keeper: Keeper, hub: RunningHub) -> None:

@@ -151,6 +151,9 @@ class Erp(Protocol):
     def n_unsettled(self) -> dict[str, int]:
         """How many records are refused and how many wait."""
 
+    def waiting_since(self) -> datetime | None:
+        """Since when the record waits that waits the longest; None when nothing does."""
+
     def find(self, text: str, limit: int) -> list[Unsettled]:
         """Records by order number, ERP number or customer name, whatever their outcome."""
 

@@ -202,6 +202,9 @@ class SqlErp:
     def n_unsettled(self) -> dict[str, int]:
         return self._bindings.n_unsettled()
 
+    def waiting_since(self) -> datetime | None:
+        return self._bindings.waiting_since()
+
     def find(self, text: str, limit: int) -> list[Unsettled]:
         return self._bindings.find(text, limit)
 

@@ -105,7 +105,7 @@ def record_of(found: Unsettled, now: datetime, zone: tzinfo) -> Record:
         remedy=remedy,
         action=_action(found),
         when=words.at(found.since, now, zone),
-        age=words.age(found.since, now),
+        age=texts.age(found.since, now),
         erp_number=found.erp_number or "",
         link=LINKS.get(found.code) if found.outcome == "refused" else None,
     )

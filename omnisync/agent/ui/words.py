@@ -88,18 +88,6 @@ def short_span(length: timedelta) -> str:
     return f"{seconds // 3600} h {seconds // 60 % 60:02} min"
 
 
-def age(since: datetime, now: datetime) -> str:
-    """há 3 dias: how long something has been waiting, in its largest unit."""
-    minutes = max(0, int((now - since).total_seconds() // 60))
-    if minutes < 1:
-        return "há menos de um minuto"
-    if minutes < 60:
-        return f"há {counted(minutes, 'minuto', 'minutos')}"
-    if minutes < 24 * 60:
-        return f"há {counted(minutes // 60, 'hora', 'horas')}"
-    return f"há {counted(minutes // (24 * 60), 'dia', 'dias')}"
-
-
 def next_line(
     schedule: Schedule | None, now: datetime, zone: tzinfo, *, is_running: bool, is_offline: bool = False
 ) -> Line:

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from omnisync.agent import texts
 from omnisync.agent.erp.language import converters
 from omnisync.agent.erp.language.converters import Call, Convert, Cut, Plain
 from omnisync.agent.erp.language.layout import Constant, FromSql, KeyOf, Lookup, Mapped, Scalar, written_as
@@ -333,15 +334,20 @@ def _cut_noting(field: Field, cut: Cut, values: list[str | None], notes: list[No
     return [None if text is None else cut(text) for text in values]
 
 
+_NAMES = frozenset({"name", "customer.name"})
+
+
 def _plain_noting(field: Field, plain: Plain, values: list[str | None], notes: list[Note]) -> Iterable[str | None]:
     if all(text is None or text.isascii() for text in values):
         return values
-    notes += [
-        Note(i, "letters_dropped", field.path, {"campo": field.path})
-        for i, text in enumerate(values)
-        if text is not None and plain.drops(text)
-    ]
-    return [None if text is None else plain(text) for text in values]
+    kept = [None if text is None else plain(text) for text in values]
+    for i, text in enumerate(values):
+        if text is not None and plain.drops(text):
+            code = "letters_dropped"
+            if not kept[i] and field.path in _NAMES:  # a name is never left empty
+                code, kept[i] = "name_dropped", texts.NAMELESS
+            notes.append(Note(i, code, field.path, {"campo": field.path}))
+    return kept
 
 
 def _calls(text: str, where: str) -> list[Call]:

@@ -96,12 +96,12 @@ class Bindings:
 
     def save(self, verdicts: Sequence[Verdict], epoch: str, establishment: str, now: datetime) -> int:
         """Remember the verdicts that ended; answers how many receipts they owe."""
-        at = now.isoformat()
+        at, storable = now.isoformat(), self._database.storable
         new: list[tuple[object, ...]] = []
         known: list[tuple[object, ...]] = []
         for verdict in verdicts:
-            if verdict.is_saved and not _is_told(verdict, epoch):
-                values = _values(verdict, epoch, establishment, at, self._database.storable)
+            if verdict.is_saved and not _is_told(verdict, epoch, storable):
+                values = _values(verdict, epoch, establishment, at, storable)
                 (new if verdict.binding is None else known).append((*values, self._company, *_key(verdict)))
         self._database.insert_rows("omnisync_binding", (*_SAVED, *_KEY), new)
         self._database.update_rows("omnisync_binding", _SAVED, _KEY, known)
@@ -275,6 +275,13 @@ class Bindings:
         )
         return {"refused": 0, "waiting": 0} | dict(rows)
 
+    def waiting_since(self) -> datetime | None:
+        """Since when the record waits that waits the longest."""
+        rows: list[Any] = self._database.select(
+            "SELECT min(outcome_at) FROM omnisync_binding WHERE company = ? AND outcome = 'waiting'", (self._company,)
+        )
+        return datetime.fromisoformat(rows[0][0]) if rows[0][0] else None
+
     def find(self, text: str, limit: int) -> list[Unsettled]:
         """Orders by their number or the ERP's, customers by a part of their name, orders of those customers."""
         is_named = self._database.contains("label")
@@ -299,12 +306,12 @@ _SAVED = (
 _PENDING = _SAVED.index("receipt_pending")
 
 
-def _is_told(verdict: Verdict, epoch: str) -> bool:
+def _is_told(verdict: Verdict, epoch: str, storable: Callable[[str], str]) -> bool:
     """Tried again with the same end: its age goes on, and the hub knows already."""
     before = verdict.binding
     if before is None or (before.version, before.epoch) != (verdict.change.version, epoch):
         return False
-    return before.outcome == verdict.outcome and before.reason == encoded(verdict.reason)
+    return before.outcome == verdict.outcome and before.reason == _stored(verdict.reason, storable)
 
 
 def _merged(found: dict[str, Binding]) -> list[str]:

@@ -51,7 +51,7 @@ def clean_customer(customer: Customer, raw: Raw) -> tuple[Customer, tuple[Reason
         customer = _clean(customer)
     warnings: tuple[Reason, ...] = ()
     if not customer.name:
-        customer = msgspec.structs.replace(customer, name="Sem nome")
+        customer = msgspec.structs.replace(customer, name=texts.NAMELESS)
         warnings += (_warning("name_empty", "name", customer),)
     if not are_plain(customer.phones):
         phones, rest = dialled(customer.phones)
