@@ -11,12 +11,10 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import tzinfo
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Literal
-from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -26,18 +24,13 @@ from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from omnisync.agent.errors import SettingsError
+from omnisync.agent.hub_address import checked_url
 
 SecretKind = Literal["hub_token", "erp_password"]
 
 NAME = re.compile(r"[a-z0-9_-]{1,40}")
 """A connection's name is an identifier: it stands in file names, addresses and command lines."""
 PORT = 8787
-METADATA_HOSTS = frozenset(
-    {"metadata", "metadata.google.internal", "100.100.100.200", "168.63.129.16", "fd00:ec2::254"}
-)
-"""Where clouds answer with a machine's own credentials, besides the link-local addresses."""
-
-Address = IPv4Address | IPv6Address
 
 
 class Home(Struct, frozen=True):
@@ -95,7 +88,7 @@ class HubAddress(Struct, frozen=True):
     url: str
 
     def __post_init__(self) -> None:
-        force_setattr(self, "url", _checked_url(self.url))
+        force_setattr(self, "url", checked_url(self.url))
 
 
 class ErpAddress(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -233,7 +226,7 @@ class Secrets:
             file: _File = {name: dict(kinds) for name, kinds in before.items()}
             yield file
             if file != before:
-                _replace(self._path, msgspec.json.encode(file))
+                replace_file(self._path, msgspec.json.encode(file))
 
     def _read(self) -> _File:
         try:
@@ -311,56 +304,7 @@ def _port(environ: Mapping[str, str]) -> int:
     return int(text)
 
 
-def _checked_url(text: str) -> str:
-    """The hub's address without a closing slash, or SettingsError saying what is wrong with it."""
-    url = text.strip().rstrip("/")
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise SettingsError("hub_address", motivo="não é um endereço") from None
-    reason = "falta o nome do servidor" if not host else _refusal(url, parts, host)
-    if reason is not None:
-        raise SettingsError("hub_address", motivo=reason)
-    return parts._replace(netloc=parts.netloc.lower()).geturl()
-
-
-def _refusal(url: str, parts: SplitResult, host: str) -> str | None:
-    """Why this address is not accepted. A password in it is never repeated in the reason."""
-    address = _address(host)
-    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
-        return "há espaço, acento ou outro sinal estranho"
-    if parts.username is not None or parts.password is not None:
-        return "não ponha usuário nem senha no endereço"
-    if parts.query or parts.fragment:
-        return "tire o que vem depois de ? ou #"
-    if address is None and re.search(r"(^|\.)(0x[0-9a-f]*|[0-9]+)\.?$", host):
-        return "o número do servidor está escrito de um modo que não aceitamos"
-    if host.rstrip(".") in METADATA_HOSTS or (address is not None and not _is_a_place(address)):
-        return "este servidor não pode ser uma central"
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_this_computer(host, address)):
-        return "precisa começar com https://"
-    return None
-
-
-def _address(host: str) -> Address | None:
-    """The number a host is written as; an IPv4 number inside an IPv6 one counts as itself."""
-    with suppress(ValueError):
-        address = ip_address(host)
-        return getattr(address, "ipv4_mapped", None) or address
-    return None
-
-
-def _is_a_place(address: Address) -> bool:
-    never = address.is_link_local or address.is_multicast or address.is_unspecified
-    return not never and str(address) not in METADATA_HOSTS
-
-
-def _is_this_computer(host: str, address: Address | None) -> bool:
-    return host == "localhost" or (address is not None and address.is_loopback)
-
-
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     """The whole new file in the place of the old one, or the old one still."""
     try:
         handle, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)  # 0600 from its first byte

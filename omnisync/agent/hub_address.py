@@ -1,0 +1,66 @@
+"""Which addresses a hub may have: https, or http on this same computer; never where a cloud keeps its own keys."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from urllib.parse import SplitResult, urlsplit
+
+from omnisync.agent.errors import SettingsError
+
+METADATA_HOSTS = frozenset(
+    {"metadata", "metadata.google.internal", "100.100.100.200", "168.63.129.16", "fd00:ec2::254"}
+)
+"""Where clouds answer with a machine's own credentials, besides the link-local addresses."""
+
+Address = IPv4Address | IPv6Address
+
+
+def checked_url(text: str) -> str:
+    """The hub's address without a closing slash, or SettingsError saying what is wrong with it."""
+    url = text.strip().rstrip("/")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise SettingsError("hub_address", motivo="não é um endereço") from None
+    reason = "falta o nome do servidor" if not host else _refusal(url, parts, host)
+    if reason is not None:
+        raise SettingsError("hub_address", motivo=reason)
+    return parts._replace(netloc=parts.netloc.lower()).geturl()
+
+
+def _refusal(url: str, parts: SplitResult, host: str) -> str | None:
+    """Why this address is not accepted. A password in it is never repeated in the reason."""
+    address = _address(host)
+    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        return "há espaço, acento ou outro sinal estranho"
+    if parts.username is not None or parts.password is not None:
+        return "não ponha usuário nem senha no endereço"
+    if parts.query or parts.fragment:
+        return "tire o que vem depois de ? ou #"
+    if address is None and re.search(r"(^|\.)(0x[0-9a-f]*|[0-9]+)\.?$", host):
+        return "o número do servidor está escrito de um modo que não aceitamos"
+    if host.rstrip(".") in METADATA_HOSTS or (address is not None and not _is_a_place(address)):
+        return "este servidor não pode ser uma central"
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_this_computer(host, address)):
+        return "precisa começar com https://"
+    return None
+
+
+def _address(host: str) -> Address | None:
+    """The number a host is written as; an IPv4 number inside an IPv6 one counts as itself."""
+    with suppress(ValueError):
+        address = ip_address(host)
+        return getattr(address, "ipv4_mapped", None) or address
+    return None
+
+
+def _is_a_place(address: Address) -> bool:
+    never = address.is_link_local or address.is_multicast or address.is_unspecified
+    return not never and str(address) not in METADATA_HOSTS
+
+
+def _is_this_computer(host: str, address: Address | None) -> bool:
+    return host == "localhost" or (address is not None and address.is_loopback)
