@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import msgspec
+from argon2 import PasswordHasher
 from litestar import Litestar
 from litestar.testing import TestClient
 from msgspec import Struct
@@ -24,6 +25,7 @@ from omnisync.agent.erp.language.layout import names
 from omnisync.agent.errors import BadTokenError, HubUnreachableError, OmnisyncError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.journal import Journal, Kind, Origin, Run, State
+from omnisync.agent.page_password import PagePassword
 from omnisync.agent.runner import Offline
 from omnisync.agent.settings import (
     Connection,
@@ -71,6 +73,10 @@ SAVE = {
     "sistemas": "todos",
 }
 HTMX = {"HX-Request": "true"}
+
+
+QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""Hashes as the real one does, a thousand times as fast."""
 
 
 class StillCarrier:
@@ -232,7 +238,13 @@ def connection(**fields: Any) -> Connection:
 
 @contextmanager
 def stage(
-    folder: Path, *, known: Connection | None = None, is_new: bool = False, host: str = HOST, **more: Any
+    folder: Path,
+    *,
+    known: Connection | None = None,
+    is_new: bool = False,
+    host: str = HOST,
+    opening: Any = None,
+    **more: Any,
 ) -> Iterator[Stage]:
     """The pages over a fresh journal, with the connection `producao` and its key unless it is a new computer."""
     home = Home(folder).prepare()
@@ -257,6 +269,7 @@ def stage(
     parts = Parts(
         journal=journal,
         secrets=secrets,
+        password=PagePassword(home.page_password, QUICK),
         carrier=StillCarrier(journal),
         settings=Settings(home=home, zone="America/Sao_Paulo"),
         clock=lambda: NOW,
@@ -272,7 +285,7 @@ def stage(
         computer="FATURAMENTO-03",
         **more,
     )
-    app = create_app(parts, [host, host.replace("127.0.0.1", "localhost")])
+    app = create_app(parts, [host, host.replace("127.0.0.1", "localhost")], **(opening or {}))
     yield Stage(parts=parts, erp=erp, hub=hub, app=app, offline=offline, de_para=de_para)
     journal.close()
 

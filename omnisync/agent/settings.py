@@ -30,6 +30,7 @@ SecretKind = Literal["hub_token", "erp_password"]
 
 NAME = re.compile(r"[a-z0-9_-]{1,40}")
 """A connection's name is an identifier: it stands in file names, addresses and command lines."""
+HOST = "127.0.0.1"
 PORT = 8787
 
 
@@ -47,6 +48,11 @@ class Home(Struct, frozen=True):
     def secrets(self) -> Path:
         """The file of secrets, of the account alone."""
         return self.path / "secrets.json"
+
+    @property
+    def page_password(self) -> Path:
+        """The password of the pages, hashed; of the account alone."""
+        return self.path / "page_password"
 
     @property
     def locks(self) -> Path:
@@ -75,10 +81,17 @@ class Home(Struct, frozen=True):
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """What the program was started with. `zone` is the machine's own when nobody named one."""
+    """What the program was started with. `zone` is the machine's own when nobody named one.
+
+    `host` is the address the pages open at; `certificate` and `key` are PEM files, the key in the certificate's where
+    it has no file of its own.
+    """
 
     home: Home
+    host: str = HOST
     port: int = PORT
+    certificate: Path | None = None
+    key: Path | None = None
     zone: str | None = None
 
 
@@ -264,12 +277,19 @@ def cannot_write(folder: Path, error: OSError) -> SettingsError:
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """What OMNISYNC_HOME, OMNISYNC_PORT and OMNISYNC_ZONE say. Raises SettingsError naming the culprit."""
+    """What OMNISYNC_HOME, _HOST, _PORT, _CERTIFICATE, _KEY and _ZONE say. Raises SettingsError naming the culprit."""
     folder = environ.get("OMNISYNC_HOME") or platformdirs.user_data_path("omnisync", appauthor=False)
     zone = environ.get("OMNISYNC_ZONE") or None
     if zone is not None:
         zone_named(zone)
-    return Settings(home=Home(Path(folder).expanduser().absolute()), port=_port(environ), zone=zone)
+    return Settings(
+        home=Home(Path(folder).expanduser().absolute()),
+        host=environ.get("OMNISYNC_HOST") or HOST,
+        port=_port(environ),
+        certificate=_file(environ, "OMNISYNC_CERTIFICATE"),
+        key=_file(environ, "OMNISYNC_KEY"),
+        zone=zone,
+    )
 
 
 def zone_named(name: str | None) -> tzinfo:
@@ -295,6 +315,11 @@ def _goes_to(connection: Connection, kind: SecretKind) -> str:
         return connection.hub.url if connection.hub is not None else ""
     erp = connection.erp
     return msgspec.json.encode((erp.kind, erp.server, erp.port, erp.user, erp.database)).decode()
+
+
+def _file(environ: Mapping[str, str], name: str) -> Path | None:
+    path = environ.get(name)
+    return Path(path).expanduser().absolute() if path else None
 
 
 def _port(environ: Mapping[str, str]) -> int:

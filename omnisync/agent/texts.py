@@ -148,8 +148,18 @@ SENTENCES: Mapping[str, str] = {
     "dataset_not_in_layout": "O layout desta conexão não envia {dados}. Confira o layout em Conexão.",
     "establishment_not_here": "O estabelecimento {codigo} não está mais configurado neste computador. Confira em "
     "Conexão.",
-    "pages_open_to_all": "As telas não abrem em {endereco}: fora deste computador elas só podem abrir com senha e TLS, "
-    "que esta versão ainda não tem. Use 127.0.0.1.",
+    "pages_without_password": "As telas não abrem em {endereco} sem senha: de outros computadores qualquer um chegaria "
+    "a elas. Defina uma com omnisync password set, ou use 127.0.0.1.",
+    "pages_without_tls": "As telas não abrem em {endereco} sem TLS: a senha passaria à vista pela rede. Informe o "
+    "certificado e a chave (--certificate e --key), ou use 127.0.0.1.",
+    "pages_certificate": "O certificado das telas não pode ser usado ({motivo}). Confira {certificado} e {chave}.",
+    "pages_address": "As telas não podem abrir em {endereco}, porta {porta}. Use um endereço IPv4 deste computador e "
+    "uma porta acima de 1023.",
+    "page_password_short": "A senha das telas tem de {n} a {max} letras. Escolha outra.",
+    "page_password_differs": "As duas senhas digitadas não são iguais. Nada mudou; tente de novo.",
+    "page_password_wrong": "A senha não confere. Digite de novo.",
+    "page_password_wait": "Houve muitas tentativas com a senha errada. Aguarde {minutos} e tente de novo.",
+    "page_session_over": "É preciso entrar com a senha; nada foi feito. Volte ao início e entre.",
     "pages_port_busy": "A porta {porta} deste computador está ocupada. Feche o programa que a usa ou escolha outra com "
     "--port.",
     "journal_rebuilt": "O histórico deste computador estava danificado e foi refeito. Clientes e pedidos não foram "

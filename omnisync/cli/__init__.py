@@ -26,9 +26,13 @@ COMMANDS = {
     "erp": ("omnisync.cli.erp:erp", "O banco do ERP: conferir de ponta a ponta, sem gravar nada."),
     "mapping": ("omnisync.cli.mapping:mapping", "O De/Para: qual código do OmniForce é qual código do ERP."),
     "agent": ("omnisync.cli.agent:agent", "As telas, o agendamento e as execuções deste computador."),
+    "password": ("omnisync.cli.password:password", "A senha das telas: definir, retirar."),
     "schedule": ("omnisync.cli.schedule:schedule", "O agendamento: mostrar, salvar, desativar."),
     "retry": ("omnisync.cli.retry:retry", "Tenta de novo os registros recusados."),
-    "doctor": ("omnisync.cli.doctor:doctor", "Confere a central, a chave, o relógio, o banco do ERP e o disco."),
+    "doctor": (
+        "omnisync.cli.doctor:doctor",
+        "Confere a central, a chave, o relógio, o banco do ERP, o disco e as telas.",
+    ),
     "hub": ("omnisync.cli.hub:hub", "A central: servir, cadastrar empresa, estabelecimento e chave."),
 }
 """Every command, where it lives and one line about it; a command's parts are imported when it runs."""

@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import rich_click as click
 
@@ -16,30 +17,50 @@ from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.runner import Carrier, Clockwork
 from omnisync.agent.settings import Connection
 from omnisync.agent.ui import Parts
+from omnisync.agent.ui.certificate import Certificate, read_certificate
 from omnisync.agent.ui.serving import PageServer
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending, say
 from omnisync.cli.import_ import converted
 from omnisync.cli.status import verbose_option
 
-HOST = "127.0.0.1"
+PEM = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command("agent")
-@click.option("--host", default=HOST, show_default=True, metavar="ENDEREÇO", help="Onde as telas abrem.")
+@click.option(
+    "--host",
+    metavar="ENDEREÇO",
+    help="Onde as telas abrem (padrão 127.0.0.1, só neste computador; outro pede senha e certificado).",
+)
 @click.option("--port", type=click.IntRange(1, 65535), metavar="PORTA", help="A porta das telas (padrão 8787).")
+@click.option("--certificate", type=PEM, metavar="ARQUIVO", help="O certificado das telas (TLS), em PEM.")
+@click.option("--key", type=PEM, metavar="ARQUIVO", help="A chave do certificado, se não estiver no mesmo arquivo.")
 @verbose_option
-def agent(host: str, port: int | None, verbose: bool) -> None:
+def agent(host: str | None, port: int | None, certificate: Path | None, key: Path | None, verbose: bool) -> None:
     """Abre as telas, cuida do agendamento e carrega as execuções, até Ctrl-C."""
     with plain_ending(verbose=verbose):
         parts = build.agent_parts()
-        serve(parts, host, port or parts.settings.port, lambda url: say(f"Omnisync em {url} (Ctrl-C encerra)"))
+        known = parts.settings
+        read = certificate_of(certificate or known.certificate, key or (None if certificate else known.key))
+        if read is not None and read.expires_at <= build.clock():
+            say("O certificado das telas venceu: os navegadores avisam a quem as abre. Renove-o.")
+        address = host or known.host, port or known.port
+        serve(parts, *address, lambda url: say(f"Omnisync em {url} (Ctrl-C encerra)"), certificate=read)
 
 
-def serve(parts: build.Parts, host: str, port: int, ready: Callable[[str], None]) -> None:
+def certificate_of(certificate: Path | None, key: Path | None) -> Certificate | None:
+    """The certificate of these files, None where there is none. Raises SettingsError (pages_certificate)."""
+    return read_certificate(certificate, key) if certificate is not None else None
+
+
+def serve(
+    parts: build.Parts, host: str, port: int, ready: Callable[[str], None], *, certificate: Certificate | None = None
+) -> None:
     """Serve the pages, keep the schedule and carry the runs until told to end; the page being written is ended first.
 
-    Raises SettingsError when the port is taken or the address is not this computer's own, before anything starts.
+    Raises SettingsError, before anything starts, when the port is taken, or when other computers could reach the
+    pages without a password and TLS.
     """
     environ = {**build.environ, "OMNISYNC_HOME": str(parts.home.path)}  # the runs find the same home
     carrier = Carrier(parts.journal, parts.home, clock=build.clock, environ=environ)
@@ -50,7 +71,7 @@ def serve(parts: build.Parts, host: str, port: int, ready: Callable[[str], None]
         zone_of=parts.zone,
         probe=lambda connection: is_hub_there(parts, connection),
     )
-    server = PageServer(page_parts(parts, carrier, clockwork), host, port)
+    server = PageServer(page_parts(parts, carrier, clockwork), host, port, certificate)
     # The server hands a signal on once it has ended; SIGTERM's own way would leave the runs without their shutdown.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     clockwork.start()
@@ -67,6 +88,7 @@ def page_parts(parts: build.Parts, carrier: Carrier, clockwork: Clockwork) -> Pa
     return Parts(
         journal=parts.journal,
         secrets=parts.secrets,
+        password=parts.password,
         carrier=carrier,
         settings=parts.settings,
         clock=build.clock,

@@ -17,7 +17,9 @@ from omnisync.agent.counts import NOUNS, Counts
 from omnisync.agent.errors import SetupError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.journal import Journal
+from omnisync.agent.page_password import PagePassword
 from omnisync.agent.settings import (
+    HOST,
     Connection,
     ErpAddress,
     Establishment,
@@ -29,7 +31,7 @@ from omnisync.agent.settings import (
     read_settings,
 )
 from omnisync.cli import parts as build
-from omnisync.cli.agent import HOST, serve
+from omnisync.cli.agent import serve
 from omnisync.cli.ending import plain_ending, say
 from omnisync.cli.progress import summary
 from omnisync.cli.running import Asked, carry
@@ -78,7 +80,7 @@ def demo_parts(settings: Settings, path: Path) -> build.Parts:
     """The agent's parts, with the demo's folder as their home."""
     home = Home(path).prepare()
     known = msgspec.structs.replace(settings, home=home)
-    return build.Parts(known, home, Journal(home.journal), Secrets(home.secrets))
+    return build.Parts(known, home, Journal(home.journal), Secrets(home.secrets), PagePassword(home.page_password))
 
 
 class OpenHub(msgspec.Struct, frozen=True):

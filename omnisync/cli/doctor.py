@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import rich_click as click
 from msgspec import Struct
@@ -12,13 +13,18 @@ from msgspec import Struct
 from omnisync.agent import texts
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.settings import Connection
+from omnisync.agent.ui.certificate import Certificate
+from omnisync.agent.ui.serving import check_openness, is_loopback
 from omnisync.cli import parts as build
+from omnisync.cli.agent import certificate_of
 from omnisync.cli.ending import DONE, FAILED, plain_ending, sentence_of
 from omnisync.cli.status import connection_option, verbose_option
 
 SKEW = timedelta(minutes=2)
 FREE_BYTES = 200 * 2**20
 """Below it a database can be full before the day ends."""
+RENEWAL_DAYS = 30
+"""With less than this a certificate is to be renewed."""
 
 
 class Finding(Struct, frozen=True):
@@ -33,7 +39,7 @@ class Finding(Struct, frozen=True):
 @connection_option
 @verbose_option
 def doctor(name: str | None, verbose: bool) -> int:
-    """Confere a central, a chave, o relógio, o banco do ERP e o disco. Termina com 1 se algo precisa de atenção."""
+    """Confere central, chave, relógio, banco do ERP, disco e telas. Termina com 1 se algo precisa de atenção."""
     with plain_ending(verbose=verbose):
         parts = build.agent_parts()
         connection = parts.connection(name)
@@ -50,6 +56,7 @@ def examined(parts: build.Parts, connection: Connection) -> Iterator[Finding]:
     yield from _told("Banco do ERP", lambda: _erp(parts, connection))
     yield _disk(parts)
     yield _secrets(parts)
+    yield from _told("Telas", lambda: _pages(parts))
 
 
 def _told(what: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -108,3 +115,35 @@ def _secrets(parts: build.Parts) -> Finding:
         "só este usuário lê." if is_closed else "que outros usuários podem ler. Feche-o."
     )
     return Finding("Segredos", is_closed, words)
+
+
+def _pages(parts: build.Parts) -> Iterator[Finding]:
+    """Who can reach the pages, by the settings of this shell: what `omnisync agent` would open."""
+    settings = parts.settings
+    certificate = certificate_of(settings.certificate, settings.key)
+    check_openness(parts.password, settings.host, certificate)
+    where = f"{'https' if certificate else 'http'}://{settings.host}:{settings.port}"
+    who = "só neste computador" if is_loopback(settings.host) else "também de outros computadores, por TLS"
+    how = "com senha" if parts.password.kept() is not None else "sem senha; para pedir uma: omnisync password set"
+    yield Finding("Telas", True, f"abrem em {where}, {who}, {how}.")
+    if certificate is not None:
+        yield certificate_finding(certificate, build.clock())
+        yield _key(settings.key or settings.certificate)
+
+
+def certificate_finding(certificate: Certificate, now: datetime) -> Finding:
+    """How long the pages' certificate still serves, and for which names."""
+    names, days = ", ".join(certificate.names), (certificate.expires_at - now).days
+    if days < 0:
+        return Finding(
+            "Certificado", False, f"de {names}, venceu. Renove-o: os navegadores avisam a quem abre as telas."
+        )
+    words = f"de {names}, vence em {texts.counted(days, 'dia', 'dias')}."
+    return Finding("Certificado", days >= RENEWAL_DAYS, words if days >= RENEWAL_DAYS else f"{words} Renove-o.")
+
+
+def _key(path: Path | None) -> Finding:
+    """Whether the certificate's key is this account's alone."""
+    is_closed = path is not None and path.stat().st_mode & 0o077 == 0
+    words = "só este usuário lê." if is_closed else "que outros usuários podem ler. Feche-o."
+    return Finding("Chave do certificado", is_closed, f"em {path}, {words}")

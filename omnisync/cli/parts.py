@@ -20,6 +20,7 @@ from omnisync.agent.erp.language.de_para import of_layout
 from omnisync.agent.errors import ErpSetupError, NotConfiguredError, SetupError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.journal import Journal
+from omnisync.agent.page_password import PagePassword
 from omnisync.agent.settings import Connection, Home, Secrets, Settings, read_settings, zone_named
 
 environ = os.environ  # noqa: TID251  # the environment enters here and nowhere else
@@ -48,6 +49,7 @@ class Parts(Struct, frozen=True):
     home: Home
     journal: Journal
     secrets: Secrets
+    password: PagePassword
 
     def connection(self, name: str | None) -> Connection:
         """The connection of this name, or the only one. Raises NotConfiguredError."""
@@ -108,7 +110,7 @@ def agent_parts() -> Parts:
     """Open what the agent remembers on this computer."""
     settings = read_settings(environ)
     home = settings.home.prepare()
-    return Parts(settings, home, Journal(home.journal), Secrets(home.secrets))
+    return Parts(settings, home, Journal(home.journal), Secrets(home.secrets), PagePassword(home.page_password))
 
 
 def hub_client(parts: Parts, connection: Connection) -> HubClient:

@@ -10,6 +10,7 @@ from typing import Any
 from playwright.sync_api import Browser, Dialog, Page
 
 from omnisync.agent.ui import Parts
+from omnisync.agent.ui.certificate import Certificate
 from omnisync.agent.ui.serving import PageServer
 
 
@@ -30,7 +31,7 @@ class Complaints:
         dialog.dismiss()
 
     def _note(self, url: str) -> None:
-        if not url.startswith(("http://127.0.0.1:", "data:,")):
+        if not url.startswith(("http://127.0.0.1:", "https://127.0.0.1:", "data:,")):
             self.said.append(f"request: {url}")
 
 
@@ -48,9 +49,9 @@ def window(browser: Browser, complaints: Complaints | None = None, **context: An
 
 
 @contextmanager
-def served(parts: Parts) -> Iterator[str]:
+def served(parts: Parts, certificate: Certificate | None = None) -> Iterator[str]:
     """The pages on a port of their own; their address."""
-    server = PageServer(parts, "127.0.0.1", 0)
+    server = PageServer(parts, "127.0.0.1", 0, certificate)
     is_ready = threading.Event()
     thread = threading.Thread(target=server.run, args=(lambda url: is_ready.set(),), daemon=True)
     thread.start()

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import socket
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from omnisync.agent.journal import Journal
+from omnisync.agent.page_password import PagePassword
 from omnisync.agent.schedule import Schedule
 from omnisync.agent.settings import ErpAddress, Home, HubAddress, Secret, Secrets
 from omnisync.cli import main
+from omnisync.cli import parts as build
+from omnisync.cli.password import password
 from tests.erps import make_sqlite
-from tests.pages import connection
+from tests.pages import QUICK, connection
+from tests.tls import put
 
 
 @pytest.fixture
@@ -100,18 +107,6 @@ def test_retry_wants_ids_or_all(journal: Journal, capsys: pytest.CaptureFixture[
     assert run(capsys, "retry", "ord_1", "--all")[0] == 2
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.10", "::1"])
-def test_the_agent_does_not_open_to_other_computers(
-    journal: Journal, capsys: pytest.CaptureFixture[str], host: str
-) -> None:
-    status, said = run(capsys, "agent", "--host", host)
-    assert status == 1
-    assert said == (
-        f"As telas não abrem em {host}: fora deste computador elas só podem abrir com senha e TLS, "
-        "que esta versão ainda não tem. Use 127.0.0.1.\n"
-    )
-
-
 def test_a_busy_port_is_one_sentence(journal: Journal, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -120,3 +115,115 @@ def test_a_busy_port_is_one_sentence(journal: Journal, capsys: pytest.CaptureFix
         status, said = run(capsys, "agent", "--port", str(port))
     assert status == 1
     assert said.startswith(f"A porta {port} deste computador está ocupada.")
+
+
+# --- the door of the pages
+
+PASSWORD = "pão de queijo às 6h"  # noqa: S105  # a made-up one
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
+    """What a pipe would bring."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+
+
+def test_a_password_comes_on_the_standard_input_and_is_never_shown(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed(monkeypatch, PASSWORD)
+    status, said = run(capsys, "password", "set")
+    kept = PagePassword(Home(tmp_path).page_password)
+    assert (status, kept.fits(PASSWORD)) == (0, True)
+    assert PASSWORD not in said
+    assert run(capsys, "password", "remove", "--yes") == (0, "Senha das telas retirada.\n")
+    assert run(capsys, "password", "remove", "--yes") == (0, "As telas já abriam sem senha.\n")
+
+
+@pytest.mark.parametrize(
+    ("typed_in", "status", "said"),
+    [
+        ((PASSWORD, PASSWORD), 0, "Senha das telas guardada em"),
+        ((PASSWORD, PASSWORD + "!"), 1, "As duas senhas digitadas não são iguais. Nada mudou; tente de novo."),
+        (("curta", "curta"), 1, "A senha das telas tem de 8 a 200 letras. Escolha outra."),
+    ],
+)
+def test_on_a_terminal_the_password_is_asked_for_twice(
+    journal: Journal,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    typed_in: tuple[str, str],
+    status: int,
+    said: str,
+) -> None:
+    answers = iter(typed_in)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("omnisync.cli.password.click.prompt", lambda text, **how: next(answers))
+    ended, told = run(capsys, "password", "set")
+    assert (ended, said in told) == (status, True)
+    assert Home(tmp_path).page_password.exists() == (status == 0)
+
+
+def test_no_command_takes_a_password_as_an_argument() -> None:
+    arguments = [parameter.name for parameter in password.commands["set"].params]
+    assert arguments == ["verbose"]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.10", "::1"])  # noqa: S104  # refused
+def test_the_agent_opens_to_other_computers_with_a_password_and_tls_alone(
+    journal: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str], host: str
+) -> None:
+    assert run(capsys, "agent", "--host", host) == (
+        1,
+        f"As telas não abrem em {host} sem senha: de outros computadores qualquer um chegaria a elas. Defina uma com "
+        "omnisync password set, ou use 127.0.0.1.\n",
+    )
+    PagePassword(Home(tmp_path).page_password, QUICK).set(PASSWORD)
+    assert run(capsys, "agent", "--host", host) == (
+        1,
+        f"As telas não abrem em {host} sem TLS: a senha passaria à vista pela rede. Informe o certificado e a chave "
+        "(--certificate e --key), ou use 127.0.0.1.\n",
+    )
+
+
+def test_a_certificate_that_is_not_there_is_one_sentence(
+    journal: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, said = run(capsys, "agent", "--certificate", str(tmp_path / "telas.pem"))
+    assert status == 1
+    assert said.startswith("O certificado das telas não pode ser usado (falta um dos arquivos). Confira ")
+
+
+def test_doctor_says_who_reaches_the_pages(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def pages() -> list[str]:
+        return [line for line in run(capsys, "doctor")[1].splitlines() if "elas" in line or "ertificado" in line]
+
+    assert pages() == [
+        "ok    Telas: abrem em http://127.0.0.1:8787, só neste computador, sem senha; para pedir uma: "
+        "omnisync password set."
+    ]
+    PagePassword(Home(tmp_path).page_password, QUICK).set(PASSWORD)
+    assert pages() == ["ok    Telas: abrem em http://127.0.0.1:8787, só neste computador, com senha."]
+    monkeypatch.setenv("OMNISYNC_HOST", "0.0.0.0")  # noqa: S104  # what is tested
+    [said] = pages()
+    assert said.startswith("FALHA Telas: As telas não abrem em 0.0.0.0 sem TLS")
+    soon = build.clock() + timedelta(days=10, hours=1)
+    certificate, key = put(tmp_path, trustme.CA().issue_cert("erp-01.example", not_after=soon))
+    monkeypatch.setenv("OMNISYNC_CERTIFICATE", str(certificate))
+    monkeypatch.setenv("OMNISYNC_KEY", str(key))
+    key.chmod(0o644)
+    assert pages() == [
+        "ok    Telas: abrem em https://0.0.0.0:8787, também de outros computadores, por TLS, com senha.",
+        "FALHA Certificado: de erp-01.example, vence em 10 dias. Renove-o.",
+        f"FALHA Chave do certificado: em {key}, que outros usuários podem ler. Feche-o.",
+    ]
+    key.chmod(0o600)
+    later = build.clock() + timedelta(days=40)
+    monkeypatch.setattr("omnisync.cli.parts.clock", lambda: later)
+    told = pages()
+    assert (
+        told[1] == "FALHA Certificado: de erp-01.example, venceu. Renove-o: os navegadores avisam a quem abre as telas."
+    )
+    assert told[2] == f"ok    Chave do certificado: em {key}, só este usuário lê."

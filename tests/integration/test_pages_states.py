@@ -235,7 +235,7 @@ def test_a_failed_button_says_so_in_place(pages: Stage) -> None:
 def test_an_address_others_could_reach_is_refused(pages: Stage, host: str) -> None:
     with pytest.raises(SettingsError) as refused:
         serving.PageServer(pages.parts, host, 0)
-    assert refused.value.code == "pages_open_to_all"
+    assert refused.value.code == "pages_without_password"
 
 
 def test_a_busy_port_is_told(pages: Stage) -> None:
@@ -247,7 +247,7 @@ def test_a_busy_port_is_told(pages: Stage) -> None:
 
 
 def test_every_code_of_the_pages_has_its_sentence() -> None:
-    codes = {"pages_open_to_all", "pages_port_busy", "schedule_never_saved"}
+    codes = {"pages_address", "pages_port_busy", "schedule_never_saved"}
     assert codes <= texts.SENTENCES.keys()
 
 

@@ -16,7 +16,10 @@ from litestar.static_files import create_static_files_router
 
 from omnisync.agent import texts
 from omnisync.agent.errors import OmnisyncError, TemporaryError
-from omnisync.agent.ui import connection, first_steps, history, mapping, pending, schedule, sync
+from omnisync.agent.settings import PORT
+from omnisync.agent.ui import connection, entrance, first_steps, history, mapping, pending, schedule, sync
+from omnisync.agent.ui.door import Door
+from omnisync.agent.ui.entrance import ENTRANCE, is_open_to_all, may_pass, turned_away
 from omnisync.agent.ui.locks import FIELD, HEADER, SAFE, comes_from_us, is_ours, sign
 from omnisync.agent.ui.pages import FOLDER, AnyRequest, Html, Pages, Parts, is_htmx, sentence_of
 
@@ -34,6 +37,7 @@ STALE: dict[str, Callable[[Pages, AnyRequest], Html]] = {
     "/conexao": connection.stale,
     "/conexao/nova": connection.stale_new,
     "/de-para": mapping.stale,
+    ENTRANCE: entrance.stale,
     "/pendencias/escolher": pending.stale,
     "/pendencias/confirmar": pending.stale,
 }
@@ -42,9 +46,15 @@ STALE: dict[str, Callable[[Pages, AnyRequest], Html]] = {
 log = logging.getLogger(__name__)
 
 
-def create_app(parts: Parts, hosts: Sequence[str]) -> Litestar:
-    """The pages over these parts, answering only to these hosts, each with its port."""
-    pages = Pages(parts)
+def create_app(
+    parts: Parts, hosts: Sequence[str], *, port: int = PORT, is_secure: bool = False, needs_password: bool = False
+) -> Litestar:
+    """The pages over these parts, answering only to these hosts, each with its port.
+
+    `is_secure` where they come over TLS; with `needs_password` nobody passes before there is a password.
+    """
+    door = Door(parts.password, parts.clock, port=port, is_secure=is_secure, needs_password=needs_password)
+    pages = Pages(parts, door)
 
     async def pass_locks(request: AnyRequest) -> Response[str] | None:
         return await unlock(pages, request)
@@ -80,6 +90,7 @@ def routes() -> list[HTTPRouteHandler]:
         first_steps.leave,
         *(mapping.show, mapping.save),
         *(history.show, history.search),
+        *(entrance.show, entrance.enter, entrance.leave),
     ]
 
 
@@ -93,16 +104,23 @@ def static() -> Router:
 
 
 async def unlock(pages: Pages, request: AnyRequest) -> Response[str] | None:
-    """Let an unsafe request pass only from our own page and with its token; otherwise answer in its place."""
+    """Let a request pass only by the door, and an unsafe one only from our own page with its token.
+
+    Otherwise answer in its place.
+    """
+    path = request.scope["path"]
+    if not is_open_to_all(path) and not may_pass(pages, request):
+        return turned_away(pages, request)
     if request.method in SAFE:
         return None
     if not comes_from_us(request):
         return error_page(pages, request, FOREIGN, 403)
     form = await request.form()
     request.state["form"] = form if isinstance(form, FormMultiDict) else FormMultiDict()
-    if is_ours(pages.token, request.headers.get(HEADER) or form.get(FIELD)):
+    token = pages.entrance_token if path == ENTRANCE else pages.token
+    if is_ours(token, request.headers.get(HEADER) or form.get(FIELD)):
         return None
-    return await sync_to_thread(STALE.get(request.scope["path"], sync.stale), pages, request)
+    return await sync_to_thread(STALE.get(path, sync.stale), pages, request)
 
 
 def error_page(pages: Pages, request: AnyRequest, sentence: str, status: int) -> Html:

@@ -38,13 +38,16 @@ HEADERS = (
 NO_STORE = (b"cache-control", b"no-store")
 
 
-def token_of(journal: Journal) -> str:
-    """What every form of ours carries. Its secret is made once and stays in the journal."""
+def token_of(journal: Journal, what: str = "pages") -> str:
+    """What every form of ours carries. Its secret is made once and stays in the journal.
+
+    The form that asks for the password has another: who stands outside must not learn the token of the pages.
+    """
     secret = journal.note(SECRET_NOTE)
     if secret is None:
         secret = secrets.token_hex(32)
         journal.set_note(SECRET_NOTE, secret)
-    return hmac.new(secret.encode(), b"omnisync pages", hashlib.sha256).hexdigest()
+    return hmac.new(secret.encode(), f"omnisync {what}".encode(), hashlib.sha256).hexdigest()
 
 
 def is_ours(token: str, given: Any) -> bool:
@@ -58,15 +61,15 @@ def comes_from_us(request: Request[Any, Any, Any]) -> bool:
     origin = request.headers.get("origin")
     if site is not None and site != "same-origin":
         return False
-    return origin is None or _is_host(origin, request.headers.get("host", ""))
+    return origin is None or _is_host(origin, request.scope["scheme"], request.headers.get("host", ""))
 
 
-def _is_host(origin: str, host: str) -> bool:
+def _is_host(origin: str, scheme: str, host: str) -> bool:
     try:
         parts = urlsplit(origin)
     except ValueError:
         return False
-    return parts.scheme == "http" and parts.netloc == host
+    return parts.scheme == scheme and parts.netloc == host
 
 
 async def sign(message: Message, scope: Scope) -> None:

@@ -17,10 +17,12 @@ from omnisync.agent.erp.base import Erp, Rehearsal
 from omnisync.agent.errors import NotConfiguredError, OmnisyncError, SetupError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.journal import Journal, Kind, Origin, Run
+from omnisync.agent.page_password import PagePassword
 from omnisync.agent.runner import Offline
 from omnisync.agent.settings import Connection, Secrets, Settings, zone_named
 from omnisync.agent.ui import words
 from omnisync.agent.ui.apart import Apart
+from omnisync.agent.ui.door import Door
 from omnisync.agent.ui.locks import FIELD, token_of
 
 FOLDER = Path(__file__).parent
@@ -67,6 +69,7 @@ class Parts(Struct, frozen=True, kw_only=True):
 
     journal: Journal
     secrets: Secrets
+    password: PagePassword
     carrier: Starts
     settings: Settings
     clock: Callable[[], datetime]
@@ -106,10 +109,11 @@ class Shown(Struct, frozen=True, kw_only=True):
 class Pages:
     """Renders the pages. Safe to use from several threads."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, door: Door) -> None:
         self.parts = parts
+        self.door = door
         self.apart = Apart()
-        self.token = token_of(parts.journal)
+        self.token, self.entrance_token = token_of(parts.journal), token_of(parts.journal, "entrance")
         self._unsettled: dict[str, tuple[str, dict[str, int]]] = {}
         self._templates = Environment(
             loader=FileSystemLoader(FOLDER / "templates"),
@@ -185,6 +189,7 @@ class Pages:
             "is_going": bool(runs) and runs[0].is_going,
             "warnings": self.warnings(shown),
             "n_pending": self.n_pending(shown),
+            "is_locked": self.door.is_locked(),
         }
         return self.html(template, shown=shown, status=status, **frame, **more)
 

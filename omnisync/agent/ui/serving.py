@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -9,9 +10,12 @@ from ipaddress import ip_address
 import uvicorn
 
 from omnisync.agent.errors import SettingsError
+from omnisync.agent.page_password import PagePassword
 from omnisync.agent.ui.app import create_app
+from omnisync.agent.ui.certificate import Certificate
 from omnisync.agent.ui.pages import Parts
 
+ANY = "0.0.0.0"  # noqa: S104  # every address of this computer: allowed with a password and TLS alone
 GOODBYE_S = 2
 """How long answers under way are waited for at the end."""
 
@@ -19,20 +23,24 @@ GOODBYE_S = 2
 class PageServer:
     """The pages on one port of this computer. `run` blocks until SIGINT, SIGTERM or `stop`.
 
-    Raises SettingsError for an address other computers could reach, and when the port is taken. Port 0 takes a free
-    one, named by `url`.
+    Raises SettingsError for an address other computers could reach, unless there are a password and a certificate; and
+    when the address or the port cannot be had. Port 0 takes a free one, named by `url`.
     """
 
-    def __init__(self, parts: Parts, host: str, port: int) -> None:
-        if not is_loopback(host):
-            raise SettingsError("pages_open_to_all", endereco=host)
+    def __init__(self, parts: Parts, host: str, port: int, certificate: Certificate | None = None) -> None:
+        check_openness(parts.password, host, certificate)
         self._socket = _listening(host, port)
         taken: int = self._socket.getsockname()[1]
-        self.url = f"http://{host}:{taken}"
-        names = {host, "127.0.0.1", "localhost"}
-        hosts = [f"{name}:{taken}" for name in sorted(names)] + (sorted(names) if taken == 80 else [])
+        names = {host, "127.0.0.1", "localhost"} - {ANY} | set(certificate.names if certificate else ())
+        scheme, usual = ("https", 443) if certificate else ("http", 80)
+        self.url = f"{scheme}://{_shown(host, certificate)}:{taken}"
+        hosts = [f"{name}:{taken}" for name in sorted(names)] + (sorted(names) if taken == usual else [])
         config = uvicorn.Config(
-            create_app(parts, hosts),
+            create_app(
+                parts, hosts, port=taken, is_secure=certificate is not None, needs_password=not is_loopback(host)
+            ),
+            ssl_context_factory=(lambda config, usual: certificate.context) if certificate else None,
+            proxy_headers=False,  # nobody stands between: who asks may not say that he is another
             access_log=False,
             log_level="warning",
             server_header=False,
@@ -63,6 +71,22 @@ class _Server(uvicorn.Server):
             self.when_ready()
 
 
+def check_openness(password: PagePassword, host: str, certificate: Certificate | None) -> None:
+    """Other computers may reach the pages only with a password, and over TLS. Raises SettingsError saying which."""
+    if is_loopback(host):
+        return
+    if password.kept() is None:
+        raise SettingsError("pages_without_password", endereco=host)
+    if certificate is None:
+        raise SettingsError("pages_without_tls", endereco=host)
+
+
+def _shown(host: str, certificate: Certificate | None) -> str:
+    """The name to open the pages by: an address that stands for all of them is none."""
+    names = [name for name in (certificate.names if certificate else ()) if "*" not in name]
+    return names[0] if host == ANY and names else host
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this computer can reach it. Of IPv6 we bind nothing."""
     if host == "localhost":
@@ -86,5 +110,7 @@ def _listening(host: str, port: int) -> socket.socket:
         taken.listen(128)
     except OSError as error:
         taken.close()
-        raise SettingsError("pages_port_busy", porta=port) from error
+        if error.errno == errno.EADDRINUSE:
+            raise SettingsError("pages_port_busy", porta=port) from error
+        raise SettingsError("pages_address", endereco=host, porta=port) from error
     return taken

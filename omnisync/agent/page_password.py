@@ -1,0 +1,80 @@
+"""The password of the pages, kept hashed in a file of this account. Without one they open to this computer alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Lock
+from unicodedata import normalize
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from omnisync.agent.errors import SettingsError
+from omnisync.agent.settings import replace_file
+
+SHORTEST = 8
+LONGEST = 200
+"""Letters of a password: a longer one is only work for who hashes it."""
+_KIND = "$argon2id$"
+
+
+class PagePassword:
+    """One password for all who use the pages. Safe to use from several threads, and read anew each time.
+
+    Every method raises SettingsError when the file cannot be read or written: who cannot tell lets nobody in.
+    """
+
+    def __init__(self, path: Path, hasher: PasswordHasher | None = None) -> None:
+        self.path = path
+        self._hasher = hasher or PasswordHasher()
+        self._one_at_a_time = Lock()  # each try takes 64 MB and half a second of every core
+
+    def kept(self) -> str | None:
+        """The password as it is kept, None where there is none. It changes with every password set."""
+        try:
+            kept = self.path.read_text("ascii").strip()
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise _unreadable(self.path) from error
+        if not kept.startswith(_KIND):
+            raise _unreadable(self.path)
+        return kept
+
+    def set(self, text: str) -> None:
+        """Keep this password from now on. Raises SettingsError (page_password_short) for one easily guessed."""
+        password = _plain(text)
+        if not SHORTEST <= len(password) <= LONGEST:
+            raise SettingsError("page_password_short", n=SHORTEST, max=LONGEST)
+        replace_file(self.path, self._hasher.hash(password).encode() + b"\n")
+
+    def forget(self) -> bool:
+        """Let the pages open without a password; whether there was one."""
+        there = self.path.exists()
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise SettingsError("folder_read_only", pasta=self.path.parent) from error
+        return there
+
+    def fits(self, text: str) -> bool:
+        """Whether this is the password. It takes as long for any wrong one; they are tried one at a time."""
+        kept, password = self.kept(), _plain(text)
+        if kept is None or len(password) > LONGEST:
+            return False
+        try:
+            with self._one_at_a_time:
+                return self._hasher.verify(kept, password)
+        except InvalidHashError as error:
+            raise _unreadable(self.path) from error
+        except VerificationError:
+            return False
+
+
+def _plain(text: str) -> str:
+    """The same letters, however the keyboard of the day makes them."""
+    return normalize("NFC", text)
+
+
+def _unreadable(path: Path) -> SettingsError:
+    return SettingsError(motivo=f"o arquivo {path.name} não pode ser lido; defina a senha de novo")

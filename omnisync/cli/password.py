@@ -1,0 +1,46 @@
+"""`omnisync password`: the password of the pages. It is typed or comes on the standard input, never in an argument."""
+
+from __future__ import annotations
+
+import sys
+
+import rich_click as click
+
+from omnisync.agent.errors import SettingsError
+from omnisync.cli import parts as build
+from omnisync.cli.ending import plain_ending, say
+from omnisync.cli.status import verbose_option
+
+
+@click.group("password")
+def password() -> None:
+    """A senha das telas: definir, retirar."""
+
+
+@password.command("set")
+@verbose_option
+def set_(verbose: bool) -> None:
+    """Define a senha das telas: pergunta, ou lê uma linha da entrada padrão. Quem estava dentro entra de novo."""
+    with plain_ending(verbose=verbose):
+        kept = build.agent_parts().password
+        kept.set(_asked() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n"))
+        say(f"Senha das telas guardada em {kept.path}, cifrada sem volta (argon2id); só este usuário lê.")
+
+
+def _asked() -> str:
+    typed = [str(click.prompt(text, hide_input=True, err=True)) for text in ("Nova senha das telas", "De novo")]
+    if typed[0] != typed[1]:
+        raise SettingsError("page_password_differs")
+    return typed[0]
+
+
+@password.command("remove")
+@click.option("--yes", is_flag=True, help="Não pergunta.")
+@verbose_option
+def remove(yes: bool, verbose: bool) -> None:
+    """Retira a senha: as telas abrem a quem usa este computador, e em nenhum outro."""
+    with plain_ending(verbose=verbose):
+        kept = build.agent_parts().password
+        if not yes:
+            click.confirm("As telas passam a abrir sem senha neste computador. Continuar?", abort=True, err=True)
+        say("Senha das telas retirada." if kept.forget() else "As telas já abriam sem senha.")
