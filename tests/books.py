@@ -16,7 +16,7 @@ from msgspec import Struct
 from omnisync.agent.erp import layouts
 from omnisync.agent.erp.base import Erp
 from omnisync.demo import words
-from tests.erps import Keeper, make_on, make_sqlite
+from tests.erps import Keeper, make_keeper
 
 PRODUCTS = {"000001": "PAO FRANCES", "000002": "SONHO", "000003": "BROA"}
 """What the orders of `records` sell, beside the sample's own products."""
@@ -190,10 +190,7 @@ def _amount(value: Any, step: Decimal = CENTAVO) -> Decimal:
 
 def make_book(kind: str, layout: str, request: pytest.FixtureRequest, folder: Path) -> Book:
     """The ERP of a layout on this brand of database, its registers filled."""
-    if kind == "sqlite":
-        book = Book(make_sqlite(folder, schema=layout), layout)
-    else:
-        book = Book(make_on(request.getfixturevalue(f"{kind}_running"), schema=layout), layout)
+    book = Book(make_keeper(kind, request, folder, schema=layout), layout)
     register(book)
     return book
 

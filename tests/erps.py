@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import date, datetime
 from decimal import Decimal
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +18,7 @@ from msgspec import Struct
 
 from omnisync.agent.erp import layouts
 from omnisync.agent.erp.base import Erp, Slice, Written
-from omnisync.agent.erp.catalog import open_erp
+from omnisync.agent.erp.catalog import memory_of, open_erp
 from omnisync.agent.settings import ErpAddress
 from omnisync.contract.feed import Change, Unreadable
 from tests.records import NOW
@@ -27,10 +28,11 @@ TABLES = ("clientes", "pedidos", "itens_pedido", "formas_pagamento")
 
 
 class Keeper(Struct, frozen=True):
-    """One database with an empty ERP in it."""
+    """One database with an empty ERP in it. With `memories` our two tables stand there, and not in the ERP."""
 
     address: ErpAddress
     password: str = ""
+    memories: Path | None = None
 
     @property
     def name(self) -> str:
@@ -53,7 +55,7 @@ class Keeper(Struct, frozen=True):
     ) -> Erp:
         """The ERP, prepared."""
         erp = open_erp(
-            msgspec.structs.replace(self.address, layout=layout),
+            msgspec.structs.replace(self.address, layout=self.layout(layout)),
             self.password,
             company="aurora",
             connection=connection,
@@ -62,13 +64,34 @@ class Keeper(Struct, frozen=True):
             clock=lambda: NOW,
             mappings=mappings,
             adjusts_centavo=adjusts_centavo,
+            memories=self.memories or Path(),
         )
-        erp.prepare()
+        try:
+            erp.prepare()
+        except BaseException:
+            erp.close()
+            raise
         return erp
 
-    def plain(self) -> Any:
-        """A connection of the driver itself, past our own code."""
+    def layout(self, name: str) -> str:
+        """What a connection calls this shipped layout: its name, or a file like it that says `state = "agent"`."""
+        if self.memories is None:
+            return name
+        written = self.memories.parent / f"{name}.toml"
+        shipped = files(layouts).joinpath(f"{name}.toml").read_text(encoding="utf-8")
+        written.write_text(f'state = "agent"\n{shipped}', encoding="utf-8")
+        return str(written)
+
+    @property
+    def memory(self) -> Path | None:
+        """The file of our two tables, where they are not in the ERP."""
+        return memory_of(self.address, self.memories) if self.memories is not None else None
+
+    def plain(self, sql: str = "") -> Any:
+        """A connection of the driver itself, past our own code: to where the statement's tables are."""
         where = self.address
+        if self.memory is not None and "omnisync_" in sql:
+            return sqlite3.connect(self.memory)
         if self.name == "sqlite":
             return sqlite3.connect(self.database)
         if self.name == "postgresql":
@@ -95,14 +118,14 @@ class Keeper(Struct, frozen=True):
 
     def records(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         """Rows with their columns' names, in small letters."""
-        with closing(self.plain()) as plain, closing(plain.cursor()) as cursor:
+        with closing(self.plain(sql)) as plain, closing(plain.cursor()) as cursor:
             cursor.execute(self.marked(sql), values)
             names = [column[0].lower() for column in cursor.description]
             return [dict(zip(names, map(_as_text, row), strict=True)) for row in cursor.fetchall()]
 
     def run(self, sql: str, *values: Any) -> None:
         """What the ERP's own people do in their database."""
-        with closing(self.plain()) as plain, closing(plain.cursor()) as cursor:
+        with closing(self.plain(sql)) as plain, closing(plain.cursor()) as cursor:
             cursor.execute(self.marked(sql), values)
             plain.commit()
 
@@ -151,7 +174,8 @@ class Keeper(Struct, frozen=True):
 
     def marked(self, sql: str) -> str:
         """The statement with the marks of this database's driver."""
-        return sql.replace("?", "%s") if self.name in ("postgresql", "mariadb") else sql
+        is_ours = self.memories is not None and "omnisync_" in sql
+        return sql.replace("?", "%s") if self.name in ("postgresql", "mariadb") and not is_ours else sql
 
 
 def _as_text(value: Any) -> Any:
@@ -200,11 +224,23 @@ def _address(server: Server, kind: str, database: str, charset: str) -> ErpAddre
 
 
 KEEPERS = ("sqlite", "postgresql", "mariadb", "firebird")
+KEPT_HERE = ("sqlite-agent", "postgresql-agent")
+"""ERPs of whose records the agent keeps what is remembered."""
 
 
-def make_keeper(kind: str, request: pytest.FixtureRequest, folder: Path) -> Keeper:
+def make_keeper(kind: str, request: pytest.FixtureRequest, folder: Path, *, schema: str = "padrao") -> Keeper:
     """An empty ERP of this brand; its server is the session's own."""
-    return make_sqlite(folder) if kind == "sqlite" else make_on(request.getfixturevalue(f"{kind}_running"))
+    brand, _, is_kept_here = kind.partition("-")
+    made = (
+        make_sqlite(folder, schema=schema)
+        if brand == "sqlite"
+        else make_on(request.getfixturevalue(f"{brand}_running"), schema=schema)
+    )
+    if not is_kept_here:
+        return made
+    memories = folder / "memories"
+    memories.mkdir()
+    return msgspec.structs.replace(made, memories=memories)
 
 
 def part(

@@ -162,17 +162,23 @@ def templates(folder: Path) -> Path:
 
 
 class Life:
-    """Both databases of one company and everything that happens to them."""
+    """Both databases of one company and everything that happens to them.
 
-    def __init__(self, template: Path, folder: Path) -> None:
+    With `is_kept_here` the agent keeps what is remembered of the ERP's records, and may lose it.
+    """
+
+    def __init__(self, template: Path, folder: Path, *, is_kept_here: bool = False) -> None:
         self._folder = folder
         for name in ("hub.db", "erp.db"):
             shutil.copyfile(template / name, folder / name)
         self.store = self._store()
-        self.keeper = Keeper(ErpAddress(kind="sqlite", database=str(folder / "erp.db")))
+        address = ErpAddress(kind="sqlite", database=str(folder / "erp.db"))
+        self.keeper = Keeper(address, memories=folder / "memories" if is_kept_here else None)
+        if self.keeper.memories is not None:
+            self.keeper.memories.mkdir()
         self.seen = Seen()
         self._seen_in_backup: Seen | None = None
-        self._is_hub_backed_up = False
+        self._is_hub_backed_up = self._is_memory_backed_up = False
         self._mistold: dict[tuple[str, str], tuple[int, str]] = {}
         self._words = count()
 
@@ -263,19 +269,49 @@ class Life:
         if self._seen_in_backup is not None:
             self._copy_in("erp")
             self.seen = self._seen_in_backup.copy()
-            # Bindings that were told long ago: what the hub heard of them since was lost with the rest.
-            told = {(kind, id_): (version, outcome) for kind, id_, _, version, outcome, _ in self._bindings()}
-            self._mistold = {key: end for key, end in told.items() if end != self._receipt(*key)}
+            self._find_mistold()
+
+    def _find_mistold(self) -> None:
+        """Bindings that were told long ago: what the hub heard of them since was lost with the rest."""
+        told = {(kind, id_): (version, outcome) for kind, id_, _, version, outcome, _ in self._bindings()}
+        self._mistold = {key: end for key, end in told.items() if end != self._receipt(*key)}
+
+    def back_up_memory(self) -> None:
+        self._copy_out("memory")
+        self._is_memory_backed_up = True
+
+    def restore_memory(self) -> None:
+        """The agent's file is an older one, or none: what the ERP took away since nobody remembers."""
+        if self._is_memory_backed_up:
+            self._copy_in("memory")
+            self._remember_less()
+
+    def lose_memory(self) -> None:
+        for path in (self.keeper.memories or Path()).glob("*.db*"):
+            path.unlink()
+        self._mistold = {}
+        self._remember_less()
+
+    def _remember_less(self) -> None:
+        self.seen.invited |= self.seen.removed
+        cancelled = self.keeper.query("SELECT id_externo FROM pedidos WHERE situacao = 'cancelado'")
+        self.seen.forgotten |= {id_ for (id_,) in cancelled}
+        self._find_mistold()
+
+    def _path(self, name: str) -> Path:
+        memory = self.keeper.memory if name == "memory" else None
+        return memory or self._folder / f"{name}.db"
 
     def _copy_out(self, name: str) -> None:
         (self._folder / f"{name}.backup").unlink(missing_ok=True)
-        with closing(sqlite3.connect(self._folder / f"{name}.db")) as plain:
+        with closing(sqlite3.connect(self._path(name))) as plain:
             plain.execute("VACUUM INTO ?", (str(self._folder / f"{name}.backup"),))
 
     def _copy_in(self, name: str) -> None:
+        path = self._path(name)
         for rest in ("-wal", "-shm"):
-            (self._folder / f"{name}.db{rest}").unlink(missing_ok=True)
-        shutil.copyfile(self._folder / f"{name}.backup", self._folder / f"{name}.db")
+            path.with_name(path.name + rest).unlink(missing_ok=True)
+        shutil.copyfile(self._folder / f"{name}.backup", path)
 
     # --- the agent
 
@@ -297,6 +333,8 @@ class Life:
         trap = trap or Trap(0, "kill")
         trapped: Any = erp
         trapped._database.commit = trap.around(trapped._database.commit, ErpBusyError)
+        if trapped._memory is not trapped._database:
+            trapped._memory.commit = trap.around(trapped._memory.commit, ErpBusyError)
         if not trap.only_commits:
             trapped._bindings.save = trap.around(trapped._bindings.save)
             for name in ("streams", "page", "records", "send_receipts"):
@@ -365,11 +403,10 @@ class Life:
             assert there.get(id_) == number, f"{id_} was {number}, is {there.get(id_)}"
         assert not there.keys() & (self.seen.removed - self.seen.invited), "made again"
         self.seen.numbers = there
-        forgotten = self.keeper.query(
-            "SELECT b.id FROM omnisync_binding b JOIN pedidos p ON p.id_externo = b.id "
-            "WHERE b.outcome = 'kept' AND b.label = '' AND p.situacao = 'cancelado'"
-        )
-        self.seen.forgotten |= {id_ for (id_,) in forgotten}
+        if self._has_bindings():
+            cancelled = self.keeper.query("SELECT id_externo FROM pedidos WHERE situacao = 'cancelado'")
+            erased = self.keeper.query("SELECT id FROM omnisync_binding WHERE outcome = 'kept' AND label = ''")
+            self.seen.forgotten |= {id_ for (id_,) in set(cancelled) & set(erased)}
         self._look_at_cursors()
 
     def _look_at_cursors(self) -> None:

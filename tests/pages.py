@@ -263,7 +263,13 @@ def stage(
 
     def checked(asked: Connection) -> None:
         open_real_erp(
-            asked.erp, company="aurora", connection=asked.name, establishments=(), zone=UTC, clock=lambda: NOW
+            asked.erp,
+            company="aurora",
+            connection=asked.name,
+            establishments=(),
+            zone=UTC,
+            clock=lambda: NOW,
+            memories=home.memories,
         )
 
     parts = Parts(

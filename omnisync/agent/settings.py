@@ -69,10 +69,15 @@ class Home(Struct, frozen=True):
         """What was sent out: one file per connection, which may be lost."""
         return self.path / "exports"
 
+    @property
+    def memories(self) -> Path:
+        """What is remembered of ERPs that may not hold our tables: one file for each of their databases."""
+        return self.path / "memories"
+
     def prepare(self) -> Home:
         """Make the folders, closed to other accounts, and try to write. Raises SettingsError naming the folder."""
         try:
-            for folder in (self.path, self.locks, self.logs, self.exports):
+            for folder in (self.path, self.locks, self.logs, self.exports, self.memories):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.path):
                 return self

@@ -212,6 +212,8 @@ SENTENCES: Mapping[str, str] = {
     "record_unreadable": "O {registro} não pode ser lido ({campo}). Abra no OmniForce, salve e envie de novo.",
     "order_locked": "O pedido {numero} foi alterado no OmniForce depois de {situacao} no ERP ({numero_erp}). "
     "Mantivemos o ERP como está; trate a diferença com o vendedor.",
+    "order_found": "O pedido {numero} já está no ERP ({numero_erp}), que o tem em andamento, e este computador não "
+    "lembra com que conteúdo ele entrou. Mantivemos o ERP como está; confira se o pedido mudou depois no OmniForce.",
     "order_removed": "O pedido {numero} não está mais no ERP ({numero_erp}). Não o criamos de novo; para trazê-lo "
     "outra vez use Tentar de novo com confirmação (omnisync import --again).",
     "order_taken": "O pedido {numero} foi alterado no OmniForce depois de entrar no ERP ({numero_erp}). Mantivemos o "

@@ -68,6 +68,9 @@ def seen(layout: LayoutFile, schema: Schema, database: Database) -> Iterator[str
         read = []  # the check says why
     if read:
         yield f"Letras: confira se estes nomes estão certos: {', '.join(read[:_SHOWN])}."
+    if layout.state == "agent":
+        yield "Tabelas do Omnisync: ficam neste computador, como o layout pede."
+        return
     there = [name for name in OURS if schema.table(name) is not None]
     if len(there) == len(OURS):
         yield "Tabelas do Omnisync: já existem."

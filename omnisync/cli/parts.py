@@ -86,6 +86,7 @@ class Parts(Struct, frozen=True):
             clock=clock,
             mappings=self.journal.mappings(connection.name),
             adjusts_centavo=connection.adjusts_centavo,
+            memories=self.home.memories,
         )
 
 

@@ -19,6 +19,7 @@ from threading import Event
 from typing import Any
 
 from omnisync.agent.erp.catalog import KINDS
+from omnisync.agent.erp.dialects.sqlite import Sqlite
 from omnisync.agent.erp.writing.bindings import Bindings
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.outbox import Outbox
@@ -30,6 +31,7 @@ MOMENTS: dict[str, tuple[Any, str, bool]] = {
     "in_the_transaction": (Bindings, "save", False),
     "before_commit": (None, "commit", True),
     "after_commit": (None, "commit", False),
+    "between_a_slice_commits": (Sqlite, "commit", True),
     "before_a_slice_commits": (None, "commit", True),
     "after_a_slice_committed": (None, "commit", False),
     "before_a_batch_is_kept": (Outbox, "keep", True),
@@ -43,6 +45,7 @@ MOMENTS: dict[str, tuple[Any, str, bool]] = {
 """Where the moment is: the class (None: that of the database), its method, and whether before it or after it.
 
 A commit is of any transaction, Firebird's readings among them; a slice's is one that follows saved bindings.
+Between two is where the agent keeps the bindings in a file of its own: the ERP has committed, that file has not.
 """
 
 

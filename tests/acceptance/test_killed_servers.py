@@ -116,6 +116,28 @@ def test_an_import_killed_at_a_server_goes_on_where_it_stopped(
     _is_whole(program, place, numbers)
 
 
+@pytest.mark.parametrize("n", [1, 3], ids=["customers", "orders"])
+def test_an_import_killed_between_the_erps_commit_and_the_agents_own_doubles_nothing(
+    place: Place, tmp_path: Path, n: int
+) -> None:
+    memories = tmp_path / "a" / "home" / "memories"
+    memories.mkdir(parents=True)
+    keeper = msgspec.structs.replace(place.erp(), memories=memories)
+    address = msgspec.structs.replace(keeper.address, layout=keeper.layout(place.layout))
+    program = installed(tmp_path / "a", place.hub, msgspec.structs.replace(keeper, address=address))
+    assert program.run("import", killed_at=("between_a_slice_commits", n)).status == SIGKILLED
+    table = {"padrao": "clientes pedidos", "direto": "CLIENTE PEDIDO"}[place.layout].split()[n > 1]
+    [(n_rows,)] = Book(program.keeper, place.layout).query(f"SELECT COUNT(*) FROM {table}")
+    [(n_bound,)] = program.keeper.query(
+        "SELECT COUNT(*) FROM omnisync_binding WHERE kind = ? AND erp_key IS NOT NULL", "order" if n > 1 else "customer"
+    )
+    assert n_rows > n_bound
+    numbers = _numbers(program.keeper, place.layout)
+    after = program.run("import", "--json")
+    assert after.status in (0, 3), after.err
+    _is_whole(program, place, numbers)
+
+
 @pytest.mark.parametrize(("moment", "n"), MOMENTS[:3], ids=[moment for moment, _ in MOMENTS[:3]])
 def test_an_import_outlives_a_server_killed_under_it(place: Place, tmp_path: Path, moment: str, n: int) -> None:
     program = installed(tmp_path / "a", place.hub, place.erp())

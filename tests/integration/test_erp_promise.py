@@ -12,11 +12,11 @@ from omnisync.agent.counts import Tally
 from omnisync.agent.erp.base import Erp, Position
 from omnisync.agent.errors import OvertakenError
 from omnisync.contract.feed import Unreadable
-from tests.erps import KEEPERS, TABLES, Keeper, make_keeper, part, write
+from tests.erps import KEEPERS, KEPT_HERE, TABLES, Keeper, make_keeper, part, write
 from tests.records import change, customer, deletion, item, order, raw_change
 
 
-@pytest.fixture(params=list(KEEPERS))
+@pytest.fixture(params=[*KEEPERS, *KEPT_HERE])
 def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> Keeper:
     return make_keeper(request.param, request, tmp_path)
 

@@ -260,6 +260,7 @@ def test_converting_a_page_shows_its_rows_and_never_opens_the_erp(tmp_path: Path
         establishments=ALL,
         zone=UTC,
         clock=lambda: NOW,
+        memories=tmp_path,
     )
     with client(hub) as opened:
         seen = importer(erp, opened).convert()

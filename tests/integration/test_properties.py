@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as some
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from omnisync.agent.importing import Wanted
 from omnisync.hub import receipts
@@ -67,11 +67,12 @@ class Histories(RuleBasedStateMachine):
     """What may happen to one company, in any order."""
 
     template: Path
+    is_kept_here = False
 
     @initialize(is_young=some.sampled_from((False, False, True)))
     def begin(self, is_young: bool) -> None:
         self._folder = TemporaryDirectory(prefix="omnisync-")
-        self._life = Life(self.template, Path(self._folder.name))
+        self._life = Life(self.template, Path(self._folder.name), is_kept_here=self.is_kept_here)
         if not is_young:
             for edit in _FIRST_DAY:
                 self._life.edit(edit)
@@ -129,6 +130,7 @@ class Histories(RuleBasedStateMachine):
         self._life.run()
         self._life.restore_hub()
 
+    @precondition(lambda self: not self.is_kept_here)
     @rule(edits=some.lists(_edits, min_size=1, max_size=3))
     def the_erp_loses_what_the_agent_has_written(self, edits: list[Edit]) -> None:
         self._life.back_up_erp()
@@ -145,13 +147,30 @@ class Histories(RuleBasedStateMachine):
     def the_hub_is_restored(self) -> None:
         self._life.restore_hub()
 
+    @precondition(lambda self: not self.is_kept_here)
     @rule()
     def the_erp_is_backed_up(self) -> None:
         self._life.back_up_erp()
 
+    @precondition(lambda self: not self.is_kept_here)
     @rule()
     def the_erp_is_restored(self) -> None:
         self._life.restore_erp()
+
+    @precondition(lambda self: self.is_kept_here)
+    @rule()
+    def the_memory_is_lost(self) -> None:
+        self._life.lose_memory()
+
+    @precondition(lambda self: self.is_kept_here)
+    @rule()
+    def the_memory_is_backed_up(self) -> None:
+        self._life.back_up_memory()
+
+    @precondition(lambda self: self.is_kept_here)
+    @rule()
+    def the_memory_is_restored(self) -> None:
+        self._life.restore_memory()
 
     @rule()
     def one_clean_run_leaves_the_erp_equal_to_the_hub(self) -> None:
@@ -186,8 +205,9 @@ def life(template: Path, tmp_path: Path) -> Iterator[Life]:
     lived.close()
 
 
-def test_one_clean_run_heals_any_history(template: Path) -> None:
-    machine: Any = type("Histories", (Histories,), {"template": template})
+@pytest.mark.parametrize("is_kept_here", [False, True], ids=["erp", "agent"])
+def test_one_clean_run_heals_any_history(template: Path, is_kept_here: bool) -> None:
+    machine: Any = type("Histories", (Histories,), {"template": template, "is_kept_here": is_kept_here})
     run_state_machine_as_test(
         machine,
         settings=settings(stateful_step_count=15, suppress_health_check=list(HealthCheck), print_blob=True),

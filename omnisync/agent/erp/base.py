@@ -1,7 +1,8 @@
 """The promise every ERP keeps. The importer knows nothing else of a database.
 
 In the ERP's own database stand exactly two tables of ours, `omnisync_binding` and `omnisync_cursor`. They are the
-truth of what was imported, and they go back with the ERP's own backup. Source: docs/architecture.md.
+truth of what was imported, and they go back with the ERP's own backup. A layout may have them kept by the agent instead
+(`state = "agent"`): then the ERP's rows are the truth, found by their external ids. Source: docs/architecture.md.
 """
 
 from __future__ import annotations

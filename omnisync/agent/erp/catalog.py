@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, tzinfo
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.dialects.sqlite import Sqlite
 from omnisync.agent.erp.language.compiled import compiled
 from omnisync.agent.erp.language.compiling import Mappings
 from omnisync.agent.erp.language.layout import LayoutFile, names, read_layout, shipped
@@ -77,17 +80,29 @@ def open_erp(
     clock: Callable[[], datetime],
     mappings: Mappings | None = None,
     adjusts_centavo: bool = False,
+    memories: Path,
 ) -> Erp:
-    """The ERP of one connection, not yet connected (`prepare` does). Raises ErpSetupError (kind) or LayoutError."""
+    """The ERP of one connection, not yet connected (`prepare` does). Raises ErpSetupError (kind) or LayoutError.
+
+    In the folder `memories` stands what is remembered of ERPs whose layout says `state = "agent"`.
+    """
     layout = layout_named(address.layout)
     if address.kind not in layout.databases:
         raise LayoutError(motivo=f"o layout {layout.name} não é para {address.kind}")
+    how = compiled(layout, zone, mappings or {})
     return SqlErp(
         open_database(address, password),
-        compiled(layout, zone, mappings or {}),
+        how,
         company=company,
         connection=connection,
         establishments=establishments,
         clock=clock,
         adjusts_centavo=adjusts_centavo,
+        memory=Sqlite(str(memory_of(address, memories)), is_ours=True) if how.is_kept_here else None,
     )
+
+
+def memory_of(address: ErpAddress, memories: Path) -> Path:
+    """The file of what is remembered of the ERP's database at this address: another database is another memory."""
+    where = msgspec.json.encode((address.kind, address.server.lower(), address.port, address.database))
+    return memories / f"{sha256(where).hexdigest()[:16]}.db"

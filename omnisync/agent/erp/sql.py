@@ -11,9 +11,11 @@ from omnisync.agent.erp.base import Position, Rehearsal, Slice, Unsettled, Writt
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.language.compiled import Layout, Table
 from omnisync.agent.erp.language.outgoing import Outgoing, Query, Since, streamed
+from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.erp.writing.bindings import Bindings, encoded
 from omnisync.agent.erp.writing.landing import Landing
 from omnisync.agent.erp.writing.outcomes import read_outcomes
+from omnisync.agent.erp.writing.recalling import Recalling
 from omnisync.agent.erp.writing.rehearsing import converted_rows, written_rows
 from omnisync.agent.erp.writing.verdicts import (
     Binding,
@@ -58,11 +60,15 @@ class SqlErp:
         establishments: Sequence[str],
         clock: Callable[[], datetime],
         adjusts_centavo: bool = False,
+        memory: Database | None = None,
     ) -> None:
+        """`memory` is where bindings and cursors are kept, when that is not the ERP's database."""
         self._database = database
+        self._memory = memory or database
         self._layout = layout
-        self._bindings = Bindings(database, company, connection)
+        self._bindings = Bindings(self._memory, company, connection)
         self._landing = Landing(database, layout)
+        self._recalling = Recalling(database, layout, self._bindings, self._landing) if memory is not None else None
         self._here = frozenset(establishments)
         self._clock = clock
         self._adjusts_centavo = adjusts_centavo
@@ -81,15 +87,29 @@ class SqlErp:
             if missing:
                 motive = ", ".join(f"{table.name}.{name}" for name in sorted(missing))
                 raise ErpSetupError("destination_missing_column", banco=self._database.label, motivo=motive)
-        self._database.make_binding_tables()
+        if self._recalling is not None:
+            self._check_external_ids()
+        self._memory.make_binding_tables()
         self._notice_layout()
+
+    def _check_external_ids(self) -> None:
+        """Without our tables in the database only its unique keys keep a record from standing there twice."""
+        schema = reflect(self._database)
+        mains = [main.table for main in (self._layout.customer, self._layout.order) if main is not None]
+        for table in mains:
+            found = schema.table(table.name)
+            if found is None or not found.is_unique(table.external_id):
+                where = f"{table.name}.{table.external_id}"
+                raise ErpSetupError(
+                    "check_external_id_not_unique", onde=where, tabela=table.name, coluna=table.external_id
+                )
 
     def _notice_layout(self) -> None:
         """A layout, De/Para or rule that changed since the last run gives what was refused for it another chance."""
         before = self._bindings.position(_FINGERPRINT)
         if before is not None and before.cursor == self._fingerprint:
             return
-        with self._transaction():
+        with self._remembering():
             self._bindings.begin_stream(_FINGERPRINT)
             held = self._bindings.held(_FINGERPRINT)
             if held is not None and held.cursor not in ("", self._fingerprint):
@@ -100,13 +120,13 @@ class SqlErp:
         found = self._bindings.position(stream)
         if found is not None:
             return found
-        with self._transaction():
+        with self._remembering():
             self._bindings.begin_stream(stream)
             return self._bindings.position(stream) or Position()
 
     def settle(self, stream: str) -> Position:
         self._database.connect()
-        with self._transaction():
+        with self._remembering():
             return self._bindings.held(stream) or Position()
 
     def write(self, part: Slice) -> Written:
@@ -124,13 +144,15 @@ class SqlErp:
 
     def not_undone(self) -> list[str]:
         self._database.connect()
-        if "omnisync_binding" in self._database.tables():
+        if self._recalling is not None or "omnisync_binding" in self._database.tables():
             return []
         return ["as duas tabelas do Omnisync (omnisync_binding e omnisync_cursor) serão criadas vazias"]
 
     def rehearse(self, part: Slice) -> Rehearsal:
-        self._database.begin()
         try:
+            self._memory.begin()
+            if self._recalling is not None:
+                self._database.begin()
             related, verdicts = self._landed(part)
             landed = [v for v in chain(related, verdicts) if v.bucket == "written"]
             return Rehearsal(
@@ -140,6 +162,7 @@ class SqlErp:
             )
         finally:
             self._database.rollback()
+            self._memory.rollback()
 
     def converted(self, part: Slice) -> Rehearsal:
         related = compare(_once(part.related), {}, part.epoch, retrying=False)
@@ -165,11 +188,11 @@ class SqlErp:
             return len(ends)
 
     def reconsider(self, codes: Collection[str]) -> int:
-        with self._transaction():
+        with self._remembering():
             return self._bindings.reconsider(codes)
 
     def choose(self, customer_id: str, erp_key: str) -> None:
-        with self._transaction():
+        with self._remembering():
             self._bindings.choose(customer_id, erp_key)
 
     def waiting(self, establishments: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
@@ -179,7 +202,7 @@ class SqlErp:
         return self._bindings.pending(limit)
 
     def told(self, receipts: Sequence[Receipt]) -> None:
-        with self._transaction():
+        with self._remembering():
             self._bindings.told(receipts)
 
     def release(self, kind: Kind, ids: Sequence[str], *, again: bool = False) -> dict[str, list[str]]:
@@ -226,6 +249,7 @@ class SqlErp:
 
     def close(self) -> None:
         self._database.close()
+        self._memory.close()
 
     # --- one transaction
 
@@ -240,13 +264,20 @@ class SqlErp:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._database.begin()
-        try:
-            yield
-            self._database.commit()
-        except BaseException:  # a COMMIT that failed leaves its transaction open
-            self._database.rollback()
-            raise
+        """A transaction of the ERP's database and of our two tables: one and the same, where they stand there.
+
+        Else the ERP commits first: a kill in between leaves rows that are found again by their external ids.
+        """
+        with self._remembering():
+            if self._recalling is None:
+                yield
+            else:
+                with _atomically(self._database):
+                    yield
+
+    def _remembering(self) -> AbstractContextManager[None]:
+        """A transaction of our two tables alone."""
+        return _atomically(self._memory)
 
     def _customers(self, part: Slice, changes: Sequence[Change]) -> list[Verdict]:
         verdicts = self._compared(part, "customer", changes)
@@ -259,12 +290,17 @@ class SqlErp:
         read_orders(verdicts, part, self._here, adjusts_centavo=self._adjusts_centavo)
         has_customers = self._layout.customer is not None
         place(verdicts, self._customers_of(verdicts, related), has_customers=has_customers)
+        if self._recalling is not None:
+            self._recalling.keep_taken(verdicts)
         self._landing.orders(verdicts)
         return verdicts
 
     def _compared(self, part: Slice, kind: Kind, changes: Sequence[Change]) -> list[Verdict]:
         bindings = self._bindings.of(kind, [change.id for change in changes])
-        return compare(_once(changes), bindings, part.epoch, retrying=part.expected is None)
+        verdicts = compare(_once(changes), bindings, part.epoch, retrying=part.expected is None)
+        if self._recalling is not None:
+            self._recalling.recall(kind, verdicts, part, self._clock())
+        return verdicts
 
     def _customers_of(self, verdicts: Sequence[Verdict], related: dict[str, Verdict]) -> dict[str, Binding]:
         ids = {v.order.customer.id for v in verdicts if v.action == "read" and v.order is not None}
@@ -279,6 +315,17 @@ class SqlErp:
         bindings = self._bindings.of(part.kind, [u.id for u in part.unreadable])
         now, retrying = self._clock(), part.expected is None
         return [unreadable_verdict(u, bindings.get(u.id), retrying=retrying, now=now) for u in part.unreadable]
+
+
+@contextmanager
+def _atomically(database: Database) -> Iterator[None]:
+    database.begin()
+    try:
+        yield
+        database.commit()
+    except BaseException:  # a COMMIT that failed leaves its transaction open
+        database.rollback()
+        raise
 
 
 def _reasons(verdicts: Sequence[Verdict]) -> list[tuple[str, str]]:

@@ -43,22 +43,56 @@ CREATE TABLE IF NOT EXISTS omnisync_cursor (
 
 
 class Sqlite:
-    """One SQLite file as an ERP's database. Used from one thread."""
+    """One SQLite file as an ERP's database. Used from one thread.
+
+    With `is_ours` it is the agent's own, with our two tables alone: made when it is missing, set aside when it is
+    broken, for it may be lost.
+    """
 
     label = "SQLite"
 
     def __init__(
-        self, database: str, server: str = "", port: int = 0, user: str = "", password: str = "", charset: str = ""
+        self,
+        database: str,
+        server: str = "",
+        port: int = 0,
+        user: str = "",
+        password: str = "",
+        charset: str = "",
+        *,
+        is_ours: bool = False,
     ) -> None:
         # A file has no server to log in to: the rest is there so that every database opens alike.
         self._database = database
+        self._is_ours = is_ours
         self._open: sqlite3.Connection | None = None
 
     def connect(self) -> None:
         """Open the file, which must exist: a mistyped path must not make an empty ERP."""
         self.close()
+        if self._is_ours:
+            self._connect_ours()
+            return
         if not Path(self._database).is_file():
             raise ErpSetupError(banco=self._database, servidor="deste computador")
+        self._connect()
+
+    def _connect_ours(self) -> None:
+        try:
+            self._connect()
+            self.make_binding_tables()
+        except ErpSetupError as error:
+            if error.code != "destination_corrupt":
+                raise
+            self.close()
+            broken = Path(self._database)
+            broken.replace(broken.with_name(f"{broken.name}.corrompido"))
+            for part in ("-wal", "-shm"):
+                broken.with_name(broken.name + part).unlink(missing_ok=True)
+            self._connect()
+            self.make_binding_tables()
+
+    def _connect(self) -> None:
         try:
             self._open = sqlite3.connect(self._database, timeout=LOCK_TIMEOUT_S, isolation_level=None)
             self._open.execute("PRAGMA foreign_keys = ON")

@@ -52,7 +52,7 @@ def examine(layout: LayoutFile, schema: Schema, database: Database, address: Erp
         found += _of_use(use, schema, database)
     found += _of_match(layout, schema)
     found += letters(uses, schema, database, address.charset)
-    found += _of_rights(uses, schema, database)
+    found += _of_rights(layout, uses, schema, database)
     return sorted(dict.fromkeys(found), key=lambda finding: finding.level)
 
 
@@ -270,7 +270,7 @@ def _of_document(where: str, column: Column, asked: Given, stored_as: str) -> Fo
 # --- rights
 
 
-def _of_rights(uses: list[Use], schema: Schema, database: Database) -> Found:
+def _of_rights(layout: LayoutFile, uses: list[Use], schema: Schema, database: Database) -> Found:
     wanted: dict[str, set[str]] = {}
     for use in uses:
         wanted.setdefault(use.table, set()).update(_WRITES, ("may_delete",) if use.is_child else ())
@@ -278,7 +278,7 @@ def _of_rights(uses: list[Use], schema: Schema, database: Database) -> Found:
             wanted.setdefault(lookup.lookup, set()).add("may_select")
         if use.number is not None and use.number.source == "counter":
             wanted.setdefault(use.number.table, set()).update(("may_select", "may_update"))
-    for ours in OURS:
+    for ours in OURS if layout.state == "erp" else ():
         wanted[ours] = set(_RIGHTS)
     for name, needed in wanted.items():
         table = schema.table(name)

@@ -123,6 +123,8 @@ class Layout(Struct, frozen=True, kw_only=True):
     payment: Table | None
     match: Match | None
     without_document: Literal["accept", "refuse"]
+    is_kept_here: bool
+    """Whether bindings and cursors are kept by the agent instead of the ERP's database."""
     shown: str
     is_staged: bool
     state: str
@@ -154,6 +156,8 @@ def compiled(file: LayoutFile, zone: tzinfo, mappings: Mappings) -> Layout:
         n = len(customer.table.keys)
         _expect(len(names) == n, f"order.customer: a chave do cliente tem {n} colunas")
     _expect(order.landing == "staging" or order.outcome is None, "order.outcome: só com landing = 'staging'")
+    if file.state == "agent":
+        _check_kept_here(file)
     main = _with_state(_main(compiler, "order", order, names), state)
     shown = order.shown or (order.number.column if order.number is not None else "") or main.table.keys[-1]
     return Layout(
@@ -165,6 +169,7 @@ def compiled(file: LayoutFile, zone: tzinfo, mappings: Mappings) -> Layout:
         payment=_child(compiler, "payment", file.payment, main.table.keys) if file.payment is not None else None,
         match=_matched(file.customer),
         without_document=file.customer.without_document if file.customer is not None else "accept",
+        is_kept_here=file.state == "agent",
         shown=shown,
         is_staged=order.landing == "staging",
         state=state.column if state is not None else "",
@@ -317,6 +322,21 @@ def _matched(file: CustomerTable | None) -> Match | None:
                 name in file.columns, f"customer.match.update: a coluna {name} não existe{nearest(name, file.columns)}"
             )
     return match
+
+
+def _check_kept_here(file: LayoutFile) -> None:
+    """What the agent remembers may be lost: then only the ERP's own rows tell what is in it already."""
+    for kind, main in (("customer", file.customer), ("order", file.order)):
+        if main is None:
+            continue
+        _expect(bool(main.external_id), f"{kind}.external_id: com state = 'agent', diga que coluna guarda o id")
+        source = main.columns.get(main.external_id)
+        _expect(source == "id", f"{kind}.columns.{main.external_id}: com state = 'agent', é 'id', sem conversores")
+    outcome = file.order.outcome
+    _expect(
+        file.order.landing == "direct" or (outcome is not None and ":ids" in outcome.sql),
+        "order.outcome: com state = 'agent', uma fila precisa de outcome com IN (:ids)",
+    )
 
 
 def _outcome(file: Outcome | None) -> Outcome | None:

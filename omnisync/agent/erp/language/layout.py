@@ -208,11 +208,15 @@ class Export(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class LayoutFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A layout as its file says it. Without `customer` the orders carry theirs; without `payment` there are none."""
+    """A layout as its file says it. Without `customer` the orders carry theirs; without `payment` there are none.
+
+    `state` says where our two tables stand: in the ERP's database, or, where a DBA forbids them, with the agent.
+    """
 
     name: Name
     description: str
     databases: tuple[str, ...]
+    state: Literal["erp", "agent"] = "erp"
     customer: CustomerTable | None = None
     order: OrderTable
     item: ChildTable

@@ -13,7 +13,7 @@ import msgspec
 from omnisync.agent.erp.base import Position, Unsettled
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.writing.outcomes import Ends
-from omnisync.agent.erp.writing.verdicts import Binding, Verdict, hash_of
+from omnisync.agent.erp.writing.verdicts import ASKED_AGAIN, Binding, Verdict, hash_of
 from omnisync.agent.errors import OvertakenError
 from omnisync.contract.feed import MAX_RECORDS, Kind, Reason, Receipt, is_place
 
@@ -107,6 +107,22 @@ class Bindings:
         self._database.update_rows("omnisync_binding", _SAVED, _KEY, known)
         return sum(bool(row[_PENDING]) for row in new + known)
 
+    def adopt(self, kind: Kind, found: Sequence[Binding], now: datetime) -> None:
+        """Remember rows that the ERP has and we did not know of; they owe no receipt until they are written."""
+        known = self.of(kind, [binding.id for binding in found])
+        new = [(*_found_values(b, now), self._company, kind, b.id) for b in found if b.id not in known]
+        self._database.insert_rows("omnisync_binding", (*_SAVED, *_KEY), new)
+        self._database.update_rows(
+            "omnisync_binding",
+            ("written_version", "erp_key", "erp_number", "origin"),
+            _KEY,
+            [
+                (b.written_version, b.erp_key, b.erp_number, b.origin, self._company, kind, b.id)
+                for b in found
+                if b.id in known
+            ],
+        )
+
     # --- receipts
 
     def pending(self, limit: int) -> list[Receipt]:
@@ -186,8 +202,9 @@ class Bindings:
             [(self._company, kind, id_) for id_ in ids],
         )
         self._database.execute_many(
-            f"UPDATE omnisync_binding SET written_version = NULL, erp_key = NULL, outcome = 'waiting' {mine}",  # noqa: S608  # constant text
-            [(self._company, kind, id_) for id_ in gone],
+            "UPDATE omnisync_binding SET written_version = NULL, erp_key = NULL, outcome = 'waiting', hash = ? "  # noqa: S608  # constant text
+            f"{mine}",
+            [(ASKED_AGAIN, self._company, kind, id_) for id_ in gone],
         )
         streams: dict[str, list[str]] = {}
         for id_, establishment in self._released(kind, ids):
@@ -304,6 +321,13 @@ _SAVED = (
     *("customer_id", "label", "merged_into", "outcome", "reason", "warnings", "outcome_at", "receipt_pending"),
 )
 _PENDING = _SAVED.index("receipt_pending")
+
+
+def _found_values(b: Binding, now: datetime) -> tuple[object, ...]:
+    return (
+        *(b.epoch, b.version, b.hash, b.written_version, b.origin, b.erp_key, b.erp_number, b.establishment),
+        *(b.customer_id, b.label, b.merged_into, b.outcome, b.reason, b.warnings, now.isoformat(), 0),
+    )
 
 
 def _is_told(verdict: Verdict, epoch: str, storable: Callable[[str], str]) -> bool:

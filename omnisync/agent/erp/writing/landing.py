@@ -47,6 +47,16 @@ class Landing:
         rows = self._customers if kind == "customer" else self._orders
         return rows.keys_of(ids) if rows is not None else {}
 
+    def numbers_of(self, kind: str, keys: Mapping[str, Key]) -> dict[str, str]:
+        """The numbers people know these rows by, by external id; none of those that the ERP's own job gives."""
+        layout = self._layout
+        if kind == "customer" or (layout.shown == layout.order.table.keys[-1] and not layout.is_staged):
+            return {id_: key[-1] for id_, key in keys.items()}
+        if layout.is_staged and layout.outcome is not None:
+            return {}
+        shown = self._orders.present(list(keys.values()), [layout.shown])
+        return {id_: text_of(shown[key][0]) for id_, key in keys.items() if key in shown and shown[key][0] is not None}
+
     def standing(self, kind: str, keys: Mapping[str, str], ids: Sequence[str]) -> set[str]:
         """Which of these records have a row, by the key they are bound to or by their external id."""
         rows = self._customers if kind == "customer" else self._orders

@@ -27,6 +27,12 @@ Bucket = Literal["written", "unchanged", "refused", "waiting", "kept"]
 Action = Literal["none", "read", "insert", "match", "update", "cancel"]
 
 
+FOUND = "found"
+"""The hash of a binding made of a row that was found in the ERP: nobody knows which version it holds."""
+ASKED_AGAIN = "again"
+"""The hash of a binding whose record a person wants in the ERP anew, whatever became of its row."""
+
+
 class Binding(NamedTuple):
     """What is remembered of one record. `written_version` is None when no row of it was ever made.
 

@@ -9,7 +9,7 @@ from omnisync.agent.erp.language.compiled import Layout
 from omnisync.agent.erp.writing.keys import as_asked, joined, text_of
 from omnisync.agent.erp.writing.outcomes import JOB_REFUSED, End, Ends, read_outcomes
 from omnisync.agent.erp.writing.tables import Rows
-from omnisync.agent.erp.writing.verdicts import Verdict, keep, key_of, stored_reason
+from omnisync.agent.erp.writing.verdicts import FOUND, Verdict, keep, key_of, stored_reason
 
 
 class Weighing:
@@ -81,7 +81,8 @@ class Weighing:
         if state == layout.state_cancelled and verdict.action == "cancel":
             verdict.end("cancelled", "unchanged")
         elif state not in layout.update_while and not (was_ours and state == layout.state_cancelled):
-            keep(verdict, "order_locked", situacao=state)
+            is_known = verdict.binding is None or verdict.binding.hash != FOUND
+            keep(verdict, "order_locked" if is_known else "order_found", situacao=state)
 
 
 def _was_refused_by_job(verdict: Verdict, end: End | None) -> bool:

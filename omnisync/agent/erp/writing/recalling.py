@@ -1,0 +1,102 @@
+"""What the ERP has already and the agent does not remember: found again by its external id, for `state = "agent"`.
+
+The agent's memory may be lost, restored, or behind the ERP by one transaction (a kill between the two commits): the
+ERP's own rows, under their unique external id, then tell what must not be inserted again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from omnisync.agent.erp.base import Slice
+from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.language.compiled import Layout
+from omnisync.agent.erp.writing.bindings import Bindings
+from omnisync.agent.erp.writing.keys import Key, joined
+from omnisync.agent.erp.writing.landing import Landing
+from omnisync.agent.erp.writing.outcomes import read_outcomes
+from omnisync.agent.erp.writing.verdicts import ASKED_AGAIN, FOUND, Binding, Verdict, keep
+from omnisync.contract.feed import Kind
+
+
+class Recalling:
+    """Every method runs inside the caller's transaction."""
+
+    def __init__(self, database: Database, layout: Layout, bindings: Bindings, landing: Landing) -> None:
+        self._database = database
+        self._layout = layout
+        self._bindings = bindings
+        self._landing = landing
+
+    def recall(self, kind: Kind, verdicts: Sequence[Verdict], part: Slice, now: datetime) -> None:
+        """Bind the records to be read to the rows the ERP has of them, where the binding knows none or another."""
+        news = {v.change.id: v for v in verdicts if v.action == "read"}
+        keys = {
+            id_: key
+            for id_, key in self._landing.keys_of(kind, list(news)).items()
+            if id_ in news and _is_unknown(kind, news[id_].binding, key)
+        }
+        numbers = self._landing.numbers_of(kind, keys)
+        found = [self._bound(kind, id_, key, numbers.get(id_), news[id_].binding, part) for id_, key in keys.items()]
+        if found:
+            self._bindings.adopt(kind, found, now)
+        for binding in found:
+            news[binding.id].binding = binding
+
+    def _bound(
+        self, kind: Kind, id_: str, key: Key, number: str | None, before: Binding | None, part: Slice
+    ) -> Binding:
+        # With `match` nobody knows whose the row is: it is only filled in, as one found by its document.
+        is_theirs = kind == "customer" and self._layout.match is not None
+        if before is None:
+            before = Binding(
+                id=id_,
+                epoch=part.epoch,
+                version=0,
+                hash=FOUND,
+                written_version=None,
+                erp_key=None,
+                erp_number=None,
+                establishment=part.establishment if kind == "order" else "",
+                customer_id="",
+                label="",
+                merged_into=None,
+                outcome="staged" if kind == "order" and self._layout.is_staged else "imported",
+                reason=None,
+                warnings=None,
+            )
+        return before._replace(
+            written_version=0,
+            erp_key=joined(key),
+            erp_number=number or before.erp_number,
+            origin="matched" if is_theirs else before.origin,
+        )
+
+    def keep_taken(self, verdicts: Sequence[Verdict]) -> None:
+        """Orders about to be staged that the ERP's own job took before, as its `outcome` says, are kept as they are.
+
+        What the job refused is not in the ERP: it is staged again.
+        """
+        outcome = self._layout.outcome
+        unknown = {v.change.id: v for v in verdicts if _is_unwritten(v)}
+        if outcome is None or not unknown:
+            return
+        for id_, end in read_outcomes(self._database, outcome, dict.fromkeys(unknown, "")).items():
+            if end.reason is None:
+                unknown[id_].erp_number = end.number
+                keep(unknown[id_], "order_found")
+
+
+def _is_unknown(kind: Kind, binding: Binding | None, key: Key) -> bool:
+    if binding is None or binding.written_version is None:
+        return True
+    # A customer's row may be another's, matched or chosen; an order's is its own.
+    return kind == "order" and binding.erp_key != joined(key)
+
+
+def _is_unwritten(verdict: Verdict) -> bool:
+    """Whether the record would be taken for one that was never in the ERP. A person's word stands over that."""
+    if verdict.was_written or (verdict.binding is not None and verdict.binding.hash == ASKED_AGAIN):
+        return False
+    return verdict.action == "insert" or verdict.outcome == "cancelled"
