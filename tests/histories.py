@@ -56,6 +56,7 @@ class Trap:
     def __init__(self, n: int, kind: str, *, only_commits: bool = False) -> None:
         self._left, self._kind = n, kind
         self.only_commits = only_commits
+        self.is_set = n > 0
 
     def meet(self, lost: Exception | None = None) -> None:
         self._left -= 1
@@ -179,6 +180,9 @@ class Life:
         self.seen = Seen()
         self._seen_in_backup: Seen | None = None
         self._is_hub_backed_up = self._is_memory_backed_up = False
+        self._memory_is = "whole"
+        """Or "old" or "lost", until a run has read everything."""
+        self._has_hub_forgotten = False
         self._mistold: dict[tuple[str, str], tuple[int, str]] = {}
         self._words = count()
 
@@ -245,7 +249,10 @@ class Life:
                 self.keeper.run(f"DELETE FROM {table} WHERE pedido = ?", number)
             self.keeper.run("DELETE FROM pedidos WHERE numero = ?", number)
             self.seen.removed.add(id_)
-            self.seen.invited.discard(id_)
+            if self._memory_is == "whole":
+                self.seen.invited.discard(id_)
+            else:
+                self.seen.invited.add(id_)  # nobody remembers that it was there
             self.seen.numbers.pop(id_, None)
 
     # --- backups
@@ -255,11 +262,14 @@ class Life:
         self._is_hub_backed_up = True
 
     def restore_hub(self) -> None:
-        if self._is_hub_backed_up:
+        # Of what an old memory and a hub that forgot it both do not know, nothing tells.
+        if self._is_hub_backed_up and self._memory_is != "old":
             self.store.close()
             self._copy_in("hub")
             self.store = self._store()
             self.store.new_epoch(COMPANY)
+            self._is_memory_backed_up = False
+            self._has_hub_forgotten = True
 
     def back_up_erp(self) -> None:
         self._copy_out("erp")
@@ -284,12 +294,14 @@ class Life:
         """The agent's file is an older one, or none: what the ERP took away since nobody remembers."""
         if self._is_memory_backed_up:
             self._copy_in("memory")
+            self._memory_is = "old"
             self._remember_less()
 
     def lose_memory(self) -> None:
         for path in (self.keeper.memories or Path()).glob("*.db*"):
             path.unlink()
         self._mistold = {}
+        self._memory_is = "lost"
         self._remember_less()
 
     def _remember_less(self) -> None:
@@ -358,6 +370,8 @@ class Life:
         finally:
             trapped.close()
             self._look()
+        if not trap.is_set and establishments == ALL:
+            self._memory_is = "whole"
         if not meanwhile:
             assert counts.orders.received == totals[-1].orders + waiting
             # A customer that waited may have been brought by its stream, which is read before.
@@ -445,7 +459,9 @@ class Life:
         for truth in truths:
             if truth.stream == f"order:{ELSEWHERE}":
                 # Of an order that came here after the backup the hub was restored from, no stream of ours speaks.
-                if bindings.get(("order", truth.id), [epoch])[0] == epoch:
+                # Nor of one that was forgotten here, too.
+                nobody = [None if self.keeper.memories is not None and self._has_hub_forgotten else epoch]
+                if bindings.get(("order", truth.id), nobody)[0] == epoch:
                     self._check_elsewhere(truth)
             elif truth.record is not None:
                 at, version, outcome, reason = bindings[truth.kind, truth.id]
