@@ -38,7 +38,7 @@ from omnisync.agent.settings import (
     Settings,
 )
 from omnisync.agent.ui import Parts, create_app
-from omnisync.contract.feed import Company, Identity, Limits, Reason, StreamHead, Streams
+from omnisync.contract.feed import Company, Identity, Lease, Limits, Reason, StreamHead, Streams
 from omnisync.contract.feed import Establishment as HubEstablishment
 
 NOW = datetime(2026, 11, 24, 15, 3, tzinfo=UTC)
@@ -144,6 +144,7 @@ class KnownHub:
     def __init__(self, error: OmnisyncError | None = None) -> None:
         self.error = error
         self.rehearsal: Rehearsal | None = None
+        self.taken_over: list[str] = []
 
     def health(self) -> None:
         if isinstance(self.error, HubUnreachableError):
@@ -166,6 +167,12 @@ class KnownHub:
         if self.error is not None:
             raise self.error
         return self.rehearsal
+
+    def take_over(self, establishment: str) -> Lease:
+        if self.error is not None:
+            raise self.error
+        self.taken_over.append(establishment)
+        return Lease(establishment=establishment, holder="matriz", since=NOW, until=NOW, taken_from="loja")
 
     def streams(self, after: Sequence[tuple[str, str]]) -> Streams:
         head = StreamHead(stream="order:0001", is_new=True, orders=12, items=40, payments=15)

@@ -39,6 +39,7 @@ from omnisync.contract.feed import (
     GarbledError,
     Identity,
     Kind,
+    Lease,
     Page,
     Receipt,
     ReceiptAnswer,
@@ -117,6 +118,7 @@ class _Problem(Struct):
     code: str = ""
     detail: str = ""
     holder: str = ""
+    since: str = ""
 
 
 _ABOUT_BATCHES: Mapping[str, Callable[[], OmnisyncError]] = {
@@ -192,6 +194,10 @@ class HubClient:
         body = self._request("GET", "/v1/records", params=params)[1]
         with _frame():
             return read_records(body, kind)
+
+    def take_over(self, establishment: str) -> Lease:
+        """Read this establishment from now on; the computer that did is told at its next page."""
+        return self._read(self._request("PUT", f"/v1/leases/{quote(establishment, safe='')}"), Lease)
 
     def unknown_establishments(self) -> dict[str, int]:
         """Orders by establishment that the hub itself does not know: nobody reads those streams."""
@@ -342,7 +348,10 @@ class HubClient:
             return ContractVersionError(versao=__version__)
         if code == "establishment_busy":
             establishment = response.request.url.params.get("establishment", "")
-            return EstablishmentBusyError(nome=problem.holder[:60], codigo=establishment)
+            return EstablishmentBusyError(nome=problem.holder[:60], codigo=establishment, desde=problem.since[:40])
+        if code == "establishment_unknown":
+            establishment = response.request.url.path.rpartition("/")[2]
+            return FeedError("establishment_not_at_hub", codigo=establishment[:10])
         if code == "scope_missing":
             return BadTokenError("scope_missing")
         if code in _ABOUT_BATCHES:

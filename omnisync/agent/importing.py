@@ -131,8 +131,7 @@ class Importer:
         self._patiently(self._erp.read_outcomes)
         self._send_receipts()
         if self._busy:
-            names = sorted({str(error.words["nome"]) for error in self._busy.values()})
-            raise EstablishmentBusyError(codigo=", ".join(sorted(self._busy)), nome=", ".join(names))
+            raise _all_busy(self._busy)
         return self._counts
 
     def bring_waiting(self) -> Counts:
@@ -409,6 +408,14 @@ class Importer:
         )
         if self._report(progress):
             raise StoppedError
+
+
+def _all_busy(busy: Mapping[str, EstablishmentBusyError]) -> EstablishmentBusyError:
+    """One error for them all; its word `donos` has who holds each, and since when."""
+    names = sorted({str(error.words["nome"]) for error in busy.values()})
+    holders = {code: [str(error.words[word]) for word in ("nome", "desde")] for code, error in sorted(busy.items())}
+    told = msgspec.json.encode(holders).decode()
+    return EstablishmentBusyError(codigo=", ".join(holders), nome=", ".join(names), donos=told)
 
 
 def _kind(stream: str) -> Kind:

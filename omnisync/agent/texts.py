@@ -37,7 +37,9 @@ SENTENCES: Mapping[str, str] = {
     "nada.",
     "maintenance": "A central está em manutenção. Nada se perdeu: a importação será refeita às {hora}.",
     "establishment_busy": "O estabelecimento {codigo} está sendo importado por outro computador ({nome}). Os demais "
-    "foram importados; tente de novo em alguns minutos ou confira em Conexão qual computador cuida dele.",
+    "foram importados; tente de novo em alguns minutos, ou assuma o estabelecimento neste computador em Pendências.",
+    "establishment_not_at_hub": "O estabelecimento {codigo} não está cadastrado na central. Cadastre o estabelecimento "
+    "no OmniForce ou confira o código.",
     "hub_changed_shape": "A central enviou um dado que esta versão não conhece ({campo}). O {registro} ficou separado. "
     "Atualize o Omnisync.",
     # the ERP's database

@@ -145,6 +145,16 @@ class Identity(Struct, frozen=True, kw_only=True):
     limits: Limits
 
 
+class Lease(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Answer of PUT /v1/leases/…: who reads an establishment's orders, and from whom that was taken just now."""
+
+    establishment: str
+    holder: str
+    since: Instant | None = None
+    until: Instant
+    taken_from: str | None = None
+
+
 class Reason(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why a record did not enter, in words for a person. `value` never holds a CPF, an e-mail or a phone."""
 

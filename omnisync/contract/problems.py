@@ -5,6 +5,8 @@ Source: docs/contract.md "Problems".
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from msgspec import Struct
 
 CONTENT_TYPE = "application/problem+json"
@@ -32,6 +34,8 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     errors: tuple[FieldError, ...] = ()
     holder: str | None = None
     """Who has what is busy: the name of the other computer's token."""
+    since: datetime | None = None
+    """Since when it is theirs."""
 
 
 class ProblemKind(Struct, frozen=True):
@@ -84,6 +88,7 @@ def problem(
     detail: str | None = None,
     errors: tuple[FieldError, ...] = (),
     holder: str | None = None,
+    since: datetime | None = None,
 ) -> Problem:
     """The problem of that code, ready to be sent; without `detail` the table's own sentence. KeyError: no such code."""
     kind = PROBLEMS[code]
@@ -97,4 +102,5 @@ def problem(
         instance=instance,
         errors=errors,
         holder=holder,
+        since=since,
     )

@@ -74,6 +74,7 @@ def refused(request: AnyRequest, error: Exception) -> Response[bytes]:
         detail=error.detail,
         errors=error.errors,
         holder=error.holder,
+        since=error.since,
     )
     return Response(_encoder.encode(body), media_type=CONTENT_TYPE, status_code=body.status, headers=error.headers)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Litestar, Response, Router, get, post
+from litestar import Litestar, Response, Router, get, post, put
 from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
@@ -128,6 +128,14 @@ def changes(request: AnyRequest) -> Response[bytes]:
     return answered(request, feed.page(store_of(request), caller_of(request).company, asked, known_of(request)))
 
 
+@put("/v1/leases/{establishment:str}", opt={"scope": "receipts:write"}, sync_to_thread=True)
+def take_over(request: AnyRequest) -> Response[bytes]:
+    """This computer reads the establishment from now on; who did is told at its next page. For those that import."""
+    leases: Leases = request.app.state.leases
+    code: str = request.path_params["establishment"]
+    return sent(request, leases.take_over(caller_of(request), code, now_of(request)))
+
+
 @get("/v1/records", opt=_READ, sync_to_thread=True)
 def some_records(request: AnyRequest) -> Response[bytes]:
     """Several records as they are now."""
@@ -176,6 +184,7 @@ ROUTES = (
     identity,
     streams,
     changes,
+    take_over,
     some_records,
     one_customer,
     one_order,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from omnisync.contract.problems import FieldError
 
@@ -17,6 +18,7 @@ class ProblemError(Exception):
         detail: str | None = None,
         errors: tuple[FieldError, ...] = (),
         holder: str | None = None,
+        since: datetime | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(code)
@@ -24,6 +26,7 @@ class ProblemError(Exception):
         self.detail = detail
         self.errors = errors
         self.holder = holder
+        self.since = since
         self.headers = dict(headers or {})
 
 

@@ -1,39 +1,44 @@
 """Who is reading the orders of an establishment: one token at a time, by the hub's clock alone.
 
 Reading takes or renews it; it ends by itself. Of two computers that import the same establishment, the second is told
-who the first is. A revoked token holds nothing.
+who the first is, and may take it over: the first is then told at its next page. A revoked token holds nothing.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from math import ceil
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, insert, select
 
+from omnisync.contract.feed import Lease
 from omnisync.hub.access import Caller
 from omnisync.hub.errors import ProblemError
 from omnisync.hub.store import Store
-from omnisync.hub.tables import lease
+from omnisync.hub.tables import lease, take_over
 
 HELD = timedelta(seconds=90)
 RENEWED_AFTER = timedelta(seconds=30)
-"""A third: most pages of a long read cost nothing here."""
+"""A third: most pages of a long read cost one look."""
 
 _MAX_KNOWN = 10_000
-# Of a stream that is there: a mistyped establishment leaves nothing behind.
-_TAKE = """
-INSERT INTO lease (company, establishment, holder, name, until)
-SELECT company, ?, ?, ?, ? FROM stream WHERE company = ? AND name = ?
-ON CONFLICT (company, establishment) DO UPDATE SET holder = excluded.holder, name = excluded.name,
-    until = excluded.until
+_FREE = """
 WHERE lease.holder = excluded.holder OR lease.until <= ?
     OR EXISTS (SELECT 1 FROM token WHERE token.prefix = lease.holder AND token.revoked_at IS NOT NULL)
+"""
+# Of a stream that is there: a mistyped establishment leaves nothing behind.
+_TAKE = """
+INSERT INTO lease (company, establishment, holder, name, until, since)
+SELECT company, ?, ?, ?, ?, ? FROM stream WHERE company = ? AND name = ?
+ON CONFLICT (company, establishment) DO UPDATE SET holder = excluded.holder, name = excluded.name,
+    until = excluded.until,
+    since = CASE WHEN lease.holder = excluded.holder AND lease.until > ? THEN lease.since ELSE excluded.since END
 """
 
 
 class Leases:
-    """The leases of one hub. What this process has just taken stands until its end, so it is not looked up again."""
+    """The leases of one hub. What this process has taken a moment ago is only looked at, not written again."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -42,30 +47,78 @@ class Leases:
     def hold(self, caller: Caller, establishment: str, now: datetime) -> None:
         """Take or renew the caller's lease of the establishment.
 
-        Raises ProblemError `establishment_busy` (409) with the holder's name and the seconds to wait.
+        Raises ProblemError `establishment_busy` (409) with the holder's name, since when, and the seconds to wait.
         """
         key = (caller.company, establishment, caller.token)
         taken = self._taken.get(key)
-        if taken is not None and taken <= now < taken + RENEWED_AFTER:
+        if taken is not None and taken <= now < taken + RENEWED_AFTER and self._is_still(caller, establishment):
             return
-        self._take(caller, establishment, now)
+        with self._store.writing() as db:
+            is_mine = _take(db, caller, establishment, now, only_free=True)
+            row = None if is_mine else _of(db, caller.company, establishment)
+        if row is not None and row.holder != caller.token:
+            until, since = datetime.fromisoformat(row.until), _moment(row.since)
+            wait = max(1, ceil((until - now).total_seconds()))
+            raise ProblemError("establishment_busy", holder=row.name, since=since, headers={"Retry-After": str(wait)})
         if len(self._taken) >= _MAX_KNOWN:
             self._taken.clear()
         self._taken[key] = now
 
-    def _take(self, caller: Caller, establishment: str, now: datetime) -> None:
-        mine = (establishment, caller.token, caller.destination, _text(now + HELD))
-        where = (caller.company, f"order:{establishment}", _text(now))
-        held = select(lease.c.holder, lease.c.name, lease.c.until)
-        held = held.where(lease.c.company == caller.company, lease.c.establishment == establishment)
+    def take_over(self, caller: Caller, establishment: str, now: datetime) -> Lease:
+        """The caller's lease from now on, whoever holds it; from whom it was taken stands in the hub's own book.
+
+        Twice is once. Raises ProblemError `establishment_unknown` (404).
+        """
         with self._store.writing() as db:
-            sql = _TAKE.replace("?", "%s") if db.dialect.name == "postgresql" else _TAKE
-            if db.exec_driver_sql(sql, (*mine, *where)).rowcount:
-                return
-            row = db.execute(held).first()
-        if row is not None and row.holder != caller.token:
-            wait = ceil((datetime.fromisoformat(row.until) - now).total_seconds())
-            raise ProblemError("establishment_busy", holder=row.name, headers={"Retry-After": str(max(1, wait))})
+            before = _of(db, caller.company, establishment, held=True)
+            _take(db, caller, establishment, now, only_free=False)
+            row = _of(db, caller.company, establishment)
+            if row is None:
+                raise ProblemError("establishment_unknown")
+            is_taken = before is not None and before.holder != caller.token and before.until > _text(now)
+            if is_taken:
+                db.execute(
+                    insert(take_over).values(
+                        company=caller.company,
+                        establishment=establishment,
+                        at=_text(now),
+                        by_token=caller.token,
+                        by_name=caller.destination,
+                        from_token=before.holder,
+                        from_name=before.name,
+                    )
+                )
+        return Lease(
+            establishment=establishment,
+            holder=caller.destination,
+            since=_moment(row.since),
+            until=datetime.fromisoformat(row.until),
+            taken_from=before.name if is_taken else None,
+        )
+
+    def _is_still(self, caller: Caller, establishment: str) -> bool:
+        with self._store.reading() as db:
+            row = _of(db, caller.company, establishment)
+        return row is None or row.holder == caller.token
+
+
+def _take(db: Connection, caller: Caller, establishment: str, now: datetime, *, only_free: bool) -> bool:
+    at = _text(now)
+    mine = (establishment, caller.token, caller.destination, _text(now + HELD), at)
+    values = (*mine, caller.company, f"order:{establishment}", at)
+    sql = _TAKE + _FREE if only_free else _TAKE
+    sql = sql.replace("?", "%s") if db.dialect.name == "postgresql" else sql
+    return bool(db.exec_driver_sql(sql, (*values, at) if only_free else values).rowcount)
+
+
+def _of(db: Connection, company: str, establishment: str, *, held: bool = False) -> Any:
+    """The lease's row, held until the transaction ends when so asked."""
+    asked = select(lease).where(lease.c.company == company, lease.c.establishment == establishment)
+    return db.execute(asked.with_for_update() if held else asked).first()
+
+
+def _moment(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _text(moment: datetime) -> str:

@@ -28,6 +28,7 @@ _STRUCTS: tuple[type[Struct], ...] = (
     contract.RecordsAnswer,
     contract.RecordAnswer,
     contract.Identity,
+    contract.Lease,
     contract.ReceiptBatch,
     contract.ReceiptAnswer,
     contract.IntakeBatch,
@@ -44,6 +45,7 @@ _WRITING = (*_READING, "batch_too_large", "unsupported_media")
 _UPLOADING = (*_WRITING, "not_found", "batch_conflict", "batch_damaged")
 
 
+_CODE = {"type": "string", "pattern": "^[!-~]{1,10}$"}
 _BATCH_ID = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,60}$"}
 _DIGEST = "^sha-256=:[A-Za-z0-9+/]{43}=:$"
 _LINES = {
@@ -87,6 +89,14 @@ def _paths() -> dict[str, Any]:
         },
         "/v1/changes": {
             "get": _route("The feed", _ref("Page"), (*_CURSOR, "establishment_busy"), _changes_query(), is_cached=True)
+        },
+        "/v1/leases/{establishment}": {
+            "put": _route(
+                "Take an establishment over from another computer",
+                _ref("Lease"),
+                (*_READING, "establishment_unknown"),
+                [_parameter("establishment", _CODE, where="path", required=True)],
+            )
         },
         "/v1/records": {
             "get": _route("Several records now", _ref("RecordsAnswer"), _READING, _records_query()),
@@ -152,7 +162,7 @@ def _batch_headers() -> list[dict[str, Any]]:
 def _changes_query() -> list[dict[str, Any]]:
     return [
         _parameter("kinds", {"enum": ["customer", "order"]}, required=True),
-        _parameter("establishment", {"type": "string", "pattern": "^[!-~]{1,10}$"}),
+        _parameter("establishment", _CODE),
         _parameter("cursor", {"type": "string", "maxLength": 200}),
         _parameter("customers_until", {"type": "string", "maxLength": 200}),
         _parameter("limit", {"type": "integer", "minimum": 1, "maximum": contract.MAX_PAGE}),

@@ -20,7 +20,7 @@ from sqlalchemy.engine import make_url
 from omnisync.contract.feed import Establishment
 from omnisync.hub import tables
 
-VERSION = "0003"
+VERSION = "0004"
 """The newest migration; a test holds it equal to Alembic's own head."""
 SCOPES = ("orders:read", "receipts:write", "records:write", "exports:read", "exports:write")
 """Everything a token may be allowed."""

@@ -115,8 +115,26 @@ lease = Table(
     Column("holder", String(12), nullable=False),
     Column("name", String(60), nullable=False),
     Column("until", String(40), nullable=False),
+    # Empty: taken by a hub that did not remember it.
+    Column("since", String(40), nullable=False, server_default=""),
     PrimaryKeyConstraint("company", "establishment", name="lease_key"),
     ForeignKeyConstraint(["company"], ["company.id"], name="lease_company"),
+)
+
+take_over = Table(
+    "take_over",
+    metadata,
+    Column("n", Integer, nullable=False),
+    Column("company", String(40), nullable=False),
+    Column("establishment", String(10), nullable=False),
+    Column("at", String(40), nullable=False),
+    Column("by_token", String(12), nullable=False),
+    Column("by_name", String(60), nullable=False),
+    Column("from_token", String(12), nullable=False),
+    Column("from_name", String(60), nullable=False),
+    PrimaryKeyConstraint("n", name="take_over_key"),
+    ForeignKeyConstraint(["company"], ["company.id"], name="take_over_company"),
+    Index("take_over_of", "company", "n"),
 )
 
 receipt = Table(

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
@@ -130,6 +131,12 @@ def to_settle(pages: Stage) -> None:
     answers.confirm("producao", "receivables", 7, NOW)
 
 
+def with_another_computer(pages: Stage) -> None:
+    holders = {"0001": ("loja", "2026-11-24T14:58:00+00:00"), "0002": (HOSTILE[:60], "")}
+    told = msgspec.json.encode(holders).decode()
+    pages.run("failed", code="establishment_busy", codigo="0001, 0002", nome="loja", donos=told)
+
+
 PAGES: list[tuple[str, Callable[[Stage], None]]] = [
     *(("/", state) for state in (never_ran, up_to_date, running, just_begun, waiting_out, cancelling, cancelled)),
     *(("/", state) for state in (with_refusals, failed, offline, hostile)),
@@ -145,6 +152,7 @@ PAGES: list[tuple[str, Callable[[Stage], None]]] = [
     ("/pendencias", never_ran),
     ("/pendencias", to_settle),
     ("/pendencias/avisos", to_settle),
+    ("/pendencias", with_another_computer),
     ("/de-para", never_ran),
     ("/de-para", unmapped),
     ("/historico", up_to_date),

@@ -106,4 +106,4 @@ def test_schemathesis_finds_no_difference_between_the_hub_and_its_openapi(tmp_pa
         )
     summary = done.stdout[done.stdout.rfind("= SUMMARY =") :]
     assert done.returncode == 0, done.stdout[-20000:] + done.stderr[-1000:]
-    assert "Tested: 12" in summary
+    assert "Tested: 13" in summary

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from omnisync.agent import texts
-from omnisync.agent.errors import ErpSetupError
+from omnisync.agent.errors import BadTokenError, ErpSetupError
 from omnisync.contract.feed import Reason
 from tests.pages import HTMX, NOW, Client, Stage, post, stage, text, unsettled, whole
 
@@ -193,3 +194,56 @@ def test_what_entered_with_a_warning_or_stayed_as_it_was_is_shown_on_a_click(pag
     assert "Cliente Sem nome hoje às 12:00 – O cliente cus_7 veio sem nome." in said
     assert "Pedido OF-3 hoje às 12:00 – O pedido OF-3 foi alterado no OmniForce depois de faturado" in said
     assert "OF-004821" not in said
+
+
+# --- an establishment that another computer imports
+
+
+BUSY: dict[str, Any] = {
+    "code": "establishment_busy",
+    "codigo": "0001, 0002",
+    "nome": "loja",
+    "donos": '{"0001":["loja","2026-11-24T14:58:00+00:00"],"0002":["loja <b>",""]}',
+}
+
+
+def test_who_imports_an_establishment_is_shown_and_it_can_be_taken_over(pages: Stage) -> None:
+    pages.run("failed", **BUSY)
+    html = pages.client().get("/pendencias").text
+    said = text(html)
+    assert (
+        "Na última importação daqui, hoje às 12:00, o estabelecimento 0001 - FABRICA VEVO estava sendo importado por "
+        "outro computador (loja), desde hoje às 11:58." in said
+    )
+    assert "o estabelecimento 0002 - FÁBIO VEVO estava sendo importado por outro computador (loja &lt;b&gt;)." in html
+    answer = post(pages.client(), "/pendencias/assumir", {"estabelecimento": "0001"})
+    assert answer.headers["location"] == "/pendencias?aviso=assumido"
+    assert pages.hub.taken_over == ["0001"]
+    run = pages.journal.current_run("producao")
+    assert run is not None
+    assert (run.kind, run.origin, run.ids) == ("import", "button", ())
+    assert "Estabelecimento assumido de outro computador" in text(pages.client().get("/historico").text)
+    assert "Assumir neste computador" not in pages.client().get("/pendencias").text  # it is being imported here
+
+
+@pytest.mark.parametrize("code", ["0003", "", "0001/../x"])
+def test_only_what_was_busy_can_be_taken_over(pages: Stage, code: str) -> None:
+    pages.run("failed", **BUSY)
+    answer = post(pages.client(), "/pendencias/assumir", {"estabelecimento": code})
+    assert (answer.headers["location"], pages.hub.taken_over) == ("/pendencias?aviso=mudou", [])
+
+
+def test_what_is_imported_here_by_now_is_not_offered(pages: Stage) -> None:
+    pages.run("failed", minutes_ago=5, **BUSY)
+    pages.run("done")
+    assert "Assumir" not in pages.client().get("/pendencias").text
+    answer = post(pages.client(), "/pendencias/assumir", {"estabelecimento": "0001"})
+    assert answer.headers["location"] == "/pendencias?aviso=mudou"
+
+
+def test_a_hub_that_refuses_says_why_and_nothing_starts(pages: Stage) -> None:
+    pages.run("failed", **BUSY)
+    pages.hub.error = BadTokenError("scope_missing")
+    answer = post(pages.client(), "/pendencias/assumir", {"estabelecimento": "0001"})
+    assert "A chave de acesso não permite esta operação na central." in text(answer.text)
+    assert pages.journal.current_run("producao") is None

@@ -26,6 +26,7 @@ from omnisync.agent.journal.run import (
     Run,
     State,
     Systems,
+    holders_of,
     moment_of,
     run_of,
     text_of,
@@ -34,7 +35,20 @@ from omnisync.agent.schedule import Schedule, Slot, check
 from omnisync.agent.settings import Connection, zone_named
 from omnisync.agent.texts import hour
 
-__all__ = ["Answers", "Confirmation", "Day", "Event", "Journal", "Kind", "Notice", "Origin", "Run", "State", "Systems"]
+__all__ = [
+    "Answers",
+    "Confirmation",
+    "Day",
+    "Event",
+    "Journal",
+    "Kind",
+    "Notice",
+    "Origin",
+    "Run",
+    "State",
+    "Systems",
+    "holders_of",
+]
 
 KEPT_FOR = timedelta(days=90)
 KEPT_RUNS = 10_000

@@ -64,6 +64,12 @@ class Day(Struct, frozen=True, kw_only=True):
     counts: Counts
 
 
+def holders_of(run: Run) -> dict[str, tuple[str, str]]:
+    """Who held the establishments that a run left to another computer: code → name and since when, if that is known."""
+    told = run.words.get("donos") or "{}"
+    return msgspec.json.decode(told, type=dict[str, tuple[str, str]])
+
+
 class Event(Struct, frozen=True):
     """Something a person changed: schedule_on and schedule_off of the journal's own, others of who adds them."""
 

@@ -40,6 +40,7 @@ STALE: dict[str, Callable[[Pages, AnyRequest], Html]] = {
     ENTRANCE: entrance.stale,
     "/pendencias/escolher": pending.stale,
     "/pendencias/confirmar": pending.stale,
+    "/pendencias/assumir": pending.stale,
 }
 """Forms with something typed come back with it; any other button shows the first page again."""
 
@@ -82,7 +83,7 @@ def routes() -> list[HTTPRouteHandler]:
     return [
         *(sync.show, sync.show_status, sync.show_details, sync.show_next),
         *(sync.start, sync.stop, sync.try_again, sync.try_all_again),
-        *(pending.show, pending.show_warned, pending.export, pending.choose, pending.confirm),
+        *(pending.show, pending.show_warned, pending.export, pending.choose, pending.confirm, pending.take_over),
         *(schedule.show, schedule.show_options, schedule.save),
         *(connection.show, connection.save, connection.test, connection.rehearse),
         *(connection.choose, connection.choose_rules, connection.choose_shown, connection.forget),

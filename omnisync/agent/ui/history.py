@@ -18,6 +18,7 @@ N_FOUND = 50
 EVENTS = {
     "connection_saved": "Conexão alterada",
     "mapping_saved": "De/Para alterado",
+    "taken_over": "Estabelecimento assumido de outro computador",
     "schedule_on": "Agendamento salvo: ativo",
     "schedule_off": "Agendamento salvo: inativo",
 }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
+from datetime import datetime
 
 from litestar import Response, get, post
 from litestar.di import NamedDependency
@@ -13,8 +14,9 @@ from msgspec import Struct
 from omnisync.agent import texts
 from omnisync.agent.erp.base import Unsettled
 from omnisync.agent.errors import OmnisyncError, RunInProgressError
-from omnisync.agent.journal import Confirmation, Run
+from omnisync.agent.journal import Confirmation, Run, holders_of
 from omnisync.agent.spreadsheet import unsettled_csv
+from omnisync.agent.ui import words
 from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, field, form_of, known, see, sentence_of
 from omnisync.agent.ui.records import RUN_ID, Choice, Record, Warned, choice_of, record_of, warned_of
 
@@ -27,6 +29,8 @@ NOTICES = {
     "escolhido": "Escolha salva: o cliente e seus pedidos entram com esta importação.",
     "escolhido-depois": "Escolha salva: o cliente e seus pedidos entram na próxima importação.",
     "confirmado": "Confirmado: a próxima exportação continua.",
+    "assumido": "Este computador assumiu o estabelecimento, e a importação começou. O outro para na próxima página.",
+    "assumido-depois": "Este computador assumiu o estabelecimento: os pedidos entram na próxima importação daqui.",
     "mudou": "Nada foi feito: o que estava nesta página mudou. Confira e clique de novo.",
 }
 STALE = "Esta página estava aberta de antes e nada foi feito. Confira e clique de novo."
@@ -54,6 +58,13 @@ class Asked(Struct, frozen=True, kw_only=True):
     n: int
     text: str
     is_confirmed: bool
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """An establishment that another computer was importing, as the last import here was told."""
+
+    code: str
+    text: str
 
 
 @get("/pendencias", sync_to_thread=True)
@@ -120,6 +131,22 @@ def confirm(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     return see(shown.to(f"/pendencias?aviso={'confirmado' if done else 'mudou'}"))
 
 
+@post("/pendencias/assumir", sync_to_thread=True, status_code=200)
+def take_over(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
+    """Import an establishment here from now on; the other computer is told by the hub at its next page."""
+    shown, code = pages.shown(request), field(form_of(request), "estabelecimento")
+    if code not in [one.code for one in held_of(shown, pages.recent(shown))]:
+        return see(shown.to("/pendencias?aviso=mudou"))
+    connection = known(shown)
+    try:
+        with closing(pages.parts.hub(connection)) as hub:
+            hub.take_over(code)
+    except OmnisyncError as error:
+        return page(pages, shown, notice=sentence_of(error))
+    pages.parts.journal.add_event(connection.name, "taken_over", pages.parts.clock())
+    return see(shown.to("/pendencias?aviso=" + ("assumido" if begin(pages, shown) else "assumido-depois")))
+
+
 def stale(pages: Pages, request: AnyRequest) -> Html:
     """A button of a page that was open since before the token changed."""
     return page(pages, pages.shown(request), notice=STALE, status=403)
@@ -141,6 +168,7 @@ def page(pages: Pages, shown: Shown, *, notice: str = "", status: int = 200) -> 
         pending=found,
         in_place=False,
         asked=[asked_of(one) for one in asked],
+        held=held_of(shown, runs),
     )
 
 
@@ -177,6 +205,28 @@ def asked_of(asked: Confirmation) -> Asked:
     code = "many_deleted" if asked.dataset == "products" else "many_rows_deleted"
     text = texts.sentence(code, n=texts.integer(asked.n), dados=texts.DATASETS.get(asked.dataset, asked.dataset))
     return Asked(dataset=asked.dataset, n=asked.n, text=text, is_confirmed=asked.confirmed_at is not None)
+
+
+def held_of(shown: Shown, runs: Sequence[Run]) -> list[Held]:
+    """What another computer was importing when this one last tried; nothing while it tries."""
+    last = next((run for run in runs if run.kind != "export"), None)
+    if last is None or last.is_going or last.code != "establishment_busy" or last.ended_at is None:
+        return []
+    names = {one.code: one.name for one in shown.connection.establishments} if shown.connection else {}
+    found = []
+    for code, (holder, since) in holders_of(last).items():
+        tried = words.at(last.ended_at, shown.now, shown.zone)
+        is_dated = f", desde {words.at(datetime.fromisoformat(since), shown.now, shown.zone)}" if since else ""
+        text = (
+            f"Na última importação daqui, {tried}, o estabelecimento {_named(code, names)} "
+            f"estava sendo importado por outro computador ({holder}){is_dated}."
+        )
+        found.append(Held(code=code, text=text))
+    return found
+
+
+def _named(code: str, names: Mapping[str, str]) -> str:
+    return f"{code} - {names[code]}" if names.get(code) else code
 
 
 def _choose(pages: Pages, shown: Shown, customer_id: str, key: str) -> bool:
