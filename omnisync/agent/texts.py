@@ -148,6 +148,11 @@ SENTENCES: Mapping[str, str] = {
     "novo.",
     "which_connection": "Há mais de uma conexão neste computador. Diga qual com --connection: {nomes}.",
     "dataset_not_in_layout": "O layout desta conexão não envia {dados}. Confira o layout em Conexão.",
+    "choice_not_asked": "O cliente {codigo} não espera uma escolha. Veja os que esperam com omnisync pending list.",
+    "choice_not_offered": "O código {chave} não é um dos que o ERP tem para o cliente {codigo}. Escolha um destes: "
+    "{chaves}.",
+    "confirmation_not_asked": "Nada espera confirmação em {dados}. Veja o que espera com omnisync pending list.",
+    "confirmation_changed": "Em {dados} são {n} agora, e nada foi confirmado. Confira e confirme esse número.",
     "establishment_not_here": "O estabelecimento {codigo} não está mais configurado neste computador. Confira em "
     "Conexão.",
     "pages_without_password": "As telas não abrem em {endereco} sem senha: de outros computadores qualquer um chegaria "

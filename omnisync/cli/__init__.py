@@ -24,6 +24,10 @@ COMMANDS = {
     "connection": ("omnisync.cli.connection:connection", "A central, o banco do ERP e os estabelecimentos."),
     "layout": ("omnisync.cli.layout:layout", "Os layouts: listar, mostrar, conferir, rascunhar um novo."),
     "erp": ("omnisync.cli.erp:erp", "O banco do ERP: conferir de ponta a ponta, sem gravar nada."),
+    "pending": (
+        "omnisync.cli.pending:pending",
+        "As pendências que pedem uma pessoa: escolher, confirmar, recusar, assumir.",
+    ),
     "mapping": ("omnisync.cli.mapping:mapping", "O De/Para: qual código do OmniForce é qual código do ERP."),
     "agent": ("omnisync.cli.agent:agent", "As telas, o agendamento e as execuções deste computador."),
     "password": ("omnisync.cli.password:password", "A senha das telas: definir, retirar."),

@@ -1,0 +1,173 @@
+"""`omnisync pending`: what waits for a person's word, as Pendências has it: choose, confirm, refuse, take over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+
+import msgspec
+import rich_click as click
+
+from omnisync.agent import texts
+from omnisync.agent.erp.base import Unsettled
+from omnisync.agent.errors import SetupError
+from omnisync.agent.journal import Confirmation, holders_of
+from omnisync.agent.settings import Connection
+from omnisync.agent.ui.records import PART, Choice, choice_of
+from omnisync.cli import parts as build
+from omnisync.cli.ending import plain_ending, say
+from omnisync.cli.retry import MOST
+from omnisync.cli.status import connection_option, json_option, verbose_option
+
+dataset_argument = click.argument("dataset", type=click.Choice(list(texts.DATASETS)), metavar="DADOS")
+
+
+@click.group("pending")
+def pending() -> None:
+    """As pendências que pedem uma pessoa: escolher, confirmar, recusar, assumir."""
+
+
+@pending.command("list")
+@connection_option
+@json_option
+@verbose_option
+def list_(name: str | None, as_json: bool, verbose: bool) -> None:
+    """Mostra o que espera uma escolha ou uma confirmação, e como responder."""
+    with plain_ending(verbose=verbose):
+        parts = build.agent_parts()
+        connection = parts.connection(name)
+        choices = _choices(parts, connection)
+        asked = parts.journal.answers.confirmations(connection.name)
+        busy = _busy(parts, connection)
+        if as_json:
+            shown = {
+                "choices": [{"customer": id_, "keys": _typed(choice)} for id_, choice in choices.items()],
+                "confirmations": asked,
+                "taken": {code: holder for code, (holder, _) in busy.items()},
+            }
+            click.echo(msgspec.json.encode(shown).decode())
+            return
+        for line in (*_of_choices(choices), *_of_confirmations(asked), *_of_busy(busy)):
+            click.echo(line)
+        if not choices and not asked and not busy:
+            click.echo("Nada espera por uma escolha nem por uma confirmação.")
+
+
+@pending.command("choose")
+@click.argument("customer_id", metavar="CLIENTE")
+@click.argument("key", metavar="CÓDIGO_NO_ERP")
+@connection_option
+@verbose_option
+def choose(customer_id: str, key: str, name: str | None, verbose: bool) -> None:
+    """De vários clientes do ERP com um CNPJ, diz qual é este. Entra na próxima importação, com seus pedidos."""
+    with plain_ending(verbose=verbose):
+        parts = build.agent_parts()
+        connection = parts.connection(name)
+        choice = _choices(parts, connection).get(customer_id)
+        if choice is None:
+            raise SetupError("choice_not_asked", codigo=customer_id)
+        meant = dict(zip(_typed(choice), (key for key, _ in choice.options), strict=True))
+        typed = key.replace(" ", "")
+        if typed not in meant:
+            raise SetupError("choice_not_offered", codigo=customer_id, chave=key, chaves=", ".join(meant))
+        with closing(parts.erp(connection)) as erp:
+            erp.choose(customer_id, meant[typed])
+        say(f"Escolha salva: {choice.name} é {typed} no ERP. O cliente e seus pedidos entram na próxima importação.")
+
+
+@pending.command("confirm")
+@dataset_argument
+@click.argument("n", type=click.IntRange(1), metavar="QUANTOS")
+@connection_option
+@verbose_option
+def confirm(dataset: str, n: int, name: str | None, verbose: bool) -> None:
+    """Confirma que tantos registros deixam de aparecer; o número é o que `pending list` mostra."""
+    with plain_ending(verbose=verbose):
+        parts = build.agent_parts()
+        connection = parts.connection(name)
+        asked = _asked(parts, connection, dataset)
+        if not parts.journal.answers.confirm(connection.name, dataset, n, build.clock()):
+            raise SetupError("confirmation_changed", dados=texts.DATASETS[dataset], n=texts.integer(asked.n))
+        say("Confirmado: a próxima exportação continua.")
+
+
+@pending.command("refuse")
+@dataset_argument
+@connection_option
+@verbose_option
+def refuse(dataset: str, name: str | None, verbose: bool) -> None:
+    """Recusa que registros deixem de aparecer, ou volta atrás antes que aconteça. Nada sai sem nova pergunta."""
+    with plain_ending(verbose=verbose):
+        parts = build.agent_parts()
+        connection = parts.connection(name)
+        _asked(parts, connection, dataset)
+        parts.journal.answers.end_confirmation(connection.name, dataset)
+        say("Recusado: nada deixa de aparecer. Se no ERP continuar assim, a próxima exportação pergunta de novo.")
+
+
+@pending.command("take-over")
+@click.argument("code", metavar="ESTABELECIMENTO")
+@connection_option
+@verbose_option
+def take_over(code: str, name: str | None, verbose: bool) -> None:
+    """Assume um estabelecimento que outro computador está importando; o outro para na próxima página."""
+    with plain_ending(verbose=verbose):
+        parts = build.agent_parts()
+        connection = parts.connection(name)
+        build.codes_of(connection, [code])
+        with closing(build.hub_client(parts, connection)) as hub:
+            lease = hub.take_over(code)
+        parts.journal.add_event(connection.name, "taken_over", build.clock())
+        whose = f", que estava com outro computador ({lease.taken_from})" if lease.taken_from else ""
+        say(f"Este computador assumiu o estabelecimento {code}{whose}. Importe agora com omnisync import.")
+
+
+def _choices(parts: build.Parts, connection: Connection) -> dict[str, Choice]:
+    """What is to be chosen, by the customer's id."""
+    with closing(parts.erp(connection)) as erp:
+        erp.prepare()
+        found: Sequence[Unsettled] = erp.unsettled(("refused",), MOST)
+    return {one.id: choice for one in found if (choice := choice_of(one)) is not None}
+
+
+def _typed(choice: Choice) -> list[str]:
+    """The answers as a person types them."""
+    return [key.replace(PART, "/").replace(" ", "") for key, _ in choice.options]
+
+
+def _asked(parts: build.Parts, connection: Connection, dataset: str) -> Confirmation:
+    for one in parts.journal.answers.confirmations(connection.name):
+        if one.dataset == dataset:
+            return one
+    raise SetupError("confirmation_not_asked", dados=texts.DATASETS[dataset])
+
+
+def _busy(parts: build.Parts, connection: Connection) -> dict[str, tuple[str, str]]:
+    """What another computer was importing when this one last tried."""
+    last = next((run for run in parts.journal.runs(connection.name, 10) if run.kind != "export"), None)
+    return holders_of(last) if last is not None and last.code == "establishment_busy" else {}
+
+
+def _of_choices(choices: dict[str, Choice]) -> list[str]:
+    return [
+        f"{choice.name}: {choice.reason}\n    omnisync pending choose {id_} {' | '.join(_typed(choice))}"
+        for id_, choice in choices.items()
+    ]
+
+
+def _of_confirmations(asked: Sequence[Confirmation]) -> list[str]:
+    lines = []
+    for one in asked:
+        code, words = texts.many_deleted(one.dataset, one.n)
+        how = f"omnisync pending confirm {one.dataset} {one.n} | omnisync pending refuse {one.dataset}"
+        done = f"confirmado: acontece na próxima exportação (omnisync pending refuse {one.dataset} volta atrás)"
+        lines.append(f"{texts.sentence(code, **words)}\n    {how if one.confirmed_at is None else done}")
+    return lines
+
+
+def _of_busy(busy: dict[str, tuple[str, str]]) -> list[str]:
+    return [
+        f"O estabelecimento {code} estava sendo importado por outro computador ({holder}).\n"
+        f"    omnisync pending take-over {code}"
+        for code, (holder, _) in busy.items()
+    ]
