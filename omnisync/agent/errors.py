@@ -13,6 +13,7 @@
     ├── StoppedError               a person or the system asked the run to stop
     └── SetupError                 stop and tell a person: nothing changes by itself
         ├── BadTokenError · ContractVersionError · FeedError · ErpSetupError · ErpFullError
+        ├── ErpUndoneError         the ERP undid the whole transaction for one record (.guilty): done again without it
         ├── LayoutError
         └── SettingsError · RunInProgressError · NotConfiguredError
 
@@ -128,6 +129,19 @@ class ErpSetupError(SetupError):
     """The ERP's database refuses us: login, rights, a missing table or column."""
 
     code = "destination_unreachable"
+
+
+class ErpUndoneError(SetupError):
+    """The ERP's database ended our whole transaction because of one record: nothing of it stands, no mark either.
+
+    `guilty` is its kind and id, where it stood alone. It stops a run only where nobody can tell which record it was.
+    """
+
+    code = "destination_undone"
+
+    def __init__(self, code: str | None = None, **words: object) -> None:
+        super().__init__(code, **words)
+        self.guilty: tuple[str, str] | None = None
 
 
 class LayoutError(SetupError):

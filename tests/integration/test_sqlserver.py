@@ -16,6 +16,7 @@ from omnisync.agent.errors import (
     ErpBusyError,
     ErpFullError,
     ErpSetupError,
+    ErpUndoneError,
     OmnisyncError,
     RefusedRecordError,
 )
@@ -403,7 +404,7 @@ def test_a_transaction_a_trigger_undid_takes_nothing_more(state: int) -> None:
         assert refused.value.words["motivo"] == "pedido não permitido"
         n_sent = len(wire.batches)
         for work in (database.return_to_savepoint, lambda: database.execute("DELETE FROM t"), database.commit):
-            with pytest.raises(ErpSetupError) as told:
+            with pytest.raises(ErpUndoneError) as told:
                 work()
             assert (told.value.code, told.value.words["motivo"]) == ("destination_undone", "pedido não permitido")
         assert len(wire.batches) == n_sent

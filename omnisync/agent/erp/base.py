@@ -105,7 +105,8 @@ class Erp(Protocol):
 
         Twice leaves the same rows as once. An order lands with all its items and payments, or not at all. Records
         that cannot enter are refused or wait in their binding with a reason; they do not raise, and their neighbours
-        go on. Inserted once, then only updated: a row the ERP took away is never made again by itself.
+        go on. Inserted once, then only updated: a row the ERP took away is never made again by itself. Where the ERP
+        undoes the whole transaction for one record, the slice goes in several, and that record is refused alone.
         Raises OvertakenError, with nothing written, when the stream's row does not hold `expected`.
         """
 

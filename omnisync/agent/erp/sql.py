@@ -7,13 +7,15 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from itertools import chain
 
+import msgspec
+
 from omnisync.agent.erp.base import Position, Rehearsal, Slice, Unsettled, Written
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.language.compiled import Layout, Table
 from omnisync.agent.erp.language.outgoing import Outgoing, Query, Since, streamed
 from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.erp.writing.bindings import Bindings, encoded
-from omnisync.agent.erp.writing.landing import Landing
+from omnisync.agent.erp.writing.landing import Blamed, Landing
 from omnisync.agent.erp.writing.outcomes import read_outcomes
 from omnisync.agent.erp.writing.recalling import Recalling
 from omnisync.agent.erp.writing.rehearsing import converted_rows, written_rows
@@ -27,7 +29,7 @@ from omnisync.agent.erp.writing.verdicts import (
     read_orders,
     unreadable_verdict,
 )
-from omnisync.agent.errors import ErpSetupError
+from omnisync.agent.errors import ErpSetupError, ErpUndoneError
 from omnisync.contract.feed import Change, Kind, Receipt
 from omnisync.contract.rules import UNSUMMED
 
@@ -130,9 +132,38 @@ class SqlErp:
             return self._bindings.held(stream) or Position()
 
     def write(self, part: Slice) -> Written:
+        try:
+            return self._write(part)
+        except ErpUndoneError:
+            return self._write_apart(part)
+
+    def _write_apart(self, part: Slice) -> Written:
+        """A slice the ERP undid: its halves, each in a transaction of its own, down to the guilty record.
+
+        What stood before it stands; the cursor moves with the last one. The guilty record may be a related customer,
+        so that where one order is left all is landed singly.
+        """
+        if len(part.changes) > 1:
+            middle = len(part.changes) // 2
+            first = msgspec.structs.replace(part, changes=part.changes[:middle], unreadable=(), moves_to=None)
+            rest = msgspec.structs.replace(part, changes=part.changes[middle:])
+            one, other = self.write(first), self.write(rest)
+            return Written(counts=one.counts + other.counts, n_receipts=one.n_receipts + other.n_receipts)
+        blamed: dict[tuple[str, str], str] = {}
+        while True:
+            try:
+                return self._write(part, blamed)
+            except ErpUndoneError as undone:
+                # Undone before anything was landed: by what was asked for this record alone, a code in a lookup.
+                guilty = undone.guilty or next(((change.kind, change.id) for change in part.changes), None)
+                if guilty is None or guilty in blamed:
+                    raise
+                blamed[guilty] = str(undone.words["motivo"])
+
+    def _write(self, part: Slice, blamed: Blamed | None = None) -> Written:
         with self._transaction():
             self._bindings.hold(part.stream, part.expected)
-            related, verdicts = self._landed(part)
+            related, verdicts = self._landed(part, blamed)
             now = self._clock()
             n_receipts = self._bindings.save(related, part.epoch, "", now)
             n_receipts += self._bindings.save(verdicts, part.epoch, part.establishment, now)
@@ -253,13 +284,13 @@ class SqlErp:
 
     # --- one transaction
 
-    def _landed(self, part: Slice) -> tuple[list[Verdict], list[Verdict]]:
+    def _landed(self, part: Slice, blamed: Blamed | None = None) -> tuple[list[Verdict], list[Verdict]]:
         """The slice's rows put into the ERP's tables: the verdicts of the related customers, then its own."""
-        related = self._customers(part, part.related)
+        related = self._customers(part, part.related, blamed)
         if part.kind == "customer":
-            verdicts = self._customers(part, part.changes)
+            verdicts = self._customers(part, part.changes, blamed)
         else:
-            verdicts = self._orders(part, {v.change.id: v for v in related})
+            verdicts = self._orders(part, {v.change.id: v for v in related}, blamed)
         return related, verdicts + self._unreadable(part)
 
     @contextmanager
@@ -279,20 +310,20 @@ class SqlErp:
         """A transaction of our two tables alone."""
         return _atomically(self._memory)
 
-    def _customers(self, part: Slice, changes: Sequence[Change]) -> list[Verdict]:
+    def _customers(self, part: Slice, changes: Sequence[Change], blamed: Blamed | None) -> list[Verdict]:
         verdicts = self._compared(part, "customer", changes)
         read_customers(verdicts)
-        self._landing.customers(verdicts)
+        self._landing.customers(verdicts, blamed)
         return verdicts
 
-    def _orders(self, part: Slice, related: dict[str, Verdict]) -> list[Verdict]:
+    def _orders(self, part: Slice, related: dict[str, Verdict], blamed: Blamed | None) -> list[Verdict]:
         verdicts = self._compared(part, "order", part.changes)
         read_orders(verdicts, part, self._here, adjusts_centavo=self._adjusts_centavo)
         has_customers = self._layout.customer is not None
         place(verdicts, self._customers_of(verdicts, related), has_customers=has_customers)
         if self._recalling is not None:
             self._recalling.keep_taken(verdicts)
-        self._landing.orders(verdicts)
+        self._landing.orders(verdicts, blamed)
         return verdicts
 
     def _compared(self, part: Slice, kind: Kind, changes: Sequence[Change]) -> list[Verdict]:

@@ -14,6 +14,7 @@ from omnisync.agent.errors import (
     ErpBusyError,
     ErpFullError,
     ErpSetupError,
+    ErpUndoneError,
     OmnisyncError,
     RefusedRecordError,
 )
@@ -66,6 +67,8 @@ class Sqlite:
         self._database = database
         self._is_ours = is_ours
         self._open: sqlite3.Connection | None = None
+        self._is_begun = False
+        self._undone: OmnisyncError | None = None
 
     def connect(self) -> None:
         """Open the file, which must exist: a mistyped path must not make an empty ERP."""
@@ -102,6 +105,7 @@ class Sqlite:
 
     def close(self) -> None:
         """Close the file. Twice is once."""
+        self._is_begun, self._undone = False, None
         if self._open is not None:
             self._open.close()
             self._open = None
@@ -118,6 +122,8 @@ class Sqlite:
 
     @property
     def _connection(self) -> sqlite3.Connection:
+        if self._undone is not None:
+            raise self._undone
         if self._open is None:
             self.connect()
         assert self._open is not None
@@ -171,7 +177,12 @@ class Sqlite:
         try:
             yield
         except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
-            raise self.translated(error) from error
+            ours = self.translated(error)
+            if self._is_begun and self._open is not None and not self._open.in_transaction:
+                # RAISE(ROLLBACK), or a disk that is full: what came after would stand outside of any transaction.
+                is_record = isinstance(ours, RefusedRecordError)
+                self._undone = ErpUndoneError(motivo=ours.words["motivo"]) if is_record else ours
+            raise ours from error
 
     def select_among(self, sql: str, ids: Sequence[object], values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """All rows of a query that ends with `IN {ids}`; `values` are bound before the ids.
@@ -251,13 +262,16 @@ class Sqlite:
     def begin(self) -> None:
         """Begin a writing transaction, holding the database's one write lock from the start."""
         self.execute("BEGIN IMMEDIATE")
+        self._is_begun = True
 
     def commit(self) -> None:
         """End the transaction; everything in it stands."""
         self.execute("COMMIT")
+        self._is_begun = False
 
     def rollback(self) -> None:
         """End the transaction; nothing of it stands. On a broken connection the database does so by itself."""
+        self._is_begun, self._undone = False, None
         if self._open is not None and self._open.in_transaction:
             self._open.execute("ROLLBACK")
 

@@ -25,7 +25,7 @@ from omnisync.agent.erp.dialects.server import (
     refused,
     wrong_layout,
 )
-from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpSetupError, OmnisyncError
+from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpSetupError, ErpUndoneError, OmnisyncError
 
 # Keys compare by their code points (BIN2): the usual collations call `ção`, `CAO` and `cao` the same. The indexes have
 # no filter, which would make every other session's writes here depend on that session's settings.
@@ -160,7 +160,7 @@ class Sqlserver(Server):
             # What came after would stand outside of any transaction.
             is_record = not isinstance(ours, (ErpBusyError, ErpSetupError, ErpFullError))
             motive = ours.words.get("motivo")
-            self._undone = ErpSetupError("destination_undone", motivo=motive) if is_record else ours
+            self._undone = ErpUndoneError(motivo=motive) if is_record else ours
         return ours
 
     def _is_standing(self) -> bool:

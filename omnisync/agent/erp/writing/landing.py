@@ -21,11 +21,13 @@ from omnisync.agent.erp.writing.matching import Matching
 from omnisync.agent.erp.writing.tables import New, Rows, taken
 from omnisync.agent.erp.writing.verdicts import Verdict, keep, key_of
 from omnisync.agent.erp.writing.weighing import Weighing
-from omnisync.agent.errors import RefusedRecordError
+from omnisync.agent.errors import ErpUndoneError, RefusedRecordError
 
 _MAX_TRIES = 3
 """How often a record is tried whose number (the highest plus one) somebody else took first."""
 Write = Callable[[list[Verdict]], None]
+Blamed = Mapping[tuple[str, str], str]
+"""Kind and id of records for which the ERP undid everything, and its words: refused, while the rest goes singly."""
 
 
 class Landing:
@@ -67,8 +69,9 @@ class Landing:
 
     # --- customers
 
-    def customers(self, verdicts: Sequence[Verdict]) -> None:
+    def customers(self, verdicts: Sequence[Verdict], blamed: Blamed | None = None) -> None:
         """Land the customers that are to be inserted or updated."""
+        _refuse_blamed(verdicts, blamed)
         if self._layout.customer is None:
             for verdict in verdicts:
                 if verdict.action in ("insert", "update"):
@@ -77,13 +80,14 @@ class Landing:
         self._keep_missing(verdicts)
         twins = self._matching.sort(verdicts)
         build_customers(verdicts, self._layout, self._ask)
-        self._land(verdicts, "insert", self._insert_customers)
-        self._land(verdicts, "match", self._matching.fill)
-        self._land(verdicts, "update", self._update_customers)
+        is_single = blamed is not None
+        self._land(verdicts, "insert", self._insert_customers, is_single=is_single)
+        self._land(verdicts, "match", self._matching.fill, is_single=is_single)
+        self._land(verdicts, "update", self._update_customers, is_single=is_single)
         if twins:
             for twin in twins:
                 twin.action = "insert"
-            self.customers(twins)
+            self.customers(twins, blamed)
 
     def _keep_missing(self, verdicts: Sequence[Verdict]) -> None:
         """Customers whose row the ERP took away are kept away."""
@@ -112,14 +116,16 @@ class Landing:
 
     # --- orders
 
-    def orders(self, verdicts: Sequence[Verdict]) -> None:
+    def orders(self, verdicts: Sequence[Verdict], blamed: Blamed | None = None) -> None:
         """Land the orders that are to be inserted, updated or cancelled, with their lines."""
+        _refuse_blamed(verdicts, blamed)
         self._weighing.states(verdicts)
         build_orders(verdicts, self._layout, self._ask)
         self._weighing.keys(verdicts)
-        self._land(verdicts, "insert", self._insert_orders)
-        self._land(verdicts, "update", self._update_orders)
-        self._land(verdicts, "cancel", self._cancel_orders)
+        is_single = blamed is not None
+        self._land(verdicts, "insert", self._insert_orders, is_single=is_single)
+        self._land(verdicts, "update", self._update_orders, is_single=is_single)
+        self._land(verdicts, "cancel", self._cancel_orders, is_single=is_single)
 
     def _insert_orders(self, lot: list[Verdict]) -> None:
         self._insert_main(self._layout.order, lot)
@@ -193,8 +199,15 @@ class Landing:
     def _ask(self, columns: Sequence[Column], records: list[Any], parents: Sequence[Any]) -> Answers:
         return answers_for(self._database, columns, records, parents)
 
-    def _land(self, verdicts: Sequence[Verdict], action: str, write: Write) -> None:
-        self._land_lot([v for v in verdicts if v.action == action], write, 1)
+    def _land(self, verdicts: Sequence[Verdict], action: str, write: Write, *, is_single: bool) -> None:
+        lot = [v for v in verdicts if v.action == action]
+        for part in [[verdict] for verdict in lot] if is_single else [lot]:
+            try:
+                self._land_lot(part, write, 1)
+            except ErpUndoneError as undone:
+                if len(part) == 1:
+                    undone.guilty = (part[0].change.kind, part[0].change.id)
+                raise
 
     def _land_lot(self, lot: list[Verdict], write: Write, n_tries: int) -> None:
         if not lot:
@@ -247,6 +260,13 @@ class Landing:
         else:
             verdict.erp_number = key[-1]
         return True
+
+
+def _refuse_blamed(verdicts: Sequence[Verdict], blamed: Blamed | None) -> None:
+    for verdict in verdicts if blamed else ():
+        motive = blamed.get((verdict.change.kind, verdict.change.id)) if blamed else None
+        if motive is not None and verdict.action in ("insert", "update", "match", "cancel"):
+            verdict.refuse("erp_refused", motivo=motive)
 
 
 def _items(lot: Sequence[Verdict]) -> list[Lines]:

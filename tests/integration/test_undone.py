@@ -1,0 +1,310 @@
+"""An ERP whose trigger undoes the whole transaction: the guilty record is refused alone, and nothing else is lost.
+
+On SQLite a trigger does so with RAISE(ROLLBACK). On SQL Server, which is not here, with ROLLBACK or THROW (error 3609):
+what goes over the wire is answered as that server would, by a stand-in that keeps what was committed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from omnisync.agent import texts
+from omnisync.agent.counts import Tally
+from omnisync.agent.erp.base import Erp
+from omnisync.agent.erp.catalog import open_erp
+from omnisync.agent.erp.sql import SqlErp
+from omnisync.agent.erp.writing.landing import _refuse_blamed
+from omnisync.agent.erp.writing.verdicts import Verdict
+from omnisync.agent.errors import ErpBusyError, ErpUndoneError
+from omnisync.agent.settings import ErpAddress
+from omnisync.contract.feed import Change
+from tests import tds
+from tests.erps import Keeper, make_keeper, make_sqlite, part, write
+from tests.hubs import RunningHub, running_hub
+from tests.imports import run_import, send
+from tests.records import NOW, change, customer, item, order
+
+FORBIDDEN = "proibido"
+WORDS = "pedido proibido pelo ERP"
+
+
+@pytest.fixture(params=["sqlite", "sqlite-agent"])
+def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> Keeper:
+    """What is remembered stands in the ERP, or with the agent."""
+    return make_keeper(request.param, request, tmp_path)
+
+
+@pytest.fixture
+def erp(keeper: Keeper) -> Iterator[Erp]:
+    opened = keeper.open()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[RunningHub]:
+    with running_hub(tmp_path) as running:
+        yield running
+
+
+def undo(keeper: Keeper, event: str = "INSERT ON pedidos", column: str = "observacoes") -> None:
+    """A trigger of the ERP that ends everything for one row."""
+    keeper.run(
+        f"CREATE TRIGGER desfaz BEFORE {event} WHEN NEW.{column} = '{FORBIDDEN}' "
+        f"BEGIN SELECT RAISE(ROLLBACK, '{WORDS}'); END"
+    )
+
+
+def orders(n: int, *guilty: int) -> list[Change]:
+    """Orders, of which these are forbidden."""
+    return [change(order(f"ord_{k:02}", notes=FORBIDDEN if k in guilty else "boa")) for k in range(n)]
+
+
+def entered(keeper: Keeper) -> list[str]:
+    return [id_ for (id_,) in keeper.query("SELECT id_externo FROM pedidos ORDER BY 1")]
+
+
+def refused(erp: Erp) -> dict[str, str]:
+    return {record.id: record.message for record in erp.unsettled(["refused"], 100)}
+
+
+# --- a real database
+
+
+@pytest.mark.parametrize("guilty", [(0,), (7,), (19,), (3, 4), (0, 9, 19), tuple(range(20))], ids=str)
+def test_the_guilty_orders_are_refused_alone_and_the_others_enter_whole(
+    keeper: Keeper, erp: Erp, guilty: tuple[int, ...]
+) -> None:
+    undo(keeper)
+    write(erp, change(customer()))
+    written = erp.write(part(*orders(20, *guilty), expected=erp.position("order:0001").cursor, moves_to="c1"))
+    good = [f"ord_{k:02}" for k in range(20) if k not in guilty]
+    assert written.counts.orders == Tally(written=len(good), refused=len(guilty))
+    assert (entered(keeper), sorted(refused(erp))) == (good, [f"ord_{k:02}" for k in guilty])
+    assert all(WORDS in message for message in refused(erp).values())
+    assert erp.rows()["items"] == 2 * len(good)
+    assert erp.position("order:0001").cursor == "c1"
+    assert len(erp.pending(100)) == 21
+
+
+def test_what_was_refused_so_is_remembered_and_enters_when_it_is_mended(keeper: Keeper, erp: Erp) -> None:
+    undo(keeper)
+    write(erp, change(customer()))
+    write(erp, *orders(8, 3))
+    before = keeper.contents()
+    assert write(erp, *orders(8, 3)).counts.orders == Tally(unchanged=7, refused=1)
+    assert keeper.contents() == before
+    assert write(erp, change(order("ord_03"), 2)).counts.orders == Tally(written=1)
+    assert (len(entered(keeper)), refused(erp)) == (8, {})
+
+
+@pytest.mark.parametrize("is_related", [False, True])
+def test_a_guilty_customer_is_refused_alone_and_its_orders_wait(keeper: Keeper, erp: Erp, is_related: bool) -> None:
+    undo(keeper, "INSERT ON clientes")
+    buyers = [change(customer(f"cus_{k}", notes=FORBIDDEN if k == 2 else None)) for k in range(4)]
+    sold = [change(order(f"ord_{k}", customer_id=f"cus_{k}")) for k in range(4)]
+    if is_related:
+        written = write(erp, *sold, related=buyers)
+        assert written.counts.customers == Tally(written=3, refused=1)
+    else:
+        assert write(erp, *buyers).counts.customers == Tally(written=3, refused=1)
+        written = write(erp, *sold)
+    assert written.counts.orders == Tally(written=3, waiting=1)
+    assert entered(keeper) == ["ord_0", "ord_1", "ord_3"]
+    [waiting] = erp.unsettled(["waiting"], 10)
+    assert (waiting.id, waiting.code) == ("ord_2", "customer_waiting")
+    assert WORDS in waiting.message
+
+
+def test_a_guilty_item_refuses_its_order(keeper: Keeper, erp: Erp) -> None:
+    undo(keeper, "INSERT ON itens_pedido", "descricao")
+    write(erp, change(customer()))
+    bad = order("ord_2", items=(item(1), item(2, product_name=FORBIDDEN)))
+    assert write(erp, *orders(4), change(bad)).counts.orders == Tally(written=4, refused=1)
+    assert (erp.rows()["orders"], erp.rows()["items"]) == (4, 8)
+
+
+def test_a_guilty_edit_is_refused_and_the_order_stays_as_it_was(keeper: Keeper, erp: Erp) -> None:
+    write(erp, change(customer()))
+    write(erp, *orders(6))
+    undo(keeper, "UPDATE ON pedidos")
+    edited = [change(order(f"ord_{k:02}", notes=FORBIDDEN if k == 4 else "nova"), 2) for k in range(6)]
+    assert write(erp, *edited).counts.orders == Tally(written=5, refused=1)
+    notes = keeper.query("SELECT observacoes FROM pedidos ORDER BY id_externo")
+    assert [text for (text,) in notes] == ["nova"] * 4 + ["boa", "nova"]
+
+
+def test_a_run_cut_short_between_two_parts_goes_on_and_doubles_nothing(keeper: Keeper, erp: Erp) -> None:
+    undo(keeper)
+    write(erp, change(customer()))
+    assert isinstance(erp, SqlErp)
+    whole, tries = erp._write, []
+
+    def cut_short(*slice_: object) -> object:
+        tries.append(slice_)
+        if len(tries) == 4:
+            raise ErpBusyError
+        return whole(*slice_)  # type: ignore[arg-type]  # as it was called
+
+    erp._write = cut_short  # type: ignore[method-assign, assignment]  # the database goes away once
+    where = erp.position("order:0001").cursor
+    with pytest.raises(ErpBusyError):
+        erp.write(part(*orders(16, 9), expected=where, moves_to="c1"))
+    assert 0 < len(entered(keeper)) < 15
+    assert erp.position("order:0001").cursor == where
+    written = erp.write(part(*orders(16, 9), expected=where, moves_to="c1"))
+    assert written.counts.orders.received == 16
+    assert (len(entered(keeper)), sorted(refused(erp))) == (15, ["ord_09"])
+
+
+@settings(max_examples=25, deadline=None)
+@given(guilty=st.sets(st.integers(0, 11)), buyers=st.sets(st.integers(0, 2)))
+def test_whoever_is_guilty_all_others_stand(
+    tmp_path_factory: pytest.TempPathFactory, guilty: set[int], buyers: set[int]
+) -> None:
+    keeper = make_sqlite(tmp_path_factory.mktemp("erp"))
+    undo(keeper)
+    keeper.run(
+        f"CREATE TRIGGER desfaz_cliente BEFORE INSERT ON clientes WHEN NEW.observacoes = '{FORBIDDEN}' "
+        f"BEGIN SELECT RAISE(ROLLBACK, '{WORDS}'); END"
+    )
+    related = [change(customer(f"cus_{k}", notes=FORBIDDEN if k in buyers else None)) for k in range(3)]
+    sold = [
+        change(order(f"ord_{k:02}", customer_id=f"cus_{k % 3}", notes=FORBIDDEN if k in guilty else "boa"))
+        for k in range(12)
+    ]
+    erp = keeper.open()
+    counts = write(erp, *sold, related=related).counts
+    good = [f"ord_{k:02}" for k in range(12) if k not in guilty and k % 3 not in buyers]
+    assert entered(keeper) == good
+    assert counts.orders.received == 12
+    assert (counts.orders.written, counts.customers.refused) == (len(good), len(buyers))
+    erp.close()
+
+
+def test_an_import_through_such_an_erp_ends_with_one_refusal(keeper: Keeper, hub: RunningHub) -> None:
+    undo(keeper)
+    send(hub, change(customer()), *orders(60, 41))
+    assert run_import(keeper, hub).orders == Tally(written=59, refused=1)
+    assert run_import(keeper, hub).total == Tally()
+
+
+def _asking(erp: Erp, is_undone: Callable[[Verdict], bool]) -> None:
+    """A lookup before anything is landed, that undoes everything for some orders: a code with letters, as a number."""
+    assert isinstance(erp, SqlErp)
+    landed = erp._landing.orders
+
+    def asked(verdicts: Sequence[Verdict], blamed: Any = None) -> None:
+        _refuse_blamed(verdicts, blamed)
+        if any(map(is_undone, verdicts)):
+            raise ErpUndoneError(motivo=WORDS)
+        landed(verdicts, blamed)
+
+    erp._landing.orders = asked  # type: ignore[method-assign]  # no layout's own lookup does so on SQLite
+
+
+def test_an_order_that_was_only_asked_about_is_refused_alone_too(keeper: Keeper, erp: Erp) -> None:
+    write(erp, change(customer()))
+    _asking(erp, lambda v: v.action == "insert" and v.order is not None and v.order.notes == FORBIDDEN)
+    assert write(erp, *orders(8, 2, 6)).counts.orders == Tally(written=6, refused=2)
+    assert (len(entered(keeper)), sorted(refused(erp))) == (6, ["ord_02", "ord_06"])
+
+
+def test_where_nobody_can_tell_which_record_it_was_the_run_stops_and_nothing_stands(keeper: Keeper, erp: Erp) -> None:
+    write(erp, change(customer()))
+    _asking(erp, lambda verdict: True)
+    with pytest.raises(ErpUndoneError) as told:
+        write(erp, *orders(4))
+    assert (entered(keeper), refused(erp)) == ([], {})
+    assert WORDS in texts.sentence(told.value.code, **told.value.words)
+
+
+# --- SQL Server, on the wire
+
+
+class StandIn:
+    """Answers batches as SQL Server would, and keeps the INSERTs of what was committed. A trigger undoes one row."""
+
+    def __init__(self, state: int) -> None:
+        self.committed: list[str] = []
+        self._going: list[str] | None = None
+        self._state = state
+        self._is_undone = False
+
+    def __call__(self, batch: str) -> list[bytes]:
+        if batch.startswith("BEGIN"):
+            self._going, self._is_undone = [], False
+        elif batch.startswith("COMMIT"):
+            assert self._going is not None, "a COMMIT outside of any transaction"
+            self.committed += self._going
+            self._going = None
+        elif "ROLLBACK TRANSACTION" in batch and "omnisync_" not in batch:
+            self._going = None
+        elif "XACT_STATE" in batch:
+            return tds.rows("", (self._state if self._is_undone else 1,))
+        elif "omnisync_cursor]" in batch or "FROM omnisync_cursor" in batch:
+            return tds.rows("cursor epoch", ("", "")) if "SELECT [cursor]" in batch else self._counted(batch)
+        elif "INSERT" in batch or "UPDATE" in batch:
+            return self._written(batch)
+        elif re.search(r"FROM \[(clientes|pedidos)].* IN \(", batch):
+            return self._found(batch)
+        elif batch.startswith(("SAVE", "SET", "use", "IF", "ROLLBACK")):
+            return [tds.done()]
+        elif "SELECT" in batch:
+            return tds.rows(" ".join(f"c{n}" for n in range(20)))
+        return [tds.done()]
+
+    def _written(self, batch: str) -> list[bytes]:
+        if self._going is None:
+            assert self._is_undone is False, f"a write outside of any transaction: {batch}"
+        if re.search(r"INSERT INTO \[pedidos]", batch) and FORBIDDEN in batch:
+            self._is_undone, self._going = True, None
+            return [tds.error(50000, WORDS), tds.error(3609, "The transaction ended in the trigger."), tds.done()]
+        assert self._going is not None
+        self._going += re.findall(r"INSERT INTO .*", batch)
+        return self._counted(batch)
+
+    def _found(self, batch: str) -> list[bytes]:
+        """External ids and keys of rows that stand: a key is the id's own place among all rows."""
+        standing = [*self.committed, *(self._going or [])]
+        asked = re.findall(r"'([^']*)'", batch.rpartition(" IN ")[2])
+        places = {id_: n for id_ in asked for n, line in enumerate(standing, 1) if f"'{id_}'" in line}
+        return tds.rows("id_externo chave", *((id_, str(n)) for id_, n in places.items()))
+
+    def _counted(self, batch: str) -> list[bytes]:
+        return tds.rows("", (batch.count("SET @omnisync +="),))
+
+
+@pytest.mark.parametrize("state", [0, -1], ids=["undone", "doomed"])
+def test_on_sql_server_the_slice_is_done_again_and_the_guilty_order_refused_alone(state: int) -> None:
+    server = StandIn(state)
+    with tds.answering(server) as wire:
+        address = ErpAddress(kind="sqlserver", database="erp", server="127.0.0.1", port=wire.port, user="u")
+        erp = open_erp(
+            msgspec.structs.replace(address, layout="padrao"),
+            "p",
+            company="aurora",
+            connection="producao",
+            establishments=["0001"],
+            zone=ZoneInfo("America/Sao_Paulo"),
+            clock=lambda: NOW,
+            memories=Path(),
+        )
+        written = erp.write(part(*orders(8, 5), related=[change(customer())], stream="order:0001"))
+        erp.close()
+    made = [line for line in server.committed if line.startswith("INSERT INTO [pedidos]")]
+    assert [re.findall(r"'(ord_\d\d)'", line)[0] for line in made] == [f"ord_{k:02}" for k in range(8) if k != 5]
+    bound = [line for line in server.committed if "omnisync_binding" in line and "'ord_05'" in line]
+    assert len(bound) == 1
+    assert "'refused'" in bound[0]
+    assert WORDS in bound[0]
+    assert written.counts.orders == Tally(written=7, refused=1)
