@@ -24,9 +24,10 @@ from omnisync.agent.erp.catalog import open_erp as open_real_erp
 from omnisync.agent.erp.language.layout import names
 from omnisync.agent.errors import BadTokenError, HubUnreachableError, OmnisyncError
 from omnisync.agent.hub_client import HubClient
-from omnisync.agent.journal import Journal, Kind, Origin, Run, State
+from omnisync.agent.journal import Journal, Kind, Origin, Run, State, Systems
 from omnisync.agent.page_password import PagePassword
 from omnisync.agent.runner import Offline
+from omnisync.agent.schedule import System
 from omnisync.agent.settings import (
     Connection,
     ErpAddress,
@@ -85,8 +86,10 @@ class StillCarrier:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
-    def start(self, connection_name: str, kind: Kind, origin: Origin, *, ids: Sequence[str] = ()) -> Run:
-        return self._journal.ask_run(connection_name, kind, origin, NOW, ids=ids)
+    def start(
+        self, connection_name: str, kind: Kind, origin: Origin, *, systems: Systems = "all", ids: Sequence[str] = ()
+    ) -> Run:
+        return self._journal.ask_run(connection_name, kind, origin, NOW, systems=systems, ids=ids)
 
     def stop(self, run_id: str) -> None:
         self._journal.ask_stop(run_id)
@@ -191,6 +194,7 @@ class Stage(Struct, kw_only=True):
     app: Litestar
     offline: dict[str, Offline]
     de_para: dict[str, dict[str, str]]
+    exported: list[System]
 
     @property
     def journal(self) -> Journal:
@@ -206,6 +210,7 @@ class Stage(Struct, kw_only=True):
         self,
         state: State,
         *,
+        kind: Kind = "import",
         origin: Origin = "button",
         minutes_ago: float = 3,
         seconds: float = 10,
@@ -217,7 +222,7 @@ class Stage(Struct, kw_only=True):
     ) -> str:
         """Put a run into the journal, as one that ended so or still goes."""
         at = NOW - timedelta(minutes=minutes_ago)
-        asked = self.journal.ask_run("producao", "import", origin, at)
+        asked = self.journal.ask_run("producao", kind, origin, at)
         if state == "waiting":
             return asked.id
         self.journal.start_run(asked.id, at, 1)
@@ -258,6 +263,7 @@ def stage(
     journal, secrets, erp, hub = Journal(home.journal), Secrets(home.secrets), ShownErp(), KnownHub()
     offline: dict[str, Offline] = {}
     de_para: dict[str, dict[str, str]] = {}
+    exported: list[System] = ["dash", "omniforce"]
     if not is_new:
         known = known or connection()
         journal.save_connection(known)
@@ -293,13 +299,14 @@ def stage(
         layouts=names(),
         check_erp=checked,
         de_para=lambda asked: de_para,
+        exports=lambda asked: tuple(exported),
         convert=lambda asked: hub.converted(),
         version="v 20.07 R",
         computer="FATURAMENTO-03",
         **more,
     )
     app = create_app(parts, [host, host.replace("127.0.0.1", "localhost")], **(opening or {}))
-    yield Stage(parts=parts, erp=erp, hub=hub, app=app, offline=offline, de_para=de_para)
+    yield Stage(parts=parts, erp=erp, hub=hub, app=app, offline=offline, de_para=de_para, exported=exported)
     journal.close()
 
 

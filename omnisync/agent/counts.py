@@ -98,9 +98,13 @@ class Counts(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """All datasets together."""
         return sum(self.exports.values(), Sent())
 
-    def sent_to(self, system: str) -> Sent:
-        """What went to one system."""
-        return sum((sent for name, sent in self.exports.items() if name.startswith(f"{system}.")), Sent())
+    def sent_by_system(self) -> dict[str, int]:
+        """How many lines each system took, in the order they went out."""
+        found: dict[str, int] = {}
+        for name, sent in self.exports.items():
+            system = name.partition(".")[0]
+            found[system] = found.get(system, 0) + sent.sent
+        return found
 
     @property
     def has_refusals(self) -> bool:

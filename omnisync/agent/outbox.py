@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent.errors import OmnisyncError, OutboxLostError, SettingsError, TemporaryError
-from omnisync.agent.settings import cannot_write
+from omnisync.agent.settings import Home, cannot_write
 
 KEYLESS = "\n"
 """What the name of a row begins with that has no key of its own: no key on the wire does."""
@@ -88,6 +88,11 @@ class Refusal(Struct, frozen=True, kw_only=True):
     at: datetime
     system: str = ""
     dataset: str = ""
+
+
+def outbox_of(home: Home, connection_name: str) -> Outbox:
+    """The outbox of this connection. It is not opened yet."""
+    return Outbox(home.exports / f"{connection_name}.db")
 
 
 Entry = tuple[str, int, bytes]

@@ -311,6 +311,7 @@ DATASETS: Mapping[str, str] = {
     "sales-facts": "vendas",
 }
 SYSTEMS: Mapping[str, str] = {"omniforce": "OmniForce", "dash": "Dash"}
+RUNS: Mapping[str, str] = {"import": "importação", "export": "exportação", "both": "sincronização"}
 MAPPINGS: Mapping[str, str] = {
     "payment_method": "Meio de pagamento",
     "payment_terms": "Condição de pagamento",
@@ -394,11 +395,28 @@ def unread(orders: Mapping[str, int]) -> list[str]:
     ]
 
 
+def row_name(dataset: str, key: str) -> str:
+    """A row of a dataset as a person reads it: Títulos a receber 000881 / 1/3. The key is as it goes on the wire."""
+    name = DATASETS.get(dataset, dataset)
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in key.split("/")]
+    return f"{name[0].upper()}{name[1:]} {' / '.join(parts)}".rstrip()
+
+
 def many_deleted(dataset: str, n: int) -> tuple[str, dict[str, object]]:
     """The sentence for `n` rows of a dataset that go only with a person's word: its code and its words."""
     if dataset == "products":
         return "many_deleted", {"n": integer(n)}
     return "many_rows_deleted", {"n": integer(n), "dados": DATASETS.get(dataset, dataset)}
+
+
+def exporting(phase: str) -> str:
+    """What an export does, "send:omniforce.stock": Enviando ao OmniForce: estoque. Empty for another phase."""
+    doing, _, dataset = phase.partition(":")
+    system, _, name = dataset.partition(".")
+    if doing not in ("read", "send"):
+        return ""
+    known = DATASETS.get(name, name)
+    return f"Lendo no ERP: {known}" if doing == "read" else f"Enviando ao {SYSTEMS.get(system, system)}: {known}"
 
 
 def exported(sent: Mapping[str, int], *, deleted: int = 0, refused: int = 0) -> str:

@@ -99,6 +99,7 @@ def page_parts(parts: build.Parts, carrier: Carrier, clockwork: Clockwork) -> Pa
         layouts=names(),
         check_erp=lambda connection: build.check_erp(parts, connection),
         de_para=build.de_para,
+        exports=build.exports,
         convert=lambda connection: converted(parts, connection),
         version=version_text(),
         computer=socket.gethostname(),

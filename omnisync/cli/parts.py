@@ -17,10 +17,12 @@ from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.catalog import layout_named, open_database, open_erp
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.language.de_para import of_layout
+from omnisync.agent.erp.language.outgoing import queries
 from omnisync.agent.errors import ErpSetupError, NotConfiguredError, SetupError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.journal import Journal
 from omnisync.agent.page_password import PagePassword
+from omnisync.agent.schedule import SYSTEMS, System
 from omnisync.agent.settings import Connection, Home, Secrets, Settings, read_settings, zone_named
 
 environ = os.environ  # noqa: TID251  # the environment enters here and nowhere else
@@ -105,6 +107,12 @@ def check_erp(parts: Parts, connection: Connection) -> None:
 def de_para(connection: Connection) -> dict[str, dict[str, str]]:
     """The groups of codes that the connection's layout asks for, with those it knows. Raises LayoutError."""
     return of_layout(layout_named(connection.erp.layout))
+
+
+def exports(connection: Connection) -> tuple[System, ...]:
+    """The systems that the connection's layout has something to send to. Raises LayoutError."""
+    named = {query.dataset.system for query in queries(layout_named(connection.erp.layout).export, UTC)}
+    return tuple(system for system in SYSTEMS if system in named)
 
 
 def agent_parts() -> Parts:

@@ -90,10 +90,8 @@ def _trouble(progress: Progress, zone: tzinfo) -> str:
 
 
 def _phase(progress: Progress) -> str:
-    doing, _, dataset = progress.phase.partition(":")
-    if doing in ("read", "send"):
-        name = texts.DATASETS.get(dataset.partition(".")[2], dataset)
-        return f"{'Lendo no ERP' if doing == 'read' else 'Enviando'}: {name}…"
+    if exporting := texts.exporting(progress.phase):
+        return f"{exporting}…"
     if progress.phase == "customer":
         return "Importando clientes…"
     if progress.phase.startswith("order:"):
@@ -115,8 +113,7 @@ def rehearsal_lines(seen: Rehearsal) -> Iterator[str]:
 def export_summary(counts: Counts) -> str:
     """The result of an export in words, and what waits for a person's word."""
     sent = counts.sent
-    by_system = {system: counts.sent_to(system).sent for system in texts.SYSTEMS}
-    told = [texts.exported(by_system, deleted=sent.deleted, refused=sent.refused)]
+    told = [texts.exported(counts.sent_by_system(), deleted=sent.deleted, refused=sent.refused)]
     for name, one in counts.exports.items():
         if one.held:
             code, words = texts.many_deleted(name.partition(".")[2], one.held)

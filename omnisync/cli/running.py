@@ -18,9 +18,9 @@ from omnisync.agent.errors import EstablishmentBusyError, OmnisyncError, RunInPr
 from omnisync.agent.exporting import Exporter
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.importing import Importer, Wanted
+from omnisync.agent.journal import REFUSED_ROWS, Origin, Run, State, Systems
 from omnisync.agent.journal import Kind as RunKind
-from omnisync.agent.journal import Origin, Run, State, Systems
-from omnisync.agent.outbox import Outbox
+from omnisync.agent.outbox import outbox_of
 from omnisync.agent.runner import connection_lock
 from omnisync.agent.schedule import SYSTEMS
 from omnisync.agent.settings import Connection
@@ -191,8 +191,8 @@ class Work:
         agreed = {
             one.dataset: one.n for one in journal.answers.confirmations(connection.name) if one.confirmed_at is not None
         }
-        with closing(Outbox(self._parts.home.exports / f"{connection.name}.db")) as outbox:
-            if asked.is_again:
+        with closing(outbox_of(self._parts.home, connection.name)) as outbox:
+            if asked.is_again or REFUSED_ROWS in run.ids:
                 outbox.try_again()
             exporter = Exporter(
                 erp,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -124,6 +125,28 @@ def test_a_run_for_dash_alone_imports_nothing_and_sends_the_facts(program: Progr
     assert program.keeper.query("SELECT count(*) FROM pedidos") == [(0,)]
     found = office(program, hub).at_hub()
     assert {place for place, rows in found.items() if rows} == {("dash", "sales-facts")}
+
+
+def test_an_export_told_to_stop_ends_its_batch_and_goes_on_the_next_time(
+    program: Program, hub: RunningHub, tmp_path: Path
+) -> None:
+    fill(program.keeper, many(300))
+    with closing(Journal(Home(program.home).journal)) as journal:
+        run = journal.ask_run("producao", "export", "button", NOW)
+        arguments = ("export", "--run", run.id, "--connection", "producao")
+        going = program.start(*arguments, held_at=("before_a_batch_is_sent", 2), held_in=str(tmp_path))
+        while not (tmp_path / "there").exists():
+            assert going.poll() is None
+            Event().wait(0.02)
+        journal.ask_stop(run.id)
+        (tmp_path / "go").touch()
+        going.communicate(timeout=60)
+        ended = journal.run(run.id)
+    assert ended is not None
+    assert (going.returncode, ended.state) == (4, "cancelled")
+    assert 0 < ended.counts.sent.sent < 300
+    assert program.run("export").status == 0
+    assert office(program, hub).at_hub() == office(program, hub).in_erp()
 
 
 @pytest.mark.parametrize(("moment", "n"), [(moment, n) for moment in MOMENTS for n in (1, 4, 9)])

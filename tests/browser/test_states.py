@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -14,8 +15,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from omnisync.agent import texts
-from omnisync.agent.counts import Counts, Tally, Totals
+from omnisync.agent.counts import Counts, Sent, Tally, Totals
 from omnisync.agent.erp.base import Rehearsal
+from omnisync.agent.outbox import Refusal, outbox_of
 from omnisync.agent.runner import Offline
 from omnisync.agent.schedule import Schedule
 from omnisync.agent.settings import ErpAddress
@@ -25,6 +27,14 @@ from tests.pages import ALL, HOSTILE, NOW, Stage, connection, stage, unsettled, 
 
 WIDTHS = (1280, 390, 320)
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+OUT = {
+    "omniforce.products": Sent(read=1204, prepared=12, sent=12, deleted=2),
+    "omniforce.stock": Sent(read=24_080, prepared=310, sent=300, refused=2),
+    "omniforce.receivables": Sent(read=900, held=7),
+    "dash.sales-facts": Sent(read=12_000, prepared=40, sent=40),
+}
 
 
 def never_ran(pages: Stage) -> None:
@@ -73,6 +83,21 @@ def with_refusals(pages: Stage) -> None:
         unsettled("waiting", id="o2", label="OF-004833", code="customer_missing", nome="Fulano", minutes_ago=9000),
         unsettled("kept", id="o3", label="OF-004834", code="order_removed", numero_erp="104240", erp_number="104240"),
     ]
+
+
+def exporting(pages: Stage) -> None:
+    counts = Counts(exports=OUT)
+    pages.run("running", kind="export", minutes_ago=0.2, seconds=8, counts=counts, phase="read:dash.sales-facts")
+
+
+def both_ways(pages: Stage) -> None:
+    counts = whole() + Counts(exports=OUT)
+    pages.run("done_with_refusals", kind="both", counts=counts, totals=ALL, code="many_rows_deleted", n="7")
+    with closing(outbox_of(pages.parts.settings.home, "producao")) as outbox:
+        known = outbox.known("omniforce", "stock", hub="h", new_id=lambda: "s")
+        keys = ("0001/000104", HOSTILE, "LONGA" * 20)
+        unfit = [Refusal(key=key, code="length", pointer="/data/unit", detail="Longo.", at=NOW) for key in keys]
+        outbox.keep(known, None, [], unfit=unfit)
 
 
 def failed(pages: Stage) -> None:
@@ -140,6 +165,10 @@ def with_another_computer(pages: Stage) -> None:
 PAGES: list[tuple[str, Callable[[Stage], None]]] = [
     *(("/", state) for state in (never_ran, up_to_date, running, just_begun, waiting_out, cancelling, cancelled)),
     *(("/", state) for state in (with_refusals, failed, offline, hostile)),
+    ("/", exporting),
+    ("/", both_ways),
+    ("/pendencias", both_ways),
+    ("/historico", both_ways),
     ("/agendamento", never_ran),
     ("/agendamento", up_to_date),
     ("/agendamento?ativar=sim", hostile),

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from omnisync.agent.outbox import Outbox
 from omnisync.agent.ui.words import WEEKDAYS
 from tests.acceptance.programs import Program, installed
 from tests.browser.windows import Complaints, window
+from tests.exports import Office, fill
 from tests.hubs import RunningHub, running_hub
 from tests.imports import send
 from tests.records import change, customer, order
@@ -147,6 +149,59 @@ def wait_for_the_slot(page: Page, hub: RunningHub, url: str, due: datetime) -> N
     page.goto(url + "/historico")
     expect(page.locator("tbody tr").first).to_contain_text("Concluída")
     expect(page.get_by_text("Agendamento salvo: ativo")).to_be_visible()
+
+
+def test_the_way_out_by_keyboard(browser: Browser, tmp_path: Path, hub: RunningHub) -> None:
+    """EXPORTAR, a mass delete confirmed on Pendências, and the export that carries it out."""
+    program = installed(tmp_path / "computer", hub)
+    fill(program.keeper, {"produtos": [(f"P{n:02}", f"Produto {n}", "UN", *[None] * 5, 1) for n in range(40)]})
+    complaints = Complaints()
+    office = Office(program.keeper, hub, Outbox(program.home / "exports" / "producao.db"))
+    with running_agent(program) as url, window(browser, complaints, viewport={"width": 1280, "height": 900}) as page:
+        page.goto(url)
+        page.get_by_role("button", name="IMPORTAR").focus()
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.id") == "exportar-todos"
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.id") == "exportar"
+        page.keyboard.press("Enter")
+        expect(page.locator("#estado")).to_contain_text("Tudo em dia. Última exportação", timeout=PLENTY_MS)
+        expect(page.locator("#enviados tr", has_text="Produtos").locator("[data-label=Enviados]")).to_have_text("40/40")
+        expect(page.locator("#ultimas tbody tr").first.locator("[data-label=Enviados]")).not_to_have_text("0")
+        assert office.at_hub() == office.in_erp()
+        program.keeper.run("DELETE FROM produtos WHERE codigo < 'P30'")
+        export_all(page, "Exportação concluída com 30 linhas para confirmar.")
+        page.get_by_role("link", name="Abrir Pendências").press("Enter")
+        expect(page.get_by_text("30 produtos deixarão de aparecer no OmniForce")).to_be_visible()
+        page.get_by_role("button", name="Confirmar").press("Enter")
+        expect(page.get_by_text("Confirmado: acontece na próxima exportação.")).to_be_visible()
+        page.goto(url)
+        export_all(page, "30 apagadas")
+        page.goto(url + "/pendencias")
+        expect(page.locator("#confirmar")).to_have_count(0)
+    assert complaints.said == []
+    assert office.at_hub() == office.in_erp()
+
+
+def export_all(page: Page, ending: str) -> None:
+    """EXPORTAR, and its end."""
+    page.get_by_role("button", name="EXPORTAR").press("Enter")
+    expect(page.locator("#situacao")).to_contain_text(ending, timeout=PLENTY_MS)
+
+
+def test_dash_alone_is_chosen_and_gets_its_facts_alone(browser: Browser, tmp_path: Path, hub: RunningHub) -> None:
+    program = installed(tmp_path / "computer", hub)
+    fill(program.keeper)
+    with running_agent(program) as url, window(browser) as page:
+        page.goto(url)
+        page.get_by_label("Dash", exact=True).check()
+        page.evaluate("document.querySelector('#situacao').dispatchEvent(new Event('atualizar'))")
+        page.wait_for_timeout(500)
+        expect(page.get_by_label("Dash", exact=True)).to_be_checked()  # a refresh takes no choice away
+        page.get_by_role("button", name="EXPORTAR").click()
+        expect(page.locator("#estado")).to_contain_text("Tudo em dia.", timeout=PLENTY_MS)
+    found = Office(program.keeper, hub, Outbox(program.home / "exports" / "producao.db")).at_hub()
+    assert {place for place, rows in found.items() if rows} == {("dash", "sales-facts")}
 
 
 def test_closing_the_browser_stops_nothing(browser: Browser, tmp_path: Path, hub: RunningHub) -> None:

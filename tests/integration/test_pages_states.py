@@ -180,7 +180,7 @@ def test_the_history_adds_up_in_every_row(pages: Stage) -> None:
     tally = Tally(written=5, unchanged=4, refused=3, waiting=2, kept=1)
     pages.run("done_with_refusals", counts=Counts(orders=tally), origin="catch_up")
     said = text(pages.client().get("/historico").text)
-    assert "Hoje, 12:00 Atrasada Concluída com recusas 15 5 4 3 2 1 10 s" in said
+    assert "Hoje, 12:00 Atrasada Concluída com recusas 15 5 4 3 2 1 0 10 s" in said
 
 
 def test_the_history_goes_on_to_older_runs(pages: Stage) -> None:

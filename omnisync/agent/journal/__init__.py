@@ -18,6 +18,7 @@ from omnisync.agent.errors import NotConfiguredError, RunInProgressError, Settin
 from omnisync.agent.journal.answers import Answers, Confirmation
 from omnisync.agent.journal.database import Database
 from omnisync.agent.journal.run import (
+    REFUSED_ROWS,
     Day,
     Event,
     Kind,
@@ -36,6 +37,7 @@ from omnisync.agent.settings import Connection, zone_named
 from omnisync.agent.texts import hour
 
 __all__ = [
+    "REFUSED_ROWS",
     "Answers",
     "Confirmation",
     "Day",

@@ -17,6 +17,8 @@ Kind = Literal["import", "export", "both"]
 Origin = Literal["button", "slot", "catch_up", "command", "retry"]
 State = Literal["waiting", "running", "cancelling", "done", "done_with_refusals", "cancelled", "failed", "interrupted"]
 Systems = Literal["all"] | tuple[System, ...]
+REFUSED_ROWS = "rows:refused"
+"""Among the ids of an export: the rows that did not go out are tried again as they are."""
 
 
 class Run(Struct, frozen=True, kw_only=True):

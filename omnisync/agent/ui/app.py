@@ -82,7 +82,7 @@ def routes() -> list[HTTPRouteHandler]:
     """Every route of the pages."""
     return [
         *(sync.show, sync.show_status, sync.show_details, sync.show_next),
-        *(sync.start, sync.stop, sync.try_again, sync.try_all_again),
+        *(sync.start, sync.start_export, sync.stop, sync.try_again, sync.try_all_again, sync.send_all_again),
         *(pending.show, pending.show_warned, pending.export, pending.choose, pending.confirm, pending.take_over),
         *(schedule.show, schedule.show_options, schedule.save),
         *(connection.show, connection.save, connection.test, connection.rehearse),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,9 +17,11 @@ from omnisync.agent import texts
 from omnisync.agent.erp.base import Erp, Rehearsal
 from omnisync.agent.errors import NotConfiguredError, OmnisyncError, SetupError
 from omnisync.agent.hub_client import HubClient
-from omnisync.agent.journal import Journal, Kind, Origin, Run
+from omnisync.agent.journal import Journal, Kind, Origin, Run, Systems
+from omnisync.agent.outbox import outbox_of
 from omnisync.agent.page_password import PagePassword
 from omnisync.agent.runner import Offline
+from omnisync.agent.schedule import System
 from omnisync.agent.settings import Connection, Secrets, Settings, zone_named
 from omnisync.agent.ui import words
 from omnisync.agent.ui.apart import Apart
@@ -52,7 +55,9 @@ Html = Response[str]
 class Starts(Protocol):
     """What the pages ask of the carrier of runs."""
 
-    def start(self, connection_name: str, kind: Kind, origin: Origin, *, ids: Sequence[str] = ()) -> Run:
+    def start(
+        self, connection_name: str, kind: Kind, origin: Origin, *, systems: Systems = "all", ids: Sequence[str] = ()
+    ) -> Run:
         """Start a run. Raises RunInProgressError when one is going."""
 
     def stop(self, run_id: str) -> None:
@@ -63,8 +68,8 @@ class Parts(Struct, frozen=True, kw_only=True):
     """What the pages are given. `hub` and `open_erp` build what one request uses and closes.
 
     `check_erp` raises SetupError for a kind or a layout that cannot be; `de_para` are the groups of codes a layout asks
-    for, with those it knows; `convert` reads a page of the hub without touching the ERP; `test_for` is how long a test
-    is waited for.
+    for, with those it knows; `exports` says which systems a connection's layout has something for (or LayoutError);
+    `convert` reads a page of the hub without touching the ERP; `test_for` is how long a test is waited for.
     """
 
     journal: Journal
@@ -80,6 +85,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     layouts: Sequence[str]
     check_erp: Callable[[Connection], None]
     de_para: Callable[[Connection], dict[str, dict[str, str]]]
+    exports: Callable[[Connection], tuple[System, ...]]
     convert: Callable[[Connection], Rehearsal | None]
     test_for: timedelta = TEST_FOR
     version: str
@@ -240,11 +246,16 @@ class Pages:
     def _count_unsettled(self, connection: Connection) -> dict[str, int]:
         erp = self.parts.open_erp(connection)
         try:
-            return erp.n_unsettled()
+            return erp.n_unsettled() | {"unsent": self.n_unsent(connection)}
         except OmnisyncError:
             return {}  # the page's list of them says why; the state does not depend on it
         finally:
             erp.close()
+
+    def n_unsent(self, connection: Connection) -> int:
+        """How many rows of the ERP the hub has not as the ERP has them."""
+        with closing(outbox_of(self.parts.settings.home, connection.name)) as outbox:
+            return outbox.n_refused()
 
 
 def form_of(request: AnyRequest) -> FormMultiDict:

@@ -14,11 +14,13 @@ from msgspec import Struct
 from omnisync.agent import texts
 from omnisync.agent.erp.base import Unsettled
 from omnisync.agent.errors import OmnisyncError, RunInProgressError
-from omnisync.agent.journal import Confirmation, Run, holders_of
+from omnisync.agent.journal import REFUSED_ROWS, Confirmation, Kind, Run, Systems, holders_of
+from omnisync.agent.outbox import outbox_of
 from omnisync.agent.spreadsheet import unsettled_csv
 from omnisync.agent.ui import words
 from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, field, form_of, known, see, sentence_of
 from omnisync.agent.ui.records import RUN_ID, Choice, Record, Warned, choice_of, record_of, warned_of
+from omnisync.agent.ui.unsent import Unsent, unsent_of
 
 N_SHOWN = 50
 N_PAGE = 300
@@ -166,19 +168,37 @@ def page(pages: Pages, shown: Shown, *, notice: str = "", status: int = 200) -> 
         status=status,
         notice=notice,
         pending=found,
+        unsent=unsent(pages, shown, runs, limit=N_PAGE),
         in_place=False,
+        going_word=texts.RUNS[runs[0].kind] if runs else "",
         asked=[asked_of(one) for one in asked],
         held=held_of(shown, runs),
     )
 
 
-def begin(pages: Pages, shown: Shown, ids: Sequence[str] = ()) -> bool:
+def begin(
+    pages: Pages, shown: Shown, ids: Sequence[str] = (), *, kind: Kind = "import", systems: Systems = "all"
+) -> bool:
     """Start a run, of everything or of these records; answers False while one is going: the page shows it."""
     name = known(shown).name
     with suppress(RunInProgressError):
-        pages.parts.carrier.start(name, "import", "retry" if ids else "button", ids=ids)
+        pages.parts.carrier.start(name, kind, "retry" if ids else "button", systems=systems, ids=ids)
         return True
     return False
+
+
+def send_again(pages: Pages, shown: Shown) -> bool:
+    """Start an export that tries the rows that did not go out again, as they are."""
+    return begin(pages, shown, (REFUSED_ROWS,), kind="export")
+
+
+def unsent(pages: Pages, shown: Shown, runs: Sequence[Run], *, limit: int = N_SHOWN) -> Unsent:
+    """What did not go out, as the outbox says; it is left alone while a run goes."""
+    if shown.connection is None or not runs or runs[0].is_going:
+        return Unsent()
+    with closing(outbox_of(pages.parts.settings.home, shown.connection.name)) as outbox:
+        n = outbox.n_refused()
+        return unsent_of(outbox.refused(limit) if n else (), n, shown.now)
 
 
 def pending(pages: Pages, shown: Shown, runs: Sequence[Run], *, limit: int = N_SHOWN) -> Pending:
@@ -194,7 +214,7 @@ def pending(pages: Pages, shown: Shown, runs: Sequence[Run], *, limit: int = N_S
         return Pending() if runs[0].state == "failed" else Pending(trouble=sentence_of(error))
     finally:
         erp.close()
-    pages.remember_unsettled(shown.connection, runs[0], counts)
+    pages.remember_unsettled(shown.connection, runs[0], counts | {"unsent": pages.n_unsent(shown.connection)})
     records = sorted((record_of(one, shown.now, shown.zone) for one in found), key=lambda record: not record.is_refused)
     choices = tuple(choice for one in found if (choice := choice_of(one)) is not None)
     return Pending(records=tuple(records), choices=choices, n_refused=counts["refused"], n_waiting=counts["waiting"])
@@ -202,8 +222,8 @@ def pending(pages: Pages, shown: Shown, runs: Sequence[Run], *, limit: int = N_S
 
 def asked_of(asked: Confirmation) -> Asked:
     """A question for a person, in words."""
-    code = "many_deleted" if asked.dataset == "products" else "many_rows_deleted"
-    text = texts.sentence(code, n=texts.integer(asked.n), dados=texts.DATASETS.get(asked.dataset, asked.dataset))
+    code, told = texts.many_deleted(asked.dataset, asked.n)
+    text = texts.sentence(code, **told)
     return Asked(dataset=asked.dataset, n=asked.n, text=text, is_confirmed=asked.confirmed_at is not None)
 
 

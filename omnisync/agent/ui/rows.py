@@ -1,4 +1,4 @@
-"""A run's counts as rows of a page: by the seed's four nouns, or as one line of a list. Pure."""
+"""A run's counts as rows of a page: by the seed's four nouns, by dataset, or as one line of a list. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from omnisync.agent import texts
-from omnisync.agent.counts import NOUNS, Counts, Tally
+from omnisync.agent.counts import NOUNS, Counts, Sent, Tally
 from omnisync.agent.journal import Run
 from omnisync.agent.texts import integer
 from omnisync.agent.ui import words
@@ -43,6 +43,22 @@ class Noun(Struct, frozen=True, kw_only=True):
         return 100 * self.tally.received // self.total if self.total else 0
 
 
+class Outgoing(Struct, frozen=True, kw_only=True):
+    """A row of the other table: one dataset on its way out. `rest` says what of it was deleted or waits."""
+
+    name: str
+    sent: Sent
+    situation: str
+    tone: Tone
+    rest: str
+
+    @property
+    def percent(self) -> int:
+        """How much of what was to go has gone; nothing to go is all of it."""
+        sent = self.sent
+        return min(100, 100 * (sent.sent + sent.refused) // sent.prepared) if sent.prepared else 100
+
+
 class Row(Struct, frozen=True, kw_only=True):
     """A run in a list of runs."""
 
@@ -52,8 +68,11 @@ class Row(Struct, frozen=True, kw_only=True):
     state: str
     tone: Tone
     tally: Tally
+    sent: Sent
     duration: str
     reason: str
+    left: str
+    """What did not go out, in words."""
 
 
 def nouns_of(run: Run) -> tuple[Noun, ...]:
@@ -100,6 +119,51 @@ def sum_of(counts: Counts) -> str:
     )
 
 
+def outgoing_of(run: Run) -> tuple[Outgoing, ...]:
+    """The datasets of a run, each with what became of it: all it has come to while it goes, then those with news."""
+    found = (_outgoing(run, name, sent) for name, sent in run.counts.exports.items())
+    return tuple(one for one in found if run.is_going or one.sent.prepared or one.sent.sent or left_of(one.sent))
+
+
+def _outgoing(run: Run, name: str, sent: Sent) -> Outgoing:
+    system, _, dataset = name.partition(".")
+    known = texts.DATASETS.get(dataset, dataset)
+    is_its_turn = run.is_going and run.phase.partition("!")[0].partition(":")[2] == name
+    situation: tuple[str, Tone] = ("Concluído", "ok")
+    if is_its_turn:
+        situation = ("Lendo", "info") if run.phase.startswith("read:") else ("Enviando", "info")
+    elif sent.refused:
+        situation = "Com recusas", "warn"
+    elif sent.held:
+        situation = "Para confirmar", "warn"
+    elif not run.is_going and run.state in ("failed", "cancelled", "interrupted") and sent.sent < sent.prepared:
+        situation = "Interrompido", "error"
+    elif not sent.sent:
+        situation = "Nada novo", "quiet"
+    rest = [
+        *([texts.counted(sent.deleted, "apagado", "apagados")] if sent.deleted else []),
+        *([f"{integer(sent.held)} para confirmar"] if sent.held else []),
+    ]
+    to = f"{known[0].upper()}{known[1:]}" + (" (Dash)" if system == "dash" else "")
+    return Outgoing(name=to, sent=sent, situation=situation[0], tone=situation[1], rest=", ".join(rest))
+
+
+def left_of(sent: Sent) -> str:
+    """What did not go out: 2 recusados, 12 para confirmar."""
+    refused = [texts.counted(sent.refused, "recusado", "recusados")] if sent.refused else []
+    held = [f"{integer(sent.held)} para confirmar"] if sent.held else []
+    return ", ".join([*refused, *held])
+
+
+def read_of(counts: Counts) -> str:
+    """How the rows on their way out add up, in words."""
+    sent = counts.sent
+    parts = [f"{integer(sent.read)} lidos no ERP", f"{integer(sent.sent)} enviados"]
+    if sent.deleted:
+        parts.append(f"{integer(sent.deleted)} deles apagados")
+    return f"{', '.join(parts)}{', ' if left_of(sent) else ''}{left_of(sent)}. Só vai o que mudou desde a última vez."
+
+
 def row_of(run: Run, now: datetime, zone: tzinfo) -> Row:
     """A run as a row of a list."""
     says_why = run.code is not None and run.state == "failed"
@@ -110,6 +174,8 @@ def row_of(run: Run, now: datetime, zone: tzinfo) -> Row:
         state=texts.STATES[run.state],
         tone=RUN_TONES[run.state],
         tally=run.counts.total,
+        sent=run.counts.sent,
         duration=words.short_span(run.duration) if run.started_at else "–",
         reason=texts.sentence(run.code or "", **run.words) if says_why else "",
+        left=f"Envio: {left}" if (left := left_of(run.counts.sent)) else "",
     )

@@ -1,4 +1,4 @@
-"""Sincronização: the import's button, its state as it goes, what did not enter, and the last runs."""
+"""Sincronização: the buttons of import and export, its state as it goes, what did not enter, and the last runs."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
+from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.journal import Run
+from omnisync.agent.schedule import System
 from omnisync.agent.ui import first_steps
 from omnisync.agent.ui.chart import bars
 from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, field, form_of, is_htmx, see
-from omnisync.agent.ui.pending import begin, pending
+from omnisync.agent.ui.pending import begin, pending, send_again, unsent
 from omnisync.agent.ui.records import RUN_ID
 from omnisync.agent.ui.rows import row_of
+from omnisync.agent.ui.schedule import SYSTEMS
 from omnisync.agent.ui.status import Status, status_of
 
 N_ROWS = 5
@@ -69,6 +72,14 @@ def start(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     return after(pages, request, shown)
 
 
+@post("/exportar", sync_to_thread=True, status_code=200)
+def start_export(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
+    """Start the export to the chosen systems. A click during a run shows that run."""
+    shown = pages.shown(request)
+    begin(pages, shown, kind="export", systems=SYSTEMS.get(field(form_of(request), "sistemas"), "all"))
+    return after(pages, request, shown)
+
+
 @post("/cancelar", sync_to_thread=True, status_code=200)
 def stop(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Ask the run the page showed to stop; one that came after it goes on."""
@@ -105,6 +116,14 @@ def try_all_again(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     return after(pages, request, shown)
 
 
+@post("/reenviar", sync_to_thread=True, status_code=200)
+def send_all_again(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
+    """Send every row that did not go out again."""
+    shown = pages.shown(request)
+    send_again(pages, shown)
+    return after(pages, request, shown)
+
+
 def after(pages: Pages, request: AnyRequest, shown: Shown) -> Html:
     """What a button answers: the page's part to its script, else the page itself by a redirect."""
     return fragment(pages, shown) if is_htmx(request) else see(shown.to("/"))
@@ -127,7 +146,16 @@ def page(pages: Pages, shown: Shown, *, status: int = 200, notice: str = "") -> 
     more = details(pages, shown, runs)  # first: it counts what is unsettled, which the state then knows
     state = state_of(pages, shown, runs)
     return pages.page(
-        "sync.html", shown, runs, tab="sync", title=state.title, status=status, notice=notice, state=state, **more
+        "sync.html",
+        shown,
+        runs,
+        tab="sync",
+        title=state.title,
+        status=status,
+        notice=notice,
+        state=state,
+        systems=systems_of(pages, shown),
+        **more,
     )
 
 
@@ -136,7 +164,14 @@ def fragment(pages: Pages, shown: Shown) -> Html:
     runs = pages.recent(shown)
     is_going = bool(runs) and runs[0].is_going
     line = pages.next_line(shown, runs)
-    return pages.html("status.html", shown=shown, next_line=line, is_going=is_going, state=state_of(pages, shown, runs))
+    return pages.html(
+        "status.html",
+        shown=shown,
+        next_line=line,
+        is_going=is_going,
+        state=state_of(pages, shown, runs),
+        systems=systems_of(pages, shown),
+    )
 
 
 def state_of(pages: Pages, shown: Shown, runs: Sequence[Run]) -> Status:
@@ -149,6 +184,14 @@ def state_of(pages: Pages, shown: Shown, runs: Sequence[Run]) -> Status:
     return status_of(runs, shown.now, shown.zone, unsettled=unsettled, offline=offline)
 
 
+def systems_of(pages: Pages, shown: Shown) -> tuple[System, ...]:
+    """The systems that the connection's layout has something for; none where the layout cannot be read."""
+    try:
+        return pages.parts.exports(shown.connection) if shown.connection is not None else ()
+    except OmnisyncError:
+        return ()  # a run says what is wrong with it
+
+
 def details(pages: Pages, shown: Shown, runs: Sequence[Run]) -> dict[str, Any]:
     """What did not enter, the last runs, and the days."""
     ended = [run for run in runs if not run.is_going]
@@ -156,6 +199,7 @@ def details(pages: Pages, shown: Shown, runs: Sequence[Run]) -> dict[str, Any]:
     days = pages.parts.journal.days(shown.connection.name, since, shown.zone) if shown.connection else ()
     return {
         "pending": pending(pages, shown, runs),
+        "unsent": unsent(pages, shown, runs),
         "in_place": True,
         "rows": [row_of(run, shown.now, shown.zone) for run in ended[:N_ROWS]],
         "chart": bars(days, since, CHART_DAYS) if any(day.counts.total.received for day in days) else None,
