@@ -1,13 +1,15 @@
 """One feed into every database through the direct and the staging layout: the same content everywhere.
 
-5,000 orders in the nightly size (HYPOTHESIS_PROFILE=deep), 150 otherwise.
+5,000 orders in the nightly size (HYPOTHESIS_PROFILE=deep), 500 otherwise. `--junitxml` keeps what was counted.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import date
+from decimal import Decimal
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,13 +21,14 @@ from omnisync.contract.documents import mask
 from omnisync.contract.feed import Change
 from omnisync.contract.records import Order, decode_customer, decode_order
 from omnisync.demo import sample
+from omnisync.hub import receipts
 from tests.books import Book, Seen, make_book, real_orders
 from tests.erps import KEEPERS
-from tests.hubs import RunningHub, running_hub
+from tests.hubs import COMPANY, RunningHub, running_hub
 from tests.imports import client, importer, send
 
 IS_NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "deep"  # noqa: TID251  # tests have no settings of ours
-N_CUSTOMERS, N_ORDERS = (1500, 5000) if IS_NIGHTLY else (60, 150)
+N_CUSTOMERS, N_ORDERS = (1500, 5000) if IS_NIGHTLY else (150, 500)
 STORY = {"n_customers": N_CUSTOMERS, "n_orders": N_ORDERS}
 METHODS = {
     "direto": {"DINHEIRO": "01", "CARTAO_CREDITO": "03", "BOLETO": "15", "PIX": "17"},
@@ -120,8 +123,56 @@ def _numbers(orders: dict[str, Seen]) -> dict[str, str]:
     return {id_: seen.number for id_, seen in orders.items()}
 
 
+class Sums(NamedTuple):
+    """What an ERP holds, counted and added up: rows of each noun, and the money in them."""
+
+    orders: int
+    items: int
+    payments: int
+    total: Decimal
+    of_items: Decimal
+    of_payments: Decimal
+
+
+def _sums(orders: Collection[Seen]) -> Sums:
+    lines = [line for seen in orders for line in seen.items]
+    instalments = [one for seen in orders for one in seen.payments]
+    return Sums(
+        len(orders),
+        len(lines),
+        len(instalments),
+        sum((seen.total for seen in orders), Decimal(0)),
+        sum((line[3] for line in lines), Decimal(0)),
+        sum((one[3] for one in instalments), Decimal(0)),
+    )
+
+
+def _accented(records: Records, book: Book, n_letters: int) -> dict[str, str]:
+    """Names of customers the ERP has, as they were sold to: capitals, accents and all. Cut ones are left out."""
+    found, there = {}, book.customers()
+    for id_, change in records.items():
+        name = decode_customer(change.data).name if change.kind == "customer" and id_ in there else ""
+        if name and len(name) <= n_letters and not name.isascii():
+            found[id_] = name.upper().replace("’", "'")
+    assert len(found) > N_CUSTOMERS // 20
+    return found
+
+
+def _names(book: Book, among: Collection[str]) -> dict[str, str]:
+    return {id_: name for id_, (_, name) in book.customers().items() if id_ in among}
+
+
+def _told(hub: RunningHub, ids: Collection[str]) -> set[str]:
+    """What the hub was told last of these orders."""
+    told = [json.loads(receipts.of(hub.store, COMPANY, "order", id_)[0]) for id_ in ids]
+    return {one["outcome"] for one in told}
+
+
+Record = Callable[[str, object], None]
+
+
 def test_a_direct_erp_has_the_same_content_whatever_its_database(
-    hub: RunningHub, halves: Halves, request: pytest.FixtureRequest, tmp_path: Path
+    hub: RunningHub, halves: Halves, request: pytest.FixtureRequest, tmp_path: Path, record_property: Record
 ) -> None:
     first, last = halves.before, halves.after
     before = _entering(first, "direto", "A")
@@ -138,19 +189,26 @@ def test_a_direct_erp_has_the_same_content_whatever_its_database(
         for id_ in taken_away:
             book.delete(id_)
     _send(hub, halves.rest)
-    numbers = []
+    numbers, sums = [], []
     for book in books:
         counts = _imported(book, hub)
         orders = book.orders()
         numbers.append(_numbers(orders))
+        sums.append(_sums(orders.values()))
+        record_property(f"direto {book.keeper.name}", sums[-1])
+        names = _accented(last, book, 40)
+        assert _names(book, names) == names, book.keeper.name
         assert _seen(orders, after) == after, book.keeper.name
         assert {orders[id_].state for id_ in cancelled} == {"C"}, book.keeper.name
         assert not taken_away & orders.keys(), book.keeper.name
         assert counts.orders.kept >= len(taken_away & edited), book.keeper.name
+        assert _told(hub, taken_away & edited) == {"kept"}, book.keeper.name
         assert _imported(book, hub).total.written == 0, book.keeper.name
         assert book.orders() == orders, book.keeper.name
         _without_gaps(book)
     assert all(found == numbers[0] for found in numbers)
+    assert all(found == sums[0] for found in sums)
+    assert sums[0].total > sums[0].of_payments > 0  # gifts are not paid
 
 
 def _without_gaps(book: Book) -> None:
@@ -164,7 +222,7 @@ def _without_gaps(book: Book) -> None:
 
 
 def test_a_staging_erps_job_makes_the_same_orders_whatever_its_database(
-    hub: RunningHub, halves: Halves, request: pytest.FixtureRequest, tmp_path: Path
+    hub: RunningHub, halves: Halves, request: pytest.FixtureRequest, tmp_path: Path, record_property: Record
 ) -> None:
     first, last = halves.before, halves.after
     before, after = _entering(first, "staging", "I"), _entering(last, "staging", "I")
@@ -179,10 +237,11 @@ def test_a_staging_erps_job_makes_the_same_orders_whatever_its_database(
         book.import_queue()
         assert book.orders() == {}, book.keeper.name
     _send(hub, halves.rest)
-    numbers = []
+    numbers, sums = [], []
     for book in books:
         counts = _imported(book, hub)
         assert counts.orders.kept >= len(edited), book.keeper.name
+        assert _told(hub, edited) == {"kept"}, book.keeper.name
         assert not book.orders().keys() & before.keys(), book.keeper.name
         book.import_queue()
         assert _imported(book, hub).total.written == 0, book.keeper.name
@@ -190,6 +249,12 @@ def test_a_staging_erps_job_makes_the_same_orders_whatever_its_database(
         # What the job took is as it was taken; what came later entered later.
         assert _seen(orders, after | before) == after | before, book.keeper.name
         numbers.append(_numbers(orders))
+        sums.append(_sums(orders.values()))
+        record_property(f"staging {book.keeper.name}", sums[-1])
+        names = _accented(last, book, 50)
+        assert _names(book, names) == names, book.keeper.name
         told = dict(book.keeper.query("SELECT id, erp_number FROM omnisync_binding WHERE kind = 'order'"))
         assert {id_: told[id_] for id_ in orders} == numbers[-1], book.keeper.name
     assert all(found == numbers[0] for found in numbers)
+    assert all(found == sums[0] for found in sums)
+    assert sums[0].total > sums[0].of_payments > 0  # gifts are not paid
