@@ -94,6 +94,31 @@ def pages_token(pages: Stage) -> str:
     return token_in(client.get("/agendamento").text)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/static/../conexao", "/static/%2e%2e/conexao", "/static/..%2fconexao", "/static//../conexao", "//conexao"),
+        *(
+            "/conexao/",
+            "/./conexao",
+            "/entrar/../conexao",
+            "/entrar;/../conexao",
+            "/conexao%00",
+            "/CONEXAO",
+            "/%63onexao",
+        ),
+    ],
+)
+def test_no_way_of_writing_an_address_leads_past_the_door(pages: Stage, path: str) -> None:
+    with served(pages.parts) as url:
+        host = url.removeprefix("http://")
+        with closing(socket.create_connection(("127.0.0.1", int(host.rpartition(":")[2])))) as wire:
+            wire.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+            said = b"".join(iter(lambda: wire.recv(65536), b"")).decode()
+    assert said.split(" ", 2)[1] in ("303", "400", "404"), said[:200]
+    assert "producao" not in said
+
+
 def test_a_page_that_asks_by_itself_is_led_to_the_form_and_back(pages: Stage) -> None:
     current = {"HX-Current-URL": f"http://{HOST}/agendamento?conexao=producao"}
     answer = pages.client().get("/proxima", headers=HTMX | current)

@@ -157,3 +157,14 @@ def test_a_wrong_environment_is_refused_by_name(environ: dict[str, str]) -> None
 
 def test_the_machine_has_a_zone() -> None:
     assert zone_named(None) is not None
+
+
+def test_where_the_pages_open_and_by_which_certificate_are_settings() -> None:
+    assert (read_settings({}).host, read_settings({}).certificate, read_settings({}).key) == ("127.0.0.1", None, None)
+    told = {"OMNISYNC_HOST": "192.168.0.10", "OMNISYNC_CERTIFICATE": "/etc/telas.pem", "OMNISYNC_KEY": "/etc/telas.key"}
+    settings = read_settings(told)
+    assert (settings.host, settings.certificate, settings.key) == (
+        "192.168.0.10",
+        Path("/etc/telas.pem"),
+        Path("/etc/telas.key"),
+    )
