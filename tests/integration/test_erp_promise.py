@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -401,3 +402,31 @@ def test_asking_what_is_pending_and_what_waits_walks_no_bindings(keeper: Keeper)
     )
     assert "COVERING INDEX omnisync_binding_pending" in str(pending)
     assert "COVERING INDEX omnisync_binding_unsettled" in str(waiting)
+
+
+@pytest.mark.parametrize("outcomes", [("refused", "waiting"), ("refused",), ("kept",)])
+def test_what_is_shown_is_sorted_and_limited_by_the_database(
+    keeper: Keeper, erp: Erp, outcomes: tuple[str, ...]
+) -> None:
+    orders = [change(order(f"ord_{n}", paid="1.00" if n % 2 else "", customer_id="cus_9")) for n in range(12)]
+    write(erp, *orders)  # half of them refused, half waiting
+    if outcomes == ("kept",):
+        keeper.run("UPDATE omnisync_binding SET outcome = 'kept'")
+    for n in range(12):
+        at = f"2026-11-24T15:{n:02}:00+00:00"
+        keeper.run("UPDATE omnisync_binding SET outcome_at = ? WHERE id = ?", at, f"ord_{n}")
+    keeper.run("UPDATE omnisync_binding SET outcome_at = '2026-11-24T15:10:00+00:00' WHERE id = 'ord_9'")
+    fetched: list[int] = []
+    database = erp._bindings._database  # type: ignore[attr-defined]  # what is asked of it is what this test is about
+    select = database.select
+
+    def counted(sql: str, values: Any = ()) -> Any:
+        rows = select(sql, values)
+        fetched.append(len(rows))
+        return rows
+
+    database.select = counted
+    found = [record.id for record in erp.unsettled(outcomes, 4)]
+    expected = ["ord_11", "ord_9", "ord_7", "ord_5"] if outcomes == ("refused",) else ["ord_11", "ord_9", "ord_10"]
+    assert (found[: len(expected)], len(found), fetched) == (expected, 4, [4])
+    assert erp.unsettled((), 4) == []

@@ -267,14 +267,16 @@ class Bindings:
         )
 
     def unsettled(self, outcomes: Sequence[str], limit: int) -> list[Unsettled]:
-        """Records with one of these outcomes, newest first."""
-        rows = self._database.select_among(
-            f"SELECT {_SHOWN} FROM omnisync_binding WHERE company = ? AND outcome IN {{ids}}",  # noqa: S608  # constant text
-            outcomes,
-            (self._company,),
+        """Records with one of these outcomes, newest first. No more rows are fetched than `limit`."""
+        if not outcomes:
+            return []
+        sql = (
+            f"SELECT {_SHOWN} FROM omnisync_binding WHERE company = ? "  # noqa: S608  # constant text
+            f"AND outcome IN ({', '.join('?' * len(outcomes))}) ORDER BY outcome_at DESC, id DESC"
         )
-        shown = sorted(map(_shown, rows), key=lambda record: (record.since, record.id), reverse=True)
-        return shown[:limit]
+        return [
+            _shown(row) for row in self._database.select(self._database.limited(sql, limit), (self._company, *outcomes))
+        ]
 
     def warned(self, limit: int) -> list[Unsettled]:
         """Records with warnings, newest first."""
