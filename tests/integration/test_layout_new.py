@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from omnisync.agent.counts import Tally
 from omnisync.agent.erp.catalog import open_database
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.inspecting.checking import check
@@ -20,7 +21,7 @@ from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.settings import ErpAddress
 from omnisync.contract.records import Address
 from tests.erps import KEEPERS, Keeper, make_on, make_sqlite, write
-from tests.records import change, customer, order
+from tests.records import change, customer, item, order
 from tests.servers import PASSWORD
 
 # An ERP of the old Brazilian kind: short names with the table before them, codes filled up with zeros, constants.
@@ -88,23 +89,22 @@ def _opened(keeper: Keeper) -> Database:
     return open_database(keeper.address, keeper.password)
 
 
-def _laid(kind: str, request: pytest.FixtureRequest, folder: Path) -> Keeper:
-    """The old ERP in a database of this brand."""
+def _made(kind: str, request: pytest.FixtureRequest, folder: Path) -> Keeper:
+    """An empty database of this brand."""
     if kind == "sqlite":
         (folder / "erp.db").touch()
-        keeper = Keeper(ErpAddress(kind=kind, database=str(folder / "erp.db")))
-    else:
-        server = request.getfixturevalue(f"{kind}_running")
-        charset = "UTF8" if kind == "firebird" else ""
-        address = ErpAddress(
-            kind=kind,
-            database=server.database(),
-            server="127.0.0.1",
-            port=server.port,
-            user=server.user,
-            charset=charset,
-        )
-        keeper = Keeper(address, PASSWORD)
+        return Keeper(ErpAddress(kind=kind, database=str(folder / "erp.db")))
+    server = request.getfixturevalue(f"{kind}_running")
+    charset = "UTF8" if kind == "firebird" else ""
+    address = ErpAddress(
+        kind=kind, database=server.database(), server="127.0.0.1", port=server.port, user=server.user, charset=charset
+    )
+    return Keeper(address, PASSWORD)
+
+
+def _laid(kind: str, request: pytest.FixtureRequest, folder: Path) -> Keeper:
+    """The old ERP in a database of this brand."""
+    keeper = _made(kind, request, folder)
     parts = REFERENCES if kind == "mariadb" else dict.fromkeys(REFERENCES, "")
     database = _opened(keeper)
     for statement in (*OLD, *(NUMBERS if kind == "firebird" else ())):
@@ -352,3 +352,65 @@ def test_names_that_toml_would_misread_are_quoted(tmp_path: Path) -> None:
     assert layout.customer.table == "Cliente Geral"
     assert layout.customer.columns["CNPJ/CPF"] == "document | document_masked"
     assert layout.customer.columns["Observação"] == "notes"
+
+
+KEYED_NUMBERS = (
+    "CREATE GENERATOR GEN_CLIENTE_ID",
+    "CREATE GENERATOR GEN_PEDIDO_ID",
+)
+# Codes that are keys: what the app calls a product, the items refer to.
+KEYED = (
+    "CREATE TABLE PRODUTO (PRO_CODIGO CHAR(6) NOT NULL PRIMARY KEY, PRO_DESCRICAO VARCHAR(60))",
+    "CREATE TABLE VENDEDOR (VEN_CODIGO CHAR(4) NOT NULL PRIMARY KEY, VEN_NOME VARCHAR(40))",
+    "CREATE TABLE CONDPAG (CPG_CODIGO INTEGER NOT NULL PRIMARY KEY, CPG_DESCRICAO VARCHAR(40))",
+    "CREATE TABLE CLIENTE (CLI_CODIGO {key}, CLI_ID_EXTERNO VARCHAR(40) UNIQUE, CLI_CNPJ VARCHAR(18),"
+    " CLI_RAZAO VARCHAR(55) NOT NULL)",
+    "CREATE TABLE PEDIDO (PED_NUMERO {key}, PED_ID_EXTERNO VARCHAR(40) UNIQUE, CLI_CODIGO INTEGER NOT NULL,"
+    " PED_DATA DATE NOT NULL, VEN_CODIGO CHAR(4), CPG_CODIGO INTEGER, PED_VLRTOTAL NUMERIC(15, 2) NOT NULL,"
+    " FOREIGN KEY (CLI_CODIGO) REFERENCES CLIENTE (CLI_CODIGO),"
+    " FOREIGN KEY (VEN_CODIGO) REFERENCES VENDEDOR (VEN_CODIGO),"
+    " FOREIGN KEY (CPG_CODIGO) REFERENCES CONDPAG (CPG_CODIGO))",
+    "CREATE TABLE PEDIDO_ITEM (PED_NUMERO INTEGER NOT NULL, ITE_SEQ INTEGER NOT NULL, PRO_CODIGO CHAR(6) NOT NULL,"
+    " ITE_QTDE NUMERIC(12, 3) NOT NULL, ITE_TOTAL NUMERIC(15, 2), PRIMARY KEY (PED_NUMERO, ITE_SEQ),"
+    " FOREIGN KEY (PED_NUMERO) REFERENCES PEDIDO (PED_NUMERO),"
+    " FOREIGN KEY (PRO_CODIGO) REFERENCES PRODUTO (PRO_CODIGO))",
+    "INSERT INTO PRODUTO VALUES ('000001', 'Pincel')",
+    "INSERT INTO PRODUTO VALUES ('000002', 'Tinta')",
+    "INSERT INTO VENDEDOR VALUES ('0007', 'Ana')",
+    "INSERT INTO CONDPAG VALUES (30, '30 dias')",
+)
+
+
+@pytest.mark.parametrize("kind", KEEPERS)
+def test_codes_that_are_keys_are_looked_up_and_an_unknown_product_is_refused_by_name(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    keeper = _made(kind, request, tmp_path)
+    database = _opened(keeper)
+    for statement in (*KEYED, *(KEYED_NUMBERS if kind == "firebird" else ())):
+        database.execute(statement.format(key=KEYS[kind]))
+    database.close()
+    made = _drafted(keeper)
+    product, seller, terms = (_line(made, name) for name in ("PRO_CODIGO", "VEN_CODIGO", "CPG_CODIGO"))
+    assert product.lower().startswith(
+        '{ lookup = "produto", by = "pro_codigo", field = "product_code | zeros_left(6)", take = "pro_codigo", '
+        'missing = "refuse" }   # palpite'
+    )
+    assert 'field = "seller_code | zeros_left(4)"' in seller
+    assert 'de_para = "seller", missing = "null" }' in seller
+    assert 'field = "payment_terms.code"' in terms
+    assert "se o código no OmniForce é a chave de" in product
+    path = tmp_path / "meu.toml"
+    path.write_text(made.text, encoding="utf-8")
+    assert [one for one in _checked(keeper, read_layout(made.text)) if one.level == "error"] == []
+    erp = keeper.open(layout=str(path))
+    write(erp, change(customer(name="Padaria São João")))
+    known = order("ord_1", seller_code="7", items=(item(1, product_code="1"), item(2, product_code="000002")))
+    unknown = order("ord_2", items=(item(1, product_code="000009"),))
+    assert write(erp, change(known), change(unknown)).counts.orders == Tally(written=1, refused=1)
+    [refused] = erp.unsettled(["refused"], 10)
+    erp.close()
+    assert (refused.id, refused.code, refused.value) == ("ord_2", "product_unknown", "000009")
+    [sold] = keeper.records("SELECT * FROM PEDIDO")
+    assert (sold["ven_codigo"], sold["cpg_codigo"]) == ("0007", None)
+    assert keeper.query("SELECT PRO_CODIGO FROM PEDIDO_ITEM ORDER BY ITE_SEQ") == [("000001",), ("000002",)]

@@ -30,6 +30,8 @@ _LOOKED_UP = {
     "payment_terms_code": "null",
 }
 _LOOKED_UP |= {"product_code": "refuse", "method_code": "refuse"}
+_BY_KEY = ("product_code", "seller_code", "payment_terms.code", "payment_terms_code")
+"""What the app knows by the very key that the ERP's other tables refer to, where there is no code beside it."""
 _DE_PARA = {"establishment_code": "establishment", "method_code": "payment_method", "seller_code": "seller"}
 _DE_PARA |= {"payment_terms.code": "payment_terms", "payment_terms_code": "payment_terms"}
 _DE_PARA |= {"price_table_code": "price_table"}
@@ -223,8 +225,8 @@ class _Writer:
 
     def _value(self, role: str, table: Table, column: Column, field: str) -> tuple[str, str]:
         looked_up = self._lookup(table, column, field)
-        if looked_up:
-            return looked_up, ""
+        if looked_up[0]:
+            return looked_up
         is_letter = column.kind == "text" and column.length is not None and column.length < 6
         if is_letter and field in ("person_kind", "type"):
             return _PEOPLE if field == "person_kind" else _TYPES, ""
@@ -277,26 +279,41 @@ class _Writer:
             return f"{field} | decimal({column.scale})"
         return field
 
-    def _lookup(self, table: Table, column: Column, field: str) -> str:
-        """A code whose column takes its values from another table: found there by the table's own code."""
+    def _lookup(self, table: Table, column: Column, field: str) -> tuple[str, str]:
+        """A code whose column takes its values from another table: found there by the table's own code, or its key.
+
+        Without it an unknown product would meet the reference, and the database's own words for that.
+        """
         reference = reference_of(table, column.name)
         other = self._schema.table(reference.table) if reference is not None else None
+        remark = ""
         if reference is None or other is None:
-            return ""
+            return "", ""
         if field.endswith((".city", ".city_code")):
             by, asked, missing = _by(other, IS_IBGE.pattern), field.rpartition(".")[0] + ".city_code", "null"
         elif field in _LOOKED_UP:
             by, asked, missing = _code_of(other, reference), field, _LOOKED_UP[field]
+            if not by and field in _BY_KEY:
+                by, asked = reference.to[0], self._filled(table, column, other, reference, field)
+                remark = f", se o código no OmniForce é a chave de {other.name}"
         else:
-            return ""
-        if not by or by == reference.to[0]:
-            return ""
+            return "", ""
+        if not by or (by == reference.to[0] and not remark):
+            return "", ""
         missing = missing if column.is_nullable or missing == "refuse" else "refuse"
         de_para = f', de_para = "{_DE_PARA[field]}"' if field in _DE_PARA else ""
         return (
             f"{{ lookup = {_quoted(other.name)}, by = {_quoted(by)}, field = {_quoted(asked)}, "
             f'take = {_quoted(reference.to[0])}{de_para}, missing = "{missing}" }}'
-        )
+        ), remark
+
+    def _filled(self, table: Table, column: Column, other: Table, reference: ForeignKey, field: str) -> str:
+        """The field as the other table's key is written: filled up with zeros where those seen there are."""
+        key = other.columns.get(reference.to[0])
+        if key is None or key.kind != "text":
+            return field
+        zeros = self._zeros(other, key) or self._zeros(table, column)
+        return f"{field} | zeros_left({zeros})" if zeros else field
 
     def _is_masked(self, table: Table, column: str) -> bool:
         seen = self._sample(table, column)
