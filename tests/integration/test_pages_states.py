@@ -121,6 +121,11 @@ def test_a_run_without_totals_shows_a_bar_without_an_end(pages: Stage) -> None:
         ("failed", "internal", ["A importação parou.", "(internal)"]),
         (
             "failed",
+            "establishment_busy",
+            ["A importação foi feita em parte: outro computador está importando o resto.", "Abrir Pendências"],
+        ),
+        (
+            "failed",
             "hub_unreachable",
             ["Sem conexão com o OmniForce desde 12:00.", "IMPORTAR tenta agora.", "IMPORTAR"],
         ),

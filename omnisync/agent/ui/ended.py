@@ -162,8 +162,15 @@ def _failed(run: Run, runs: Sequence[Run], now: datetime, zone: tzinfo, offline:
         sentence=PARTLY[code].format(execucao=word) if code in PARTLY else stopped,
         detail=f"Nada foi perdido{_already(run)}. {texts.sentence(code, **run.words)}",
         code=code,
-        actions=("connection",) if code.startswith(ABOUT_CONNECTION) else (),
+        actions=_actions(code),
     )
+
+
+def _actions(code: str) -> tuple[str, ...]:
+    """Where the cause is put right."""
+    if code in PARTLY:
+        return ("pending",)
+    return ("connection",) if code.startswith(ABOUT_CONNECTION) else ()
 
 
 def _already(run: Run) -> str:
