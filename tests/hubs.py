@@ -44,7 +44,13 @@ def running_hub(tmp_path: Path, url: str | None = None) -> Iterator[RunningHub]:
     """A migrated hub with *Padaria Aurora* (0001, 0002) and a token that may do everything."""
     store = Store(url or f"sqlite:///{tmp_path / 'hub.db'}")
     store.migrate()
-    token = found_company(store)
+    with serving(store, found_company(store)) as running:
+        yield running
+
+
+@contextmanager
+def serving(store: Store, token: str) -> Iterator[RunningHub]:
+    """This store, answering; closed at the end."""
     server = HubServer(store, "127.0.0.1", 0, clock=lambda: NOW)
     is_ready = threading.Event()
     thread = threading.Thread(target=server.run, args=(lambda _url: is_ready.set(),), daemon=True)

@@ -30,7 +30,7 @@ from omnisync.agent.errors import (
     OmnisyncError,
 )
 from omnisync.contract import CONTRACT
-from omnisync.contract.batches import MEDIA_TYPE, BatchAnswer
+from omnisync.contract.batches import MEDIA_TYPE, BatchAnswer, ExportPage
 from omnisync.contract.feed import (
     MAX_PAGE,
     UNDECODABLE,
@@ -246,6 +246,12 @@ class HubClient:
         headers |= {"Omnisync-Confirmed": "true"} if confirmed else {}
         address = _batch_address(system, dataset, batch_id)
         return self._read(self._request("PUT", address, content=body, headers=headers), BatchAnswer)
+
+    def exported(self, system: str, dataset: str, cursor: str = "") -> ExportPage:
+        """What apps read of a dataset after this cursor. Raises ExpiredError when it stands no more."""
+        params = [("cursor", cursor)] if cursor else []
+        address = f"/v1/exports/{quote(system, safe='')}/{quote(dataset, safe='')}"
+        return self._read(self._request("GET", address, params=params), ExportPage)
 
     def batch(self, system: str, dataset: str, batch_id: str) -> BatchAnswer | None:
         """What was answered to a batch; None when the hub has not taken it in."""

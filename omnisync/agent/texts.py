@@ -395,11 +395,17 @@ def unread(orders: Mapping[str, int]) -> list[str]:
     ]
 
 
+def dataset_name(name: str) -> str:
+    """A dataset, "omniforce.price-tables" or without its system, as the head of a row: Tabelas de preços."""
+    system, dot, dataset = name.rpartition(".")
+    said = DATASETS.get(dataset, dataset)
+    return f"{said[0].upper()}{said[1:]}" + (" (Dash)" if dot and system == "dash" else "")
+
+
 def row_name(dataset: str, key: str) -> str:
     """A row of a dataset as a person reads it: Títulos a receber 000881 / 1/3. The key is as it goes on the wire."""
-    name = DATASETS.get(dataset, dataset)
     parts = [part.replace("~1", "/").replace("~0", "~") for part in key.split("/")]
-    return f"{name[0].upper()}{name[1:]} {' / '.join(parts)}".rstrip()
+    return f"{dataset_name(dataset)} {' / '.join(parts)}".rstrip()
 
 
 def many_deleted(dataset: str, n: int) -> tuple[str, dict[str, object]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date
+from contextlib import closing, contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 
 import msgspec
@@ -33,14 +33,14 @@ from omnisync.agent.settings import (
 from omnisync.cli import parts as build
 from omnisync.cli.agent import serve
 from omnisync.cli.ending import plain_ending, say
-from omnisync.cli.progress import summary
+from omnisync.cli.progress import export_summary, summary
 from omnisync.cli.running import Asked, carry
-from omnisync.cli.simulate import free_number, hired, patiently
+from omnisync.cli.simulate import free_number, hired, patiently, shelf
 from omnisync.cli.status import unsettled_line
-from omnisync.demo import company
+from omnisync.demo import company, erp
 from omnisync.demo.company import Folder
 from omnisync.demo.sample import buyers
-from omnisync.demo.words import ESTABLISHMENTS
+from omnisync.demo.words import ESTABLISHMENTS, Product
 from omnisync.hub.serving import HubServer
 from omnisync.hub.store import Store
 
@@ -49,6 +49,8 @@ N_NEW_ORDERS = 300
 SECONDS_BETWEEN_SALES = 4.0
 N_PORTS = 20
 """A busy port is no reason to fail a demo: the next free one of these is taken."""
+UNTOUCHED = timedelta(days=7)
+"""Orders this young are still open in the ERP."""
 STORY_DAY = "demo_story_day"
 STORY_SENT = "demo_story_sent"
 
@@ -64,14 +66,16 @@ def demo(once: bool, fresh: bool, verbose: bool) -> None:
         folder = Folder(settings.home.path / "demo")
         if fresh:
             folder.clear()
-        folder.make()
+        folder.make(build.clock())
         parts = demo_parts(settings, folder.path)
         with open_hub(folder) as hub:
             tokens = company.found_company(hub.store, build.clock())
             tell_story(parts, hub.store)
             connection = connect(parts, hub.url, folder, tokens[0])
-            counts = carry(parts, connection, Asked(kind="both"))
-            show_summary(parts, connection, folder, counts)
+            came = carry(parts, connection, Asked(kind="import"))
+            invoice(parts, folder)
+            went = carry(parts, connection, Asked(kind="export"))
+            show_summary(parts, connection, folder, came + went)
             if not once:
                 go_on(parts, hub, tokens[1])
 
@@ -129,13 +133,21 @@ def tell_story(parts: build.Parts, store: Store) -> None:
     journal.set_note(STORY_SENT, "1")
 
 
+def invoice(parts: build.Parts, folder: Folder) -> None:
+    """What the ERP's people do once the orders are there: all but those of the story's last days are invoiced."""
+    told_on = date.fromisoformat(parts.journal.note(STORY_DAY) or build.clock().date().isoformat())
+    n = erp.invoice(folder.erp, told_on - UNTOUCHED, build.clock())
+    if n:
+        say(f"No ERP, o faturamento emitiu {texts.counted(n, 'nota', 'notas')}.")
+
+
 def connect(parts: build.Parts, hub_url: str, folder: Folder, token: str) -> Connection:
     """The connection `producao`, between the demo's hub and its ERP."""
     connection = Connection(
         name=company.AGENT,
         company=company.COMPANY,
         hub=HubAddress(hub_url),
-        erp=ErpAddress(kind="sqlite", database=str(folder.erp)),
+        erp=ErpAddress(kind="sqlite", database=str(folder.erp), layout=str(folder.layout)),
         establishments=tuple(Establishment(code, name) for code, name in ESTABLISHMENTS.items()),
         zone="America/Sao_Paulo",
     )
@@ -145,13 +157,10 @@ def connect(parts: build.Parts, hub_url: str, folder: Folder, token: str) -> Con
 
 
 def show_summary(parts: build.Parts, connection: Connection, folder: Folder, counts: Counts) -> None:
-    """What the import did, what the ERP holds, what did not enter and why, and where to look."""
-    erp = parts.erp(connection)
-    try:
-        erp.prepare()
-        rows, unsettled = erp.rows(), erp.unsettled(("refused", "waiting"), 1000)
-    finally:
-        erp.close()
+    """What came and what went, what the ERP holds, what did not enter and why, and where to look."""
+    with closing(parts.erp(connection)) as opened:
+        opened.prepare()
+        rows, unsettled = opened.rows(), opened.unsettled(("refused", "waiting"), 1000)
     click.echo("")
     click.echo(summary(counts))
     click.echo("")
@@ -164,6 +173,12 @@ def show_summary(parts: build.Parts, connection: Connection, folder: Folder, cou
     click.echo(f"Recusados: {n_refused}. Aguardando: {len(unsettled) - n_refused}.")
     for record in sorted(unsettled, key=lambda record: (record.outcome, record.kind, record.id)):
         click.echo(f"  {unsettled_line(record, build.clock())}")
+    click.echo("")
+    click.echo(export_summary(counts))
+    click.echo("")
+    click.echo(f"{'Do ERP para fora':<24}{'Linhas':>10}{'Enviadas agora':>16}")
+    for name, sent in counts.exports.items():
+        click.echo(f"{texts.dataset_name(name):<24}{texts.integer(sent.read):>10}{texts.integer(sent.sent):>16}")
     click.echo("")
     click.echo(f"Banco do ERP (SQLite): {folder.erp}")
     click.echo(f"Central (SQLite):      {folder.path / 'central.db'}")
@@ -197,11 +212,25 @@ def free_port(first: int) -> int:
 
 
 def sell(hub_url: str, token: str, stop: threading.Event) -> None:
-    """New orders at once, then a few things every few seconds; numbered by the clock, so a later demo is new too."""
+    """New orders at once, then a few things every few seconds, of what the ERP sent out to the hub and nothing else.
+
+    Numbered by the clock, so a later demo is new too.
+    """
     client = HubClient(hub_url, token, clock=build.clock, monotonic=build.monotonic)
     first = free_number(build.clock())
-    people = hired(client, seed=first, first_number=first, customers=buyers(), begin_version=first)
-    patiently(lambda: people.burst(N_NEW_ORDERS), stop.wait)
+    known = shelf(client)
+    goods: tuple[Product, ...] = ()
+    people = hired(client, seed=first, first_number=first, customers=buyers(), begin_version=first, goods=lambda: goods)
+
+    def look() -> None:
+        nonlocal goods
+        goods = known.look()
+
+    patiently(look, stop.wait)
+    if goods:
+        patiently(lambda: people.burst(N_NEW_ORDERS), stop.wait)
     while not stop.wait(SECONDS_BETWEEN_SALES):
-        patiently(people.step, stop.wait)
+        patiently(look, stop.wait)
+        if goods:
+            patiently(people.step, stop.wait)
     client.close()

@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 import rich_click as click
 
-from omnisync.agent.errors import SetupError, TemporaryError
+from omnisync.agent.errors import BadTokenError, SetupError, TemporaryError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.settings import HubAddress
 from omnisync.cli import parts as build
@@ -18,6 +18,8 @@ from omnisync.cli.ending import plain_ending, say
 from omnisync.contract.feed import MAX_INTAKE, IntakeAnswer
 from omnisync.contract.records import Customer
 from omnisync.demo.salespeople import BEGIN_VERSION, Salespeople
+from omnisync.demo.shelf import Shelf
+from omnisync.demo.words import SOLD_WHOLE, Product
 
 PAUSE_AFTER_TROUBLE_S = 5.0
 
@@ -51,7 +53,8 @@ def simulate(
             verify=build.trusted(url),
         )
         first = first_number or free_number(build.clock())
-        people = hired(client, seed=seed, first_number=first)
+        goods = goods_at(client)
+        people = hired(client, seed=seed, first_number=first, goods=lambda: goods)
         say(f"{people.burst(burst)} registros enviados." if burst else "Enviando vendas; Ctrl-C encerra.")
         n_done = 0
         while not steps or n_done < steps:
@@ -74,6 +77,7 @@ def hired(
     first_number: int,
     customers: Sequence[Customer] = (),
     begin_version: int = BEGIN_VERSION,
+    goods: Callable[[], Sequence[Product]] = lambda: SOLD_WHOLE,
 ) -> Salespeople:
     """Salespeople who send what they do to this hub."""
     return Salespeople(
@@ -84,7 +88,24 @@ def hired(
         next_order=first_number,
         customers=customers,
         begin_version=begin_version,
+        goods=goods,
     )
+
+
+def shelf(client: HubClient) -> Shelf:
+    """What the ERP sent out to this hub, as the salespeople's app keeps it."""
+    return Shelf(lambda dataset, cursor: client.exported("omniforce", dataset, cursor))
+
+
+def goods_at(client: HubClient) -> tuple[Product, ...]:
+    """What may be sold at this hub; where no ERP sent anything, or the key may not read it, the sample's own goods."""
+    try:
+        found = shelf(client).look()
+    except BadTokenError:
+        found = ()
+    if not found:
+        say("A central ainda não recebeu produtos do ERP: vendem-se os da empresa de exemplo.")
+    return found or SOLD_WHOLE
 
 
 def send(client: HubClient, records: Sequence[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""The sample company's own things: its hub with its story, and its empty ERP. Made once, found again afterwards."""
+"""The sample company's own things: its hub with its story, and its ERP. Made once, found again afterwards."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent.erp.layouts import schema
+from omnisync.demo import erp
 from omnisync.demo.sample import story
 from omnisync.demo.words import ESTABLISHMENTS
 from omnisync.hub import intake
@@ -39,21 +40,29 @@ class Folder(Struct, frozen=True):
         """The ERP's database."""
         return self.path / "erp.db"
 
+    @property
+    def layout(self) -> Path:
+        """The layout of that database."""
+        return self.path / "vevo.toml"
+
     def clear(self) -> None:
         """Start over. Only a folder that the demo made is emptied."""
         if self.erp.exists() or (self.path / "central.db").exists():
             shutil.rmtree(self.path)
 
-    def make(self) -> None:
-        """The folder, and the ERP's empty tables where they are missing."""
+    def make(self, now: datetime) -> None:
+        """The folder, its layout, and the ERP with what the company sells, where they are missing."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.layout.write_text(erp.layout(), encoding="utf-8")
         if self.erp.exists():
+            erp.fill(self.erp, now)
             return
         # Made under another name first: a demo stopped half-way must not find half an ERP.
         unfinished = self.erp.with_suffix(".new")
         unfinished.unlink(missing_ok=True)
         with closing(sqlite3.connect(unfinished)) as database:
             database.executescript(schema("padrao_sqlite"))
+        erp.fill(unfinished, now)
         unfinished.rename(self.erp)
 
 

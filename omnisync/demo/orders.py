@@ -5,7 +5,7 @@ A good order obeys the money rules of docs/contract.md to the centavo; a spoiled
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from random import Random
@@ -54,10 +54,11 @@ def make_order(
     *,
     type_: OrderType = "sale",
     has_fraction: bool = False,
+    goods: Sequence[Product] = words.SOLD_WHOLE,
 ) -> Order:
-    """A new order of the customer, its sums right; with `has_fraction` its first line is sold by weight or area."""
+    """A new order of these goods, its sums right; with `has_fraction` its first line is sold by weight or area."""
     plan = rng.choice(words.PLAN_OF_100)
-    items = _items(number, customer.price_table_code, rng, type_, has_fraction=has_fraction)
+    items = _items(number, customer.price_table_code, rng, type_, goods, has_fraction=has_fraction)
     totals = _totals(items, rng) if type_ == "sale" else _sum(items)
     issued_on = issued_at.date()
     return Order(
@@ -99,7 +100,9 @@ def split(total: Decimal, n: int) -> list[Decimal]:
     return [Decimal(each + (place < n_odd)).scaleb(-2) for place in range(n)]
 
 
-def _items(number: int, table: str | None, rng: Random, type_: OrderType, *, has_fraction: bool) -> tuple[Item, ...]:
+def _items(
+    number: int, table: str | None, rng: Random, type_: OrderType, goods: Sequence[Product], *, has_fraction: bool
+) -> tuple[Item, ...]:
     n_items = rng.choice(_N_ITEMS) if rng.randrange(200) else rng.randrange(25, 60)
     items: list[Item] = []
     for line in range(1, n_items + 1):
@@ -107,19 +110,19 @@ def _items(number: int, table: str | None, rng: Random, type_: OrderType, *, has
         if has_fraction and line == 1:
             items.append(_fraction(line, item_id, table, rng))
         elif type_ in _FREE:
-            items.append(_gift(line, item_id, table, rng, "own" if type_ == "bonus" else "centavo"))
+            items.append(_gift(line, item_id, table, rng, goods, "own" if type_ == "bonus" else "centavo"))
         else:
-            items.append(_line(line, item_id, table, rng))
+            items.append(_line(line, item_id, table, rng, goods))
     if type_ == "sale" and rng.randrange(100) < 4:
         price: _GiftPrice = rng.choice(("centavo", "own", "nothing"))
-        gift = _gift(n_items + 1, f"itm_{number:06d}_{n_items + 1}", table, rng, price)
+        gift = _gift(n_items + 1, f"itm_{number:06d}_{n_items + 1}", table, rng, goods, price)
         items.append(_discounted(gift, _HUNDRED) if price == "own" else gift)
     return tuple(items)
 
 
-def _line(line: int, item_id: str, table: str | None, rng: Random) -> Item:
+def _line(line: int, item_id: str, table: str | None, rng: Random, goods: Sequence[Product]) -> Item:
     """An ordinary line; one in four with a discount, a few with IPI, ST or a surcharge."""
-    product = rng.choice(words.SOLD_WHOLE)
+    product = rng.choice(goods)
     item = _plain(line, item_id, product, Decimal(rng.randrange(1, 25)), _price(product, table))
     luck = rng.randrange(100)
     if luck < 25:
@@ -150,9 +153,9 @@ def _fraction(line: int, item_id: str, table: str | None, rng: Random) -> Item:
 _GiftPrice = Literal["centavo", "own", "nothing"]
 
 
-def _gift(line: int, item_id: str, table: str | None, rng: Random, price: _GiftPrice) -> Item:
+def _gift(line: int, item_id: str, table: str | None, rng: Random, goods: Sequence[Product], price: _GiftPrice) -> Item:
     """A bonus line: at a centavo, at nothing, or at its own value."""
-    product = rng.choice(words.SOLD_WHOLE)
+    product = rng.choice(goods)
     prices = {"centavo": CENTAVO, "own": _price(product, table), "nothing": ZERO}
     item = _plain(line, item_id, product, Decimal(rng.randrange(1, 5)), prices[price])
     return replace(item, is_bonus=True)
@@ -260,7 +263,7 @@ def _payments(number: int, plan: Plan, total: Decimal, issued_on: date, rng: Ran
 # --- what happens to an order later
 
 
-def revise(order: Order, version: int, rng: Random) -> Order:
+def revise(order: Order, version: int, rng: Random, goods: Sequence[Product] = words.SOLD_WHOLE) -> Order:
     """The order after the salesperson edited it: a line out, a line in or another quantity; its sums right again.
 
     `version` is the edited one's: it goes into the new line's id, so that no id is ever used twice.
@@ -271,7 +274,7 @@ def revise(order: Order, version: int, rng: Random) -> Order:
         del items[rng.randrange(1, len(items))]  # the first is never a gift, so something to pay is left
     elif what == 1:
         line = max(item.line for item in items) + 1
-        items.append(_line(line, f"{order.id.replace('ord_', 'itm_')}_v{version}", order.price_table_code, rng))
+        items.append(_line(line, f"{order.id.replace('ord_', 'itm_')}_v{version}", order.price_table_code, rng, goods))
     else:
         place = rng.randrange(len(items))
         items[place] = _requantified(items[place], Decimal(rng.randrange(25, 60)))

@@ -6,7 +6,7 @@ They remember only what they touched lately, so they can go on for ever; time, c
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from random import Random
 from typing import Generic, NamedTuple, TypeVar
@@ -18,6 +18,7 @@ from omnisync.contract.records import Customer, Order
 from omnisync.demo.customers import make_customer, revise_customer, spoil_customer
 from omnisync.demo.orders import SPOILS, OrderType, cancel, make_order, move, revise
 from omnisync.demo.sample import MAX_BATCH, ZONE, batches, erasure, upsert
+from omnisync.demo.words import SOLD_WHOLE, Product
 
 BEGIN_VERSION = 100
 """The customers they begin with are taken to be at this version: later than any that a story tells."""
@@ -35,7 +36,8 @@ class Salespeople:
 
     `send` posts the encoded changes of one batch; `clock` says what time it is. New records take the numbers from
     `next_customer` and `next_order` on: those must be free. `customers` are whom they may sell to from the first day;
-    they keep the newest `window` of customers and of orders in memory, and change nothing older.
+    they keep the newest `window` of customers and of orders in memory, and change nothing older. `goods` answers what
+    may be sold at the moment, at least one thing.
     """
 
     def __init__(
@@ -49,7 +51,9 @@ class Salespeople:
         customers: Iterable[Customer] = (),
         begin_version: int = BEGIN_VERSION,
         window: int = 500,
+        goods: Callable[[], Sequence[Product]] = lambda: SOLD_WHOLE,
     ) -> None:
+        self._goods = goods
         self._send, self._rng, self._clock = send, rng, clock
         self._next_customer, self._next_order = next_customer, next_order
         self._customers = deque((_Known(customer, begin_version) for customer in customers), window)
@@ -125,7 +129,7 @@ class Salespeople:
         self._next_order += 1
         gift: OrderType = self._rng.choice(("bonus", "sample"))
         type_ = "sale" if is_sale or self._rng.randrange(30) else gift
-        return make_order(self._next_order - 1, customer, self._now(), self._rng, type_=type_)
+        return make_order(self._next_order - 1, customer, self._now(), self._rng, type_=type_, goods=self._goods())
 
     def _keep(self, window: deque[_Known[_Record]], record: _Record, version: int = 1) -> Change:
         window.append(_Known(record, version))
@@ -137,7 +141,7 @@ class Salespeople:
         if not self._orders:
             return self._sell()
         order, version = self._take(self._orders)
-        return [self._keep(self._orders, revise(order, version + 1, self._rng), version + 1)]
+        return [self._keep(self._orders, revise(order, version + 1, self._rng, self._goods()), version + 1)]
 
     def _cancel_order(self) -> list[Change]:
         if not self._orders:

@@ -9,8 +9,20 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
+from omnisync.agent.erp.catalog import open_erp
+from omnisync.agent.settings import ErpAddress
+from omnisync.cli import parts as build
+from omnisync.contract.catalogue import DATASETS
 from omnisync.demo import sample
+from omnisync.demo.company import COMPANY
+from omnisync.demo.words import ESTABLISHMENTS
+from omnisync.hub.store import Store
+from tests.catalogue import lines_of
+from tests.exports import outgoing, plain
+from tests.hubs import serving
 
 
 def _demo(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -32,6 +44,49 @@ def _count(database: Path, sql: str) -> int:
 def _printed(out: str, noun: str) -> list[int]:
     line = next(line for line in out.splitlines() if line.startswith(noun))
     return [int(number.replace(".", "")) for number in re.findall(r"[0-9][0-9.]*", line)]
+
+
+def at_hub(path: Path) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
+    """What the demo's hub has of every dataset, as an app reads it."""
+    store = Store(f"sqlite:///{path}")
+    token = store.create_token(COMPANY, "leitor", ("exports:read",), build.clock())
+    with serving(store, token) as running, running.client() as app:
+        lines = {place: lines_of(app, dataset) for place, dataset in DATASETS.items()}
+    return {
+        place: {one["key"]: plain(one["data"]) for one in some if one["op"] == "upsert"}
+        for place, some in lines.items()
+    }
+
+
+def in_erp(path: Path) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
+    """What the demo's ERP has of every dataset, read anew."""
+    address = ErpAddress(kind="sqlite", database=str(path), layout=str(path.with_name("vevo.toml")))
+    erp = open_erp(
+        address,
+        company=COMPANY,
+        connection="producao",
+        establishments=tuple(ESTABLISHMENTS),
+        zone=ZoneInfo("America/Sao_Paulo"),
+        clock=build.clock,
+        memories=path.parent,
+    )
+    with closing(erp):
+        erp.prepare()
+        return outgoing(erp)
+
+
+def test_the_demo_sends_out_what_changed_and_no_more(tmp_path: Path) -> None:
+    assert _demo(tmp_path).returncode == 0
+    erp, hub = tmp_path / "demo" / "erp.db", tmp_path / "demo" / "central.db"
+    with closing(sqlite3.connect(erp)) as opened, opened:
+        changed = opened.execute("UPDATE produtos SET descricao = 'Nova' WHERE codigo <= '000107'")
+        gone = opened.execute("DELETE FROM produtos WHERE codigo = '000110'")
+        assert (changed.rowcount, gone.rowcount) == (3, 1)
+    again = _demo(tmp_path)
+    assert again.returncode == 0
+    assert "4 linhas enviadas ao OmniForce; 1 apagada." in again.stdout
+    assert [line.split()[-1] for line in again.stdout.splitlines() if line.startswith("Produtos")] == ["4"]
+    assert at_hub(hub) == in_erp(erp)
 
 
 def test_the_demo_imports_what_it_promises_and_a_second_time_nothing(tmp_path: Path) -> None:
@@ -61,6 +116,9 @@ def test_the_demo_imports_what_it_promises_and_a_second_time_nothing(tmp_path: P
             opened.execute("SELECT id, json_extract(reason, '$.code') FROM omnisync_binding WHERE outcome = 'refused'")
         )
     assert refused == expected.refused
+    assert at_hub(hub) == in_erp(erp)
+    assert all(at_hub(hub).values())
     second = _demo(tmp_path)
     assert second.returncode == 0
+    assert "Nada mudou no ERP desde a última exportação." in second.stdout
     assert [_printed(second.stdout, noun)[1] for noun in ("Clientes", "Pedidos", "Itens", "Formas")] == [0, 0, 0, 0]

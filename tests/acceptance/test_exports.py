@@ -12,6 +12,7 @@ import pytest
 from omnisync.agent.journal import Journal
 from omnisync.agent.outbox import Outbox
 from omnisync.agent.settings import Home
+from omnisync.demo.erp import layout as demo_layout
 from tests.acceptance.programs import Program, installed
 from tests.exports import Office, fill
 from tests.hubs import RunningHub, running_hub
@@ -117,6 +118,29 @@ def test_a_run_of_both_imports_first_and_then_exports_what_came(program: Program
     assert list(office(program, hub).at_hub()["omniforce", "order-status"]) == ["ord_1"]
 
 
+def test_an_order_refused_for_an_unknown_product_enters_by_itself_once_that_product_went_out(
+    program: Program, hub: RunningHub, tmp_path: Path
+) -> None:
+    layout = tmp_path / "vevo.toml"
+    layout.write_text(demo_layout(), encoding="utf-8")
+    assert program.run("connection", "set", "--layout", str(layout)).status == 0
+    send(hub, change(customer()), change(order()))  # of products that stand in no table of the ERP
+    assert program.run("import").status == 3
+    [refused] = program.run("refused", "--json").json()
+    assert (refused["id"], refused["code"]) == ("ord_1", "product_unknown")
+    codes = ("000001", "000002")
+    fill(program.keeper, {"produtos": [(code, "Novo", "UN", *[None] * 5, 1) for code in codes]})
+    assert program.run("import").status == 0  # nobody sold it anew, and nothing was exported: it stays out
+    assert program.keeper.query("SELECT count(*) FROM pedidos") == [(0,)]
+    with closing(Journal(Home(program.home).journal)) as journal:
+        run = journal.ask_run("producao", "both", "slot", NOW)
+        assert program.run("import", "--run", run.id, "--connection", "producao").status == 0
+        ended = journal.run(run.id)
+    assert ended is not None
+    assert (ended.state, ended.counts.orders.written) == ("done", 1)
+    assert program.run("refused", "--json").json() == []
+
+
 def test_a_run_for_dash_alone_imports_nothing_and_sends_the_facts(program: Program, hub: RunningHub) -> None:
     send(hub, change(customer()), change(order()))
     with closing(Journal(Home(program.home).journal)) as journal:
@@ -147,6 +171,16 @@ def test_an_export_told_to_stop_ends_its_batch_and_goes_on_the_next_time(
     assert 0 < ended.counts.sent.sent < 300
     assert program.run("export").status == 0
     assert office(program, hub).at_hub() == office(program, hub).in_erp()
+
+
+def test_a_run_for_omniforce_imports_and_sends_no_facts(program: Program, hub: RunningHub) -> None:
+    send(hub, change(customer()), change(order()))
+    with closing(Journal(Home(program.home).journal)) as journal:
+        run = journal.ask_run("producao", "both", "slot", NOW, systems=("omniforce",))
+        assert program.run("import", "--run", run.id, "--connection", "producao").status == 0
+    assert program.keeper.query("SELECT count(*) FROM pedidos") == [(1,)]
+    found = office(program, hub).at_hub()
+    assert {place for place, rows in found.items() if not rows} == {("dash", "sales-facts")}
 
 
 @pytest.mark.parametrize(("moment", "n"), [(moment, n) for moment in MOMENTS for n in (1, 4, 9)])

@@ -126,8 +126,6 @@ def outgoing_of(run: Run) -> tuple[Outgoing, ...]:
 
 
 def _outgoing(run: Run, name: str, sent: Sent) -> Outgoing:
-    system, _, dataset = name.partition(".")
-    known = texts.DATASETS.get(dataset, dataset)
     is_its_turn = run.is_going and run.phase.partition("!")[0].partition(":")[2] == name
     situation: tuple[str, Tone] = ("Concluído", "ok")
     if is_its_turn:
@@ -144,8 +142,9 @@ def _outgoing(run: Run, name: str, sent: Sent) -> Outgoing:
         *([texts.counted(sent.deleted, "apagado", "apagados")] if sent.deleted else []),
         *([f"{integer(sent.held)} para confirmar"] if sent.held else []),
     ]
-    to = f"{known[0].upper()}{known[1:]}" + (" (Dash)" if system == "dash" else "")
-    return Outgoing(name=to, sent=sent, situation=situation[0], tone=situation[1], rest=", ".join(rest))
+    return Outgoing(
+        name=texts.dataset_name(name), sent=sent, situation=situation[0], tone=situation[1], rest=", ".join(rest)
+    )
 
 
 def left_of(sent: Sent) -> str:

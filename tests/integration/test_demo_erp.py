@@ -1,0 +1,58 @@
+"""The sample company's ERP: filled once, and its orders invoiced once."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from omnisync.demo import erp, words
+from omnisync.demo.company import Folder
+from tests.erps import Keeper, make_sqlite, write
+from tests.records import change, customer, item, order
+
+NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
+DAY = date(2026, 11, 24)
+
+
+def filled(folder: Path) -> Keeper:
+    keeper = make_sqlite(folder)
+    erp.fill(Path(keeper.database), NOW)
+    return keeper
+
+
+def query(keeper: Keeper, sql: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(keeper.database)) as database:
+        return list(database.execute(sql))
+
+
+def test_it_is_filled_once_and_what_its_people_changed_stays(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "demo")
+    folder.make(NOW)
+    with closing(sqlite3.connect(folder.erp)) as database, database:
+        assert database.execute("SELECT count(*) FROM produtos").fetchone() == (len(words.PRODUCTS),)
+        database.execute("DELETE FROM produtos WHERE codigo = '000101'")
+    folder.make(NOW)
+    with closing(sqlite3.connect(folder.erp)) as database:
+        assert database.execute("SELECT count(*) FROM produtos").fetchone() == (len(words.PRODUCTS) - 1,)
+
+
+def test_an_invoice_makes_facts_takes_from_stock_and_closes_the_order_once(tmp_path: Path) -> None:
+    keeper = filled(tmp_path)
+    with closing(keeper.open()) as opened:
+        [sold] = [item(1, quantity="3.0000", product_code="000101")]
+        write(opened, change(customer()))
+        write(opened, change(order(items=(sold,))))
+    stock = "SELECT saldo FROM estoque WHERE estabelecimento = '0001' AND produto = '000101'"
+    [(before,)] = query(keeper, stock)
+    assert erp.invoice(Path(keeper.database), date(2026, 11, 23), NOW) == 0
+    assert erp.invoice(Path(keeper.database), DAY, NOW) == 1
+    [(after,)] = query(keeper, stock)
+    assert float(before) - float(after) == 3.0
+    assert query(keeper, "SELECT situacao FROM pedidos") == [("faturado",)]
+    assert query(keeper, "SELECT produto, quantidade, valor_liquido FROM itens_nota") == [("000101", "3.0000", "30.00")]
+    assert query(keeper, "SELECT count(*) FROM titulos_receber") == [(0,)]  # paid at once: no debt
+    assert erp.invoice(Path(keeper.database), DAY, NOW) == 0
+    assert query(keeper, stock) == [(after,)]
