@@ -141,3 +141,35 @@ def test_a_database_that_does_not_open_is_one_sentence(place: Path, capsys: pyte
     for command in (("erp", "check"), ("layout", "check"), ("layout", "new", "--out", str(place / "meu.toml"))):
         status, said = run(capsys, *command)
         assert (status, "Não foi possível abrir o banco" in said) == (1, True)
+
+
+def test_a_layout_that_keeps_our_tables_here_is_checked_for_what_it_needs(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = place / "meu.toml"
+    path.write_text('state = "agent"\n' + text_of("padrao"), encoding="utf-8")
+    assert run(capsys, "layout", "check", str(path)) == (0, "O layout padrao serve para este banco.\n")
+    with closing(sqlite3.connect(place / "erp.db")) as plain:
+        [(made,)] = plain.execute("SELECT sql FROM sqlite_master WHERE name = 'pedidos'")
+        plain.execute("ALTER TABLE pedidos RENAME TO velha")
+        plain.execute(made.replace("UNIQUE", ""))
+        plain.commit()
+    status, said = run(capsys, "layout", "check", str(path))
+    assert (status, "A coluna pedidos.id_externo guarda o código do OmniForce e não tem chave única." in said) == (
+        1,
+        True,
+    )
+    path.write_text('state = "agent"\n' + text_of("padrao").replace('id_externo = "id"', "", 1), encoding="utf-8")
+    status, said = run(capsys, "layout", "check", str(path))
+    assert (status, "customer.columns.id_externo: com state = 'agent', é 'id', sem conversores" in said) == (1, True)
+
+
+def test_the_look_at_the_erp_says_where_our_tables_are(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = place / "meu.toml"
+    path.write_text('state = "agent"\n' + text_of("padrao"), encoding="utf-8")
+    journal = Journal(Home(place / "home").journal)
+    known = journal.connection("producao")
+    journal.save_connection(msgspec.structs.replace(known, erp=msgspec.structs.replace(known.erp, layout=str(path))))
+    status, said = run(capsys, "erp", "check")
+    assert (status, "ok    Tabelas do Omnisync: ficam neste computador, como o layout pede." in said) == (0, True)
+    assert not any(name.startswith("omnisync") for name in _tables(place))
