@@ -258,7 +258,18 @@ AMOUNTS = {
         "available",
         "min_order",
     ),
-    *("down_payment_percent", "amount", "balance", "quantity", "gross", "discount", "net", "cost"),
+    *(
+        "credit_limit",
+        "credit_available",
+        "down_payment_percent",
+        "amount",
+        "balance",
+        "quantity",
+        "gross",
+        "discount",
+        "net",
+        "cost",
+    ),
 }
 
 

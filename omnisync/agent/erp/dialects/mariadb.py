@@ -46,7 +46,9 @@ CREATE TABLE IF NOT EXISTS omnisync_cursor (
 # The mode is ours whatever the server's: a text too long or a number too large is an error, never cut. Without gap
 # locks (READ COMMITTED) two pages beside each other do not wait for one another.
 _SETTINGS = (
-    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', "
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,"
+    # A layout's own SQL is one text for every database: "a name", and || between texts.
+    "ANSI_QUOTES,PIPES_AS_CONCAT', "
     "SESSION innodb_lock_wait_timeout = %s, SESSION lock_wait_timeout = %s, SESSION net_write_timeout = %s"
 )
 

@@ -2,13 +2,23 @@
 -- the table `rotina`) that empties it.
 CREATE TABLE produto (
     pro_codigo CHAR(6) NOT NULL PRIMARY KEY CHECK (length(pro_codigo) <= 6),
-    pro_nome VARCHAR(60) NOT NULL CHECK (length(pro_nome) <= 60)
+    pro_nome VARCHAR(60) NOT NULL CHECK (length(pro_nome) <= 60),
+    pro_unidade VARCHAR(6) DEFAULT 'UN' NOT NULL CHECK (length(pro_unidade) <= 6),
+    pro_ncm VARCHAR(8) CHECK (length(pro_ncm) <= 8),
+    pro_gtin VARCHAR(14) CHECK (length(pro_gtin) <= 14),
+    pro_grupo VARCHAR(30) CHECK (length(pro_grupo) <= 30),
+    pro_inativo SMALLINT DEFAULT 0 NOT NULL,
+    pro_excluido SMALLINT DEFAULT 0 NOT NULL
 );
 CREATE TABLE cliente (
     cli_codigo INTEGER PRIMARY KEY AUTOINCREMENT,
     cli_documento VARCHAR(20) CHECK (length(cli_documento) <= 20),
     cli_nome VARCHAR(50) NOT NULL CHECK (length(cli_nome) <= 50),
-    cli_idapp VARCHAR(40) UNIQUE CHECK (length(cli_idapp) <= 40)
+    cli_idapp VARCHAR(40) UNIQUE CHECK (length(cli_idapp) <= 40),
+    cli_cidade_ibge VARCHAR(7) CHECK (length(cli_cidade_ibge) <= 7),
+    cli_limite NUMERIC(15,2),
+    cli_bloqueado SMALLINT DEFAULT 0 NOT NULL,
+    cli_excluido SMALLINT DEFAULT 0 NOT NULL
 );
 CREATE TABLE pedido (
     ped_numero INTEGER NOT NULL PRIMARY KEY,
@@ -16,7 +26,8 @@ CREATE TABLE pedido (
     ped_filial INTEGER NOT NULL,
     cli_codigo INTEGER NOT NULL REFERENCES cliente (cli_codigo),
     ped_data TIMESTAMP NOT NULL,
-    ped_total NUMERIC(15,2) NOT NULL
+    ped_total NUMERIC(15,2) NOT NULL,
+    ped_fase CHAR(1) DEFAULT 'A' NOT NULL CHECK (length(ped_fase) <= 1)
 );
 CREATE TABLE pedido_item (
     ped_numero INTEGER NOT NULL REFERENCES pedido (ped_numero),
@@ -102,6 +113,91 @@ CREATE TABLE pedido_web_retorno (
 CREATE TABLE pedido_web_numero (ultimo INTEGER NOT NULL);
 INSERT INTO pedido_web_numero (ultimo) VALUES (9000);
 CREATE TABLE rotina (nome VARCHAR(30));
+-- What only goes out: the catalogue, the balances, what is owed and what was invoiced.
+CREATE TABLE filial (
+    fil_codigo INTEGER NOT NULL,
+    fil_nome VARCHAR(40) NOT NULL CHECK (length(fil_nome) <= 40),
+    fil_cnpj VARCHAR(14) CHECK (length(fil_cnpj) <= 14),
+    fil_inativa SMALLINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (fil_codigo)
+);
+CREATE TABLE tabela_preco (
+    tab_codigo INTEGER NOT NULL,
+    tab_nome VARCHAR(40) NOT NULL CHECK (length(tab_nome) <= 40),
+    tab_inicio DATE,
+    tab_fim DATE,
+    PRIMARY KEY (tab_codigo)
+);
+CREATE TABLE preco (
+    tab_codigo INTEGER NOT NULL,
+    pro_codigo CHAR(6) NOT NULL CHECK (length(pro_codigo) <= 6),
+    pre_valor NUMERIC(15,4) NOT NULL,
+    pre_desconto NUMERIC(5,2),
+    PRIMARY KEY (tab_codigo, pro_codigo)
+);
+CREATE TABLE estoque (
+    fil_codigo INTEGER NOT NULL,
+    pro_codigo CHAR(6) NOT NULL CHECK (length(pro_codigo) <= 6),
+    est_saldo NUMERIC(15,4) NOT NULL,
+    est_reservado NUMERIC(15,4) DEFAULT 0 NOT NULL,
+    est_movimento TIMESTAMP NOT NULL,
+    PRIMARY KEY (fil_codigo, pro_codigo)
+);
+CREATE TABLE forma (
+    for_codigo VARCHAR(20) NOT NULL CHECK (length(for_codigo) <= 20),
+    for_nome VARCHAR(40) NOT NULL CHECK (length(for_nome) <= 40),
+    for_tpag CHAR(2) CHECK (length(for_tpag) <= 2),
+    for_inativa SMALLINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (for_codigo)
+);
+CREATE TABLE condicao (
+    con_codigo VARCHAR(20) NOT NULL CHECK (length(con_codigo) <= 20),
+    con_nome VARCHAR(40) NOT NULL CHECK (length(con_nome) <= 40),
+    con_dias VARCHAR(40) CHECK (length(con_dias) <= 40),
+    con_inativa SMALLINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (con_codigo)
+);
+CREATE TABLE vendedor (
+    ven_codigo VARCHAR(20) NOT NULL CHECK (length(ven_codigo) <= 20),
+    ven_nome VARCHAR(40) NOT NULL CHECK (length(ven_nome) <= 40),
+    ven_email VARCHAR(100) CHECK (length(ven_email) <= 100),
+    ven_gerente VARCHAR(20) CHECK (length(ven_gerente) <= 20),
+    ven_inativo SMALLINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (ven_codigo)
+);
+CREATE TABLE titulo (
+    tit_documento VARCHAR(20) NOT NULL CHECK (length(tit_documento) <= 20),
+    tit_parcela VARCHAR(7) NOT NULL CHECK (length(tit_parcela) <= 7),
+    cli_codigo INTEGER NOT NULL,
+    tit_emissao DATE,
+    tit_vencimento DATE NOT NULL,
+    tit_valor NUMERIC(15,2) NOT NULL,
+    tit_saldo NUMERIC(15,2) NOT NULL,
+    tit_especie CHAR(2) CHECK (length(tit_especie) <= 2),
+    PRIMARY KEY (tit_documento, tit_parcela)
+);
+CREATE TABLE nota (
+    nta_numero INTEGER NOT NULL,
+    ped_numero INTEGER,
+    fil_codigo INTEGER NOT NULL,
+    cli_codigo INTEGER,
+    ven_codigo VARCHAR(20) CHECK (length(ven_codigo) <= 20),
+    nta_operacao VARCHAR(10) NOT NULL CHECK (length(nta_operacao) <= 10),
+    nta_emissao TIMESTAMP NOT NULL,
+    nta_chave CHAR(44) CHECK (length(nta_chave) <= 44),
+    PRIMARY KEY (nta_numero)
+);
+CREATE TABLE nota_item (
+    nta_numero INTEGER NOT NULL,
+    nti_seq INTEGER NOT NULL,
+    pro_codigo CHAR(6) NOT NULL CHECK (length(pro_codigo) <= 6),
+    nti_qtde NUMERIC(15,4) NOT NULL,
+    nti_bruto NUMERIC(15,2) NOT NULL,
+    nti_desconto NUMERIC(15,2) NOT NULL,
+    nti_liquido NUMERIC(15,2) NOT NULL,
+    nti_custo NUMERIC(15,2),
+    PRIMARY KEY (nta_numero, nti_seq)
+);
 CREATE TRIGGER importa_pedidos_web AFTER INSERT ON rotina BEGIN
     UPDATE pedido_web SET pw_situacao = 'E', pw_mensagem = 'Produto não cadastrado no ERP'
     WHERE pw_situacao = 'P' AND EXISTS (SELECT 1 FROM pedido_web_item i

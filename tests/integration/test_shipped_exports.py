@@ -1,0 +1,49 @@
+"""The shipped layouts on their way out, on every database: each dataset as the contract says, facts without names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from omnisync.agent.erp.base import Erp
+from omnisync.contract.catalogue import DATASETS
+from tests.books import Book
+from tests.erps import KEEPERS
+from tests.exports import outgoing
+from tests.wares import WIRES, stocked
+
+LAYOUTS = ("direto", "staging")
+FACTS = ("dash", "sales-facts")
+
+
+@pytest.fixture(params=[(kind, layout) for layout in LAYOUTS for kind in KEEPERS], ids=lambda pair: "-".join(pair))
+def book(request: pytest.FixtureRequest, tmp_path: Path) -> Book:
+    kind, layout = request.param
+    return stocked(kind, layout, request, tmp_path)
+
+
+@pytest.fixture
+def erp(book: Book) -> Iterator[Erp]:
+    opened = book.open()
+    yield opened
+    opened.close()
+
+
+def test_every_dataset_goes_out_as_the_contract_says(book: Book, erp: Erp) -> None:
+    found = outgoing(erp)
+    assert list(found) == list(DATASETS)
+    for place, rows in WIRES[book.layout].items():
+        assert found[place] == rows, place
+
+
+def test_no_name_and_no_document_leaves_with_the_sales_facts(book: Book, erp: Erp) -> None:
+    found = outgoing(erp)
+    told = json.dumps(found[FACTS], ensure_ascii=False).lower()
+    people = [*found["omniforce", "customers"].values(), *found["omniforce", "sellers"].values()]
+    fields = ("name", "trade_name", "document", "email")
+    words = {str(person[field]) for person in people for field in fields if field in person}
+    assert (len(found[FACTS]), len(words) > 4) == (2, True)
+    assert [word for word in words if word.lower() in told] == []
