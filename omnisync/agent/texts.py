@@ -121,6 +121,17 @@ SENTENCES: Mapping[str, str] = {
     "check_counter_type": "O contador {onde} é {tipo} e não pode ser somado. Corrija number no layout.",
     "check_counter_rows": "O contador {onde} tem {n} linhas e precisa de exatamente uma. Diga qual em number.where.",
     "check_query": "A consulta de {onde} não roda neste banco: {motivo}",
+    "check_export_unknown": "A consulta de {onde} tem a coluna {coluna}, que não é um campo de {conjunto}{perto}. Dê a "
+    "ela o nome de um campo, com AS, ou retire-a.",
+    "check_export_twice": "A consulta de {onde} tem duas colunas chamadas {coluna}. Retire uma delas.",
+    "check_export_missing": "A consulta de {onde} não tem {colunas}, que {conjunto} exige. Acrescente uma coluna do "
+    "ERP com esse nome, depois de AS.",
+    "check_export_changed_at": "{onde} é {coluna}, e a consulta não tem essa coluna. Acrescente-a à consulta ou retire "
+    "changed_at.",
+    "check_export_changed_at_type": "{onde} é {coluna}, que não é data, número inteiro nem texto. Escolha outra coluna "
+    "ou retire changed_at.",
+    "check_export_value": "Em {onde}, valores da coluna {coluna} serão recusados, como em {n} das {de} primeiras "
+    "linhas: {motivo} Corrija-os no ERP ou na consulta.",
     "check_rights": "O usuário do banco não pode {direitos} em {tabela}. Peça ao administrador a permissão.",
     "check_charset_none_utf8": "{onde} guarda textos sem charset (NONE) e a conexão fala UTF8: o ERP mostraria AÃ‡ÃƒO "
     "no lugar de AÇÃO. Informe na conexão o charset do ERP, quase sempre WIN1252. Nomes lidos: {nomes}.",

@@ -10,6 +10,7 @@ from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.inspecting.findings import Finding, error, near, warning
 from omnisync.agent.erp.inspecting.fitting import fit, is_short_for_code
 from omnisync.agent.erp.inspecting.given import Given, piped
+from omnisync.agent.erp.inspecting.leaving import leaving
 from omnisync.agent.erp.inspecting.letters import letters
 from omnisync.agent.erp.inspecting.uses import Use, uses_of
 from omnisync.agent.erp.language.layout import LayoutFile, Lookup, Number
@@ -38,8 +39,8 @@ _GENERATOR = re.compile(
 def check(layout: LayoutFile, database: Database, address: ErpAddress) -> list[Finding]:
     """Everything that is found, errors first. The layout was compiled before: in itself it is right.
 
-    Reads the catalogue and a few names and asks for rights; leaves nothing behind. Raises what the database raises
-    where it cannot be read at all.
+    Reads the catalogue, a few names and the first rows of what goes out, and asks for rights; leaves nothing behind.
+    Raises what the database raises where it cannot be read at all.
     """
     return examine(layout, reflect(database), database, address)
 
@@ -53,6 +54,7 @@ def examine(layout: LayoutFile, schema: Schema, database: Database, address: Erp
     found += _of_match(layout, schema)
     found += letters(uses, schema, database, address.charset)
     found += _of_rights(layout, uses, schema, database)
+    found += leaving(layout, database)
     return sorted(dict.fromkeys(found), key=lambda finding: finding.level)
 
 

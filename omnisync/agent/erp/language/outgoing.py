@@ -163,7 +163,7 @@ class _Shape:
         fields = {field.name: field for field in msgspec.structs.fields(query.dataset.kind)}
         own = [name for name in names if name != query.changed_at.lower() or name in hints]
         self.changed_at = _place_of(query, names)
-        _check(query.dataset, own, fields)
+        _check(query.dataset, own)
         self._places = [names.index(name) for name in own]
         self._is_plain = len(own) == len(names)
         self._plain = [name for name in own if "." not in name]
@@ -259,20 +259,31 @@ class _Shape:
         return [list(map(tuple, gathered[name])) for name in self._listed]
 
 
-def _check(dataset: Dataset, names: Sequence[str], fields: Mapping[str, Any]) -> None:
+def known_names(dataset: Dataset) -> list[str]:
+    """What the columns of a dataset's query may be called."""
+    fields = [field.name for field in msgspec.structs.fields(dataset.kind)]
+    return [*(name for name in fields if name not in ("phones", "addresses")), *_list_names(fields)]
+
+
+def required_names(dataset: Dataset) -> list[str]:
+    """The columns that a dataset's query must have."""
+    return [field.name for field in msgspec.structs.fields(dataset.kind) if field.required]
+
+
+def _check(dataset: Dataset, names: Sequence[str]) -> None:
     where = f"export.{dataset.name}.sql"
-    known = [*fields, *_list_names(fields)]
+    known = known_names(dataset)
     for name in names:
-        if name not in known or name in ("phones", "addresses"):
+        if name not in known:
             raise LayoutError(motivo=f"{where}: a coluna {name} não é um campo de {dataset.name}{nearest(name, known)}")
     if len(set(names)) < len(names):
         raise LayoutError(motivo=f"{where}: há duas colunas com o mesmo nome")
-    missing = [name for name, field in fields.items() if field.required and name not in names]
+    missing = [name for name in required_names(dataset) if name not in names]
     if missing:
         raise LayoutError(motivo=f"{where}: falta a coluna {', '.join(missing)}")
 
 
-def _list_names(fields: Mapping[str, Any]) -> list[str]:
+def _list_names(fields: Sequence[str]) -> list[str]:
     """`phone.mobile`, `address.main.street` and the others, where the dataset has such lists."""
     if "phones" not in fields:
         return []

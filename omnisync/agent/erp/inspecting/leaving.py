@@ -1,0 +1,95 @@
+"""Whether a layout's export queries can go out: each is run, its columns laid beside its dataset's fields, and its
+first rows read as the hub will read them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date
+
+from omnisync.agent import texts
+from omnisync.agent.erp.dialects.database import Database, Rows
+from omnisync.agent.erp.inspecting.findings import Finding, error, near, warning
+from omnisync.agent.erp.language.layout import LayoutFile
+from omnisync.agent.erp.language.outgoing import Lot, Outgoing, Query, known_names, queries, required_names, streamed
+from omnisync.agent.errors import LayoutError, RecordError, SetupError
+from omnisync.contract.batches import SENTENCES, RefusedLine, reader
+
+N_ROWS = 200
+"""Of each query that are read: what a database says of the types of a query's columns is too little to go by."""
+A_DAY = date(2026, 1, 1)
+"""What `:today` is here: whether the query runs does not depend on it."""
+
+Found = Iterator[Finding]
+
+
+def leaving(layout: LayoutFile, database: Database) -> Found:
+    """What stands between each query and its dataset. Reads the first rows of each and leaves nothing behind."""
+    places = {name.rpartition(".")[2]: f"export.{name}" for name in layout.export}
+    for query in queries(layout.export, UTC):
+        yield from _of_query(query, places[query.dataset.name], database)
+
+
+def _of_query(query: Query, where: str, database: Database) -> Found:
+    try:
+        names, rows = _first_rows(query, database)
+    except (SetupError, RecordError) as wrong:
+        yield error("check_query", f"{where}.sql", motivo=texts.sentence(wrong.code, **wrong.words))
+        return
+    wrong_columns = list(_of_columns(query, where, names))
+    yield from wrong_columns
+    if not wrong_columns and rows:
+        yield from _of_rows(query, where, names, rows, database)
+
+
+def _first_rows(query: Query, database: Database) -> tuple[list[str], Rows]:
+    with database.stream(query.sql, [A_DAY.isoformat() for _ in query.words], size=N_ROWS) as (names, lots):
+        return [name.lower() for name in names], next(lots, [])
+
+
+def _of_columns(query: Query, where: str, names: Sequence[str]) -> Found:
+    dataset, changed_at = query.dataset, query.changed_at.lower()
+    known = known_names(dataset)
+    for name in dict.fromkeys(names):
+        if name not in known and name != changed_at:
+            told = near(name, known)
+            yield error("check_export_unknown", f"{where}.sql", coluna=name, conjunto=dataset.name, perto=told)
+    for name in (name for name, n in Counter(names).items() if n > 1):
+        yield error("check_export_twice", f"{where}.sql", coluna=name)
+    missing = [name for name in required_names(dataset) if name not in names]
+    if missing:
+        yield error("check_export_missing", f"{where}.sql", colunas=", ".join(missing), conjunto=dataset.name)
+    if changed_at and changed_at not in names:
+        yield error("check_export_changed_at", f"{where}.changed_at", coluna=changed_at)
+
+
+# --- the first rows
+
+
+def _of_rows(query: Query, where: str, names: Sequence[str], rows: Rows, database: Database) -> Found:
+    out = Outgoing(query, names, iter([rows]))
+    try:
+        [lot] = out.lots()
+    except LayoutError:
+        yield error("check_export_changed_at_type", f"{where}.changed_at", coluna=query.changed_at)
+        return
+    yield from _of_values(query, where, lot)
+    if out.latest is None:
+        return
+    try:
+        with streamed(database, query, out.latest, A_DAY) as later:
+            next(later.lots(), None)
+    except (SetupError, RecordError) as wrong:
+        yield error("check_query", f"{where}.changed_at", motivo=texts.sentence(wrong.code, **wrong.words))
+
+
+def _of_values(query: Query, where: str, lot: Lot) -> Found:
+    """Values that do not become what their field takes, and lines that the hub would refuse, by column and reason."""
+    lines, unfit = lot.lines(range(len(lot.keys)))
+    found = Counter((field, why.code) for _, why, field in unfit)
+    for verdict in reader(query.dataset)([line for _, line in lines], 1):
+        if isinstance(verdict, RefusedLine):
+            found[verdict.pointer.removeprefix("/data/"), verdict.code] += 1
+    for (field, code), n in found.items():
+        words = {"n": n, "de": len(lot.keys), "conjunto": query.dataset.name, "motivo": SENTENCES[code]}
+        yield warning("check_export_value", f"{where}.sql", coluna=field or "da chave", **words)
