@@ -25,6 +25,7 @@ from omnisync.contract.feed import (
     MAX_RECORDS,
     Kind,
     Page,
+    Receipt,
     StreamHead,
     Streams,
     Unreadable,
@@ -100,7 +101,7 @@ class Importer:
         self._counts = Counts()
         self._totals = Totals()
         self._phase = CUSTOMERS
-        self._n_receipts = 0
+        self._owed: dict[tuple[Kind, str], Receipt] = {}
         self._page_limit = self._limit = page_limit
         self._epoch = ""
         self._busy: dict[str, EstablishmentBusyError] = {}
@@ -327,8 +328,8 @@ class Importer:
                     moves_to=page.cursor if is_last else None,
                 )
             )
-            if self._n_receipts >= MAX_RECEIPTS:
-                self._send_receipts()
+            if len(self._owed) >= MAX_RECEIPTS:
+                self._send_owed()
             self._tell(stream)
 
     def _write(self, part: Slice) -> None:
@@ -345,7 +346,7 @@ class Importer:
             is_redone = True
             written = self._erp.write(part)
             self._counts += written.counts
-            self._n_receipts += written.n_receipts
+            self._owed |= {(receipt.kind, receipt.id): receipt for receipt in written.receipts}
 
         self._patiently(write)
 
@@ -384,15 +385,24 @@ class Importer:
     # --- receipts
 
     def _send_receipts(self) -> None:
-        """Send what is pending. What cannot be sent now stays pending for the next chance."""
-        self._n_receipts = 0
-        while receipts := self._erp.pending(MAX_RECEIPTS):
-            self._tell("receipts")
-            try:
-                self._hub.send_receipts(self._run_id, receipts)
-            except TemporaryError:
-                return
-            self._patiently(lambda told=receipts: self._erp.told(told))  # type: ignore[misc]  # as above
+        """Send all that is pending, of earlier runs, too. What cannot be sent now stays pending for the next chance."""
+        is_sent = self._send_owed()
+        while is_sent and (receipts := self._erp.pending(MAX_RECEIPTS)):
+            is_sent = self._send(receipts)
+
+    def _send_owed(self) -> bool:
+        """Send what this run owes, at hand since it was written: reading it back is a thirtieth of a first load."""
+        owed, self._owed = list(self._owed.values()), {}
+        return all(self._send(owed[i : i + MAX_RECEIPTS]) for i in range(0, len(owed), MAX_RECEIPTS))
+
+    def _send(self, receipts: Sequence[Receipt]) -> bool:
+        self._tell("receipts")
+        try:
+            self._hub.send_receipts(self._run_id, receipts)
+        except TemporaryError:
+            return False
+        self._patiently(lambda: self._erp.told(receipts))
+        return True
 
     # --- telling and waiting
 

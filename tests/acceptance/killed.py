@@ -24,6 +24,7 @@ from omnisync.agent.erp.writing.bindings import Bindings
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.outbox import Outbox
 from omnisync.cli import main
+from omnisync.contract.feed import Receipt
 
 MOMENTS: dict[str, tuple[Any, str, bool]] = {
     "before_fetch": (HubClient, "page", True),
@@ -87,7 +88,7 @@ def _watched_save() -> list[bool]:
     """Whether bindings were saved since the last look."""
     has_saved, original = [False], Bindings.save
 
-    def save(*args: Any, **kwargs: Any) -> int:
+    def save(*args: Any, **kwargs: Any) -> list[Receipt]:
         has_saved[-1] = True
         return original(*args, **kwargs)
 

@@ -49,10 +49,10 @@ class Slice(Struct, frozen=True, kw_only=True):
 
 
 class Written(Struct, frozen=True, kw_only=True):
-    """What became of a slice, in rows, and how many receipts now wait to be sent."""
+    """What became of a slice, in rows, and the receipts that are owed for it: pending until `told`."""
 
     counts: Counts
-    n_receipts: int
+    receipts: tuple[Receipt, ...]
 
 
 class Rehearsal(Struct, frozen=True, kw_only=True):

@@ -148,7 +148,7 @@ class SqlErp:
             first = msgspec.structs.replace(part, changes=part.changes[:middle], unreadable=(), moves_to=None)
             rest = msgspec.structs.replace(part, changes=part.changes[middle:])
             one, other = self.write(first), self.write(rest)
-            return Written(counts=one.counts + other.counts, n_receipts=one.n_receipts + other.n_receipts)
+            return Written(counts=one.counts + other.counts, receipts=one.receipts + other.receipts)
         blamed: dict[tuple[str, str], str] = {}
         while True:
             try:
@@ -165,13 +165,13 @@ class SqlErp:
             self._bindings.hold(part.stream, part.expected)
             related, verdicts = self._landed(part, blamed)
             now = self._clock()
-            n_receipts = self._bindings.save(related, part.epoch, "", now)
-            n_receipts += self._bindings.save(verdicts, part.epoch, part.establishment, now)
+            receipts = self._bindings.save(related, part.epoch, "", now)
+            receipts += self._bindings.save(verdicts, part.epoch, part.establishment, now)
             if part.moves_to is not None:
                 self._bindings.move(part.stream, part.moves_to, part.epoch)
         # A related customer met before is no news: counting it in every page would drown the counts.
         news = [v for v in related if v.bucket != "unchanged" and v.is_saved]
-        return Written(counts=count(chain(news, verdicts)), n_receipts=n_receipts)
+        return Written(counts=count(chain(news, verdicts)), receipts=tuple(receipts))
 
     def not_undone(self) -> list[str]:
         self._database.connect()

@@ -94,18 +94,21 @@ class Bindings:
             missing = _merged(found)
         return found
 
-    def save(self, verdicts: Sequence[Verdict], epoch: str, establishment: str, now: datetime) -> int:
-        """Remember the verdicts that ended; answers how many receipts they owe."""
+    def save(self, verdicts: Sequence[Verdict], epoch: str, establishment: str, now: datetime) -> list[Receipt]:
+        """Remember the verdicts that ended; answers the receipts they owe, which are pending until `told`."""
         at, storable = now.isoformat(), self._database.storable
         new: list[tuple[object, ...]] = []
         known: list[tuple[object, ...]] = []
+        owed: list[Receipt] = []
         for verdict in verdicts:
             if verdict.is_saved and not _is_told(verdict, epoch, storable):
                 values = _values(verdict, epoch, establishment, at, storable)
                 (new if verdict.binding is None else known).append((*values, self._company, *_key(verdict)))
+                if values[_PENDING]:
+                    owed.append(_receipt(verdict, now))
         self._database.insert_rows("omnisync_binding", (*_SAVED, *_KEY), new)
         self._database.update_rows("omnisync_binding", _SAVED, _KEY, known)
-        return sum(bool(row[_PENDING]) for row in new + known)
+        return owed
 
     def adopt(self, kind: Kind, found: Sequence[Binding], now: datetime) -> None:
         """Remember rows that the ERP has and we did not know of; they owe no receipt until they are written."""
@@ -352,6 +355,20 @@ def encoded(what: Reason | tuple[Reason, ...] | None) -> str | None:
 def _stored(what: Reason | tuple[Reason, ...] | None, storable: Callable[[str], str]) -> str | None:
     text = encoded(what)
     return storable(text) if text is not None else None
+
+
+def _receipt(verdict: Verdict, now: datetime) -> Receipt:
+    change, before = verdict.change, verdict.binding
+    assert verdict.outcome is not None
+    return Receipt(
+        kind=change.kind,
+        id=change.id,
+        version=change.version,
+        outcome=verdict.outcome,
+        at=now,
+        erp_number=verdict.erp_number or (before.erp_number if before is not None else None),
+        reason=None if verdict.is_forgotten else verdict.reason,
+    )
 
 
 def _key(verdict: Verdict) -> tuple[str, str]:
