@@ -379,7 +379,7 @@ def test_looking_up_a_page_of_bindings_uses_their_key(keeper: Keeper) -> None:
         "order",
         "[]",
     )
-    assert any("USING PRIMARY KEY (company=? AND kind=? AND id=?)" in str(row[3]) for row in plan)
+    assert any("USING PRIMARY KEY (id=? AND kind=? AND company=?)" in str(row[3]) for row in plan)
 
 
 @pytest.mark.parametrize("keeper", ["sqlite"], indirect=True)
