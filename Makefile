@@ -13,6 +13,7 @@ help:  ## list the commands
 install:  ## bring uv when it is missing, then exactly what uv.lock names
 	@$(UV) --version >/dev/null 2>&1 || $(PYTHON) -m pip install --quiet --disable-pip-version-check uv
 	@$(UV) sync --frozen --quiet --compile-bytecode
+	@$(RUN) python -m compileall -q omnisync
 
 servers:  ## what the tests start for themselves: PostgreSQL, MariaDB, Firebird, Chromium (Debian, as root)
 	@.ci/servers

@@ -16,6 +16,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from compileall import compile_dir
 from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import median
@@ -23,6 +24,7 @@ from time import perf_counter
 from typing import NamedTuple
 from urllib.request import Request, urlopen
 
+import omnisync
 from bench import check
 from omnisync.agent.erp.layouts import schema
 
@@ -343,6 +345,7 @@ def main() -> None:
     words.add_argument("--rss", action="store_true", help="peak memory only, at this work and at four times it")
     given = words.parse_args()
     WORK.mkdir(exist_ok=True)
+    compile_dir(str(Path(omnisync.__file__).parent), quiet=1)  # as an installed package is
     if given.servers:
         from bench import servers
 
