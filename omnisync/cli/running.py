@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -53,7 +54,7 @@ def carry(
     parts: build.Parts, connection: Connection, asked: Asked, *, run_id: str | None = None, quiet: bool = False
 ) -> Counts:
     """Carry one run from its start to its row's end, holding the connection's lock. Raises what ended it."""
-    with held(parts, connection), stop_on_signals() as is_stopped:
+    with held(parts, connection), stop_on_signals() as is_stopped, rare_collections():
         run = begin(parts, connection, asked, run_id)
         report = Report(parts, run, is_stopped)
         try:
@@ -72,6 +73,19 @@ def carry(
         code, words = held_back(counts)
         parts.journal.end_run(run.id, state, build.clock(), counts, code=code, words=words)
         return counts
+
+
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """A run makes millions of rows and next to no cycles: looking for these among those is a twentieth of its time."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 @contextmanager

@@ -258,12 +258,14 @@ def _amounts_fault(group: _Group) -> Fault | None:
 def _is_sound(values: list[Decimal], column: _Column) -> bool:
     """Whether every value is finite, not negative, below the limit and of the column's scale.
 
-    One sum tells the scale of a whole column: a sum keeps the smallest exponent of its parts.
+    One sum tells the scale of a whole column: a sum keeps the smallest exponent of its parts. Where nothing is negative
+    no part is above the sum.
     """
     try:
-        if min(values) < 0 or max(values) >= column.limit:
+        whole = sum(values, Decimal(0))
+        if min(values) < 0 or (whole >= column.limit and max(values) >= column.limit):
             return False
-        exponent = sum(values, Decimal(0)).as_tuple().exponent
+        exponent = whole.as_tuple().exponent
     except ArithmeticError:  # a signalling NaN, which msgspec lets through
         return False
     return isinstance(exponent, int) and exponent >= -column.places

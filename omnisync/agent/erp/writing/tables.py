@@ -48,8 +48,7 @@ class Rows:
         numbers = self._numbers(new)
         names = [*table.parent, *(late.column for late in table.late), *self._numbered, *table.names]
         rows = [
-            (*one.parent, *taken(table, one.late), *number, *one.values)
-            for one, number in zip(new, numbers, strict=True)
+            one.parent + taken(table, one.late) + number + one.values for one, number in zip(new, numbers, strict=True)
         ]
         if not table.keys:
             self._database.insert_rows(table.name, names, rows)
@@ -213,6 +212,8 @@ def among_keys(
             yield from database.lock_row(sql.replace("{ids}", marks), (*prefix, *lot))
 
 
-def taken(table: Table, keys: Mapping[str, Key]) -> list[str | None]:
+def taken(table: Table, keys: Mapping[str, Key]) -> tuple[str | None, ...]:
     """What a table's late columns take of these keys; nothing of a row that was not made."""
-    return [keys[late.whose][late.part] if late.whose in keys else None for late in table.late]
+    if not table.late:
+        return ()
+    return tuple([keys[late.whose][late.part] if late.whose in keys else None for late in table.late])

@@ -396,17 +396,19 @@ def _wait(verdict: Verdict, order: Order, customer: Binding | None) -> None:
 
 def count(verdicts: Iterable[Verdict]) -> Counts:
     """Rows by noun and bucket. An order counts with the items and payments the hub announced; a delete as one."""
-    sums: dict[str, dict[str, int]] = {noun: {} for noun in ("customers", "orders", "items", "payments")}
+    customers: dict[str, int] = {}
+    orders: dict[str, int] = {}
+    items: dict[str, int] = {}
+    payments: dict[str, int] = {}
     for verdict in verdicts:
         change, bucket = verdict.change, verdict.bucket
-        rows = (("customers", 1),) if change.kind == "customer" else _order_rows(change)
-        for noun, n in rows:
-            sums[noun][bucket] = sums[noun].get(bucket, 0) + n
-    tallies = {noun: Tally(**tally) for noun, tally in sums.items()}
-    return Counts(**tallies)  # type: ignore[arg-type]  # the four nouns
-
-
-def _order_rows(change: Change) -> tuple[tuple[str, int], ...]:
-    if change.op == "delete":
-        return (("orders", 1),)
-    return ("orders", 1), ("items", change.n_items), ("payments", change.n_payments)
+        if change.kind == "customer":
+            customers[bucket] = customers.get(bucket, 0) + 1
+            continue
+        orders[bucket] = orders.get(bucket, 0) + 1
+        if change.op != "delete":
+            items[bucket] = items.get(bucket, 0) + change.n_items
+            payments[bucket] = payments.get(bucket, 0) + change.n_payments
+    return Counts(
+        customers=Tally(**customers), orders=Tally(**orders), items=Tally(**items), payments=Tally(**payments)
+    )
