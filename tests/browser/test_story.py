@@ -15,10 +15,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from omnisync.agent.outbox import Outbox
 from omnisync.agent.ui.words import WEEKDAYS
+from omnisync.hub.store import AGENT_SCOPES
 from tests.acceptance.programs import Program, installed
 from tests.browser.windows import Complaints, window
 from tests.exports import Office, fill
-from tests.hubs import RunningHub, running_hub
+from tests.hubs import NOW, RunningHub, running_hub
 from tests.imports import send
 from tests.records import change, customer, order
 
@@ -216,3 +217,28 @@ def test_closing_the_browser_stops_nothing(browser: Browser, tmp_path: Path, hub
             page.goto(url)
             expect(page.locator("#estado")).to_contain_text("Tudo em dia.", timeout=PLENTY_MS)
     assert program.keeper.query("SELECT count(*) FROM pedidos") == [(N_ORDERS,)]
+
+
+def test_an_establishment_is_taken_over_from_another_computer(
+    browser: Browser, tmp_path: Path, hub: RunningHub
+) -> None:
+    send(hub, change(customer()), change(order()))
+    program = installed(tmp_path / "here", hub)
+    other = hub.store.create_token("aurora", "loja", AGENT_SCOPES, NOW)
+    reading = "/v1/changes?kinds=order&establishment=0001"
+    complaints = Complaints()
+    with hub.client(other) as elsewhere, running_agent(program) as url, window(browser, complaints) as page:
+        assert elsewhere.get(reading).status_code == 200
+        page.goto(url)
+        page.get_by_role("button", name="IMPORTAR").click()
+        expect(page.get_by_text("outro computador está importando o resto")).to_be_visible(timeout=PLENTY_MS)
+        page.get_by_role("link", name="Abrir Pendências").click()
+        expect(page.get_by_text("estava sendo importado por outro computador (loja), desde")).to_be_visible()
+        page.get_by_role("button", name="Assumir neste computador: estabelecimento 0001").focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Este computador assumiu o estabelecimento")).to_be_visible()
+        assert elsewhere.get(reading).json()["holder"] == "producao"
+        page.goto(url)
+        expect(page.get_by_text("Tudo em dia.")).to_be_visible(timeout=PLENTY_MS)
+    assert program.keeper.query("SELECT id_externo FROM pedidos") == [("ord_1",)]
+    assert complaints.said == []
