@@ -116,6 +116,10 @@ class Outbox:
         if opened is not None:
             opened.close()
 
+    def remove(self) -> None:
+        """Let the file go for good: its batches hold the company's rows."""
+        self._begin_anew()
+
     # --- datasets
 
     def known(self, system: str, name: str, *, hub: str, new_id: Callable[[], str]) -> Known:

@@ -49,22 +49,50 @@ def safe(cell: str) -> str:
     return "'" + cell if cell.startswith(_FORMULA) else cell
 
 
-def unsettled_csv(records: Iterable[Record], zone: tzinfo) -> str:
-    """Refused and waiting records, one a line."""
+class Row(Protocol):
+    """A row of the ERP that did not go out; the outbox's `Refusal` is one."""
+
+    @property
+    def system(self) -> str: ...
+    @property
+    def dataset(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def detail(self) -> str: ...
+    @property
+    def at(self) -> datetime: ...
+
+
+def unsettled_csv(records: Iterable[Record], zone: tzinfo, unsent: Iterable[Row] = ()) -> str:
+    """Refused and waiting records, then the rows that did not go out, one a line."""
     header = ("Situação", "Tipo", "Registro", "Estabelecimento", "Desde", "Motivo", "Código", "Identificação")
-    return csv_text(
-        header,
+    came = (
         (
-            (
-                texts.OUTCOMES[record.outcome],
-                texts.KINDS[record.kind],
-                record.label or record.id,
-                record.establishment,
-                record.since.astimezone(zone).strftime("%d/%m/%Y %H:%M"),
-                record.message,
-                record.code,
-                record.id,
-            )
-            for record in records
-        ),
+            texts.OUTCOMES[record.outcome],
+            texts.KINDS[record.kind],
+            record.label or record.id,
+            record.establishment,
+            record.since.astimezone(zone).strftime("%d/%m/%Y %H:%M"),
+            record.message,
+            record.code,
+            record.id,
+        )
+        for record in records
     )
+    went = (
+        (
+            texts.UNSENT,
+            texts.dataset_name(row.dataset),
+            texts.row_key(row.key),
+            "",
+            row.at.astimezone(zone).strftime("%d/%m/%Y %H:%M"),
+            row.detail,
+            row.code,
+            f"{row.system}.{row.dataset}",
+        )
+        for row in unsent
+    )
+    return csv_text(header, (*came, *went))

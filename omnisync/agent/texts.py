@@ -144,9 +144,9 @@ SENTENCES: Mapping[str, str] = {
     "run_in_progress": "Já existe uma sincronização em andamento, iniciada às {hora}. Aguarde o término para importar "
     "de novo.",
     "overtaken": "Outra importação passou à frente desta. Nada se perdeu: importe de novo se ainda houver dados.",
-    "cancelled": "Importação cancelada. O que foi gravado ficou gravado; a próxima continua daí.",
-    "interrupted": "A importação foi interrompida. O que foi gravado ficou gravado; a próxima continua daí.",
-    "internal": "Algo inesperado aconteceu ({motivo}). Nada se perdeu: importe de novo e, se repetir, fale com o "
+    "cancelled": "Execução cancelada. O que foi gravado ou enviado ficou; a próxima continua daí.",
+    "interrupted": "A execução foi interrompida. O que foi gravado ou enviado ficou; a próxima continua daí.",
+    "internal": "Algo inesperado aconteceu ({motivo}). Nada se perdeu: tente de novo e, se repetir, fale com o "
     "suporte.",
     "temporary": "Não foi possível agora. Tente de novo em alguns minutos.",
     "setup": "Falta uma configuração. Confira os dados em Conexão.",
@@ -322,6 +322,7 @@ DATASETS: Mapping[str, str] = {
     "sales-facts": "vendas",
 }
 SYSTEMS: Mapping[str, str] = {"omniforce": "OmniForce", "dash": "Dash"}
+UNSENT = "Não enviado"
 RUNS: Mapping[str, str] = {"import": "importação", "export": "exportação", "both": "sincronização"}
 MAPPINGS: Mapping[str, str] = {
     "payment_method": "Meio de pagamento",
@@ -415,8 +416,12 @@ def dataset_name(name: str) -> str:
 
 def row_name(dataset: str, key: str) -> str:
     """A row of a dataset as a person reads it: Títulos a receber 000881 / 1/3. The key is as it goes on the wire."""
-    parts = [part.replace("~1", "/").replace("~0", "~") for part in key.split("/")]
-    return f"{dataset_name(dataset)} {' / '.join(parts)}".rstrip()
+    return f"{dataset_name(dataset)} {row_key(key)}".rstrip()
+
+
+def row_key(key: str) -> str:
+    """A row's key as a person reads it: 000881 / 1/3."""
+    return " / ".join(part.replace("~1", "/").replace("~0", "~") for part in key.split("/"))
 
 
 def many_deleted(dataset: str, n: int) -> tuple[str, dict[str, object]]:

@@ -12,6 +12,7 @@ import rich_click as click
 from omnisync.agent import texts
 from omnisync.agent.erp.catalog import KINDS
 from omnisync.agent.errors import NotConfiguredError, SettingsError
+from omnisync.agent.outbox import outbox_of
 from omnisync.agent.settings import (
     Connection,
     ErpAddress,
@@ -189,6 +190,7 @@ def remove(name: str, yes: bool, verbose: bool) -> None:
             click.confirm("Continuar?", abort=True, err=True)
         parts.journal.remove_connection(known.name)
         parts.secrets.forget(known.name)
+        outbox_of(parts.home, known.name).remove()
         say(f"Conexão {known.name} esquecida.")
 
 

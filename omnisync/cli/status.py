@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -13,6 +14,7 @@ from omnisync.agent.counts import NOUNS
 from omnisync.agent.erp.base import Unsettled
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.journal import Run
+from omnisync.agent.outbox import Refusal, outbox_of
 from omnisync.agent.settings import Connection
 from omnisync.agent.spreadsheet import unsettled_csv
 from omnisync.cli import parts as build
@@ -105,6 +107,7 @@ def _run_line(run: Run, zone: tzinfo) -> str:
     line = (
         f"{when}  {texts.ORIGINS[run.origin]:<16}  {texts.STATES[run.state]:<21}"
         f"{texts.integer(total.written):>10} gravados  {texts.integer(total.refused):>6} recusados"
+        f"{texts.integer(run.counts.sent.sent):>10} enviados"
     )
     if run.code is None or run.state in ("cancelled", "interrupted"):
         return line
@@ -118,7 +121,7 @@ def _run_line(run: Run, zone: tzinfo) -> str:
 @click.option("--csv", "as_csv", is_flag=True, help="Para planilha: ponto e vírgula, acentos certos no Excel.")
 @verbose_option
 def refused(name: str | None, limit: int, as_json: bool, as_csv: bool, verbose: bool) -> None:
-    """Os registros recusados e os que aguardam, com o motivo e o que fazer."""
+    """Os registros recusados, os que aguardam e as linhas que não foram enviadas, com o motivo."""
     with plain_ending(verbose=verbose):
         parts = build.agent_parts()
         connection = parts.connection(name)
@@ -128,16 +131,26 @@ def refused(name: str | None, limit: int, as_json: bool, as_csv: bool, verbose: 
             found = erp.unsettled(("refused", "waiting"), limit)
         finally:
             erp.close()
+        with closing(outbox_of(parts.home, connection.name)) as outbox:
+            unsent = outbox.refused(limit)
         if as_json:
-            click.echo(msgspec.json.encode(found).decode())
+            click.echo(msgspec.json.encode([*found, *map(_as_builtins, unsent)]).decode())
             return
         if as_csv:
-            click.echo(unsettled_csv(found, parts.zone(connection)), nl=False)
+            click.echo(unsettled_csv(found, parts.zone(connection), unsent), nl=False)
             return
-        if not found:
+        if not found and not unsent:
             click.echo("Nenhum registro recusado nem aguardando.")
         for record in found:
             click.echo(unsettled_line(record, build.clock()))
+        for row in unsent:
+            click.echo(f"{texts.UNSENT:<11}{texts.row_name(row.dataset, row.key)}: {row.detail}")
+
+
+def _as_builtins(row: Refusal) -> dict[str, object]:
+    """A row that did not go out, beside the records that did not come in."""
+    shown = {name: getattr(row, name) for name in ("system", "dataset", "key", "code", "pointer")}
+    return {"kind": "row", "outcome": "unsent"} | shown | {"message": row.detail, "since": row.at}
 
 
 def unsettled_line(record: Unsettled, now: datetime) -> str:

@@ -15,7 +15,7 @@ from omnisync.agent.settings import Home
 from omnisync.demo.erp import layout as demo_layout
 from tests.acceptance.programs import Program, installed
 from tests.exports import Office, fill
-from tests.hubs import RunningHub, running_hub
+from tests.hubs import COMPANY, RunningHub, running_hub
 from tests.imports import send
 from tests.records import NOW, change, customer, order
 
@@ -82,6 +82,37 @@ def test_refused_rows_end_an_export_with_3_and_can_be_tried_again(program: Progr
     assert (done.status, "1 recusada." in done.err) == (3, True)
     assert program.run("export").status == 0
     assert program.run("export", "--again").status == 3
+
+
+def test_refused_rows_are_told_with_their_reason_and_the_runs_with_what_they_sent(program: Program) -> None:
+    program.keeper.run("UPDATE produtos SET ncm = '123456789' WHERE codigo = 'A/7~b'")
+    program.run("export")
+    assert "Não enviadoProdutos A/7~b: " in program.run("refused").out.replace(" " * 4, "")
+    [row] = program.run("refused", "--json").json()
+    assert (row["kind"], row["dataset"], row["key"], row["pointer"]) == ("row", "products", "A~17~0b", "/data/ncm")
+    assert '"Não enviado";"Produtos";"A/7~b";' in program.run("refused", "--csv").out
+    assert "23 enviados" in program.run("runs").out
+
+
+def test_a_token_of_before_stops_the_export_and_not_the_import(program: Program, hub: RunningHub) -> None:
+    old = hub.store.create_token(COMPANY, "antiga", ("orders:read", "receipts:write"), NOW)
+    assert program.run("connection", "set", "--token-stdin", stdin=old + "\n").status == 0
+    send(hub, change(customer()), change(order()))
+    with closing(Journal(Home(program.home).journal)) as journal:
+        run = journal.ask_run("producao", "both", "slot", NOW)
+        done = program.run("import", "--run", run.id, "--connection", "producao")
+        ended = journal.run(run.id)
+    assert (done.status, "A chave de acesso não permite esta operação" in done.err) == (1, True)
+    assert ended is not None
+    assert (ended.state, ended.code, ended.counts.orders.written) == ("failed", "scope_missing", 1)
+    assert program.keeper.query("SELECT count(*) FROM pedidos") == [(1,)]
+
+
+def test_a_forgotten_connection_leaves_nothing_of_what_was_on_its_way(program: Program) -> None:
+    program.run("export")
+    assert (program.home / "exports" / "producao.db").exists()
+    assert program.run("connection", "remove", "--connection", "producao", "--yes").status == 0
+    assert list((program.home / "exports").iterdir()) == []
 
 
 def test_many_deletes_end_an_export_with_3_and_go_once_a_person_agreed(program: Program, hub: RunningHub) -> None:

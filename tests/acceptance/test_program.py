@@ -165,7 +165,7 @@ def test_sigterm_ends_the_slice_and_the_next_import_goes_on(program: Program, hu
     child.send_signal(signal.SIGTERM)
     _, err = child.communicate(timeout=10)
     assert child.returncode == 4
-    assert "Importação cancelada" in err or "interrompida" in err
+    assert "Execução cancelada" in err or "interrompida" in err
     assert 0 < program.keeper.open().rows()["orders"] < 6000
     assert program.run("import").status == 0
     assert program.keeper.open().rows()["orders"] == 6000

@@ -11,6 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
 from omnisync.agent.errors import SetupError
+from omnisync.agent.outbox import outbox_of
 from omnisync.agent.settings import Connection, Establishment, Secret, SecretKind, changed_connection
 from omnisync.agent.ui import first_steps
 from omnisync.agent.ui.connection_form import CHARSETS, Error, Typed, connection_of, error_of, read, typed_of
@@ -199,6 +200,7 @@ def forget(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     connection = known(pages.shown(request))
     pages.parts.journal.remove_connection(connection.name)
     pages.parts.secrets.forget(connection.name)
+    outbox_of(pages.parts.settings.home, connection.name).remove()
     return see("/conexao?aviso=esquecida")
 
 

@@ -15,7 +15,7 @@ from omnisync.agent import texts
 from omnisync.agent.erp.base import Unsettled
 from omnisync.agent.errors import OmnisyncError, RunInProgressError
 from omnisync.agent.journal import REFUSED_ROWS, Confirmation, Kind, Run, Systems, holders_of
-from omnisync.agent.outbox import outbox_of
+from omnisync.agent.outbox import Refusal, outbox_of
 from omnisync.agent.spreadsheet import unsettled_csv
 from omnisync.agent.ui import words
 from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, field, form_of, known, see, sentence_of
@@ -105,7 +105,7 @@ def export(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
         finally:
             erp.close()
     return Response(
-        unsettled_csv(found, shown.zone),
+        unsettled_csv(found, shown.zone, _unsent(pages, shown)),
         media_type="text/csv",
         headers={"Content-Disposition": 'attachment; filename="recusados.csv"'},
     )
@@ -247,6 +247,13 @@ def held_of(shown: Shown, runs: Sequence[Run]) -> list[Held]:
 
 def _named(code: str, names: Mapping[str, str]) -> str:
     return f"{code} - {names[code]}" if names.get(code) else code
+
+
+def _unsent(pages: Pages, shown: Shown) -> list[Refusal]:
+    if shown.connection is None:
+        return []
+    with closing(outbox_of(pages.parts.settings.home, shown.connection.name)) as outbox:
+        return outbox.refused(N_EXPORTED)
 
 
 def _choose(pages: Pages, shown: Shown, customer_id: str, key: str) -> bool:
