@@ -12,7 +12,7 @@ import pytest
 from omnisync.agent.counts import Counts, Sent, Tally
 from omnisync.agent.journal import REFUSED_ROWS
 from omnisync.agent.outbox import Refusal, outbox_of
-from tests.pages import ALL, HTMX, NOW, Stage, post, stage, text, whole
+from tests.pages import ALL, HTMX, NOW, Stage, post, stage, text, unsettled, whole
 
 PRODUCTS = "omniforce.products"
 FACTS = "dash.sales-facts"
@@ -213,6 +213,15 @@ def test_rows_that_did_not_go_stand_with_reason_and_remedy(pages: Stage) -> None
         assert "Estoque 0001 / 000104 O texto é longo. Acerte a consulta no layout ou o cadastro no ERP." in said, path
         assert "Nenhum registro recusado nem aguardando." not in said, path
     assert '<span class="badge">2<' in client.get("/agendamento").text
+
+
+def test_nothing_is_called_up_to_date_while_something_did_not_go_or_come(pages: Stage) -> None:
+    pages.run("done", kind="export", counts=WENT)
+    refuse(pages, ("0001/1", "length", "unit"))
+    pages.erp.records = [unsettled(codigo="1")]
+    said = text(pages.client().get("/").text)
+    assert "Última exportação hoje às 12:00; 1 registro continua recusado e 1 linha continua sem envio." in said
+    assert "Tudo em dia" not in said
 
 
 def test_they_are_sent_again_as_they_are_by_a_button(pages: Stage) -> None:

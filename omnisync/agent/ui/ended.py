@@ -112,10 +112,14 @@ def _done(run: Run, now: datetime, zone: tzinfo, unsettled: dict[str, int]) -> B
     detail = _what_came(run) if run.kind != "export" else ""
     if run.kind != "import":
         detail = f"{detail} {_what_went(run.counts)}".strip()
-    if n_refused and run.kind != "export":
-        pending = f"{counted(n_refused, 'registro continua recusado', 'registros continuam recusados')}"
-        return Box(tone="warn", sentence=f"{when[:-1]}; {pending}.", detail=f"{detail} Veja abaixo o motivo.")
-    if n_waiting and run.kind != "export":
+    n_unsent = unsettled.get("unsent", 0)
+    left = [
+        *([counted(n_refused, "registro continua recusado", "registros continuam recusados")] if n_refused else []),
+        *([counted(n_unsent, "linha continua sem envio", "linhas continuam sem envio")] if n_unsent else []),
+    ]
+    if left:
+        return Box(tone="warn", sentence=f"{when[:-1]}; {' e '.join(left)}.", detail=f"{detail} Veja abaixo o motivo.")
+    if n_waiting:
         detail += f" {counted(n_waiting, 'registro aguarda outro', 'registros aguardam outro')} para entrar."
     return Box(tone="ok", sentence=f"Tudo em dia. {when}", detail=detail)
 
