@@ -57,9 +57,19 @@ class _Lazy(click.RichGroup):
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, "--version", prog_name="omnisync", message="%(prog)s %(version)s")
+@click.rich_config(
+    help_config={
+        "arguments_panel_title": "Argumentos",
+        "options_panel_title": "Opções",
+        "commands_panel_title": "Comandos",
+        "required_long_string": "[obrigatório]",
+    }
+)
+@click.version_option(
+    __version__, "--version", prog_name="omnisync", message="%(prog)s %(version)s", help="Mostra a versão."
+)
 def cli() -> None:
-    """Omnisync: traz as vendas do OmniForce para o ERP."""
+    """Omnisync: traz as vendas do OmniForce para o ERP e leva os dados do ERP ao OmniForce e ao Dash."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
