@@ -212,7 +212,7 @@ class Work:
                 erp,
                 hub,
                 outbox,
-                hub_name=f"{connection.hub.url if connection.hub else ''} {connection.company}",
+                hub_name=connection.company,  # with the hub's epoch; its address may change
                 systems=SYSTEMS if run.systems == "all" else run.systems,
                 datasets=asked.datasets,
                 agreed=agreed,

@@ -62,6 +62,14 @@ def test_an_export_ends_with_0_and_says_what_went_where(program: Program, hub: R
     assert (again.status, again.err.strip().splitlines()[-1]) == (0, "Nada mudou no ERP desde a última exportação.")
 
 
+def test_a_hub_that_moved_to_another_address_is_the_same_hub(program: Program, hub: RunningHub) -> None:
+    program.run("export")
+    moved = hub.url.replace("127.0.0.1", "localhost")
+    told = program.run("connection", "set", "--hub", moved, "--token-stdin", stdin=hub.token + "\n")
+    assert told.status == 0
+    assert program.run("export").err.strip().splitlines()[-1] == "Nada mudou no ERP desde a última exportação."
+
+
 def test_one_system_and_one_dataset_can_be_exported_alone(program: Program) -> None:
     assert list(program.run("export", "--system", "dash", "--json").json()) == ["dash.sales-facts"]
     told = program.run("export", "--dataset", "stock", "--dataset", "prices", "--json").json()

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from omnisync.agent.outbox import Outbox
+from omnisync.cli.simulate import goods_at, shelf
 from omnisync.demo import erp, words
 from omnisync.demo.company import Folder
 from tests.erps import Keeper, make_sqlite, write
+from tests.exports import Office
+from tests.hubs import running_hub
+from tests.imports import client
 from tests.records import change, customer, item, order
 
 NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
@@ -37,6 +44,25 @@ def test_it_is_filled_once_and_what_its_people_changed_stays(tmp_path: Path) -> 
     folder.make(NOW)
     with closing(sqlite3.connect(folder.erp)) as database:
         assert database.execute("SELECT count(*) FROM produtos").fetchone() == (len(words.PRODUCTS) - 1,)
+
+
+def test_what_went_out_is_what_the_salespeople_find_on_their_shelf(tmp_path: Path) -> None:
+    keeper = filled(tmp_path)
+    with running_hub(tmp_path) as hub, client(hub) as app:
+        assert goods_at(app) == words.SOLD_WHOLE  # nothing went out yet: the sample's own
+        office = Office(keeper, hub, Outbox(tmp_path / "exports.db"))
+        office.export()
+        known = shelf(app)
+        assert prices(known.look()) == prices(words.PRODUCTS)
+        with closing(sqlite3.connect(keeper.database)) as database, database:
+            database.execute("UPDATE produtos SET ativo = 0 WHERE codigo = '000101'")
+            database.execute("DELETE FROM produtos WHERE codigo = '000104'")
+        office.export()
+        assert set(prices(words.PRODUCTS)) - set(prices(known.look())) == {"000101", "000104"}
+
+
+def prices(goods: Sequence[words.Product]) -> dict[str, tuple[Decimal, Decimal]]:
+    return {one.code: (one.price, one.retail_price) for one in goods}
 
 
 def test_an_invoice_makes_facts_takes_from_stock_and_closes_the_order_once(tmp_path: Path) -> None:

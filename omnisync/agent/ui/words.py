@@ -96,7 +96,7 @@ def next_line(
         return Line(RUNNING_NOW)
     slot = next_slot(schedule, now, zone) if schedule is not None else None
     if slot is None:
-        return Line(NONE_SCHEDULED, "a importação só acontece pelo botão")
+        return Line(NONE_SCHEDULED, "importar e exportar só acontecem pelos botões")
     moment, today = slot.moment(zone), now.astimezone(zone).date()
     said = day(slot.on, today)
     when = "" if said == "hoje" else f"{said} "
