@@ -35,6 +35,7 @@ MOMENTS: dict[str, tuple[Any, str, bool]] = {
     "between_a_slice_commits": (Sqlite, "commit", True),
     "before_a_slice_commits": (None, "commit", True),
     "after_a_slice_committed": (None, "commit", False),
+    "while_a_lot_is_weighed": (Outbox, "entries", True),
     "before_a_batch_is_kept": (Outbox, "keep", True),
     "after_a_batch_is_kept": (Outbox, "keep", False),
     "before_a_batch_is_sent": (HubClient, "send_batch", True),

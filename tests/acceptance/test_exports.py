@@ -234,3 +234,32 @@ def test_a_killed_export_goes_on_where_it_stopped(program: Program, hub: Running
     again = program.run("export", "--json").json()
     assert not any(one["sent"] or one["prepared"] for one in again.values())
     assert [run["state"] for run in program.run("runs", "--json").json()][-1] == "interrupted"
+
+
+KILLED_IN_A_BIG_ONE = (
+    ("while_a_lot_is_weighed", 9),  # the first batch is kept, the second gathers
+    ("before_a_batch_is_kept", 2),
+    ("before_a_batch_is_sent", 2),
+    ("after_a_batch_is_sent", 2),
+    ("after_a_batch_is_answered", 2),
+    ("after_a_batch_is_answered", 3),
+)
+
+
+@pytest.mark.parametrize(("moment", "n"), KILLED_IN_A_BIG_ONE)
+def test_a_dataset_of_several_batches_killed_between_them_arrives_whole_and_once(
+    program: Program, hub: RunningHub, moment: str, n: int
+) -> None:
+    n_rows = 25_000
+    program.keeper.run("DELETE FROM estoque")
+    with closing(program.keeper.plain()) as plain:
+        rows = (("0001", f"{i:06}", f"{i}.5000", None, None, None) for i in range(n_rows))
+        plain.executemany("INSERT INTO estoque VALUES (?, ?, ?, ?, ?, ?)", rows)
+        plain.commit()
+    assert program.run("export", "--dataset", "stock", killed_at=(moment, n)).status == SIGKILLED
+    assert program.run("export", "--dataset", "stock").status == 0
+    assert office(program, hub).at_hub()["omniforce", "stock"] == office(program, hub).in_erp()["omniforce", "stock"]
+    with hub.store.reading() as db:
+        taken = db.exec_driver_sql("SELECT sum(json_extract(answer, '$.lines')) FROM export_batch").scalar()
+    assert taken == n_rows
+    assert program.run("export", "--dataset", "stock", "--json").json()["omniforce.stock"]["sent"] == 0
