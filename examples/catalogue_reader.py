@@ -6,60 +6,45 @@
 `copy.db` (SQLite) holds the rows by dataset and key, and how far each dataset was read: both move together.
 """
 
-import gzip
 import json
 import os
 import sqlite3
 import sys
-import time
 import urllib.error
-import urllib.parse
 import urllib.request
-from typing import Any
+from urllib.parse import urlencode
 
 HUB, COPY, DATASETS = sys.argv[1].rstrip("/"), sqlite3.connect(sys.argv[2]), sys.argv[3:]
-HEADERS = {"Authorization": f"Bearer {os.environ['OMNISYNC_TOKEN']}", "Accept-Encoding": "gzip"}  # noqa: TID251
+TOKEN = {"Authorization": f"Bearer {os.environ['OMNISYNC_TOKEN']}"}  # noqa: TID251
 COPY.execute("CREATE TABLE IF NOT EXISTS row (dataset, key, data, PRIMARY KEY (dataset, key))")
-COPY.execute("CREATE TABLE IF NOT EXISTS cursor (dataset PRIMARY KEY, cursor)")
+COPY.execute("CREATE TABLE IF NOT EXISTS place (dataset PRIMARY KEY, cursor, etag)")
 
 
-def page(dataset: str, cursor: str) -> Any:
-    """The next lines; None when the cursor has expired (410). Waits as long as the hub asks (429, 503)."""
-    query = urllib.parse.urlencode({"cursor": cursor} if cursor else {})
-    request = urllib.request.Request(f"{HUB}/v1/exports/{dataset}?{query}", headers=HEADERS)
+def read(dataset: str) -> bool:
+    """Bring the copy one page further, the page and its place in one transaction; whether there is more to read."""
+    place = COPY.execute("SELECT cursor, etag FROM place WHERE dataset = ?", (dataset,)).fetchone() or ("", "")
+    query = urlencode({"cursor": place[0]}) if place[0] else ""
+    request = urllib.request.Request(f"{HUB}/v1/exports/{dataset}?{query}", headers=TOKEN | {"If-None-Match": place[1]})
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
-            body = answer.read()
-            return json.loads(gzip.decompress(body) if answer.headers.get("Content-Encoding") == "gzip" else body)
+            page, etag = json.load(answer), answer.headers.get("ETag", "")
     except urllib.error.HTTPError as error:
-        if error.code not in (410, 429, 503):
-            raise
-        if error.code == 410:
-            return None
-        time.sleep(int(error.headers.get("Retry-After", "5")))  # noqa: TID251
-        return page(dataset, cursor)
-
-
-def read(dataset: str) -> None:
-    """Bring the copy of one dataset up to date, a page and its cursor in one transaction."""
-    has_more = True
-    while has_more:
-        found = COPY.execute("SELECT cursor FROM cursor WHERE dataset = ?", (dataset,)).fetchone()
-        new = page(dataset, found[0] if found else "")
-        with COPY:
-            if new is None:  # the hub was restored: what it does not send again is gone
+        if error.code == 410:  # the hub was restored: begin again, and what it does not send is gone
+            with COPY:
                 COPY.execute("DELETE FROM row WHERE dataset = ?", (dataset,))
-                COPY.execute("DELETE FROM cursor WHERE dataset = ?", (dataset,))
-                continue
-            for line in new["lines"]:
-                COPY.execute("DELETE FROM row WHERE dataset = ? AND key = ?", (dataset, line["key"]))
-                if line["op"] == "upsert":
-                    data = json.dumps(line["data"], ensure_ascii=False)
-                    COPY.execute("INSERT INTO row VALUES (?, ?, ?)", (dataset, line["key"], data))
-            COPY.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (dataset, new["cursor"]))
-        has_more = new["has_more"]
+                COPY.execute("DELETE FROM place WHERE dataset = ?", (dataset,))
+        elif error.code != 304:  # nothing new; on 429 and 503 come again after Retry-After
+            raise
+        return error.code == 410
+    with COPY:
+        for line in page["lines"]:
+            COPY.execute("DELETE FROM row WHERE dataset = ? AND key = ?", (dataset, line["key"]))
+            if line["op"] == "upsert":
+                COPY.execute("INSERT INTO row VALUES (?, ?, ?)", (dataset, line["key"], json.dumps(line["data"])))
+        COPY.execute("INSERT OR REPLACE INTO place VALUES (?, ?, ?)", (dataset, page["cursor"], etag))
+    return bool(page["has_more"])
 
 
 for name in DATASETS:
-    read(name)
-COPY.close()
+    while read(name):
+        pass

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,13 @@ from typing import Any
 import httpx
 import pytest
 
+from omnisync.agent.outbox import Outbox
+from omnisync.contract.catalogue import DATASETS as EVERY
 from tests.catalogue import PRODUCTS, STOCK, delete, line, product, put, stock
+from tests.erps import make_sqlite, write
+from tests.exports import Office, fill, plain
 from tests.hubs import COMPANY, NOW, RunningHub, running_hub
+from tests.records import change, customer, order
 
 READER = Path(__file__).parents[2] / "examples" / "catalogue_reader.py"
 DATASETS = ("omniforce/products", "omniforce/stock")
@@ -34,16 +39,16 @@ def agent(hub: RunningHub) -> Iterator[httpx.Client]:
         yield one
 
 
-def copy_of(hub: RunningHub, copy: Path) -> dict[str, dict[str, Any]]:
+def copy_of(hub: RunningHub, copy: Path, datasets: Sequence[str] = DATASETS) -> dict[str, dict[str, Any]]:
     """Run the example; what the app then holds, by dataset and key."""
     subprocess.run(
-        [sys.executable, str(READER), hub.url, str(copy), *DATASETS],
+        [sys.executable, str(READER), hub.url, str(copy), *datasets],
         capture_output=True,
         check=True,
         timeout=60,
         env=os.environ | {"OMNISYNC_TOKEN": hub.store.create_token(COMPANY, "app", ("exports:read",), NOW)},  # noqa: TID251  # a child inherits it
     )
-    held: dict[str, dict[str, Any]] = {name: {} for name in DATASETS}
+    held: dict[str, dict[str, Any]] = {name: {} for name in datasets}
     with closing(sqlite3.connect(copy)) as rows:
         for dataset, key, data in rows.execute("SELECT dataset, key, data FROM row"):
             held[dataset][key] = json.loads(data)
@@ -75,3 +80,42 @@ def test_after_a_restore_the_copy_begins_again(hub: RunningHub, agent: httpx.Cli
         db.exec_driver_sql("DELETE FROM export_row WHERE key = 'b'")
     hub.store.new_epoch(COMPANY)
     assert set(names(copy_of(hub, tmp_path / "copy.db"))) == {"a"}
+
+
+def test_after_an_export_the_copy_holds_the_erps_rows_deletes_included(hub: RunningHub, tmp_path: Path) -> None:
+    office = Office(make_sqlite(tmp_path), hub, Outbox(tmp_path / "out.db"))
+    fill(office.keeper)
+    erp = office.keeper.open()
+    write(erp, change(customer()))
+    write(erp, change(order()))
+    erp.close()
+    names = [f"{system}/{name}" for system, name in EVERY]
+
+    def held() -> dict[tuple[str, str], dict[str, Any]]:
+        copy = copy_of(hub, tmp_path / "copy.db", names)
+        return {
+            (system, name): {key: plain(row) for key, row in copy[f"{system}/{name}"].items()} for system, name in EVERY
+        }
+
+    office.export()
+    assert held() == office.in_erp()
+    office.keeper.run("DELETE FROM produtos WHERE codigo = '000104'")
+    office.keeper.run("UPDATE produtos SET descricao = 'Pão de açúcar' WHERE codigo = '000101'")
+    office.keeper.run("UPDATE titulos_receber SET situacao = 'pago'")
+    office.export()
+    assert "000104" not in office.in_erp()["omniforce", "products"]
+    assert held() == office.in_erp()
+
+
+def test_an_app_that_has_everything_is_answered_304(hub: RunningHub, agent: httpx.Client, tmp_path: Path) -> None:
+    put(agent, "b1", line(PRODUCTS, product("a")))
+    for _ in range(2):
+        copy_of(hub, tmp_path / "copy.db")
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as rows:
+        where = "SELECT cursor, etag FROM place WHERE dataset = 'omniforce/products'"
+        [(cursor, etag)] = rows.execute(where)
+    again = agent.get("/v1/exports/omniforce/products", params={"cursor": cursor}, headers={"If-None-Match": etag})
+    assert again.status_code == 304
+    assert set(names(copy_of(hub, tmp_path / "copy.db"))) == {"a"}
+    put(agent, "b2", line(PRODUCTS, product("b")))
+    assert set(names(copy_of(hub, tmp_path / "copy.db"))) == {"a", "b"}
