@@ -3,7 +3,7 @@
 Rounds are interleaved, each in fresh databases: first load, everything read again, one in a hundred changed, nothing
 new. After each step both databases must hold the same. Only ratios within one run mean something; no time is judged.
 
-    python bench/run.py [--rounds 3] [--scale 1] [--hub] [--rss] [--servers]
+    python bench/run.py [--rounds 3] [--scale 1] [--hub] [--rss] [--servers] [--export]
 """
 
 from __future__ import annotations
@@ -343,6 +343,7 @@ def main() -> None:
     words.add_argument("--hub", action="store_true", help="against a real hub instead of pages rendered before")
     words.add_argument("--servers", action="store_true", help="first load into live PostgreSQL, MariaDB and Firebird")
     words.add_argument("--rss", action="store_true", help="peak memory only, at this work and at four times it")
+    words.add_argument("--export", action="store_true", help="the export of a large stock; scale 1 = 1,000,000 rows")
     given = words.parse_args()
     WORK.mkdir(exist_ok=True)
     compile_dir(str(Path(omnisync.__file__).parent), quiet=1)  # as an installed package is
@@ -350,6 +351,11 @@ def main() -> None:
         from bench import servers
 
         servers.compare(list(servers.BARE), given.rounds, given.scale)
+        return
+    if given.export:
+        from bench import export
+
+        export.compare(given.scale)
         return
     if given.rss:
         print(peaks(given.scale))

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable
 from datetime import datetime
 from itertools import islice
+from operator import itemgetter
 
 from msgspec import Struct
 
@@ -178,7 +179,7 @@ class Collector:
         known = self._known
         is_named = bool(known.snapshot) and not known.held
         batch = packed(self._terms, self._lines, snapshot=known.snapshot if is_named else "") if self._lines else None
-        known.n_rows += sum(n >= self._first_new for _, n, _ in self._entries)
+        known.n_rows += sum(map(self._first_new.__le__, map(itemgetter(1), self._entries)))
         known.next_n = len(self._seen)
         self._outbox.keep(known, batch, self._entries, unfit=self._unfit)
         self._n_prepared += len(self._lines)

@@ -24,6 +24,8 @@ KEYLESS = "\n"
 """What the name of a row begins with that has no key of its own: no key on the wire does."""
 VERSION = 1
 CACHE_KIB = 32_000
+CHECKPOINT_PAGES = 4000
+"""Of the log, before they are put in their places: a first export writes the same pages again and again."""
 BUSY_S = 5.0
 TABLES = """
 CREATE TABLE IF NOT EXISTS dataset (
@@ -154,8 +156,10 @@ class Outbox:
         """Of those of these keys that are known: number and hash."""
         sql = "SELECT key, n, hash FROM row WHERE dataset = ? AND key IN (SELECT value FROM json_each(?))"
         with self._reading() as db:
-            rows = db.execute(sql, (known.id, msgspec.json.encode(keys).decode()))
-            return {key: (n, hash_) for key, n, hash_ in map(tuple, rows)}
+            cursor = db.cursor()
+            cursor.row_factory = None  # plain tuples: half the time of this, the busiest query
+            rows = cursor.execute(sql, (known.id, msgspec.json.encode(keys).decode()))
+            return {key: (n, hash_) for key, n, hash_ in rows}
 
     def unseen(self, known: Known, seen: bytearray) -> Iterator[str]:
         """The keys of rows whose number is not marked in `seen`. Rows may be kept and dropped meanwhile."""
@@ -183,11 +187,9 @@ class Outbox:
         """
         with self._changing() as db:
             id_ = known.id
-            db.executemany(
-                "INSERT INTO row (dataset, key, n, hash) VALUES (?, ?, ?, ?)"
-                " ON CONFLICT (dataset, key) DO UPDATE SET hash = excluded.hash",
-                [(id_, *entry) for entry in entries],
-            )
+            # A row that is known comes with the number it has.
+            sql = "INSERT OR REPLACE INTO row (dataset, key, n, hash) VALUES (?, ?, ?, ?)"
+            db.executemany(sql, [(id_, *entry) for entry in entries])
             if batch is not None:
                 columns = "dataset, id, lines, digest, snapshot, is_final, is_confirmed, body"
                 told = (batch.id, batch.lines, batch.digest, batch.snapshot, batch.is_final, batch.is_confirmed)
@@ -335,6 +337,7 @@ class Outbox:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")  # a power cut may take the last answers: they are asked again
             db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             [version] = db.execute("PRAGMA user_version").fetchone()
             if version > VERSION:
                 raise SettingsError(motivo="o arquivo de exportação é de uma versão mais nova do Omnisync")

@@ -123,3 +123,16 @@ def test_money_keeps_its_value(values: list[Decimal | None]) -> None:
     sent = coerced(MONEY, *values)
     assert [None if text is None else Decimal(text) for text in sent] == values
     assert all(text is None or text[-3] == "." for text in sent)
+
+
+@given(st.lists(st.datetimes(datetime(2017, 1, 1), datetime(2027, 1, 1)).map(lambda at: at.replace(microsecond=0))))  # noqa: DTZ001  # a database's own wall
+def test_moments_written_as_texts_are_those_of_their_values(moments: list[datetime]) -> None:
+    several = [at.replace(second=second) for at in moments for second in (0, 7)]
+    sent = coerced(MOMENT, *several)
+    assert coerced(MOMENT, *(at.isoformat(" ") for at in several)) == sent
+    assert coerced(MOMENT, *(f" {at.isoformat()} " for at in several)) == sent
+
+
+def test_what_is_no_moment_is_none_of_an_hour_met_before_either() -> None:
+    several = ("2026-11-24 10:00:00", "2026-11-24 10:60:00", "2026-11-24 10:00:0x", "2026-11-24 10:59:59")
+    assert coerced(MOMENT, *several) == ["2026-11-24T10:00:00-03:00", FORMAT, FORMAT, "2026-11-24T10:59:59-03:00"]

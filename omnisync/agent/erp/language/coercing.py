@@ -6,7 +6,7 @@ Nothing is rounded, cut or guessed. A value that does not fit stands as an `Unfi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, tzinfo
 from decimal import Decimal, InvalidOperation
 from functools import partial
@@ -25,6 +25,9 @@ MOST_HOURS = 100_000
 _ANY_DIGIT = str.maketrans("123456789", "000000000")
 _PLAIN_AMOUNT = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
 _NUMBERS = re.compile(r"[0-9]{1,4}(\s*[/,;+ -]\s*[0-9]{1,4})*")
+_LOW_OR_HIGH = str.maketrans("123456789", "000006666")
+_WALL = re.compile(r"^[06]{4}-[06]{2}-[06]{2} [06]{2}:0[06]:0[06]$")
+"""A moment as databases write it, digits below six being as good as 0: its minutes and seconds are sound."""
 _CENTAVO = Decimal("0.01")
 _YES_NO = {"S": True, "N": False, "1": True, "0": False, "T": True, "F": False}
 
@@ -49,7 +52,7 @@ def coercer(hint: Any, zone: tzinfo) -> Coerce:
     if kind is date:
         return _days
     if kind is datetime:
-        return partial(_each, partial(_moment, _Offsets(zone)))
+        return partial(_moments, _Offsets(zone))
     if get_origin(kind) is tuple:
         return partial(_each, _numbers)
     return _texts
@@ -104,11 +107,11 @@ def _amounts(pattern: re.Pattern[str], values: Sequence[object]) -> list[Any]:
     return _each(partial(_amount, pattern), values)
 
 
-def _fit(texts: list[str], pattern: re.Pattern[str]) -> bool:
+def _fit(texts: list[str], pattern: re.Pattern[str], digits: Mapping[int, int] = _ANY_DIGIT) -> bool:
     """Whether every text keeps to the pattern: one look for each form among them, a digit being as good as any."""
     if not texts:
         return True
-    forms = "\n".join(texts).translate(_ANY_DIGIT).split("\n")
+    forms = "\n".join(texts).translate(digits).split("\n")
     return len(forms) == len(texts) and all(map(pattern.search, set(forms)))
 
 
@@ -174,6 +177,15 @@ class _Offsets:
         self._zone = zone
         self._known: dict[str, str] = {}
 
+    def of_hour(self, hour: str) -> str | None:
+        """The offset of every moment of this hour, told as `2026-11-24 10`; None where there is not the one."""
+        key = f"{hour[:10]}T{hour[11:]}"
+        try:
+            self.of(datetime.fromisoformat(f"{key}:00:00"), f"{key}:00:00")
+        except ValueError:
+            return None
+        return self._known.get(key)
+
     def of(self, moment: datetime, text: str) -> str:
         """The offset of this moment of the zone's wall, as `text` ends with it: -03:00."""
         found = self._known.get(text[:13])
@@ -187,6 +199,16 @@ class _Offsets:
 
 def _offset(moment: datetime) -> str:
     return moment.isoformat()[19:]
+
+
+def _moments(offsets: _Offsets, values: Sequence[Any]) -> list[Any]:
+    """Moments; where all are texts of the usual form, an hour of them is read at once."""
+    texts = [value for value in values if value is not None]
+    if texts and set(map(type, texts)) == {str} and _fit(texts, _WALL, _LOW_OR_HIGH):
+        ends = {hour: offsets.of_hour(hour) for hour in {text[:13] for text in texts}}
+        if None not in ends.values():
+            return [value and f"{value[:10]}T{value[11:]}{ends[value[:13]]}" for value in values]
+    return _each(partial(_moment, offsets), values)
 
 
 def _moment(offsets: _Offsets, value: Any) -> str | None | Unfit:

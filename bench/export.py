@@ -1,0 +1,94 @@
+"""`run.py --export`: `omnisync export` of a large stock against the bare script `export_limit.py`, into one sink.
+
+First everything, then one row in a thousand changed, then nothing. Each step says how many lines came: more or fewer
+than there should be end the bench. No time is judged.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from urllib.request import urlopen
+
+from bench.run import HERE, WORK, Took, _end, _started, timed
+from omnisync.agent.erp.language.layout import shipped
+from omnisync.agent.erp.layouts import schema
+
+N_ROWS = 1_000_000
+ONE_IN = 1000
+HEADER = "| | lines | s | CPU s | peak MiB |\n|---|---|---|---|---|"
+
+
+def compare(scale: float) -> None:
+    """Print what each step took, as a Markdown table."""
+    folder = WORK / "export"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    database = folder / "erp.db"
+    n = round(N_ROWS * scale)
+    fill(database, n)
+    process, url = _started([sys.executable, str(HERE / "sink.py")])
+    try:
+        print(HEADER)
+        took = {name: _told(name, one, url, n_lines) for name, one, n_lines in _steps(folder, database, url, n)}
+    finally:
+        _end(process)
+    bare, first, second = (took[name] for name in ("bare script", "first export", "0.1 % changed"))
+    print(
+        f"\nrate × the bare script's: {bare.seconds / first.seconds:.2f} (by CPU {bare.cpu / first.cpu:.2f}); "
+        f"0.1 % changed ÷ first: {second.seconds / first.seconds:.2f} (by CPU {second.cpu / first.cpu:.2f})"
+    )
+
+
+def fill(database: Path, n: int) -> None:
+    """An ERP whose stock has so many rows."""
+    with closing(sqlite3.connect(database)) as db, db:
+        db.executescript(schema("padrao_sqlite"))
+        rows = (
+            (
+                "0001",
+                f"{i:07}",
+                f"{i % 977}.{i % 10000:04}",
+                f"{i % 7}.0000",
+                None,
+                f"2026-11-{1 + i % 23:02} 10:{i % 60:02}:00",
+            )
+            for i in range(n)
+        )
+        db.executemany("INSERT INTO estoque VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+def _steps(folder: Path, database: Path, url: str, n: int) -> Iterator[tuple[str, Took, int]]:
+    """Each step as it was taken, and how many lines it should have sent."""
+    sql = shipped("padrao").export["stock"].sql
+    bare = [sys.executable, str(HERE / "export_limit.py"), "--hub", url, "--database", str(database), "--sql", sql]
+    environ = dict(os.environ)  # noqa: TID251  # a child inherits it
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program was compiled before
+    yield "bare script", timed(bare, environ), n
+    environ |= {"OMNISYNC_HOME": str(folder / "home"), "OMNISYNC_ZONE": "America/Sao_Paulo"}
+    omnisync = [sys.executable, "-m", "omnisync"]
+    where = ["--hub", url, "--erp-database", str(database), "--token-stdin"]
+    subprocess.run(
+        [*omnisync, "connection", "set", *where], input=b"bench\n", env=environ, check=True, capture_output=True
+    )
+    export = [*omnisync, "export", "--dataset", "stock", "--json"]
+    yield "first export", timed(export, environ), n
+    with closing(sqlite3.connect(database)) as db, db:
+        db.execute("UPDATE estoque SET saldo = '7777.0000' WHERE CAST(produto AS INTEGER) % ? = 0", (ONE_IN,))
+    yield "0.1 % changed", timed(export, environ), n // ONE_IN
+    yield "nothing changed", timed(export, environ), 0
+
+
+def _told(name: str, took: Took, url: str, n_lines: int) -> Took:
+    with urlopen(f"{url}/lines") as answer:
+        n = int(answer.read())
+    print(f"| {name} | {n} | {took.seconds:.2f} | {took.cpu:.2f} | {took.peak:.0f} |", flush=True)
+    if n != n_lines:
+        raise SystemExit(f"{name}: {n} lines came, and {n_lines} should have.")
+    return took
