@@ -10,7 +10,7 @@ import sys
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-from time import sleep
+from time import sleep  # noqa: TID251  # the real clock is what the programs go by
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,7 +27,6 @@ from omnisync.hub.store import Store
 from tests.catalogue import lines_of
 from tests.exports import outgoing, plain
 from tests.hubs import serving
-
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 
