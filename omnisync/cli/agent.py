@@ -22,7 +22,7 @@ from omnisync.agent.ui.serving import PageServer
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending, say
 from omnisync.cli.import_ import converted
-from omnisync.cli.status import verbose_option
+from omnisync.cli.options import verbose_option
 
 PEM = click.Path(dir_okay=False, path_type=Path)
 

@@ -24,7 +24,7 @@ from omnisync.agent.settings import (
 )
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending, say
-from omnisync.cli.status import connection_option, verbose_option
+from omnisync.cli.options import connection_option, verbose_option
 
 
 @click.group("connection")

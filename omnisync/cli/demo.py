@@ -33,6 +33,7 @@ from omnisync.agent.settings import (
 from omnisync.cli import parts as build
 from omnisync.cli.agent import serve
 from omnisync.cli.ending import plain_ending, say
+from omnisync.cli.options import verbose_option
 from omnisync.cli.progress import export_summary, summary
 from omnisync.cli.running import Asked, carry
 from omnisync.cli.simulate import free_number, hired, patiently, shelf
@@ -58,7 +59,7 @@ STORY_SENT = "demo_story_sent"
 @click.command("demo")
 @click.option("--once", is_flag=True, help="Sai depois do resumo, sem vendedores nem telas.")
 @click.option("--fresh", is_flag=True, help="Começa de novo: apaga a empresa de exemplo.")
-@click.option("--verbose", is_flag=True, help="Mostra mais quando algo falha.")
+@verbose_option
 def demo(once: bool, fresh: bool, verbose: bool) -> None:
     """A empresa de exemplo: uma central, um ERP em SQLite, uma importação e o resumo."""
     with plain_ending(verbose=verbose):

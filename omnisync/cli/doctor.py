@@ -18,7 +18,7 @@ from omnisync.agent.ui.serving import check_openness, is_loopback
 from omnisync.cli import parts as build
 from omnisync.cli.agent import certificate_of
 from omnisync.cli.ending import DONE, FAILED, plain_ending, sentence_of
-from omnisync.cli.status import connection_option, verbose_option
+from omnisync.cli.options import connection_option, verbose_option
 
 SKEW = timedelta(minutes=2)
 FREE_BYTES = 200 * 2**20

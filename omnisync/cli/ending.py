@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import rich_click as click
 
 from omnisync.agent import texts
@@ -31,6 +32,14 @@ _COMPLAINTS = {
 def say(text: str) -> None:
     """A line for the person in front, on the error output: the standard output is for results."""
     click.echo(text, err=True)
+
+
+def show(result: object, sentence: str, *, as_json: bool) -> None:
+    """A command's result: its sentence for the person in front, or as JSON on the standard output."""
+    if as_json:
+        click.echo(msgspec.json.encode(result).decode())
+    else:
+        say(sentence)
 
 
 def sentence_of(error: OmnisyncError) -> str:

@@ -18,7 +18,7 @@ from omnisync.agent.errors import OmnisyncError, TemporaryError
 from omnisync.cli import layout as layouts
 from omnisync.cli import parts as build
 from omnisync.cli.ending import DONE, FAILED, plain_ending
-from omnisync.cli.status import connection_option, verbose_option
+from omnisync.cli.options import connection_option, verbose_option
 
 _SHOWN = 5
 

@@ -10,7 +10,8 @@ import rich_click as click
 from omnisync.agent.counts import Counts
 from omnisync.agent.schedule import SYSTEMS, System
 from omnisync.cli import parts as build
-from omnisync.cli.ending import DONE, DONE_WITH_REFUSALS, plain_ending, say
+from omnisync.cli.ending import DONE, DONE_WITH_REFUSALS, plain_ending, show
+from omnisync.cli.options import connection_option, verbose_option
 from omnisync.cli.progress import export_summary
 from omnisync.cli.running import Asked, carry
 from omnisync.contract.catalogue import DATASETS
@@ -19,7 +20,7 @@ NAMES = sorted({name for _, name in DATASETS})
 
 
 @click.command("export")
-@click.option("--connection", "name", metavar="NOME", help="A conexão; sem ela, a única que houver.")
+@connection_option
 @click.option(
     "--system", "systems", type=click.Choice(SYSTEMS), multiple=True, help="Só para este sistema (repetível)."
 )
@@ -29,7 +30,7 @@ NAMES = sorted({name for _, name in DATASETS})
 @click.option("--full", "is_full", is_flag=True, help="Lê todas as linhas no ERP, também onde bastaria o que mudou.")
 @click.option("--again", "is_again", is_flag=True, help="Tenta de novo as linhas recusadas, como estão.")
 @click.option("--json", "as_json", is_flag=True, help="O resultado em JSON na saída padrão.")
-@click.option("--verbose", is_flag=True, help="Mostra mais quando algo falha.")
+@verbose_option
 @click.option("--run", "run_id", hidden=True, help="A execução do histórico que este processo carrega.")
 def export(
     name: str | None,
@@ -56,16 +57,11 @@ def export(
             is_again=is_again,
         )
         counts = carry(parts, connection, asked, run_id=run_id, quiet=as_json)
-        if as_json:
-            click.echo(msgspec.json.encode(as_builtins(counts)).decode())
-        else:
-            say(export_summary(counts))
+        show(as_builtins(counts), export_summary(counts), as_json=as_json)
         return DONE_WITH_REFUSALS if counts.has_refusals else DONE
     return DONE
 
 
 def as_builtins(counts: Counts) -> dict[str, dict[str, int]]:
     """The counts of every dataset as plain numbers."""
-    return {
-        name: {field: getattr(sent, field) for field in sent.__struct_fields__} for name, sent in counts.exports.items()
-    }
+    return {name: msgspec.structs.asdict(sent) for name, sent in counts.exports.items()}

@@ -9,13 +9,14 @@ from omnisync.agent.counts import NOUNS, Counts
 from omnisync.agent.erp.base import Rehearsal
 from omnisync.agent.settings import Connection
 from omnisync.cli import parts as build
-from omnisync.cli.ending import DONE, DONE_WITH_REFUSALS, plain_ending, say
+from omnisync.cli.ending import DONE, DONE_WITH_REFUSALS, plain_ending, say, show
+from omnisync.cli.options import connection_option, verbose_option
 from omnisync.cli.progress import rehearsal_lines, summary
 from omnisync.cli.running import Asked, carry, held, importer_of, stop_on_signals
 
 
 @click.command("import")
-@click.option("--connection", "name", metavar="NOME", help="A conexão; sem ela, a única que houver.")
+@connection_option
 @click.option("--establishment", "codes", metavar="CÓDIGO", multiple=True, help="Só este estabelecimento (repetível).")
 @click.option(
     "--again", metavar="ID", multiple=True, help="Traz de novo este pedido ou cliente que o ERP não tem mais."
@@ -23,7 +24,7 @@ from omnisync.cli.running import Asked, carry, held, importer_of, stop_on_signal
 @click.option("--rehearse", is_flag=True, help="Ensaia: grava a próxima página, mostra as linhas e desfaz tudo.")
 @click.option("--yes", is_flag=True, help="Não pergunta (com --again e --rehearse).")
 @click.option("--json", "as_json", is_flag=True, help="O resultado em JSON na saída padrão.")
-@click.option("--verbose", is_flag=True, help="Mostra mais quando algo falha.")
+@verbose_option
 @click.option("--run", "run_id", hidden=True, help="A execução do histórico que este processo carrega.")
 def import_(
     name: str | None,
@@ -49,10 +50,7 @@ def import_(
             click.confirm("Continuar?", abort=True, err=True)
         ids = tuple(f"again:any:{id_}" for id_ in again)
         counts = carry(parts, connection, Asked(codes=codes, ids=ids), run_id=run_id, quiet=as_json)
-        if as_json:
-            click.echo(msgspec.json.encode(as_builtins(counts)).decode())
-        else:
-            say(summary(counts))
+        show(as_builtins(counts), summary(counts), as_json=as_json)
         return DONE_WITH_REFUSALS if counts.has_refusals else DONE
     return DONE
 

@@ -18,7 +18,7 @@ from omnisync.agent.errors import SettingsError
 from omnisync.agent.settings import Connection
 from omnisync.cli import parts as build
 from omnisync.cli.ending import DONE, FAILED, plain_ending
-from omnisync.cli.status import connection_option, verbose_option
+from omnisync.cli.options import connection_option, verbose_option
 
 _LEVELS = {"error": "ERRO ", "warning": "AVISO"}
 

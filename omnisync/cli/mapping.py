@@ -10,7 +10,7 @@ from omnisync.agent.errors import SettingsError
 from omnisync.agent.texts import MAPPINGS
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending, say
-from omnisync.cli.status import connection_option, json_option, verbose_option
+from omnisync.cli.options import connection_option, json_option, verbose_option
 
 kind_argument = click.argument("kind", type=click.Choice(KINDS), metavar="GRUPO")
 

@@ -9,7 +9,7 @@ import rich_click as click
 from omnisync.agent.errors import SettingsError
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending, say
-from omnisync.cli.status import verbose_option
+from omnisync.cli.options import verbose_option
 
 
 @click.group("password")

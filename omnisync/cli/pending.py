@@ -11,13 +11,13 @@ import rich_click as click
 from omnisync.agent import texts
 from omnisync.agent.erp.base import Unsettled
 from omnisync.agent.errors import SetupError
-from omnisync.agent.journal import Confirmation, holders_of
+from omnisync.agent.journal import Confirmation, holders_of, left_to_another
 from omnisync.agent.settings import Connection
 from omnisync.agent.ui.records import PART, Choice, choice_of
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending, say
+from omnisync.cli.options import connection_option, json_option, verbose_option
 from omnisync.cli.retry import MOST
-from omnisync.cli.status import connection_option, json_option, verbose_option
 
 dataset_argument = click.argument("dataset", type=click.Choice(list(texts.DATASETS)), metavar="DADOS")
 
@@ -144,8 +144,8 @@ def _asked(parts: build.Parts, connection: Connection, dataset: str) -> Confirma
 
 def _busy(parts: build.Parts, connection: Connection) -> dict[str, tuple[str, str]]:
     """What another computer was importing when this one last tried."""
-    last = next((run for run in parts.journal.runs(connection.name, 10) if run.kind != "export"), None)
-    return holders_of(last) if last is not None and last.code == "establishment_busy" else {}
+    last = left_to_another(parts.journal.runs(connection.name, 10))
+    return holders_of(last) if last is not None else {}
 
 
 def _of_choices(choices: dict[str, Choice]) -> list[str]:

@@ -13,7 +13,7 @@ from omnisync.agent.settings import Connection
 from omnisync.agent.ui import words
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending, say
-from omnisync.cli.status import connection_option, json_option, verbose_option
+from omnisync.cli.options import connection_option, json_option, verbose_option
 
 DAYS = ("seg", "ter", "qua", "qui", "sex", "sab", "dom")
 SYSTEMS: dict[str, tuple[System, ...]] = {"dash": ("dash",), "omniforce": ("omniforce",)}

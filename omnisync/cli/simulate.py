@@ -15,6 +15,7 @@ from omnisync.agent.hub_client import HubClient
 from omnisync.agent.settings import HubAddress
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending, say
+from omnisync.cli.options import verbose_option
 from omnisync.contract.feed import MAX_INTAKE, IntakeAnswer
 from omnisync.contract.records import Customer
 from omnisync.demo.salespeople import BEGIN_VERSION, Salespeople
@@ -32,7 +33,7 @@ PAUSE_AFTER_TROUBLE_S = 5.0
 @click.option("--steps", default=0, type=click.IntRange(0), help="Quantos lotes; 0 = até ser interrompido.")
 @click.option("--seed", default=0, show_default=True, help="O mesmo número, as mesmas vendas.")
 @click.option("--first-number", type=click.IntRange(1), help="Números daqui em diante; sem ela, pela hora de agora.")
-@click.option("--verbose", is_flag=True, help="Mostra mais quando algo falha.")
+@verbose_option
 def simulate(
     url: str,
     token_stdin: bool,

@@ -19,10 +19,7 @@ from omnisync.agent.settings import Connection
 from omnisync.agent.spreadsheet import unsettled_csv
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending
-
-connection_option = click.option("--connection", "name", metavar="NOME", help="A conexão; sem ela, a única que houver.")
-verbose_option = click.option("--verbose", is_flag=True, help="Mostra mais quando algo falha.")
-json_option = click.option("--json", "as_json", is_flag=True, help="A resposta em JSON.")
+from omnisync.cli.options import connection_option, json_option, verbose_option
 
 
 @click.command("status")

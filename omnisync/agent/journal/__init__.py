@@ -28,6 +28,7 @@ from omnisync.agent.journal.run import (
     State,
     Systems,
     holders_of,
+    left_to_another,
     moment_of,
     run_of,
     text_of,
@@ -50,6 +51,7 @@ __all__ = [
     "State",
     "Systems",
     "holders_of",
+    "left_to_another",
 ]
 
 KEPT_FOR = timedelta(days=90)

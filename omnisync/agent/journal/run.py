@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
@@ -64,6 +64,12 @@ class Day(Struct, frozen=True, kw_only=True):
     n_runs: int
     n_failed: int
     counts: Counts
+
+
+def left_to_another(runs: Iterable[Run]) -> Run | None:
+    """The last import of these runs, the newest first, where it left establishments to another computer."""
+    last = next((run for run in runs if run.kind != "export"), None)
+    return last if last is not None and last.code == "establishment_busy" else None
 
 
 def holders_of(run: Run) -> dict[str, tuple[str, str]]:

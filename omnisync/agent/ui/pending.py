@@ -14,7 +14,7 @@ from msgspec import Struct
 from omnisync.agent import texts
 from omnisync.agent.erp.base import Unsettled
 from omnisync.agent.errors import OmnisyncError, RunInProgressError
-from omnisync.agent.journal import REFUSED_ROWS, Confirmation, Kind, Run, Systems, holders_of
+from omnisync.agent.journal import REFUSED_ROWS, Confirmation, Kind, Run, Systems, holders_of, left_to_another
 from omnisync.agent.outbox import Refusal, outbox_of
 from omnisync.agent.spreadsheet import unsettled_csv
 from omnisync.agent.ui import words
@@ -229,8 +229,8 @@ def asked_of(asked: Confirmation) -> Asked:
 
 def held_of(shown: Shown, runs: Sequence[Run]) -> list[Held]:
     """What another computer was importing when this one last tried; nothing while it tries."""
-    last = next((run for run in runs if run.kind != "export"), None)
-    if last is None or last.is_going or last.code != "establishment_busy" or last.ended_at is None:
+    last = left_to_another(runs)
+    if last is None or last.ended_at is None:
         return []
     names = {one.code: one.name for one in shown.connection.establishments} if shown.connection else {}
     found = []
