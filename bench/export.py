@@ -69,7 +69,6 @@ def _steps(folder: Path, database: Path, url: str, n: int) -> Iterator[tuple[str
     sql = shipped("padrao").export["stock"].sql
     bare = [sys.executable, str(HERE / "export_limit.py"), "--hub", url, "--database", str(database), "--sql", sql]
     environ = dict(os.environ)  # noqa: TID251  # a child inherits it
-    environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program was compiled before
     yield "bare script", timed(bare, environ), n
     environ |= {"OMNISYNC_HOME": str(folder / "home"), "OMNISYNC_ZONE": "America/Sao_Paulo"}
     omnisync = [sys.executable, "-m", "omnisync"]

@@ -1,4 +1,4 @@
-"""The database servers of the integration tests: each started once, at its first test."""
+"""What the integration tests share: the database servers, each started once at its first test, and an opened ERP."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from omnisync.agent.erp.base import Erp
+from tests.erps import Keeper
 from tests.servers import (
     FirebirdServer,
     MariadbServer,
@@ -35,3 +37,11 @@ def firebird_running() -> Iterator[FirebirdServer]:
     """A Firebird for this session."""
     with firebird_server() as server:
         yield server
+
+
+@pytest.fixture
+def erp(keeper: Keeper) -> Iterator[Erp]:
+    """The ERP of the test's own keeper, opened."""
+    opened = keeper.open()
+    yield opened
+    opened.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,6 @@ from tests.records import change, customer, deletion, item, order, raw_change
 @pytest.fixture(params=[*KEEPERS, *KEPT_HERE])
 def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> Keeper:
     return make_keeper(request.param, request, tmp_path)
-
-
-@pytest.fixture
-def erp(keeper: Keeper) -> Iterator[Erp]:
-    opened = keeper.open()
-    yield opened
-    opened.close()
 
 
 def test_an_order_lands_with_its_items_and_payments(keeper: Keeper, erp: Erp) -> None:

@@ -40,13 +40,6 @@ def keeper(tmp_path: Path) -> Keeper:
 
 
 @pytest.fixture
-def erp(keeper: Keeper) -> Iterator[Erp]:
-    opened = keeper.open()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def hub(tmp_path: Path) -> Iterator[RunningHub]:
     with running_hub(tmp_path) as running:
         yield running

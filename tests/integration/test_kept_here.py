@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +27,6 @@ class Killed(BaseException):
 @pytest.fixture(params=[f"{kind}-agent" for kind in KEEPERS])
 def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> Keeper:
     return make_keeper(request.param, request, tmp_path)
-
-
-@pytest.fixture
-def erp(keeper: Keeper) -> Iterator[Erp]:
-    opened = keeper.open()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(params=[(kind, layout) for layout in ("direto", "staging") for kind in KEPT_HERE], ids="-".join)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,13 +19,6 @@ def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> Keeper:
     made = make_keeper(request.param, request, tmp_path)
     fill(made)
     return made
-
-
-@pytest.fixture
-def erp(keeper: Keeper) -> Iterator[Erp]:
-    opened = keeper.open()
-    yield opened
-    opened.close()
 
 
 def test_padrao_sends_every_dataset_as_the_contract_says(erp: Erp) -> None:
