@@ -651,6 +651,21 @@ def test_a_letter_the_database_cannot_hold_refuses_its_record_only(
     database.close()
 
 
+def test_a_file_that_others_read_is_opened_as_it_is_and_written_ahead_from_the_next_time(tmp_path: Path) -> None:
+    path = str(tmp_path / "erp.db")
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader, closing(Sqlite(path)) as session:
+        reader.execute("CREATE TABLE t (k INTEGER)")
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM t").fetchall()
+        session.connect()  # at once: the change of the journal would not wait for the reader
+        assert session.select("PRAGMA journal_mode") == [("delete",)]
+        reader.execute("COMMIT")
+        session.execute("INSERT INTO t VALUES (1)")
+        session.connect()
+        assert session.select("PRAGMA journal_mode") == [("wal",)]
+        assert reader.execute("SELECT k FROM t").fetchall() == [(1,)]
+
+
 @pytest.mark.parametrize("charset", ["", "NONE", "nada"])
 def test_firebird_needs_a_charset(charset: str) -> None:
     with pytest.raises(SettingsError):

@@ -21,7 +21,7 @@ from omnisync.agent.errors import (
 
 LOCK_TIMEOUT_S = 10.0
 """How long another writer is waited for."""
-CACHE_KIB = 32_768
+CACHE_KIB = 16_384
 """Of the file, kept in memory: the two megabytes SQLite keeps by itself hold next to nothing of an ERP's tables."""
 
 # The id first: it tells two keys apart at once, and every look-up knows all three.
@@ -102,10 +102,18 @@ class Sqlite:
         try:
             self._open = sqlite3.connect(self._database, timeout=LOCK_TIMEOUT_S, isolation_level=None)
             self._open.execute("PRAGMA foreign_keys = ON")
-            self._open.execute("PRAGMA journal_mode = WAL").fetchall()
             self._open.execute(f"PRAGMA cache_size = -{CACHE_KIB:d}")
+            self._write_ahead(self._open)
         except sqlite3.Error as error:
             raise self.translated(error) from error
+
+    def _write_ahead(self, connection: sqlite3.Connection) -> None:
+        """Have the file keep its journal ahead. It alone waits for nobody: who is at the file now is left in peace."""
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        except sqlite3.OperationalError as error:
+            if not isinstance(self.translated(error), ErpBusyError):
+                raise
 
     def close(self) -> None:
         """Close the file. Twice is once."""
