@@ -129,7 +129,7 @@ class Seen(Struct):
     invited: set[str] = msgspec.field(default_factory=set)
     """Removed and asked for again."""
     forgotten: set[str] = msgspec.field(default_factory=set)
-    """Cancelled by us, then erased: nobody remembers whose cancellation it was."""
+    """Cancelled when the memory was lost: nobody remembers whose cancellation it was."""
 
     @property
     def settled(self) -> set[str]:
@@ -417,10 +417,6 @@ class Life:
             assert there.get(id_) == number, f"{id_} was {number}, is {there.get(id_)}"
         assert not there.keys() & (self.seen.removed - self.seen.invited), "made again"
         self.seen.numbers = there
-        if self._has_bindings():
-            cancelled = self.keeper.query("SELECT id_externo FROM pedidos WHERE situacao = 'cancelado'")
-            erased = self.keeper.query("SELECT id FROM omnisync_binding WHERE outcome = 'kept' AND label = ''")
-            self.seen.forgotten |= {id_ for (id_,) in set(cancelled) & set(erased)}
         self._look_at_cursors()
 
     def _look_at_cursors(self) -> None:

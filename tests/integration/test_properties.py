@@ -6,6 +6,7 @@ Histories that once failed stand below as plain tests. `make test HYPOTHESIS=dee
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -330,3 +331,41 @@ def test_an_order_asked_for_again_that_is_another_computers_by_now_waits_no_more
     life.check()
     assert life.keeper.query("SELECT outcome FROM omnisync_binding WHERE kind = 'order'") == [("cancelled",)]
     assert life.keeper.query("SELECT count(*) FROM pedidos") == [(0,)]
+
+
+def test_an_order_cancelled_then_refused_is_opened_again_once_it_is_good(life: Life) -> None:
+    life.edit(("customer", "cus_1", True, None))
+    for is_good, status in ((True, "confirmed"), (True, "cancelled"), (False, "confirmed"), (True, "confirmed")):
+        life.edit(("order", "ord_1", "cus_1", "0001", is_good, status, 2))
+        life.run()
+        life.check()
+    assert life.keeper.query("SELECT situacao FROM pedidos") == [("aberto",)]
+
+
+def test_an_order_cancelled_then_erased_is_opened_again_when_it_is_made_again(life: Life) -> None:
+    life.edit(("customer", "cus_1", True, None))
+    for status in ("confirmed", "cancelled"):
+        life.edit(("order", "ord_1", "cus_1", "0001", True, status, 2))
+        life.run()
+    life.edit(("erase", "order", "ord_1"))
+    life.run()
+    life.edit(("order", "ord_1", "cus_1", "0001", True, "confirmed", 1))
+    life.run()
+    life.check()
+    assert life.keeper.query("SELECT situacao FROM pedidos") == [("aberto",)]
+
+
+@pytest.mark.parametrize("n", range(1, 9))
+def test_a_cancellation_whose_commit_was_not_answered_is_still_known_as_ours(
+    template: Path, tmp_path: Path, n: int
+) -> None:
+    with closing(Life(template, tmp_path, is_kept_here=True)) as life:
+        life.edit(("customer", "cus_1", True, None))
+        life.edit(("order", "ord_1", "cus_1", "0001", True, "confirmed", 2))
+        life.run()
+        life.edit(("order", "ord_1", "cus_1", "0001", True, "cancelled", 2))
+        life.run(trap=Trap(n, "kill", only_commits=True))
+        life.edit(("order", "ord_1", "cus_1", "0001", True, "confirmed", 2))
+        life.run()
+        life.check()
+        assert life.keeper.query("SELECT situacao FROM pedidos") == [("aberto",)]

@@ -164,6 +164,8 @@ class SqlErp:
         with self._transaction():
             self._bindings.hold(part.stream, part.expected)
             related, verdicts = self._landed(part, blamed)
+            if self._recalling is not None:
+                self._announce_withdrawals(part, verdicts)
             now = self._clock()
             receipts = self._bindings.save(related, part.epoch, "", now)
             receipts += self._bindings.save(verdicts, part.epoch, part.establishment, now)
@@ -172,6 +174,18 @@ class SqlErp:
         # A related customer met before is no news: counting it in every page would drown the counts.
         news = [v for v in related if v.bucket != "unchanged" and v.is_saved]
         return Written(counts=count(chain(news, verdicts)), receipts=tuple(receipts))
+
+    def _announce_withdrawals(self, part: Slice, verdicts: Sequence[Verdict]) -> None:
+        """Remember what is to be cancelled before the ERP's COMMIT.
+
+        After a kill between the two nobody would know a cancelled row as ours, and it could not be opened again.
+        """
+        ids = [v.change.id for v in verdicts if v.outcome == "cancelled" and v.bucket == "written"]
+        if ids:
+            self._bindings.withdraw(ids)
+            self._memory.commit()
+            self._memory.begin()
+            self._bindings.hold(part.stream, part.expected)
 
     def not_undone(self) -> list[str]:
         self._database.connect()

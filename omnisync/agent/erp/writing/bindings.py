@@ -233,6 +233,11 @@ class Bindings:
         self._database.update_rows("omnisync_binding", ("outcome",), _KEY, [("waiting", *key) for key in again])
         return len(again)
 
+    def withdraw(self, ids: Sequence[str]) -> None:
+        """These orders' rows are about to be cancelled by us."""
+        rows = [("withdrawn", self._company, "order", id_) for id_ in ids]
+        self._database.update_rows("omnisync_binding", ("origin",), _KEY, rows)
+
     def choose(self, customer_id: str, erp_key: str) -> None:
         """A person's answer to several rows with one CNPJ: this one is the customer's, at the next import."""
         self._database.update_rows(
@@ -392,7 +397,7 @@ def _values(
         change.version,
         hash_of(change),
         written,
-        "matched" if verdict.is_matched else (before.origin if before is not None else "made"),
+        _origin(verdict),
         verdict.erp_key or (before.erp_key if before is not None else None),
         verdict.erp_number or (before.erp_number if before is not None else None),
         establishment,
@@ -405,6 +410,14 @@ def _values(
         at,
         0 if is_place(change.id) else 1,
     )
+
+
+def _origin(verdict: Verdict) -> str:
+    if verdict.is_matched:
+        return "matched"
+    if verdict.change.kind == "order" and verdict.outcome in _WRITES:
+        return "withdrawn" if verdict.outcome == "cancelled" else "made"
+    return verdict.binding.origin if verdict.binding is not None else "made"
 
 
 def _shown(row: Any) -> Unsettled:

@@ -36,7 +36,8 @@ ASKED_AGAIN = "again"
 class Binding(NamedTuple):
     """What is remembered of one record. `written_version` is None when no row of it was ever made.
 
-    `origin` tells whether its row was made by us or matched: found in the ERP, or chosen there by a person.
+    `origin` tells whether its row was made by us or matched: found in the ERP, or chosen there by a person. An order's
+    row is withdrawn while it stands cancelled by us, whatever its outcome became since: it may be opened again.
     """
 
     id: str
@@ -53,7 +54,7 @@ class Binding(NamedTuple):
     outcome: Outcome
     reason: str | None
     warnings: str | None
-    origin: Literal["made", "matched"] = "made"
+    origin: Literal["made", "matched", "withdrawn"] = "made"
 
 
 class Verdict(Struct, kw_only=True):

@@ -77,7 +77,7 @@ class Weighing:
 
     def _weigh_state(self, verdict: Verdict, state: str) -> None:
         layout = self._layout
-        was_ours = verdict.binding is not None and verdict.binding.outcome == "cancelled"
+        was_ours = verdict.binding is not None and verdict.binding.origin == "withdrawn"
         if state == layout.state_cancelled and verdict.action == "cancel":
             verdict.end("cancelled", "unchanged")
         elif state not in layout.update_while and not (was_ours and state == layout.state_cancelled):
