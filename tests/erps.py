@@ -52,6 +52,7 @@ class Keeper(Struct, frozen=True):
         layout: str = "padrao",
         mappings: Mapping[str, Mapping[str, str]] | None = None,
         adjusts_centavo: bool = False,
+        n_cores: int = 1,
     ) -> Erp:
         """The ERP, prepared."""
         erp = open_erp(
@@ -65,6 +66,7 @@ class Keeper(Struct, frozen=True):
             mappings=mappings,
             adjusts_centavo=adjusts_centavo,
             memories=self.memories or Path(),
+            n_cores=n_cores,
         )
         try:
             erp.prepare()

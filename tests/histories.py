@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from decimal import Decimal
 from itertools import count
@@ -21,11 +21,24 @@ from msgspec import Struct
 
 from omnisync.agent import importing
 from omnisync.agent.counts import Progress, Totals
+from omnisync.agent.erp.base import Prepared
+from omnisync.agent.erp.language.compiled import Layout
+from omnisync.agent.erp.writing.preparing import prepared
 from omnisync.agent.errors import ErpBusyError, HubUnreachableError
 from omnisync.agent.hub_client import ExpiredError, Fetched, HubClient
 from omnisync.agent.importing import Importer, Wanted
 from omnisync.agent.settings import ErpAddress
-from omnisync.contract.feed import Change, Kind, Receipt, ReceiptAnswer, Streams, Unreadable, read_records
+from omnisync.contract.feed import (
+    Change,
+    Kind,
+    Receipt,
+    ReceiptAnswer,
+    Streams,
+    Unreadable,
+    kind_of,
+    read_page,
+    read_records,
+)
 from omnisync.contract.records import Customer, Order, decode_customer, decode_order
 from omnisync.hub import cursor as cursors
 from omnisync.hub import feed, intake, receipts
@@ -168,8 +181,10 @@ class Life:
     With `is_kept_here` the agent keeps what is remembered of the ERP's records, and may lose it.
     """
 
-    def __init__(self, template: Path, folder: Path, *, is_kept_here: bool = False) -> None:
+    def __init__(self, template: Path, folder: Path, *, is_kept_here: bool = False, is_ahead: bool = False) -> None:
+        """With `is_ahead` every page is made ready before its turn, as another process would."""
         self._folder = folder
+        self._is_ahead = is_ahead
         for name in ("hub.db", "erp.db"):
             shutil.copyfile(template / name, folder / name)
         self.store = self._store()
@@ -347,6 +362,8 @@ class Life:
         trapped._database.commit = trap.around(trapped._database.commit, ErpBusyError)
         if trapped._memory is not trapped._database:
             trapped._memory.commit = trap.around(trapped._memory.commit, ErpBusyError)
+        if self._is_ahead:
+            trapped.make_ready = lambda stream, page: made_ready(trapped._layout, stream, page)
         if not trap.only_commits:
             trapped._bindings.save = trap.around(trapped._bindings.save)
             for name in ("streams", "page", "records", "send_receipts"):
@@ -548,7 +565,15 @@ def _importer(
         wait=clock.wait,
         uniform=lambda low, high: low,
         page_limit=limit,
+        ahead_from=0,
     )
+
+
+def made_ready(layout: Layout, stream: str, body: bytes) -> Mapping[str, Prepared]:
+    """The page made ready here and now, and brought back as if from afar."""
+    page, _ = read_page(body, kind_of(stream))
+    made = prepared(layout, stream, page.changes, adjusts_centavo=False)
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(made), type=dict[str, Prepared])
 
 
 def _is_importable(customer_id: str, customers: dict[str, Customer | None]) -> bool:

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent.counts import Counts, Progress, Totals
-from omnisync.agent.erp.base import Erp, Position, Rehearsal, Slice
+from omnisync.agent.erp.base import Erp, Position, Prepared, Rehearsal, Slice
 from omnisync.agent.errors import EstablishmentBusyError, FeedError, StoppedError, TemporaryError
 from omnisync.agent.hub_client import ExpiredError, Fetched, HubClient, SpoiledError, read_decoded
 from omnisync.agent.patience import Patience, aloud
@@ -29,6 +29,7 @@ from omnisync.contract.feed import (
     StreamHead,
     Streams,
     Unreadable,
+    kind_of,
     placed,
 )
 
@@ -40,8 +41,19 @@ MAX_SLICE_S = 1.0
 MAX_UNANNOUNCED_PAGES = 1000
 """A stream with more pages than twice the rows announced and these has no end."""
 
-_Read = tuple[Page, tuple[Unreadable, ...]]
-"""A page, and the changes of it that cannot be read."""
+AHEAD_FROM = 20_000
+"""Rows announced from which on another process makes records ready: below, it would not have begun before the end."""
+
+
+class _Read(Struct, frozen=True):
+    """A page, the changes of it that cannot be read, and those that were made ready."""
+
+    page: Page
+    unreadable: tuple[Unreadable, ...] = ()
+    prepared: Mapping[str, Prepared] = {}
+
+
+_Ahead = Future[tuple[Fetched, Mapping[str, Prepared]]]
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -92,7 +104,9 @@ class Importer:
         wait: Callable[[float], None],
         uniform: Callable[[float, float], float],
         page_limit: int = MAX_PAGE,
+        ahead_from: int = AHEAD_FROM,
     ) -> None:
+        """From `ahead_from` rows on, a page is made ready while the one before it is written."""
         self._erp = erp
         self._hub = hub
         self._run_id = run_id
@@ -107,6 +121,8 @@ class Importer:
         self._busy: dict[str, EstablishmentBusyError] = {}
         self._unread: Mapping[str, int] | None = None
         self._pace = Pace(monotonic)
+        self._ahead_from = ahead_from
+        self._is_filling = False
         told = aloud(wait, clock, lambda trouble, retry_at: self._tell(self._phase, trouble, retry_at))
         self._patiently = Patience(clock=clock, monotonic=monotonic, wait=told, uniform=uniform)
 
@@ -203,13 +219,14 @@ class Importer:
         if stream is None:
             return None
         until = positions[CUSTOMERS].cursor
-        page, unreadable = self._page(stream, positions[stream].cursor, until, None)
+        read = self._page(stream, positions[stream].cursor, until, None)
+        page = read.page
         return Slice(
             stream=stream,
-            kind=_kind(stream),
+            kind=kind_of(stream),
             epoch=page.epoch,
             changes=page.changes,
-            unreadable=unreadable,
+            unreadable=read.unreadable,
             related=page.related.customers,
             expected=None,
         )
@@ -245,27 +262,30 @@ class Importer:
         """
         seen = {cursor}
         most = 2 * self._totals.total + MAX_UNANNOUNCED_PAGES
-        ahead: Future[Fetched] | None = None
+        ahead: _Ahead | None = None
         while True:
             self._tell(stream)
-            page, unreadable = self._page(stream, cursor, until, ahead)
+            read = self._page(stream, cursor, until, ahead)
+            page = read.page
             if page.has_more and (page.cursor in seen or len(seen) > most):
                 raise FeedError("hub_repeats")
             seen.add(page.cursor)
             ahead = self._fetch_ahead(stream, page.cursor, until) if page.has_more else None
-            if page.changes or unreadable or page.cursor != expected:
-                self._write_page(stream, page, unreadable, expected)
+            if page.changes or read.unreadable or page.cursor != expected:
+                self._write_page(stream, read, expected)
             expected = cursor = page.cursor
             if not page.has_more:
                 return cursor
 
-    def _fetch_ahead(self, stream: str, cursor: str, until: str) -> Future[Fetched]:
-        future: Future[Fetched] = Future()
+    def _fetch_ahead(self, stream: str, cursor: str, until: str) -> _Ahead:
+        future: _Ahead = Future()
         limit = self._limit
+        is_worth = self._is_filling and self._totals.total >= self._ahead_from
 
         def fetch() -> None:
             try:
-                future.set_result(self._hub.page(stream, cursor, customers_until=until, limit=limit))
+                fetched = self._hub.page(stream, cursor, customers_until=until, limit=limit)
+                future.set_result((fetched, self._erp.make_ready(stream, fetched.body) if is_worth else {}))
             except Exception as error:  # noqa: BLE001  # carried to the importer's own thread, which raises it
                 future.set_exception(error)
 
@@ -273,7 +293,7 @@ class Importer:
         Thread(target=fetch, name="ahead", daemon=True).start()
         return future
 
-    def _page(self, stream: str, cursor: str, until: str, ahead: Future[Fetched] | None) -> _Read:
+    def _page(self, stream: str, cursor: str, until: str, ahead: _Ahead | None) -> _Read:
         """The page after the cursor, or the first one when the cursor stands no more."""
         try:
             return self._readable_page(stream, cursor, until, ahead)
@@ -282,18 +302,18 @@ class Importer:
                 raise
             return self._readable_page(stream, "", until, None)
 
-    def _readable_page(self, stream: str, cursor: str, until: str, ahead: Future[Fetched] | None) -> _Read:
+    def _readable_page(self, stream: str, cursor: str, until: str, ahead: _Ahead | None) -> _Read:
         """Asked for in halves while it cannot be read; a single record that cannot be read is refused by its place."""
         tries = iter([] if ahead is None else [ahead])
 
         def ask() -> _Read:
             first = next(tries, None)
-            fetched = (
-                self._hub.page(stream, cursor, customers_until=until, limit=self._limit)
+            fetched, prepared = (
+                (self._hub.page(stream, cursor, customers_until=until, limit=self._limit), {})
                 if first is None
                 else first.result()
             )
-            return read_decoded(fetched, _kind(stream))
+            return _Read(*read_decoded(fetched, kind_of(stream)), prepared)
 
         while True:
             try:
@@ -310,20 +330,22 @@ class Importer:
         if error.next_cursor in ("", cursor):
             raise FeedError("hub_broken", **error.words)
         page = Page(contract="", epoch=self._epoch, changes=(), cursor=error.next_cursor, has_more=True)
-        return page, (placed(_kind(stream), cursor),)
+        return _Read(page, (placed(kind_of(stream), cursor),))
 
-    def _write_page(self, stream: str, page: Page, unreadable: tuple[Unreadable, ...], expected: str) -> None:
-        n = len(page.changes)
+    def _write_page(self, stream: str, read: _Read, expected: str) -> None:
+        page, n = read.page, len(read.page.changes)
+        n_written = self._n_written()
         for start, end in self._pace.cuts(n):
             is_first, is_last = start == 0, end >= n
             self._write(
                 Slice(
                     stream=stream,
-                    kind=_kind(stream),
+                    kind=kind_of(stream),
                     epoch=page.epoch,
                     changes=page.changes[start:end],
-                    unreadable=unreadable if is_last else (),
+                    unreadable=read.unreadable if is_last else (),
                     related=page.related.customers if is_first else (),
+                    prepared=read.prepared,
                     expected=expected,
                     moves_to=page.cursor if is_last else None,
                 )
@@ -331,6 +353,11 @@ class Importer:
             if len(self._owed) >= MAX_RECEIPTS:
                 self._send_owed()
             self._tell(stream)
+        # What is all news is worth making ready; of what is bound already nothing is even decoded.
+        self._is_filling = 2 * (self._n_written() - n_written) > n
+
+    def _n_written(self) -> int:
+        return self._counts.customers.written + self._counts.orders.written
 
     def _write(self, part: Slice) -> None:
         """Write one slice, redoing it while the database is only busy or was lost for a moment."""
@@ -358,7 +385,7 @@ class Importer:
             self._read_again(stream, ids)
 
     def _read_again(self, stream: str, ids: Sequence[str]) -> None:
-        kind = _kind(stream)
+        kind = kind_of(stream)
         try:
             changes, unreadable = self._patiently(lambda: self._hub.records(kind, ids))
         except SpoiledError:
@@ -426,10 +453,6 @@ def _all_busy(busy: Mapping[str, EstablishmentBusyError]) -> EstablishmentBusyEr
     holders = {code: [str(error.words[word]) for word in ("nome", "desde")] for code, error in sorted(busy.items())}
     told = msgspec.json.encode(holders).decode()
     return EstablishmentBusyError(codigo=", ".join(holders), nome=", ".join(names), donos=told)
-
-
-def _kind(stream: str) -> Kind:
-    return "customer" if stream == CUSTOMERS else "order"
 
 
 def _n_rows(head: StreamHead) -> int:

@@ -89,6 +89,7 @@ class Parts(Struct, frozen=True):
             mappings=self.journal.mappings(connection.name),
             adjusts_centavo=connection.adjusts_centavo,
             memories=self.home.memories,
+            n_cores=os.cpu_count() or 1,
         )
 
 

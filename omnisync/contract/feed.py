@@ -318,6 +318,11 @@ def placed(kind: Kind, cursor: str) -> Unreadable:
     return Unreadable(kind=kind, id=id_, version=1, why="formato")
 
 
+def kind_of(stream: str) -> Kind:
+    """What a stream brings: the stream "customer", or one of orders, "order:0001"."""
+    return "customer" if stream == "customer" else "order"
+
+
 def is_place(id_: str) -> bool:
     """Whether this names a place and no record: the hub knows nothing by it."""
     return len(id_) > 40

@@ -70,10 +70,11 @@ class Histories(RuleBasedStateMachine):
     template: Path
     is_kept_here = False
 
-    @initialize(is_young=some.sampled_from((False, False, True)))
-    def begin(self, is_young: bool) -> None:
+    @initialize(is_young=some.sampled_from((False, False, True)), is_ahead=some.booleans())
+    def begin(self, is_young: bool, is_ahead: bool) -> None:
         self._folder = TemporaryDirectory(prefix="omnisync-")
-        self._life = Life(self.template, Path(self._folder.name), is_kept_here=self.is_kept_here)
+        folder = Path(self._folder.name)
+        self._life = Life(self.template, folder, is_kept_here=self.is_kept_here, is_ahead=is_ahead)
         if not is_young:
             for edit in _FIRST_DAY:
                 self._life.edit(edit)

@@ -7,7 +7,7 @@ truth of what was imported, and they go back with the ERP's own backup. A layout
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -26,11 +26,30 @@ class Position(Struct, frozen=True):
     epoch: str = ""
 
 
+Value = str | int | float | bool | None
+Row = tuple[Value, ...]
+
+
+class Prepared(Struct, frozen=True, array_like=True, gc=False):
+    """A sound record made ready before its turn: what its binding keeps of it, and its rows by the layout.
+
+    Only of a record in which nothing is to be told: no fault, no warning. `extras` are rows of further tables by label.
+    """
+
+    label: str
+    customer_id: str
+    row: Row
+    extras: dict[str, Row] = {}
+    items: tuple[Row, ...] = ()
+    payments: tuple[Row, ...] = ()
+
+
 class Slice(Struct, frozen=True, kw_only=True):
     """Part of a page: what one transaction writes.
 
     `expected` is the cursor the stream's row must hold (the page was asked with it), None for a re-read of waiting
-    records, which compares nothing. `moves_to` is the page's own cursor on its last slice, else None.
+    records, which compares nothing. `moves_to` is the page's own cursor on its last slice, else None. `prepared` are
+    some of its changes made ready before, by id.
     """
 
     stream: str
@@ -39,6 +58,7 @@ class Slice(Struct, frozen=True, kw_only=True):
     changes: Sequence[Change]
     unreadable: Sequence[Unreadable] = ()
     related: Sequence[Change] = ()
+    prepared: Mapping[str, Prepared] = {}
     expected: str | None
     moves_to: str | None = None
 
@@ -83,7 +103,7 @@ class Unsettled(Struct, frozen=True, kw_only=True):
 
 
 class Erp(Protocol):
-    """One company's records in one ERP, for one connection. Used from one thread.
+    """One company's records in one ERP, for one connection. Used from one thread, but for `make_ready`.
 
     Every method raises TemporaryError (worth trying again) or SetupError (a person must act), never a driver's error.
     """
@@ -98,6 +118,12 @@ class Erp(Protocol):
         """Where the stream stands once every transaction that holds its row has ended, on a new connection.
 
         For a lost answer to COMMIT: a plain read could still see the state before it.
+        """
+
+    def make_ready(self, stream: str, page: bytes) -> Mapping[str, Prepared]:
+        """Records of a page made ready, by id, from its bytes, while another page is written.
+
+        May leave out any, or all. Never raises.
         """
 
     def write(self, part: Slice) -> Written:

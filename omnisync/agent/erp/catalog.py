@@ -7,16 +7,18 @@ from datetime import datetime, tzinfo
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Struct
 
+from omnisync.agent.erp.ahead import Ahead, Terms
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.dialects.sqlite import Sqlite
 from omnisync.agent.erp.language.compiled import compiled
 from omnisync.agent.erp.language.compiling import Mappings
-from omnisync.agent.erp.language.layout import LayoutFile, names, read_layout, shipped
+from omnisync.agent.erp.language.layout import LayoutFile, names, read_layout, shipped, text_of
 from omnisync.agent.erp.sql import SqlErp
 from omnisync.agent.errors import ErpSetupError, LayoutError
 from omnisync.agent.settings import ErpAddress
@@ -58,15 +60,20 @@ def open_database(address: ErpAddress, password: str = "") -> Database:
 
 def layout_named(name: str) -> LayoutFile:
     """A shipped layout by its name, or a file's by its path. Raises LayoutError."""
+    return _read(name)[0]
+
+
+def _read(name: str) -> tuple[LayoutFile, str]:
+    """The layout, and the text it was read from."""
     if not name.endswith(".toml"):
-        return shipped(name)
+        return shipped(name), text_of(name)
     try:
         text = Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise LayoutError(
             motivo=f"o arquivo {name} não pode ser lido; os layouts prontos são {', '.join(names())}"
         ) from error
-    return read_layout(text)
+    return read_layout(text), text
 
 
 def open_erp(
@@ -81,15 +88,21 @@ def open_erp(
     mappings: Mappings | None = None,
     adjusts_centavo: bool = False,
     memories: Path,
+    n_cores: int = 1,
 ) -> Erp:
     """The ERP of one connection, not yet connected (`prepare` does). Raises ErpSetupError (kind) or LayoutError.
 
-    In the folder `memories` stands what is remembered of ERPs whose layout says `state = "agent"`.
+    In the folder `memories` stands what is remembered of ERPs whose layout says `state = "agent"`. Where there is a
+    core to spare, and the layout asks the ERP nothing, pages can be made ready by another process.
     """
-    layout = layout_named(address.layout)
+    layout, text = _read(address.layout)
     if address.kind not in layout.databases:
         raise LayoutError(motivo=f"o layout {layout.name} não é para {address.kind}")
     how = compiled(layout, zone, mappings or {})
+    ahead = None
+    if n_cores > 1 and not how.asks and isinstance(zone, ZoneInfo):
+        codes = {kind: dict(known) for kind, known in (mappings or {}).items()}
+        ahead = Ahead(Terms(layout=text, mappings=codes, zone=zone.key, adjusts_centavo=adjusts_centavo))
     return SqlErp(
         open_database(address, password),
         how,
@@ -99,6 +112,7 @@ def open_erp(
         clock=clock,
         adjusts_centavo=adjusts_centavo,
         memory=Sqlite(str(memory_of(address, memories)), is_ours=True) if how.is_kept_here else None,
+        ahead=ahead,
     )
 
 

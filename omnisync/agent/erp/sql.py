@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from itertools import chain
 
 import msgspec
 
-from omnisync.agent.erp.base import Position, Rehearsal, Slice, Unsettled, Written
+from omnisync.agent.erp.ahead import Ahead
+from omnisync.agent.erp.base import Position, Prepared, Rehearsal, Slice, Unsettled, Written
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.language.compiled import Layout, Table
 from omnisync.agent.erp.language.outgoing import Outgoing, Query, Since, streamed
@@ -17,6 +18,7 @@ from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.erp.writing.bindings import Bindings, encoded
 from omnisync.agent.erp.writing.landing import Blamed, Landing
 from omnisync.agent.erp.writing.outcomes import read_outcomes
+from omnisync.agent.erp.writing.reading import place, read_customers, read_orders
 from omnisync.agent.erp.writing.recalling import Recalling
 from omnisync.agent.erp.writing.rehearsing import converted_rows, written_rows
 from omnisync.agent.erp.writing.verdicts import (
@@ -24,9 +26,6 @@ from omnisync.agent.erp.writing.verdicts import (
     Verdict,
     compare,
     count,
-    place,
-    read_customers,
-    read_orders,
     unreadable_verdict,
 )
 from omnisync.agent.errors import ErpSetupError, ErpUndoneError
@@ -63,8 +62,12 @@ class SqlErp:
         clock: Callable[[], datetime],
         adjusts_centavo: bool = False,
         memory: Database | None = None,
+        ahead: Ahead | None = None,
     ) -> None:
-        """`memory` is where bindings and cursors are kept, when that is not the ERP's database."""
+        """`memory` is where bindings and cursors are kept, when that is not the ERP's database.
+
+        `ahead` makes records ready in a process of its own, by this same layout.
+        """
         self._database = database
         self._memory = memory or database
         self._layout = layout
@@ -74,6 +77,7 @@ class SqlErp:
         self._here = frozenset(establishments)
         self._clock = clock
         self._adjusts_centavo = adjusts_centavo
+        self._ahead = ahead
         self._fingerprint = layout.fingerprint + ("+centavo" if adjusts_centavo else "")
 
     # --- the promise; see base.Erp
@@ -130,6 +134,9 @@ class SqlErp:
         self._database.connect()
         with self._remembering():
             return self._bindings.held(stream) or Position()
+
+    def make_ready(self, stream: str, page: bytes) -> Mapping[str, Prepared]:
+        return self._ahead.prepare(stream, page) if self._ahead is not None else {}
 
     def write(self, part: Slice) -> Written:
         try:
@@ -293,6 +300,8 @@ class SqlErp:
         return streamed(self._database, query, since, self._clock().astimezone(query.zone).date())
 
     def close(self) -> None:
+        if self._ahead is not None:
+            self._ahead.close()
         self._database.close()
         self._memory.close()
 
@@ -345,10 +354,14 @@ class SqlErp:
         verdicts = compare(_once(changes), bindings, part.epoch, retrying=part.expected is None)
         if self._recalling is not None:
             self._recalling.recall(kind, verdicts, part, self._clock())
+        if part.prepared and kind == part.kind:
+            for verdict in verdicts:
+                if verdict.action == "read":
+                    verdict.prepared = part.prepared.get(verdict.change.id)
         return verdicts
 
     def _customers_of(self, verdicts: Sequence[Verdict], related: dict[str, Verdict]) -> dict[str, Binding]:
-        ids = {v.order.customer.id for v in verdicts if v.action == "read" and v.order is not None}
+        ids = {v.customer_id for v in verdicts if v.action == "read" and v.is_read}
         known = self._bindings.customers(sorted(ids - related.keys()))
         # The related customers were written a moment ago in this transaction; their bindings are saved at its end.
         for id_ in ids & related.keys():
@@ -394,7 +407,6 @@ def _as_binding(verdict: Verdict) -> Binding:
     before = verdict.binding
     if before is not None and not verdict.is_saved:
         return before
-    customer = verdict.customer
     return Binding(
         id=verdict.change.id,
         epoch="",
@@ -406,7 +418,7 @@ def _as_binding(verdict: Verdict) -> Binding:
         establishment="",
         customer_id="",
         label=verdict.label,
-        merged_into=customer.merged_into if customer is not None else None,
+        merged_into=verdict.merged_into,
         outcome=verdict.outcome or "unchanged",
         reason=encoded(verdict.reason),
         warnings=None,

@@ -82,6 +82,11 @@ class Table(Struct, frozen=True, kw_only=True):
     """A child's column by which a line is found again; empty: all lines are written anew."""
 
     @property
+    def reads_records(self) -> bool:
+        """Whether its numbers are asked for with values of the record itself."""
+        return self.number is not None and self.number.source in ("procedure", "counter")
+
+    @property
     def names(self) -> list[str]:
         """The names of its filled columns, in order."""
         return [column.name for column in self.columns]
@@ -142,6 +147,11 @@ class Layout(Struct, frozen=True, kw_only=True):
         extras = [extra.table for main in mains for extra in (*main.before, *main.after)]
         children = [self.item, *([self.payment] if self.payment is not None else [])]
         return (*(main.table for main in mains), *children, *extras)
+
+    @property
+    def asks(self) -> bool:
+        """Whether a column is filled with what the ERP answers."""
+        return any(column.query is not None for table in self.tables for column in table.columns)
 
 
 def compiled(file: LayoutFile, zone: tzinfo, mappings: Mappings) -> Layout:

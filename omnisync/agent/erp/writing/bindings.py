@@ -390,7 +390,6 @@ def _values(
     change, before = verdict.change, verdict.binding
     has_row = verdict.outcome in _WRITES and verdict.erp_key is not None
     written = change.version if has_row else (before.written_version if before is not None else None)
-    order, customer = verdict.order, verdict.customer
     forgotten = verdict.is_forgotten
     return (
         epoch,
@@ -401,9 +400,9 @@ def _values(
         verdict.erp_key or (before.erp_key if before is not None else None),
         verdict.erp_number or (before.erp_number if before is not None else None),
         establishment,
-        order.customer.id if order is not None else (before.customer_id if before is not None else ""),
+        verdict.customer_id,
         "" if forgotten else storable(verdict.label),
-        customer.merged_into if customer is not None else (before.merged_into if before is not None else None),
+        verdict.merged_into,
         verdict.outcome,
         None if forgotten else _stored(verdict.reason, storable),
         None if forgotten else _stored(verdict.warnings, storable),

@@ -17,7 +17,7 @@ _PERSONAL = ("document", "email", "phone")
 
 def build_customers(verdicts: Sequence[Verdict], layout: Layout, ask: Ask) -> None:
     """Rows for the customers that are to be written; one that cannot become a row is refused."""
-    lot = [v for v in verdicts if v.action in ("insert", "update", "match")]
+    lot = _unprepared([v for v in verdicts if v.action in ("insert", "update", "match")])
     if layout.customer is not None:
         _build_main(lot, layout.customer, [v.customer for v in lot], ask)
 
@@ -27,18 +27,29 @@ def build_orders(verdicts: Sequence[Verdict], layout: Layout, ask: Ask) -> None:
 
     Built once for the whole slice and cut by order, so that halving builds nothing again.
     """
-    lot = [v for v in verdicts if v.action in ("insert", "update") and v.order is not None]
+    orders = [v for v in verdicts if v.change.kind == "order" and v.is_read]
+    lot = _unprepared([v for v in orders if v.action in ("insert", "update")])
     _build_main(lot, layout.order, [v.order for v in lot], ask)
     lot = [v for v in lot if v.action in ("insert", "update")]
-    orders: list[Any] = [v.order for v in lot]
-    items = _lines(layout.item, lot, [order.items for order in orders], ask, "items")
+    records: list[Any] = [v.order for v in lot]
+    items = _lines(layout.item, lot, [order.items for order in records], ask, "items")
     payments = (
         [[] for _ in lot]
         if layout.payment is None
-        else _lines(layout.payment, lot, [order.payments for order in orders], ask, "payments")
+        else _lines(layout.payment, lot, [order.payments for order in records], ask, "payments")
     )
     for verdict, own_items, own_payments in zip(lot, items, payments, strict=True):
         verdict.item_rows, verdict.payment_rows = own_items, own_payments
+
+
+def _unprepared(lot: Sequence[Verdict]) -> list[Verdict]:
+    """Those whose rows are still to be made; the others get theirs."""
+    for verdict in lot:
+        made = verdict.prepared
+        if made is not None:
+            verdict.row, verdict.extra_rows = made.row, dict(made.extras)
+            verdict.item_rows, verdict.payment_rows = made.items, made.payments
+    return [verdict for verdict in lot if verdict.prepared is None]
 
 
 def _build_main(lot: Sequence[Verdict], main: Main, records: list[Any], ask: Ask) -> None:

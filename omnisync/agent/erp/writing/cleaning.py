@@ -14,8 +14,8 @@ from msgspec import Raw, Struct
 
 from omnisync.agent import texts
 from omnisync.agent.erp.writing.phones import are_plain, dialled
-from omnisync.contract.feed import Reason
-from omnisync.contract.records import Customer, Order
+from omnisync.contract.feed import Change, Reason
+from omnisync.contract.records import Customer, Order, decode_customer, decode_order
 
 Record = TypeVar("Record", bound=Struct)
 
@@ -38,6 +38,13 @@ _MARKS = re.compile(b"\xe2\x80[\x90-\xa7]")
 def clean_text(text: str) -> str:
     """NFC, control characters and runs of blanks as one space, trimmed; U+0000 and invisible marks dropped."""
     return _CONTROL.sub(" ", _INVISIBLE.sub("", normalize("NFC", text))).strip()
+
+
+def read_record(change: Change) -> tuple[Customer | Order, tuple[Reason, ...]]:
+    """The record with clean texts, and the warnings met. Raises what UNDECODABLE names."""
+    if change.kind == "customer":
+        return clean_customer(decode_customer(change.data), change.data)
+    return clean_order(decode_order(change.data), change.data), ()
 
 
 def clean_order(order: Order, raw: Raw) -> Order:

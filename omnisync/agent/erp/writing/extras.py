@@ -47,7 +47,7 @@ class Extras:
 
     def _insert(self, extra: Extra, lot: Sequence[Verdict]) -> None:
         having = [v for v in lot if extra.label in v.extra_rows]
-        new = [New(v.change.id, v.customer or v.order, v.extra_rows[extra.label], v.keys) for v in having]
+        new = [New(v.change.id, recorded(v, extra.table), v.extra_rows[extra.label], v.keys) for v in having]
         for verdict, key in zip(having, Rows(self._database, extra.table).insert(new), strict=True):
             if key:
                 verdict.keys[extra.label] = key
@@ -90,6 +90,11 @@ class Extras:
             sql = f"UPDATE {quoted(table.name)} SET {sets} WHERE {where}"  # noqa: S608  # quoted names
             self._database.execute(sql, [*(values[i] for i in changing), *fixed.values()])
         return True
+
+
+def recorded(verdict: Verdict, table: Table) -> object:
+    """The record of a row of this table, where its number takes anything of it."""
+    return (verdict.customer or verdict.order) if table.reads_records else None
 
 
 def _identity(table: Table, values: Sequence[object], verdict: Verdict) -> dict[str, object]:

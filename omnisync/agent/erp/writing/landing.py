@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.language.compiled import Layout, Main
+from omnisync.agent.erp.language.compiled import Layout, Main, Table
 from omnisync.agent.erp.language.rows import Answers, Column, UnfitError
 from omnisync.agent.erp.writing.building import build_customers, build_orders, refuse_unfit
 from omnisync.agent.erp.writing.children import Children, Lines
 from omnisync.agent.erp.writing.documents import NumericDocuments
-from omnisync.agent.erp.writing.extras import Extras
+from omnisync.agent.erp.writing.extras import Extras, recorded
 from omnisync.agent.erp.writing.keys import Key, in_order, joined, parted, text_of
 from omnisync.agent.erp.writing.lookups import answers_for
 from omnisync.agent.erp.writing.matching import Matching
@@ -130,9 +130,9 @@ class Landing:
     def _insert_orders(self, lot: list[Verdict]) -> None:
         self._insert_main(self._layout.order, lot)
         self._number(lot)
-        self._items.insert(_items(lot))
-        if self._payments is not None:
-            self._payments.insert(_payments(lot))
+        self._items.insert(_items(lot, self._layout.item))
+        if self._payments is not None and self._layout.payment is not None:
+            self._payments.insert(_payments(lot, self._layout.payment))
         Extras(self._database, self._layout.order).run_after(lot)
         for verdict in lot:
             verdict.end("staged" if self._layout.is_staged else "imported", "written")
@@ -153,9 +153,9 @@ class Landing:
 
     def _update_orders(self, lot: list[Verdict]) -> None:
         self._update_main(self._layout.order, lot)
-        self._items.equalise(_items(lot))
-        if self._payments is not None:
-            self._payments.equalise(_payments(lot))
+        self._items.equalise(_items(lot, self._layout.item))
+        if self._payments is not None and self._layout.payment is not None:
+            self._payments.equalise(_payments(lot, self._layout.payment))
         Extras(self._database, self._layout.order).run_after(lot)
         for verdict in lot:
             verdict.end("staged" if self._layout.is_staged else "updated", "written")
@@ -173,7 +173,7 @@ class Landing:
         for verdict in lot:
             verdict.keys = _customer_key(verdict)
         extras.insert_before(lot)
-        new = [New(v.change.id, v.customer or v.order, v.row, v.keys) for v in lot]
+        new = [New(v.change.id, recorded(v, main.table), v.row, v.keys) for v in lot]
         for verdict, key in zip(lot, Rows(self._database, main.table).insert(new), strict=True):
             verdict.erp_key = joined(key)
             verdict.keys[main.table.kind] = key
@@ -253,7 +253,7 @@ class Landing:
         if key is None:
             return False
         verdict.erp_key, verdict.action = joined(key), "update"
-        if verdict.order is not None:
+        if verdict.change.kind == "order":
             self._number([verdict])
             self._weighing.states([verdict])
             self._weighing.keys([verdict])
@@ -269,12 +269,17 @@ def _refuse_blamed(verdicts: Sequence[Verdict], blamed: Blamed | None) -> None:
             verdict.refuse("erp_refused", motivo=motive)
 
 
-def _items(lot: Sequence[Verdict]) -> list[Lines]:
-    return [Lines(v.order, key_of(v), v.keys, v.order.items if v.order else (), v.item_rows) for v in lot]
+def _items(lot: Sequence[Verdict], table: Table) -> list[Lines]:
+    return [_lines(v, v.item_rows, v.order.items if table.reads_records and v.order else ()) for v in lot]
 
 
-def _payments(lot: Sequence[Verdict]) -> list[Lines]:
-    return [Lines(v.order, key_of(v), v.keys, v.order.payments if v.order else (), v.payment_rows) for v in lot]
+def _payments(lot: Sequence[Verdict], table: Table) -> list[Lines]:
+    return [_lines(v, v.payment_rows, v.order.payments if table.reads_records and v.order else ()) for v in lot]
+
+
+def _lines(verdict: Verdict, rows: Sequence[tuple[object, ...]], records: Sequence[object]) -> Lines:
+    order = verdict.order if records else None
+    return Lines(order, key_of(verdict), verdict.keys, records or (None,) * len(rows), rows)
 
 
 def _customer_key(verdict: Verdict) -> dict[str, Key]:

@@ -1,6 +1,6 @@
-"""What is to become of each change of a slice: compared with its binding, read, weighed. Pure: no database here.
+"""What is to become of each change of a slice: compared with its binding, and counted. Pure: no database here.
 
-The order of things is the importer's speed: compare ids and versions first, decode only what is new.
+The order of things is the importer's speed: compare ids and versions first, decode only what is new (`reading`).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from msgspec import Struct
 
 from omnisync.agent import texts
 from omnisync.agent.counts import Counts, Tally
-from omnisync.agent.erp.base import Slice
-from omnisync.agent.erp.writing.cleaning import clean_customer, clean_order
+from omnisync.agent.erp.base import Prepared
+from omnisync.agent.erp.writing.cleaning import read_record
 from omnisync.agent.erp.writing.keys import Key, parted
 from omnisync.contract.documents import redact
-from omnisync.contract.feed import UNDECODABLE, Change, Outcome, Reason, Unreadable, is_place
-from omnisync.contract.records import Customer, Order, decode_customer, decode_order
-from omnisync.contract.rules import UNSUMMED, Fault, adjusted, canonical_customer, order_faults, order_warnings
+from omnisync.contract.feed import Change, Outcome, Reason, Unreadable, is_place
+from omnisync.contract.records import Customer, Order
+from omnisync.contract.rules import Fault, canonical_customer
 
 Bucket = Literal["written", "unchanged", "refused", "waiting", "kept"]
 Action = Literal["none", "read", "insert", "match", "update", "cancel"]
@@ -58,7 +58,10 @@ class Binding(NamedTuple):
 
 
 class Verdict(Struct, kw_only=True):
-    """One change on its way into the ERP. Begins as a comparison, ends as an outcome."""
+    """One change on its way into the ERP. Begins as a comparison, ends as an outcome.
+
+    One that was prepared is not read again, unless somebody asks for its record.
+    """
 
     change: Change
     binding: Binding | None
@@ -69,8 +72,8 @@ class Verdict(Struct, kw_only=True):
     warnings: tuple[Reason, ...] = ()
     is_saved: bool = False
     is_forgotten: bool = False
-    customer: Customer | None = None
-    order: Order | None = None
+    record: Customer | Order | None = None
+    prepared: Prepared | None = None
     customer_key: str | None = None
     erp_key: str | None = None
     erp_number: str | None = None
@@ -88,13 +91,56 @@ class Verdict(Struct, kw_only=True):
         return self.binding is not None and self.binding.written_version is not None
 
     @property
+    def is_read(self) -> bool:
+        """Whether what the change says is known and sound in form."""
+        return self.record is not None or self.prepared is not None
+
+    @property
+    def customer(self) -> Customer | None:
+        """The customer that was read."""
+        record = self._read()
+        return record if isinstance(record, Customer) else None
+
+    @property
+    def order(self) -> Order | None:
+        """The order that was read."""
+        record = self._read()
+        return record if isinstance(record, Order) else None
+
+    def _read(self) -> Customer | Order | None:
+        if self.record is None and self.prepared is not None:
+            record, _ = read_record(self.change)
+            canonical = canonical_customer(record) if isinstance(record, Customer) else record
+            assert not isinstance(canonical, Fault), "a prepared record is sound"
+            self.record = canonical
+        return self.record
+
+    @property
     def label(self) -> str:
         """What a person knows the record by."""
-        if self.order is not None:
-            return self.order.number
-        if self.customer is not None:
-            return redact(self.customer.name)
+        if self.prepared is not None:
+            return self.prepared.label
+        if isinstance(self.record, Order):
+            return self.record.number
+        if self.record is not None:
+            return redact(self.record.name)
         return self.binding.label if self.binding is not None else ""
+
+    @property
+    def customer_id(self) -> str:
+        """The customer that an order names; empty of a customer."""
+        if self.prepared is not None:
+            return self.prepared.customer_id
+        if isinstance(self.record, Order):
+            return self.record.customer.id
+        return self.binding.customer_id if self.binding is not None else ""
+
+    @property
+    def merged_into(self) -> str | None:
+        """The customer that this one was merged into; who was is told, and not prepared."""
+        if isinstance(self.record, Customer):
+            return self.record.merged_into
+        return self.binding.merged_into if self.binding is not None and self.prepared is None else None
 
     def end(self, outcome: Outcome, bucket: Bucket, reason: Reason | None = None) -> None:
         """Fix what becomes of the change; its binding is saved with it."""
@@ -196,203 +242,6 @@ def unreadable_verdict(unreadable: Unreadable, binding: Binding | None, *, retry
         words = {"registro": f"{texts.KINDS[change.kind].lower()} sem identificação"} if is_place(change.id) else {}
         verdict.refuse("record_unreadable", campo=unreadable.why, **words)
     return verdict
-
-
-# --- reading
-
-
-def read_customers(verdicts: Sequence[Verdict]) -> None:
-    """Decode, clean and weigh the customers to be read; each ends refused, or with an action."""
-    for verdict in verdicts:
-        if verdict.action != "read":
-            continue
-        if verdict.change.op == "delete":
-            _erase(verdict)
-        elif _decode(verdict):
-            _weigh_customer(verdict)
-
-
-def read_orders(
-    verdicts: Sequence[Verdict], part: Slice, here: frozenset[str], *, adjusts_centavo: bool = False
-) -> None:
-    """Decode, clean and weigh the orders to be read; `here` are the connection's establishments.
-
-    Their customers are looked up afterwards: `place`.
-    """
-    for verdict in verdicts:
-        if verdict.action != "read":
-            continue
-        if verdict.change.op == "delete":
-            _delete_order(verdict, here)
-        elif _decode(verdict) and verdict.order is not None and verdict.order.establishment_code != part.establishment:
-            _set_aside(verdict, part, verdict.order.establishment_code, here)
-    read = [v for v in verdicts if v.action == "read" and v.order is not None]
-    faults = order_faults([v.order for v in read if v.order is not None])
-    for verdict, fault in zip(read, faults, strict=True):
-        if fault is not None and not (adjusts_centavo and fault.code in UNSUMMED and _adjust(verdict)):
-            _refuse_for(verdict, fault)
-    accepted = [v for v in read if v.action == "read"]
-    for verdict, warnings in zip(accepted, order_warnings([v.order for v in accepted if v.order]), strict=True):
-        verdict.warnings += tuple(_reason_for(verdict, warning) for warning in warnings)
-
-
-def _set_aside(verdict: Verdict, part: Slice, code: str, here: frozenset[str]) -> None:
-    """An order that is not of this stream's establishment."""
-    if part.expected is not None:
-        verdict.refuse("establishment_differs", "establishment_code", codigo=code)
-    elif code in here:
-        # Moved while it waited: its new stream brings it.
-        verdict.action, verdict.bucket, verdict.order = "none", "waiting", None
-    else:
-        # The delete of its old stream may have been read long ago: nothing else would end the waiting.
-        _cancel(verdict)
-
-
-def _decode(verdict: Verdict) -> bool:
-    change = verdict.change
-    try:
-        if change.kind == "customer":
-            verdict.customer, verdict.warnings = clean_customer(decode_customer(change.data), change.data)
-        else:
-            verdict.order = clean_order(decode_order(change.data), change.data)
-    except UNDECODABLE as error:
-        _refuse_unread(verdict, str(error))
-        return False
-    record = verdict.customer or verdict.order
-    if record is not None and record.id != change.id:
-        verdict.refuse("record_unreadable", "id")
-        return False
-    return True
-
-
-class _Names(Struct):
-    number: object = None
-
-
-def _refuse_unread(verdict: Verdict, why: str) -> None:
-    what, _, path = why.rpartition(" - at `$")
-    field = path.strip("`.") if what else None
-    code = "hub_changed_shape" if why.startswith("Invalid enum value") else "record_unreadable"
-    try:
-        number = msgspec.json.decode(verdict.change.data, type=_Names).number
-    except UNDECODABLE:
-        number = None
-    label = number if isinstance(number, str) and len(number) <= 20 else verdict.change.id
-    kind = texts.KINDS[verdict.change.kind].lower()
-    verdict.refuse(code, field, campo=field or "formato", registro=f"{kind} {label}", numero=label)
-
-
-def _adjust(verdict: Verdict) -> bool:
-    """Whether a centavo on its largest item mended the order; it then enters with a warning."""
-    assert verdict.order is not None
-    made = adjusted(verdict.order)
-    if made is not None:
-        verdict.order, warning = made
-        verdict.warnings += (_reason_for(verdict, warning),)
-    return made is not None
-
-
-def _refuse_for(verdict: Verdict, fault: Fault) -> None:
-    verdict.end("refused", "refused", _reason_for(verdict, fault))
-
-
-def _reason_for(verdict: Verdict, fault: Fault) -> Reason:
-    amounts = {name: texts.money(fault.words[name]) for name in ("total", "soma") if name in fault.words}
-    return reason_of(fault.code, verdict, fault.field, fault.value, **(fault.words | amounts))
-
-
-def _weigh_customer(verdict: Verdict) -> None:
-    assert verdict.customer is not None
-    canonical = canonical_customer(verdict.customer)
-    if isinstance(canonical, Fault):
-        _refuse_for(verdict, canonical)
-        return
-    verdict.customer = canonical
-    if canonical.merged_into:
-        verdict.warnings += (reason_of("customer_merged", verdict),)
-        if not verdict.was_written:
-            verdict.end("unchanged", "unchanged")
-            return
-    verdict.action = "update" if verdict.was_written else "insert"
-
-
-def _erase(verdict: Verdict) -> None:
-    """Deleted at the hub: what we hold of it is purged, the ERP keeps its own."""
-    verdict.is_forgotten = True
-    verdict.end("kept", "kept" if verdict.was_written else "unchanged")
-
-
-def _delete_order(verdict: Verdict, here: frozenset[str]) -> None:
-    """Erased, or moved; a move that is older than the binding was dropped before, wherever it stood.
-
-    The establishment of the binding decides nothing: between two runs an order may pass through several.
-    """
-    change = verdict.change
-    if change.reason != "moved":
-        _erase(verdict)
-    elif change.to in here:
-        # Its upsert in the other stream has this same version: the binding stays as it is, so that it is still newer.
-        verdict.action = "none"
-    elif verdict.was_written:
-        verdict.action = "cancel"
-    else:
-        verdict.end("cancelled", "unchanged")
-
-
-# --- placing orders on their customers
-
-
-def place(verdicts: Sequence[Verdict], customers: Mapping[str, Binding], *, has_customers: bool = True) -> None:
-    """Give each read order its ERP customer, or let it wait with the reason of that customer.
-
-    An ERP without a table of customers takes them from the orders.
-    """
-    for verdict in verdicts:
-        order = verdict.order
-        if verdict.action != "read" or order is None:
-            continue
-        if order.status == "cancelled":
-            _cancel(verdict)
-            continue
-        customer = effective(order.customer.id, customers)
-        has_row = customer is not None and customer.erp_key is not None and customer.written_version is not None
-        if has_customers and not has_row:
-            _wait(verdict, order, customer)
-        else:
-            verdict.customer_key = customer.erp_key if customer is not None and has_customers else None
-            verdict.action = "update" if verdict.was_written else "insert"
-
-
-def effective(customer_id: str, customers: Mapping[str, Binding]) -> Binding | None:
-    """The customer's binding, or that of the customer it was merged into."""
-    seen: set[str] = set()
-    binding = customers.get(customer_id)
-    while binding is not None and binding.merged_into and binding.id not in seen:
-        seen.add(binding.id)
-        binding = customers.get(binding.merged_into)
-    return binding
-
-
-def _cancel(verdict: Verdict) -> None:
-    if verdict.was_written:
-        verdict.action = "cancel"
-    else:
-        verdict.end("cancelled", "unchanged")
-
-
-def _wait(verdict: Verdict, order: Order, customer: Binding | None) -> None:
-    if customer is not None and customer.outcome == "kept":
-        verdict.refuse("customer_deleted", "customer.id", order.customer.id)
-        return
-    name = redact(order.customer.name or order.customer.id)
-    why = stored_reason(customer) if customer is not None else None
-    code = "customer_missing" if why is None else "customer_waiting"
-    motive = why.message if why is not None else None
-    reason = reason_of(code, verdict, "customer.id", order.customer.id, nome=name, motivo=motive)
-    verdict.end("waiting", "waiting", reason)
-
-
-# --- counting
 
 
 def count(verdicts: Iterable[Verdict]) -> Counts:

@@ -1,0 +1,182 @@
+"""Records made ready by a process of their own, while this one writes: decoding and checking need no database.
+
+The process reads layout and pages from its standard input and answers on its standard output, each message with its
+length before it; at the end of its input it ends, so that it never outlives who started it. It is a help and no more:
+without it, or with half an answer, everything is read where it is written.
+"""
+
+from __future__ import annotations
+
+import gc
+import signal
+import struct
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from threading import Lock, Thread, Timer
+from typing import IO
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct
+
+from omnisync.agent.erp.base import Prepared
+from omnisync.agent.erp.language.compiled import Layout, compiled
+from omnisync.agent.erp.language.layout import read_layout
+from omnisync.agent.erp.writing.preparing import prepared
+from omnisync.contract.feed import CutError, GarbledError, kind_of, read_page
+
+COMMAND = (sys.executable, "-P", "-m", "omnisync.agent.erp.ahead")
+PATIENCE_S = 30.0
+"""A page takes a tenth of a second; a process that was stopped, or swapped out, holds nobody up for longer."""
+
+_LENGTH = struct.Struct(">I")
+_LOST = (OSError, EOFError, ValueError, RuntimeError)
+"""The process was ended, what came is no answer of it, or the system has no thread left to wait with."""
+_answer = msgspec.msgpack.Decoder(dict[str, Prepared])
+
+
+class Terms(Struct, frozen=True, kw_only=True):
+    """By what records are made ready: the layout's text, De/Para, the time zone's name, and the company's rules."""
+
+    layout: str
+    mappings: dict[str, dict[str, str]]
+    zone: str
+    adjusts_centavo: bool
+
+
+class _Asked(Struct, frozen=True, array_like=True):
+    stream: str
+    page: bytes
+
+
+class Ahead:
+    """The process, as seen by who writes. It begins with the first page asked of it, and answers once it is up."""
+
+    def __init__(self, terms: Terms, *, command: Sequence[str] = COMMAND, patience_s: float = PATIENCE_S) -> None:
+        """An answer that takes longer than `patience_s` is the last one: the process is ended."""
+        self._terms = terms
+        self._command, self._patience_s = command, patience_s
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_up = False
+        self._is_over = False
+        self._lock = Lock()
+
+    def prepare(self, stream: str, page: bytes) -> Mapping[str, Prepared]:
+        """Records of the page made ready, by id; none while the process is not up, or when it is no more.
+
+        Never raises. One caller at a time.
+        """
+        with self._lock:
+            if self._process is None and not self._is_over:
+                self._begin()
+            if self._is_over or not self._is_up:
+                return {}
+            try:
+                return _answer.decode(self._ask(msgspec.msgpack.encode(_Asked(stream, page))))
+            except _LOST:
+                self._is_over = True
+                return {}
+
+    def close(self) -> None:
+        """End the process. Twice is once."""
+        self._is_over = True
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            for pipe in (self._process.stdin, self._process.stdout):
+                if pipe is not None:
+                    with suppress(OSError):  # it may hold what was never read
+                        pipe.close()
+
+    def _begin(self) -> None:
+        try:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+            # Half a second on another core: meanwhile pages are read where they are written.
+            Thread(target=self._wait_until_up, name="ahead-up", daemon=True).start()
+        except _LOST:
+            self._is_over = True
+
+    def _wait_until_up(self) -> None:
+        try:
+            self._ask(msgspec.msgpack.encode(self._terms))
+        except _LOST:
+            self._is_over = True
+        else:
+            self._is_up = True
+
+    def _ask(self, message: bytes) -> bytes:
+        process = self._process
+        assert process is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        impatience = Timer(self._patience_s, process.kill)
+        impatience.daemon = True
+        impatience.start()
+        try:
+            _send(process.stdin, message)
+            return _receive(process.stdout)
+        finally:
+            impatience.cancel()
+
+
+def _send(pipe: IO[bytes], message: bytes) -> None:
+    pipe.write(_LENGTH.pack(len(message)))
+    pipe.write(message)
+    pipe.flush()
+
+
+def _receive(pipe: IO[bytes]) -> bytes:
+    """The next message. Raises EOFError when there is none, or not a whole one."""
+    head = pipe.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        raise EOFError
+    [length] = _LENGTH.unpack(head)
+    message = pipe.read(length)
+    if len(message) < length:
+        raise EOFError
+    return message
+
+
+# --- the process itself
+
+
+def serve(asked: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer page after page until there is no more to read."""
+    with suppress(EOFError, BrokenPipeError):
+        terms = msgspec.msgpack.decode(_receive(asked), type=Terms)
+        layout = compiled(read_layout(terms.layout), ZoneInfo(terms.zone), terms.mappings)
+        _send(answers, b"")
+        while True:
+            one = msgspec.msgpack.decode(_receive(asked), type=_Asked)
+            made = _prepared(layout, one, adjusts_centavo=terms.adjusts_centavo)
+            _send(answers, msgspec.msgpack.encode(made))
+
+
+def _prepared(layout: Layout, asked: _Asked, *, adjusts_centavo: bool) -> Mapping[str, Prepared]:
+    try:
+        page, _ = read_page(asked.page, kind_of(asked.stream))
+    except (CutError, GarbledError):  # who asked will meet it, too, and say so
+        return {}
+    return prepared(layout, asked.stream, page.changes, adjusts_centavo=adjusts_centavo)
+
+
+def main() -> None:
+    """Serve whoever started this process. Ctrl-C at the terminal is theirs to answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)  # next to no cycles among the records: looking for them costs more than it frees
+    try:
+        serve(sys.stdin.buffer, sys.stdout.buffer)
+    except Exception as error:  # noqa: BLE001  # its text might quote a record
+        sys.exit(f"ahead: {type(error).__name__}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,269 @@
+"""Records made ready before their turn: they become what they would have become, with the process or without it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+
+from omnisync.agent.erp.ahead import COMMAND, Ahead, Terms
+from omnisync.agent.erp.base import Prepared, Slice, Written
+from omnisync.agent.erp.language.compiled import compiled
+from omnisync.agent.erp.language.layout import names, shipped, text_of
+from omnisync.agent.erp.writing.preparing import prepared
+from omnisync.contract.feed import Change, Page, Related
+from omnisync.contract.records import Phone, Totals
+from tests.erps import Keeper, make_sqlite
+from tests.hubs import RunningHub, running_hub
+from tests.imports import client, importer, send
+from tests.records import NOW, change, customer, deletion, item, order
+
+PADRAO = compiled(shipped("padrao"), ZoneInfo("America/Sao_Paulo"), {})
+CUSTOMERS = (
+    change(customer("cus_1")),
+    change(customer("cus_2", name="  Padaria   da Sé ", notes="a\tb")),
+    change(customer("cus_3", document="12ABC34501DE36")),
+    change(customer("cus_4", document="12.ABC.345/01DE-35", email="a@b.example")),
+    change(customer("cus_5", name=" ")),
+    change(customer("cus_6", merged_into="cus_1")),
+    change(customer("cus_7", phones=(Phone(kind="mobile", number="11 98765-4321 / 3333-4444"),))),
+    change(customer("cus_8", trade_name="Pão & Cia 🧀")),
+    deletion("customer", "cus_9", 1),
+)
+ORDERS = (
+    change(order("ord_01")),
+    change(order("ord_02", customer_id="cus_2", notes="  entregar   cedo ", items=(item(1), item(2), item(3)))),
+    change(order("ord_03", paid="0.01")),
+    change(order("ord_04", status="cancelled")),
+    change(order("ord_05", type="quote")),
+    change(order("ord_06", customer_id="cus_3")),
+    change(order("ord_07", customer_id="cus_nobody")),
+    change(order("ord_08", establishment_code="0002")),
+    change(order("ord_09", issued_at=NOW + timedelta(days=90))),
+    change(order("ord_10", items=(item(1, quantity="0.0000"),))),
+    change(order("ord_11", totals=Totals(items_amount=Decimal("1.00"), total_amount=Decimal("1.00")))),
+    change(order("ord_12", customer_id="cus_6")),
+    change(order("ord_13", customer_id="cus_8", items=tuple(item(n) for n in range(1, 40)))),
+    change(order("ord_14"), 1),
+    change(order("ord_14", notes="de novo"), 2),
+    deletion("order", "ord_15", 1),
+    deletion("order", "ord_16", 1, to="0002"),
+    msgspec.structs.replace(change(order("ord_17")), data=msgspec.Raw(b'{"id":"ord_17"}')),
+    msgspec.structs.replace(change(order("ord_18")), id="ord_19"),
+)
+READY = {
+    "customer": {"cus_1", "cus_2", "cus_4", "cus_8"},
+    "order:0001": {"ord_01", "ord_02", "ord_06", "ord_07", "ord_12", "ord_13"},
+}
+
+
+def _made(stream: str, changes: Sequence[Change]) -> Mapping[str, Prepared]:
+    return prepared(PADRAO, stream, changes, adjusts_centavo=False)
+
+
+def _slice(stream: str, changes: Sequence[Change], made: Mapping[str, Prepared], **more: Any) -> Slice:
+    kind: Any = "customer" if stream == "customer" else "order"
+    return Slice(
+        **({"stream": stream, "kind": kind, "epoch": "e1", "changes": changes, "prepared": made, "expected": ""} | more)
+    )
+
+
+def _newer(changes: Sequence[Change]) -> list[Change]:
+    return [msgspec.structs.replace(one, version=one.version + 2) for one in changes]
+
+
+def test_only_what_leaves_nothing_to_be_told_is_made_ready() -> None:
+    assert _made("customer", CUSTOMERS).keys() == READY["customer"]
+    assert _made("order:0001", ORDERS).keys() == READY["order:0001"]
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Keeper, Keeper]:
+    for name in ("plain", "ready"):
+        (tmp_path / name).mkdir()
+    return make_sqlite(tmp_path / "plain"), make_sqlite(tmp_path / "ready")
+
+
+def _all(keeper: Keeper) -> dict[str, list[tuple[Any, ...]]]:
+    return keeper.contents() | {"ours": keeper.query("SELECT * FROM omnisync_binding ORDER BY kind, id")}
+
+
+def test_a_slice_made_ready_leaves_what_the_same_slice_leaves_without(pair: tuple[Keeper, Keeper]) -> None:
+    told: list[list[Written]] = []
+    for keeper, make in zip(pair, (lambda stream, changes: {}, _made), strict=True):
+        erp = keeper.open()
+        told.append([])
+        for round_ in (lambda changes: changes, _newer):
+            for stream, changes in (("customer", round_(CUSTOMERS)), ("order:0001", round_(ORDERS))):
+                at = erp.position(stream).cursor
+                told[-1].append(erp.write(_slice(stream, changes, make(stream, changes), expected=at)))
+        erp.close()
+    assert told[0] == told[1]
+    assert _all(pair[0]) == _all(pair[1])
+    assert len(pair[1].query("SELECT * FROM pedidos")) == 6
+
+
+def test_a_record_that_was_made_ready_is_still_refused_alone_by_the_database(pair: tuple[Keeper, Keeper]) -> None:
+    told = []
+    for keeper, make in zip(pair, (lambda stream, changes: {}, _made), strict=True):
+        erp = keeper.open()
+        keeper.run(
+            "CREATE TRIGGER nao BEFORE INSERT ON itens_pedido WHEN NEW.id_externo = 'itm_3' "
+            "BEGIN SELECT RAISE(ABORT, 'item demais'); END"
+        )
+        for stream, changes in (("customer", CUSTOMERS), ("order:0001", ORDERS)):
+            erp.position(stream)
+            told.append(erp.write(_slice(stream, changes, make(stream, changes))))
+        erp.close()
+    assert told[:2] == told[2:]
+    assert _all(pair[0]) == _all(pair[1])
+
+
+def test_layouts_that_ask_the_erp_are_told_from_those_that_do_not() -> None:
+    asking = {name for name in names() if compiled(shipped(name), ZoneInfo("America/Sao_Paulo"), {}).asks}
+    assert "padrao" not in asking
+    assert "direto" in asking
+
+
+# --- the process
+
+
+def _page(changes: Sequence[Change]) -> bytes:
+    return msgspec.json.encode(
+        Page(contract="1", epoch="e1", changes=tuple(changes), cursor="c", has_more=False, related=Related())
+    )
+
+
+def _terms() -> Terms:
+    return Terms(layout=text_of("padrao"), mappings={}, zone="America/Sao_Paulo", adjusts_centavo=False)
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[..., Ahead]]:
+    made: list[Ahead] = []
+
+    def open_(**how: Any) -> Ahead:
+        made.append(Ahead(_terms(), **how))
+        return made[-1]
+
+    yield open_
+    for ahead in made:
+        ahead.close()
+
+
+def _up(ahead: Ahead, stream: str = "order:0001", changes: Sequence[Change] = ORDERS) -> Mapping[str, Prepared]:
+    """The first answer: until the process is up there is none."""
+    for _ in range(600):
+        if made := ahead.prepare(stream, _page(changes)):
+            return made
+        time.sleep(0.05)  # noqa: TID251  # a real process begins
+    raise AssertionError("the process never came up")
+
+
+def _pid(ahead: Ahead) -> int:
+    assert ahead._process is not None
+    return ahead._process.pid
+
+
+def test_the_process_answers_what_the_functions_make(opened: Callable[..., Ahead]) -> None:
+    ahead = opened()
+    assert ahead.prepare("order:0001", _page(ORDERS)) == {}  # it begins now
+    assert _up(ahead) == _made("order:0001", ORDERS)
+    assert ahead.prepare("customer", _page(CUSTOMERS)) == _made("customer", CUSTOMERS)
+    assert ahead.prepare("customer", b"<html>") == {}
+    assert ahead.prepare("customer", _page(CUSTOMERS)).keys() == READY["customer"]
+
+
+def test_a_process_that_is_killed_is_a_help_no_more(opened: Callable[..., Ahead]) -> None:
+    ahead = opened()
+    _up(ahead)
+    os.kill(_pid(ahead), signal.SIGKILL)
+    assert ahead.prepare("order:0001", _page(ORDERS)) == {}
+    assert ahead.prepare("order:0001", _page(ORDERS)) == {}
+    ahead.close()
+    ahead.close()
+
+
+def test_a_process_that_stands_still_holds_nobody_up(opened: Callable[..., Ahead]) -> None:
+    ahead = opened(patience_s=10.0)
+    _up(ahead)
+    os.kill(_pid(ahead), signal.SIGSTOP)
+    ahead._patience_s = 0.2
+    assert ahead.prepare("order:0001", _page(ORDERS)) == {}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("/nada/disso",),
+        (sys.executable, "-c", "raise SystemExit(1)"),
+        (sys.executable, "-c", "print('olá', flush=True); input()"),
+    ],
+    ids=["missing", "ends", "talks"],
+)
+def test_a_process_that_is_not_ours_is_no_harm(opened: Callable[..., Ahead], command: tuple[str, ...]) -> None:
+    ahead = opened(command=command, patience_s=0.5)
+    for _ in range(20):
+        assert ahead.prepare("order:0001", _page(ORDERS)) == {}
+        time.sleep(0.05)  # noqa: TID251  # a real process ends
+
+
+def test_the_process_ends_with_who_began_it(opened: Callable[..., Ahead]) -> None:
+    ahead = opened(command=COMMAND)
+    _up(ahead)
+    process = ahead._process
+    assert process is not None
+    assert process.stdin is not None
+    process.stdin.close()  # as the system does with what a killed process leaves
+    assert process.wait(10) == 0
+
+
+@pytest.fixture
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
+    with running_hub(tmp_path_factory.mktemp("hub")) as running:
+        send(running, *(change(customer(f"cus_{n:03}")) for n in range(90)))
+        for start in range(0, 600, 300):
+            send(
+                running,
+                *(change(order(f"ord_{n:03}", customer_id=f"cus_{n % 90:03}")) for n in range(start, start + 300)),
+            )
+        send(running, change(order("ord_bad", paid="0.01")))
+        yield running
+
+
+@pytest.mark.parametrize("fate", ["whole", "killed"])
+def test_an_import_with_the_process_leaves_what_one_without_it_leaves(
+    hub: RunningHub, pair: tuple[Keeper, Keeper], fate: str
+) -> None:
+    ready: list[int] = []
+    for keeper, n_cores in zip(pair, (1, 2), strict=True):
+        erp: Any = keeper.open(n_cores=n_cores)
+        if n_cores > 1:
+            _up(erp._ahead)
+            ask = erp.make_ready
+
+            def counted(stream: str, page: bytes) -> Mapping[str, Prepared]:
+                if fate == "killed" and len(ready) == 3:
+                    os.kill(_pid(erp._ahead), signal.SIGKILL)  # noqa: B023  # called within this turn of the loop
+                made: Mapping[str, Prepared] = ask(stream, page)  # noqa: B023  # as above
+                ready.append(len(made))
+                return made
+
+            erp.make_ready = counted
+        with client(hub) as asked:
+            importer(erp, asked, page_limit=40, ahead_from=0).run()
+        erp.close()
+    assert pair[0].contents() == pair[1].contents()
+    assert len(pair[1].query("SELECT * FROM pedidos")) == 600
+    assert sum(ready) > (500 if fate == "whole" else 0)
+    assert fate == "whole" or ready[3:] == [0] * len(ready[3:])
