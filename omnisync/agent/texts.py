@@ -15,7 +15,7 @@ SENTENCES: Mapping[str, str] = {
     "Vamos tentar de novo às {hora}.",
     "hub_other_page": "A rede respondeu outra página no lugar da central do OmniForce ({host}). "
     "Verifique a internet ou o proxy deste computador.",
-    "hub_corrupt": "A resposta da central chegou corrompida. Verifique a rede deste computador e importe de novo.",
+    "hub_corrupt": "A resposta da central chegou corrompida. Verifique a rede deste computador e tente de novo.",
     "batch_damaged": "O envio chegou danificado à central. Verifique a rede deste computador e exporte de novo.",
     "hub_certificate": "O certificado da central do OmniForce não é confiável ({motivo}). "
     "Confira a data deste computador e o endereço em Conexão.",
@@ -62,7 +62,7 @@ SENTENCES: Mapping[str, str] = {
     "test_late": "{quem} não respondeu em {n} segundos. Verifique se o servidor está ligado e na rede.",
     "test_going": "O teste anterior ainda espera uma resposta. Aguarde um minuto e teste de novo.",
     "layout": "O layout não pode ser usado: {motivo}. Corrija o arquivo do layout.",
-    "erp_busy": "O banco do ERP está ocupado. Aguarde alguns minutos e importe de novo; nada se perdeu.",
+    "erp_busy": "O banco do ERP está ocupado. Aguarde alguns minutos e tente de novo; nada se perdeu.",
     "cnpj_column_numeric": "A coluna {coluna} guarda só números e não aceita os novos CNPJ com letras. Altere a "
     "coluna para texto de 14 posições antes de importar.",
     # omnisync layout check
@@ -294,10 +294,17 @@ SENTENCES: Mapping[str, str] = {
 
 TIMELESS: Mapping[str, str] = {
     "hub_unreachable": "Não foi possível falar com a central do OmniForce. Verifique a internet deste computador.",
-    "maintenance": "A central está em manutenção. Nada se perdeu: importe de novo em alguns minutos.",
+    "maintenance": "A central está em manutenção. Nada se perdeu: tente de novo em alguns minutos.",
     "run_in_progress": "Já existe uma sincronização em andamento. Aguarde o término para importar de novo.",
 }
 """Sentences that name an hour, as they are said when nobody knows it: a command that failed tries no more."""
+
+OF_EXPORTS: Mapping[str, str] = {
+    "rate_limited": "A central pediu uma pausa. A exportação continua sozinha em {n} segundos; não é preciso fazer "
+    "nada.",
+    "maintenance": "A central está em manutenção. Nada se perdeu: a exportação será refeita às {hora}.",
+}
+"""Sentences that name the import, as they are said of an export."""
 
 NAMELESS = "Sem nome"
 """Stands where a name may not be empty."""
@@ -370,7 +377,15 @@ class _Words(dict[str, str]):
 
 def sentence(code: str, **words: object) -> str:
     """The sentence of `code`, filled. Never raises: an unknown code gives the general sentence."""
-    template = SENTENCES.get(code)
+    return _filled(SENTENCES.get(code), code, words)
+
+
+def of_run(code: str, words: Mapping[str, object], *, is_export: bool) -> str:
+    """The sentence of what holds a run up or ended it, said of an import or of an export."""
+    return _filled((OF_EXPORTS.get(code) if is_export else None) or SENTENCES.get(code), code, words)
+
+
+def _filled(template: str | None, code: str, words: Mapping[str, object]) -> str:
     if template is None:
         return SENTENCES["internal"].format_map(_Words(motivo=code))
     filled = _Words({name: str(word) for name, word in words.items() if word is not None})

@@ -86,7 +86,8 @@ def _trouble(progress: Progress, zone: tzinfo) -> str:
     if error is None:
         return ""
     hour = None if retry_at is None else texts.hour(retry_at.astimezone(zone))
-    return texts.sentence(error.code, **(error.words | {"hora": hour}))
+    is_export = bool(texts.exporting(progress.phase))
+    return texts.of_run(error.code, error.words | {"hora": hour}, is_export=is_export)
 
 
 def _phase(progress: Progress) -> str:

@@ -108,7 +108,7 @@ def _run_line(run: Run, zone: tzinfo) -> str:
     )
     if run.code is None or run.state in ("cancelled", "interrupted"):
         return line
-    return f"{line}\n    {texts.sentence(run.code, **run.words)}"
+    return f"{line}\n    {texts.of_run(run.code, run.words, is_export=run.kind == 'export')}"
 
 
 @click.command("refused")

@@ -117,6 +117,17 @@ def test_a_sentence_that_names_an_hour_is_said_without_it_when_nobody_knows_it(c
     assert "–" not in texts.sentence(code)
 
 
+@pytest.mark.parametrize("code", texts.OF_EXPORTS)
+def test_of_an_export_no_sentence_speaks_of_an_import(code: str) -> None:
+    words = {"hora": "12:04", "n": 7}
+    assert texts.of_run(code, words, is_export=False) == texts.sentence(code, **words)
+    assert "importação" in texts.sentence(code, **words)
+    said = texts.of_run(code, words, is_export=True)
+    assert "exportação" in said
+    assert "import" not in said
+    assert "import" not in texts.sentence("hub_corrupt") + texts.sentence("erp_busy") + texts.sentence("maintenance")
+
+
 @pytest.mark.parametrize("code", texts.SENTENCES)
 def test_a_sentence_ends_in_a_full_stop_and_is_filled_without_words(code: str) -> None:
     said = texts.sentence(code)

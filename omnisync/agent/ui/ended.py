@@ -164,7 +164,7 @@ def _failed(run: Run, runs: Sequence[Run], now: datetime, zone: tzinfo, offline:
     return Box(
         tone="error",
         sentence=PARTLY[code].format(execucao=word) if code in PARTLY else stopped,
-        detail=f"Nada foi perdido{_already(run)}. {texts.sentence(code, **run.words)}",
+        detail=f"Nada foi perdido{_already(run)}. {texts.of_run(code, run.words, is_export=run.kind == 'export')}",
         code=code,
         actions=_actions(code),
     )

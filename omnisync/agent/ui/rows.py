@@ -175,6 +175,6 @@ def row_of(run: Run, now: datetime, zone: tzinfo) -> Row:
         tally=run.counts.total,
         sent=run.counts.sent,
         duration=words.short_span(run.duration) if run.started_at else "–",
-        reason=texts.sentence(run.code or "", **run.words) if says_why else "",
+        reason=texts.of_run(run.code or "", run.words, is_export=run.kind == "export") if says_why else "",
         left=f"Envio: {left}" if (left := left_of(run.counts.sent)) else "",
     )

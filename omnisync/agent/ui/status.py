@@ -133,7 +133,7 @@ def _going(run: Run, now: datetime, zone: tzinfo) -> Going:
         f"Pode fechar esta página: a {word} continua.",
         name="Exportação" if _is_exporting(run) else "Importação",
         percent=percent,
-        trouble=_trouble(trouble, now, zone) if trouble else "",
+        trouble=_trouble(trouble, now, zone, is_export=_is_exporting(run)) if trouble else "",
         is_cancelling=is_cancelling,
         is_export=run.kind == "export",
     )
@@ -147,12 +147,12 @@ def _percent(run: Run) -> int | None:
     return min(99, 100 * received // total) if total else None
 
 
-def _trouble(trouble: str, now: datetime, zone: tzinfo) -> str:
+def _trouble(trouble: str, now: datetime, zone: tzinfo, *, is_export: bool) -> str:
     """What a run waits out, "hub_unreachable!2026-11-24T15:04:00+00:00", in words."""
     code, _, text = trouble.partition("!")
     retry_at = datetime.fromisoformat(text)
     seconds = max(1, round((retry_at - now).total_seconds()))
-    return texts.sentence(code, hora=hour(retry_at.astimezone(zone)), n=seconds)
+    return texts.of_run(code, {"hora": hour(retry_at.astimezone(zone)), "n": seconds}, is_export=is_export)
 
 
 def _figures(run: Run, now: datetime) -> str:
