@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
+from omnisync.agent.hub_client import ExpiredError
 from omnisync.contract.batches import ExportPage, Upsert
 from omnisync.contract.catalogue import Price
 from omnisync.contract.catalogue import Product as ErpProduct
@@ -49,7 +50,13 @@ class Shelf:
     def _bring(self, dataset: str, rows: dict[str, _Row], kind: type[_Row]) -> None:
         has_more = True
         while has_more:
-            page = self._read(dataset, self._cursors.get(dataset, ""))
+            try:
+                page = self._read(dataset, self._cursors.get(dataset, ""))
+            except ExpiredError:  # the hub was restored: what it does not send again is gone
+                if not self._cursors.pop(dataset, ""):
+                    raise
+                rows.clear()
+                continue
             for line in page.lines:
                 if isinstance(line, Upsert):
                     rows[line.key] = msgspec.json.decode(line.data, type=kind)

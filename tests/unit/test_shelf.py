@@ -10,6 +10,7 @@ from random import Random
 import msgspec
 from msgspec import Raw
 
+from omnisync.agent.hub_client import ExpiredError
 from omnisync.contract.batches import Delete, ExportPage, Upsert
 from omnisync.contract.catalogue import Price, Product
 from omnisync.contract.feed import Change
@@ -27,9 +28,13 @@ class Pages:
     def __init__(self) -> None:
         self.pages: dict[str, list[tuple[Upsert | Delete, ...]]] = {"products": [], "prices": []}
         self.asked: list[tuple[str, str]] = []
+        self.restored: set[str] = set()
 
     def __call__(self, dataset: str, cursor: str) -> ExportPage:
         self.asked.append((dataset, cursor))
+        if cursor and dataset in self.restored:
+            self.restored.remove(dataset)
+            raise ExpiredError
         place, pages = int(cursor or 0), self.pages[dataset]
         lines = pages[place] if place < len(pages) else ()
         after = min(place + 1, len(pages))
@@ -95,3 +100,13 @@ def test_salespeople_sell_what_is_on_the_shelf_and_nothing_else() -> None:
         team.step()
     orders = [decode_order(one.data) for one in sold if one.kind == "order" and one.op == "upsert"]
     assert {item.product_code for order in orders for item in order.items} == {"1", "3"}
+
+
+def test_after_a_restore_of_the_hub_the_shelf_holds_what_is_sent_again() -> None:
+    pages = stocked()
+    shelf = Shelf(pages)
+    assert {product.code for product in shelf.look()} == {"1", "3"}
+    pages.restored = {"products", "prices"}
+    pages.pages["products"] = [(product("1"),)]
+    assert {product.code for product in shelf.look()} == {"1"}
+    assert pages.restored == set()
