@@ -53,10 +53,30 @@ class _Lazy(click.RichGroup):
             return None
         module, _, name = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), name)
-        return command
+        return _in_portuguese(command)
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+_help = click.help_option("-h", "--help", help="Mostra esta ajuda.")
+
+
+def _in_portuguese(command: click.Command) -> click.Command:
+    """The command and those below it, with what the library would say of them in English."""
+    if not any(option.name == "help" for option in command.params):
+        _help(command)
+    command.options_metavar = "[OPÇÕES]"
+    if isinstance(command, click.Group):
+        command.subcommand_metavar = "COMANDO [ARGUMENTOS]..."
+        for below in command.commands.values():
+            _in_portuguese(below)
+    return command
+
+
+@_help
+@click.group(
+    cls=_Lazy,
+    options_metavar="[OPÇÕES]",
+    subcommand_metavar="COMANDO [ARGUMENTOS]...",
+)
 @click.rich_config(
     help_config={
         "arguments_panel_title": "Argumentos",
