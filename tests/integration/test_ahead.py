@@ -18,9 +18,11 @@ import pytest
 
 from omnisync.agent.erp.ahead import COMMAND, Ahead, Terms
 from omnisync.agent.erp.base import Prepared, Slice, Written
+from omnisync.agent.erp.catalog import open_erp
 from omnisync.agent.erp.language.compiled import compiled
 from omnisync.agent.erp.language.layout import names, shipped, text_of
 from omnisync.agent.erp.writing.preparing import prepared
+from omnisync.agent.settings import ErpAddress
 from omnisync.contract.feed import Change, Page, Related
 from omnisync.contract.records import Phone, Totals
 from tests.erps import Keeper, make_sqlite
@@ -71,6 +73,10 @@ def _made(stream: str, changes: Sequence[Change]) -> Mapping[str, Prepared]:
     return prepared(PADRAO, stream, changes, adjusts_centavo=False)
 
 
+def _nothing(stream: str, changes: Sequence[Change]) -> Mapping[str, Prepared]:
+    return {}
+
+
 def _slice(stream: str, changes: Sequence[Change], made: Mapping[str, Prepared], **more: Any) -> Slice:
     kind: Any = "customer" if stream == "customer" else "order"
     return Slice(
@@ -100,10 +106,10 @@ def _all(keeper: Keeper) -> dict[str, list[tuple[Any, ...]]]:
 
 def test_a_slice_made_ready_leaves_what_the_same_slice_leaves_without(pair: tuple[Keeper, Keeper]) -> None:
     told: list[list[Written]] = []
-    for keeper, make in zip(pair, (lambda stream, changes: {}, _made), strict=True):
+    for keeper, make in zip(pair, (_nothing, _made), strict=True):
         erp = keeper.open()
         told.append([])
-        for round_ in (lambda changes: changes, _newer):
+        for round_ in (list, _newer):
             for stream, changes in (("customer", round_(CUSTOMERS)), ("order:0001", round_(ORDERS))):
                 at = erp.position(stream).cursor
                 told[-1].append(erp.write(_slice(stream, changes, make(stream, changes), expected=at)))
@@ -115,7 +121,7 @@ def test_a_slice_made_ready_leaves_what_the_same_slice_leaves_without(pair: tupl
 
 def test_a_record_that_was_made_ready_is_still_refused_alone_by_the_database(pair: tuple[Keeper, Keeper]) -> None:
     told = []
-    for keeper, make in zip(pair, (lambda stream, changes: {}, _made), strict=True):
+    for keeper, make in zip(pair, (_nothing, _made), strict=True):
         erp = keeper.open()
         keeper.run(
             "CREATE TRIGGER nao BEFORE INSERT ON itens_pedido WHEN NEW.id_externo = 'itm_3' "
@@ -133,6 +139,31 @@ def test_layouts_that_ask_the_erp_are_told_from_those_that_do_not() -> None:
     asking = {name for name in names() if compiled(shipped(name), ZoneInfo("America/Sao_Paulo"), {}).asks}
     assert "padrao" not in asking
     assert "direto" in asking
+
+
+@pytest.mark.parametrize(
+    ("kind", "server", "n_cores", "is_used"),
+    [
+        ("sqlite", "", 1, False),
+        ("sqlite", "", 2, True),
+        ("postgresql", "127.0.0.1", 2, False),
+        ("postgresql", "LOCALHOST", 3, True),
+        ("postgresql", "erp.example", 1, False),
+        ("postgresql", "erp.example", 2, True),
+    ],
+)
+def test_a_core_must_be_left_beside_the_one_that_writes(kind: str, server: str, n_cores: int, is_used: bool) -> None:
+    erp: Any = open_erp(
+        ErpAddress(kind=kind, database="erp", server=server),
+        company="aurora",
+        connection="producao",
+        establishments=("0001",),
+        zone=ZoneInfo("America/Sao_Paulo"),
+        clock=lambda: NOW,
+        memories=Path(),
+        n_cores=n_cores,
+    )
+    assert (erp._ahead is not None) == is_used
 
 
 # --- the process

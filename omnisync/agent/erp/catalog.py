@@ -23,6 +23,9 @@ from omnisync.agent.erp.sql import SqlErp
 from omnisync.agent.errors import ErpSetupError, LayoutError
 from omnisync.agent.settings import ErpAddress
 
+_HERE = frozenset({"", "localhost", "127.0.0.1", "::1"})
+"""What this computer is called by itself."""
+
 
 class DatabaseKind(Struct, frozen=True):
     """One brand of database: what people call it, where its dialect is, and which extra brings its driver."""
@@ -99,12 +102,13 @@ def open_erp(
     if address.kind not in layout.databases:
         raise LayoutError(motivo=f"o layout {layout.name} não é para {address.kind}")
     how = compiled(layout, zone, mappings or {})
+    database = open_database(address, password)
     ahead = None
-    if n_cores > 1 and not how.asks and isinstance(zone, ZoneInfo):
+    if _has_core_to_spare(address, n_cores) and not how.asks and isinstance(zone, ZoneInfo):
         codes = {kind: dict(known) for kind, known in (mappings or {}).items()}
         ahead = Ahead(Terms(layout=text, mappings=codes, zone=zone.key, adjusts_centavo=adjusts_centavo))
     return SqlErp(
-        open_database(address, password),
+        database,
         how,
         company=company,
         connection=connection,
@@ -114,6 +118,12 @@ def open_erp(
         memory=Sqlite(str(memory_of(address, memories)), is_ours=True) if how.is_kept_here else None,
         ahead=ahead,
     )
+
+
+def _has_core_to_spare(address: ErpAddress, n_cores: int) -> bool:
+    """Whether a core is left beside the one that writes; the database's own server, on this computer, takes another."""
+    is_beside = KINDS[address.kind].is_server and address.server.lower() in _HERE
+    return n_cores > (2 if is_beside else 1)
 
 
 def memory_of(address: ErpAddress, memories: Path) -> Path:
