@@ -6,10 +6,10 @@ Nothing is sent here, and the hub is not asked. Memory holds a lot of rows, a ba
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import islice
-from operator import itemgetter
+from operator import itemgetter, lt
 
 from msgspec import Struct
 
@@ -82,11 +82,12 @@ class Collector:
         self._tell = tell
         self._today = terms.clock().astimezone(query.zone).date().isoformat()
         self._first_new = known.next_n
+        self._last_key = outbox.last_key(known)
         self._seen = bytearray(known.next_n)
         self._lines: list[bytes] = []
         self._n_bytes = 0
         self._entries: list[Entry] = []
-        self._gathered: dict[str, tuple[int, bytes]] = {}
+        self._by_key: dict[str, tuple[int, bytes]] = {}
         self._unfit: list[Refusal] = []
         self.reads_all = self._needs_all()
         self._n_read = self._n_prepared = self._n_refused = self._n_held = 0
@@ -126,13 +127,36 @@ class Collector:
     def _weigh(self, lot: Lot) -> None:
         """Keep the rows that are new or have changed; mark all of them as seen."""
         keys = [key or KEYLESS + hash_.hex() for key, hash_ in zip(lot.keys, lot.hashes, strict=True)]
-        found = self._outbox.entries(self._known, keys)
-        found |= {key: self._gathered[key] for key in self._gathered.keys() & keys} if self._gathered else {}
-        seen, changed = self._seen, []
-        for place, (key, hash_) in enumerate(zip(keys, lot.hashes, strict=True)):
+        are_new = self._are_new(keys)
+        numbers, changed = self._numbered(keys) if are_new else self._compared(keys, lot.hashes)
+        self._last_key = max(self._last_key, *keys)
+        self._n_read += len(keys)
+        lines, unfit = lot.lines(changed)
+        entries = list(zip(keys, numbers, lot.hashes, strict=True))
+        self._add([entries[place] for place, _ in lines], [line for _, line in lines])
+        for place, why, field in unfit:
+            self._entries.append(entries[place])
+            self._refuse(keys[place], why.code, f"/data/{field}" if field else "", SENTENCES[why.code])
+
+    def _are_new(self, keys: list[str]) -> bool:
+        """Whether the keys rise from beyond all that are known: no need to look one up. So it is in a first export of
+        a table that is read in its key's order."""
+        return keys[0] > self._last_key and all(map(lt, keys, keys[1:]))
+
+    def _numbered(self, keys: list[str]) -> tuple[Sequence[int], Sequence[int]]:
+        """The numbers of rows that are new, and the places of all of them."""
+        first = len(self._seen)
+        self._seen.extend(b"\1" * len(keys))
+        return range(first, len(self._seen)), range(len(keys))
+
+    def _compared(self, keys: list[str], hashes: list[bytes]) -> tuple[Sequence[int], Sequence[int]]:
+        """The numbers of rows, and the places of those that are new or have changed."""
+        found = self._outbox.entries(self._known, keys) | self._gathered(keys)
+        seen, numbers, changed = self._seen, [], []
+        for place, (key, hash_) in enumerate(zip(keys, hashes, strict=True)):
             entry = found.get(key)
             if entry is None:
-                found[key] = (len(seen), hash_)
+                found[key] = entry = (len(seen), hash_)
                 seen.append(1)
                 changed.append(place)
             elif seen[entry[0]]:
@@ -141,13 +165,14 @@ class Collector:
                 seen[entry[0]] = 1
                 if entry[1] != hash_:
                     changed.append(place)
-        self._n_read += len(keys)
-        lines, unfit = lot.lines(changed)
-        entries = {place: (keys[place], found[keys[place]][0], lot.hashes[place]) for place in changed}
-        self._add([entries[place] for place, _ in lines], [line for _, line in lines])
-        for place, why, field in unfit:
-            self._enter([entries[place]])
-            self._refuse(keys[place], why.code, f"/data/{field}" if field else "", SENTENCES[why.code])
+            numbers.append(entry[0])
+        return numbers, changed
+
+    def _gathered(self, keys: list[str]) -> dict[str, tuple[int, bytes]]:
+        """Of those of these keys that have gathered: number and hash."""
+        by_key = self._by_key
+        by_key.update((key, (n, hash_)) for key, n, hash_ in self._entries[len(by_key) :])
+        return {key: by_key[key] for key in by_key.keys() & keys}
 
     def _add(self, entries: list[Entry], lines: list[bytes]) -> None:
         """Gather lines with their rows; a batch that would be too large is kept first."""
@@ -161,11 +186,7 @@ class Collector:
             self._keep()
         self._lines += lines
         self._n_bytes += n_bytes
-        self._enter(entries)
-
-    def _enter(self, entries: list[Entry]) -> None:
         self._entries += entries
-        self._gathered.update((entry[0], entry[1:]) for entry in entries)
 
     def _refuse(self, key: str, code: str, pointer: str, detail: str) -> None:
         now = self._terms.clock()
@@ -183,7 +204,7 @@ class Collector:
         known.next_n = len(self._seen)
         self._outbox.keep(known, batch, self._entries, unfit=self._unfit)
         self._n_prepared += len(self._lines)
-        self._lines, self._n_bytes, self._entries, self._gathered, self._unfit = [], 0, [], {}, []
+        self._lines, self._n_bytes, self._entries, self._by_key, self._unfit = [], 0, [], {}, []
 
     # --- what is gone
 

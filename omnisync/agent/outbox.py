@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ VERSION = 1
 CACHE_KIB = 32_000
 CHECKPOINT_PAGES = 4000
 """Of the log, before they are put in their places: a first export writes the same pages again and again."""
+ROWS_AT_ONCE = 300
+"""Kept by one statement, half the time of one each; SQLite may be built to take no more than 999 values."""
 BUSY_S = 5.0
 TABLES = """
 CREATE TABLE IF NOT EXISTS dataset (
@@ -152,6 +155,13 @@ class Outbox:
 
     # --- rows
 
+    def last_key(self, known: Known) -> str:
+        """The last key of all that are known, in the order of code points."""
+        with self._reading() as db:
+            sql = "SELECT key FROM row WHERE dataset = ? ORDER BY key DESC LIMIT 1"
+            row = db.execute(sql, (known.id,)).fetchone()
+        return row["key"] if row is not None else ""
+
     def entries(self, known: Known, keys: Sequence[str]) -> dict[str, tuple[int, bytes]]:
         """Of those of these keys that are known: number and hash."""
         sql = "SELECT key, n, hash FROM row WHERE dataset = ? AND key IN (SELECT value FROM json_each(?))"
@@ -187,9 +197,7 @@ class Outbox:
         """
         with self._changing() as db:
             id_ = known.id
-            # A row that is known comes with the number it has.
-            sql = "INSERT OR REPLACE INTO row (dataset, key, n, hash) VALUES (?, ?, ?, ?)"
-            db.executemany(sql, [(id_, *entry) for entry in entries])
+            _enter(db, id_, entries)
             if batch is not None:
                 columns = "dataset, id, lines, digest, snapshot, is_final, is_confirmed, body"
                 told = (batch.id, batch.lines, batch.digest, batch.snapshot, batch.is_final, batch.is_confirmed)
@@ -365,6 +373,15 @@ class Outbox:
         self._open = None
         for part in ("", "-wal", "-shm"):
             self._path.with_name(self._path.name + part).unlink(missing_ok=True)
+
+
+def _enter(db: sqlite3.Connection, id_: int, entries: Sequence[Entry]) -> None:
+    """Keep rows. One that is known comes with the number it has."""
+    rest = iter(sorted(entries))  # in the table's own order: each page is looked for once
+    while some := list(islice(rest, ROWS_AT_ONCE)):
+        marks = ", ".join([f"({id_}, ?, ?, ?)"] * len(some))
+        sql = f"INSERT OR REPLACE INTO row (dataset, key, n, hash) VALUES {marks}"  # noqa: S608  # marks alone
+        db.execute(sql, list(chain.from_iterable(some)))
 
 
 def _note(db: sqlite3.Connection, known: Known) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from hashlib import sha256
 from operator import attrgetter
@@ -113,7 +113,8 @@ SENTENCES = shape.SENTENCES | {
 """What each code of a refused line means, in pt-BR."""
 
 _ANY_DIGIT = str.maketrans("123456789", "000000000")
-_encode = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
+_encode = _encoder.encode
 _answer = msgspec.json.Decoder(BatchAnswer)
 
 
@@ -125,6 +126,12 @@ def content_digest(body: bytes) -> str:
 def line(key: str, version: str, data: bytes) -> bytes:
     """The upsert of a row whose data are encoded already; without its line break."""
     return _encode(Upsert(key=key, version=version, data=Raw(data)))
+
+
+def lines(rows: Iterable[tuple[str, str, bytes]]) -> list[bytes]:
+    """The same of many rows, each its key, version and data: half the time."""
+    upserts = [Upsert(key=key, version=version, data=Raw(data)) for key, version, data in rows]
+    return _encoder.encode_lines(upserts).splitlines()
 
 
 def deleted(key: str) -> bytes:

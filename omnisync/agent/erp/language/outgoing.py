@@ -8,7 +8,7 @@ hash is new are made into lines. Source: docs/architecture.md "The life of one e
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta, tzinfo
 from hashlib import blake2b
@@ -38,6 +38,8 @@ _WORD = re.compile(r"'[^']*'|\"[^\"]*\"|::|:([a-z_][a-z_0-9]*)")
 _LISTS: Mapping[str, tuple[str, type[Struct]]] = {"phone": ("phones", Phone), "address": ("addresses", Address)}
 _OF_ADDRESS = {field.name for field in msgspec.structs.fields(Address) if field.required} - {"kind"}
 _raw = msgspec.msgpack.Encoder().encode
+_UNPACKED = (TypeError, OverflowError, UnicodeEncodeError)
+"""What is raised for a value that msgpack does not have."""
 _encode = msgspec.json.Encoder().encode
 
 Place = tuple[int, Unfit, str]
@@ -186,7 +188,8 @@ class _Shape:
         if not self._is_plain:
             pick: Callable[[Any], Any] = itemgetter(*self._places)
             rows = list(map(pick, rows)) if len(self._places) > 1 else [(row[self._places[0]],) for row in rows]
-        return Lot(self._keys(rows), _hashes(rows, self._form), lambda places: self._lines(rows, places))
+        keys = self._keys(rows)
+        return Lot(keys, _hashes(_raws(rows), self._form), lambda places: self._lines(rows, keys, places))
 
     def _keys(self, rows: Rows) -> list[str | None]:
         parts = [self._coerce[name](list(map(itemgetter(self._names.index(name)), rows))) for name in self._dataset.key]
@@ -199,13 +202,16 @@ class _Shape:
             is_sound = False
         return texts if is_sound else [_key(row) for row in zip(*parts, strict=True)]
 
-    def _lines(self, rows: Rows, places: Sequence[int]) -> tuple[list[tuple[int, bytes]], list[Place]]:
+    def _lines(
+        self, rows: Rows, keys: list[str | None], places: Sequence[int]
+    ) -> tuple[list[tuple[int, bytes]], list[Place]]:
         """The rows at these places as lines."""
-        chosen = rows if len(places) == len(rows) else [rows[place] for place in places]
-        if not chosen:
+        if not places:
             return [], []
+        chosen = rows
+        if len(places) < len(rows):
+            chosen, keys = [rows[place] for place in places], [keys[place] for place in places]
         columns = dict(zip(self._names, map(list, zip(*chosen, strict=True)), strict=True))
-        keys = self._keys(chosen)
         found: dict[int, tuple[Unfit, str]] = {}
         wire = {name: self._coerced(name, columns[name], found) for name in self._names}
         values = [wire[name] for name in self._plain] + self._gathered(wire, len(chosen))
@@ -213,8 +219,8 @@ class _Shape:
         for n, own in enumerate(keys) if None in keys else ():
             if own is None:
                 found.setdefault(n, (Unfit("text"), ""))
-        versions = [blake2b(text, digest_size=8).hexdigest() for text in data]
-        lines = list(map(batches.line, map(str, keys), versions, data))
+        versions = map(bytes.hex, _hashes(data))
+        lines = batches.lines(zip(map(str, keys), versions, data, strict=True))
         if max(map(len, lines)) > MAX_LINE_BYTES:
             for n, line in enumerate(lines):
                 if len(line) > MAX_LINE_BYTES:
@@ -306,12 +312,29 @@ def _key(parts: Sequence[Any]) -> str | None:
     return text if text.isprintable() and len(text) <= MAX_KEY else None
 
 
-def _hashes(rows: Rows, form: bytes) -> list[bytes]:
+def _raws(rows: Rows) -> list[bytes]:
+    """What the database answered, row by row, as bytes: equal when the rows are."""
     try:
-        return [blake2b(raw, digest_size=8, person=form).digest() for raw in map(_raw, rows)]
-    except (TypeError, OverflowError, UnicodeEncodeError):  # a value msgpack does not have
-        texts = (repr(row).encode("utf-8", "replace") for row in rows)
-        return [blake2b(text, digest_size=8, person=form).digest() for text in texts]
+        return list(map(_raw, rows))
+    except _UNPACKED:
+        return list(map(_raw_of, rows))
+
+
+def _raw_of(row: tuple[object, ...]) -> bytes:
+    try:
+        return _raw(row)
+    except _UNPACKED:
+        return repr(row).encode("utf-8", "replace")
+
+
+def _hashes(texts: Iterable[bytes], form: bytes = b"") -> list[bytes]:
+    new = blake2b(digest_size=8, person=form).copy  # half the time of making each
+    hashes = []
+    for text in texts:
+        hash_ = new()
+        hash_.update(text)
+        hashes.append(hash_.digest())
+    return hashes
 
 
 def _encoded(rows: list[Any], found: dict[int, tuple[Unfit, str]]) -> list[bytes]:
