@@ -206,6 +206,9 @@ def _moments(offsets: _Offsets, values: Sequence[Any]) -> list[Any]:
     texts = [value for value in values if value is not None]
     if texts and set(map(type, texts)) == {str} and _fit(texts, _WALL, _LOW_OR_HIGH):
         ends = {hour: offsets.of_hour(hour) for hour in {text[:13] for text in texts}}
+        end, *others = set(ends.values())
+        if end is not None and not others and len(texts) == len(values):  # nearly always: all of them at once
+            return ("\n".join(texts).replace(" ", "T").replace("\n", f"{end}\n") + end).split("\n")
         if None not in ends.values():
             return [value and f"{value[:10]}T{value[11:]}{ends[value[:13]]}" for value in values]
     return _each(partial(_moment, offsets), values)
