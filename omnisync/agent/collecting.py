@@ -1,6 +1,6 @@
 """What is to go of one dataset: the ERP's rows weighed against what the hub has, and kept in the outbox as batches.
 
-Nothing is sent here, and the hub is not asked. Memory holds a lot of rows, a batch of lines, and a byte a row.
+Nothing is sent here, and the hub is not asked. Memory holds two lots of rows, a batch of lines, and a few bytes a row.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from itertools import islice
+from itertools import islice, pairwise
 from operator import itemgetter, lt
 
 from msgspec import Struct
@@ -16,7 +16,7 @@ from msgspec import Struct
 from omnisync.agent.counts import Sent
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.language.outgoing import Lot, Query
-from omnisync.agent.outbox import KEYLESS, Batch, Entry, Known, Outbox, Refusal
+from omnisync.agent.outbox import KEYLESS, Batch, Entry, Known, Outbox, Refusal, Spans, Stretches
 from omnisync.contract import batches
 from omnisync.contract.batches import FEW_DELETES, MAX_LINES, MAX_SHARE_DELETED, SENTENCES
 
@@ -27,6 +27,8 @@ LEVEL = 3
 MAX_RATIO = 100
 """A batch that packs better than this goes unpacked: the hub would take it for a bomb."""
 MANY_NUMBERS = 1_000_000
+AGAIN = -1
+"""In the place of a number: the key came before."""
 REPEATED = "A chave se repete na consulta do layout."
 
 
@@ -90,6 +92,8 @@ class Collector:
         self._by_key: dict[str, tuple[int, bytes]] = {}
         self._unfit: list[Refusal] = []
         self.reads_all = self._needs_all()
+        self._stretches = outbox.stretches(known) if self.reads_all else {}
+        self._met: Stretches = {}
         self._n_read = self._n_prepared = self._n_refused = self._n_held = 0
 
     def collect(self) -> Sent:
@@ -98,7 +102,7 @@ class Collector:
         if self.reads_all:
             self._outbox.forget_repeated(known)
         with self._erp.outgoing(self._query, None if self.reads_all else known.since) as rows:
-            for lot in rows.lots():
+            for lot in rows.lots(self._is_known):
                 self._weigh(lot)
                 self._tell(self.counts)
         self._keep()
@@ -106,7 +110,7 @@ class Collector:
             self._drop_missing()
             known.full_on = self._today
         known.since = known.since if rows.latest is None else rows.latest
-        self._outbox.note(known)
+        self._outbox.note(known, self._met if self.reads_all else None)
         return self.counts
 
     @property
@@ -124,8 +128,21 @@ class Collector:
 
     # --- one lot
 
+    def _is_known(self, hash_: bytes) -> bool:
+        """Whether every row of the stretch with this hash stands as it stood, and none has come yet: it is passed."""
+        seen, spans = self._seen, self._stretches.get(hash_)
+        if spans is None or any(seen.find(1, start, end) >= 0 for start, end in spans):
+            return False
+        for start, end in spans:
+            seen[start:end] = b"\1" * (end - start)
+            self._n_read += end - start
+        self._met[hash_] = spans
+        return True
+
     def _weigh(self, lot: Lot) -> None:
         """Keep the rows that are new or have changed; mark all of them as seen."""
+        if not lot.keys:
+            return
         keys = [key or KEYLESS + hash_.hex() for key, hash_ in zip(lot.keys, lot.hashes, strict=True)]
         are_new = self._are_new(keys)
         numbers, changed = self._numbered(keys) if are_new else self._compared(keys, lot.hashes)
@@ -137,6 +154,16 @@ class Collector:
         for place, why, field in unfit:
             self._entries.append(entries[place])
             self._refuse(keys[place], why.code, f"/data/{field}" if field else "", SENTENCES[why.code])
+        self._note_stretches(lot.stretches, numbers)
+
+    def _note_stretches(self, stretches: Sequence[tuple[int, bytes]], numbers: Sequence[int]) -> None:
+        """Remember which rows these are; not where a key came again, which is told each time."""
+        start = 0
+        for n, hash_ in stretches:
+            own = numbers[start : start + n]
+            if AGAIN not in own:
+                self._met[hash_] = _spans(own)
+            start += n
 
     def _are_new(self, keys: list[str]) -> bool:
         """Whether the keys rise from beyond all that are known: no need to look one up. So it is in a first export of
@@ -161,6 +188,7 @@ class Collector:
                 changed.append(place)
             elif seen[entry[0]]:
                 self._refuse(key, "repeated", "", REPEATED)
+                entry = (AGAIN, hash_)
             else:
                 seen[entry[0]] = 1
                 if entry[1] != hash_:
@@ -225,3 +253,9 @@ class Collector:
             self._n_prepared += len(lines)
         if known.next_n > MANY_NUMBERS + 4 * known.n_rows:
             self._outbox.renumber(known)
+            self._met = {}
+
+
+def _spans(numbers: Sequence[int]) -> Spans:
+    breaks = [place for place, (one, after) in enumerate(pairwise(numbers), 1) if after != one + 1]
+    return tuple((numbers[start], numbers[end - 1] + 1) for start, end in pairwise([0, *breaks, len(numbers)]))

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from omnisync.agent.settings import Home, cannot_write
 
 KEYLESS = "\n"
 """What the name of a row begins with that has no key of its own: no key on the wire does."""
-VERSION = 1
+VERSION = 2
 CACHE_KIB = 32_000
 CHECKPOINT_PAGES = 4000
 """Of the log, before they are put in their places: a first export writes the same pages again and again."""
@@ -40,6 +40,7 @@ CREATE TABLE IF NOT EXISTS dataset (
 CREATE TABLE IF NOT EXISTS row (
     dataset INTEGER NOT NULL, key TEXT NOT NULL, n INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (dataset, key)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS stretches (dataset INTEGER PRIMARY KEY, known BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS batch (
     n INTEGER PRIMARY KEY AUTOINCREMENT, dataset INTEGER NOT NULL, id TEXT NOT NULL, lines INTEGER NOT NULL,
     digest TEXT NOT NULL, snapshot TEXT NOT NULL, is_final INTEGER NOT NULL, is_confirmed INTEGER NOT NULL,
@@ -102,6 +103,10 @@ def outbox_of(home: Home, connection_name: str) -> Outbox:
 
 Entry = tuple[str, int, bytes]
 """A row: its key, its number, the hash of what the database answered."""
+Spans = tuple[tuple[int, int], ...]
+"""Numbers of rows: each span from its first to the one behind its last."""
+Stretches = dict[bytes, Spans]
+"""Rows that came one after another, by the one hash of what the database answered for all of them."""
 
 
 class Outbox:
@@ -141,10 +146,13 @@ class Outbox:
         fields = {name: row[name] for name in Known.__struct_fields__}
         return Known(**fields | {"since": msgspec.json.decode(row["since"])})
 
-    def note(self, known: Known) -> None:
-        """Keep what was learned of a dataset."""
+    def note(self, known: Known, stretches: Stretches | None = None) -> None:
+        """Keep what was learned of a dataset, and its stretches if they are given."""
         with self._changing() as db:
             _note(db, known)
+            if stretches is not None:
+                told = (known.id, msgspec.msgpack.encode(stretches))
+                db.execute("INSERT OR REPLACE INTO stretches (dataset, known) VALUES (?, ?)", told)
 
     def forget(self, system: str = "", name: str = "") -> None:
         """Forget a dataset, or all of them: they are sent anew."""
@@ -154,6 +162,13 @@ class Outbox:
                 _forget(db, id_)
 
     # --- rows
+
+    def stretches(self, known: Known) -> Stretches:
+        """What was noted of stretches. None any more once a row was kept or dropped since, or is to be tried again:
+        so a row of a stretch stands as it stood when the stretch was noted."""
+        with self._reading() as db:
+            row = db.execute("SELECT known FROM stretches WHERE dataset = ?", (known.id,)).fetchone()
+        return msgspec.msgpack.decode(row["known"], type=Stretches) if row is not None else {}
 
     def last_key(self, known: Known) -> str:
         """The last key of all that are known, in the order of code points."""
@@ -197,6 +212,8 @@ class Outbox:
         """
         with self._changing() as db:
             id_ = known.id
+            if entries or gone:
+                db.execute("DELETE FROM stretches WHERE dataset = ?", (id_,))
             _enter(db, id_, entries)
             if batch is not None:
                 columns = "dataset, id, lines, digest, snapshot, is_final, is_confirmed, body"
@@ -226,6 +243,7 @@ class Outbox:
             of_key = "(SELECT n FROM numbered WHERE numbered.key = row.key)"
             db.execute(f"UPDATE row SET n = {of_key} WHERE dataset = ?", (known.id,))  # noqa: S608  # our own text
             db.execute("DROP TABLE numbered")
+            db.execute("DELETE FROM stretches WHERE dataset = ?", (known.id,))
             _note(db, known)
 
     # --- batches
@@ -285,6 +303,7 @@ class Outbox:
         with self._changing() as db:
             refused = "(SELECT dataset, key FROM refusal)"
             db.execute(f"UPDATE row SET hash = X'' WHERE (dataset, key) IN {refused}")  # noqa: S608  # our own text
+            db.execute("DELETE FROM stretches WHERE dataset IN (SELECT dataset FROM refusal)")
             return int(db.execute("SELECT count(*) FROM refusal").fetchone()[0])
 
     def refused(self, limit: int) -> list[Refusal]:
@@ -349,7 +368,7 @@ class Outbox:
             [version] = db.execute("PRAGMA user_version").fetchone()
             if version > VERSION:
                 raise SettingsError(motivo="o arquivo de exportação é de uma versão mais nova do Omnisync")
-            if version == 0:
+            if version < VERSION:  # tables came, and none has changed
                 db.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
         except BaseException:
             db.close()
@@ -381,7 +400,8 @@ def _enter(db: sqlite3.Connection, id_: int, entries: Sequence[Entry]) -> None:
     while some := list(islice(rest, ROWS_AT_ONCE)):
         marks = ", ".join([f"({id_}, ?, ?, ?)"] * len(some))
         sql = f"INSERT OR REPLACE INTO row (dataset, key, n, hash) VALUES {marks}"  # noqa: S608  # marks alone
-        db.execute(sql, list(chain.from_iterable(some)))
+        # Of bytes sqlite3 asks each time whether they can become something else; of a bytearray it does not.
+        db.execute(sql, [value for key, n, hash_ in some for value in (key, n, bytearray(hash_))])
 
 
 def _note(db: sqlite3.Connection, known: Known) -> None:
@@ -404,6 +424,6 @@ def _refuse(db: sqlite3.Connection, id_: int, refused: Iterable[Refusal]) -> Non
 
 
 def _forget(db: sqlite3.Connection, id_: int) -> None:
-    for table in ("row", "batch", "refusal"):
+    for table in ("row", "stretches", "batch", "refusal"):
         db.execute(f"DELETE FROM {table} WHERE dataset = ?", (id_,))  # noqa: S608  # our own names
     db.execute("DELETE FROM dataset WHERE id = ?", (id_,))

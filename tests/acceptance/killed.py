@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from omnisync.agent.collecting import Collector
 from omnisync.agent.erp.catalog import KINDS
 from omnisync.agent.erp.dialects.sqlite import Sqlite
 from omnisync.agent.erp.writing.bindings import Bindings
@@ -35,7 +36,7 @@ MOMENTS: dict[str, tuple[Any, str, bool]] = {
     "between_a_slice_commits": (Sqlite, "commit", True),
     "before_a_slice_commits": (None, "commit", True),
     "after_a_slice_committed": (None, "commit", False),
-    "while_a_lot_is_weighed": (Outbox, "entries", True),
+    "while_a_lot_is_weighed": (Collector, "_weigh", True),
     "before_a_batch_is_kept": (Outbox, "keep", True),
     "after_a_batch_is_kept": (Outbox, "keep", False),
     "before_a_batch_is_sent": (HubClient, "send_batch", True),

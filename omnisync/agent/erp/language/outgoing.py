@@ -2,7 +2,8 @@
 
 A query's columns are named as the dataset's fields; a customer's telephones and addresses as `phone.mobile` and
 `address.main.street`. Rows come in lots: of each row its key and a hash of what the database answered. Only rows whose
-hash is new are made into lines. Source: docs/architecture.md "The life of one export".
+hash is new are made into lines, and stretches of rows whose one hash is known are not even looked into. Source:
+docs/architecture.md "The life of one export".
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta, tzinfo
 from hashlib import blake2b
+from itertools import chain
 from operator import itemgetter
 from typing import Any, get_type_hints
 
@@ -22,6 +24,7 @@ from omnisync.agent.erp.dialects.database import Database, Rows
 from omnisync.agent.erp.language.coercing import Coerce, Unfit, coercer
 from omnisync.agent.erp.language.layout import Export
 from omnisync.agent.erp.language.paths import nearest
+from omnisync.agent.erp.language.stretches import Stretch, stretches
 from omnisync.agent.errors import LayoutError
 from omnisync.contract import batches
 from omnisync.contract.batches import MAX_LINE_BYTES
@@ -40,7 +43,7 @@ _OF_ADDRESS = {field.name for field in msgspec.structs.fields(Address) if field.
 _raw = msgspec.msgpack.Encoder().encode
 _UNPACKED = (TypeError, OverflowError, UnicodeEncodeError)
 """What is raised for a value that msgpack does not have."""
-_encode = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
 
 Place = tuple[int, Unfit, str]
 """Of a row that does not fit: which row of its lot, why, and the field."""
@@ -67,10 +70,14 @@ Since = str | int | None
 
 
 class Lot(Struct, frozen=True):
-    """Some rows as they came. A row without a key, or with one that cannot travel, has none."""
+    """Some rows as they came. A row without a key, or with one that cannot travel, has none.
+
+    `stretches` are those the rows came in: how many rows, and the hash of them all.
+    """
 
     keys: list[str | None]
     hashes: list[bytes]
+    stretches: list[tuple[int, bytes]]
     lines: Callable[[Sequence[int]], tuple[list[tuple[int, bytes]], list[Place]]]
     """Of the rows at these places: the lines, each with its place, and the rows that do not fit."""
 
@@ -117,11 +124,17 @@ class Outgoing:
         self._lots = lots
         self.latest: Since = None
 
-    def lots(self) -> Iterator[Lot]:
-        """All rows, a lot at a time; nothing else is asked of the database meanwhile."""
-        for rows in self._lots:
-            self._note_changed(rows)
-            yield self._shape.lot(rows)
+    def lots(self, is_known: Callable[[bytes], bool] = lambda hash_: False) -> Iterator[Lot]:
+        """All rows, a lot at a time, without the stretches whose hash is known; nothing else is asked of the database
+        meanwhile."""
+        shape = self._shape
+        for some in stretches(map(self._own, self._lots), _raws, shape.form):
+            yield shape.lot([stretch for stretch in some if not is_known(stretch.hash)])
+
+    def _own(self, rows: Rows) -> Rows:
+        """The rows without a column that is there only to say when they changed; that is noted."""
+        self._note_changed(rows)
+        return self._shape.own(rows)
 
     def _note_changed(self, rows: Rows) -> None:
         place = self._shape.changed_at
@@ -160,7 +173,7 @@ class _Shape:
 
     def __init__(self, query: Query, names: Sequence[str]) -> None:
         self._dataset = query.dataset
-        self._form = query.fingerprint
+        self.form = query.fingerprint
         hints = get_type_hints(query.dataset.kind, include_extras=True)
         fields = {field.name: field for field in msgspec.structs.fields(query.dataset.kind)}
         own = [name for name in names if name != query.changed_at.lower() or name in hints]
@@ -183,13 +196,20 @@ class _Shape:
         )
         self._listed = list(listed)
 
-    def lot(self, rows: Rows) -> Lot:
-        """The rows with their keys and hashes."""
-        if not self._is_plain:
-            pick: Callable[[Any], Any] = itemgetter(*self._places)
-            rows = list(map(pick, rows)) if len(self._places) > 1 else [(row[self._places[0]],) for row in rows]
+    def own(self, rows: Rows) -> Rows:
+        """The rows with the dataset's own columns alone."""
+        if self._is_plain:
+            return rows
+        pick: Callable[[Any], Any] = itemgetter(*self._places)
+        return list(map(pick, rows)) if len(self._places) > 1 else [(row[self._places[0]],) for row in rows]
+
+    def lot(self, some: Sequence[Stretch]) -> Lot:
+        """The stretches' rows with their keys and hashes."""
+        rows = list(chain.from_iterable(stretch.rows for stretch in some))
         keys = self._keys(rows)
-        return Lot(keys, _hashes(_raws(rows), self._form), lambda places: self._lines(rows, keys, places))
+        hashes = _hashes(chain.from_iterable(stretch.raws for stretch in some), self.form)
+        told = [(len(stretch.rows), stretch.hash) for stretch in some]
+        return Lot(keys, hashes, told, lambda places: self._lines(rows, keys, places))
 
     def _keys(self, rows: Rows) -> list[str | None]:
         parts = [self._coerce[name](list(map(itemgetter(self._names.index(name)), rows))) for name in self._dataset.key]
@@ -340,12 +360,12 @@ def _hashes(texts: Iterable[bytes], form: bytes = b"") -> list[bytes]:
 def _encoded(rows: list[Any], found: dict[int, tuple[Unfit, str]]) -> list[bytes]:
     """Each row as JSON; a text with half a letter in it does not fit."""
     try:
-        return list(map(_encode, rows))
+        return _encoder.encode_lines(rows).splitlines()
     except UnicodeEncodeError:
         texts: list[bytes] = []
         for n, row in enumerate(rows):
             try:
-                texts.append(_encode(row))
+                texts.append(_encoder.encode(row))
             except UnicodeEncodeError:
                 texts.append(b"null")
                 found.setdefault(n, (Unfit("text"), ""))
