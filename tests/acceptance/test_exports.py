@@ -236,6 +236,20 @@ def test_a_killed_export_goes_on_where_it_stopped(program: Program, hub: Running
     assert [run["state"] for run in program.run("runs", "--json").json()][-1] == "interrupted"
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_rows_that_changed_back_after_a_killed_export_are_as_the_erp_has_them(
+    program: Program, hub: RunningHub, moment: str
+) -> None:
+    fill(program.keeper, many(300))
+    assert program.run("export").status == 0
+    program.keeper.run("UPDATE produtos SET descricao = 'Outro' WHERE codigo < 'P0020'")
+    assert program.run("export", killed_at=(moment, 1)).status == SIGKILLED
+    program.keeper.run("UPDATE produtos SET descricao = 'Produto ' || CAST(substr(codigo, 2) AS INTEGER)")
+    assert program.run("export", "--json").status == 0
+    assert office(program, hub).at_hub() == office(program, hub).in_erp()
+    assert not any(one["sent"] for one in program.run("export", "--json").json().values())
+
+
 KILLED_IN_A_BIG_ONE = (
     ("while_a_lot_is_weighed", 9),  # the first batch is kept, the second gathers
     ("before_a_batch_is_kept", 2),
