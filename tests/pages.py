@@ -47,7 +47,7 @@ NOW = datetime(2026, 11, 24, 15, 3, tzinfo=UTC)
 HOST = "127.0.0.1:8787"
 TOKEN = "chave-secreta-que-nunca-volta"  # noqa: S105  # a made-up one, looked for in every page
 VEVO = (Establishment("0001", "FABRICA VEVO"), Establishment("0002", "FÁBIO VEVO"))
-HOSTILE = "<script>alert(1)</script>\"' onmouseover=alert(1) {{7*7}} & <b>"
+HOSTILE = "<script>alert(1)</script>\"' onmouseover=alert(1) {{1234*5678}} & <b>"
 Client = TestClient[Litestar]
 
 PAGES = (

@@ -197,7 +197,7 @@ def test_hostile_names_are_only_text(tmp_path: Path) -> None:
             html = pages.client().get(path).text
             assert "<script>alert" not in html, path
             assert not re.search(r"<[^>]*\sonmouseover=(?![^<]*&)", html.replace("&#34;", "&")), path
-            assert "49" not in re.findall(r"\{\{.*?\}\}|\b49\b", text(html)), path
+            assert "7006652" not in text(html), path  # the product; a small one might be a minute of the clock
 
 
 def test_secrets_are_on_no_page(pages: Stage) -> None:
