@@ -19,7 +19,7 @@ from typing import Any, cast
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent import importing
+from omnisync.agent import feed_reader
 from omnisync.agent.counts import Progress, Totals
 from omnisync.agent.erp.base import Prepared
 from omnisync.agent.erp.language.compiled import Layout
@@ -594,4 +594,4 @@ def _expected(record: Order) -> tuple[Any, ...]:
 
 def work_at_once(monkeypatch: Any) -> None:
     """Fetch ahead in the importer's own thread."""
-    monkeypatch.setattr(importing, "Thread", NowThread)
+    monkeypatch.setattr(feed_reader, "Thread", NowThread)

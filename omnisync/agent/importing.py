@@ -7,30 +7,27 @@ Source: docs/architecture.md "The life of one order".
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from datetime import datetime
-from threading import Thread
 
 import msgspec
 from msgspec import Struct
 
 from omnisync.agent.counts import Counts, Progress, Totals
-from omnisync.agent.erp.base import Erp, Position, Prepared, Rehearsal, Slice
+from omnisync.agent.erp.base import Erp, Position, Rehearsal, Slice
 from omnisync.agent.errors import EstablishmentBusyError, FeedError, StoppedError, TemporaryError
-from omnisync.agent.hub_client import ExpiredError, Fetched, HubClient, SpoiledError, read_decoded
+from omnisync.agent.feed_reader import Ahead, FeedReader, Read
+from omnisync.agent.hub_client import ExpiredError, HubClient, SpoiledError
 from omnisync.agent.patience import Patience, aloud
 from omnisync.contract.feed import (
     MAX_PAGE,
     MAX_RECEIPTS,
     MAX_RECORDS,
     Kind,
-    Page,
     Receipt,
     StreamHead,
     Streams,
     Unreadable,
     kind_of,
-    placed,
 )
 
 CUSTOMERS = "customer"
@@ -43,17 +40,6 @@ MAX_UNANNOUNCED_PAGES = 1000
 
 AHEAD_FROM = 20_000
 """Rows announced from which on another process makes records ready: below, it would not have begun before the end."""
-
-
-class _Read(Struct, frozen=True):
-    """A page, the changes of it that cannot be read, and those that were made ready."""
-
-    page: Page
-    unreadable: tuple[Unreadable, ...] = ()
-    prepared: Mapping[str, Prepared] = {}
-
-
-_Ahead = Future[tuple[Fetched, Mapping[str, Prepared]]]
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -116,7 +102,6 @@ class Importer:
         self._totals = Totals()
         self._phase = CUSTOMERS
         self._owed: dict[tuple[Kind, str], Receipt] = {}
-        self._page_limit = self._limit = page_limit
         self._epoch = ""
         self._busy: dict[str, EstablishmentBusyError] = {}
         self._unread: Mapping[str, int] | None = None
@@ -125,6 +110,7 @@ class Importer:
         self._is_filling = False
         told = aloud(wait, clock, lambda trouble, retry_at: self._tell(self._phase, trouble, retry_at))
         self._patiently = Patience(clock=clock, monotonic=monotonic, wait=told, uniform=uniform)
+        self._reader = FeedReader(hub, erp.make_ready, self._patiently, page_limit)
 
     @property
     def counts(self) -> Counts:
@@ -219,7 +205,7 @@ class Importer:
         if stream is None:
             return None
         until = positions[CUSTOMERS].cursor
-        read = self._page(stream, positions[stream].cursor, until, None)
+        read = self._reader.page(stream, positions[stream].cursor, until, epoch=self._epoch)
         page = read.page
         return Slice(
             stream=stream,
@@ -255,84 +241,26 @@ class Importer:
         return self._patiently(lambda: self._hub.streams(cursors))
 
     def _read(self, stream: str, expected: str, cursor: str, until: str) -> str:
-        """Read a stream to its end; answers the cursor it ends at.
-
-        The next page's bytes are fetched by a thread while this one is written: it hides the network. One page
-        ahead at most, and it does not decode: a decoding thread makes SQLite slower.
-        """
+        """Read a stream to its end; answers the cursor it ends at. The next page is fetched while one is written."""
         seen = {cursor}
         most = 2 * self._totals.total + MAX_UNANNOUNCED_PAGES
-        ahead: _Ahead | None = None
+        ahead: Ahead | None = None
         while True:
             self._tell(stream)
-            read = self._page(stream, cursor, until, ahead)
+            read = self._reader.page(stream, cursor, until, ahead, epoch=self._epoch)
             page = read.page
             if page.has_more and (page.cursor in seen or len(seen) > most):
                 raise FeedError("hub_repeats")
             seen.add(page.cursor)
-            ahead = self._fetch_ahead(stream, page.cursor, until) if page.has_more else None
+            is_worth = self._is_filling and self._totals.total >= self._ahead_from
+            ahead = self._reader.ahead(stream, page.cursor, until, is_prepared=is_worth) if page.has_more else None
             if page.changes or read.unreadable or page.cursor != expected:
                 self._write_page(stream, read, expected)
             expected = cursor = page.cursor
             if not page.has_more:
                 return cursor
 
-    def _fetch_ahead(self, stream: str, cursor: str, until: str) -> _Ahead:
-        future: _Ahead = Future()
-        limit = self._limit
-        is_worth = self._is_filling and self._totals.total >= self._ahead_from
-
-        def fetch() -> None:
-            try:
-                fetched = self._hub.page(stream, cursor, customers_until=until, limit=limit)
-                future.set_result((fetched, self._erp.make_ready(stream, fetched.body) if is_worth else {}))
-            except Exception as error:  # noqa: BLE001  # carried to the importer's own thread, which raises it
-                future.set_exception(error)
-
-        # A daemon: a run told to stop does not wait for a page it will not write.
-        Thread(target=fetch, name="ahead", daemon=True).start()
-        return future
-
-    def _page(self, stream: str, cursor: str, until: str, ahead: _Ahead | None) -> _Read:
-        """The page after the cursor, or the first one when the cursor stands no more."""
-        try:
-            return self._readable_page(stream, cursor, until, ahead)
-        except ExpiredError:
-            if not cursor:
-                raise
-            return self._readable_page(stream, "", until, None)
-
-    def _readable_page(self, stream: str, cursor: str, until: str, ahead: _Ahead | None) -> _Read:
-        """Asked for in halves while it cannot be read; a single record that cannot be read is refused by its place."""
-        tries = iter([] if ahead is None else [ahead])
-
-        def ask() -> _Read:
-            first = next(tries, None)
-            fetched, prepared = (
-                (self._hub.page(stream, cursor, customers_until=until, limit=self._limit), {})
-                if first is None
-                else first.result()
-            )
-            return _Read(*read_decoded(fetched, kind_of(stream)), prepared)
-
-        while True:
-            try:
-                read = self._patiently(ask)
-            except SpoiledError as error:
-                if self._limit == 1:
-                    return self._passed(stream, cursor, error)
-                self._limit //= 2
-            else:
-                self._limit = min(self._page_limit, self._limit * 2)
-                return read
-
-    def _passed(self, stream: str, cursor: str, error: SpoiledError) -> _Read:
-        if error.next_cursor in ("", cursor):
-            raise FeedError("hub_broken", **error.words)
-        page = Page(contract="", epoch=self._epoch, changes=(), cursor=error.next_cursor, has_more=True)
-        return _Read(page, (placed(kind_of(stream), cursor),))
-
-    def _write_page(self, stream: str, read: _Read, expected: str) -> None:
+    def _write_page(self, stream: str, read: Read, expected: str) -> None:
         page, n = read.page, len(read.page.changes)
         n_written = self._n_written()
         for start, end in self._pace.cuts(n):

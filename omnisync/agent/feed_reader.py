@@ -1,0 +1,108 @@
+"""The hub's feed, page by page: the next one is fetched while one is written, and what cannot be read is passed.
+
+Source: docs/contract.md "The feed".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from threading import Thread
+
+from msgspec import Struct
+
+from omnisync.agent.erp.base import Prepared
+from omnisync.agent.errors import FeedError
+from omnisync.agent.hub_client import ExpiredError, Fetched, HubClient, SpoiledError, read_decoded
+from omnisync.agent.patience import Patience
+from omnisync.contract.feed import Page, Unreadable, kind_of, placed
+
+
+class Read(Struct, frozen=True):
+    """A page, the changes of it that cannot be read, and those that were made ready."""
+
+    page: Page
+    unreadable: tuple[Unreadable, ...] = ()
+    prepared: Mapping[str, Prepared] = {}
+
+
+Ahead = Future[tuple[Fetched, Mapping[str, Prepared]]]
+"""The next page, as it will have come."""
+
+
+class FeedReader:
+    """Reads pages of at most `limit` changes. `make_ready` is the ERP's: it works on a page before its turn."""
+
+    def __init__(
+        self,
+        hub: HubClient,
+        make_ready: Callable[[str, bytes], Mapping[str, Prepared]],
+        patiently: Patience,
+        limit: int,
+    ) -> None:
+        self._hub = hub
+        self._make_ready = make_ready
+        self._patiently = patiently
+        self._most = self._limit = limit
+
+    def ahead(self, stream: str, cursor: str, until: str, *, is_prepared: bool) -> Ahead:
+        """The page after the cursor, fetched and made ready by a thread: it hides the network. One at a time.
+
+        The thread does not decode: that would make SQLite slower, which takes turns with it.
+        """
+        future: Ahead = Future()
+        limit = self._limit
+
+        def fetch() -> None:
+            try:
+                fetched = self._hub.page(stream, cursor, customers_until=until, limit=limit)
+                future.set_result((fetched, self._make_ready(stream, fetched.body) if is_prepared else {}))
+            except Exception as error:  # noqa: BLE001  # carried to the importer's own thread, which raises it
+                future.set_exception(error)
+
+        # A daemon: a run told to stop does not wait for a page it will not write.
+        Thread(target=fetch, name="ahead", daemon=True).start()
+        return future
+
+    def page(self, stream: str, cursor: str, until: str, ahead: Ahead | None = None, *, epoch: str) -> Read:
+        """The page after the cursor, or the first one when the cursor stands no more; as it was fetched ahead, if so.
+
+        Raises ExpiredError, FeedError, or what outlived all patience.
+        """
+        try:
+            return self._readable(stream, cursor, until, ahead, epoch)
+        except ExpiredError:
+            if not cursor:
+                raise
+            return self._readable(stream, "", until, None, epoch)
+
+    def _readable(self, stream: str, cursor: str, until: str, ahead: Ahead | None, epoch: str) -> Read:
+        """Asked for in halves while it cannot be read; a single record that cannot be read is refused by its place."""
+        tries = iter([] if ahead is None else [ahead])
+
+        def ask() -> Read:
+            first = next(tries, None)
+            fetched, prepared = (
+                (self._hub.page(stream, cursor, customers_until=until, limit=self._limit), {})
+                if first is None
+                else first.result()
+            )
+            return Read(*read_decoded(fetched, kind_of(stream)), prepared)
+
+        while True:
+            try:
+                read = self._patiently(ask)
+            except SpoiledError as error:
+                if self._limit == 1:
+                    return _passed(stream, cursor, epoch, error)
+                self._limit //= 2
+            else:
+                self._limit = min(self._most, self._limit * 2)
+                return read
+
+
+def _passed(stream: str, cursor: str, epoch: str, error: SpoiledError) -> Read:
+    if error.next_cursor in ("", cursor):
+        raise FeedError("hub_broken", **error.words)
+    page = Page(contract="", epoch=epoch, changes=(), cursor=error.next_cursor, has_more=True)
+    return Read(page, (placed(kind_of(stream), cursor),))
