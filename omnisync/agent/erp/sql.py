@@ -21,6 +21,7 @@ from omnisync.agent.erp.writing.outcomes import read_outcomes
 from omnisync.agent.erp.writing.reading import place, read_customers, read_orders
 from omnisync.agent.erp.writing.recalling import Recalling
 from omnisync.agent.erp.writing.rehearsing import converted_rows, written_rows
+from omnisync.agent.erp.writing.shown import Shown
 from omnisync.agent.erp.writing.verdicts import (
     Binding,
     Verdict,
@@ -72,6 +73,7 @@ class SqlErp:
         self._memory = memory or database
         self._layout = layout
         self._bindings = Bindings(self._memory, company, connection)
+        self._shown = Shown(self._memory, company)
         self._landing = Landing(database, layout)
         self._recalling = Recalling(database, layout, self._bindings, self._landing) if memory is not None else None
         self._here = frozenset(establishments)
@@ -269,19 +271,19 @@ class SqlErp:
         return self._landing.standing(kind, {id_: b.erp_key for id_, b in bindings.items() if b.erp_key}, ids)
 
     def unsettled(self, outcomes: Sequence[str], limit: int) -> list[Unsettled]:
-        return self._bindings.unsettled(outcomes, limit)
+        return self._shown.unsettled(outcomes, limit)
 
     def warned(self, limit: int) -> list[Unsettled]:
-        return self._bindings.warned(limit)
+        return self._shown.warned(limit)
 
     def n_unsettled(self) -> dict[str, int]:
-        return self._bindings.n_unsettled()
+        return self._shown.n_unsettled()
 
     def waiting_since(self) -> datetime | None:
-        return self._bindings.waiting_since()
+        return self._shown.waiting_since()
 
     def find(self, text: str, limit: int) -> list[Unsettled]:
-        return self._bindings.find(text, limit)
+        return self._shown.find(text, limit)
 
     def rows(self) -> dict[str, int]:
         layout = self._layout

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from omnisync.agent.erp.base import Position, Unsettled
+from omnisync.agent.erp.base import Position
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.writing.outcomes import Ends
 from omnisync.agent.erp.writing.verdicts import ASKED_AGAIN, Binding, Verdict, hash_of
@@ -25,7 +25,6 @@ _WRITES = frozenset({"imported", "updated", "cancelled", "staged"})
 # Said twice for SQLite, which takes the index of what did not enter only where it reads the index's own condition.
 _IS_WAITING = "outcome IN ('refused', 'waiting') AND outcome = 'waiting'"
 _IS_REFUSED = "outcome IN ('refused', 'waiting') AND outcome = 'refused'"
-_SHOWN = "kind, id, version, outcome, label, reason, establishment, outcome_at, erp_number, warnings"
 
 
 class Bindings:
@@ -274,56 +273,6 @@ class Bindings:
             [(end.number, at, self._company, id_) for id_, end in ends.items() if end.reason is None],
         )
 
-    def unsettled(self, outcomes: Sequence[str], limit: int) -> list[Unsettled]:
-        """Records with one of these outcomes, newest first. No more rows are fetched than `limit`."""
-        if not outcomes:
-            return []
-        sql = (
-            f"SELECT {_SHOWN} FROM omnisync_binding WHERE company = ? "  # noqa: S608  # constant text
-            f"AND outcome IN ({', '.join('?' * len(outcomes))}) ORDER BY outcome_at DESC, id DESC"
-        )
-        return [
-            _shown(row) for row in self._database.select(self._database.limited(sql, limit), (self._company, *outcomes))
-        ]
-
-    def warned(self, limit: int) -> list[Unsettled]:
-        """Records with warnings, newest first."""
-        sql = (
-            f"SELECT {_SHOWN} FROM omnisync_binding WHERE company = ? AND warnings IS NOT NULL ORDER BY outcome_at DESC"  # noqa: S608  # constant text
-        )
-        return [_shown(row) for row in self._database.select(self._database.limited(sql, limit), (self._company,))]
-
-    def n_unsettled(self) -> dict[str, int]:
-        """How many records are refused and how many wait."""
-        rows: list[Any] = self._database.select(
-            "SELECT outcome, count(*) FROM omnisync_binding WHERE company = ? AND outcome IN ('refused', 'waiting') "
-            "GROUP BY outcome",
-            (self._company,),
-        )
-        return {"refused": 0, "waiting": 0} | dict(rows)
-
-    def waiting_since(self) -> datetime | None:
-        """Since when the record waits that waits the longest."""
-        rows: list[Any] = self._database.select(
-            "SELECT min(outcome_at) FROM omnisync_binding WHERE company = ? AND outcome = 'waiting'", (self._company,)
-        )
-        return datetime.fromisoformat(rows[0][0]) if rows[0][0] else None
-
-    def find(self, text: str, limit: int) -> list[Unsettled]:
-        """Orders by their number or the ERP's, customers by a part of their name, orders of those customers."""
-        is_named = self._database.contains("label")
-        sql = (
-            f"SELECT {_SHOWN} FROM omnisync_binding WHERE company = ? AND (label = ? OR erp_number = ? OR id = ? "  # noqa: S608  # constant text
-            f"OR (kind = 'customer' AND {is_named}) "
-            "OR (kind = 'order' AND customer_id <> '' AND customer_id IN (SELECT id FROM omnisync_binding "
-            f"WHERE company = ? AND kind = 'customer' AND {is_named}))) ORDER BY kind DESC, outcome_at DESC"
-        )
-        text = self._database.storable(text)
-        rows = self._database.select(
-            self._database.limited(sql, limit), (self._company, text, text, text, text, self._company, text)
-        )
-        return [_shown(row) for row in rows]
-
 
 _KEY = ("company", "kind", "id")
 _SAVED = (
@@ -417,25 +366,6 @@ def _origin(verdict: Verdict) -> str:
     if verdict.change.kind == "order" and verdict.outcome in _WRITES:
         return "withdrawn" if verdict.outcome == "cancelled" else "made"
     return verdict.binding.origin if verdict.binding is not None else "made"
-
-
-def _shown(row: Any) -> Unsettled:
-    kind, id_, version, outcome, label, reason, establishment, at, number, warnings = row
-    why = msgspec.json.decode(reason, type=Reason) if reason else None
-    return Unsettled(
-        kind=kind,
-        id=id_,
-        version=version,
-        outcome=outcome,
-        label=label,
-        code=why.code if why else "",
-        message=why.message if why else "",
-        establishment=establishment,
-        since=datetime.fromisoformat(at),
-        erp_number=number,
-        value=why.value if why else None,
-        warnings=msgspec.json.decode(warnings, type=tuple[Reason, ...]) if warnings else (),
-    )
 
 
 def _code_of(reason: str | None) -> str:

@@ -1,0 +1,92 @@
+"""What people ask of the bindings: what did not enter and why, what entered with a warning, one record by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from omnisync.agent.erp.base import Unsettled
+from omnisync.agent.erp.dialects.database import Database
+from omnisync.contract.feed import Reason
+
+_SHOWN = "kind, id, version, outcome, label, reason, establishment, outcome_at, erp_number, warnings"
+
+
+class Shown:
+    """The bindings of one company, to be looked at. Nothing is changed; no more rows are fetched than asked for."""
+
+    def __init__(self, database: Database, company: str) -> None:
+        self._database = database
+        self._company = company
+
+    def unsettled(self, outcomes: Sequence[str], limit: int) -> list[Unsettled]:
+        """Records with one of these outcomes, newest first. No more rows are fetched than `limit`."""
+        if not outcomes:
+            return []
+        sql = (
+            f"SELECT {_SHOWN} FROM omnisync_binding WHERE company = ? "  # noqa: S608  # constant text
+            f"AND outcome IN ({', '.join('?' * len(outcomes))}) ORDER BY outcome_at DESC, id DESC"
+        )
+        return [
+            _shown(row) for row in self._database.select(self._database.limited(sql, limit), (self._company, *outcomes))
+        ]
+
+    def warned(self, limit: int) -> list[Unsettled]:
+        """Records with warnings, newest first."""
+        sql = (
+            f"SELECT {_SHOWN} FROM omnisync_binding WHERE company = ? AND warnings IS NOT NULL ORDER BY outcome_at DESC"  # noqa: S608  # constant text
+        )
+        return [_shown(row) for row in self._database.select(self._database.limited(sql, limit), (self._company,))]
+
+    def n_unsettled(self) -> dict[str, int]:
+        """How many records are refused and how many wait."""
+        rows: list[Any] = self._database.select(
+            "SELECT outcome, count(*) FROM omnisync_binding WHERE company = ? AND outcome IN ('refused', 'waiting') "
+            "GROUP BY outcome",
+            (self._company,),
+        )
+        return {"refused": 0, "waiting": 0} | dict(rows)
+
+    def waiting_since(self) -> datetime | None:
+        """Since when the record waits that waits the longest."""
+        rows: list[Any] = self._database.select(
+            "SELECT min(outcome_at) FROM omnisync_binding WHERE company = ? AND outcome = 'waiting'", (self._company,)
+        )
+        return datetime.fromisoformat(rows[0][0]) if rows[0][0] else None
+
+    def find(self, text: str, limit: int) -> list[Unsettled]:
+        """Orders by their number or the ERP's, customers by a part of their name, orders of those customers."""
+        is_named = self._database.contains("label")
+        sql = (
+            f"SELECT {_SHOWN} FROM omnisync_binding WHERE company = ? AND (label = ? OR erp_number = ? OR id = ? "  # noqa: S608  # constant text
+            f"OR (kind = 'customer' AND {is_named}) "
+            "OR (kind = 'order' AND customer_id <> '' AND customer_id IN (SELECT id FROM omnisync_binding "
+            f"WHERE company = ? AND kind = 'customer' AND {is_named}))) ORDER BY kind DESC, outcome_at DESC"
+        )
+        text = self._database.storable(text)
+        rows = self._database.select(
+            self._database.limited(sql, limit), (self._company, text, text, text, text, self._company, text)
+        )
+        return [_shown(row) for row in rows]
+
+
+def _shown(row: Any) -> Unsettled:
+    kind, id_, version, outcome, label, reason, establishment, at, number, warnings = row
+    why = msgspec.json.decode(reason, type=Reason) if reason else None
+    return Unsettled(
+        kind=kind,
+        id=id_,
+        version=version,
+        outcome=outcome,
+        label=label,
+        code=why.code if why else "",
+        message=why.message if why else "",
+        establishment=establishment,
+        since=datetime.fromisoformat(at),
+        erp_number=number,
+        value=why.value if why else None,
+        warnings=msgspec.json.decode(warnings, type=tuple[Reason, ...]) if warnings else (),
+    )
