@@ -25,9 +25,10 @@ from omnisync.agent.erp.base import Prepared
 from omnisync.agent.erp.language.compiled import Layout
 from omnisync.agent.erp.writing.preparing import prepared
 from omnisync.agent.errors import ErpBusyError, HubUnreachableError
-from omnisync.agent.hub_client import ExpiredError, Fetched, HubClient
+from omnisync.agent.hub_client import HubClient
 from omnisync.agent.importing import Importer, Wanted
 from omnisync.agent.settings import ErpAddress
+from omnisync.agent.transport import ExpiredError, Fetched
 from omnisync.contract.feed import (
     Change,
     Kind,

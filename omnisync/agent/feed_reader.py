@@ -13,8 +13,9 @@ from msgspec import Struct
 
 from omnisync.agent.erp.base import Prepared
 from omnisync.agent.errors import FeedError
-from omnisync.agent.hub_client import ExpiredError, Fetched, HubClient, SpoiledError, read_decoded
+from omnisync.agent.hub_client import HubClient, read_decoded
 from omnisync.agent.patience import Patience
+from omnisync.agent.transport import ExpiredError, Fetched, SpoiledError
 from omnisync.contract.feed import Page, Unreadable, kind_of, placed
 
 

@@ -1,34 +1,22 @@
-"""Talks to the hub, and turns every HTTP trouble into our errors. The only module that knows httpx.
+"""What the hub is asked, and its answers as records of the contract. How an answer comes is `transport`'s.
 
-Every request has a total deadline, a cap on its decoded size and on its compression ratio; redirects are never
-followed, so that the token goes to no other host. Source: docs/contract.md.
+Source: docs/contract.md.
 """
 
 from __future__ import annotations
 
 import ssl
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import TypeVar
 from urllib.parse import quote
 
-import httpx
 import msgspec
-from msgspec import Struct
 
 from omnisync import __version__
-from omnisync.agent.errors import (
-    BadTokenError,
-    ContractVersionError,
-    EstablishmentBusyError,
-    FeedError,
-    HubBusyError,
-    HubUnreachableError,
-    OmnisyncError,
-)
+from omnisync.agent.errors import ContractVersionError, FeedError, HubUnreachableError
+from omnisync.agent.transport import Fetched, NotFoundError, SpoiledError, Transport
 from omnisync.contract import CONTRACT
 from omnisync.contract.batches import MEDIA_TYPE, BatchAnswer, ExportPage
 from omnisync.contract.feed import (
@@ -50,82 +38,7 @@ from omnisync.contract.feed import (
     read_records,
 )
 
-DEADLINE = timedelta(seconds=60)
-"""For one whole request: a slow drip never trips a read timeout."""
-MAX_BODY_BYTES = 32 * 2**20
-MAX_RATIO = 200
-"""Decoded bytes per byte received: beyond it, a gzip bomb."""
-RATIO_FROM_BYTES = 2**20
-MAX_PAUSE = timedelta(minutes=15)
-SENT_BYTES = 2**16
-PIECE_BYTES = 2**18
-"""What one step of the gunzip gives at most."""
-MAX_PROBLEM_BYTES = 2**16
-"""Of the body of a refusal: it only explains."""
-
 Answer = TypeVar("Answer")
-
-
-class SpoiledError(OmnisyncError):
-    """The answer is larger than we read, or a record in it spoils the rest: ask for less.
-
-    `next_cursor` passes a page that is a single record; empty when the hub named none.
-    """
-
-    code = "hub_broken"
-
-    def __init__(self, next_cursor: str = "") -> None:
-        super().__init__(motivo="resposta grande demais ou ilegível")
-        self.next_cursor = next_cursor
-
-
-class ExpiredError(OmnisyncError):
-    """The cursor is of another epoch, or too old: begin again without one."""
-
-    code = "hub_broken"
-
-
-class BatchConflictError(OmnisyncError):
-    """The hub knows a batch of this name with other content: send it under another name."""
-
-    code = "hub_broken"
-
-    def __init__(self) -> None:
-        super().__init__(motivo="o nome do lote já foi usado")
-
-
-class TooLargeError(OmnisyncError):
-    """The hub takes less at once: send fewer lines."""
-
-    code = "hub_broken"
-
-    def __init__(self) -> None:
-        super().__init__(motivo="lote grande demais")
-
-
-class Fetched(Struct, frozen=True):
-    """A page as it came, not yet decoded. `next_cursor` is the header's: it passes a body that cannot be read."""
-
-    body: bytes
-    next_cursor: str
-
-
-class _NotFoundError(FeedError):
-    code = "hub_said_no"
-
-
-class _Problem(Struct):
-    code: str = ""
-    detail: str = ""
-    holder: str = ""
-    since: str = ""
-
-
-_ABOUT_BATCHES: Mapping[str, Callable[[], OmnisyncError]] = {
-    "batch_conflict": BatchConflictError,
-    "batch_too_large": TooLargeError,
-    "batch_damaged": lambda: HubUnreachableError("batch_damaged"),
-}
 
 
 class HubClient:
@@ -140,37 +53,24 @@ class HubClient:
         monotonic: Callable[[], float],
         verify: ssl.SSLContext | bool = True,
     ) -> None:
-        self._clock = clock
-        self._monotonic = monotonic
-        self._host = httpx.URL(url).host
-        headers = {
-            "Authorization": f"Bearer {token}",
-            "User-Agent": f"omnisync/{__version__}",
-            "Omnisync-Contract": CONTRACT,
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip",
-        }
-        timeout = httpx.Timeout(30, connect=10)
-        self._http = httpx.Client(
-            base_url=url.rstrip("/"), headers=headers, timeout=timeout, follow_redirects=False, verify=verify
-        )
+        self._transport = Transport(url, token, clock=clock, monotonic=monotonic, verify=verify)
 
     def close(self) -> None:
         """Give the sockets back."""
-        self._http.close()
+        self._transport.close()
 
     def health(self) -> None:
         """Ask whether the hub answers at all; raises what is wrong."""
-        self._request("GET", "/health")
+        self._transport.request("GET", "/health")
 
     def identity(self) -> Identity:
         """Who the token says we are."""
-        return self._read(self._request("GET", "/v1"), Identity)
+        return self._read(self._transport.request("GET", "/v1"), Identity)
 
     def streams(self, after: Sequence[tuple[str, str]]) -> Streams:
         """Every stream and what waits in it after these (stream, cursor); the one request of an idle poll."""
         params = [("after", f"{stream}:{cursor}") for stream, cursor in after]
-        found = self._read(self._request("GET", "/v1/streams", params=params), Streams)
+        found = self._read(self._transport.request("GET", "/v1/streams", params=params), Streams)
         if found.contract.partition(".")[0] != CONTRACT.partition(".")[0]:
             raise ContractVersionError(versao=__version__)
         return found
@@ -185,19 +85,18 @@ class HubClient:
             params.append(("cursor", cursor))
         if customers_until:
             params.append(("customers_until", customers_until))
-        response, body = self._request("GET", "/v1/changes", params=params)
-        return Fetched(body, response.headers.get("Omnisync-Next", ""))
+        return self._transport.request("GET", "/v1/changes", params=params)
 
     def records(self, kind: Kind, ids: Sequence[str]) -> tuple[tuple[Change, ...], tuple[Unreadable, ...]]:
         """These records now; an erased one as its delete, an unknown id left out. Raises SpoiledError."""
         params = [("kind", kind), *(("ids", id_) for id_ in ids)]
-        body = self._request("GET", "/v1/records", params=params)[1]
+        body = self._transport.request("GET", "/v1/records", params=params).body
         with _frame():
             return read_records(body, kind)
 
     def take_over(self, establishment: str) -> Lease:
         """Read this establishment from now on; the computer that did is told at its next page."""
-        return self._read(self._request("PUT", f"/v1/leases/{quote(establishment, safe='')}"), Lease)
+        return self._read(self._transport.request("PUT", f"/v1/leases/{quote(establishment, safe='')}"), Lease)
 
     def unknown_establishments(self) -> dict[str, int]:
         """Orders by establishment that the hub itself does not know: nobody reads those streams."""
@@ -210,12 +109,12 @@ class HubClient:
     def send_receipts(self, run_id: str, receipts: Sequence[Receipt]) -> ReceiptAnswer:
         """Tell the hub what became of records. At least once: the hub takes them idempotently."""
         batch = msgspec.json.encode(ReceiptBatch(agent_run_id=run_id, receipts=tuple(receipts)))
-        return self._read(self._request("POST", "/v1/receipts", content=batch), ReceiptAnswer)
+        return self._read(self._transport.request("POST", "/v1/receipts", content=batch), ReceiptAnswer)
 
     def send_records(self, records: Sequence[bytes]) -> bytes:
         """Put records into the intake; needs the scope records:write, which salespeople have and agents have not."""
         body = b'{"records":[' + b",".join(records) + b"]}"
-        return self._request("POST", "/v1/records", content=body)[1]
+        return self._transport.request("POST", "/v1/records", content=body).body
 
     def send_batch(
         self,
@@ -245,160 +144,24 @@ class HubClient:
         headers |= {"Omnisync-Final": "true"} if final else {}
         headers |= {"Omnisync-Confirmed": "true"} if confirmed else {}
         address = _batch_address(system, dataset, batch_id)
-        return self._read(self._request("PUT", address, content=body, headers=headers), BatchAnswer)
+        return self._read(self._transport.request("PUT", address, content=body, headers=headers), BatchAnswer)
 
     def exported(self, system: str, dataset: str, cursor: str = "") -> ExportPage:
         """What apps read of a dataset after this cursor. Raises ExpiredError when it stands no more."""
         params = [("cursor", cursor)] if cursor else []
         address = f"/v1/exports/{quote(system, safe='')}/{quote(dataset, safe='')}"
-        return self._read(self._request("GET", address, params=params), ExportPage)
+        return self._read(self._transport.request("GET", address, params=params), ExportPage)
 
     def batch(self, system: str, dataset: str, batch_id: str) -> BatchAnswer | None:
         """What was answered to a batch; None when the hub has not taken it in."""
         try:
-            return self._read(self._request("GET", _batch_address(system, dataset, batch_id)), BatchAnswer)
-        except _NotFoundError:
+            return self._read(self._transport.request("GET", _batch_address(system, dataset, batch_id)), BatchAnswer)
+        except NotFoundError:
             return None
 
-    # --- one request
-
-    def _request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Sequence[tuple[str, str]] = (),
-        content: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> tuple[httpx.Response, bytes]:
-        told = dict(headers or ({} if content is None else {"Content-Type": "application/json"}))
-        query = "&".join(f"{name}={quote(value, safe=':')}" for name, value in params)
-        deadline = self._monotonic() + DEADLINE.total_seconds()
-        address = f"{path}?{query}" if query else path
+    def _read(self, answer: Fetched, kind: type[Answer]) -> Answer:
         try:
-            body = None if content is None else self._sent(content, deadline)
-            told |= {} if content is None else {"Content-Length": str(len(content))}
-            request = self._http.build_request(method, address, content=body, headers=told)
-            response = self._http.send(request, stream=True)
-            try:
-                return response, self._body(response, deadline)
-            finally:
-                response.close()
-        except httpx.HTTPError as error:
-            raise self._network_error(error) from error
-        except ssl.SSLError as error:
-            raise HubUnreachableError("hub_certificate", motivo=_certificate_fault(str(error))) from error
-
-    def _sent(self, content: bytes, deadline: float) -> Iterator[bytes]:
-        """The content in pieces, as long as there is time: who reads slowly trips no timeout of a single write."""
-        for start in range(0, len(content), SENT_BYTES):
-            if self._monotonic() > deadline:
-                raise HubUnreachableError
-            yield content[start : start + SENT_BYTES]
-
-    def _body(self, response: httpx.Response, deadline: float) -> bytes:
-        """The body of a success. What is no answer of a hub is refused before a byte of it is read."""
-        kind = response.headers.get("Content-Type", "").split(";")[0].strip()
-        if response.status_code >= 300:
-            problem = self._problem(response, deadline) if kind.endswith("json") else _Problem()
-            raise self._refusal(response, problem)
-        if kind != "application/json":
-            raise HubUnreachableError("hub_other_page", host=self._host)
-        return b"".join(self._decoded(response, deadline, MAX_BODY_BYTES))
-
-    def _problem(self, response: httpx.Response, deadline: float) -> _Problem:
-        try:
-            body = b"".join(self._decoded(response, deadline, MAX_PROBLEM_BYTES))
-            return msgspec.json.decode(body, type=_Problem)
-        except (SpoiledError, HubUnreachableError, *UNDECODABLE):  # the status says enough
-            return _Problem()
-
-    def _decoded(self, response: httpx.Response, deadline: float, limit: int) -> Iterator[bytes]:
-        """The body in pieces, gunzipped by ourselves: httpx gives a cut gzip as whole, and inflates without a cap."""
-        is_gzip = response.headers.get("Content-Encoding", "").lower() == "gzip"
-        inflate = zlib.decompressobj(31) if is_gzip else None
-        n_received = n_decoded = 0
-        for raw in response.iter_raw():  # as it comes: asked for in chunks, a slow drip would not return to the clock
-            n_received += len(raw)
-            for piece in _inflated(inflate, raw) if inflate is not None else (raw,):
-                if self._monotonic() > deadline:
-                    raise HubUnreachableError
-                n_decoded += len(piece)
-                if n_decoded > limit or (n_decoded > RATIO_FROM_BYTES and n_decoded > MAX_RATIO * n_received):
-                    raise SpoiledError(response.headers.get("Omnisync-Next", ""))
-                yield piece
-        if inflate is not None and n_received and not inflate.eof:
-            raise HubUnreachableError("hub_corrupt")
-
-    def _network_error(self, error: httpx.HTTPError) -> HubUnreachableError:
-        text = str(error)
-        if "CERTIFICATE_VERIFY_FAILED" in text:
-            return HubUnreachableError("hub_certificate", motivo=_certificate_fault(text))
-        if isinstance(error, httpx.ProxyError):
-            return HubUnreachableError("hub_other_page", host=self._host)
-        return HubUnreachableError()
-
-    def _refusal(self, response: httpx.Response, problem: _Problem) -> OmnisyncError:
-        """What an answer that is no success means."""
-        status = response.status_code
-        if status < 400:
-            return FeedError("hub_redirect", host=self._target(response))
-        code = problem.code
-        if status == 410:
-            return ExpiredError()
-        if status == 401 or code in ("unauthorized", "token_revoked"):
-            return BadTokenError()
-        if code == "company_suspended":
-            return BadTokenError("company_suspended")
-        if status == 426 or code == "agent_too_old":
-            return ContractVersionError(versao=__version__)
-        if code == "establishment_busy":
-            establishment = response.request.url.params.get("establishment", "")
-            return EstablishmentBusyError(nome=problem.holder[:60], codigo=establishment, desde=problem.since[:40])
-        if code == "establishment_unknown":
-            establishment = response.request.url.path.rpartition("/")[2]
-            return FeedError("establishment_not_at_hub", codigo=establishment[:10])
-        if code == "scope_missing":
-            return BadTokenError("scope_missing")
-        if code in _ABOUT_BATCHES:
-            return _ABOUT_BATCHES[code]()
-        if status in (429, 503):
-            retry_at = self._retry_at(response)
-            busy = "maintenance" if status == 503 else "rate_limited"
-            return HubBusyError(busy, retry_at=retry_at, n=_seconds_until(retry_at, self._clock()))
-        if status in (408, 425, 500, 502, 504):
-            return HubUnreachableError()
-        if status == 407:
-            return HubUnreachableError("hub_other_page", host=self._host)
-        said = (problem.detail or f"resposta {status}")[:300]
-        return _NotFoundError(motivo=said) if code == "not_found" else FeedError("hub_said_no", motivo=said)
-
-    def _target(self, response: httpx.Response) -> str:
-        """The host a redirect names; our own when it names only a path."""
-        try:
-            return httpx.URL(response.headers.get("Location", "")).host or self._host
-        except httpx.InvalidURL:
-            return "–"
-
-    def _retry_at(self, response: httpx.Response) -> datetime | None:
-        """The moment Retry-After names, in seconds or as a date; capped, and None for what is past or garbage.
-
-        A date is measured against the hub's own Date: this computer's clock may be an hour off.
-        """
-        value = response.headers.get("Retry-After", "").strip()
-        now = self._clock()
-        if value.isascii() and value.isdigit():
-            pause = timedelta(seconds=min(int(value[:9]), 10**6))
-        else:
-            moment = _http_date(value)
-            if moment is None:
-                return None
-            pause = moment - (_http_date(response.headers.get("Date", "")) or now)
-        return now + min(pause, MAX_PAUSE) if pause > timedelta(0) else None
-
-    def _read(self, answer: tuple[httpx.Response, bytes], kind: type[Answer]) -> Answer:
-        try:
-            return msgspec.json.decode(answer[1], type=kind)
+            return msgspec.json.decode(answer.body, type=kind)
         except msgspec.ValidationError as error:
             raise FeedError(motivo=str(error)) from error
         except UNDECODABLE as error:
@@ -426,41 +189,3 @@ def _frame(next_cursor: str = "") -> Iterator[None]:
         raise HubUnreachableError("hub_corrupt") from error
     except GarbledError as error:
         raise SpoiledError(next_cursor) from error
-
-
-def _inflated(inflate: zlib._Decompress, raw: bytes) -> Iterator[bytes]:
-    """What these bytes unpack to, a bounded piece at a time."""
-    is_more = True
-    while is_more:
-        try:
-            piece = inflate.decompress(raw, PIECE_BYTES)
-        except zlib.error as error:
-            raise HubUnreachableError("hub_corrupt") from error
-        raw = inflate.unconsumed_tail
-        is_more = bool(raw) or len(piece) == PIECE_BYTES  # a full piece may have left more inside
-        yield piece
-
-
-def _http_date(value: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _seconds_until(moment: datetime | None, now: datetime) -> int:
-    return 1 if moment is None else max(1, round((moment - now).total_seconds()))
-
-
-def _certificate_fault(text: str) -> str:
-    for words, fault in (
-        ("expired", "vencido"),
-        ("self-signed", "assinado por ele mesmo"),
-        ("self signed", "assinado por ele mesmo"),
-        ("Hostname mismatch", "é de outro endereço"),
-        ("IP address mismatch", "é de outro endereço"),
-    ):
-        if words in text:
-            return fault
-    return "emissor desconhecido"

@@ -16,8 +16,9 @@ from omnisync.agent.counts import Counts, Progress, Totals
 from omnisync.agent.erp.base import Erp, Position, Rehearsal, Slice
 from omnisync.agent.errors import EstablishmentBusyError, FeedError, StoppedError, TemporaryError
 from omnisync.agent.feed_reader import Ahead, FeedReader, Read
-from omnisync.agent.hub_client import ExpiredError, HubClient, SpoiledError
+from omnisync.agent.hub_client import HubClient
 from omnisync.agent.patience import Patience, aloud
+from omnisync.agent.transport import ExpiredError, SpoiledError
 from omnisync.contract.feed import (
     MAX_PAGE,
     MAX_RECEIPTS,

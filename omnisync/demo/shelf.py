@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from omnisync.agent.hub_client import ExpiredError
+from omnisync.agent.transport import ExpiredError
 from omnisync.contract.batches import ExportPage, Upsert
 from omnisync.contract.catalogue import Price
 from omnisync.contract.catalogue import Product as ErpProduct

@@ -22,8 +22,9 @@ from omnisync.agent.errors import (
     OmnisyncError,
     TemporaryError,
 )
-from omnisync.agent.hub_client import BatchConflictError, HubClient, TooLargeError
+from omnisync.agent.hub_client import HubClient
 from omnisync.agent.patience import Patience
+from omnisync.agent.transport import BatchConflictError, TooLargeError
 from omnisync.contract import batches
 from omnisync.contract.batches import BatchAnswer, content_digest
 from tests import faults
@@ -57,7 +58,7 @@ def client() -> Iterator[Callable[[str], HubClient]]:
 
     def open_client(url: str, token: str = "omni_secret", monotonic: Callable[[], float] = lambda: 0.0) -> HubClient:
         one = HubClient(url, token, clock=lambda: NOW, monotonic=monotonic)
-        one._http.timeout = httpx.Timeout(1)
+        one._transport._http.timeout = httpx.Timeout(1)
         opened.append(one)
         return one
 

@@ -44,7 +44,7 @@ def test_a_second_import_writes_nothing_and_asks_once(keeper: Keeper, hub: Runni
     asked: list[str] = []
     erp = keeper.open()
     with client(hub) as opened:
-        opened._http.event_hooks["request"].append(lambda request: asked.append(request.url.path))
+        opened._transport._http.event_hooks["request"].append(lambda request: asked.append(request.url.path))
         counts = importer(erp, opened).run()
     assert counts.total == Tally()
     assert asked == ["/v1/streams"]
@@ -61,7 +61,7 @@ def test_the_one_request_of_a_run_also_says_which_orders_nobody_reads(keeper: Ke
 
     erp = keeper.open()
     with client(hub) as opened:
-        opened._http.event_hooks["request"].append(lambda request: asked.append(request.url.path))
+        opened._transport._http.event_hooks["request"].append(lambda request: asked.append(request.url.path))
         importer(erp, opened, report=report).run()
     assert (asked, told[-1].unread) == (["/v1/streams"], {"0009": 1})
 
