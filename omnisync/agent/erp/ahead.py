@@ -8,6 +8,7 @@ without it, or with half an answer, everything is read where it is written.
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import struct
 import subprocess
@@ -170,6 +171,8 @@ def _prepared(layout: Layout, asked: _Asked, *, adjusts_centavo: bool) -> Mappin
 def main() -> None:
     """Serve whoever started this process. Ctrl-C at the terminal is theirs to answer."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform != "win32":
+        os.nice(5)  # the pages, the hub and the ERP come first
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)  # next to no cycles among the records: looking for them costs more than it frees
     try:
