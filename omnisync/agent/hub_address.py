@@ -44,7 +44,7 @@ def _refusal(url: str, parts: SplitResult, host: str) -> str | None:
         return "o número do servidor está escrito de um modo que não aceitamos"
     if host.rstrip(".") in METADATA_HOSTS or (address is not None and not _is_a_place(address)):
         return "este servidor não pode ser uma central"
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_this_computer(host, address)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_this_computer(host)):
         return "precisa começar com https://"
     return None
 
@@ -62,5 +62,7 @@ def _is_a_place(address: Address) -> bool:
     return not never and str(address) not in METADATA_HOSTS
 
 
-def _is_this_computer(host: str, address: Address | None) -> bool:
+def is_this_computer(host: str) -> bool:
+    """Whether a host, in small letters, is this computer as it calls itself."""
+    address = _address(host)
     return host == "localhost" or (address is not None and address.is_loopback)

@@ -71,12 +71,7 @@ def _in_portuguese(command: click.Command) -> click.Command:
     return command
 
 
-@_help
-@click.group(
-    cls=_Lazy,
-    options_metavar="[OPÇÕES]",
-    subcommand_metavar="COMANDO [ARGUMENTOS]...",
-)
+@click.group(cls=_Lazy)
 @click.rich_config(
     help_config={
         "arguments_panel_title": "Argumentos",
@@ -90,6 +85,9 @@ def _in_portuguese(command: click.Command) -> click.Command:
 )
 def cli() -> None:
     """Omnisync: traz as vendas do OmniForce para o ERP e leva os dados do ERP ao OmniForce e ao Dash."""
+
+
+_in_portuguese(cli)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

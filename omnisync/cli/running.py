@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +16,7 @@ from omnisync.agent.counts import Counts, Progress, Totals
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.errors import EstablishmentBusyError, OmnisyncError, RunInProgressError, SetupError, StoppedError
 from omnisync.agent.exporting import Exporter
+from omnisync.agent.garbage import rare_collections
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.importing import Importer, Wanted
 from omnisync.agent.journal import REFUSED_ROWS, Origin, Run, State, Systems
@@ -73,19 +73,6 @@ def carry(
         code, words = held_back(counts)
         parts.journal.end_run(run.id, state, build.clock(), counts, code=code, words=words)
         return counts
-
-
-@contextmanager
-def rare_collections() -> Iterator[None]:
-    """A run makes millions of rows and next to no cycles: looking for these among those is a twentieth of its time."""
-    before = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 @contextmanager

@@ -7,7 +7,6 @@ without it, or with half an answer, everything is read where it is written.
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import struct
@@ -26,6 +25,7 @@ from omnisync.agent.erp.base import Prepared
 from omnisync.agent.erp.language.compiled import Layout, compiled
 from omnisync.agent.erp.language.layout import read_layout
 from omnisync.agent.erp.writing.preparing import prepared
+from omnisync.agent.garbage import rare_collections
 from omnisync.contract.feed import CutError, GarbledError, kind_of, read_page
 
 COMMAND = (sys.executable, "-P", "-m", "omnisync.agent.erp.ahead")
@@ -173,10 +173,9 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform != "win32":
         os.nice(5)  # the pages, the hub and the ERP come first
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 100)  # next to no cycles among the records: looking for them costs more than it frees
     try:
-        serve(sys.stdin.buffer, sys.stdout.buffer)
+        with rare_collections():
+            serve(sys.stdin.buffer, sys.stdout.buffer)
     except Exception as error:  # noqa: BLE001  # its text might quote a record
         sys.exit(f"ahead: {type(error).__name__}")
 

@@ -21,10 +21,8 @@ from omnisync.agent.erp.language.compiling import Mappings
 from omnisync.agent.erp.language.layout import LayoutFile, names, read_layout, shipped, text_of
 from omnisync.agent.erp.sql import SqlErp
 from omnisync.agent.errors import ErpSetupError, LayoutError
+from omnisync.agent.hub_address import is_this_computer
 from omnisync.agent.settings import ErpAddress
-
-_HERE = frozenset({"", "localhost", "127.0.0.1", "::1"})
-"""What this computer is called by itself."""
 
 
 class DatabaseKind(Struct, frozen=True):
@@ -122,7 +120,7 @@ def open_erp(
 
 def _has_core_to_spare(address: ErpAddress, n_cores: int) -> bool:
     """Whether a core is left beside the one that writes; the database's own server, on this computer, takes another."""
-    is_beside = KINDS[address.kind].is_server and address.server.lower() in _HERE
+    is_beside = KINDS[address.kind].is_server and is_this_computer(address.server.lower() or "localhost")
     return n_cores > (2 if is_beside else 1)
 
 

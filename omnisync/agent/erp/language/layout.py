@@ -267,6 +267,7 @@ def shipped(name: str) -> LayoutFile:
     return read_layout(text_of(name))
 
 
+@cache
 def text_of(name: str) -> str:
     """The file of a shipped layout, comments and all."""
     return (files(layouts) / f"{name}.toml").read_text(encoding="utf-8")

@@ -15,6 +15,11 @@ Ask = Callable[[Sequence[Column], list[Any], Sequence[Any]], Answers]
 _PERSONAL = ("document", "email", "phone")
 
 
+def nobody(columns: Sequence[Column], records: list[Any], parents: Sequence[Any]) -> Answers:
+    """Asks nothing: rows as the layout alone makes them."""
+    return Answers(None, [])
+
+
 def build_customers(verdicts: Sequence[Verdict], layout: Layout, ask: Ask) -> None:
     """Rows for the customers that are to be written; one that cannot become a row is refused."""
     lot = _unprepared([v for v in verdicts if v.action in ("insert", "update", "match")])

@@ -11,8 +11,7 @@ from typing import Any
 
 from omnisync.agent.erp.base import Prepared, Slice
 from omnisync.agent.erp.language.compiled import Layout
-from omnisync.agent.erp.language.rows import Answers, Column
-from omnisync.agent.erp.writing.building import build_customers, build_orders
+from omnisync.agent.erp.writing.building import build_customers, build_orders, nobody
 from omnisync.agent.erp.writing.reading import read_customers, read_orders
 from omnisync.agent.erp.writing.verdicts import Verdict
 from omnisync.contract.feed import Change, kind_of
@@ -34,23 +33,19 @@ def prepared(
     if kind_of(stream) == "customer":
         read_customers(verdicts)
         sound = [v for v in verdicts if v.action == "insert" and not v.warnings]
-        build_customers(sound, layout, _nobody)
+        build_customers(sound, layout, nobody)
     else:
         part = Slice(stream=stream, kind="order", epoch="", changes=changes, expected="")
         read_orders(verdicts, part, frozenset(), adjusts_centavo=adjusts_centavo)
         sound = [v for v in verdicts if v.action == "read" and not v.warnings and _is_confirmed(v)]
         for verdict in sound:
             verdict.action = "insert"
-        build_orders(sound, layout, _nobody)
+        build_orders(sound, layout, nobody)
     return {v.change.id: _made(v) for v in sound if v.action == "insert" and not v.warnings}
 
 
 def _is_confirmed(verdict: Verdict) -> bool:
     return verdict.order is not None and verdict.order.status == "confirmed"
-
-
-def _nobody(columns: Sequence[Column], records: list[Any], parents: Sequence[Any]) -> Answers:
-    return Answers({}, [])
 
 
 def _made(verdict: Verdict) -> Prepared:

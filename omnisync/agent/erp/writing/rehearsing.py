@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.language.compiled import Layout, Table
-from omnisync.agent.erp.language.rows import Answers, Column
-from omnisync.agent.erp.writing.building import build_customers, build_orders
+from omnisync.agent.erp.writing.building import build_customers, build_orders, nobody
 from omnisync.agent.erp.writing.keys import Key, text_of
 from omnisync.agent.erp.writing.verdicts import Verdict, key_of
 
@@ -42,9 +40,6 @@ def _key_in(row: Mapping[str, object], by: Sequence[str]) -> Key:
 
 def converted_rows(layout: Layout, verdicts: Sequence[Verdict]) -> Shown:
     """Rows as the layout makes them, without the ERP: keys are not known, and lookups show what would be asked."""
-
-    def nobody(columns: Sequence[Column], records: list[Any], parents: Sequence[Any]) -> Answers:
-        return Answers(None, [])
 
     for verdict in verdicts:
         if verdict.action == "read" and verdict.order is not None:
