@@ -10,6 +10,7 @@ from omnisync.agent.counts import Counts, Progress
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.importing import Importer
+from omnisync.agent.transport import Transport
 from omnisync.contract.feed import Change
 from omnisync.hub import intake
 from tests.erps import Keeper
@@ -59,7 +60,7 @@ def sent(change: Change) -> dict[str, object]:
 @contextmanager
 def client(hub: RunningHub, clock: Clock | None = None) -> Iterator[HubClient]:
     """A client of the hub with the company's token."""
-    opened = HubClient(hub.url, hub.token, clock=lambda: NOW, monotonic=(clock or Clock()).monotonic)
+    opened = HubClient(Transport(hub.url, hub.token, clock=lambda: NOW, monotonic=(clock or Clock()).monotonic))
     try:
         yield opened
     finally:

@@ -5,10 +5,8 @@ Source: docs/contract.md.
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -44,16 +42,8 @@ Answer = TypeVar("Answer")
 class HubClient:
     """The hub of one connection. Safe to use from the importer's thread and from its one look-ahead thread."""
 
-    def __init__(
-        self,
-        url: str,
-        token: str,
-        *,
-        clock: Callable[[], datetime],
-        monotonic: Callable[[], float],
-        verify: ssl.SSLContext | bool = True,
-    ) -> None:
-        self._transport = Transport(url, token, clock=clock, monotonic=monotonic, verify=verify)
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
 
     def close(self) -> None:
         """Give the sockets back."""

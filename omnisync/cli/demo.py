@@ -30,6 +30,7 @@ from omnisync.agent.settings import (
     Settings,
     read_settings,
 )
+from omnisync.agent.transport import Transport
 from omnisync.cli import parts as build
 from omnisync.cli.agent import serve
 from omnisync.cli.ending import plain_ending, say
@@ -217,7 +218,7 @@ def sell(hub_url: str, token: str, stop: threading.Event) -> None:
 
     Numbered by the clock, so a later demo is new too.
     """
-    client = HubClient(hub_url, token, clock=build.clock, monotonic=build.monotonic)
+    client = HubClient(Transport(hub_url, token, clock=build.clock, monotonic=build.monotonic))
     first = free_number(build.clock())
     known = shelf(client)
     goods: tuple[Product, ...] = ()

@@ -24,6 +24,7 @@ from omnisync.agent.journal import Journal
 from omnisync.agent.page_password import PagePassword
 from omnisync.agent.schedule import SYSTEMS, System
 from omnisync.agent.settings import Connection, Home, Secrets, Settings, read_settings, zone_named
+from omnisync.agent.transport import Transport
 
 environ = os.environ  # noqa: TID251  # the environment enters here and nowhere else
 
@@ -131,7 +132,9 @@ def hub_client(parts: Parts, connection: Connection) -> HubClient:
     if token is None:
         raise SetupError("no_token", nome=connection.name)
     return HubClient(
-        connection.hub.url, token.reveal(), clock=clock, monotonic=monotonic, verify=trusted(connection.hub.url)
+        Transport(
+            connection.hub.url, token.reveal(), clock=clock, monotonic=monotonic, verify=trusted(connection.hub.url)
+        )
     )
 
 

@@ -13,6 +13,7 @@ import rich_click as click
 from omnisync.agent.errors import BadTokenError, SetupError, TemporaryError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.settings import HubAddress
+from omnisync.agent.transport import Transport
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending, say
 from omnisync.cli.options import verbose_option
@@ -47,11 +48,13 @@ def simulate(
     """Faz de conta que é o OmniForce: clientes e pedidos novos, alterados, cancelados, movidos, apagados e errados."""
     with plain_ending(verbose=verbose):
         client = HubClient(
-            HubAddress(url).url,
-            sys.stdin.readline().strip(),
-            clock=build.clock,
-            monotonic=build.monotonic,
-            verify=build.trusted(url),
+            Transport(
+                HubAddress(url).url,
+                sys.stdin.readline().strip(),
+                clock=build.clock,
+                monotonic=build.monotonic,
+                verify=build.trusted(url),
+            )
         )
         first = first_number or free_number(build.clock())
         goods = goods_at(client)

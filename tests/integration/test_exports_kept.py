@@ -20,6 +20,7 @@ from omnisync.agent.erp.language.layout import text_of
 from omnisync.agent.errors import ErpBusyError, FeedError, HubUnreachableError, StoppedError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.outbox import Outbox
+from omnisync.agent.transport import Transport
 from omnisync.contract.batches import BatchAnswer, content_digest
 from tests.erps import make_sqlite
 from tests.exports import Office, fill, sent
@@ -177,7 +178,7 @@ def test_a_hub_restored_while_batches_are_on_their_way_gets_a_snapshot(office: O
 def through(office: Office, kind: type[HubClient], **more: Any) -> None:
     """An export by way of a client of this kind."""
     erp = office.keeper.open(layout=office.layout)
-    opened = kind(office.hub.url, office.hub.token, clock=lambda: NOW, monotonic=lambda: 0.0)
+    opened = kind(Transport(office.hub.url, office.hub.token, clock=lambda: NOW, monotonic=lambda: 0.0))
     try:
         office.exporter(erp, opened, **more).run()
     finally:

@@ -24,7 +24,7 @@ from omnisync.agent.errors import (
 )
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.patience import Patience
-from omnisync.agent.transport import BatchConflictError, TooLargeError
+from omnisync.agent.transport import BatchConflictError, TooLargeError, Transport
 from omnisync.contract import batches
 from omnisync.contract.batches import BatchAnswer, content_digest
 from tests import faults
@@ -57,7 +57,7 @@ def client() -> Iterator[Callable[[str], HubClient]]:
     opened: list[HubClient] = []
 
     def open_client(url: str, token: str = "omni_secret", monotonic: Callable[[], float] = lambda: 0.0) -> HubClient:
-        one = HubClient(url, token, clock=lambda: NOW, monotonic=monotonic)
+        one = HubClient(Transport(url, token, clock=lambda: NOW, monotonic=monotonic))
         one._transport._http.timeout = httpx.Timeout(1)
         opened.append(one)
         return one

@@ -28,7 +28,7 @@ from omnisync.agent.errors import (
     OmnisyncError,
 )
 from omnisync.agent.hub_client import HubClient
-from omnisync.agent.transport import SpoiledError
+from omnisync.agent.transport import SpoiledError, Transport
 from tests import faults
 from tests.erps import Keeper, make_sqlite, write
 from tests.faults import Fault, FaultServer, faulty, page, problem, says
@@ -57,7 +57,7 @@ def clock() -> Clock:
 
 def client(url: str, **how: Any) -> HubClient:
     """A client that loses patience with one silent answer at once."""
-    opened = HubClient(url, "omni_secret", **({"clock": lambda: NOW, "monotonic": lambda: 0.0} | how))
+    opened = HubClient(Transport(url, "omni_secret", **({"clock": lambda: NOW, "monotonic": lambda: 0.0} | how)))
     opened._transport._http.timeout = httpx.Timeout(0.5)
     return opened
 

@@ -17,6 +17,7 @@ from sqlalchemy import event
 from omnisync.agent import texts
 from omnisync.agent.errors import EstablishmentBusyError
 from omnisync.agent.hub_client import HubClient
+from omnisync.agent.transport import Transport
 from omnisync.contract.feed import Change
 from omnisync.hub.access import Caller
 from omnisync.hub.app import create_app
@@ -215,7 +216,7 @@ def test_a_run_goes_on_with_the_other_establishments_and_says_who_has_the_one(hu
     keeper = make_sqlite(tmp_path)
     erp = keeper.open()
     clock = Clock()
-    client = HubClient(hub.url, hub.token, clock=lambda: NOW, monotonic=clock.monotonic)
+    client = HubClient(Transport(hub.url, hub.token, clock=lambda: NOW, monotonic=clock.monotonic))
     run = importer(erp, client, clock=clock)
     with pytest.raises(EstablishmentBusyError) as caught:
         run.run()
@@ -239,7 +240,10 @@ def test_two_computers_with_an_establishment_each_do_not_disturb_each_other(hub:
     for code, token in zip(("0001", "0002"), tokens, strict=True):
         (tmp_path / code).mkdir()
         keeper = make_sqlite(tmp_path / code)
-        erp, client = keeper.open(), HubClient(hub.url, token, clock=lambda: NOW, monotonic=Clock().monotonic)
+        erp, client = (
+            keeper.open(),
+            HubClient(Transport(hub.url, token, clock=lambda: NOW, monotonic=Clock().monotonic)),
+        )
         assert importer(erp, client, establishments=[code]).run().orders.written == 3
         client.close()
         erp.close()
@@ -314,8 +318,8 @@ def test_of_two_computers_the_one_that_is_taken_over_stops_and_nothing_is_lost(h
     other = hub.store.create_token("aurora", "loja", AGENT_SCOPES, NOW)
     keeper = make_sqlite(tmp_path)
     first_erp, second_erp = keeper.open(), keeper.open()
-    first = HubClient(hub.url, hub.token, clock=lambda: NOW, monotonic=Clock().monotonic)
-    second = HubClient(hub.url, other, clock=lambda: NOW, monotonic=Clock().monotonic)
+    first = HubClient(Transport(hub.url, hub.token, clock=lambda: NOW, monotonic=Clock().monotonic))
+    second = HubClient(Transport(hub.url, other, clock=lambda: NOW, monotonic=Clock().monotonic))
     n_written: list[int] = []
 
     def taken_over_once_three_are_in(progress: Any) -> bool:

@@ -14,6 +14,7 @@ from omnisync.agent.errors import BadTokenError, StoppedError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.importing import Wanted
 from omnisync.agent.settings import ErpAddress
+from omnisync.agent.transport import Transport
 from tests.erps import Keeper, make_sqlite
 from tests.hubs import RunningHub, running_hub
 from tests.imports import ALL, client, importer, run_import, send
@@ -235,7 +236,7 @@ def test_an_erased_waiting_order_waits_no_more(keeper: Keeper, hub: RunningHub) 
 
 def test_a_revoked_token_stops_the_run_at_once(keeper: Keeper, hub: RunningHub) -> None:
     erp = keeper.open()
-    stranger = HubClient(hub.url, "omni_000000000000_no", clock=lambda: NOW, monotonic=lambda: 0.0)
+    stranger = HubClient(Transport(hub.url, "omni_000000000000_no", clock=lambda: NOW, monotonic=lambda: 0.0))
     with pytest.raises(BadTokenError):
         importer(erp, stranger).run()
     stranger.close()
