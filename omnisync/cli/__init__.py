@@ -10,6 +10,7 @@ import rich_click as click
 
 from omnisync import __version__
 from omnisync.cli.ending import run
+from omnisync.cli.options import in_portuguese
 
 # httpx would bring its own command line along, and rich and pygments with it: a third of what an idle poll imports.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None says that there is no such module
@@ -53,22 +54,7 @@ class _Lazy(click.RichGroup):
             return None
         module, _, name = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), name)
-        return _in_portuguese(command)
-
-
-_help = click.help_option("-h", "--help", help="Mostra esta ajuda.")
-
-
-def _in_portuguese(command: click.Command) -> click.Command:
-    """The command and those below it, with what the library would say of them in English."""
-    if not any(option.name == "help" for option in command.params):
-        _help(command)
-    command.options_metavar = "[OPÇÕES]"
-    if isinstance(command, click.Group):
-        command.subcommand_metavar = "COMANDO [ARGUMENTOS]..."
-        for below in command.commands.values():
-            _in_portuguese(below)
-    return command
+        return in_portuguese(command)
 
 
 @click.group(cls=_Lazy)
@@ -78,6 +64,7 @@ def _in_portuguese(command: click.Command) -> click.Command:
         "options_panel_title": "Opções",
         "commands_panel_title": "Comandos",
         "required_long_string": "[obrigatório]",
+        "default_string": "(padrão: {})",
     }
 )
 @click.version_option(
@@ -87,7 +74,7 @@ def cli() -> None:
     """Omnisync: traz as vendas do OmniForce para o ERP e leva os dados do ERP ao OmniForce e ao Dash."""
 
 
-_in_portuguese(cli)
+in_portuguese(cli)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 import rich_click as click
 
+from omnisync.cli.options import in_portuguese
+
 if TYPE_CHECKING:
     from omnisync.hub.store import Store
 
@@ -41,7 +43,7 @@ class _WithSalespeople(click.RichGroup):
             return super().get_command(ctx, cmd_name)
         from omnisync.cli.simulate import simulate
 
-        return simulate
+        return in_portuguese(simulate)
 
 
 @click.group(cls=_WithSalespeople)
