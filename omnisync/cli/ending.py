@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,6 +75,9 @@ def plain_ending(*, verbose: bool = False) -> Iterator[None]:
     except KeyboardInterrupt:
         say(texts.sentence("interrupted"))
         sys.exit(STOPPED)
+    except BrokenPipeError:  # whoever read our output has seen enough, as `head` does: there is nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is written out at exit
+        sys.exit(FAILED)
     except Exception as error:  # noqa: BLE001  # the one top of a command: a person gets a sentence, never a traceback
         if verbose:
             raise
