@@ -285,11 +285,11 @@ def outgoing(erp: Erp) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
         found[place] = {}
         with erp.outgoing(query) as rows:
             for lot in rows.lots():
-                lines, unfit = lot.lines(range(len(lot.keys)))
-                assert not unfit
-                for verdict in reader(DATASETS[place])([line for _, line in lines], 1):
+                made = lot.made(range(len(lot.keys)))
+                assert not made.unfit
+                for verdict in reader(DATASETS[place])(made.lines, 1):
                     assert not hasattr(verdict, "code"), verdict
-                for _, line in lines:
+                for line in made.lines:
                     one = json.loads(line)
                     found[place][one["key"]] = plain(one["data"])
     return found

@@ -15,7 +15,9 @@ from msgspec import Struct
 
 from omnisync.agent.counts import Sent
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.erp.language.outgoing import Lot, Query
+from omnisync.agent.erp.language.lines import Made
+from omnisync.agent.erp.language.outgoing import Lot
+from omnisync.agent.erp.language.queries import Query
 from omnisync.agent.outbox import KEYLESS, Batch, Entry, Known, Outbox, Refusal, Spans, Stretches
 from omnisync.contract import batches
 from omnisync.contract.batches import FEW_DELETES, MAX_LINES, MAX_SHARE_DELETED, SENTENCES
@@ -148,13 +150,22 @@ class Collector:
         numbers, changed = self._numbered(keys) if are_new else self._compared(keys, lot.hashes)
         self._last_key = max(self._last_key, *keys)
         self._n_read += len(keys)
-        lines, unfit = lot.lines(changed)
         entries = list(zip(keys, numbers, lot.hashes, strict=True))
-        self._add([entries[place] for place, _ in lines], [line for _, line in lines])
-        for place, why, field in unfit:
-            self._entries.append(entries[place])
-            self._refuse(keys[place], why.code, f"/data/{field}" if field else "", SENTENCES[why.code])
+        if changed:
+            self._gather(entries if len(changed) == len(entries) else [entries[n] for n in changed], lot.made(changed))
         self._note_stretches(lot.stretches, numbers)
+
+    def _gather(self, entries: list[Entry], made: Made) -> None:
+        """Gather the lines that were made of rows, and the rows that do not fit."""
+        lines = made.lines
+        if made.unfit:
+            fit = [n for n, line in enumerate(lines) if line]
+            self._add([entries[n] for n in fit], [lines[n] for n in fit])
+        else:
+            self._add(entries, lines)
+        for n, why, field in made.unfit:
+            self._entries.append(entries[n])
+            self._refuse(entries[n][0], why.code, f"/data/{field}" if field else "", SENTENCES[why.code])
 
     def _note_stretches(self, stretches: Sequence[tuple[int, bytes]], numbers: Sequence[int]) -> None:
         """Remember which rows these are; not where a key came again, which is told each time."""

@@ -16,7 +16,7 @@ import msgspec
 from omnisync.agent.collecting import Collector, Terms, packed
 from omnisync.agent.counts import Counts, Progress, Sent, Totals
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.erp.language.outgoing import Query
+from omnisync.agent.erp.language.queries import Query
 from omnisync.agent.errors import FeedError, OmnisyncError, OutboxLostError, StoppedError, TemporaryError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.outbox import Batch, Known, Outbox, Refusal

@@ -17,7 +17,7 @@ from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.catalog import layout_named, open_database, open_erp
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.language.de_para import of_layout
-from omnisync.agent.erp.language.outgoing import queries
+from omnisync.agent.erp.language.queries import queries
 from omnisync.agent.errors import ErpSetupError, NotConfiguredError, SetupError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.journal import Journal

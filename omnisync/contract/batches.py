@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Sequence
+from binascii import hexlify
+from collections.abc import Callable, Sequence
 from functools import cache
 from hashlib import sha256
 from operator import attrgetter
@@ -113,6 +114,7 @@ SENTENCES = shape.SENTENCES | {
 """What each code of a refused line means, in pt-BR."""
 
 _ANY_DIGIT = str.maketrans("123456789", "000000000")
+_UPSERT = b'{"op":"upsert","key":%b,"version":"%b","data":%b}'
 _encoder = msgspec.json.Encoder()
 _encode = _encoder.encode
 _answer = msgspec.json.Decoder(BatchAnswer)
@@ -128,10 +130,10 @@ def line(key: str, version: str, data: bytes) -> bytes:
     return _encode(Upsert(key=key, version=version, data=Raw(data)))
 
 
-def lines(rows: Iterable[tuple[str, str, bytes]]) -> list[bytes]:
-    """The same of many rows, each its key, version and data: half the time."""
-    upserts = [Upsert(key=key, version=version, data=Raw(data)) for key, version, data in rows]
-    return _encoder.encode_lines(upserts).splitlines()
+def lines(keys: Sequence[str], versions: Sequence[bytes], data: Sequence[bytes]) -> list[bytes]:
+    """The same of many rows, a version being the hexadecimal of its bytes: a third of the time."""
+    names = _encoder.encode_lines(keys).splitlines()
+    return list(map(_UPSERT.__mod__, zip(names, map(hexlify, versions), data, strict=True)))
 
 
 def deleted(key: str) -> bytes:

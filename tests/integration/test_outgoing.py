@@ -72,9 +72,9 @@ def test_a_row_that_does_not_fit_stands_alone(keeper: Keeper, erp: Erp) -> None:
     products = next(query for query in erp.exports() if query.dataset.name == "products")
     with erp.outgoing(products) as rows:
         [lot] = rows.lots()
-        lines, unfit = lot.lines(range(len(lot.keys)))
-    assert [lot.keys[place] for place, _ in lines] == ["000101", "A~17~0b"]
-    assert [(lot.keys[place], why.code, field) for place, why, field in unfit] == [("000104", "type", "is_active")]
+        made = lot.made(range(len(lot.keys)))
+    assert [key for key, line in zip(lot.keys, made.lines, strict=True) if line] == ["000101", "A~17~0b"]
+    assert [(lot.keys[n], why.code, field) for n, why, field in made.unfit] == [("000104", "type", "is_active")]
 
 
 def test_the_hash_of_a_row_changes_with_it_and_with_nothing_else(keeper: Keeper, erp: Erp) -> None:
@@ -107,7 +107,7 @@ def test_with_a_changed_at_column_only_what_changed_since_is_asked_for(
     with erp.outgoing(stock, rows.latest) as later:
         lots = list(later.lots())
     assert sorted(str(key) for lot in lots for key in lot.keys) == ["0001/000101", "0001/000104"]
-    assert b"alterado" not in b"".join(line for lot in lots for _, line in lot.lines(range(len(lot.keys)))[0])
+    assert b"alterado" not in b"".join(line for lot in lots for line in lot.made(range(len(lot.keys))).lines)
     with erp.outgoing(stock, later.latest) as latest:
         assert [key for lot in latest.lots() for key in lot.keys] == ["0001/000104"]
     erp.close()

@@ -181,6 +181,13 @@ def test_reading_at_once_is_reading_one_by_one(data: st.DataObject) -> None:
     assert read(dataset, *sent) == read(dataset, *sent, b"no line")[:-1]
 
 
+@given(st.lists(st.tuples(st.text(st.characters(exclude_categories=["Cs"])), st.binary(max_size=8))))
+def test_lines_made_at_once_are_those_made_one_by_one(rows: list[tuple[str, bytes]]) -> None:
+    data = [json.dumps({"code": own}).encode() for own, _ in rows]
+    one_by_one = [batches.line(own, hash_.hex(), told) for (own, hash_), told in zip(rows, data, strict=True)]
+    assert batches.lines([own for own, _ in rows], [hash_ for _, hash_ in rows], data) == one_by_one
+
+
 def test_a_content_digest_is_what_the_standard_says() -> None:
     expected = "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:"  # RFC 9530, B.2
     assert batches.content_digest(b'{"hello": "world"}\n') == "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:"

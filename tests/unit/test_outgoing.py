@@ -12,7 +12,8 @@ from omnisync.agent import texts
 from omnisync.agent.erp.dialects.database import Rows
 from omnisync.agent.erp.language.compiled import compiled
 from omnisync.agent.erp.language.layout import Export, shipped
-from omnisync.agent.erp.language.outgoing import Lot, Outgoing, Query, queries
+from omnisync.agent.erp.language.outgoing import Lot, Outgoing
+from omnisync.agent.erp.language.queries import Query, queries
 from omnisync.agent.errors import LayoutError
 from omnisync.contract.catalogue import DATASETS
 
@@ -98,12 +99,12 @@ def test_telephones_and_addresses_are_gathered_from_their_columns() -> None:
         ("2", "Boreal", None, "Rua B", None, "SP"),
         dataset="customers",
     )
-    lines, unfit = one.lines((0, 1))
-    assert unfit == []
-    assert b'"phones":[{"kind":"mobile","number":"11987654321"}]' in lines[0][1]
-    assert b'"addresses":[{"kind":"main","street":"Rua A","city_code":"3550308","state":"SP"}]' in lines[0][1]
-    assert b"phones" not in lines[1][1]
-    assert b"addresses" not in lines[1][1]
+    made = one.made((0, 1))
+    assert made.unfit == []
+    assert b'"phones":[{"kind":"mobile","number":"11987654321"}]' in made.lines[0]
+    assert b'"addresses":[{"kind":"main","street":"Rua A","city_code":"3550308","state":"SP"}]' in made.lines[0]
+    assert b"phones" not in made.lines[1]
+    assert b"addresses" not in made.lines[1]
 
 
 def test_rows_that_cannot_travel_are_told_apart_and_the_others_go() -> None:
@@ -119,9 +120,9 @@ def test_rows_that_cannot_travel_are_told_apart_and_the_others_go() -> None:
         ("g\tg", "x", "UN", 1),
         ("h", "x" * 70_000, "UN", 1),
     )
-    lines, unfit = one.lines(range(9))
-    assert [one.keys[place] for place, _ in lines] == ["a", "f"]
-    assert sorted((place, why.code, field) for place, why, field in unfit) == [
+    made = one.made(range(9))
+    assert [key for key, line in zip(one.keys, made.lines, strict=True) if line] == ["a", "f"]
+    assert [(place, why.code, field) for place, why, field in made.unfit] == [
         (1, "required", "code"),
         (2, "required", "name"),
         (3, "pattern", "is_active"),

@@ -15,7 +15,8 @@ from typing import Protocol
 from msgspec import Struct
 
 from omnisync.agent.counts import Counts
-from omnisync.agent.erp.language.outgoing import Outgoing, Query, Since
+from omnisync.agent.erp.language.outgoing import Outgoing, Since
+from omnisync.agent.erp.language.queries import Query
 from omnisync.contract.feed import Change, Kind, Reason, Receipt, Unreadable
 
 

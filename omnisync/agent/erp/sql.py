@@ -13,7 +13,8 @@ from omnisync.agent.erp.ahead import Ahead
 from omnisync.agent.erp.base import Position, Prepared, Rehearsal, Slice, Unsettled, Written
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.language.compiled import Layout, Table
-from omnisync.agent.erp.language.outgoing import Outgoing, Query, Since, streamed
+from omnisync.agent.erp.language.outgoing import Outgoing, Since, streamed
+from omnisync.agent.erp.language.queries import Query
 from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.erp.writing.bindings import Bindings, encoded
 from omnisync.agent.erp.writing.landing import Blamed, Landing

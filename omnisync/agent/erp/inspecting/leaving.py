@@ -11,7 +11,8 @@ from omnisync.agent import texts
 from omnisync.agent.erp.dialects.database import Database, Rows
 from omnisync.agent.erp.inspecting.findings import Finding, error, near, warning
 from omnisync.agent.erp.language.layout import LayoutFile
-from omnisync.agent.erp.language.outgoing import Lot, Outgoing, Query, known_names, queries, required_names, streamed
+from omnisync.agent.erp.language.outgoing import Lot, Outgoing, streamed
+from omnisync.agent.erp.language.queries import Query, known_names, queries, required_names
 from omnisync.agent.errors import LayoutError, RecordError, SetupError
 from omnisync.contract.batches import SENTENCES, RefusedLine, reader
 
@@ -85,9 +86,9 @@ def _of_rows(query: Query, where: str, names: Sequence[str], rows: Rows, databas
 
 def _of_values(query: Query, where: str, lot: Lot) -> Found:
     """Values that do not become what their field takes, and lines that the hub would refuse, by column and reason."""
-    lines, unfit = lot.lines(range(len(lot.keys)))
-    found = Counter((field, why.code) for _, why, field in unfit)
-    for verdict in reader(query.dataset)([line for _, line in lines], 1):
+    made = lot.made(range(len(lot.keys)))
+    found = Counter((field, why.code) for _, why, field in made.unfit)
+    for verdict in reader(query.dataset)([line for line in made.lines if line], 1):
         if isinstance(verdict, RefusedLine):
             found[verdict.pointer.removeprefix("/data/"), verdict.code] += 1
     for (field, code), n in found.items():

@@ -25,8 +25,8 @@ from omnisync.agent.erp.language.layout import (
     Outcome,
     State,
 )
-from omnisync.agent.erp.language.outgoing import Query, queries
 from omnisync.agent.erp.language.paths import nearest, paths_of
+from omnisync.agent.erp.language.queries import Query, queries
 from omnisync.agent.erp.language.rows import Column
 from omnisync.agent.errors import LayoutError
 
