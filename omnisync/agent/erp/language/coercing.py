@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, tzinfo
 from decimal import Decimal, InvalidOperation
 from functools import partial
+from operator import itemgetter
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 from uuid import UUID
@@ -28,6 +29,7 @@ _NUMBERS = re.compile(r"[0-9]{1,4}(\s*[/,;+ -]\s*[0-9]{1,4})*")
 _LOW_OR_HIGH = str.maketrans("123456789", "000006666")
 _WALL = re.compile(r"^[06]{4}-[06]{2}-[06]{2} [06]{2}:0[06]:0[06]$")
 """A moment as databases write it, digits below six being as good as 0: its minutes and seconds are sound."""
+_hour = itemgetter(slice(13))
 _CENTAVO = Decimal("0.01")
 _YES_NO = {"S": True, "N": False, "1": True, "0": False, "T": True, "F": False}
 
@@ -97,7 +99,7 @@ def _text(value: object) -> str | None | Unfit:
 def _amounts(pattern: re.Pattern[str], values: Sequence[object]) -> list[Any]:
     kinds = set(map(type, values))
     if kinds <= {Decimal, str, int}:
-        texts = list(map(str, values))
+        texts: list[Any] = list(values) if kinds == {str} else list(map(str, values))
         if _fit(texts, pattern):
             return texts
     elif kinds <= {Decimal, str, int, NoneType}:
@@ -205,7 +207,7 @@ def _moments(offsets: _Offsets, values: Sequence[Any]) -> list[Any]:
     """Moments; where all are texts of the usual form, an hour of them is read at once."""
     texts = [value for value in values if value is not None]
     if texts and set(map(type, texts)) == {str} and _fit(texts, _WALL, _LOW_OR_HIGH):
-        ends = {hour: offsets.of_hour(hour) for hour in {text[:13] for text in texts}}
+        ends = {hour: offsets.of_hour(hour) for hour in set(map(_hour, texts))}
         end, *others = set(ends.values())
         if end is not None and not others and len(texts) == len(values):  # nearly always: all of them at once
             return ("\n".join(texts).replace(" ", "T").replace("\n", f"{end}\n") + end).split("\n")
