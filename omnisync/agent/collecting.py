@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from itertools import islice, pairwise
+from itertools import accumulate, islice, pairwise
 from operator import itemgetter, lt
 
 from msgspec import Struct
@@ -147,7 +147,7 @@ class Collector:
             return
         keys = [key or KEYLESS + hash_.hex() for key, hash_ in zip(lot.keys, lot.hashes, strict=True)]
         are_new = self._are_new(keys)
-        numbers, changed = self._numbered(keys) if are_new else self._compared(keys, lot.hashes)
+        numbers, changed = self._numbered(keys) if are_new else self._compared(keys, lot)
         self._last_key = max(self._last_key, *keys)
         self._n_read += len(keys)
         entries = list(zip(keys, numbers, lot.hashes, strict=True))
@@ -187,11 +187,12 @@ class Collector:
         self._seen.extend(b"\1" * len(keys))
         return range(first, len(self._seen)), range(len(keys))
 
-    def _compared(self, keys: list[str], hashes: list[bytes]) -> tuple[Sequence[int], Sequence[int]]:
+    def _compared(self, keys: list[str], lot: Lot) -> tuple[Sequence[int], Sequence[int]]:
         """The numbers of rows, and the places of those that are new or have changed."""
-        found = self._outbox.entries(self._known, keys) | self._gathered(keys)
+        bounds = pairwise(accumulate((n for n, _ in lot.stretches), initial=0))
+        found = self._outbox.entries(self._known, [keys[start:end] for start, end in bounds]) | self._gathered(keys)
         seen, numbers, changed = self._seen, [], []
-        for place, (key, hash_) in enumerate(zip(keys, hashes, strict=True)):
+        for place, (key, hash_) in enumerate(zip(keys, lot.hashes, strict=True)):
             entry = found.get(key)
             if entry is None:
                 found[key] = entry = (len(seen), hash_)
@@ -268,5 +269,7 @@ class Collector:
 
 
 def _spans(numbers: Sequence[int]) -> Spans:
+    if isinstance(numbers, range):
+        return ((numbers.start, numbers.stop),)
     breaks = [place for place, (one, after) in enumerate(pairwise(numbers), 1) if after != one + 1]
     return tuple((numbers[start], numbers[end - 1] + 1) for start, end in pairwise([0, *breaks, len(numbers)]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -31,9 +31,10 @@ class WatchedOutbox(Outbox):
 
     n_asked = 0
 
-    def entries(self, known: Known, keys: Sequence[str]) -> dict[str, tuple[int, bytes]]:
-        self.n_asked += len(keys)
-        return super().entries(known, keys)
+    def entries(self, known: Known, runs: Iterable[Sequence[str]]) -> dict[str, tuple[int, bytes]]:
+        asked = list(runs)
+        self.n_asked += sum(map(len, asked))
+        return super().entries(known, asked)
 
 
 def products(*codes: str, name: str = "Produto") -> dict[str, list[tuple[Any, ...]]]:

@@ -10,6 +10,7 @@ import sys
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
+from itertools import pairwise
 from zlib import crc32
 
 from msgspec import Struct
@@ -62,10 +63,11 @@ def _ends(raws: Sequence[bytes], is_end: bytes) -> list[int]:
 
 
 def _cut(rows: Rows, raws: list[bytes], ends: list[int], form: bytes) -> list[Stretch]:
-    bounds = zip([0, *ends], ends, strict=False)
-    return [Stretch(rows[start:end], raws[start:end], _hash(raws[start:end], form)) for start, end in bounds]
-
-
-def _hash(raws: list[bytes], form: bytes) -> bytes:
-    # Between rows stands what does not stand in the text of one, and msgpack tells by itself where it ends.
-    return blake2b(b"\n".join(raws), digest_size=16, person=form).digest()
+    new = blake2b(digest_size=16, person=form).copy
+    found = []
+    for start, end in pairwise([0, *ends]):
+        own, hash_ = raws[start:end], new()
+        # Between rows stands what does not stand in the text of one, and msgpack tells by itself where it ends.
+        hash_.update(b"\n".join(own))
+        found.append(Stretch(rows[start:end], own, hash_.digest()))
+    return found
