@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from statistics import median
 from urllib.request import urlopen
 
 from bench.run import HERE, WORK, Took, _end, _started, timed
@@ -25,25 +26,36 @@ ONE_IN = 1000
 HEADER = "| | lines | s | CPU s | peak MiB |\n|---|---|---|---|---|"
 
 
-def compare(scale: float) -> None:
-    """Print what each step took, as a Markdown table."""
+def compare(rounds: int, scale: float) -> None:
+    """Print what each step took, round by round and as medians, as a Markdown table."""
     folder = WORK / "export"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    database = folder / "erp.db"
     n = round(N_ROWS * scale)
-    fill(database, n)
+    fill(folder / "filled.db", n)
     process, url = _started([sys.executable, str(HERE / "sink.py")])
     try:
         print(HEADER)
-        took = {name: _told(name, one, url, n_lines) for name, one, n_lines in _steps(folder, database, url, n)}
+        found = [
+            {name: _told(name, one, url, n_lines) for name, one, n_lines in _steps(folder, url, n)}
+            for _ in range(rounds)
+        ]
     finally:
         _end(process)
-    bare, first, second = (took[name] for name in ("bare script", "first export", "0.1 % changed"))
-    print(
-        f"\nrate × the bare script's: {bare.seconds / first.seconds:.2f} (by CPU {bare.cpu / first.cpu:.2f}); "
-        f"0.1 % changed ÷ first: {second.seconds / first.seconds:.2f} (by CPU {second.cpu / first.cpu:.2f})"
-    )
+    for name in found[0]:
+        tooks = [took[name] for took in found]
+        seconds, cpu = median(took.seconds for took in tooks), median(took.cpu for took in tooks)
+        print(f"| median: {name} | | {seconds:.2f} | {cpu:.2f} | {max(took.peak for took in tooks):.0f} |")
+    print()
+    _say("rate of the first export × the bare script's", found, "bare script", "first export")
+    _say("0.1 % changed ÷ the first export", found, "0.1 % changed", "first export")
+
+
+def _say(what: str, found: list[dict[str, Took]], one: str, other: str) -> None:
+    """The median of one step's time divided by another's of the same round."""
+    ratios = [took[one].seconds / took[other].seconds for took in found]
+    by_cpu = median(took[one].cpu / took[other].cpu for took in found)
+    print(f"{what}: {median(ratios):.2f} ({', '.join(f'{ratio:.2f}' for ratio in ratios)}; by CPU {by_cpu:.2f})")
 
 
 def fill(database: Path, n: int) -> None:
@@ -64,13 +76,18 @@ def fill(database: Path, n: int) -> None:
         db.executemany("INSERT INTO estoque VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
-def _steps(folder: Path, database: Path, url: str, n: int) -> Iterator[tuple[str, Took, int]]:
-    """Each step as it was taken, and how many lines it should have sent."""
+def _steps(folder: Path, url: str, n: int) -> Iterator[tuple[str, Took, int]]:
+    """Each step of a round as it was taken, and how many lines it should have sent."""
+    database, home = folder / "erp.db", folder / "home"
+    shutil.rmtree(home, ignore_errors=True)
+    for part in ("", "-wal", "-shm"):
+        database.with_name(database.name + part).unlink(missing_ok=True)
+    shutil.copy(folder / "filled.db", database)
     sql = shipped("padrao").export["stock"].sql
     bare = [sys.executable, str(HERE / "export_limit.py"), "--hub", url, "--database", str(database), "--sql", sql]
     environ = dict(os.environ)  # noqa: TID251  # a child inherits it
     yield "bare script", timed(bare, environ), n
-    environ |= {"OMNISYNC_HOME": str(folder / "home"), "OMNISYNC_ZONE": "America/Sao_Paulo"}
+    environ |= {"OMNISYNC_HOME": str(home), "OMNISYNC_ZONE": "America/Sao_Paulo"}
     omnisync = [sys.executable, "-m", "omnisync"]
     where = ["--hub", url, "--erp-database", str(database), "--token-stdin"]
     subprocess.run(

@@ -355,7 +355,7 @@ def main() -> None:
     if given.export:
         from bench import export
 
-        export.compare(given.scale)
+        export.compare(given.rounds, given.scale)
         return
     if given.rss:
         print(peaks(given.scale))
