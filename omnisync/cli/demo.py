@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -41,7 +42,7 @@ from omnisync.cli.simulate import free_number, hired, patiently, shelf
 from omnisync.cli.status import unsettled_line
 from omnisync.demo import company, erp
 from omnisync.demo.company import Folder
-from omnisync.demo.sample import buyers
+from omnisync.demo.sample import ZONE, buyers
 from omnisync.demo.words import ESTABLISHMENTS, Product
 from omnisync.hub.serving import HubServer
 from omnisync.hub.store import Store
@@ -49,10 +50,14 @@ from omnisync.hub.store import Store
 HUB_PORT = 8788
 N_NEW_ORDERS = 300
 SECONDS_BETWEEN_SALES = 4.0
+SECONDS_BETWEEN_INVOICES = 20.0
+N_INVOICED = 2
 N_PORTS = 20
 """A busy port is no reason to fail a demo: the next free one of these is taken."""
 UNTOUCHED = timedelta(days=7)
-"""Orders this young are still open in the ERP."""
+"""Orders this young are still open in the ERP when the demo begins."""
+LEFT_ALONE = timedelta(days=1)
+"""Orders this young are left to the salespeople, who may still change or cancel them."""
 STORY_DAY = "demo_story_day"
 STORY_SENT = "demo_story_sent"
 
@@ -79,7 +84,7 @@ def demo(once: bool, fresh: bool, verbose: bool) -> None:
             went = carry(parts, connection, Asked(kind="export"))
             show_summary(parts, connection, folder, came + went)
             if not once:
-                go_on(parts, hub, tokens[1])
+                go_on(parts, hub, folder, tokens[1])
 
 
 def demo_parts(settings: Settings, path: Path) -> build.Parts:
@@ -186,19 +191,28 @@ def show_summary(parts: build.Parts, connection: Connection, folder: Folder, cou
     click.echo(f"Central (SQLite):      {folder.path / 'central.db'}")
 
 
-def go_on(parts: build.Parts, hub: OpenHub, token: str) -> None:
-    """The pages, and salespeople who go on selling, until Ctrl-C."""
+def go_on(parts: build.Parts, hub: OpenHub, folder: Folder, token: str) -> None:
+    """The pages, salespeople who go on selling, and an ERP whose people go on invoicing, until Ctrl-C."""
     stop = threading.Event()
 
     def begin(url: str) -> None:
         say("")
         say(f"Abra {url} e clique em IMPORTAR: os vendedores acabam de enviar {N_NEW_ORDERS} pedidos. Ctrl-C encerra.")
         threading.Thread(target=sell, args=(hub.url, token, stop), name="salespeople", daemon=True).start()
+        threading.Thread(target=go_on_invoicing, args=(folder.erp, stop), name="invoicing", daemon=True).start()
 
     try:
         serve(parts, HOST, free_port(parts.settings.port), begin)
     finally:
         stop.set()
+
+
+def go_on_invoicing(path: Path, stop: threading.Event) -> None:
+    """A few of the older orders every few seconds, so that an export has something to tell."""
+    while not stop.wait(SECONDS_BETWEEN_INVOICES):
+        now = build.clock()
+        with suppress(sqlite3.OperationalError):  # an import holds the file: the next turn will do
+            erp.invoice(path, now.astimezone(ZONE).date() - LEFT_ALONE, now, N_INVOICED)
 
 
 def free_port(first: int) -> int:

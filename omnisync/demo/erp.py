@@ -16,7 +16,11 @@ from omnisync.demo.sample import SEED, ZONE
 _ROWS = Sequence[Sequence[object]]
 _PRODUCT = 'produto = "product_code"'
 _KNOWN_PRODUCT = 'produto = { lookup = "produtos", by = "codigo", field = "product_code", take = "codigo" }'
-_DUE = "situacao = 'aberto' AND tipo IN ('sale', 'bonus', 'sample') AND date(emitido_em) <= :until"
+_DUE = """numero IN (
+    SELECT numero FROM pedidos
+    WHERE situacao = 'aberto' AND tipo IN ('sale', 'bonus', 'sample') AND date(emitido_em) <= :until
+    ORDER BY emitido_em, numero LIMIT :most
+)"""
 _INVOICE = (
     """
 INSERT INTO notas_fiscais (numero, pedido, cliente, estabelecimento, vendedor, tipo, emitida_em)
@@ -64,10 +68,13 @@ def fill(path: Path, now: datetime) -> None:
             database.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608  # our own names
 
 
-def invoice(path: Path, until: date, now: datetime) -> int:
-    """Invoice every open order issued until that day: invoices, receivables, stock; how many orders they were."""
+def invoice(path: Path, until: date, now: datetime, most: int = -1) -> int:
+    """Invoice the open orders issued until that day, the oldest first, at most so many: invoices, receivables, stock.
+
+    Answers how many orders they were.
+    """
     with _changing(path) as database:
-        named = {"until": until.isoformat(), "now": _text(now)}
+        named = {"until": until.isoformat(), "now": _text(now), "most": most}
         texts = (sql.replace("DUE_ORDERS", "(SELECT numero FROM pedidos WHERE DUE)") for sql in _INVOICE)
         return [database.execute(sql.replace("DUE", _DUE), named).rowcount for sql in texts][-1]
 

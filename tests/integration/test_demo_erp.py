@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -82,3 +82,23 @@ def test_an_invoice_makes_facts_takes_from_stock_and_closes_the_order_once(tmp_p
     assert query(keeper, "SELECT count(*) FROM titulos_receber") == [(0,)]  # paid at once: no debt
     assert erp.invoice(Path(keeper.database), DAY, NOW) == 0
     assert query(keeper, stock) == [(after,)]
+
+
+def test_invoicing_goes_on_a_few_orders_at_a_time_the_oldest_first(tmp_path: Path) -> None:
+    keeper = filled(tmp_path)
+    with closing(keeper.open()) as opened:
+        write(opened, change(customer()))
+        for n in (3, 1, 2):
+            sold = item(n, quantity="1.0000", product_code="000101")
+            write(opened, change(order(f"ord_{n}", issued_at=NOW - timedelta(hours=9 - n), items=(sold,))))
+    done = "SELECT id_externo FROM pedidos WHERE situacao = 'faturado' ORDER BY emitido_em"
+    assert erp.invoice(Path(keeper.database), DAY, NOW, 2) == 2
+    assert query(keeper, done) == [("ord_1",), ("ord_2",)]
+    assert (
+        query(keeper, "SELECT count(*) FROM notas_fiscais")
+        == query(keeper, "SELECT count(*) FROM itens_nota")
+        == [(2,)]
+    )
+    assert erp.invoice(Path(keeper.database), DAY, NOW, 2) == 1
+    assert erp.invoice(Path(keeper.database), DAY, NOW, 2) == 0
+    assert query(keeper, "SELECT count(*) FROM notas_fiscais") == [(3,)]
