@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from msgspec import Struct
 
 from omnisync.agent.journal import Day
-from omnisync.agent.texts import integer
+from omnisync.agent.texts import counted
 
 HEIGHT = 76
 STEP = 65.6
@@ -26,32 +26,43 @@ class Bar(Struct, frozen=True, kw_only=True):
 
 
 class Chart(Struct, frozen=True, kw_only=True):
-    """The bars, and what they say in one sentence."""
+    """The bars, of what they are, and what they say in one sentence."""
 
     bars: tuple[Bar, ...]
+    noun: str
     summary: str
 
 
 def bars(days: Sequence[Day], since: date, n: int) -> Chart:
-    """The bars of `n` days from `since`. A day without runs has none."""
-    known = {day.on: day for day in days}
-    highest = max((day.counts.total.written for day in days), default=0)
+    """The bars of `n` days from `since`, as high as what was written; where nothing came, as what was sent.
+
+    A day without runs has none. What was sent is told beside what came, not added to it.
+    """
+    told = {day.on: (day.counts.total.written, day.counts.total.refused, day.counts.sent.sent) for day in days}
+    which = 0 if any(written or refused for written, refused, _ in told.values()) else 2
+    highest = max((numbers[which] for numbers in told.values()), default=0)
     drawn = []
     for place in range(n):
         on = since + timedelta(days=place)
-        tally = known[on].counts.total if on in known else None
-        written, refused = (tally.written, tally.refused) if tally else (0, 0)
-        height = round(HEIGHT * written / highest, 1) if highest else 0.0
+        numbers = told.get(on, (0, 0, 0))
+        height = round(HEIGHT * numbers[which] / highest, 1) if highest else 0.0
         drawn.append(
             Bar(
                 x=round(6 + STEP * place, 1),
                 y=HEIGHT + 8 - height,
                 height=height,
-                has_refused=refused > 0,
-                label=f"{on:%d/%m}: {integer(written)} gravados, {integer(refused)} recusados",
+                has_refused=numbers[1] > 0,
+                label=f"{on:%d/%m}: {_sentence(*numbers)}",
             )
         )
-    total = sum(day.counts.total.written for day in days)
-    refused = sum(day.counts.total.refused for day in days)
-    summary = f"Nos últimos {n} dias: {integer(total)} registros gravados, {integer(refused)} recusados."
-    return Chart(bars=tuple(drawn), summary=summary)
+    total = [sum(numbers) for numbers in zip(*told.values(), strict=True)] or [0, 0, 0]
+    return Chart(
+        bars=tuple(drawn),
+        noun="linhas enviadas" if which else "gravados",
+        summary=f"Nos últimos {n} dias: {_sentence(*total)}.",
+    )
+
+
+def _sentence(written: int, refused: int, sent: int) -> str:
+    came = f"{counted(written, 'registro gravado', 'registros gravados')}, {counted(refused, 'recusado', 'recusados')}"
+    return f"{came}, {counted(sent, 'linha enviada', 'linhas enviadas')}" if sent else came

@@ -10,6 +10,7 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
+from omnisync.agent.counts import Counts
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.journal import Run
 from omnisync.agent.schedule import System
@@ -202,8 +203,12 @@ def details(pages: Pages, shown: Shown, runs: Sequence[Run]) -> dict[str, Any]:
         "unsent": unsent(pages, shown, runs),
         "in_place": True,
         "rows": [row_of(run, shown.now, shown.zone) for run in ended[:N_ROWS]],
-        "chart": bars(days, since, CHART_DAYS) if any(day.counts.total.received for day in days) else None,
+        "chart": bars(days, since, CHART_DAYS) if any(_moved(day.counts) for day in days) else None,
     }
+
+
+def _moved(counts: Counts) -> bool:
+    return bool(counts.total.received or counts.sent.sent)
 
 
 # --- the first steps
