@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import islice
 from operator import lt
@@ -19,40 +18,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.errors import OmnisyncError, OutboxLostError, SettingsError, TemporaryError
-from omnisync.agent.settings import Home, cannot_write
+from omnisync.agent.outbox.database import OutboxFile
+from omnisync.agent.settings import Home
 
 KEYLESS = "\n"
 """What the name of a row begins with that has no key of its own: no key on the wire does."""
-VERSION = 2
-CACHE_KIB = 32_000
-CHECKPOINT_PAGES = 4000
-"""Of the log, before they are put in their places: a first export writes the same pages again and again."""
 ROWS_AT_ONCE = 300
 """Kept by one statement, half the time of one each; SQLite may be built to take no more than 999 values."""
-BUSY_S = 5.0
-TABLES = """
-CREATE TABLE IF NOT EXISTS dataset (
-    id INTEGER PRIMARY KEY, system TEXT NOT NULL, name TEXT NOT NULL, hub TEXT NOT NULL,
-    snapshot TEXT NOT NULL, held INTEGER NOT NULL DEFAULT 0, since BLOB NOT NULL DEFAULT X'6E756C6C',
-    full_on TEXT NOT NULL DEFAULT '', n_rows INTEGER NOT NULL DEFAULT 0, next_n INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (system, name)
-);
-CREATE TABLE IF NOT EXISTS row (
-    dataset INTEGER NOT NULL, key TEXT NOT NULL, n INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (dataset, key)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS stretches (dataset INTEGER PRIMARY KEY, known BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS batch (
-    n INTEGER PRIMARY KEY AUTOINCREMENT, dataset INTEGER NOT NULL, id TEXT NOT NULL, lines INTEGER NOT NULL,
-    digest TEXT NOT NULL, snapshot TEXT NOT NULL, is_final INTEGER NOT NULL, is_confirmed INTEGER NOT NULL,
-    body BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS batch_order ON batch (dataset, n);
-CREATE TABLE IF NOT EXISTS refusal (
-    dataset INTEGER NOT NULL, key TEXT NOT NULL, code TEXT NOT NULL, pointer TEXT NOT NULL, detail TEXT NOT NULL,
-    at TEXT NOT NULL, batch TEXT NOT NULL DEFAULT '', PRIMARY KEY (dataset, key)
-) WITHOUT ROWID;
-"""
 
 
 class Known(Struct):
@@ -118,24 +90,21 @@ class Outbox:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._open: sqlite3.Connection | None = None
+        self._file = OutboxFile(path)
 
     def close(self) -> None:
         """Let the file go; a later call opens it again."""
-        opened, self._open = self._open, None
-        if opened is not None:
-            opened.close()
+        self._file.close()
 
     def remove(self) -> None:
         """Let the file go for good: its batches hold the company's rows."""
-        self._begin_anew()
+        self._file.remove()
 
     # --- datasets
 
     def known(self, system: str, name: str, *, hub: str, new_id: Callable[[], str]) -> Known:
         """What is known of a dataset. Of another hub, or of one restored since, nothing is: a snapshot begins."""
-        with self._changing() as db:
+        with self._file.changing() as db:
             row = db.execute("SELECT * FROM dataset WHERE system = ? AND name = ?", (system, name)).fetchone()
             if row is not None and row["hub"] != hub:
                 _forget(db, row["id"])
@@ -149,7 +118,7 @@ class Outbox:
 
     def note(self, known: Known, stretches: Stretches | None = None) -> None:
         """Keep what was learned of a dataset, and its stretches if they are given."""
-        with self._changing() as db:
+        with self._file.changing() as db:
             _note(db, known)
             if stretches is not None:
                 told = (known.id, msgspec.msgpack.encode(stretches))
@@ -157,7 +126,7 @@ class Outbox:
 
     def forget(self, system: str = "", name: str = "") -> None:
         """Forget a dataset, or all of them: they are sent anew."""
-        with self._changing() as db:
+        with self._file.changing() as db:
             sql = "SELECT id FROM dataset WHERE ? IN ('', system) AND ? IN ('', name)"
             for (id_,) in db.execute(sql, (system, name)).fetchall():
                 _forget(db, id_)
@@ -167,13 +136,13 @@ class Outbox:
     def stretches(self, known: Known) -> Stretches:
         """What was noted of stretches. None any more once a row was kept or dropped since, or is to be tried again:
         so a row of a stretch stands as it stood when the stretch was noted."""
-        with self._reading() as db:
+        with self._file.reading() as db:
             row = db.execute("SELECT known FROM stretches WHERE dataset = ?", (known.id,)).fetchone()
         return msgspec.msgpack.decode(row["known"], type=Stretches) if row is not None else {}
 
     def last_key(self, known: Known) -> str:
         """The last key of all that are known, in the order of code points."""
-        with self._reading() as db:
+        with self._file.reading() as db:
             sql = "SELECT key FROM row WHERE dataset = ? ORDER BY key DESC LIMIT 1"
             row = db.execute(sql, (known.id,)).fetchone()
         return row["key"] if row is not None else ""
@@ -183,7 +152,7 @@ class Outbox:
         is read as a stretch of the table, where few others stand in it; that is half the work."""
         found: dict[str, tuple[int, bytes]] = {}
         scattered: list[str] = []
-        with self._reading() as db:
+        with self._file.reading() as db:
             cursor = db.cursor()
             cursor.row_factory = None  # plain tuples: half the time of this, the busiest query
             for run in runs:
@@ -206,7 +175,7 @@ class Outbox:
         after = ""
         sql = "SELECT key, n FROM row WHERE dataset = ? AND key > ? ORDER BY key LIMIT 10000"
         while True:
-            with self._reading() as db:
+            with self._file.reading() as db:
                 rows = [tuple(row) for row in db.execute(sql, (known.id, after))]
             if not rows:
                 return
@@ -225,7 +194,7 @@ class Outbox:
 
         `known` is brought up to date, and kept with it.
         """
-        with self._changing() as db:
+        with self._file.changing() as db:
             id_ = known.id
             if entries or gone:
                 db.execute("DELETE FROM stretches WHERE dataset = ?", (id_,))
@@ -251,7 +220,7 @@ class Outbox:
 
     def renumber(self, known: Known) -> None:
         """Number the rows from 0 again: numbers of rows that are gone cost a byte each in every export."""
-        with self._changing() as db:
+        with self._file.changing() as db:
             db.execute("CREATE TEMP TABLE numbered (key TEXT PRIMARY KEY, n INTEGER) WITHOUT ROWID")
             sql = "INSERT INTO numbered SELECT key, row_number() OVER (ORDER BY key) - 1 FROM row WHERE dataset = ?"
             known.n_rows = known.next_n = db.execute(sql, (known.id,)).rowcount
@@ -267,7 +236,7 @@ class Outbox:
         """The dataset's batches that have not been answered, in the order they were kept; one in memory at a time."""
         after = 0
         while True:
-            with self._reading() as db:
+            with self._file.reading() as db:
                 row = db.execute(
                     "SELECT * FROM batch WHERE dataset = ? AND n > ? ORDER BY n LIMIT 1", (known.id, after)
                 ).fetchone()
@@ -287,7 +256,7 @@ class Outbox:
 
     def n_pending(self, known: Known) -> int:
         """How many lines have not been answered."""
-        with self._reading() as db:
+        with self._file.reading() as db:
             sql = "SELECT coalesce(sum(lines), 0) FROM batch WHERE dataset = ?"
             return int(db.execute(sql, (known.id,)).fetchone()[0])
 
@@ -298,7 +267,7 @@ class Outbox:
         first = known.next_n
         known.next_n += len(kept_back)
         known.n_rows += len(kept_back)
-        with self._changing() as db:
+        with self._file.changing() as db:
             db.execute("DELETE FROM batch WHERE n = ?", (batch.n,))
             db.execute("DELETE FROM refusal WHERE dataset = ? AND batch = ?", (known.id, batch.id))
             _refuse(db, known.id, refused)
@@ -310,12 +279,12 @@ class Outbox:
 
     def forget_repeated(self, known: Known) -> None:
         """Keys that came twice are found again, if they still do."""
-        with self._changing() as db:
+        with self._file.changing() as db:
             db.execute("DELETE FROM refusal WHERE dataset = ? AND code = 'repeated'", (known.id,))
 
     def try_again(self) -> int:
         """Forget the rows that were refused, so that the next export sends them as they are; how many they were."""
-        with self._changing() as db:
+        with self._file.changing() as db:
             refused = "(SELECT dataset, key FROM refusal)"
             db.execute(f"UPDATE row SET hash = X'' WHERE (dataset, key) IN {refused}")  # noqa: S608  # our own text
             db.execute("DELETE FROM stretches WHERE dataset IN (SELECT dataset FROM refusal)")
@@ -327,7 +296,7 @@ class Outbox:
             "SELECT r.*, d.system, d.name FROM refusal r JOIN dataset d ON d.id = r.dataset"
             " ORDER BY r.at DESC, d.id, r.key LIMIT ?"
         )
-        with self._reading() as db:
+        with self._file.reading() as db:
             return [
                 Refusal(
                     key="" if row["key"].startswith(KEYLESS) else row["key"],
@@ -343,70 +312,8 @@ class Outbox:
 
     def n_refused(self) -> int:
         """How many rows those are."""
-        with self._reading() as db:
+        with self._file.reading() as db:
             return int(db.execute("SELECT count(*) FROM refusal").fetchone()[0])
-
-    # --- the file
-
-    @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        with self._reading() as db:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-                db.execute("COMMIT")
-            except BaseException:  # a COMMIT that failed leaves its transaction open
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        try:
-            if self._open is None:
-                self._open = self._opened()
-            yield self._open
-        except sqlite3.Error as error:
-            raise self._translated(error) from error
-        except OSError as error:
-            raise cannot_write(self._path.parent, error) from error
-
-    def _opened(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        db = sqlite3.connect(self._path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-        try:
-            db.row_factory = sqlite3.Row
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = NORMAL")  # a power cut may take the last answers: they are asked again
-            db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-            db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-            [version] = db.execute("PRAGMA user_version").fetchone()
-            if version > VERSION:
-                raise SettingsError(motivo="o arquivo de exportação é de uma versão mais nova do Omnisync")
-            if version < VERSION:  # tables came, and none has changed
-                db.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
-        except BaseException:
-            db.close()
-            raise
-        return db
-
-    def _translated(self, error: sqlite3.Error) -> OmnisyncError:
-        name = getattr(error, "sqlite_errorname", "") or ""
-        if name.startswith("SQLITE_FULL"):
-            return SettingsError("disk_full", pasta=self._path.parent)
-        if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-            return SettingsError("folder_read_only", pasta=self._path.parent)
-        if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-            self._begin_anew()
-            return OutboxLostError()
-        return TemporaryError()
-
-    def _begin_anew(self) -> None:
-        with suppress(sqlite3.Error):
-            self.close()
-        self._open = None
-        for part in ("", "-wal", "-shm"):
-            self._path.with_name(self._path.name + part).unlink(missing_ok=True)
 
 
 def _enter(db: sqlite3.Connection, id_: int, entries: Sequence[Entry]) -> None:
