@@ -4,6 +4,7 @@ UV ?= $(shell command -v uv 2>/dev/null || echo "$(PYTHON) -m uv")
 RUN = $(UV) run --frozen
 ARGS ?=
 K ?=
+TESTS ?=
 HYPOTHESIS ?= default
 
 .PHONY: help install servers demo test lint bench
@@ -21,8 +22,8 @@ servers:  ## what the tests start for themselves: PostgreSQL, MariaDB, Firebird,
 demo: install  ## the sample company, its import and the pages (ARGS=--once leaves after the summary)
 	@$(RUN) omnisync demo $(ARGS)
 
-test: install  ## every test (K=expr runs those that match, HYPOTHESIS=deep for the nightly size)
-	@HYPOTHESIS_PROFILE=$(HYPOTHESIS) $(RUN) pytest $(if $(K),-k "$(K)" -v)
+test: install  ## every test (TESTS=folder or K=expr for some of them, HYPOTHESIS=deep for the nightly size)
+	@HYPOTHESIS_PROFILE=$(HYPOTHESIS) $(RUN) pytest $(TESTS) $(if $(K),-k "$(K)" -v)
 
 lint: install  ## ruff, mypy and the import contracts
 	@$(RUN) ruff check .
