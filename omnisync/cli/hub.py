@@ -27,13 +27,14 @@ _database: Callable[[Any], Any] = click.option(
     "--database",
     default=default_database,
     metavar="URL",
-    help="Banco de dados da central (SQLite ou PostgreSQL).",
-    show_default="hub.db na pasta de dados",
+    help="Banco de dados da central, SQLite ou PostgreSQL (padrão: hub.db na pasta de dados).",
 )
 
 
 class _WithSalespeople(click.RichGroup):
     """Brings the simulated salespeople only when they are called: they come with the demo and the agent."""
+
+    group_class = click.RichGroup  # of the groups below it, which have none
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*super().list_commands(ctx), "simulate"]

@@ -44,5 +44,10 @@ def test_every_command_says_what_it_does_in_portuguese(words: tuple[str, ...], a
     told = CliRunner().invoke(cli, [*words, asked])
     assert told.exit_code == 0
     assert "Mostra esta ajuda." in told.output
-    for english in ("Show this", "[OPTIONS]", "COMMAND", "[ARGS]", "[default"):
+    for english in ("Show this", "[OPTIONS]", "COMMAND", "[ARGS]", "[default", "Usage:", "INTEGER", "FLOAT", "TEXT "):
         assert english not in told.output
+
+
+def test_the_simulated_salespeople_are_the_hubs_and_nobody_elses() -> None:
+    simulating = [words for words in _paths(cli, ()) if words[-1:] == ("simulate",)]
+    assert simulating == [("hub", "simulate")]
