@@ -153,6 +153,7 @@ SENTENCES: Mapping[str, str] = {
     "settings": "A configuração não é aceita ({motivo}). Confira os dados em Conexão.",
     "not_configured": "A conexão {nome} ainda não existe neste computador. Crie-a com omnisync connection set ou em "
     "Conexão.",
+    "no_connection": "Este computador ainda não tem uma conexão. Crie-a com omnisync connection set ou em Conexão.",
     "no_hub": "A conexão {nome} ainda não tem o endereço da central. Informe o endereço e a chave em Conexão.",
     "no_token": "A conexão {nome} ainda não tem chave de acesso. Informe a chave em Conexão.",
     "ports_busy": "As portas de {de} a {ate} deste computador estão ocupadas. Feche o programa que as usa e tente de "

@@ -39,7 +39,7 @@ def list_(verbose: bool) -> None:
     with plain_ending(verbose=verbose):
         known = build.agent_parts().journal.connections()
         if not known:
-            raise NotConfiguredError(nome="deste computador")
+            raise NotConfiguredError("no_connection")
         for one in known:
             click.echo(f"{one.name:<20}{_place(one.erp)}")
 

@@ -62,7 +62,7 @@ class Parts(Struct, frozen=True):
         if len(known) == 1:
             return known[0]
         if not known:
-            raise NotConfiguredError(nome="deste computador")
+            raise NotConfiguredError("no_connection")
         raise SetupError("which_connection", nomes=", ".join(connection.name for connection in known))
 
     def zone(self, connection: Connection) -> tzinfo:

@@ -278,7 +278,7 @@ def fields(form: FormMultiDict, name: str) -> tuple[str, ...]:
 def known(shown: Shown) -> Connection:
     """The shown connection. Raises NotConfiguredError where there is none yet."""
     if shown.connection is None:
-        raise NotConfiguredError(nome="deste computador")
+        raise NotConfiguredError("no_connection")
     return shown.connection
 
 

@@ -88,7 +88,7 @@ def save(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Save, or show the form again with what is wrong. Sim without its options yet shows them first."""
     shown = pages.shown(request)
     if shown.connection is None:
-        raise NotConfiguredError(nome="deste computador")
+        raise NotConfiguredError("no_connection")
     form = form_of(request)
     saved = saved_schedule(pages, shown)
     typed = read(form, saved)
