@@ -1,7 +1,7 @@
 """`run.py --export`: `omnisync export` of a large stock against the bare script `export_limit.py`, into one sink.
 
 First everything, then one row in a thousand changed, then nothing. Each step says how many lines came: more or fewer
-than there should be end the bench. No time is judged.
+than there should be end the bench. No time is judged. With `--servers` out of live servers, without a bare script.
 """
 
 from __future__ import annotations
@@ -11,18 +11,23 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from statistics import median
 from urllib.request import urlopen
 
+from bench import servers
 from bench.run import HERE, WORK, Took, _end, _started, timed
 from omnisync.agent.erp.language.layout import shipped
 from omnisync.agent.erp.layouts import schema
+from tests import exports
+from tests.erps import make_on
 
 N_ROWS = 1_000_000
 ONE_IN = 1000
+LOT = 5000
+OMNISYNC = [sys.executable, "-m", "omnisync"]
 HEADER = "| | lines | s | CPU s | peak MiB |\n|---|---|---|---|---|"
 
 
@@ -58,22 +63,40 @@ def _say(what: str, found: list[dict[str, Took]], one: str, other: str) -> None:
     print(f"{what}: {median(ratios):.2f} ({', '.join(f'{ratio:.2f}' for ratio in ratios)}; by CPU {by_cpu:.2f})")
 
 
-def fill(database: Path, n: int) -> None:
+def compare_servers(kinds: Iterable[str], scale: float) -> None:
+    """Print what each step took out of a server of each kind, as a Markdown table."""
+    n = round(N_ROWS * scale)
+    process, url = _started([sys.executable, str(HERE / "sink.py")])
+    try:
+        print(HEADER)
+        for kind in kinds:
+            for name, one, n_lines in _steps_on(kind, url, n):
+                _told(f"{kind}: {name}", one, url, n_lines)
+    finally:
+        _end(process)
+
+
+def _steps_on(kind: str, url: str, n: int) -> Iterator[tuple[str, Took, int]]:
+    """Each step out of a private server."""
+    with servers.live_servers()[kind]() as server:
+        keeper = make_on(server)
+        for start in range(0, n, LOT):
+            exports.fill(keeper, {"estoque": list(_rows(start, min(n, start + LOT)))})
+        change, which = "UPDATE estoque SET saldo = 7777 WHERE produto LIKE ?", "%" + str(ONE_IN)[1:]
+        yield from _ours(servers.configured(keeper, url), n, lambda: keeper.run(change, which))
+
+
+def fill(path: Path, n: int) -> None:
     """An ERP whose stock has so many rows."""
-    with closing(sqlite3.connect(database)) as db, db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.executescript(schema("padrao_sqlite"))
-        rows = (
-            (
-                "0001",
-                f"{i:07}",
-                f"{i % 977}.{i % 10000:04}",
-                f"{i % 7}.0000",
-                None,
-                f"2026-11-{1 + i % 23:02} 10:{i % 60:02}:00",
-            )
-            for i in range(n)
-        )
-        db.executemany("INSERT INTO estoque VALUES (?, ?, ?, ?, ?, ?)", rows)
+        db.executemany("INSERT INTO estoque VALUES (?, ?, ?, ?, ?, ?)", _rows(0, n))
+
+
+def _rows(start: int, end: int) -> Iterator[tuple[str | None, ...]]:
+    for i in range(start, end):
+        measured_at = f"2026-11-{1 + i % 23:02} 10:{i % 60:02}:00"
+        yield "0001", f"{i:07}", f"{i % 977}.{i % 10000:04}", f"{i % 7}.0000", None, measured_at
 
 
 def _steps(folder: Path, url: str, n: int) -> Iterator[tuple[str, Took, int]]:
@@ -88,15 +111,23 @@ def _steps(folder: Path, url: str, n: int) -> Iterator[tuple[str, Took, int]]:
     environ = dict(os.environ)  # noqa: TID251  # a child inherits it
     yield "bare script", timed(bare, environ), n
     environ |= {"OMNISYNC_HOME": str(home), "OMNISYNC_ZONE": "America/Sao_Paulo"}
-    omnisync = [sys.executable, "-m", "omnisync"]
     where = ["--hub", url, "--erp-database", str(database), "--token-stdin"]
     subprocess.run(
-        [*omnisync, "connection", "set", *where], input=b"bench\n", env=environ, check=True, capture_output=True
+        [*OMNISYNC, "connection", "set", *where], input=b"bench\n", env=environ, check=True, capture_output=True
     )
-    export = [*omnisync, "export", "--dataset", "stock", "--json"]
+
+    def change() -> None:
+        with closing(sqlite3.connect(database)) as db, db:
+            db.execute("UPDATE estoque SET saldo = '7777.0000' WHERE CAST(produto AS INTEGER) % ? = 0", (ONE_IN,))
+
+    yield from _ours(environ, n, change)
+
+
+def _ours(environ: dict[str, str], n: int, change: Callable[[], None]) -> Iterator[tuple[str, Took, int]]:
+    """Everything, what one change in a thousand rows makes of it, and nothing."""
+    export = [*OMNISYNC, "export", "--dataset", "stock", "--json"]
     yield "first export", timed(export, environ), n
-    with closing(sqlite3.connect(database)) as db, db:
-        db.execute("UPDATE estoque SET saldo = '7777.0000' WHERE CAST(produto AS INTEGER) % ? = 0", (ONE_IN,))
+    change()
     yield "0.1 % changed", timed(export, environ), n // ONE_IN
     yield "nothing changed", timed(export, environ), 0
 

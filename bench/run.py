@@ -341,21 +341,22 @@ def main() -> None:
     words.add_argument("--rounds", type=int, default=3)
     words.add_argument("--scale", type=float, default=1.0, help="1 = 20,000 customers and 60,000 orders")
     words.add_argument("--hub", action="store_true", help="against a real hub instead of pages rendered before")
-    words.add_argument("--servers", action="store_true", help="first load into live PostgreSQL, MariaDB and Firebird")
+    words.add_argument("--servers", action="store_true", help="into live PostgreSQL, MariaDB and Firebird; or out")
     words.add_argument("--rss", action="store_true", help="peak memory only, at this work and at four times it")
     words.add_argument("--export", action="store_true", help="the export of a large stock; scale 1 = 1,000,000 rows")
     given = words.parse_args()
     WORK.mkdir(exist_ok=True)
     compile_dir(str(Path(omnisync.__file__).parent), quiet=1)  # as an installed package is
-    if given.servers:
-        from bench import servers
+    if given.export or given.servers:
+        from bench import export, servers
 
-        servers.compare(list(servers.BARE), given.rounds, given.scale)
-        return
-    if given.export:
-        from bench import export
-
-        export.compare(given.rounds, given.scale)
+        kinds = list(servers.BARE)
+        if given.export and given.servers:
+            export.compare_servers(kinds, given.scale)
+        elif given.export:
+            export.compare(given.rounds, given.scale)
+        else:
+            servers.compare(kinds, given.rounds, given.scale)
         return
     if given.rss:
         print(peaks(given.scale))

@@ -221,8 +221,8 @@ def _environ() -> dict[str, str]:
     return dict(os.environ)  # noqa: TID251  # a child inherits it
 
 
-def configured(keeper: Any, source: StaticPages) -> dict[str, str]:
-    """An agent whose one connection goes from these pages into this database; answers its environment."""
+def configured(keeper: Any, url: str) -> dict[str, str]:
+    """An agent whose one connection is between this hub and this database; answers its environment."""
     from omnisync.agent.journal import Journal
     from omnisync.agent.settings import Connection, Establishment, Home, HubAddress, Secret, Secrets
 
@@ -232,7 +232,7 @@ def configured(keeper: Any, source: StaticPages) -> dict[str, str]:
     connection = Connection(
         name="producao",
         company="bench",
-        hub=HubAddress(source.url),
+        hub=HubAddress(url),
         erp=keeper.address,
         establishments=(Establishment("0001"), Establishment("0002")),
     )
@@ -248,7 +248,7 @@ IMPORT = [sys.executable, "-m", "omnisync", "import", "--json"]
 
 
 def _ours(keeper: Any, source: StaticPages) -> Took:
-    return timed(IMPORT, configured(keeper, source))
+    return timed(IMPORT, configured(keeper, source.url))
 
 
 def _totals(keeper: Any) -> list[object]:

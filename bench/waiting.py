@@ -63,7 +63,7 @@ def measured(kind: str, source: StaticPages) -> str:
         register(book)
         source.begin(WORK)
         began = perf_counter()
-        importing = subprocess.Popen(IMPORT, env=configured(keeper, source), stdout=subprocess.DEVNULL)
+        importing = subprocess.Popen(IMPORT, env=configured(keeper, source.url), stdout=subprocess.DEVNULL)
         took = sorted(waits(book, importing))
         seconds = perf_counter() - began
         orders = book.query("SELECT COUNT(*) FROM PEDIDO")[0][0]
