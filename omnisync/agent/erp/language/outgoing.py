@@ -50,11 +50,11 @@ class Outgoing:
         self._lots = lots
         self._changed_at = _place_of(query, names)
         fields = known_names(query.dataset)
-        self._names = [name for name in names if name != query.changed_at.lower() or name in fields]
-        check_names(query.dataset, self._names)
-        self._places = [names.index(name) for name in self._names]
-        self._is_plain = len(self._names) == len(names)
-        self._maker = Maker(query.dataset, self._names, query.zone)
+        own = [name for name in names if name != query.changed_at.lower() or name in fields]
+        check_names(query.dataset, own)
+        self._places = [names.index(name) for name in own]
+        self._is_plain = len(own) == len(names)
+        self._maker = Maker(query.dataset, own, query.zone)
         self._form = query.fingerprint
         self.latest: Since = None
 
