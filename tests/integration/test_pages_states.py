@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from litestar.testing import TestClient
 
-from omnisync.agent import texts
+from omnisync.agent import sentences
 from omnisync.agent.counts import Counts, Tally, Totals
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.runner import Offline
@@ -253,7 +253,7 @@ def test_a_busy_port_is_told(pages: Stage) -> None:
 
 def test_every_code_of_the_pages_has_its_sentence() -> None:
     codes = {"pages_address", "pages_port_busy", "schedule_never_saved"}
-    assert codes <= texts.SENTENCES.keys()
+    assert codes <= sentences.SENTENCES.keys()
 
 
 @pytest.mark.parametrize(

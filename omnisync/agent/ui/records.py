@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from omnisync.agent import texts
+from omnisync.agent import sentences, texts
 from omnisync.agent.erp.base import Unsettled
 from omnisync.agent.ui import words
 
@@ -117,7 +117,7 @@ def _name(found: Unsettled) -> str:
 
 def split(code: str, message: str) -> tuple[str, str]:
     """What happened, and what to do: the sentence's own remedy is cut off where it closes the message."""
-    _, _, remedy = texts.SENTENCES.get(code, "").partition(". ")
+    _, _, remedy = sentences.SENTENCES.get(code, "").partition(". ")
     if remedy and "{" not in remedy and message.endswith(remedy):
         return message.removesuffix(remedy).rstrip(), remedy
     return message, ""
