@@ -153,7 +153,13 @@ class Collector:
         entries = list(zip(keys, numbers, lot.hashes, strict=True))
         if changed:
             self._gather(entries if len(changed) == len(entries) else [entries[n] for n in changed], lot.made(changed))
+        if AGAIN in numbers:  # told after the row that has the key, which may be told for itself
+            for key, number in zip(keys, numbers, strict=True):
+                if number == AGAIN:
+                    self._refuse(key, "repeated", "", REPEATED)
         self._note_stretches(lot.stretches, numbers)
+        if len(self._unfit) > MAX_LINES:
+            self._keep()
 
     def _gather(self, entries: list[Entry], made: Made) -> None:
         """Gather the lines that were made of rows, and the rows that do not fit."""
@@ -199,7 +205,6 @@ class Collector:
                 seen.append(1)
                 changed.append(place)
             elif seen[entry[0]]:
-                self._refuse(key, "repeated", "", REPEATED)
                 entry = (AGAIN, hash_)
             else:
                 seen[entry[0]] = 1
@@ -229,9 +234,7 @@ class Collector:
         self._entries += entries
 
     def _refuse(self, key: str, code: str, pointer: str, detail: str) -> None:
-        now = self._terms.clock()
-        self._unfit.append(Refusal(key=key, code=code, pointer=pointer, detail=detail, at=now))
-        self._n_refused += 1
+        self._unfit.append(Refusal(key=key, code=code, pointer=pointer, detail=detail, at=self._terms.clock()))
 
     def _keep(self) -> None:
         """Keep what has gathered, rows and lines together."""
@@ -244,6 +247,7 @@ class Collector:
         known.next_n = len(self._seen)
         self._outbox.keep(known, batch, self._entries, unfit=self._unfit)
         self._n_prepared += len(self._lines)
+        self._n_refused += len(self._unfit)
         self._lines, self._n_bytes, self._entries, self._by_key, self._unfit = [], 0, [], {}, []
 
     # --- what is gone

@@ -150,7 +150,8 @@ class Exporter:
 
     def _collected(self, query: Query, terms: Terms) -> tuple[Known, bool]:
         """The dataset as it is known when all that is to go was kept, and whether every row was read for it."""
-        name, before = _name(query), self._sent[_name(query)]
+        name = _name(query)
+        before = msgspec.structs.replace(self._sent[name], read=0)  # begun again it reads all of it again
 
         def tell(read: Sent) -> None:
             self._sent[name] = before + read

@@ -85,11 +85,12 @@ def test_the_changed_at_column_must_be_one_of_the_querys() -> None:
     assert "a consulta não tem a coluna alterado" in told(lambda: lot(("code", "name", "unit"), changed_at="alterado"))
 
 
-def test_the_fingerprint_changes_with_the_query_and_with_the_zone() -> None:
+def test_the_fingerprint_changes_with_the_query_its_columns_and_the_zone() -> None:
     [elsewhere] = queries({"products": Export(sql="SELECT 1")}, ZoneInfo("America/Manaus"))
     others = (query(sql="SELECT 2"), query(changed_at="x"), query("stock"), elsewhere)
-    assert len({one.fingerprint for one in (query(), *others)}) == 5
-    assert query().fingerprint == query().fingerprint
+    told = {one.fingerprint(["code"]) for one in (query(), *others)} | {query().fingerprint(["name"])}
+    assert len(told) == 6
+    assert query().fingerprint(["code"]) == query().fingerprint(["code"])
 
 
 def test_telephones_and_addresses_are_gathered_from_their_columns() -> None:

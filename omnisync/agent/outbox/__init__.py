@@ -150,21 +150,21 @@ class Outbox:
     def entries(self, known: Known, runs: Iterable[Sequence[str]]) -> dict[str, tuple[int, bytes]]:
         """Number and hash of those of these keys that are known, and maybe of others. Keys come in runs: one that rises
         is read as a stretch of the table, where few others stand in it; that is half the work."""
+        between = "SELECT key, n, hash FROM row WHERE dataset = ? AND key BETWEEN ? AND ? LIMIT ?"
+        among = "SELECT key, n, hash FROM row WHERE dataset = ? AND key IN (SELECT value FROM json_each(?))"
         found: dict[str, tuple[int, bytes]] = {}
         scattered: list[str] = []
         with self._file.reading() as db:
             cursor = db.cursor()
             cursor.row_factory = None  # plain tuples: half the time of this, the busiest query
             for run in runs:
-                limit = 2 * len(run)
-                between = "SELECT key, n, hash FROM row WHERE dataset = ? AND key BETWEEN ? AND ? LIMIT ?"
                 if all(map(lt, run, run[1:])):
+                    limit = 2 * len(run)
                     rows = cursor.execute(between, (known.id, run[0], run[-1], limit)).fetchall()
                     if len(rows) < limit:
                         found.update((key, (n, hash_)) for key, n, hash_ in rows)
                         continue
                 scattered += run
-            among = "SELECT key, n, hash FROM row WHERE dataset = ? AND key IN (SELECT value FROM json_each(?))"
             if scattered:
                 rows = cursor.execute(among, (known.id, msgspec.json.encode(scattered).decode())).fetchall()
                 found.update((key, (n, hash_)) for key, n, hash_ in rows)
@@ -215,7 +215,10 @@ class Outbox:
     def _cure(self, db: sqlite3.Connection, id_: int, batch: str, keys: Sequence[str]) -> None:
         """What was refused before may be well now: that shows when the batch is answered."""
         if keys and db.execute("SELECT 1 FROM refusal WHERE dataset = ? LIMIT 1", (id_,)).fetchone():
-            sql = "UPDATE refusal SET batch = ? WHERE dataset = ? AND key IN (SELECT value FROM json_each(?))"
+            sql = (
+                "UPDATE refusal SET batch = ? WHERE dataset = ? AND code != 'repeated'"
+                " AND key IN (SELECT value FROM json_each(?))"
+            )
             db.execute(sql, (batch, id_, msgspec.json.encode(keys).decode()))
 
     def renumber(self, known: Known) -> None:
@@ -266,13 +269,13 @@ class Outbox:
         """The hub took the batch, but for the rows it refused, and for the deletes it holds back: those stay known."""
         first = known.next_n
         known.next_n += len(kept_back)
-        known.n_rows += len(kept_back)
         with self._file.changing() as db:
             db.execute("DELETE FROM batch WHERE n = ?", (batch.n,))
             db.execute("DELETE FROM refusal WHERE dataset = ? AND batch = ?", (known.id, batch.id))
             _refuse(db, known.id, refused)
             rows = [(known.id, key, n) for n, key in enumerate(kept_back, first)]
-            db.executemany("INSERT OR IGNORE INTO row (dataset, key, n, hash) VALUES (?, ?, ?, X'')", rows)
+            sql = "INSERT OR IGNORE INTO row (dataset, key, n, hash) VALUES (?, ?, ?, X'')"
+            known.n_rows += db.executemany(sql, rows).rowcount if rows else 0  # one may have come back meanwhile
             _note(db, known)
 
     # --- what was refused
@@ -340,7 +343,8 @@ def _refuse(db: sqlite3.Connection, id_: int, refused: Iterable[Refusal]) -> Non
     db.executemany(
         "INSERT INTO refusal (dataset, key, code, pointer, detail, at) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (dataset, key) DO UPDATE SET code = excluded.code, pointer = excluded.pointer,"
-        " detail = excluded.detail, at = excluded.at, batch = ''",
+        " detail = excluded.detail, at = excluded.at, batch = ''"
+        " WHERE excluded.code != 'repeated' OR refusal.batch != ''",  # what is wrong with the row itself stays told
         values,
     )
 

@@ -131,7 +131,8 @@ def _amount(pattern: re.Pattern[str], value: Any) -> str | None | Unfit:
         return _TYPE
     try:
         number = Decimal(value)
-        forms = [format(number.normalize() or Decimal(0), "f")]
+        # As it stands first, as its neighbours go: one value that does not fit must not change their lines.
+        forms = [str(value), format(number.normalize() or Decimal(0), "f")]
         if number == number.quantize(_CENTAVO):
             forms.append(format(number.quantize(_CENTAVO), "f"))
     except (InvalidOperation, ValueError):

@@ -55,7 +55,7 @@ class Outgoing:
         self._places = [names.index(name) for name in own]
         self._is_plain = len(own) == len(names)
         self._maker = Maker(query.dataset, own, query.zone)
-        self._form = query.fingerprint
+        self._form = query.fingerprint(own)  # of a view the names alone may change
         self.latest: Since = None
 
     def lots(self, is_known: Callable[[bytes], bool] = lambda hash_: False) -> Iterator[Lot]:

@@ -35,10 +35,12 @@ class Query(Struct, frozen=True, kw_only=True):
     changed_at: str
     zone: tzinfo
 
-    @property
-    def fingerprint(self) -> bytes:
-        """Differs when the same answer of the database may become another line. Every hash depends on it."""
-        told = (FORM, self.dataset.system, self.dataset.name, self.sql, self.changed_at, str(self.zone))
+    def fingerprint(self, names: Sequence[str]) -> bytes:
+        """Differs when the same answer of the database, its columns named so, may become another line.
+
+        Every hash depends on it.
+        """
+        told = (FORM, self.dataset.system, self.dataset.name, self.sql, self.changed_at, str(self.zone), names)
         return blake2b(msgspec.msgpack.encode(told), digest_size=16).digest()
 
 

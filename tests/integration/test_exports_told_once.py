@@ -1,0 +1,178 @@
+"""Rows that come twice, do not fit, or change their columns' names; readings begun again: told once, counted once."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from omnisync.agent import collecting
+from omnisync.agent.collecting import Terms, packed
+from omnisync.agent.counts import Sent
+from omnisync.agent.erp.language.layout import text_of
+from omnisync.agent.errors import ErpBusyError
+from omnisync.agent.outbox import Outbox
+from omnisync.contract import batches
+from tests.erps import make_sqlite
+from tests.exports import Office, fill
+from tests.hubs import RunningHub, running_hub
+from tests.imports import client
+from tests.records import NOW
+
+NAME = "omniforce.products"
+PRODUCTS = ("omniforce", "products")
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[RunningHub]:
+    with running_hub(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def office(tmp_path: Path, hub: RunningHub) -> Iterator[Office]:
+    outbox = Outbox(tmp_path / "exports" / "producao.db")
+    yield Office(make_sqlite(tmp_path), hub, outbox)
+    outbox.close()
+
+
+def export(office: Office, **more: Any) -> Sent:
+    return office.export(datasets=("products",), **more).exports[NAME]
+
+
+def told(office: Office) -> list[tuple[str, str]]:
+    return [(one.key, one.code) for one in office.outbox.refused(100)]
+
+
+def query(office: Office, folder: Path, sql: str, more: str = "") -> None:
+    layout = folder / "erp.toml"
+    before, _, _ = text_of("padrao").partition("# O que sai")
+    layout.write_text(f"{before}\n[export.products]\nsql = '''{sql}'''\n{more}")
+    office.layout = str(layout)
+
+
+@pytest.fixture
+def table(office: Office, tmp_path: Path) -> Callable[..., None]:
+    """A table without a key, and what is to stand in it."""
+    office.keeper.run("CREATE TABLE solto (code TEXT, name TEXT, unit TEXT, ncm TEXT, is_active INTEGER)")
+    query(office, tmp_path, "SELECT * FROM solto ORDER BY rowid")
+
+    def put(*rows: tuple[Any, ...]) -> None:
+        office.keeper.run("DELETE FROM solto")
+        for row in rows:
+            office.keeper.run("INSERT INTO solto VALUES (?, ?, ?, ?, ?)", *row)
+
+    return put
+
+
+GOOD, OTHER = ("A", "a", "UN", None, 1), ("A", "b", "UN", None, 1)
+
+
+def test_a_repeated_key_is_told_though_its_row_goes_in_a_later_batch(
+    office: Office, table: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collecting, "MAX_LINES", 1)
+    table(("B", "b", "UN", None, 1), GOOD, OTHER)
+    assert export(office).refused == 1
+    assert told(office) == [("A", "repeated")]
+
+
+def test_a_row_refused_for_itself_stays_told_when_its_key_comes_once_again(
+    office: Office, table: Callable[..., None]
+) -> None:
+    bad = ("A", "a", "UN", "123456789", 1)
+    table(bad, OTHER)
+    export(office)
+    export(office)
+    table(bad)
+    export(office)
+    assert office.at_hub()[PRODUCTS] == {}
+    assert told(office) == [("A", "length")]
+
+
+def test_two_rows_without_a_key_that_are_one_again_stay_told(office: Office, table: Callable[..., None]) -> None:
+    keyless = (None, "a", "UN", None, 1)
+    table(keyless, keyless)
+    export(office)
+    export(office)
+    table(keyless)
+    export(office)
+    export(office)
+    assert told(office) == [("", "required")]
+
+
+def test_columns_that_change_their_names_in_a_view_are_sent(office: Office, tmp_path: Path) -> None:
+    fill(office.keeper, {"produtos": [("A", "a", "UN", None, None, "Vevo", "Tintas", None, 1)]})
+    columns = "codigo AS code, descricao AS name, unidade AS unit, marca AS {}, grupo AS {}"
+    view = f"CREATE VIEW v AS SELECT {columns} FROM produtos"
+    office.keeper.run(view.format("brand", '"group"'))
+    query(office, tmp_path, "SELECT * FROM v")
+    export(office)
+    office.keeper.run("DROP VIEW v")
+    office.keeper.run(view.format('"group"', "brand"))
+    export(office)
+    assert office.at_hub()[PRODUCTS]["A"]["brand"] == "Tintas"
+    assert office.at_hub()[PRODUCTS] == office.in_erp()[PRODUCTS]
+
+
+def test_a_repeated_key_stays_told_when_only_what_changed_is_read(office: Office, tmp_path: Path) -> None:
+    office.keeper.run("CREATE TABLE solto (code TEXT, name TEXT, unit TEXT, changed INTEGER)")
+    query(office, tmp_path, "SELECT * FROM solto", 'changed_at = "changed"')
+    office.keeper.run("INSERT INTO solto VALUES ('A', 'a', 'UN', 1), ('A', 'b', 'UN', 2), ('B', 'b', 'UN', 3)")
+    export(office)
+    office.keeper.run("UPDATE solto SET name = 'c', changed = 4 WHERE name = 'a'")
+    export(office)
+    assert told(office) == [("A", "repeated")]
+
+
+def test_rows_that_do_not_fit_are_kept_in_lots(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory holds a batch of what is refused, however many rows are."""
+    monkeypatch.setattr(collecting, "MAX_LINES", 10)
+    lots: list[int] = []
+    whole = office.outbox.keep
+
+    def keep(*words: Any, **more: Any) -> None:
+        lots.append(len(more.get("unfit", ())))
+        whole(*words, **more)
+
+    monkeypatch.setattr(office.outbox, "keep", keep)
+    fill(office.keeper, {"produtos": [(f"P{n:05}", "a", "UN", *[None] * 5, 7) for n in range(7000)]})
+    assert export(office).refused == 7000
+    assert max(lots) <= 4000 + 10  # two lots of the stream beyond the batch
+
+
+def test_a_reading_begun_again_counts_its_rows_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(office.keeper, {"produtos": [(f"P{n:05}", "a", "UN", *[None] * 5, 1) for n in range(5000)]})
+    fill(office.keeper, {"produtos": [("Q", "a", "UN", *[None] * 5, 7)]})
+    failures = [ErpBusyError()]
+    whole = collecting.Collector._keep
+
+    def keep(self: Any) -> None:
+        if failures:
+            raise failures.pop()
+        whole(self)
+
+    monkeypatch.setattr(collecting.Collector, "_keep", keep)
+    erp = office.keeper.open()
+    with client(office.hub) as opened:
+        counts = office.exporter(erp, opened, datasets=("products",)).run().exports[NAME]
+    erp.close()
+    assert (counts.sent, counts.refused, counts.read) == (5000, 1, 5001)
+
+
+def test_deletes_held_by_the_hub_of_rows_that_came_back_are_not_counted(office: Office, tmp_path: Path) -> None:
+    outbox = office.outbox
+    known = outbox.known("s", "d", hub="h", new_id=lambda: "x")
+    terms = Terms(clock=lambda: NOW, new_id=lambda: "b1")
+    outbox.keep(known, packed(terms, [batches.deleted("A")]), [], gone=["A"])
+    known.n_rows, known.next_n = 1, 1
+    outbox.keep(known, None, [("A", 0, b"h")])
+    [batch] = outbox.pending(known)
+    outbox.answered(known, batch, kept_back=["A"])
+    outbox.close()
+    with sqlite3.connect(tmp_path / "exports" / "producao.db") as db:
+        assert db.execute("SELECT count(*) FROM row").fetchone() == (known.n_rows,)
+    db.close()
