@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 
 from omnisync.agent import collecting
@@ -173,6 +176,27 @@ def test_deletes_held_by_the_hub_of_rows_that_came_back_are_not_counted(office: 
     [batch] = outbox.pending(known)
     outbox.answered(known, batch, kept_back=["A"])
     outbox.close()
-    with sqlite3.connect(tmp_path / "exports" / "producao.db") as db:
+    with closing(sqlite3.connect(tmp_path / "exports" / "producao.db")) as db:
         assert db.execute("SELECT count(*) FROM row").fetchone() == (known.n_rows,)
-    db.close()
+
+
+def test_an_outbox_of_an_earlier_version_goes_on_and_sends_nothing_again(office: Office, tmp_path: Path) -> None:
+    fill(office.keeper, {"produtos": [(f"P{n:02}", "a", "UN", *[None] * 5, 1) for n in range(40)]})
+    export(office)
+    office.outbox.close()
+    with closing(sqlite3.connect(tmp_path / "exports" / "producao.db")) as db, db:
+        db.execute("UPDATE stretches SET known = ?", (msgspec.msgpack.encode({b"h": [[0, 40]]}),))
+        db.execute("PRAGMA user_version = 2")
+    assert export(office) == Sent(read=40)
+
+
+def test_a_table_that_is_read_in_another_order_sends_nothing(office: Office, table: Callable[..., None]) -> None:
+    rows = [(f"{n:03}", "a", "UN", None, 1) for n in range(200)]
+    table(*rows)
+    export(office)
+    Random(3).shuffle(rows)
+    table(*rows)
+    assert export(office) == Sent(read=200)
+    assert export(office) == Sent(read=200)
+    table(*rows[1:])
+    assert export(office) == Sent(read=199, prepared=1, sent=1, deleted=1)

@@ -76,10 +76,12 @@ def outbox_of(home: Home, connection_name: str) -> Outbox:
 
 Entry = tuple[str, int, bytes]
 """A row: its key, its number, the hash of what the database answered."""
-Spans = tuple[tuple[int, int], ...]
-"""Numbers of rows: each span from its first to the one behind its last."""
-Stretches = dict[bytes, Spans]
-"""Rows that came one after another, by the one hash of what the database answered for all of them."""
+Stretches = dict[bytes, bytes]
+"""Rows that came one after another, by the one hash of what the database answered for all of them.
+
+They are numbers in spans, each from its first to the one behind its last, packed as four bytes for either (little
+endian): of a table that was reordered since it was numbered, each row is a span.
+"""
 
 
 class Outbox:

@@ -10,7 +10,7 @@ from pathlib import Path
 from omnisync.agent.errors import OmnisyncError, OutboxLostError, SettingsError, TemporaryError
 from omnisync.agent.settings import cannot_write
 
-VERSION = 2
+VERSION = 3
 CACHE_KIB = 32_000
 CHECKPOINT_PAGES = 4000
 """Of the log, before they are put in their places: a first export writes the same pages again and again."""
@@ -37,6 +37,8 @@ CREATE TABLE IF NOT EXISTS refusal (
     at TEXT NOT NULL, batch TEXT NOT NULL DEFAULT '', PRIMARY KEY (dataset, key)
 ) WITHOUT ROWID;
 """
+ANEW = "DELETE FROM stretches;"
+"""Tables came, and stretches, which spare work and no more, were told in another way."""
 
 
 class OutboxFile:
@@ -97,8 +99,8 @@ class OutboxFile:
             [version] = db.execute("PRAGMA user_version").fetchone()
             if version > VERSION:
                 raise SettingsError(motivo="o arquivo de exportação é de uma versão mais nova do Omnisync")
-            if version < VERSION:  # tables came, and none has changed
-                db.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+            if version < VERSION:
+                db.executescript(f"BEGIN IMMEDIATE; {TABLES} {ANEW} PRAGMA user_version = {VERSION}; COMMIT;")
         except BaseException:
             db.close()
             raise
