@@ -1,0 +1,242 @@
+"""What an export stands between, all in memory and failing where it is told to: an ERP, a hub, the outbox's file."""
+
+from __future__ import annotations
+
+import gzip
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from omnisync.agent import collecting
+from omnisync.agent.erp.language.layout import Export
+from omnisync.agent.erp.language.outgoing import Outgoing
+from omnisync.agent.erp.language.queries import Query, queries
+from omnisync.agent.errors import FeedError, TemporaryError
+from omnisync.agent.outbox import Outbox
+from omnisync.agent.outbox.database import OutboxFile
+from omnisync.agent.transport import BatchConflictError
+from omnisync.contract import batches
+from omnisync.contract.batches import FEW_DELETES, MAX_SHARE_DELETED, BatchAnswer, RefusedLine, SoundRow, reader
+from omnisync.contract.catalogue import DATASETS
+
+Row = tuple[Any, ...]
+ZONE = ZoneInfo("America/Sao_Paulo")
+MARK = "mark"
+"""The column that says when a row changed; not one of the dataset's own."""
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "products": ("code", "name", "unit", "ncm", "is_active"),
+    "stock": ("establishment_code", "product_code", "on_hand", "reserved", "measured_at"),
+}
+
+
+class KillError(BaseException):
+    """The process is killed here."""
+
+
+def _fail(how: str, where: str, error: type[BaseException]) -> None:
+    """Raise what the plan has for this place, if anything."""
+    if how == f"kill {where}":
+        raise KillError
+    if how == f"error {where}":
+        raise error
+
+
+# --- a hub, as omnisync/hub/uploads.py has it
+
+
+@dataclass
+class Snapshot:
+    """Where one began, and how many rows there were."""
+
+    begun_at: int
+    n_rows: int
+    is_over: bool = False
+
+
+@dataclass
+class Shelf:
+    """One dataset at the hub: its rows, and when each key was last named."""
+
+    rows: dict[str, SoundRow] = field(default_factory=dict)
+    named: dict[str, int] = field(default_factory=dict)
+    snapshots: dict[str, Snapshot] = field(default_factory=dict)
+    answers: dict[str, tuple[str, BatchAnswer]] = field(default_factory=dict)
+
+
+class MemoryHub:
+    """`plan` says of each batch to come how it fails: `error` or `kill`, `before` or `after` it was taken in."""
+
+    def __init__(self) -> None:
+        self.n_restored = 0
+        self.shelves: dict[tuple[str, str], Shelf] = {}
+        self.taken: list[SoundRow] = []
+        self.plan: list[str] = []
+        self._now = 0
+
+    def epoch(self) -> str:
+        return f"e{self.n_restored}"
+
+    def send_batch(self, system: str, dataset: str, batch_id: str, body: bytes, **more: Any) -> BatchAnswer:
+        how = self.plan.pop(0) if self.plan else ""
+        _fail(how, "before", FeedError)
+        answer = self._taken((system, dataset), batch_id, body, **more)
+        _fail(how, "after", FeedError)
+        return answer
+
+    def _taken(
+        self,
+        place: tuple[str, str],
+        id_: str,
+        body: bytes,
+        *,
+        digest: str,
+        lines: int,
+        snapshot: str = "",
+        final: bool = False,
+        confirmed: bool = False,
+    ) -> BatchAnswer:
+        shelf = self.shelves.setdefault(place, Shelf())
+        if id_ in shelf.answers:
+            known, answer = shelf.answers[id_]
+            if known != digest:
+                raise BatchConflictError
+            return answer
+        raw = gzip.decompress(body).split(b"\n") if lines else []
+        assert digest == batches.content_digest(body)
+        assert len(raw) == lines <= collecting.MAX_LINES  # type: ignore[attr-defined]  # the one that tests make small
+        shot = shelf.snapshots.setdefault(snapshot, Snapshot(self._now, len(shelf.rows)))
+        self._now += 1
+        n: Counter[str] = Counter()
+        verdicts = reader(DATASETS[place])(raw, 1)
+        assert len({verdict.key for verdict in verdicts}) == lines, "a key twice in a batch"
+        refused = tuple(verdict for verdict in verdicts if isinstance(verdict, RefusedLine))
+        for line in refused:
+            assert line.key
+            shelf.named[line.key] = self._now
+        gone = []
+        for row in verdicts:
+            if isinstance(row, RefusedLine):
+                continue
+            self.taken.append(row)
+            if row.version:
+                n["unchanged" if self._is_as(shelf, row) else "stored"] += 1
+                shelf.rows[row.key] = row
+                shelf.named[row.key] = self._now
+            else:
+                assert not snapshot
+                gone.append(row.key)
+        living = [key for key in gone if key in shelf.rows]
+        n["unchanged"] += len(gone) - len(living)
+        is_many = len(living) > FEW_DELETES and len(living) * MAX_SHARE_DELETED > len(shelf.rows)
+        n.update(_drop(shelf, living, is_held=is_many and not confirmed))
+        if final and snapshot and not shot.is_over:
+            missing = [key for key in shelf.rows if shelf.named[key] <= shot.begun_at]
+            is_held = len(missing) * MAX_SHARE_DELETED > shot.n_rows and not confirmed
+            n.update(_drop(shelf, missing, is_held=is_held))
+            shot.is_over = not is_held
+        answer = BatchAnswer(
+            batch=id_,
+            epoch=self.epoch(),
+            lines=lines,
+            accepted=lines - len(refused),
+            living=len(shelf.rows),
+            refused=refused,
+            **n,
+        )
+        shelf.answers[id_] = digest, answer
+        return answer
+
+    def _is_as(self, shelf: Shelf, row: SoundRow) -> bool:
+        known = shelf.rows.get(row.key)
+        return known is not None and known.version == row.version
+
+
+def _drop(shelf: Shelf, keys: Sequence[str], *, is_held: bool) -> dict[str, int]:
+    if is_held:
+        return {"held": len(keys)}
+    for key in keys:
+        del shelf.rows[key]
+    return {"deleted": len(keys)}
+
+
+# --- an ERP
+
+
+class MemoryErp:
+    """One dataset's rows, each with its mark behind it, answered `lot` at a time.
+
+    After `breaks_after` rows, if that is not negative, the next reading breaks off.
+    """
+
+    def __init__(self, name: str, *, has_changed_at: bool) -> None:
+        self.name = name
+        self.has_changed_at = has_changed_at
+        self.rows: list[Row] = []
+        self.lot = 3
+        self.n_layouts = 0
+        self.breaks_after = -1
+
+    def prepare(self) -> None: ...
+
+    def reconsider(self, codes: Sequence[str]) -> int:
+        return 0
+
+    def query(self) -> Query:
+        sql = "SELECT x" + " " * self.n_layouts
+        [query] = queries({self.name: Export(sql=sql, changed_at=MARK if self.has_changed_at else "")}, ZONE)
+        return query
+
+    def exports(self) -> tuple[Query, ...]:
+        return (self.query(),)
+
+    @contextmanager
+    def outgoing(self, query: Query, since: Any = None) -> Iterator[Outgoing]:
+        rows = [row for row in self.rows if since is None or row[-1] >= since]
+        if self.has_changed_at:
+            yield Outgoing(query, (*COLUMNS[self.name], MARK), self._lots(rows))
+        else:
+            yield Outgoing(query, COLUMNS[self.name], self._lots([row[:-1] for row in rows]))
+
+    def _lots(self, rows: list[Row]) -> Iterator[list[Row]]:
+        for start in range(0, len(rows), self.lot):
+            if start >= self.breaks_after >= 0:
+                self.breaks_after = -1
+                raise TemporaryError
+            yield rows[start : start + self.lot]
+
+
+# --- an outbox
+
+
+class FlakyFile(OutboxFile):
+    """Its transaction number `at` fails: `error` or `kill`, `before`, `within` or `after` it.
+
+    An error after it is a commit whose answer was lost.
+    """
+
+    def __init__(self, path: Path, at: int, how: str) -> None:
+        super().__init__(path)
+        self._left = at
+        self._how = how
+
+    @contextmanager
+    def changing(self) -> Iterator[sqlite3.Connection]:
+        self._left -= 1
+        how = self._how if self._left == 0 else ""
+        _fail(how, "before", TemporaryError)
+        with super().changing() as db:
+            yield db
+            _fail(how, "within", TemporaryError)
+        _fail(how, "after", TemporaryError)
+
+
+def flaky(path: Path, at: int, how: str) -> Outbox:
+    """The outbox there, whose file fails so."""
+    outbox = Outbox(path)
+    outbox._file = FlakyFile(path, at, how)
+    return outbox
