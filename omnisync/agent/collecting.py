@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import accumulate, islice, pairwise
 from operator import itemgetter, lt
+from struct import Struct as Packing
 from struct import pack, unpack
 
 from msgspec import Struct
@@ -33,6 +34,7 @@ MAX_RATIO = 100
 MANY_NUMBERS = 1_000_000
 AGAIN = -1
 """In the place of a number: the key came before."""
+_SPAN = Packing("<2I")
 REPEATED = "A chave se repete na consulta do layout."
 
 
@@ -287,6 +289,8 @@ def _packed_spans(numbers: Sequence[int]) -> bytes:
     return pack(f"<{len(bounds)}I", *bounds)
 
 
-def _spans(packed_spans: bytes) -> list[tuple[int, int]]:
+def _spans(packed_spans: bytes) -> Sequence[tuple[int, int]]:
+    if len(packed_spans) == _SPAN.size:  # nearly always
+        return (_SPAN.unpack(packed_spans),)
     bounds = unpack(f"<{len(packed_spans) // 4}I", packed_spans)
     return list(zip(bounds[::2], bounds[1::2], strict=True))

@@ -57,16 +57,16 @@ class _Lazy(click.RichGroup):
         return in_portuguese(command)
 
 
-@click.group(cls=_Lazy)
-@click.rich_config(
-    help_config={
-        "arguments_panel_title": "Argumentos",
-        "options_panel_title": "Opções",
-        "commands_panel_title": "Comandos",
-        "required_long_string": "[obrigatório]",
-        "default_string": "(padrão: {})",
-    }
-)
+_HELP = {
+    "arguments_panel_title": "Argumentos",
+    "options_panel_title": "Opções",
+    "commands_panel_title": "Comandos",
+    "required_long_string": "[obrigatório]",
+    "default_string": "(padrão: {})",
+}
+
+
+@click.group(cls=_Lazy, context_settings={"rich_help_config": _HELP})  # its decorator would import rich's console
 @click.version_option(
     __version__, "--version", prog_name="omnisync", message="%(prog)s %(version)s", help="Mostra a versão."
 )
