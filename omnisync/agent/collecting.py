@@ -6,13 +6,12 @@ row, ten times as many where a table was reordered since.
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import accumulate, islice, pairwise
 from operator import itemgetter, lt
-from struct import Struct as Packing
-from struct import pack, unpack
 
 from msgspec import Struct
 
@@ -34,8 +33,9 @@ MAX_RATIO = 100
 MANY_NUMBERS = 1_000_000
 AGAIN = -1
 """In the place of a number: the key came before."""
-_SPAN = Packing("<2I")
 REPEATED = "A chave se repete na consulta do layout."
+
+_SPAN = struct.Struct("<2I")
 
 
 class Terms(Struct, frozen=True, kw_only=True):
@@ -139,7 +139,7 @@ class Collector:
         packed_spans = self._stretches.get(hash_)
         if packed_spans is None:
             return False
-        seen, spans = self._seen, _spans(packed_spans)
+        seen, spans = self._seen, list(_SPAN.iter_unpack(packed_spans))
         if any(seen.find(1, start, end) >= 0 for start, end in spans):
             return False
         for start, end in spans:
@@ -281,16 +281,8 @@ class Collector:
 
 def _packed_spans(numbers: Sequence[int]) -> bytes:
     """Numbers as `Stretches` has them."""
-    bounds: Sequence[int] = (numbers[0], numbers[-1] + 1)
-    if not isinstance(numbers, range):
-        breaks = [place for place, (one, after) in enumerate(pairwise(numbers), 1) if after != one + 1]
-        spans = pairwise([0, *breaks, len(numbers)])
-        bounds = [bound for start, end in spans for bound in (numbers[start], numbers[end - 1] + 1)]
-    return pack(f"<{len(bounds)}I", *bounds)
-
-
-def _spans(packed_spans: bytes) -> Sequence[tuple[int, int]]:
-    if len(packed_spans) == _SPAN.size:  # nearly always
-        return (_SPAN.unpack(packed_spans),)
-    bounds = unpack(f"<{len(packed_spans) // 4}I", packed_spans)
-    return list(zip(bounds[::2], bounds[1::2], strict=True))
+    if isinstance(numbers, range):
+        return _SPAN.pack(numbers.start, numbers.stop)
+    breaks = [place for place, (one, after) in enumerate(pairwise(numbers), 1) if after != one + 1]
+    spans = pairwise([0, *breaks, len(numbers)])
+    return b"".join(_SPAN.pack(numbers[start], numbers[end - 1] + 1) for start, end in spans)

@@ -13,11 +13,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 from msgspec import Struct
 
-from omnisync.agent.errors import NotConfiguredError
 from omnisync.agent.schedule import Field, FieldError, Schedule, System, check
 from omnisync.agent.texts import sentence
 from omnisync.agent.ui import words
-from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, field, fields, form_of, see
+from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, field, fields, form_of, known, see
 
 NEVER_SAVED = "AGENDAMENTO - Não Definido!!"
 ACTIVE = "AGENDAMENTO - Ativo"
@@ -87,8 +86,7 @@ def show_options(pages: NamedDependency[Pages], request: AnyRequest, ativar: Fro
 def save(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Save, or show the form again with what is wrong. Sim without its options yet shows them first."""
     shown = pages.shown(request)
-    if shown.connection is None:
-        raise NotConfiguredError("no_connection")
+    connection = known(shown)
     form = form_of(request)
     saved = saved_schedule(pages, shown)
     typed = read(form, saved)
@@ -99,7 +97,7 @@ def save(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     if errors:
         return page(pages, shown, saved, typed, errors=errors, status=422)
     now = pages.parts.clock()
-    pages.parts.journal.save_schedule(shown.connection.name, schedule, now)
+    pages.parts.journal.save_schedule(connection.name, schedule, now)
     return see(shown.to("/agendamento?salvo=1"))
 
 
