@@ -8,12 +8,14 @@ from contextlib import closing
 from datetime import datetime
 from decimal import Decimal
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
 from omnisync.agent.counts import Counts
 from omnisync.agent.erp.base import Erp
+from omnisync.agent.erp.language.layout import text_of
 from omnisync.agent.exporting import Exporter
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.outbox import Outbox
@@ -360,3 +362,11 @@ _NAMES = count()
 def sent(counts: Counts) -> dict[str, int]:
     """How many lines the hub took, of the datasets that sent any."""
     return {name: one.sent for name, one in counts.exports.items() if one.sent}
+
+
+def with_queries(office: Office, folder: Path, queries: str) -> None:
+    """Let the ERP's layout send out just these datasets."""
+    layout = folder / "erp.toml"
+    before, _, _ = text_of("padrao").partition("# O que sai")
+    layout.write_text(f"{before}\n{queries}")
+    office.layout = str(layout)

@@ -1,13 +1,18 @@
-"""What the integration tests share: the database servers, each started once at its first test, and an opened ERP."""
+"""What the integration tests share: the database servers, each started once at its first test, an opened ERP, a hub,
+and an office that sends to it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from omnisync.agent.erp.base import Erp
-from tests.erps import Keeper
+from omnisync.agent.outbox import Outbox
+from tests.erps import Keeper, make_sqlite
+from tests.exports import Office
+from tests.hubs import RunningHub, running_hub
 from tests.servers import (
     FirebirdServer,
     MariadbServer,
@@ -45,3 +50,18 @@ def erp(keeper: Keeper) -> Iterator[Erp]:
     opened = keeper.open()
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[RunningHub]:
+    """A hub of the test's own; modules that share one have theirs."""
+    with running_hub(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def office(tmp_path: Path, hub: RunningHub) -> Iterator[Office]:
+    """An empty ERP in SQLite that sends to this hub."""
+    outbox = Outbox(tmp_path / "exports" / "producao.db")
+    yield Office(make_sqlite(tmp_path), hub, outbox)
+    outbox.close()

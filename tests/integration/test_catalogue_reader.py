@@ -20,17 +20,11 @@ from omnisync.contract.catalogue import DATASETS as EVERY
 from tests.catalogue import PRODUCTS, STOCK, delete, line, product, put, stock
 from tests.erps import make_sqlite, write
 from tests.exports import Office, fill, plain
-from tests.hubs import COMPANY, NOW, RunningHub, running_hub
+from tests.hubs import COMPANY, NOW, RunningHub
 from tests.records import change, customer, order
 
 READER = Path(__file__).parents[2] / "examples" / "catalogue_reader.py"
 DATASETS = ("omniforce/products", "omniforce/stock")
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[RunningHub]:
-    with running_hub(tmp_path) as running:
-        yield running
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from omnisync.agent.outbox import Outbox
 from omnisync.agent.transport import Transport
 from omnisync.contract.batches import BatchAnswer, content_digest
 from tests.erps import make_sqlite
-from tests.exports import Office, fill, sent
+from tests.exports import Office, fill, sent, with_queries
 from tests.hubs import COMPANY, RunningHub, running_hub
 from tests.imports import client, importer, send
 from tests.records import NOW, change, customer, order
@@ -37,19 +37,6 @@ def products(*codes: str, name: str = "Produto") -> dict[str, list[tuple[Any, ..
 
 def many(n: int) -> dict[str, list[tuple[Any, ...]]]:
     return products(*(f"P{i:04}" for i in range(n)))
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[RunningHub]:
-    with running_hub(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def office(tmp_path: Path, hub: RunningHub) -> Iterator[Office]:
-    outbox = Outbox(tmp_path / "exports" / "producao.db")
-    yield Office(make_sqlite(tmp_path), hub, outbox)
-    outbox.close()
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +54,6 @@ def patched(owner: Any, name: str, value: object) -> Iterator[None]:
 
 def the_products(office: Office) -> set[str]:
     return set(office.at_hub()[PRODUCTS])
-
-
-def with_queries(office: Office, folder: Path, queries: str) -> None:
-    """Let the ERP's layout send out just these datasets."""
-    layout = folder / "erp.toml"
-    before, _, _ = text_of("padrao").partition("# O que sai")
-    layout.write_text(f"{before}\n{queries}")
-    office.layout = str(layout)
 
 
 # --- what is chosen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -15,31 +15,14 @@ import pytest
 from omnisync.agent import collecting
 from omnisync.agent.collecting import Terms, packed
 from omnisync.agent.counts import Sent
-from omnisync.agent.erp.language.layout import text_of
 from omnisync.agent.errors import ErpBusyError
-from omnisync.agent.outbox import Outbox
 from omnisync.contract import batches
-from tests.erps import make_sqlite
-from tests.exports import Office, fill
-from tests.hubs import RunningHub, running_hub
+from tests.exports import Office, fill, with_queries
 from tests.imports import client
 from tests.records import NOW
 
 NAME = "omniforce.products"
 PRODUCTS = ("omniforce", "products")
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[RunningHub]:
-    with running_hub(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def office(tmp_path: Path, hub: RunningHub) -> Iterator[Office]:
-    outbox = Outbox(tmp_path / "exports" / "producao.db")
-    yield Office(make_sqlite(tmp_path), hub, outbox)
-    outbox.close()
 
 
 def export(office: Office, **more: Any) -> Sent:
@@ -51,10 +34,7 @@ def told(office: Office) -> list[tuple[str, str]]:
 
 
 def query(office: Office, folder: Path, sql: str, more: str = "") -> None:
-    layout = folder / "erp.toml"
-    before, _, _ = text_of("padrao").partition("# O que sai")
-    layout.write_text(f"{before}\n[export.products]\nsql = '''{sql}'''\n{more}")
-    office.layout = str(layout)
+    with_queries(office, folder, f"[export.products]\nsql = '''{sql}'''\n{more}")
 
 
 @pytest.fixture
