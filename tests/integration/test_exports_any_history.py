@@ -16,7 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from omnisync.agent.erp.language.lines import Maker, hashes
+from omnisync.agent.erp.language.hashing import hashes
+from omnisync.agent.erp.language.lines import Maker
 from omnisync.agent.outbox import KEYLESS, Outbox
 from omnisync.contract import batches
 from omnisync.contract.catalogue import DATASETS

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import tzinfo
-from hashlib import blake2b
 from operator import itemgetter
 from typing import Any, get_type_hints
 
@@ -13,6 +12,7 @@ from msgspec import Struct
 
 from omnisync.agent.erp.dialects.database import Rows
 from omnisync.agent.erp.language.coercing import Coerce, Unfit, coercer
+from omnisync.agent.erp.language.hashing import hashes
 from omnisync.contract import batches
 from omnisync.contract.batches import MAX_LINE_BYTES
 from omnisync.contract.catalogue import Dataset, key
@@ -131,17 +131,6 @@ def _key(parts: Sequence[Any]) -> Key:
         return None
     text = key(*parts)
     return text if text.isprintable() and len(text) <= MAX_KEY else None
-
-
-def hashes(texts: Iterable[bytes], form: bytes = b"") -> list[bytes]:
-    """Eight bytes for each text; `form` enters all of them."""
-    new = blake2b(digest_size=8, person=form).copy  # half the time of making each
-    found = []
-    for text in texts:
-        hash_ = new()
-        hash_.update(text)
-        found.append(hash_.digest())
-    return found
 
 
 def _encoded(rows: list[Any], found: dict[int, tuple[Unfit, str]]) -> list[bytes]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
-from itertools import chain
+from itertools import pairwise
 from operator import itemgetter
 from typing import Any
 
@@ -17,9 +17,10 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent.erp.dialects.database import Database, Rows
-from omnisync.agent.erp.language.lines import Key, Made, Maker, hashes
+from omnisync.agent.erp.language.hashing import hashes
+from omnisync.agent.erp.language.lines import Key, Made, Maker
 from omnisync.agent.erp.language.queries import Query, check_names, known_names
-from omnisync.agent.erp.language.stretches import Stretch, stretches
+from omnisync.agent.erp.language.stretches import Cut, stretches
 from omnisync.agent.errors import LayoutError
 
 OVERLAP = timedelta(minutes=10)
@@ -61,8 +62,8 @@ class Outgoing:
     def lots(self, is_known: Callable[[bytes], bool] = lambda hash_: False) -> Iterator[Lot]:
         """All rows, a lot at a time, without the stretches whose hash is known; nothing else is asked of the database
         meanwhile."""
-        for some in stretches(map(self._own, self._lots), _raws, self._form):
-            yield self._lot([stretch for stretch in some if not is_known(stretch.hash)])
+        for cut in stretches(map(self._own, self._lots), self._hashes):
+            yield self._lot(cut, is_known)
 
     def _own(self, rows: Rows) -> Rows:
         """The rows without a column that is there only to say when they changed; that is noted."""
@@ -81,12 +82,21 @@ class Outgoing:
             told = _since(value)
             self.latest = told if self.latest is None else max(self.latest, told)
 
-    def _lot(self, some: Sequence[Stretch]) -> Lot:
-        """The stretches' rows with their keys and hashes."""
-        rows = list(chain.from_iterable(stretch.rows for stretch in some))
+    def _hashes(self, rows: Rows) -> list[bytes]:
+        return hashes(_raws(rows), self._form)
+
+    def _lot(self, cut: Cut, is_known: Callable[[bytes], bool]) -> Lot:
+        """The rows of those stretches that are not known, with their keys and hashes."""
+        bounds = pairwise([0, *cut.ends])
+        some = [
+            (start, end, hash_) for (start, end), hash_ in zip(bounds, cut.sums, strict=True) if not is_known(hash_)
+        ]
+        rows, hashes_ = cut.rows, cut.hashes
+        if len(some) < len(cut.sums):
+            rows = [row for start, end, _ in some for row in cut.rows[start:end]]
+            hashes_ = [hash_ for start, end, _ in some for hash_ in cut.hashes[start:end]]
         keys = self._maker.keys(rows)
-        told = [(len(stretch.rows), stretch.hash) for stretch in some]
-        hashes_ = hashes(chain.from_iterable(stretch.raws for stretch in some), self._form)
+        told = [(end - start, hash_) for start, end, hash_ in some]
         return Lot(keys, hashes_, told, lambda places: self._made(rows, keys, places))
 
     def _made(self, rows: Rows, keys: list[Key], places: Sequence[int]) -> Made:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
-from hashlib import blake2b
 
 import msgspec
 from msgspec import Struct
+from xxhash import xxh3_64_intdigest
 
 from omnisync.agent.erp.language.layout import Export
 from omnisync.agent.erp.language.paths import nearest
@@ -20,7 +20,7 @@ from omnisync.agent.errors import LayoutError
 from omnisync.contract.catalogue import DATASETS, Dataset
 from omnisync.contract.records import Address
 
-FORM = 1
+FORM = 2
 """Of the hashes and of what becomes of values: raised when either changes, so that every row is looked at anew."""
 
 _WORD = re.compile(r"'[^']*'|\"[^\"]*\"|::|:([a-z_][a-z_0-9]*)")
@@ -35,13 +35,13 @@ class Query(Struct, frozen=True, kw_only=True):
     changed_at: str
     zone: tzinfo
 
-    def fingerprint(self, names: Sequence[str]) -> bytes:
-        """Differs when the same answer of the database, its columns named so, may become another line.
+    def fingerprint(self, names: Sequence[str]) -> int:
+        """64 bits that differ when the same answer of the database, its columns named so, may become another line.
 
         Every hash depends on it.
         """
         told = (FORM, self.dataset.system, self.dataset.name, self.sql, self.changed_at, str(self.zone), names)
-        return blake2b(msgspec.msgpack.encode(told), digest_size=16).digest()
+        return xxh3_64_intdigest(msgspec.msgpack.encode(told))
 
 
 def queries(exports: Mapping[str, Export], zone: tzinfo) -> tuple[Query, ...]:

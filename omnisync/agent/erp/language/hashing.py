@@ -1,0 +1,23 @@
+"""What a row is known again by: short hashes, of no use against somebody who would forge one.
+
+Source: docs/decisions/0012-hashes-of-xxh3.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import repeat
+
+from xxhash import xxh3_64_digest, xxh3_128_digest
+
+HASH_BYTES = 8
+
+
+def hashes(texts: Iterable[bytes], form: int = 0) -> list[bytes]:
+    """`HASH_BYTES` for each text; `form`, 64 bits, enters all of them."""
+    return list(map(xxh3_64_digest, texts, repeat(form)))
+
+
+def hash_of_many(joined: bytes) -> bytes:
+    """One hash, of twice as many bytes, for hashes that came one after another."""
+    return xxh3_128_digest(joined)
