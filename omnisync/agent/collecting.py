@@ -140,8 +140,9 @@ class Collector:
         if packed_spans is None:
             return False
         seen, spans = self._seen, list(_SPAN.iter_unpack(packed_spans))
-        if any(seen.find(1, start, end) >= 0 for start, end in spans):
-            return False
+        for start, end in spans:
+            if seen.find(1, start, end) >= 0:
+                return False
         for start, end in spans:
             seen[start:end] = b"\1" * (end - start)
             self._n_read += end - start
