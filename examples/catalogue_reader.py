@@ -1,9 +1,6 @@
-#!/usr/bin/env python3
-"""Keeps an app's own copy of what a company's ERP sends out, by docs/contract.md alone. Standard library only.
+"""Keeps an app's own copy (SQLite) of what a company's ERP sends out, by docs/contract.md alone. Standard library only.
 
     OMNISYNC_TOKEN=… python3 examples/catalogue_reader.py https://central.example copy.db omniforce/products
-
-`copy.db` (SQLite) holds the rows by dataset and key, and how far each dataset was read: both move together.
 """
 
 import json
