@@ -1,6 +1,6 @@
 """Keeps an app's own copy (SQLite) of what a company's ERP sends out, by docs/contract.md alone. Standard library only.
 
-    OMNISYNC_TOKEN=… python3 examples/catalogue_reader.py https://central.example copy.db omniforce/products
+OMNISYNC_TOKEN=… python3 examples/catalogue_reader.py https://central.example copy.db omniforce/products
 """
 
 import json
