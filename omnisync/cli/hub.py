@@ -122,12 +122,19 @@ def token() -> None:
 @token.command("create")
 @click.argument("company")
 @click.option("--name", required=True, help="Nome da chave; os retornos são guardados por ele.")
-@click.option("--scope", "scopes", multiple=True, help="O que a chave permite; pode ser repetido.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    metavar="PERMISSÃO",
+    help="O que a chave permite (repetível). Um computador: orders:read, receipts:write, exports:write. O OmniForce: "
+    "records:write, exports:read. O Dash: exports:read.",
+)
 @_database
 def token_create(company: str, name: str, scopes: tuple[str, ...], database: str) -> None:
     """Cria uma chave para a empresa COMPANY e a mostra uma única vez.
 
-    Sem --scope, a chave permite o que o Omnisync de um computador precisa.
+    Sem --scope, a chave permite o que um computador com o Omnisync precisa.
     """
     from omnisync.hub.serving import wall_clock
     from omnisync.hub.store import AGENT_SCOPES, SCOPES

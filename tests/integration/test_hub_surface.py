@@ -133,6 +133,11 @@ def test_a_token_made_without_scopes_is_a_computer_s(console: Console) -> None:
     assert " ".join(AGENT_SCOPES) in console.run("token", "list", "aurora").stdout
 
 
+def test_the_help_names_every_scope(console: Console) -> None:
+    told = console.run("token", "create", "--help").stdout
+    assert [scope for scope in SCOPES if scope not in told] == []
+
+
 def test_a_listed_token_does_not_show_itself_and_can_be_revoked(console: Console) -> None:
     console.run("company", "add", "aurora", "Padaria Aurora")
     token = console.run("token", "create", "aurora", "--name", "caixa", "--scope", "orders:read").stdout.strip()
