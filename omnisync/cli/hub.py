@@ -53,8 +53,17 @@ def hub() -> None:
 
 
 @hub.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Endereço em que a central atende.")
-@click.option("--port", default=8788, show_default=True, type=click.IntRange(0, 65535), help="Porta; 0 = uma livre.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, metavar="ENDEREÇO", help="Endereço em que a central atende."
+)
+@click.option(
+    "--port",
+    default=8788,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    metavar="PORTA",
+    help="Porta; 0 = uma livre.",
+)
 @_database
 def serve(host: str, port: int, database: str) -> None:
     """Atende até ser interrompida."""
@@ -76,10 +85,10 @@ def company() -> None:
 
 @company.command("add")
 @click.argument("id")
-@click.argument("name")
+@click.argument("name", metavar="NOME")
 @_database
 def company_add(id: str, name: str, database: str) -> None:
-    """Cadastra a empresa ID com o nome NAME (ou muda o nome)."""
+    """Cadastra a empresa ID com o nome NOME (ou muda o nome)."""
     _try(
         lambda: _open(database).add_company(id, name), "O código da empresa tem de 1 a 40 letras sem acento e números."
     )
@@ -101,12 +110,12 @@ def establishment() -> None:
 
 
 @establishment.command("add")
-@click.argument("company")
-@click.argument("code")
-@click.argument("name")
+@click.argument("company", metavar="EMPRESA")
+@click.argument("code", metavar="CÓDIGO")
+@click.argument("name", metavar="NOME")
 @_database
 def establishment_add(company: str, code: str, name: str, database: str) -> None:
-    """Cadastra o estabelecimento CODE da empresa COMPANY com o nome NAME."""
+    """Cadastra o estabelecimento CÓDIGO da empresa EMPRESA com o nome NOME."""
     _try(
         lambda: _open(database).add_establishment(company, code, name),
         "O código do estabelecimento tem de 1 a 10 letras sem acento e números.",
@@ -120,8 +129,8 @@ def token() -> None:
 
 
 @token.command("create")
-@click.argument("company")
-@click.option("--name", required=True, help="Nome da chave; os retornos são guardados por ele.")
+@click.argument("company", metavar="EMPRESA")
+@click.option("--name", required=True, metavar="NOME", help="Nome da chave; os retornos são guardados por ele.")
 @click.option(
     "--scope",
     "scopes",
@@ -132,7 +141,7 @@ def token() -> None:
 )
 @_database
 def token_create(company: str, name: str, scopes: tuple[str, ...], database: str) -> None:
-    """Cria uma chave para a empresa COMPANY e a mostra uma única vez.
+    """Cria uma chave para a empresa EMPRESA e a mostra uma única vez.
 
     Sem --scope, a chave permite o que um computador com o Omnisync precisa.
     """
@@ -148,11 +157,11 @@ def token_create(company: str, name: str, scopes: tuple[str, ...], database: str
 
 
 @token.command("revoke")
-@click.argument("company")
-@click.argument("prefix")
+@click.argument("company", metavar="EMPRESA")
+@click.argument("prefix", metavar="COMEÇO")
 @_database
 def token_revoke(company: str, prefix: str, database: str) -> None:
-    """Revoga na hora a chave que começa por PREFIX (veja `token list`)."""
+    """Revoga na hora a chave que começa por COMEÇO (veja `token list`)."""
     from omnisync.hub.serving import wall_clock
 
     if not _open(database).revoke_token(company, prefix, wall_clock()):
@@ -161,10 +170,10 @@ def token_revoke(company: str, prefix: str, database: str) -> None:
 
 
 @token.command("list")
-@click.argument("company")
+@click.argument("company", metavar="EMPRESA")
 @_database
 def token_list(company: str, database: str) -> None:
-    """Lista as chaves da empresa COMPANY, sem mostrá-las."""
+    """Lista as chaves da empresa EMPRESA, sem mostrá-las."""
     for known in _open(database).tokens(company):
         state = f"revogada em {known.revoked_at}" if known.revoked_at else "em uso"
         click.echo(f"{known.prefix}  {known.name}  {' '.join(known.scopes)}  criada em {known.created_at}  {state}")

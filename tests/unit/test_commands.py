@@ -44,7 +44,18 @@ def test_every_command_says_what_it_does_in_portuguese(words: tuple[str, ...], a
     told = CliRunner().invoke(cli, [*words, asked])
     assert told.exit_code == 0
     assert "Mostra esta ajuda." in told.output
-    for english in ("Show this", "[OPTIONS]", "COMMAND", "[ARGS]", "[default", "Usage:", "INTEGER", "FLOAT", "TEXT "):
+    for english in (
+        "Show this",
+        "[OPTIONS]",
+        "COMMAND",
+        "[ARGS]",
+        "[default",
+        "Usage:",
+        "INTEGER",
+        "FLOAT",
+        "TEXT ",
+        " NAME",
+    ):
         assert english not in told.output
 
 
