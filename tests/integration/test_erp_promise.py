@@ -361,6 +361,14 @@ def test_find_answers_by_order_number_erp_number_and_customer_name(keeper: Keepe
     assert {r.id for r in erp.find("aurora", 10)} == {"cus_1", "ord_1", "ord_2"}
 
 
+def test_find_needs_no_whole_number_and_answers_the_exact_one_first(erp: Erp) -> None:
+    write(erp, change(customer()))
+    write(erp, *(change(order(f"ord_{n}", number=f"OF-0{n}")) for n in (48, 482, 1482)))
+    assert [r.id for r in erp.find("of-0482", 10)] == ["ord_482"]
+    assert {r.id for r in erp.find("482", 10)} == {"ord_482", "ord_1482"}
+    assert erp.find("OF-048", 1)[0].id == "ord_48"
+
+
 @pytest.mark.parametrize("keeper", ["sqlite"], indirect=True)
 @pytest.mark.usefixtures("erp")
 def test_looking_up_a_page_of_bindings_uses_their_key(keeper: Keeper) -> None:

@@ -58,19 +58,20 @@ class Shown:
         return datetime.fromisoformat(rows[0][0]) if rows[0][0] else None
 
     def find(self, text: str, limit: int) -> list[Unsettled]:
-        """Orders by their number or the ERP's, customers by a part of their name, orders of those customers."""
-        is_named = self._database.contains("label")
+        """Orders by their number, or a part of it, or the ERP's; customers by a part of their name, and their orders.
+
+        What is called exactly so comes first.
+        """
+        is_named, is_exact = self._database.contains("label"), "(erp_number = ? OR id = ? OR label = ?)"
         sql = (
-            f"SELECT {_SHOWN} FROM omnisync_binding WHERE company = ? AND (label = ? OR erp_number = ? OR id = ? "  # noqa: S608  # constant text
-            f"OR (kind = 'customer' AND {is_named}) "
+            f"SELECT {_SHOWN} FROM omnisync_binding WHERE company = ? AND ({is_exact} OR {is_named} "  # noqa: S608  # constant text
             "OR (kind = 'order' AND customer_id <> '' AND customer_id IN (SELECT id FROM omnisync_binding "
-            f"WHERE company = ? AND kind = 'customer' AND {is_named}))) ORDER BY kind DESC, outcome_at DESC"
+            f"WHERE company = ? AND kind = 'customer' AND {is_named}))) "
+            f"ORDER BY CASE WHEN {is_exact} THEN 0 ELSE 1 END, kind DESC, outcome_at DESC"
         )
         text = self._database.storable(text)
-        rows = self._database.select(
-            self._database.limited(sql, limit), (self._company, text, text, text, text, self._company, text)
-        )
-        return [_shown(row) for row in rows]
+        values = (self._company, text, text, text, text, self._company, text, text, text, text)
+        return [_shown(row) for row in self._database.select(self._database.limited(sql, limit), values)]
 
 
 def _shown(row: Any) -> Unsettled:
