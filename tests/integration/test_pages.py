@@ -158,6 +158,32 @@ def test_chosen_days_establishment_and_system_are_saved(pages: Stage) -> None:
     assert pages.journal.schedule("producao") == Schedule(days=(0, 4), establishments=("0002",), systems=("omniforce",))
 
 
+def test_without_a_connection_there_is_nothing_to_save_and_the_way_to_one(tmp_path: Path) -> None:
+    with stage(tmp_path, is_new=True) as pages:
+        html = pages.client().get("/agendamento?ativar=sim").text
+    assert "SALVAR" not in html
+    assert '<a class="second button" href="/conexao">Criar a conexão</a>' in html
+
+
+def test_nothing_is_skipped_between_the_coming_runs_of_a_day_with_two(pages: Stage) -> None:
+    pages.journal.save_schedule("producao", Schedule(start_hour=3, every_hours=12, every_minutes=0, days=(0,)), NOW)
+    said = text(pages.client().get("/agendamento").text)
+    assert "seg. 03:00" in said
+    assert "última 15:00" in said
+    assert "…" not in said.partition("Próximas execuções")[2]
+
+
+def test_several_establishments_chosen_by_command_stay_chosen(pages: Stage) -> None:
+    both = Schedule(establishments=("0001", "0002"))
+    pages.journal.save_schedule("producao", both, NOW)
+    client = pages.client()
+    [value] = re.findall(r'<option value="([^"]*)" selected>0001, 0002</option>', client.get("/agendamento").text)
+    chosen = SAVE | {"estabelecimentos": "escolher", "estabelecimento": value}
+    assert post(client, "/agendamento", chosen).status_code == 303
+    assert pages.journal.schedule("producao") == both
+    assert post(client, "/agendamento", chosen | {"estabelecimento": "0001 0009"}).status_code == 422
+
+
 def test_nao_keeps_the_values_for_next_time(pages: Stage) -> None:
     client = pages.client()
     post(client, "/agendamento", SAVE | {"inicio_hora": "6"})

@@ -147,13 +147,15 @@ def options(shown: Shown, typed: Typed, errors: tuple[Error, ...]) -> dict[str, 
     """What the group of options needs."""
     here = shown.connection.establishments if shown.connection else ()
     codes = [establishment.code for establishment in here]
-    gone = typed.establishment if typed.establishment and typed.establishment not in codes else ""
+    chosen = typed.establishment.split()
+    gone = not set(chosen) <= set(codes)
     return {
         "typed": typed,
         "errors": errors,
         "wrong": {error.field: error.text for error in errors},
         "weekdays": words.WEEKDAYS,
         "establishments": here,
+        "chosen": chosen,
         "gone": gone,
     }
 
@@ -175,7 +177,7 @@ def typed_of(schedule: Schedule | None) -> Typed:
         chooses_days=schedule.days != "all",
         days=() if schedule.days == "all" else tuple(str(day) for day in schedule.days),
         chooses_establishment=schedule.establishments != "all",
-        establishment="" if schedule.establishments == "all" else schedule.establishments[0],
+        establishment="" if schedule.establishments == "all" else " ".join(schedule.establishments),
         system="todos" if systems == "all" or len(systems) > 1 else systems[0],
     )
 
@@ -194,7 +196,7 @@ def read(form: FormMultiDict, saved: Schedule | None) -> Typed:
         chooses_days=field(form, "dias") == "escolher",
         days=tuple(sorted(set(fields(form, "dia")) & set("0123456"))),
         chooses_establishment=field(form, "estabelecimentos") == "escolher",
-        establishment=field(form, "estabelecimento")[:20],
+        establishment=field(form, "estabelecimento")[:2000],
         system=field(form, "sistemas")[:20],
     )
 
@@ -210,7 +212,7 @@ def schedule_of(typed: Typed, saved: Schedule | None) -> Schedule:
         every_hours=_number(typed.every_hours),
         every_minutes=_number(typed.every_minutes),
         days=tuple(int(day) for day in typed.days) if typed.chooses_days else "all",
-        establishments=(typed.establishment,) if typed.chooses_establishment else "all",
+        establishments=tuple(typed.establishment.split()) if typed.chooses_establishment else "all",
         systems="all" if typed.system == "todos" else SYSTEMS.get(typed.system, ()),
     )
 
@@ -220,7 +222,7 @@ def errors_of(schedule: Schedule, typed: Typed, shown: Shown) -> tuple[Error, ..
     found = list(check(schedule))
     here = [establishment.code for establishment in shown.connection.establishments] if shown.connection else []
     is_wrong = {error.field for error in found}
-    is_elsewhere = typed.active and typed.chooses_establishment and typed.establishment not in here
+    is_elsewhere = typed.active and typed.chooses_establishment and not set(schedule.establishments) <= set(here)
     if is_elsewhere and "establishments" not in is_wrong:
         found.append(FieldError("establishments", "schedule_no_establishment"))
     order = list(LABELS)

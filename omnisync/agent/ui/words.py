@@ -121,9 +121,12 @@ def coming(schedule: Schedule, now: datetime, zone: tzinfo) -> tuple[Coming, ...
         return ()
     today = now.astimezone(zone).date()
     rows = [_coming(slot, today) for slot in first]
-    last = slots(schedule, first[-1].on)[-1]
+    of_day = slots(schedule, first[-1].on)
+    last = of_day[-1]
     if last > first[-1]:
-        rows += [Coming("…", f"a cada {short_every(schedule)}"), _coming(last, today, "última")]
+        between = [slot for slot in of_day if first[-1] < slot < last]
+        rows += [Coming("…", f"a cada {short_every(schedule)}")] if between else []
+        rows.append(_coming(last, today, "última"))
     after = next_slot(schedule, last.moment(zone), zone)
     return (*rows, _coming(after, today)) if after is not None else tuple(rows)
 
