@@ -219,6 +219,8 @@ def free_port(first: int) -> int:
     """The first free port of this computer from here on."""
     for port in range(first, first + N_PORTS):
         with socket.socket() as probe:
+            if not hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # as the pages bind it: what waits after a Ctrl-C is free
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((HOST, port))
             except OSError:
