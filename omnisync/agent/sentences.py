@@ -298,6 +298,11 @@ TIMELESS: Mapping[str, str] = {
 }
 """Sentences that name an hour, as they are said when nobody knows it: a command that failed tries no more."""
 
+WAITED_OUT: Mapping[str, str] = {
+    "erp_busy": "O banco do ERP está ocupado. Tentamos de novo em {n} segundos; não é preciso fazer nada.",
+}
+"""Sentences that ask a person to try again, as they are said while the run itself will."""
+
 OF_EXPORTS: Mapping[str, str] = {
     "rate_limited": "A central pediu uma pausa. A exportação continua sozinha em {n} segundos; não é preciso fazer "
     "nada.",

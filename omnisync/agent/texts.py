@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
-from omnisync.agent.sentences import OF_EXPORTS, SENTENCES, TIMELESS
+from omnisync.agent.sentences import OF_EXPORTS, SENTENCES, TIMELESS, WAITED_OUT
 
 NAMELESS = "Sem nome"
 """Stands where a name may not be empty."""
@@ -85,6 +85,12 @@ def sentence(code: str, **words: object) -> str:
 def of_run(code: str, words: Mapping[str, object], *, is_export: bool) -> str:
     """The sentence of what holds a run up or ended it, said of an import or of an export."""
     return _filled((OF_EXPORTS.get(code) if is_export else None) or SENTENCES.get(code), code, words)
+
+
+def of_waiting(code: str, words: Mapping[str, object], *, is_export: bool) -> str:
+    """The sentence of what a run waits out by itself."""
+    template = WAITED_OUT.get(code)
+    return of_run(code, words, is_export=is_export) if template is None else _filled(template, code, words)
 
 
 def _filled(template: str | None, code: str, words: Mapping[str, object]) -> str:

@@ -225,6 +225,8 @@ def test_a_wrong_field_is_named_and_nothing_is_saved(
     assert sentence in text(answer.text)
     assert f'<li><a href="#{anchor}">' in answer.text
     assert f'id="{anchor}"' in answer.text
+    assert sentence in " ".join(re.findall(f'<span class="wrong" id="erro-{anchor}">(.*?)</span>', answer.text))
+    assert f'aria-describedby="erro-{anchor}' in answer.text
     assert PASSWORD not in answer.text
     assert pages.journal.connection("producao") == connection()
     assert pages.parts.secrets.get(connection(), "erp_password") is None

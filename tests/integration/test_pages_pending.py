@@ -188,11 +188,15 @@ def test_what_entered_with_a_warning_or_stayed_as_it_was_is_shown_on_a_click(pag
         pages,
         unsettled("imported", kind="customer", id="cus_7", label="Sem nome", code="", warnings=(shortened,)),
         unsettled("kept", id="o3", label="OF-3", code="order_locked", situacao="faturado", numero_erp="104"),
+        unsettled("kept", id="o4", label="", code="", erp_number="105"),
+        unsettled("kept", id="o5", label="", code=""),
         unsettled(),
     )
     said = text(client.get("/pendencias/avisos").text)
     assert "Cliente Sem nome hoje às 12:00 – O cliente cus_7 veio sem nome." in said
     assert "Pedido OF-3 hoje às 12:00 – O pedido OF-3 foi alterado no OmniForce depois de faturado" in said
+    assert "Pedido o4 hoje às 12:00 105 Apagado no OmniForce. O que o ERP tinha ficou como estava." in said
+    assert "Pedido o5 hoje às 12:00 – Apagado no OmniForce, sem número no ERP." in said
     assert "OF-004821" not in said
 
 

@@ -64,7 +64,7 @@ def test_a_run_shows_its_progress_by_the_four_nouns(pages: Stage) -> None:
         "24.900 de 415.406 · 1.245 registros/s · faltam cerca de 5 min",
         "Iniciada hoje às 12:02 por você. Pode fechar esta página: a importação continua.",
         "Clientes 24.800 /24.800 24.800 0 Concluído",
-        "Pedidos de vendas 4 sem alteração, 3 aguardando, 1 mantidos no ERP 100 /96.400 90 2 Importando",
+        "Pedidos de vendas 4 sem alteração, 3 aguardando, 1 mantido no ERP 100 /96.400 90 2 Importando",
         "Itens de vendas 0 /289.204 0 0 Importando",
         "Cancelar",
         "24.900 recebidos = 24.890 gravados + 4 sem alteração + 2 recusados + 3 aguardando + 1 mantidos no ERP.",
@@ -84,6 +84,25 @@ def test_a_pause_the_hub_asked_for_is_counted_down(pages: Stage) -> None:
     pages.run("running", minutes_ago=1, seconds=50, phase="order:0001!rate_limited!2026-11-24T15:03:07+00:00")
     said = text(pages.client().get("/situacao").text)
     assert "A importação continua sozinha em 7 segundos; não é preciso fazer nada." in said
+
+
+def test_a_busy_erp_is_waited_out_and_asks_nothing_of_a_person(pages: Stage) -> None:
+    pages.run("running", minutes_ago=1, seconds=50, phase="customer!erp_busy!2026-11-24T15:03:12+00:00")
+    said = text(pages.client().get("/situacao").text)
+    assert "O banco do ERP está ocupado. Tentamos de novo em 12 segundos; não é preciso fazer nada." in said
+    assert "tente de novo" not in said
+
+
+def test_who_cancels_is_not_told_that_it_goes_on(pages: Stage) -> None:
+    pages.run("cancelling", minutes_ago=0.5, seconds=20)
+    said = text(pages.client().get("/situacao").text)
+    assert "Pode fechar esta página: o que já foi gravado fica." in said
+    assert "continua" not in said
+
+
+def test_the_bars_of_the_days_are_told_in_numbers_too(pages: Stage) -> None:
+    pages.run("done", counts=Counts(orders=Tally(written=3)))
+    assert "24/11: 3 registros gravados, 0 recusados" in text(pages.client().get("/").text)
 
 
 def test_a_run_without_totals_shows_a_bar_without_an_end(pages: Stage) -> None:
@@ -281,7 +300,7 @@ def test_what_did_not_enter_can_be_taken_to_a_spreadsheet(pages: Stage) -> None:
     pages.erp.records = [unsettled(codigo="1")]
     pages.run("done_with_refusals")
     with pages.client() as client:
-        assert '<a href="/recusados.csv" download>Exportar CSV</a>' in client.get("/").text
+        assert 'href="/recusados.csv" download>Exportar CSV</a>' in client.get("/").text
         answer = client.get("/recusados.csv")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.text.startswith("\ufeff")

@@ -1,4 +1,4 @@
-"""Rows by day as bars drawn by the server: no script, no style, and a table says the same."""
+"""Rows by day as bars drawn by the server: no script, no style, and a list says the same."""
 
 from __future__ import annotations
 

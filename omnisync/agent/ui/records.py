@@ -21,6 +21,8 @@ AUTOMATIC = {
     "customer_missing": "Entra sozinho assim que o cliente chegar.",
     "customer_duplicate": "Já foi escolhido: entra na próxima importação.",
 }
+DELETED = "Apagado no OmniForce. O que o ERP tinha ficou como estava."
+DELETED_BEFORE = "Apagado no OmniForce, sem número no ERP."
 LINKS = {f"{kind}_unmapped": ("Abrir De/Para", f"/de-para#{kind}-titulo") for kind in texts.MAPPINGS}
 LINKS["customer_duplicate"] = ("Escolher", "/pendencias#escolher")
 """Where a refused record's cause is put right, by its code."""
@@ -96,6 +98,8 @@ def record_of(found: Unsettled, now: datetime, zone: tzinfo) -> Record:
     reason, remedy = split(found.code, found.message)
     if found.outcome == "waiting":
         remedy = AUTOMATIC.get(found.code, remedy)
+    if found.outcome == "kept" and not reason:
+        reason = DELETED if found.erp_number else DELETED_BEFORE
     return Record(
         name=_name(found),
         ask=f"{found.kind}:{found.id}",

@@ -89,7 +89,7 @@ def _noun(run: Run, noun: str) -> Noun:
         for n, word in (
             (tally.unchanged, "sem alteração"),
             (tally.waiting, "aguardando"),
-            (tally.kept, "mantidos no ERP"),
+            (tally.kept, "mantido no ERP" if tally.kept == 1 else "mantidos no ERP"),
         )
         if n
     ]

@@ -33,7 +33,7 @@ PHASES = {
 
 
 class Going(Struct, frozen=True, kw_only=True):
-    """A run that has not ended."""
+    """A run that has not ended. `is_sending` once its second half has begun, or it is an export alone."""
 
     id: str
     sentence: str
@@ -44,6 +44,7 @@ class Going(Struct, frozen=True, kw_only=True):
     trouble: str
     is_cancelling: bool
     is_export: bool
+    is_sending: bool
 
 
 class Status(Struct, frozen=True, kw_only=True):
@@ -130,12 +131,17 @@ def _going(run: Run, now: datetime, zone: tzinfo) -> Going:
         sentence=sentence,
         figures=_figures(run, now),
         began=f"Iniciada {words.at(run.asked_at, now, zone)} {BY_WHOM[run.origin]}. "
-        f"Pode fechar esta página: a {word} continua.",
+        + (
+            "Pode fechar esta página: o que já foi gravado fica."
+            if is_cancelling
+            else f"Pode fechar esta página: a {word} continua."
+        ),
         name="Exportação" if _is_exporting(run) else "Importação",
         percent=percent,
         trouble=_trouble(trouble, now, zone, is_export=_is_exporting(run)) if trouble else "",
         is_cancelling=is_cancelling,
         is_export=run.kind == "export",
+        is_sending=_is_exporting(run),
     )
 
 
@@ -152,7 +158,7 @@ def _trouble(trouble: str, now: datetime, zone: tzinfo, *, is_export: bool) -> s
     code, _, text = trouble.partition("!")
     retry_at = datetime.fromisoformat(text)
     seconds = max(1, round((retry_at - now).total_seconds()))
-    return texts.of_run(code, {"hora": hour(retry_at.astimezone(zone)), "n": seconds}, is_export=is_export)
+    return texts.of_waiting(code, {"hora": hour(retry_at.astimezone(zone)), "n": seconds}, is_export=is_export)
 
 
 def _figures(run: Run, now: datetime) -> str:

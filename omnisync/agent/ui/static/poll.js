@@ -43,12 +43,14 @@
     $("[data-focus]")?.focus();
     const button = $("#pausar");
     if (button) {
+      const pauses = (isIt) => {
+        isPaused = isIt;
+        button.setAttribute("aria-pressed", isIt);
+        $("#pausada").textContent = isIt ? "Atualização pausada." : "";
+      };
       button.hidden = false;
-      button.addEventListener("click", () => {
-        isPaused = !isPaused;
-        button.setAttribute("aria-pressed", isPaused);
-        refresh();
-      });
+      button.addEventListener("click", () => { pauses(!isPaused); refresh(); });
+      document.addEventListener("submit", () => pauses(false)); // who begins or cancels a run wants to see it
     }
     next();
   });
