@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import Any
 
 import msgspec
@@ -26,6 +26,8 @@ from omnisync.hub.store import Store
 PAGE_BYTES = 2_000_000
 """A page stops before it grows past this; one bigger order travels alone."""
 CUSTOMERS = "customer"
+_STREAMS_AT_ONCE = 50
+"""In one statement: SQLite takes 500 at most, and any app may name an establishment nobody knows."""
 
 _feed = tables.feed.c
 
@@ -170,10 +172,11 @@ def _after(place: Place) -> tuple[Any, ...]:
 
 
 def _waiting(db: Connection, company: str, after: Mapping[str, int]) -> dict[str, tuple[int, int, int]]:
-    if not after:
-        return {}
-    counts = union_all(*(_count(company, stream, sequence) for stream, sequence in after.items()))
-    return {stream: (rows, int(items), int(payments)) for stream, rows, items, payments in db.execute(counts)}
+    streams = iter(after.items())
+    found: list[Any] = []
+    while some := list(islice(streams, _STREAMS_AT_ONCE)):
+        found += db.execute(union_all(*(_count(company, stream, sequence) for stream, sequence in some))).all()
+    return {stream: (rows, int(items), int(payments)) for stream, rows, items, payments in found}
 
 
 def _count(company: str, stream: str, sequence: int) -> Select[Any]:
