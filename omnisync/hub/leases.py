@@ -60,6 +60,8 @@ class Leases:
             until, since = datetime.fromisoformat(row.until), _moment(row.since)
             wait = max(1, ceil((until - now).total_seconds()))
             raise ProblemError("establishment_busy", holder=row.name, since=since, headers={"Retry-After": str(wait)})
+        if not is_mine and row is None:  # nobody wrote to this stream yet: nothing is held, so nothing is remembered
+            return
         if len(self._taken) >= _MAX_KNOWN:
             self._taken.clear()
         self._taken[key] = now
