@@ -22,7 +22,7 @@ MAX_FAILED = 30
 _WINDOW = 60.0
 _MAX_ADDRESSES = 10_000
 _TOKEN = re.compile(r"Bearer (omni_([0-9a-f]{12})_[A-Za-z0-9_-]{43})", re.IGNORECASE)
-_AGENT = re.compile(r"omnisync/([0-9]+)\.([0-9]+)\.([0-9]+)")
+_AGENT = re.compile(r"omnisync/([0-9]{1,9})\.([0-9]{1,9})\.([0-9]{1,9})")
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="omnisync"'}
 
 

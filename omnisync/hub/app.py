@@ -76,7 +76,8 @@ class RecordsQuery(Struct, frozen=True):
     @property
     def wanted(self) -> set[str]:
         """Every id that may be meant: an id with a comma in it is looked for whole as well."""
-        return {*self.ids, *(id_ for joined in self.ids for id_ in joined.split(","))}
+        wanted = {*self.ids, *(id_ for joined in self.ids for id_ in joined.split(","))}
+        return {id_ for id_ in wanted if "\0" not in id_}  # which PostgreSQL does not even take to look for
 
 
 @get("/health", opt=_OPEN, sync_to_thread=True)
@@ -215,6 +216,8 @@ async def _guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRo
     """Before every route, unless it says it is open: who asks, and may they."""
     if handler.opt.get("is_open") or connection.scope["method"] == "OPTIONS":  # type: ignore[typeddict-item]
         return
+    if "\0" in connection.scope["path"]:  # nothing has it in its name, and PostgreSQL fails at it
+        raise ProblemError("not_found")
     headers = connection.headers
     door: Door = connection.app.state.door
     connection.scope["state"]["caller"] = await sync_to_thread(

@@ -95,7 +95,8 @@ def _records_of_odd_text(body: bytes) -> list[bytes]:
     The slow way is taken only then. Written out again, the surrogate is an escape once more and is refused alone.
     """
     try:
-        records = json.loads(body)["records"]
+        text = body.decode("utf-8-sig", "surrogateescape")  # what is no UTF-8 is refused with its record, too
+        records = json.loads(text, parse_int=_whole)["records"]
         if not isinstance(records, list):
             raise TypeError
     except (ValueError, TypeError, LookupError, RecursionError):
@@ -103,6 +104,11 @@ def _records_of_odd_text(body: bytes) -> list[bytes]:
     if len(records) > MAX_INTAKE:
         raise ProblemError("batch_too_large")
     return [json.dumps(record).encode() for record in records]
+
+
+def _whole(text: str) -> int | float:
+    """Python refuses to read thousands of digits; as a float they are too large for their own record alone."""
+    return int(text) if len(text) < 400 else float(text)
 
 
 def _result(record: Sound, status: str) -> IntakeResult:
