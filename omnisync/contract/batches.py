@@ -21,7 +21,7 @@ from msgspec.inspect import StrType, UnionType, type_info
 
 from omnisync.contract import shape
 from omnisync.contract.catalogue import Dataset, key
-from omnisync.contract.documents import is_cnpj, is_cpf
+from omnisync.contract.documents import tax_id
 from omnisync.contract.feed import UNDECODABLE
 from omnisync.contract.records import lean
 
@@ -288,7 +288,12 @@ def _key_checker(dataset: Dataset) -> Callable[[Sequence[str], Sequence[Any]], b
 
 
 def _is_document(code: str | None) -> bool:
-    return code is not None and len(code) in (11, 14) and (is_cpf(code) or is_cnpj(code))
+    if code is None or len(code) < 11:
+        return False
+    try:
+        return bool(tax_id(code))  # also as people write it: 529.982.247-25
+    except ValueError:
+        return False
 
 
 def refused(number: int, key: str | None, code: str, pointer: str) -> RefusedLine:
