@@ -127,7 +127,7 @@ class _PostgresqlRows:
     """
     _CHANGE = """
         INSERT INTO export_row (set_id, key, sequence, seen, source, version, size, line)
-        SELECT %s, key, sequence, %s, %s, coalesce(version, ''), length(line), line
+        SELECT %s, key, sequence, %s, %s, coalesce(version, ''), octet_length(line), line
         FROM unnest(string_to_array(%s, E'\\n'), string_to_array(%s, E'\\n')::bigint[], string_to_array(%s, E'\\n'),
             string_to_array(%s, E'\\n')) AS changed(key, sequence, version, line)
         ON CONFLICT (key, set_id) DO UPDATE SET sequence = excluded.sequence, seen = excluded.seen,
@@ -159,4 +159,4 @@ class _PostgresqlRows:
 
 
 def _tuple(set_id: int, row: Row, mark: Mark) -> tuple[object, ...]:
-    return set_id, row.key, row.sequence, mark.seen, mark.source, row.version, len(row.line), row.line
+    return set_id, row.key, row.sequence, mark.seen, mark.source, row.version, len(row.line.encode()), row.line

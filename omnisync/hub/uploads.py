@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import count, islice
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -183,13 +183,13 @@ class _Taking:
         )
 
     def _write(self, verdicts: Sequence[Verdict]) -> None:
-        before = self._rows.versions({verdict.key for verdict in verdicts if verdict.key is not None})
+        before = self._rows.versions({verdict.key for verdict in verdicts if _is_name(verdict.key)})
         changed: dict[str, SoundRow] = {}
         named: list[str] = []
         for verdict in verdicts:
             if isinstance(verdict, RefusedLine):
                 self._refused.append(verdict)
-                named += [] if verdict.key is None else [verdict.key]
+                named += [verdict.key] if _is_name(verdict.key) else []
             elif not verdict.version:
                 self._deletes[verdict.key] = None
             else:
@@ -221,7 +221,9 @@ class _Taking:
             versions = self._rows.versions(some)
             keys += [key for key in some if versions.get(key)]
         self._unchanged += len(self._deletes) - len(keys)
-        is_many = len(keys) > FEW_DELETES and len(keys) * MAX_SHARE_DELETED > self._living
+        # Of those there were, or are: new keys of the same batch do not hide how many are dropped.
+        there = min(self._living, self._place.living)
+        is_many = len(keys) > FEW_DELETES and len(keys) * MAX_SHARE_DELETED > there
         if is_many and not is_confirmed:
             self._held += len(keys)
         else:
@@ -257,7 +259,9 @@ class _Taking:
         if upload.is_final and not snapshot.is_over:
             set_id, source = self._place.set_id, self._mark.source
             n = n_missing(self._db, set_id, source, snapshot.began)
-            is_many = n * MAX_SHARE_DELETED > snapshot.owned or snapshot.is_doubtful
+            # Of those there were when it began, or are now: a snapshot that was left lying about has a stale number.
+            owned = min(snapshot.owned, n_living(self._db, set_id, source)) if n else 0
+            is_many = n * MAX_SHARE_DELETED > owned or snapshot.is_doubtful
             if n and is_many and not upload.is_confirmed:
                 self._held += n
             else:
@@ -270,6 +274,12 @@ class _Taking:
     def _named(self, id_: str) -> tuple[Any, ...]:
         n = export_snapshot.c
         return n.set_id == self._place.set_id, n.source == self._mark.source, n.id == id_
+
+
+def _is_name(key: str | None) -> TypeGuard[str]:
+    """Whether a row may have this key: a refused line shows keys that none has (PostgreSQL takes no NUL, and would
+    read a line break as two keys)."""
+    return key is not None and key.isprintable()
 
 
 def _without_deletes(verdicts: Sequence[Verdict], first: int) -> list[Verdict]:
@@ -289,7 +299,7 @@ def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
     rest = b""
     for piece in pieces:
         *whole, rest = (rest + piece).split(b"\n")
-        if len(rest) > MAX_LINE_BYTES:
+        if max(map(len, (*whole, rest))) > MAX_LINE_BYTES:
             raise ProblemError("batch_too_large")
         yield from whole
     if rest:
