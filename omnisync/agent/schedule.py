@@ -59,10 +59,15 @@ class Slot(Struct, frozen=True, order=True):
     at: time
 
     def moment(self, zone: tzinfo) -> datetime:
-        """When it comes: the first time of an hour that comes twice; the end of a gap when the hour never comes."""
+        """When it comes: the first time of an hour that comes twice; the end of a gap when the hour never comes.
+
+        A gap that ends with the day (Greenland, 23 h to 24 h) has its beginning instead: a slot is of its own day.
+        """
         wall = datetime.combine(self.on, self.at)
-        while not _exists(wall, zone):
+        while not _exists(wall, zone) and wall.date() == self.on:
             wall += _MINUTE
+        while not _exists(wall, zone) or wall.date() > self.on:
+            wall -= _MINUTE
         return wall.replace(tzinfo=zone)
 
 
@@ -112,7 +117,7 @@ def missed(schedule: Schedule, *, saved_at: datetime, served: Slot | None, now: 
         if served is not None and slot <= served:
             return None
         if _instant(slot, zone) <= now:
-            return None if _had_come(slot, saved_at, zone) else slot
+            return None if _had_come(slot, saved_at, now, zone) else slot
     return None
 
 
@@ -128,9 +133,9 @@ def _coming(schedule: Schedule, after: datetime, zone: tzinfo) -> Iterator[Slot]
         day += timedelta(days=1)
 
 
-def _had_come(slot: Slot, saved_at: datetime, zone: tzinfo) -> bool:
-    """Whether the slot had come when the schedule was saved. A clock that was days ahead then silences no other day."""
-    return saved_at.astimezone(zone).date() == slot.on and _instant(slot, zone) <= saved_at
+def _had_come(slot: Slot, saved_at: datetime, now: datetime, zone: tzinfo) -> bool:
+    """Whether the slot had come when the schedule was saved. A clock that was ahead then silences no slot."""
+    return saved_at.astimezone(zone).date() == slot.on and _instant(slot, zone) <= saved_at <= now
 
 
 def _instant(slot: Slot, zone: tzinfo) -> datetime:

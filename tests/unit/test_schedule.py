@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from omnisync.agent.schedule import (
@@ -305,3 +305,72 @@ def test_the_coming_slots_are_in_order_and_each_follows_the_one_before(
         assert next_slot(schedule, after, zone) == slot
         after = slot.moment(zone).astimezone(UTC)
     assert len(coming) == 3
+
+
+# Minute by minute: what a person with the form in one hand and a watch in the other would write down
+
+ALL_ZONES = sorted(name for name in available_timezones() if name.startswith(("America/", "Australia/", "Pacific/")))
+TRANSITIONS = [
+    (name, day)
+    for name in ("America/Sao_Paulo", "America/Santiago", "America/Nuuk", "America/Havana", "Australia/Lord_Howe")
+    for day in (datetime(2016, 1, 1, tzinfo=UTC) + timedelta(days=n) for n in range(366 * 12))
+    if day.astimezone(ZoneInfo(name)).utcoffset() != (day + timedelta(days=1)).astimezone(ZoneInfo(name)).utcoffset()
+]
+near_a_transition = st.sampled_from(TRANSITIONS) | st.tuples(
+    st.sampled_from(ALL_ZONES), moments(datetime(2017, 1, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC))
+)
+
+
+def on_the_wall(schedule: Schedule, wall: datetime) -> bool:
+    """Whether the form names this minute of the wall."""
+    since = 60 * wall.hour + wall.minute - 60 * schedule.start_hour - schedule.start_minute
+    every = 60 * schedule.every_hours + schedule.every_minutes
+    is_chosen = schedule.days == "all" or wall.weekday() in schedule.days
+    return is_chosen and since >= 0 and (since % every == 0 if every else since == 0)
+
+
+def written_down(schedule: Schedule, zone: ZoneInfo, first: datetime, days: int) -> dict[datetime, list[Slot]]:
+    """Every minute after `first` at which the wall shows, or has just jumped over, a minute that the form names.
+
+    A wall that was set back shows nothing new until it is past where it was. What a jump takes from the end of a day
+    comes before it.
+    """
+    came: dict[datetime, list[Slot]] = {}
+    moment = first - timedelta(days=2)
+    seen = moment.astimezone(zone).replace(tzinfo=None)
+    while moment < first + timedelta(days=days):
+        before, moment = moment, moment + timedelta(minutes=1)
+        shown = moment.astimezone(zone).replace(tzinfo=None)
+        wall = seen + timedelta(minutes=1)
+        while wall <= shown:
+            if on_the_wall(schedule, wall):
+                came.setdefault(moment if shown.date() == wall.date() else before, []).append(
+                    Slot(wall.date(), wall.time())
+                )
+            wall += timedelta(minutes=1)
+        seen = max(seen, shown)
+    return {moment: found for moment, found in came.items() if moment > first}
+
+
+@settings(deadline=None, max_examples=25)
+@example(
+    Schedule(start_hour=23, start_minute=30, every_minutes=0), ("America/Nuuk", datetime(2026, 3, 28, tzinfo=UTC)), 0
+)
+@given(schedules, near_a_transition, st.integers(-2 * 1440, 1440))
+def test_next_and_missed_are_what_a_watch_says(schedule: Schedule, near: tuple[str, datetime], offset: int) -> None:
+    zone = ZoneInfo(near[0])
+    saved_at = near[1].replace(second=0, microsecond=0) + timedelta(minutes=offset)
+    came = written_down(schedule, zone, saved_at, days=2)
+    coming = next_slot(schedule, saved_at, zone)
+    assert coming is not None
+    if came:
+        assert (coming.moment(zone).astimezone(UTC), coming) == (min(came), came[min(came)][0])
+    ran: dict[datetime, Slot] = {}
+    for n in range(1, 2 * 1440 + 1):
+        now = saved_at + timedelta(minutes=n)
+        today = now.astimezone(zone).date()
+        served = max((slot for slot in ran.values() if slot.on == today), default=None)
+        slot = missed(schedule, saved_at=saved_at, served=served, now=now, zone=zone)
+        if slot is not None:
+            ran[now] = slot
+    assert set(ran) == set(came)

@@ -120,24 +120,24 @@ def coming(schedule: Schedule, now: datetime, zone: tzinfo) -> tuple[Coming, ...
     if not first:
         return ()
     today = now.astimezone(zone).date()
-    rows = [_coming(slot, today) for slot in first]
+    rows = [_coming(slot, today, zone) for slot in first]
     of_day = slots(schedule, first[-1].on)
     last = of_day[-1]
     if last > first[-1]:
         between = [slot for slot in of_day if first[-1] < slot < last]
         rows += [Coming("…", f"a cada {short_every(schedule)}")] if between else []
-        rows.append(_coming(last, today, "última"))
+        rows.append(_coming(last, today, zone, "última"))
     after = next_slot(schedule, last.moment(zone), zone)
-    return (*rows, _coming(after, today)) if after is not None else tuple(rows)
+    return (*rows, _coming(after, today, zone)) if after is not None else tuple(rows)
 
 
-def _coming(slot: Slot, today: date, note: str = "") -> Coming:
+def _coming(slot: Slot, today: date, zone: tzinfo, note: str = "") -> Coming:
     said = day(slot.on, today)
     weekday = WEEKDAYS[slot.on.weekday()].lower()
     if not note and said != weekday:
         note = f"{weekday[:3]}."
     said = f"{said[0].upper()}{said[1:]}"
-    return Coming(f"{said}, {note}" if note else said, slot.at.strftime("%H:%M"))
+    return Coming(f"{said}, {note}" if note else said, slot.moment(zone).strftime("%H:%M"))
 
 
 def every(schedule: Schedule) -> str:
