@@ -11,9 +11,10 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import tzinfo
 from pathlib import Path
+from threading import Event
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -23,13 +24,16 @@ import tzlocal
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
-from omnisync.agent.errors import SettingsError
+from omnisync.agent.errors import SettingsError, TemporaryError
 from omnisync.agent.hub_address import checked_url
 
 SecretKind = Literal["hub_token", "erp_password"]
 
 NAME = re.compile(r"[a-z0-9_-]{1,40}")
 """A connection's name is an identifier: it stands in file names, addresses and command lines."""
+LOCK_TRIES = 100
+LOCK_PAUSE_S = 0.05
+_PAUSE = Event()
 HOST = "127.0.0.1"
 PORT = 8787
 
@@ -240,11 +244,21 @@ class Secrets:
     @contextmanager
     def _changing(self) -> Iterator[_File]:
         with file_lock(self._path.with_suffix(".lock"), wait=True):
-            before = self._read()
+            before = self._read_or_begin()
             file: _File = {name: dict(kinds) for name, kinds in before.items()}
             yield file
             if file != before:
                 replace_file(self._path, msgspec.json.encode(file))
+
+    def _read_or_begin(self) -> _File:
+        """A garbled file is set aside: a secret that is told again finds a place."""
+        try:
+            return self._read()
+        except SettingsError as error:
+            if isinstance(error.__cause__, OSError):
+                raise
+            self._path.replace(self._path.with_name(f"{self._path.name}.corrompido"))
+            return {}
 
     def _read(self) -> _File:
         try:
@@ -263,14 +277,24 @@ class LockedError(Exception):
 def file_lock(path: Path, *, wait: bool) -> Iterator[None]:
     """Hold the operating system's lock on this file, which death frees too.
 
-    Raises LockedError at once when another holds it, unless told to wait; SettingsError when there can be no file.
+    Raises LockedError at once when another holds it; when told to wait, TemporaryError after 5 s. SettingsError when
+    there can be no file.
     """
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise cannot_write(path.parent, error) from error
     try:
-        _lock(handle, wait=wait)
+        for _ in range(LOCK_TRIES if wait else 0):
+            with suppress(LockedError):
+                _lock(handle)
+                break
+            _PAUSE.wait(LOCK_PAUSE_S)
+        else:
+            try:
+                _lock(handle)
+            except LockedError as error:
+                raise (TemporaryError() if wait else error) from error
         yield
     finally:
         os.close(handle)
@@ -355,10 +379,10 @@ def replace_file(path: Path, content: bytes) -> None:
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(handle: int, *, wait: bool) -> None:
-        """Lock the first byte; Windows itself tries for ten seconds when told to wait."""
+    def _lock(handle: int) -> None:
+        """Lock the first byte."""
         try:
-            msvcrt.locking(handle, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
         except OSError as error:
             raise LockedError from error
 
@@ -367,9 +391,9 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _lock(handle: int, *, wait: bool) -> None:
+    def _lock(handle: int) -> None:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise LockedError from error
 

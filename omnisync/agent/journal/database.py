@@ -242,6 +242,8 @@ class Database:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    with suppress(FileExistsError):  # SQLite's own would be open to other accounts
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     db = sqlite3.connect(path, timeout=BUSY.total_seconds(), isolation_level=None, check_same_thread=False)
     try:
         db.row_factory = sqlite3.Row
