@@ -188,6 +188,7 @@ def remove(name: str, yes: bool, verbose: bool) -> None:
         if not yes:
             say(f"A conexão {known.name} será esquecida, com o agendamento, o histórico, a chave e a senha.")
             click.confirm("Continuar?", abort=True, err=True)
+        parts.close_dead(known)
         parts.journal.remove_connection(known.name)
         parts.secrets.forget(known.name)
         outbox_of(parts.home, known.name).remove()

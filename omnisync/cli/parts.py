@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import ssl
 import time
 from collections.abc import Sequence
@@ -18,10 +19,11 @@ from omnisync.agent.erp.catalog import layout_named, open_database, open_erp
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.language.de_para import of_layout
 from omnisync.agent.erp.language.queries import queries
-from omnisync.agent.errors import ErpSetupError, NotConfiguredError, SetupError
+from omnisync.agent.errors import BadTokenError, ErpSetupError, NotConfiguredError, SetupError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.journal import Journal
 from omnisync.agent.page_password import PagePassword
+from omnisync.agent.runner import is_carried
 from omnisync.agent.schedule import SYSTEMS, System
 from omnisync.agent.settings import Connection, Home, Secrets, Settings, read_settings, zone_named
 from omnisync.agent.transport import Transport
@@ -64,6 +66,11 @@ class Parts(Struct, frozen=True):
         if not known:
             raise NotConfiguredError("no_connection")
         raise SetupError("which_connection", nomes=", ".join(connection.name for connection in known))
+
+    def close_dead(self, connection: Connection) -> None:
+        """Close the run that says it is going when no process carries it: without an agent nobody else looks."""
+        now = clock()
+        self.journal.mark_interrupted(connection.name, now, lambda run: is_carried(self.home, run, now))
 
     def zone(self, connection: Connection) -> tzinfo:
         """The zone of the connection's wall clock."""
@@ -121,7 +128,13 @@ def agent_parts() -> Parts:
     """Open what the agent remembers on this computer."""
     settings = read_settings(environ)
     home = settings.home.prepare()
-    return Parts(settings, home, Journal(home.journal), Secrets(home.secrets), PagePassword(home.page_password))
+    return Parts(
+        settings,
+        home,
+        Journal(home.journal, zone=settings.zone),
+        Secrets(home.secrets),
+        PagePassword(home.page_password),
+    )
 
 
 def hub_client(parts: Parts, connection: Connection) -> HubClient:
@@ -131,6 +144,8 @@ def hub_client(parts: Parts, connection: Connection) -> HubClient:
     token = parts.secrets.get(connection, "hub_token")
     if token is None:
         raise SetupError("no_token", nome=connection.name)
+    if not re.fullmatch(r"[!-~]+", token.reveal()):  # no header takes it, and whoever refuses it would show it
+        raise BadTokenError
     return HubClient(
         Transport(
             connection.hub.url, token.reveal(), clock=clock, monotonic=monotonic, verify=trusted(connection.hub.url)
@@ -155,7 +170,7 @@ def codes_of(connection: Connection, chosen: Sequence[str]) -> list[str]:
     for code in chosen:
         if code not in known:
             raise SetupError("establishment_not_here", codigo=code)
-    return list(chosen) or known
+    return list(dict.fromkeys(chosen or known))  # a stream read twice in one run overtakes itself
 
 
 def known_company(parts: Parts, connection: Connection, hub: HubClient) -> Connection:

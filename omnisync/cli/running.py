@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from types import FrameType
 
 import msgspec
@@ -14,7 +14,15 @@ from msgspec import Struct
 from omnisync.agent import texts
 from omnisync.agent.counts import Counts, Progress, Totals
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.errors import EstablishmentBusyError, OmnisyncError, RunInProgressError, SetupError, StoppedError
+from omnisync.agent.errors import (
+    EstablishmentBusyError,
+    OmnisyncError,
+    RunInProgressError,
+    SettingsError,
+    SetupError,
+    StoppedError,
+    TemporaryError,
+)
 from omnisync.agent.exporting import Exporter
 from omnisync.agent.garbage import rare_collections
 from omnisync.agent.hub_client import HubClient
@@ -22,7 +30,7 @@ from omnisync.agent.importing import Importer, Wanted
 from omnisync.agent.journal import REFUSED_ROWS, Origin, Run, State, Systems
 from omnisync.agent.journal import Kind as RunKind
 from omnisync.agent.outbox import outbox_of
-from omnisync.agent.runner import connection_lock
+from omnisync.agent.runner import connection_lock, is_about_to_begin
 from omnisync.agent.schedule import SYSTEMS
 from omnisync.agent.settings import Connection
 from omnisync.cli import parts as build
@@ -30,6 +38,8 @@ from omnisync.cli.progress import live_progress
 from omnisync.contract.feed import Kind
 
 SPEED_OVER_S = 10.0
+END_TRIES = 10
+END_PAUSE_S = 3.0
 KINDS: tuple[Kind, ...] = ("customer", "order")
 
 
@@ -54,7 +64,7 @@ def carry(
     parts: build.Parts, connection: Connection, asked: Asked, *, run_id: str | None = None, quiet: bool = False
 ) -> Counts:
     """Carry one run from its start to its row's end, holding the connection's lock. Raises what ended it."""
-    with held(parts, connection), stop_on_signals() as is_stopped, rare_collections():
+    with told(parts, run_id), held(parts, connection), stop_on_signals() as is_stopped, rare_collections():
         run = begin(parts, connection, asked, run_id)
         report = Report(parts, run, is_stopped)
         try:
@@ -71,8 +81,19 @@ def carry(
             raise
         state: State = "done_with_refusals" if counts.has_refusals else "done"
         code, words = held_back(counts)
-        parts.journal.end_run(run.id, state, build.clock(), counts, code=code, words=words)
+        end(parts, run.id, state, counts, code=code, words=words)
         return counts
+
+
+@contextmanager
+def told(parts: build.Parts, run_id: str | None) -> Iterator[None]:
+    """The agent's run that cannot even begin says why in its row. One that ended by itself stays as it ended."""
+    try:
+        yield
+    except OmnisyncError as error:
+        if run_id is not None:
+            parts.journal.end_run(run_id, "failed", build.clock(), code=error.code, words=error.words)
+        raise
 
 
 @contextmanager
@@ -94,7 +115,8 @@ def begin(parts: build.Parts, connection: Connection, asked: Asked, run_id: str 
     """The run's row, started: the one the agent asked for, or a new one of the command line."""
     journal, now = parts.journal, build.clock()
     if run_id is None:
-        journal.mark_interrupted(connection.name, now, lambda run: False)  # we hold its lock: no other can be alive
+        # We hold its lock: no other can be alive. One asked for just now, as by a slot, is about to take it.
+        journal.mark_interrupted(connection.name, now, lambda run: is_about_to_begin(run, now))
         run_id = journal.ask_run(
             connection.name,
             asked.kind,
@@ -265,11 +287,17 @@ class Report:
         self._totals = progress.totals if progress.totals.total else self._totals
         self.counts = self.before + progress.counts
         self.show(msgspec.structs.replace(progress, counts=self.counts, totals=self._totals))
+        try:
+            return self._beat(progress) or self._is_stopped()
+        except (TemporaryError, SettingsError):  # the row is for showing: without it the run goes on
+            return self._is_stopped()
+
+    def _beat(self, progress: Progress) -> bool:
         if progress.unread is not None and progress.unread != self._unread:
-            self._unread = progress.unread
             self._parts.journal.note_unread(self._run.connection, progress.unread)
+            self._unread = progress.unread
         sent = self.counts.sent
-        asked = self._parts.journal.beat(
+        return self._parts.journal.beat(
             self._run.id,
             build.clock(),
             self.counts,
@@ -277,7 +305,6 @@ class Report:
             phase_of(progress),
             rate=self._speed(self.counts.total.received + sent.read + sent.sent),
         )
-        return asked or self._is_stopped()
 
 
 class Speed:
@@ -305,12 +332,29 @@ def phase_of(progress: Progress) -> str:
 
 def end_badly(parts: build.Parts, run: Run, error: OmnisyncError, report: Report, *, by_signal: bool) -> None:
     """The row's end when an error of ours ended the run."""
-    now = build.clock()
     if isinstance(error, StoppedError):
         state: State = "interrupted" if by_signal else "cancelled"
-        parts.journal.end_run(run.id, state, now, report.counts, code=state)
+        end(parts, run.id, state, report.counts, code=state)
     else:
-        parts.journal.end_run(run.id, "failed", now, report.counts, code=error.code, words=error.words)
+        end(parts, run.id, "failed", report.counts, code=error.code, words=error.words)
+
+
+def end(
+    parts: build.Parts,
+    run_id: str,
+    state: State,
+    counts: Counts,
+    *,
+    code: str | None,
+    words: Mapping[str, object] | None = None,
+) -> None:
+    """Close the run's row, waiting a while for a journal in use or without room: what ended stays to be read."""
+    for _ in range(END_TRIES):
+        with suppress(TemporaryError, SettingsError):
+            parts.journal.end_run(run_id, state, build.clock(), counts, code=code, words=words)
+            return
+        build.wait(END_PAUSE_S)
+    parts.journal.end_run(run_id, state, build.clock(), counts, code=code, words=words)
 
 
 @contextmanager

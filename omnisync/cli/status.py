@@ -31,6 +31,7 @@ def status(name: str | None, as_json: bool, verbose: bool) -> None:
     with plain_ending(verbose=verbose):
         parts = build.agent_parts()
         connection = parts.connection(name)
+        parts.close_dead(connection)
         last = parts.journal.last_run(connection.name)
         erp = parts.erp(connection)
         try:
@@ -88,6 +89,7 @@ def runs(name: str | None, limit: int, as_json: bool, verbose: bool) -> None:
     with plain_ending(verbose=verbose):
         parts = build.agent_parts()
         connection = parts.connection(name)
+        parts.close_dead(connection)
         found = parts.journal.runs(connection.name, limit)
         if as_json:
             click.echo(msgspec.json.encode(found).decode())

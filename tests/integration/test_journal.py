@@ -174,7 +174,7 @@ def test_a_slot_is_served_once(journal: Journal) -> None:
     assert (run.origin, run.establishments, run.state) == ("slot", ("0001",), "waiting")
     journal.end_run(run.id, "done", NOON)
     assert journal.take_slot("producao", SLOT, "import", "slot", NOON) is None
-    assert journal.last_served("producao", SLOT.on) == SLOT
+    assert journal.served("producao", SLOT.on) == (SLOT,)
 
 
 def test_a_slot_that_meets_a_run_stays_to_be_served(journal: Journal) -> None:
@@ -182,17 +182,17 @@ def test_a_slot_that_meets_a_run_stays_to_be_served(journal: Journal) -> None:
     with pytest.raises(RunInProgressError):
         journal.take_slot("producao", SLOT, "import", "slot", NOON)
     journal.end_run(run.id, "done", NOON)
-    assert journal.last_served("producao", SLOT.on) is None
+    assert journal.served("producao", SLOT.on) == ()
     assert journal.take_slot("producao", SLOT, "import", "catch_up", NOON) is not None
 
 
-def test_the_last_served_is_of_the_day_asked(journal: Journal) -> None:
+def test_the_served_are_of_the_day_asked_in_order(journal: Journal) -> None:
     for at in (time(12), time(9, 5)):
         run = journal.take_slot("producao", Slot(SLOT.on, at), "import", "slot", NOON)
         assert run is not None
         journal.end_run(run.id, "done", NOON)
-    assert journal.last_served("producao", SLOT.on) == SLOT
-    assert journal.last_served("producao", SLOT.on + timedelta(days=1)) is None
+    assert journal.served("producao", SLOT.on) == (Slot(SLOT.on, time(9, 5)), Slot(SLOT.on, time(12)))
+    assert journal.served("producao", SLOT.on + timedelta(days=1)) == ()
 
 
 # runs
@@ -325,7 +325,7 @@ def test_what_is_older_than_ninety_days_is_forgotten_but_not_a_run_that_is_going
     assert len(journal.runs("producao", 10)) == 2
     journal.forget(NOON + timedelta(days=91))
     assert journal.runs("producao", 10) == (taken,)
-    assert (journal.events("producao", 10), journal.last_served("producao", SLOT.on)) == ((), None)
+    assert (journal.events("producao", 10), journal.served("producao", SLOT.on)) == ((), ())
 
 
 def test_runs_beyond_the_newest_ten_thousand_are_forgotten(journal: Journal, path: Path) -> None:

@@ -132,8 +132,8 @@ class House:
         return self.run(run_id).beat_at != heard_at
 
     def served(self) -> str | None:
-        slot = self.journal.last_served("producao", self.clock.now.astimezone(SAO_PAULO).date())
-        return None if slot is None else f"{slot.at:%H:%M}"
+        slots = self.journal.served("producao", self.clock.now.astimezone(SAO_PAULO).date())
+        return f"{slots[-1].at:%H:%M}" if slots else None
 
 
 @pytest.fixture
@@ -581,4 +581,4 @@ def test_the_clockwork_runs_by_itself_and_shuts_down(house: House) -> None:
     until(lambda: (run := house.journal.current_run("producao")) is not None and run.beat_at is not None)
     clockwork.shutdown()
     assert house.runs() == [("slot", "interrupted")]
-    assert Slot(TUESDAY.date(), time(12)) == house.journal.last_served("producao", TUESDAY.date())
+    assert house.journal.served("producao", TUESDAY.date())[-1] == Slot(TUESDAY.date(), time(12))

@@ -66,8 +66,10 @@ class Journal:
     it needs one.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, zone: str | None = None) -> None:
+        """`zone` is the program's, for hours in sentences of connections that have none of their own."""
         self._database = Database(path)
+        self._zone = zone
         self.answers = Answers(self._database)
 
     def close(self) -> None:
@@ -104,7 +106,7 @@ class Journal:
         """Forget it, its schedule and its history. Raises RunInProgressError while it has a run going."""
 
         def remove(db: sqlite3.Connection) -> int:
-            _refuse_while_going(db, connection_name)
+            _refuse_while_going(db, connection_name, self._zone)
             return db.execute("DELETE FROM connection WHERE name = ?", (connection_name,)).rowcount
 
         if not self._database.atomically(remove):
@@ -138,11 +140,11 @@ class Journal:
 
         self._database.atomically(save)
 
-    def last_served(self, connection_name: str, on: date) -> Slot | None:
-        """The newest slot of this day that was served."""
-        sql = "SELECT max(at) AS at FROM slot WHERE connection = ? AND on_day = ?"
-        [row] = self._database.rows(sql, connection_name, on.isoformat())
-        return Slot(on, time.fromisoformat(row["at"])) if row["at"] else None
+    def served(self, connection_name: str, on: date) -> tuple[Slot, ...]:
+        """The slots of this day that were served, in order."""
+        sql = "SELECT at FROM slot WHERE connection = ? AND on_day = ? ORDER BY at"
+        rows = self._database.rows(sql, connection_name, on.isoformat())
+        return tuple(Slot(on, time.fromisoformat(row["at"])) for row in rows)
 
     def take_slot(
         self,
@@ -165,7 +167,7 @@ class Journal:
             values = (connection_name, slot.on.isoformat(), slot.at.isoformat("minutes"))
             if not db.execute("INSERT OR IGNORE INTO slot (connection, on_day, at) VALUES (?, ?, ?)", values).rowcount:
                 return None
-            return _ask(db, connection_name, kind, origin, now, systems, establishments, ())
+            return _ask(db, connection_name, kind, origin, now, systems, establishments, (), self._zone)
 
         return self._database.atomically(take)
 
@@ -186,7 +188,7 @@ class Journal:
 
         def ask(db: sqlite3.Connection) -> Run:
             _need_connection(db, connection_name)
-            return _ask(db, connection_name, kind, origin, now, systems, establishments, ids)
+            return _ask(db, connection_name, kind, origin, now, systems, establishments, ids, self._zone)
 
         return self._database.atomically(ask)
 
@@ -379,8 +381,9 @@ def _ask(
     systems: Systems,
     establishments: Sequence[str],
     ids: Sequence[str],
+    zone: str | None,
 ) -> Run:
-    _refuse_while_going(db, connection_name)
+    _refuse_while_going(db, connection_name, zone)
     scope = [msgspec.json.encode(part) for part in (systems, establishments, ids)]
     cursor = db.execute(
         "INSERT INTO run (connection, kind, origin, asked_at, systems, establishments, ids)"
@@ -390,11 +393,11 @@ def _ask(
     return run_of(db.execute("SELECT * FROM run WHERE n = ?", (cursor.lastrowid,)).fetchone())
 
 
-def _refuse_while_going(db: sqlite3.Connection, connection_name: str) -> None:
+def _refuse_while_going(db: sqlite3.Connection, connection_name: str, zone: str | None) -> None:
     row = db.execute("SELECT * FROM run WHERE connection = ? AND ended_at IS NULL", (connection_name,)).fetchone()
     if row is not None:
         run, connection = run_of(row), _need_connection(db, connection_name)
-        began_at = (run.started_at or run.asked_at).astimezone(zone_named(connection.zone))
+        began_at = (run.started_at or run.asked_at).astimezone(zone_named(connection.zone or zone))
         raise RunInProgressError(hora=hour(began_at))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omnisync.agent.runner.carrier import Carrier, connection_lock
+from omnisync.agent.runner.carrier import Carrier, connection_lock, is_about_to_begin, is_carried
 from omnisync.agent.runner.clockwork import Clockwork, Offline
 
-__all__ = ["Carrier", "Clockwork", "Offline", "connection_lock"]
+__all__ = ["Carrier", "Clockwork", "Offline", "connection_lock", "is_about_to_begin", "is_carried"]

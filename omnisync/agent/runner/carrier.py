@@ -6,6 +6,7 @@ dead, and stop when told.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from threading import Event
 
 from msgspec import Struct
 
-from omnisync.agent.errors import RunInProgressError
+from omnisync.agent.errors import RunInProgressError, SettingsError
 from omnisync.agent.journal import Journal, Kind, Origin, Run, Systems
 from omnisync.agent.settings import Home, LockedError, file_lock
 
@@ -35,6 +36,8 @@ KEPT_LOGS = 3
 LOCK_TRIES = 10
 LOCK_PAUSE_S = 0.1
 _PAUSE = Event()
+
+log = logging.getLogger(__name__)
 
 
 class _Child(Struct, kw_only=True):
@@ -119,7 +122,14 @@ class Carrier:
             else:
                 self._bury(child)
         for connection in self._journal.connections():
-            self._journal.mark_interrupted(connection.name, self._clock(), self._is_carried)
+            try:
+                self._journal.mark_interrupted(connection.name, self._clock(), self._is_carried)
+            except SettingsError as error:  # its lock is another account's: the other connections keep their slots
+                log.warning("%s: %s", connection.name, error.code)
+
+    def is_held(self, connection_name: str) -> bool:
+        """Whether something holds the connection: a run, or a rehearsal, which has no row."""
+        return _is_locked(self._home, connection_name)
 
     def shutdown(self) -> None:
         """Tell every process to end, wait for the slices being written, and end those that take too long."""
@@ -157,9 +167,17 @@ class Carrier:
 
         The lock and not the process id: ids are used again, and a lock does not outlive who held it.
         """
-        if run.id in self._children or _is_locked(self._home, run.connection):
-            return True
-        return run.started_at is None and abs(self._clock() - run.asked_at) < START
+        return run.id in self._children or is_carried(self._home, run, self._clock())
+
+
+def is_carried(home: Home, run: Run, now: datetime) -> bool:
+    """Whether a process holds the run's connection, or is about to."""
+    return _is_locked(home, run.connection) or is_about_to_begin(run, now)
+
+
+def is_about_to_begin(run: Run, now: datetime) -> bool:
+    """Whether it was asked for a moment ago: its process is on its way."""
+    return run.started_at is None and abs(now - run.asked_at) < START
 
 
 @contextmanager

@@ -111,12 +111,14 @@ class Clockwork:
         if schedule is None or saved_at is None:
             return
         zone = self._zone_of(connection)
-        served = self._journal.last_served(connection.name, now.astimezone(zone).date())
+        taken = self._journal.served(connection.name, now.astimezone(zone).date())
+        # One that has not come yet was served by a clock that was ahead: it silences no other.
+        served = max((slot for slot in taken if slot.moment(zone) <= now), default=None)
         slot = missed(schedule, saved_at=saved_at, served=served, now=now, zone=zone)
         if slot is None:
             return
         is_late = now - slot.moment(zone) > LATE
-        if is_settled or not is_late:
+        if (is_settled or not is_late) and not self._carrier.is_held(connection.name):  # a rehearsal has no row
             with suppress(RunInProgressError):  # the slot stays for when that run ends
                 self._begin(connection.name, schedule, slot, now, is_late=is_late)
 
@@ -137,7 +139,7 @@ class Clockwork:
         if self._journal.current_run(connection.name) is not None:
             return
         run = self._journal.last_run(connection.name)
-        if run is None or not _lost_the_hub(run):
+        if run is None or not _lost_the_hub(run) or self._was_switched_off_since(run):
             self._offline.pop(connection.name, None)
         elif self._probe(connection):
             self._carrier.start(
@@ -150,6 +152,11 @@ class Clockwork:
             )
         else:
             self._offline[connection.name] = self._tried_again(run)
+
+    def _was_switched_off_since(self, run: Run) -> bool:
+        """Whether the schedule was, by a person: then only buttons start something, as the page says."""
+        schedule, saved_at = self._journal.schedule(run.connection), self._journal.schedule_saved_at(run.connection)
+        return schedule is not None and saved_at is not None and not schedule.is_active and saved_at >= run.asked_at
 
     def _tried_again(self, run: Run) -> Offline:
         before = self._offline.get(run.connection)
