@@ -43,6 +43,8 @@ SENTENCES: Mapping[str, str] = {
     # the ERP's database
     "destination_unreachable": "Não foi possível abrir o banco {banco} no servidor {servidor}. Verifique se o "
     "servidor está ligado e na rede.",
+    "destination_missing_file": "O arquivo {banco} não existe neste computador, ou este usuário não o vê. Confira o "
+    "caminho do banco em Conexão.",
     "destination_missing_table": "O banco {banco} não tem a tabela {tabela}. Confira o banco e o layout em Conexão.",
     "destination_missing_column": "O banco {banco} não tem uma coluna que o layout usa ({motivo}). Confira o banco e o "
     "layout em Conexão.",

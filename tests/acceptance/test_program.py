@@ -124,7 +124,7 @@ def test_a_database_that_is_not_there_is_one_sentence(program: Program, tmp_path
     Path(program.keeper.database).rename(tmp_path / "moved.db")
     done = program.run("import")
     assert done.status == 1
-    assert "Não foi possível abrir o banco" in done.err
+    assert f"O arquivo {program.keeper.database} não existe neste computador" in done.err
     assert not Path(program.keeper.database).exists()
 
 

@@ -321,11 +321,25 @@ def test_days_are_those_of_the_wall(journal: Journal) -> None:
 def test_what_is_older_than_ninety_days_is_forgotten_but_not_a_run_that_is_going(journal: Journal) -> None:
     journal.end_run(ask(journal).id, "done", NOON)
     taken = journal.take_slot("producao", SLOT, "import", "slot", NOON)
-    journal.forget(NOON + timedelta(days=89))
-    assert len(journal.runs("producao", 10)) == 2
-    journal.forget(NOON + timedelta(days=91))
+    filial = msgspec.structs.replace(AURORA, name="filial")
+    journal.save_connection(filial)
+    for days, n_left in ((89, 2), (91, 1)):
+        later = NOON + timedelta(days=days)
+        newest = journal.ask_run(filial.name, "import", "button", later)
+        journal.end_run(newest.id, "done", later)
+        journal.forget(later)
+        assert len(journal.runs("producao", 10)) == n_left
     assert journal.runs("producao", 10) == (taken,)
     assert (journal.events("producao", 10), journal.served("producao", SLOT.on)) == ((), ())
+
+
+def test_a_clock_that_was_ahead_for_a_moment_forgets_nothing(journal: Journal) -> None:
+    run = journal.take_slot("producao", SLOT, "import", "slot", NOON)
+    assert run is not None
+    journal.end_run(run.id, "done", NOON)
+    journal.forget(NOON + timedelta(days=100))
+    assert len(journal.runs("producao", 10)) == 1
+    assert journal.served("producao", SLOT.on) == (SLOT,)
 
 
 def test_runs_beyond_the_newest_ten_thousand_are_forgotten(journal: Journal, path: Path) -> None:

@@ -140,7 +140,7 @@ def test_a_database_that_does_not_open_is_one_sentence(place: Path, capsys: pyte
     journal.save_connection(msgspec.structs.replace(connection(), erp=ErpAddress(database=str(place / "nada.db"))))
     for command in (("erp", "check"), ("layout", "check"), ("layout", "new", "--out", str(place / "meu.toml"))):
         status, said = run(capsys, *command)
-        assert (status, "Não foi possível abrir o banco" in said) == (1, True)
+        assert (status, "nada.db não existe neste computador" in said) == (1, True)
 
 
 def test_a_layout_that_keeps_our_tables_here_is_checked_for_what_it_needs(

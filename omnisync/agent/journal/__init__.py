@@ -353,10 +353,14 @@ class Journal:
         self._database.change(sql, key, value)
 
     def forget(self, now: datetime) -> None:
-        """Drop what is older than 90 days, and runs beyond the newest 10,000. A run that is going stays."""
-        oldest = text_of(now - KEPT_FOR)
+        """Drop what is older than 90 days, and runs beyond the newest 10,000. A run that is going stays.
+
+        Counted from the newest run if that is earlier: a clock that was ahead for a moment forgets nothing.
+        """
 
         def drop(db: sqlite3.Connection) -> None:
+            newest = db.execute("SELECT max(asked_at) AS at FROM run").fetchone()["at"]
+            oldest = text_of(min(now, moment_of(newest) if newest else now) - KEPT_FOR)
             db.execute(
                 "DELETE FROM run WHERE ended_at IS NOT NULL AND (asked_at < ? OR n <= coalesce("
                 "(SELECT n FROM run ORDER BY n DESC LIMIT 1 OFFSET ?), 0))",

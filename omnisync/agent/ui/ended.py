@@ -27,6 +27,7 @@ HEADLINES = {
     "destination_login": "o banco do ERP recusou o usuário ou a senha.",
     "destination_permission": "falta permissão de gravação no banco do ERP.",
     "destination_read_only": "falta permissão de gravação no banco do ERP.",
+    "destination_missing_file": "o arquivo do banco do ERP não existe.",
     "destination_unreachable": "o banco do ERP não abriu.",
     "erp_busy": "o banco do ERP está ocupado.",
     "establishment_not_here": "um estabelecimento não está mais neste computador.",

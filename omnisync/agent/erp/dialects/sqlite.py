@@ -80,7 +80,7 @@ class Sqlite:
             self._connect_ours()
             return
         if not Path(self._database).is_file():
-            raise ErpSetupError(banco=self._database, servidor="deste computador")
+            raise ErpSetupError("destination_missing_file", banco=self._database)
         self._connect()
 
     def _connect_ours(self) -> None:
