@@ -193,7 +193,7 @@ def test_everything_is_reached_by_keyboard_in_reading_order(browser: Browser, pa
     with served(pages.parts) as url, window(browser, viewport={"width": width, "height": 900}) as page:
         page.goto(url)
         reached = []
-        for _ in range(17):
+        for _ in range(18):
             page.keyboard.press("Tab")
             reached.append(
                 page.evaluate(
@@ -208,7 +208,7 @@ def test_everything_is_reached_by_keyboard_in_reading_order(browser: Browser, pa
             *("Ir para o conteúdo", "Sincronização", "Agendamento", "Pendências\n1\npendência", "De/Para"),
             *("importar", "exportar-todos", "exportar", "pausar"),
             *("Tentar de novo: Pedido OF-004821", "Exportar CSV", "tentar-todos"),
-            *("q", "Buscar", "Ver histórico completo"),
+            *("q", "Buscar", "Ver histórico completo", "Pacote de diagnóstico"),
             *("Ver em números", "LINK producao"),
         ]
 

@@ -90,7 +90,7 @@ def routes() -> list[HTTPRouteHandler]:
         *(connection.show_new, connection.save_new),
         first_steps.leave,
         *(mapping.show, mapping.save),
-        *(history.show, history.search),
+        *(history.show, history.diagnose, history.search),
         *(entrance.show, entrance.enter, entrance.leave),
     ]
 

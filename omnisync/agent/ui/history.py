@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from litestar import get
+from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
+from omnisync.agent import diagnostics
+from omnisync.agent.erp.base import Unsettled
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.ui import words
-from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, sentence_of
+from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, known, sentence_of
 from omnisync.agent.ui.records import Record, record_of
 from omnisync.agent.ui.rows import row_of
 
@@ -42,6 +44,42 @@ def show(pages: NamedDependency[Pages], request: AnyRequest, antes: FromQuery[st
         is_older=antes is not None,
         events=[(words.short(e.at, shown.now, shown.zone), EVENTS.get(e.code, e.code)) for e in events],
     )
+
+
+@get("/diagnostico.zip", sync_to_thread=True)
+def diagnose(pages: NamedDependency[Pages], request: AnyRequest) -> Response[bytes]:
+    """The package for support."""
+    shown = pages.shown(request)
+    connection, journal = known(shown), pages.parts.journal
+    package = diagnostics.package(
+        diagnostics.Known(
+            version=pages.parts.version,
+            connection=connection,
+            schedule=journal.schedule(connection.name),
+            runs=journal.runs(connection.name, diagnostics.N_RUNS),
+            events=journal.events(connection.name, diagnostics.N_EVENTS),
+            unsettled=_unsettled(pages, shown),
+        ),
+        shown.now,
+    )
+    return Response(
+        package,
+        media_type="application/zip",
+        headers={"Content-Disposition": 'attachment; filename="diagnostico-omnisync.zip"'},
+    )
+
+
+def _unsettled(pages: Pages, shown: Shown) -> list[Unsettled] | None:
+    """What did not enter; None where the ERP cannot be asked. Before the first run there is nothing to ask it."""
+    if shown.connection is None or not pages.recent(shown):
+        return []
+    erp = pages.parts.open_erp(shown.connection)
+    try:
+        return list(erp.unsettled(("refused", "waiting"), diagnostics.N_RECORDS))
+    except OmnisyncError:
+        return None
+    finally:
+        erp.close()
 
 
 @get("/busca", sync_to_thread=True)
