@@ -10,8 +10,8 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import tzinfo
 from pathlib import Path
 from threading import Event
@@ -31,9 +31,10 @@ SecretKind = Literal["hub_token", "erp_password"]
 
 NAME = re.compile(r"[a-z0-9_-]{1,40}")
 """A connection's name is an identifier: it stands in file names, addresses and command lines."""
-LOCK_TRIES = 100
+LOCK_TRIES = 101
 LOCK_PAUSE_S = 0.05
-_PAUSE = Event()
+pause: Callable[[float], object] = Event().wait
+"""So many seconds."""
 HOST = "127.0.0.1"
 PORT = 8787
 
@@ -243,7 +244,7 @@ class Secrets:
 
     @contextmanager
     def _changing(self) -> Iterator[_File]:
-        with file_lock(self._path.with_suffix(".lock"), wait=True):
+        with waited_lock(self._path.with_suffix(".lock")):
             before = self._read_or_begin()
             file: _File = {name: dict(kinds) for name, kinds in before.items()}
             yield file
@@ -274,30 +275,39 @@ class LockedError(Exception):
 
 
 @contextmanager
-def file_lock(path: Path, *, wait: bool) -> Iterator[None]:
+def file_lock(path: Path, *, tries: int = 1, wait: Callable[[float], object] = pause) -> Iterator[None]:
     """Hold the operating system's lock on this file, which death frees too.
 
-    Raises LockedError at once when another holds it; when told to wait, TemporaryError after 5 s. SettingsError when
-    there can be no file.
+    Raises LockedError when another holds it, however often it was tried, `LOCK_PAUSE_S` apart; SettingsError when there
+    can be no file.
     """
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise cannot_write(path.parent, error) from error
     try:
-        for _ in range(LOCK_TRIES if wait else 0):
-            with suppress(LockedError):
-                _lock(handle)
-                break
-            _PAUSE.wait(LOCK_PAUSE_S)
-        else:
+        for n_left in reversed(range(tries)):
             try:
                 _lock(handle)
-            except LockedError as error:
-                raise (TemporaryError() if wait else error) from error
+                break
+            except LockedError:
+                if not n_left:
+                    raise
+                wait(LOCK_PAUSE_S)
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def waited_lock(path: Path) -> Iterator[None]:
+    """`file_lock` for a moment's work. Raises TemporaryError when another keeps it for 5 s."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(file_lock(path, tries=LOCK_TRIES))
+        except LockedError as error:
+            raise TemporaryError from error
+        yield
 
 
 def cannot_write(folder: Path, error: OSError) -> SettingsError:

@@ -13,7 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from omnisync.agent.errors import OmnisyncError, SettingsError, TemporaryError
-from omnisync.agent.settings import cannot_write, file_lock
+from omnisync.agent.settings import cannot_write, waited_lock
 
 Answer = TypeVar("Answer")
 
@@ -189,7 +189,7 @@ class Database:
 
     def _first(self) -> tuple[int, sqlite3.Connection]:
         """A new connection, made while no other process makes one: they would meet in the tables."""
-        with file_lock(self._path.with_suffix(".lock"), wait=True):
+        with waited_lock(self._path.with_suffix(".lock")):
             if not self._is_checked and self._is_broken():
                 self._set_aside()
             self._is_checked = True

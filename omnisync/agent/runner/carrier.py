@@ -16,13 +16,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from threading import Event
 
 from msgspec import Struct
 
 from omnisync.agent.errors import RunInProgressError, SettingsError
 from omnisync.agent.journal import Journal, Kind, Origin, Run, Systems
-from omnisync.agent.settings import Home, LockedError, file_lock
+from omnisync.agent.settings import Home, LockedError, file_lock, pause
 
 LOOK_EVERY = timedelta(seconds=1)
 SILENCE = timedelta(seconds=120)
@@ -33,9 +32,7 @@ START = timedelta(seconds=60)
 """How long a run may wait for its process to take the lock."""
 LOG_BYTES = 10 * 2**20
 KEPT_LOGS = 3
-LOCK_TRIES = 10
-LOCK_PAUSE_S = 0.1
-_PAUSE = Event()
+LOCK_TRIES = 21
 
 log = logging.getLogger(__name__)
 
@@ -181,27 +178,22 @@ def is_about_to_begin(run: Run, now: datetime) -> bool:
 
 
 @contextmanager
-def connection_lock(
-    home: Home, connection_name: str, *, wait: Callable[[float], object] = _PAUSE.wait
-) -> Iterator[None]:
+def connection_lock(home: Home, connection_name: str, *, wait: Callable[[float], object] = pause) -> Iterator[None]:
     """Hold the connection for one run, on this machine. Death frees it too. Raises RunInProgressError.
 
     It is tried for a second: who only looks whether it is held, holds it for a moment.
     """
     with ExitStack() as held:
-        for _ in range(LOCK_TRIES):
-            with suppress(LockedError):
-                held.enter_context(file_lock(_lock_path(home, connection_name), wait=False))
-                break
-            wait(LOCK_PAUSE_S)
-        else:
-            raise RunInProgressError
+        try:
+            held.enter_context(file_lock(_lock_path(home, connection_name), tries=LOCK_TRIES, wait=wait))
+        except LockedError as error:
+            raise RunInProgressError from error
         yield
 
 
 def _is_locked(home: Home, connection_name: str) -> bool:
     try:
-        with file_lock(_lock_path(home, connection_name), wait=False):
+        with file_lock(_lock_path(home, connection_name)):
             return False
     except LockedError:
         return True
