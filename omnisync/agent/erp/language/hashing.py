@@ -8,9 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import repeat
 
-from xxhash import xxh3_64_digest, xxh3_128_digest
+from xxhash import xxh3_64_digest, xxh3_64_intdigest, xxh3_128_digest
 
 HASH_BYTES = 8
+
+
+def form_of(told: bytes) -> int:
+    """64 bits for what is told, to enter the hashes of rows."""
+    return xxh3_64_intdigest(told)
 
 
 def hashes(texts: Iterable[bytes], form: int = 0) -> list[bytes]:

@@ -12,8 +12,8 @@ from datetime import tzinfo
 
 import msgspec
 from msgspec import Struct
-from xxhash import xxh3_64_intdigest
 
+from omnisync.agent.erp.language.hashing import form_of
 from omnisync.agent.erp.language.layout import Export
 from omnisync.agent.erp.language.paths import nearest
 from omnisync.agent.errors import LayoutError
@@ -41,7 +41,7 @@ class Query(Struct, frozen=True, kw_only=True):
         Every hash depends on it.
         """
         told = (FORM, self.dataset.system, self.dataset.name, self.sql, self.changed_at, str(self.zone), names)
-        return xxh3_64_intdigest(msgspec.msgpack.encode(told))
+        return form_of(msgspec.msgpack.encode(told))
 
 
 def queries(exports: Mapping[str, Export], zone: tzinfo) -> tuple[Query, ...]:
