@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from types import FrameType
 
 import msgspec
@@ -38,7 +38,7 @@ from omnisync.cli.progress import live_progress
 from omnisync.contract.feed import Kind
 
 SPEED_OVER_S = 10.0
-END_TRIES = 10
+END_TRIES = 11
 END_PAUSE_S = 3.0
 KINDS: tuple[Kind, ...] = ("customer", "order")
 
@@ -349,12 +349,14 @@ def end(
     words: Mapping[str, object] | None = None,
 ) -> None:
     """Close the run's row, waiting a while for a journal in use or without room: what ended stays to be read."""
-    for _ in range(END_TRIES):
-        with suppress(TemporaryError, SettingsError):
+    for n_left in reversed(range(END_TRIES)):
+        try:
             parts.journal.end_run(run_id, state, build.clock(), counts, code=code, words=words)
             return
-        build.wait(END_PAUSE_S)
-    parts.journal.end_run(run_id, state, build.clock(), counts, code=code, words=words)
+        except (TemporaryError, SettingsError):
+            if not n_left:
+                raise
+            build.wait(END_PAUSE_S)
 
 
 @contextmanager
