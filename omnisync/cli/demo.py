@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import rich_click as click
 
 from omnisync.agent import texts
 from omnisync.agent.counts import NOUNS, Counts
-from omnisync.agent.errors import SetupError
+from omnisync.agent.errors import SettingsError, SetupError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.journal import Journal
 from omnisync.agent.page_password import PagePassword
@@ -32,6 +31,7 @@ from omnisync.agent.settings import (
     read_settings,
 )
 from omnisync.agent.transport import Transport
+from omnisync.agent.ui.serving import listening
 from omnisync.cli import parts as build
 from omnisync.cli.agent import serve
 from omnisync.cli.ending import plain_ending, say
@@ -218,13 +218,7 @@ def go_on_invoicing(path: Path, stop: threading.Event) -> None:
 def free_port(first: int) -> int:
     """The first free port of this computer from here on."""
     for port in range(first, first + N_PORTS):
-        with socket.socket() as probe:
-            if not hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # as the pages bind it: what waits after a Ctrl-C is free
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
+        with suppress(SettingsError), listening(HOST, port):
             return port
     raise SetupError("ports_busy", de=first, ate=first + N_PORTS - 1)
 

@@ -29,7 +29,7 @@ class PageServer:
 
     def __init__(self, parts: Parts, host: str, port: int, certificate: Certificate | None = None) -> None:
         check_openness(parts.password, host, certificate)
-        self._socket = _listening(host, port)
+        self._socket = listening(host, port)
         taken: int = self._socket.getsockname()[1]
         names = {host, "127.0.0.1", "localhost"} - {ANY} | set(certificate.names if certificate else ())
         scheme, usual = ("https", 443) if certificate else ("http", 80)
@@ -98,7 +98,8 @@ def is_loopback(host: str) -> bool:
     return address.version == 4 and address.is_loopback
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises SettingsError when the port is taken or the address is none of ours."""
     # The protocol is named because asyncio sends small answers at once (TCP_NODELAY) only on a socket that says TCP.
     taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
