@@ -119,6 +119,11 @@ def product(code: str = "000123", **fields: Any) -> dict[str, Any]:
     return {"code": code, "name": "Pincel chato", "unit": "UN"} | fields
 
 
+def products(*codes: str, **fields: Any) -> list[bytes]:
+    """The upserts of products that are alike but for their codes."""
+    return [line(PRODUCTS, product(code, **fields)) for code in codes]
+
+
 def stock(product_code: str = "000123", on_hand: str = "10.0000", establishment: str = "0001") -> dict[str, Any]:
     """What an establishment has of a product."""
     return {"establishment_code": establishment, "product_code": product_code, "on_hand": on_hand}

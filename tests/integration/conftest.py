@@ -4,15 +4,19 @@ and an office that sends to it."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
+from itertools import count
 from pathlib import Path
 
+import httpx
 import pytest
 
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.outbox import Outbox
 from tests.erps import Keeper, make_sqlite
 from tests.exports import Office
-from tests.hubs import RunningHub, running_hub
+from tests.houses import House
+from tests.hubs import RunningHub, found_company, running_hub
 from tests.servers import (
     FirebirdServer,
     MariadbServer,
@@ -21,6 +25,8 @@ from tests.servers import (
     mariadb_server,
     postgresql_server,
 )
+
+_NUMBER = count()
 
 
 @pytest.fixture(scope="session")
@@ -60,8 +66,30 @@ def hub(tmp_path: Path) -> Iterator[RunningHub]:
 
 
 @pytest.fixture
+def company() -> str:
+    """A name no other test's company has: hubs may be shared."""
+    return f"aurora-{next(_NUMBER)}"
+
+
+@pytest.fixture
+def client(hub: RunningHub, company: str) -> Iterator[httpx.Client]:
+    """Someone who may do everything for the company at the hub."""
+    with hub.client(found_company(hub.store, company)) as one:
+        yield one
+
+
+@pytest.fixture
 def office(tmp_path: Path, hub: RunningHub) -> Iterator[Office]:
     """An empty ERP in SQLite that sends to this hub."""
     outbox = Outbox(tmp_path / "exports" / "producao.db")
     yield Office(make_sqlite(tmp_path), hub, outbox)
     outbox.close()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    opened = House(tmp_path)
+    with closing(opened.journal):
+        yield opened
+        for carrier in opened.carriers:
+            carrier.shutdown()

@@ -25,18 +25,7 @@ from omnisync.agent.ui import words
 from omnisync.cli import main, running
 from omnisync.cli import parts as build
 from omnisync.cli.running import Asked, Report, begin, carry
-from tests.integration.test_runner import (
-    AURORA,
-    DONE,
-    SAO_PAULO,
-    TUESDAY,
-    UNREACHABLE,
-    House,
-    finished,
-    house,  # noqa: F401 - a fixture
-    saved,
-    settle,
-)
+from tests.houses import AURORA, DONE, SAO_PAULO, TUESDAY, UNREACHABLE, House, finished, saved, settle
 from tests.pages import connection
 
 
@@ -56,7 +45,7 @@ def test_an_establishment_named_twice_is_read_once() -> None:
     assert build.codes_of(twice, []) == [one.code for one in connection().establishments]
 
 
-def test_a_slot_waits_for_a_rehearsal_which_has_no_row(house: House) -> None:  # noqa: F811
+def test_a_slot_waits_for_a_rehearsal_which_has_no_row(house: House) -> None:
     saved(house, Schedule(every_minutes=0))
     house.clock.at(8, 0)
     clockwork = house.clockwork(DONE)
@@ -109,7 +98,7 @@ def test_a_journal_in_use_ends_no_run(parts: build.Parts, monkeypatch: pytest.Mo
     assert (kept.state, len(waits)) == ("done", 2)
 
 
-def test_a_lock_that_cannot_be_opened_leaves_the_others_their_slots(house: House) -> None:  # noqa: F811
+def test_a_lock_that_cannot_be_opened_leaves_the_others_their_slots(house: House) -> None:
     house.journal.save_connection(msgspec.structs.replace(AURORA, name="filial"))
     run = house.journal.ask_run("filial", "import", "command", house.clock())
     house.journal.start_run(run.id, house.clock(), 1)
@@ -173,7 +162,7 @@ def test_a_secret_finds_a_place_where_the_file_was_garbled(parts: build.Parts) -
     assert stat.S_IMODE(parts.home.secrets.stat().st_mode) == 0o600
 
 
-def test_a_clock_hours_ahead_silences_no_slot_once_it_is_right(house: House) -> None:  # noqa: F811
+def test_a_clock_hours_ahead_silences_no_slot_once_it_is_right(house: House) -> None:
     saved(house)
     house.clock.at(20, 5)
     clockwork = house.clockwork(DONE)
@@ -192,7 +181,7 @@ def test_a_schedule_saved_with_the_clock_hours_ahead_runs_today() -> None:
     assert found == Slot(day, now.time())
 
 
-def test_a_schedule_that_was_switched_off_tries_nothing_again(house: House) -> None:  # noqa: F811
+def test_a_schedule_that_was_switched_off_tries_nothing_again(house: House) -> None:
     saved(house)
     house.clock.at(9, 0)
     clockwork = house.clockwork(UNREACHABLE)
@@ -208,7 +197,7 @@ def test_a_schedule_that_was_switched_off_tries_nothing_again(house: House) -> N
 def test_a_lock_that_is_kept_is_worth_another_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("omnisync.agent.settings.LOCK_TRIES", 3)
     with (
-        file_lock(tmp_path / "journal.lock", wait=False),
+        file_lock(tmp_path / "journal.lock"),
         closing(Journal(tmp_path / "journal.db")) as journal,
         pytest.raises(TemporaryError),
     ):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,12 +15,11 @@ import pytest
 from omnisync.contract.catalogue import DATASETS
 from omnisync.hub.feed import PAGE_BYTES
 from omnisync.hub.store import SCOPES
-from tests.catalogue import PRODUCTS, ROWS, delete, line, lines_of, living, path, product, put, put_body
-from tests.hubs import NOW, RunningHub, customer, found_company, order, postgresql, running_hub
+from tests.catalogue import PRODUCTS, ROWS, delete, line, lines_of, living, path, product, products, put, put_body
+from tests.hubs import NOW, RunningHub, customer, order, postgresql, running_hub
 
 CUSTOMERS = DATASETS["omniforce", "customers"]
 PLAIN = {"Content-Encoding": None}
-_number = count()
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -36,24 +34,9 @@ def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture
-def company() -> str:
-    return f"attacked-{next(_number)}"
-
-
-@pytest.fixture
-def client(hub: RunningHub, company: str) -> Iterator[httpx.Client]:
-    with hub.client(found_company(hub.store, company)) as one:
-        yield one
-
-
-@pytest.fixture
 def other(hub: RunningHub, company: str, client: httpx.Client) -> Iterator[httpx.Client]:
     with hub.client(hub.store.create_token(company, "segundo", SCOPES, NOW)) as one:
         yield one
-
-
-def products(*codes: str) -> list[bytes]:
-    return [line(PRODUCTS, product(code)) for code in codes]
 
 
 def test_a_key_that_no_row_may_have_names_none(client: httpx.Client, other: httpx.Client) -> None:

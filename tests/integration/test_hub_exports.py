@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
-from itertools import count
 from typing import Any
 
 import httpx
@@ -24,14 +23,13 @@ from tests.catalogue import (
     lines_of,
     living,
     path,
-    product,
+    products,
     put,
     put_body,
     stock,
 )
 from tests.hubs import NOW, RunningHub, customer, found_company, running_hub
 
-_number = count()
 EACH = pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: f"{dataset.system}-{dataset.name}")
 SNAPSHOT = {"Omnisync-Snapshot": "s1"}
 FINAL = SNAPSHOT | {"Omnisync-Final": "true"}
@@ -45,25 +43,10 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
 
 
 @pytest.fixture
-def company(hub: RunningHub) -> str:
-    return f"aurora-{next(_number)}"
-
-
-@pytest.fixture
-def client(hub: RunningHub, company: str) -> Iterator[httpx.Client]:
-    with hub.client(found_company(hub.store, company)) as one:
-        yield one
-
-
-@pytest.fixture
 def other(hub: RunningHub, company: str, client: httpx.Client) -> Iterator[httpx.Client]:
     """Another computer of the same company, with a token of its own."""
     with hub.client(hub.store.create_token(company, "filial", ("exports:write",), NOW)) as one:
         yield one
-
-
-def products(*codes: str, **fields: Any) -> list[bytes]:
-    return [line(PRODUCTS, product(code, **fields)) for code in codes]
 
 
 def many(n: int, **fields: Any) -> list[bytes]:
@@ -519,10 +502,10 @@ def test_a_cursor_from_the_future_is_expired(client: httpx.Client, hub: RunningH
     assert problem(client.get(path(PRODUCTS), params={"cursor": cursor})) == (410, "cursor_expired")
 
 
-def test_a_company_reads_only_its_own_rows(hub: RunningHub, client: httpx.Client) -> None:
+def test_a_company_reads_only_its_own_rows(hub: RunningHub, client: httpx.Client, company: str) -> None:
     put(client, "b1", *products("a"))
     cursor = client.get(path(PRODUCTS)).json()["cursor"]
-    with hub.client(found_company(hub.store, f"boreal-{next(_number)}", "Oficina Boreal")) as boreal:
+    with hub.client(found_company(hub.store, f"boreal-of-{company}", "Oficina Boreal")) as boreal:
         assert boreal.get(path(PRODUCTS)).json()["lines"] == []
         assert problem(boreal.get(f"{path(PRODUCTS)}/batches/b1")) == (404, "not_found")
         assert problem(boreal.get(path(PRODUCTS), params={"cursor": cursor})) == (400, "cursor_filter_mismatch")

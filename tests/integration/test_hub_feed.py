@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import count
 from typing import Any
 
 import httpx
@@ -12,26 +11,13 @@ import pytest
 
 from omnisync.contract.feed import Page, read_page
 from omnisync.hub import feed
-from tests.hubs import RunningHub, customer, erased, found_company, item, order, running_hub
-
-_number = count()
+from tests.hubs import RunningHub, customer, erased, item, order, running_hub
 
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
     with running_hub(tmp_path_factory.mktemp("hub")) as running:
         yield running
-
-
-@pytest.fixture
-def company(hub: RunningHub) -> str:
-    return f"aurora-{next(_number)}"
-
-
-@pytest.fixture
-def client(hub: RunningHub, company: str) -> Iterator[httpx.Client]:
-    with hub.client(found_company(hub.store, company)) as one:
-        yield one
 
 
 def send(client: httpx.Client, *changes: dict[str, Any]) -> list[str]:

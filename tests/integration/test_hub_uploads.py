@@ -26,7 +26,7 @@ from omnisync.hub.errors import ProblemError
 from omnisync.hub.migrations.upgrade import config
 from omnisync.hub.store import VERSION, Store
 from omnisync.hub.uploads import Upload
-from tests.catalogue import PRODUCTS, STOCK, delete, line, product, stock
+from tests.catalogue import PRODUCTS, STOCK, delete, line, products, stock
 from tests.hubs import NOW, found_company, postgresql
 
 _number = count()
@@ -64,10 +64,6 @@ def upload(batch: str, *lines: bytes, dataset: Dataset = PRODUCTS, **more: Any) 
 def take(store: Store, company: str, one: Upload, source: str = "producao") -> BatchAnswer:
     answer, _ = uploads.take(store, company, source, one, NOW)
     return batches.read_answer(answer)
-
-
-def products(*codes: str, name: str = "Pincel chato") -> list[bytes]:
-    return [line(PRODUCTS, product(code, name=name)) for code in codes]
 
 
 def rows(store: Store, company: str, cursor: str | None = None, limit: int = 1000) -> tuple[list[Any], str]:

@@ -6,12 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
-from datetime import UTC, datetime, time, timedelta
+from contextlib import ExitStack
+from datetime import time, timedelta
 from functools import partial
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -19,156 +16,27 @@ import pytest
 
 from omnisync.agent.counts import Counts, Tally
 from omnisync.agent.errors import RunInProgressError
-from omnisync.agent.journal import Journal, Run, Systems
+from omnisync.agent.journal import Systems
 from omnisync.agent.runner import Carrier, Clockwork, connection_lock
 from omnisync.agent.runner.clockwork import keep
 from omnisync.agent.schedule import Schedule, Slot
-from omnisync.agent.settings import Connection, ErpAddress, Home, HubAddress, file_lock
-
-SAO_PAULO = ZoneInfo("America/Sao_Paulo")
-AURORA = Connection(
-    name="producao",
-    hub=HubAddress("https://hub.example"),
-    erp=ErpAddress(database="erp.db"),
-    zone="America/Sao_Paulo",
+from omnisync.agent.settings import Connection, file_lock
+from tests.houses import (
+    AURORA,
+    BEATS,
+    DEAF,
+    DIES,
+    DONE,
+    HEAD,
+    SAO_PAULO,
+    TUESDAY,
+    UNREACHABLE,
+    House,
+    finished,
+    saved,
+    settle,
+    until,
 )
-TUESDAY = datetime(2026, 11, 24, tzinfo=SAO_PAULO)
-SOON = timedelta(seconds=20)
-
-HEAD = """
-import os, signal, sys, time
-from datetime import UTC, datetime
-from pathlib import Path
-from omnisync.agent.counts import Counts, Tally, Totals
-from omnisync.agent.journal import Journal
-from omnisync.agent.runner import connection_lock
-from omnisync.agent.settings import Home
-home = Home(Path(os.environ["OMNISYNC_HOME"]))
-command, _, run_id, _, name = sys.argv[1:]
-journal = Journal(home.journal)
-now = lambda: datetime.now(UTC)
-orders = lambda n: Counts(orders=Tally(written=n))
-print("olá", command, name, flush=True)
-"""
-ENDS = "with connection_lock(home, name):\n journal.start_run(run_id, now(), os.getpid())\n "
-DONE = HEAD + ENDS + "journal.end_run(run_id, 'done', now(), orders(3))"
-UNREACHABLE = HEAD + ENDS + "journal.end_run(run_id, 'failed', now(), code='hub_unreachable')"
-DIES = HEAD + ENDS + "journal.beat(run_id, now(), orders(2), Totals(), 'orders'); os._exit(1)"
-DEAF = HEAD + "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + ENDS + "time.sleep(60)"
-BEATS = (
-    HEAD
-    + "told = []\nsignal.signal(signal.SIGTERM, lambda *_: told.append(1))\n"
-    + ENDS
-    + """
- while not told and not journal.beat(run_id, now(), orders(1), Totals(), 'orders'):
-  time.sleep(0.02)
- journal.end_run(run_id, 'interrupted' if told else 'cancelled', now())
-"""
-)
-
-
-class Clock:
-    """A clock that is moved by hand."""
-
-    def __init__(self, now: datetime) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now.astimezone(UTC)
-
-    def at(self, hour: int, minute: int = 0, second: int = 0) -> None:
-        self.now = TUESDAY + timedelta(hours=hour, minutes=minute, seconds=second)
-
-
-class House:
-    """One agent's home with a journal, and the carriers opened in it."""
-
-    def __init__(self, path: Path) -> None:
-        self.home = Home(path / "home").prepare()
-        self.journal = Journal(self.home.journal)
-        self.journal.save_connection(AURORA)
-        self.clock = Clock(TUESDAY + timedelta(hours=12))
-        self.carriers: list[Carrier] = []
-        self.is_hub_there = False
-        self.probed: list[str] = []
-
-    def carrier(self, script: str, *, silence: timedelta = SOON, grace: timedelta = SOON) -> Carrier:
-        carrier = Carrier(
-            self.journal,
-            self.home,
-            clock=self.clock,
-            environ=os.environ,  # noqa: TID251 - the stand-in needs the interpreter's own surroundings
-            command=[sys.executable, "-c", script],
-            look_every=timedelta(milliseconds=20),
-            silence=silence,
-            grace=grace,
-        )
-        self.carriers.append(carrier)
-        return carrier
-
-    def clockwork(self, script: str) -> Clockwork:
-        return Clockwork(
-            self.journal,
-            self.carrier(script),
-            clock=self.clock,
-            zone_of=lambda connection: SAO_PAULO,
-            probe=self.probe,
-        )
-
-    def probe(self, connection: Connection) -> bool:
-        self.probed.append(connection.name)
-        return self.is_hub_there
-
-    def runs(self) -> list[tuple[str, str]]:
-        """Origin and state of every run, oldest first."""
-        return [(run.origin, run.state) for run in reversed(self.journal.runs("producao", 100))]
-
-    def run(self, run_id: str) -> Run:
-        run = self.journal.run(run_id)
-        assert run is not None
-        return run
-
-    def has_beaten_since(self, run_id: str, heard_at: datetime | None) -> bool:
-        return self.run(run_id).beat_at != heard_at
-
-    def served(self) -> str | None:
-        slots = self.journal.served("producao", self.clock.now.astimezone(SAO_PAULO).date())
-        return f"{slots[-1].at:%H:%M}" if slots else None
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    opened = House(tmp_path)
-    with closing(opened.journal):
-        yield opened
-        for carrier in opened.carriers:
-            carrier.shutdown()
-
-
-def until(condition: Callable[[], bool], look: Callable[[], None] = lambda: None) -> None:
-    """Look again and again until it is so."""
-    pause = threading.Event()
-    for _ in range(1000):
-        look()
-        if condition():
-            return
-        pause.wait(0.02)
-    raise AssertionError("it never came to be")
-
-
-def settle(clockwork: Clockwork, house: House) -> None:
-    """A minute of looks at the present hour, a second apart."""
-    for _ in range(62):
-        clockwork.look()
-        house.clock.now += timedelta(seconds=1)
-
-
-def finished(house: House, clockwork: Clockwork, n: int) -> None:
-    """Wait until n runs have ended."""
-    until(lambda: len(house.runs()) == n and house.journal.current_run("producao") is None, clockwork.look)
-
-
-# carrying
 
 
 def test_a_run_is_carried_by_a_child_process_to_its_end(house: House) -> None:
@@ -328,7 +196,7 @@ def test_the_lock_is_of_one_run_per_connection(house: House) -> None:
 
 def test_who_only_looks_at_the_lock_refuses_nobody(house: House) -> None:
     with ExitStack() as look:
-        look.enter_context(file_lock(house.home.locks / "producao.lock", wait=False))
+        look.enter_context(file_lock(house.home.locks / "producao.lock"))
         with connection_lock(house.home, "producao", wait=lambda _: look.close()):
             pass
 
@@ -349,11 +217,6 @@ def test_death_frees_the_lock(house: House) -> None:
 
 
 # the clockwork
-
-
-def saved(house: House, schedule: Schedule | None = None) -> None:
-    """Save a schedule long before."""
-    house.journal.save_schedule("producao", schedule or Schedule(), TUESDAY - timedelta(days=3))
 
 
 def test_a_slot_starts_a_run_at_its_second_and_once(house: House) -> None:
