@@ -12,6 +12,8 @@ from omnisync.agent.errors import OmnisyncError
 
 STREAM_LOT = 2000
 """Rows of a stream that are in memory at once."""
+UNREADABLE_VALUE = "erp_unreadable"
+"""The code of the RefusedRecordError that says a row was found and a value of it cannot be read."""
 Rows = list[tuple[object, ...]]
 Streamed = tuple[list[str], Iterator[Rows]]
 """A query as it comes: the names of its columns, and its rows in lots."""
@@ -25,7 +27,8 @@ class Database(Protocol):
     SQL texts are the callers' own, with `?` for each value; names in them went through `quoted`. Outside of `begin`
     and `commit` every statement stands by itself. Every method raises an OmnisyncError, never a driver's error:
     ErpBusyError (lock, deadlock, lost connection: roll back and do the whole transaction again), RefusedRecordError
-    (what the statement carries is not accepted), SetupError (a person must act).
+    (what the statement carries is not accepted; with the code UNREADABLE_VALUE, what it found cannot be read, and the
+    transaction goes on), SetupError (a person must act).
     """
 
     label: str

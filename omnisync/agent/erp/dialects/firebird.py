@@ -335,9 +335,10 @@ class Firebird(Server):
         try:
             self._connection.commit()
         except self.errors as error:
-            raise self._ours(error, "") from error
-        finally:
-            self._is_begun = False
+            ours = self._ours(error, "")
+            self.rollback()  # a COMMIT that was refused leaves its transaction open
+            raise ours from error
+        self._is_begun = False
 
     def rollback(self) -> None:
         """End the transaction; nothing of it stands. Never raises on a broken connection."""

@@ -16,6 +16,7 @@ from omnisync.agent.erp.dialects.server import (
     Server,
     by_table,
     refused,
+    unreadable,
     wrong_layout,
 )
 from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpSetupError, OmnisyncError
@@ -124,6 +125,15 @@ class Mariadb(Server):
         """The next n values of a sequence."""
         sql = f"SELECT NEXTVAL({self.quoted(sequence)})"
         return [self.select(sql)[0][0] for _ in range(n)]
+
+    def _run(self, cursor: Any, sql: str, values: Sequence[object]) -> None:
+        """Run a query. The driver reads its rows at once, and leaves those after an unreadable one on the wire."""
+        try:
+            super()._run(cursor, sql, values)
+        except UnicodeDecodeError as error:
+            while not self._open._read_packet().is_eof_packet():
+                pass
+            raise unreadable() from error
 
     def _reading_cursor(self) -> Any:
         """A cursor that leaves the rows on the wire: an ordinary one brings them all."""

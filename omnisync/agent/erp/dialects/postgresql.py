@@ -17,6 +17,7 @@ from omnisync.agent.erp.dialects.server import (
     Server,
     by_table,
     refused,
+    unreadable,
     wrong_layout,
 )
 from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpSetupError, OmnisyncError
@@ -146,7 +147,17 @@ class Postgresql(Server):
         # Planned for these ids each time: a prepared plan is made for ten, and compares every row with each of them.
         with self._cursor(sql) as cursor:
             cursor.execute(formatted(sql.replace("IN {ids}", "= ANY(?)")), (*values, _array(ids)), prepare=False)
+            return self._fetched(cursor)
+
+    @staticmethod
+    def _fetched(cursor: Any) -> list[tuple[object, ...]]:
+        """The rows of a query that ran: without a state, the error is the driver's own, of a value it cannot read."""
+        try:
             return list(cursor.fetchall())
+        except (psycopg.DataError, ValueError, OverflowError) as error:
+            if getattr(error, "sqlstate", None) is not None:
+                raise
+            raise unreadable() from error
 
     def execute_among(self, sql: str, ids: Sequence[object], values: Sequence[object] = ()) -> None:
         """Run a statement that ends with `IN {ids}`; `values` are bound before the ids."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from omnisync.agent.erp.dialects.database import STREAM_LOT, Streamed, formatted, lots
+from omnisync.agent.erp.dialects.database import STREAM_LOT, UNREADABLE_VALUE, Streamed, formatted, lots
 from omnisync.agent.errors import ErpBusyError, ErpSetupError, OmnisyncError, RecordError, RefusedRecordError
 
 CONNECT_TIMEOUT_S = 10
@@ -164,7 +164,15 @@ class Server(ABC):
         """The names of a query's columns, and its rows."""
         with self._cursor(sql) as cursor:
             self._run(cursor, sql, values)
-            return [described[0] for described in cursor.description], list(cursor.fetchall())
+            return [described[0] for described in cursor.description], self._fetched(cursor)
+
+    @staticmethod
+    def _fetched(cursor: Any) -> list[tuple[object, ...]]:
+        """The rows of a query that ran. Only what they hold can be wrong by now."""
+        try:
+            return list(cursor.fetchall())
+        except (ValueError, OverflowError) as error:
+            raise unreadable() from error
 
     def _run(self, cursor: Any, sql: str, values: Sequence[object]) -> None:
         """Run a query."""
@@ -317,6 +325,11 @@ class Server(ABC):
 def refused(motive: str) -> RefusedRecordError:
     """A record this database does not accept, in its own words."""
     return RefusedRecordError("erp_refused", motivo=motive)
+
+
+def unreadable() -> RefusedRecordError:
+    """A value in a row that the driver cannot make sense of: bytes that are no letters, a date beyond the calendar."""
+    return RefusedRecordError(UNREADABLE_VALUE)
 
 
 def wrong_layout(motive: str) -> ErpSetupError:

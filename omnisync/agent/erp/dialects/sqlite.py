@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from omnisync.agent.erp.dialects.database import STREAM_LOT, Streamed
+from omnisync.agent.erp.dialects.database import STREAM_LOT, UNREADABLE_VALUE, Streamed
 from omnisync.agent.errors import (
     ErpBusyError,
     ErpFullError,
@@ -305,6 +305,8 @@ class Sqlite:
         text = str(error)
         if isinstance(error, (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, UnicodeEncodeError)):
             return RefusedRecordError("erp_refused", motivo=text)
+        if text.startswith("Could not decode to UTF-8"):
+            return RefusedRecordError(UNREADABLE_VALUE)
         name = getattr(error, "sqlite_errorname", "") or ""
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             return ErpBusyError()
