@@ -13,7 +13,7 @@
     ├── StoppedError               a person or the system asked the run to stop
     └── SetupError                 stop and tell a person: nothing changes by itself
         ├── BadTokenError · ContractVersionError · FeedError · ErpSetupError · ErpFullError
-        ├── ErpUndoneError         the ERP undid the whole transaction for one record (.guilty): done again without it
+        ├── ErpUndoneError         the ERP undid the whole transaction for one record ; written again without it
         ├── LayoutError
         └── SettingsError · RunInProgressError · NotConfiguredError
 
@@ -134,14 +134,10 @@ class ErpSetupError(SetupError):
 class ErpUndoneError(SetupError):
     """The ERP's database ended our whole transaction because of one record: nothing of it stands, no mark either.
 
-    `guilty` is its kind and id, where it stood alone. It stops a run only where nobody can tell which record it was.
+    It stops a run only where a slice of one record is undone without that record being written.
     """
 
     code = "destination_undone"
-
-    def __init__(self, code: str | None = None, **words: object) -> None:
-        super().__init__(code, **words)
-        self.guilty: tuple[str, str] | None = None
 
 
 class LayoutError(SetupError):

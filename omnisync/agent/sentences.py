@@ -111,6 +111,8 @@ SENTENCES: Mapping[str, str] = {
     "vem o número.",
     "check_external_id_not_unique": "A coluna {onde} guarda o código do OmniForce e não tem chave única. Crie: CREATE "
     "UNIQUE INDEX uk_omnisync_{tabela} ON {tabela} ({coluna}).",
+    "check_no_external_id": "O layout não guarda o código do OmniForce em {tabela}: se o ERP apagar uma linha e der o "
+    "número dela a outra, a outra seria alterada no lugar. Diga em external_id uma coluna com chave única.",
     "check_collation": "A coluna {onde} não distingue maiúsculas de minúsculas ({collation}): dois códigos do "
     "OmniForce podem parecer um. Use uma collation binária nesta coluna.",
     "check_no_index": "A coluna {onde} não tem índice: cada lote lerá a tabela inteira. Crie um índice nela.",
@@ -197,6 +199,8 @@ SENTENCES: Mapping[str, str] = {
     "customer_waiting": "O pedido {numero} aguarda o cliente {nome}, que foi recusado: {motivo}",
     "customer_deleted": "O cliente do pedido {numero} foi apagado no OmniForce antes de entrar no ERP. Cadastre o "
     "cliente de novo e envie o pedido.",
+    "customer_gone": "O pedido {numero} aguarda o cliente {nome}, que não está mais no ERP com o código que tinha. "
+    "Para criá-lo outra vez use omnisync import --again {cliente}; o pedido entra com ele.",
     "customer_duplicate": "Há {n} clientes no ERP com o mesmo CNPJ do cliente {nome}. Escolha qual deles usar em "
     "Pendências.",
     "product_unknown": "O produto {codigo} não existe no ERP. Cadastre o produto ou corrija o código no OmniForce e "
@@ -261,6 +265,15 @@ SENTENCES: Mapping[str, str] = {
     "erp_job_refused": "O ERP recusou o pedido depois de recebê-lo: {motivo}. Corrija no OmniForce e envie de novo.",
     "erp_refused": "O banco do ERP não aceitou o {registro}: {motivo}. Corrija no OmniForce ou fale com quem cuida do "
     "ERP.",
+    "erp_unreadable": "Há um valor no ERP que não pode ser lido ({onde}). Peça a quem cuida do ERP que o corrija e "
+    "clique em Tentar de novo.",
+    "erp_row_missing": "O banco do ERP não guardou o {registro} na tabela {tabela}, embora não o tenha recusado: um "
+    "gatilho deixou a linha de fora ou trocou o código do OmniForce. Peça a quem cuida do ERP que o corrija e clique "
+    "em Tentar de novo.",
+    "erp_no_number": "O ERP não deu um número ao {registro}: {motivo}. Peça a quem cuida do ERP que o corrija e "
+    "clique em Tentar de novo.",
+    "lookup_refused": "O ERP não aceitou a pergunta por um código do {registro} ({campo}: {codigo}). Confira esse "
+    "código no OmniForce e no ERP e clique em Tentar de novo.",
     "text_shortened": "O nome do cliente {codigo} tem {n} letras e o ERP aceita {max}. Gravamos o nome reduzido.",
     "field_shortened": "O {registro} tem um texto de {n} letras ({campo}) e o ERP aceita {max}. Gravamos o texto "
     "reduzido.",

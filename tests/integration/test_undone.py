@@ -196,11 +196,11 @@ def _asking(erp: Erp, is_undone: Callable[[Verdict], bool]) -> None:
     assert isinstance(erp, SqlErp)
     landed = erp._landing.orders
 
-    def asked(verdicts: Sequence[Verdict], blamed: Any = None) -> None:
+    def asked(verdicts: Sequence[Verdict], customers: Any, blamed: Any = None) -> None:
         _refuse_blamed(verdicts, blamed)
         if any(map(is_undone, verdicts)):
             raise ErpUndoneError(motivo=WORDS)
-        landed(verdicts, blamed)
+        landed(verdicts, customers, blamed)
 
     erp._landing.orders = asked  # type: ignore[method-assign]  # no layout's own lookup does so on SQLite
 

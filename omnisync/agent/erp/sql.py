@@ -16,7 +16,7 @@ from omnisync.agent.erp.language.compiled import Layout, Table
 from omnisync.agent.erp.language.outgoing import Outgoing, Since, streamed
 from omnisync.agent.erp.language.queries import Query
 from omnisync.agent.erp.reflection import reflect
-from omnisync.agent.erp.writing.bindings import Bindings, encoded
+from omnisync.agent.erp.writing.bindings import Bindings, encoded, origin_of
 from omnisync.agent.erp.writing.landing import Blamed, Landing
 from omnisync.agent.erp.writing.outcomes import read_outcomes
 from omnisync.agent.erp.writing.reading import place, read_customers, read_orders
@@ -30,7 +30,7 @@ from omnisync.agent.erp.writing.verdicts import (
     count,
     unreadable_verdict,
 )
-from omnisync.agent.errors import ErpSetupError, ErpUndoneError
+from omnisync.agent.errors import ErpSetupError, ErpUndoneError, RefusedRecordError
 from omnisync.contract.feed import Change, Kind, Receipt
 from omnisync.contract.rules import UNSUMMED
 
@@ -45,6 +45,9 @@ _CODES_OF_LAYOUT = frozenset(
         "lookup_ambiguous",
         "document_missing",
         "erp_refused",
+        "lookup_refused",
+        "erp_row_missing",
+        "erp_no_number",
     }
 )
 """What may be gone when the layout or De/Para changed."""
@@ -144,31 +147,37 @@ class SqlErp:
     def write(self, part: Slice) -> Written:
         try:
             return self._write(part)
-        except ErpUndoneError:
+        except (ErpUndoneError, RefusedRecordError):
             return self._write_apart(part)
 
     def _write_apart(self, part: Slice) -> Written:
-        """A slice the ERP undid: its halves, each in a transaction of its own, down to the guilty record.
+        """Write a slice that the ERP undid, or refused at its COMMIT, in parts: each a transaction of its own.
 
-        What stood before it stands; the cursor moves with the last one. The guilty record may be a related customer,
-        so that where one order is left all is landed singly.
+        The related customers go before the orders, then each list in halves, down to the guilty record. What was
+        written before it stands; the cursor moves with the last part.
         """
-        if len(part.changes) > 1:
-            middle = len(part.changes) // 2
-            first = msgspec.structs.replace(part, changes=part.changes[:middle], unreadable=(), moves_to=None)
-            rest = msgspec.structs.replace(part, changes=part.changes[middle:])
-            one, other = self.write(first), self.write(rest)
-            return Written(counts=one.counts + other.counts, receipts=one.receipts + other.receipts)
+        if part.related and part.changes:
+            first = msgspec.structs.replace(part, changes=(), unreadable=(), moves_to=None)
+            return self._write_both(first, msgspec.structs.replace(part, related=()))
+        name = "related" if part.related else "changes"
+        records: Sequence[Change] = getattr(part, name)
+        if len(records) > 1:
+            middle = len(records) // 2
+            first = msgspec.structs.replace(part, unreadable=(), moves_to=None, **{name: records[:middle]})
+            return self._write_both(first, msgspec.structs.replace(part, **{name: records[middle:]}))
         blamed: dict[tuple[str, str], str] = {}
         while True:
             try:
                 return self._write(part, blamed)
-            except ErpUndoneError as undone:
-                # Undone before anything was landed: by what was asked for this record alone, a code in a lookup.
-                guilty = undone.guilty or next(((change.kind, change.id) for change in part.changes), None)
+            except (ErpUndoneError, RefusedRecordError) as error:
+                guilty = next(((change.kind, change.id) for change in records), None)
                 if guilty is None or guilty in blamed:
                     raise
-                blamed[guilty] = str(undone.words["motivo"])
+                blamed[guilty] = str(error.words.get("motivo", "–"))
+
+    def _write_both(self, first: Slice, rest: Slice) -> Written:
+        one, other = self.write(first), self.write(rest)
+        return Written(counts=one.counts + other.counts, receipts=one.receipts + other.receipts)
 
     def _write(self, part: Slice, blamed: Blamed | None = None) -> Written:
         with self._transaction():
@@ -269,7 +278,7 @@ class SqlErp:
     def _standing(self, kind: Kind, ids: Sequence[str]) -> set[str]:
         """Which of these records still have their row."""
         bindings = self._bindings.of(kind, ids)
-        return self._landing.standing(kind, {id_: b.erp_key for id_, b in bindings.items() if b.erp_key}, ids)
+        return self._landing.standing(kind, bindings.values(), ids)
 
     def unsettled(self, outcomes: Sequence[str], limit: int) -> list[Unsettled]:
         return self._shown.unsettled(outcomes, limit)
@@ -346,10 +355,11 @@ class SqlErp:
         verdicts = self._compared(part, "order", part.changes)
         read_orders(verdicts, part, self._here, adjusts_centavo=self._adjusts_centavo)
         has_customers = self._layout.customer is not None
-        place(verdicts, self._customers_of(verdicts, related), has_customers=has_customers)
+        customers = self._customers_of(verdicts, related)
+        place(verdicts, customers, has_customers=has_customers)
         if self._recalling is not None:
             self._recalling.keep_taken(verdicts)
-        self._landing.orders(verdicts, blamed)
+        self._landing.orders(verdicts, customers, blamed)
         return verdicts
 
     def _compared(self, part: Slice, kind: Kind, changes: Sequence[Change]) -> list[Verdict]:
@@ -425,4 +435,5 @@ def _as_binding(verdict: Verdict) -> Binding:
         outcome=verdict.outcome or "unchanged",
         reason=encoded(verdict.reason),
         warnings=None,
+        origin=origin_of(verdict),
     )

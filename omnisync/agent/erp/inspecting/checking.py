@@ -134,6 +134,10 @@ def _of_keys(use: Use, table: Table, schema: Schema) -> Found:
             yield error("check_key_unmade", f"{table.name}.{last.name}", tabela=use.where)
     if use.external_id:
         yield from _of_external_id(use, table)
+    elif use.is_main:
+        # The highest plus one is given again as soon as the last row is deleted.
+        found = error if use.number is not None and use.number.source == "max" else warning
+        yield found("check_no_external_id", table.name, tabela=table.name)
     parent = [column.name for name in use.parent if (column := table.column(name)) is not None]
     if parent and not table.is_view and not any(map(table.is_indexed, parent)):
         yield warning("check_no_index", f"{table.name}.{parent[-1]}")

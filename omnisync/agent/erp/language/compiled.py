@@ -27,7 +27,7 @@ from omnisync.agent.erp.language.layout import (
 )
 from omnisync.agent.erp.language.paths import nearest, paths_of
 from omnisync.agent.erp.language.queries import Query, queries
-from omnisync.agent.erp.language.rows import Column
+from omnisync.agent.erp.language.rows import Answers, Column
 from omnisync.agent.errors import LayoutError
 
 Parameters = Sequence[tuple[str, Any]]
@@ -62,6 +62,12 @@ class Late(Struct, frozen=True):
     part: int = -1
 
 
+class _Identified(Struct, frozen=True):
+    """What a column of ids reads of a record."""
+
+    id: str
+
+
 class Table(Struct, frozen=True, kw_only=True):
     """One table of the ERP.
 
@@ -80,6 +86,20 @@ class Table(Struct, frozen=True, kw_only=True):
     only_on_create: frozenset[str] = frozenset()
     identity: str = ""
     """A child's column by which a line is found again; empty: all lines are written anew."""
+    others: tuple[tuple[tuple[str, str], ...], ...] = ()
+    """Of a child: the constants of each row before or after the order that stands in this same table, no line of it."""
+
+    @property
+    def carries_ids(self) -> bool:
+        """Whether a column of it holds the hub's id of its record, by which a row is known to be that record's."""
+        return any(column.name == self.external_id and column.path == "id" for column in self.columns)
+
+    def carried(self, ids: Sequence[str]) -> list[str]:
+        """Hub ids as `external_id` holds them."""
+        column = next((c for c in self.columns if c.name == self.external_id and c.path == "id"), None)
+        if column is None:
+            return list(ids)
+        return list(map(str, column.fill(Answers(None, []), list(map(_Identified, ids)), [])))
 
     @property
     def reads_records(self) -> bool:
@@ -175,8 +195,8 @@ def compiled(file: LayoutFile, zone: tzinfo, mappings: Mappings) -> Layout:
         fingerprint=sha1(msgspec.json.encode((file, mappings), order="sorted"), usedforsecurity=False).hexdigest(),
         customer=customer,
         order=main,
-        item=_child(compiler, "item", file.item, main.table.keys),
-        payment=_child(compiler, "payment", file.payment, main.table.keys) if file.payment is not None else None,
+        item=_child(compiler, "item", file.item, main),
+        payment=_child(compiler, "payment", file.payment, main) if file.payment is not None else None,
         match=_matched(file.customer),
         without_document=file.customer.without_document if file.customer is not None else "accept",
         is_kept_here=file.state == "agent",
@@ -264,9 +284,9 @@ def _when(kind: str, path: str, where: str) -> Callable[[Any], Any] | None:
     return known[path].read
 
 
-def _child(compiler: Compiler, kind: str, file: ChildTable, keys: tuple[str, ...]) -> Table:
-    parent = _tuple(file.parent)
-    _expect(len(parent) == len(keys), f"{kind}.parent: a chave do pedido tem {len(keys)} colunas")
+def _child(compiler: Compiler, kind: str, file: ChildTable, order: Main) -> Table:
+    parent, n_keys = _tuple(file.parent), len(order.table.keys)
+    _expect(len(parent) == n_keys, f"{kind}.parent: a chave do pedido tem {n_keys} colunas")
     late = _late(compiler, file.columns, f"{kind}.columns")
     _check_late(late, ["order", "customer"], f"{kind}.columns")
     identity = {"item_id": file.external_id, "line": file.line, "replace": ""}[file.identity]
@@ -283,7 +303,24 @@ def _child(compiler: Compiler, kind: str, file: ChildTable, keys: tuple[str, ...
         number=_number(compiler, kind, file.number, "", f"{kind}.number"),
         only_on_create=_only(file.only_on_create, file.columns, kind),
         identity=identity,
+        others=tuple(
+            _constants_of(extra, parent)
+            for extra in (*order.before, *order.after)
+            if extra.table.name.lower() == file.table.lower()
+        ),
     )
+
+
+def _constants_of(extra: Extra, parent: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """What tells a row beside the order from the order's lines in the same table."""
+    constants = tuple((c.name, c.constant) for c in extra.table.columns if c.constant is not None)
+    apart = tuple(pair for pair in constants if pair[0] not in {*parent, *extra.table.only_on_create})
+    _expect(
+        bool(apart),
+        f"order.{extra.label}: está na tabela {extra.table.name}, com as linhas do pedido; dê a ela uma coluna com "
+        "constant, que a distinga delas",
+    )
+    return apart
 
 
 def _number(compiler: Compiler, kind: str, file: Number | None, key: str, where: str) -> NumberFrom | None:

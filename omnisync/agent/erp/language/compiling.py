@@ -16,7 +16,17 @@ from omnisync.agent.erp.language import converters
 from omnisync.agent.erp.language.converters import Call, Convert, Cut, Plain
 from omnisync.agent.erp.language.layout import Constant, FromSql, KeyOf, Lookup, Mapped, Scalar, written_as
 from omnisync.agent.erp.language.paths import Field, field_of, nearest
-from omnisync.agent.erp.language.rows import AMBIGUOUS, Answers, Column, Fill, Note, Query, UnfitError, lookup_key
+from omnisync.agent.erp.language.rows import (
+    AMBIGUOUS,
+    UNANSWERED,
+    Answers,
+    Column,
+    Fill,
+    Note,
+    Query,
+    UnfitError,
+    lookup_key,
+)
 from omnisync.agent.errors import LayoutError
 from omnisync.contract.documents import mask
 
@@ -221,7 +231,7 @@ class Compiler:
                     None if key is None else f"({form.lookup if isinstance(form, Lookup) else 'sql'})" for key in keys
                 ]
             found = answers.found.get(name, {})
-            given = [own[key] if key in own else _answer(found, key) for key in keys]
+            given = [own[key] if key in own else _answer(found, key, path) for key in keys]
             return [
                 missing.value(_shown(key), answers, i) if value is _ABSENT else value
                 for i, (key, value) in enumerate(zip(keys, given, strict=True))
@@ -266,12 +276,14 @@ class _Missing(Struct, frozen=True):
 _ABSENT = object()
 
 
-def _answer(found: Mapping[Any, object], key: Any) -> object:
+def _answer(found: Mapping[Any, object], key: Any, path: str) -> object:
     if key is None or (isinstance(key, tuple) and None in key):
         return _ABSENT
     answer = found.get(key if isinstance(key, tuple) else lookup_key(key), _ABSENT)
     if answer is AMBIGUOUS:
         raise UnfitError("lookup_ambiguous", "", _shown(key))
+    if answer is UNANSWERED:
+        raise UnfitError("lookup_refused", path, _shown(key), campo=path)
     return answer
 
 

@@ -92,6 +92,10 @@ AMBIGUOUS = object()
 """The answer to a key that stands in several rows with several values."""
 
 
+UNANSWERED = object()
+"""The answer to a key with which the ERP's database could not be asked, or whose answer cannot be read."""
+
+
 def lookup_key(value: object) -> str:
     """A value as lookups compare it: without the blanks of CHAR columns, whatever the case of the letters."""
     return str(value).rstrip().upper()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -345,7 +345,7 @@ def _values(
         change.version,
         hash_of(change),
         written,
-        _origin(verdict),
+        origin_of(verdict),
         verdict.erp_key or (before.erp_key if before is not None else None),
         verdict.erp_number or (before.erp_number if before is not None else None),
         establishment,
@@ -360,7 +360,8 @@ def _values(
     )
 
 
-def _origin(verdict: Verdict) -> str:
+def origin_of(verdict: Verdict) -> Literal["made", "matched", "withdrawn"]:
+    """Where the record's row comes from, once its verdict is saved."""
     if verdict.is_matched:
         return "matched"
     if verdict.change.kind == "order" and verdict.outcome in _WRITES:

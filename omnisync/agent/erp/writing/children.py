@@ -72,10 +72,17 @@ class Children:
         self._delete_where(self._table.parent, ordered)
 
     def _delete_where(self, names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        if rows:
-            quoted = self._database.quoted
-            where = " AND ".join(f"{quoted(name)} = ?" for name in names)
-            self._database.execute_many(f"DELETE FROM {quoted(self._table.name)} WHERE {where}", rows)  # noqa: S608  # quoted names
+        """Delete lines; never a row that the layout writes beside the order into this same table."""
+        if not rows:
+            return
+        quoted, others = self._database.quoted, self._table.others
+        conditions = [f"{quoted(name)} = ?" for name in names]
+        for constants in others:
+            differs = " OR ".join(f"{quoted(name)} IS NULL OR {quoted(name)} <> ?" for name, _ in constants)
+            conditions.append(f"({differs})")
+        kept = [value for constants in others for _, value in constants]
+        sql = f"DELETE FROM {quoted(self._table.name)} WHERE {' AND '.join(conditions)}"  # noqa: S608  # quoted names
+        self._database.execute_many(sql, [(*row, *kept) for row in rows])
 
 
 def _new(lines: Lines) -> list[New]:

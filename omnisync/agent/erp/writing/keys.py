@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TypeVar
+
+from msgspec import Struct
 
 Key = tuple[str, ...]
 Found = TypeVar("Found")
 _PART = "\x1f"
+
+
+class Claim(Struct, frozen=True):
+    """A row that a record is taken to have in the ERP: the record's hub id and the row's key.
+
+    `is_matched`: the row is the ERP's own, found by its document or chosen by a person.
+    """
+
+    id: str
+    key: Key
+    is_matched: bool = False
+
+
+class Unreadable(Struct, frozen=True):
+    """Stands for a value of the ERP that its driver cannot read; it is not empty, and equal to nothing."""
+
+    def __str__(self) -> str:
+        return "ilegível"
+
+
+UNREADABLE = Unreadable()
 
 
 def joined(key: Key) -> str:
@@ -53,3 +76,18 @@ def text_of(value: object) -> str:
     if isinstance(value, (float, Decimal)) and value == int(value):
         value = int(value)
     return str(value).rstrip()
+
+
+_TRUE, _FALSE = frozenset({"1", "true", "t", "yes", "y", "on"}), frozenset({"0", "false", "f", "no", "n", "off"})
+
+
+def is_same(value: object, text: str) -> bool:
+    """Whether a column holds what a layout writes as `text`, compared as the column's own type."""
+    if isinstance(value, bool):
+        return text.strip().lower() in (_TRUE if value else _FALSE)
+    if isinstance(value, (int, float, Decimal)):
+        try:
+            return Decimal(text.strip()) == (Decimal(str(value)) if isinstance(value, float) else value)
+        except InvalidOperation:
+            return False
+    return value is not None and not isinstance(value, Unreadable) and str(value).rstrip() == text.rstrip()

@@ -5,7 +5,7 @@ Inserted once, then only updated. Every method runs inside the caller's transact
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from omnisync.agent.erp.dialects.database import Database
@@ -19,15 +19,15 @@ from omnisync.agent.erp.writing.keys import Key, in_order, joined, parted, text_
 from omnisync.agent.erp.writing.lookups import answers_for
 from omnisync.agent.erp.writing.matching import Matching
 from omnisync.agent.erp.writing.tables import New, Rows, taken
-from omnisync.agent.erp.writing.verdicts import Verdict, keep, key_of
+from omnisync.agent.erp.writing.verdicts import Binding, Verdict, claim_for, claim_of, keep, key_of, reason_of
 from omnisync.agent.erp.writing.weighing import Weighing
-from omnisync.agent.errors import ErpUndoneError, RefusedRecordError
+from omnisync.agent.errors import RefusedRecordError
 
 _MAX_TRIES = 3
 """How often a record is tried whose number (the highest plus one) somebody else took first."""
 Write = Callable[[list[Verdict]], None]
 Blamed = Mapping[tuple[str, str], str]
-"""Kind and id of records for which the ERP undid everything, and its words: refused, while the rest goes singly."""
+"""Kind and id of records for which the ERP undid or refused a whole transaction, with its words."""
 
 
 class Landing:
@@ -59,13 +59,13 @@ class Landing:
         shown = self._orders.present(list(keys.values()), [layout.shown])
         return {id_: text_of(shown[key][0]) for id_, key in keys.items() if key in shown and shown[key][0] is not None}
 
-    def standing(self, kind: str, keys: Mapping[str, str], ids: Sequence[str]) -> set[str]:
+    def standing(self, kind: str, bindings: Iterable[Binding], ids: Sequence[str]) -> set[str]:
         """Which of these records have a row, by the key they are bound to or by their external id."""
         rows = self._customers if kind == "customer" else self._orders
         if rows is None:
             return set()
-        there = rows.present([parted(key) for key in keys.values()])
-        return {id_ for id_, key in keys.items() if parted(key) in there} | rows.keys_of(ids).keys()
+        claims = [claim for claim in map(claim_of, bindings) if claim is not None]
+        return rows.owned(claims).keys() | rows.keys_of(ids).keys()
 
     # --- customers
 
@@ -80,10 +80,9 @@ class Landing:
         self._keep_missing(verdicts)
         twins = self._matching.sort(verdicts)
         build_customers(verdicts, self._layout, self._ask)
-        is_single = blamed is not None
-        self._land(verdicts, "insert", self._insert_customers, is_single=is_single)
-        self._land(verdicts, "match", self._matching.fill, is_single=is_single)
-        self._land(verdicts, "update", self._update_customers, is_single=is_single)
+        self._land(verdicts, "insert", self._insert_customers)
+        self._land(verdicts, "match", self._matching.fill)
+        self._land(verdicts, "update", self._update_customers)
         if twins:
             for twin in twins:
                 twin.action = "insert"
@@ -93,9 +92,9 @@ class Landing:
         """Customers whose row the ERP took away are kept away."""
         updates = [v for v in verdicts if v.action == "update"]
         assert self._customers is not None
-        there = self._customers.present([key_of(v) for v in updates], held=True)
+        there = self._customers.owned(map(claim_for, updates), held=True)
         for verdict in updates:
-            if key_of(verdict) not in there:
+            if verdict.change.id not in there:
                 keep(verdict, "customer_removed")
 
     def _insert_customers(self, lot: list[Verdict]) -> None:
@@ -116,16 +115,18 @@ class Landing:
 
     # --- orders
 
-    def orders(self, verdicts: Sequence[Verdict], blamed: Blamed | None = None) -> None:
-        """Land the orders that are to be inserted, updated or cancelled, with their lines."""
+    def orders(
+        self, verdicts: Sequence[Verdict], customers: Mapping[str, Binding], blamed: Blamed | None = None
+    ) -> None:
+        """Land the orders that are to be inserted, updated or cancelled, with their lines, for these customers."""
         _refuse_blamed(verdicts, blamed)
         self._weighing.states(verdicts)
+        self._weighing.customers(verdicts, customers)
         build_orders(verdicts, self._layout, self._ask)
         self._weighing.keys(verdicts)
-        is_single = blamed is not None
-        self._land(verdicts, "insert", self._insert_orders, is_single=is_single)
-        self._land(verdicts, "update", self._update_orders, is_single=is_single)
-        self._land(verdicts, "cancel", self._cancel_orders, is_single=is_single)
+        self._land(verdicts, "insert", self._insert_orders)
+        self._land(verdicts, "update", self._update_orders)
+        self._land(verdicts, "cancel", self._cancel_orders)
 
     def _insert_orders(self, lot: list[Verdict]) -> None:
         self._insert_main(self._layout.order, lot)
@@ -199,15 +200,8 @@ class Landing:
     def _ask(self, columns: Sequence[Column], records: list[Any], parents: Sequence[Any]) -> Answers:
         return answers_for(self._database, columns, records, parents)
 
-    def _land(self, verdicts: Sequence[Verdict], action: str, write: Write, *, is_single: bool) -> None:
-        lot = [v for v in verdicts if v.action == action]
-        for part in [[verdict] for verdict in lot] if is_single else [lot]:
-            try:
-                self._land_lot(part, write, 1)
-            except ErpUndoneError as undone:
-                if len(part) == 1:
-                    undone.guilty = (part[0].change.kind, part[0].change.id)
-                raise
+    def _land(self, verdicts: Sequence[Verdict], action: str, write: Write) -> None:
+        self._land_lot([v for v in verdicts if v.action == action], write, 1)
 
     def _land_lot(self, lot: list[Verdict], write: Write, n_tries: int) -> None:
         if not lot:
@@ -232,6 +226,9 @@ class Landing:
     def _refuse(self, verdict: Verdict, error: RefusedRecordError | UnfitError) -> None:
         if isinstance(error, UnfitError):
             refuse_unfit(verdict, error)
+            return
+        if error.code != "erp_refused":
+            verdict.end("refused", "refused", reason_of(error.code, verdict, **error.words))
             return
         column = self._numeric.holds(verdict)
         if column:

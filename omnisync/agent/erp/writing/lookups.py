@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.dialects.database import UNREADABLE_VALUE, Database
 from omnisync.agent.erp.language.layout import FromSql, Lookup
-from omnisync.agent.erp.language.rows import AMBIGUOUS, Answers, Column, Query, lookup_key
-from omnisync.agent.erp.writing.keys import Key, as_asked
+from omnisync.agent.erp.language.rows import AMBIGUOUS, UNANSWERED, Answers, Column, Query, lookup_key
+from omnisync.agent.erp.writing.keys import UNREADABLE, Key, as_asked
 from omnisync.agent.errors import RefusedRecordError
 
 
@@ -26,14 +26,25 @@ def answers_for(
 
 def _answered(database: Database, query: Query, keys: Iterable[Any]) -> Mapping[Any, object]:
     if isinstance(query.form, FromSql):
-        asked = sorted({key for key in keys if None not in key}, key=repr)
-        return {key: value for key in asked for value in _value_of(database, query.sql, key)}
+        return _values_of(database, query.sql, sorted({key for key in keys if None not in key}, key=repr))
     return _looked_up(database, query.form, sorted({str(key) for key in keys if key is not None}))
 
 
-def _value_of(database: Database, sql: str, values: tuple[object, ...]) -> list[object]:
-    rows = database.select(sql, values)
-    return [rows[0][0]] if rows and rows[0][0] is not None else []
+def _values_of(database: Database, sql: str, keys: Sequence[tuple[object, ...]]) -> dict[Any, object]:
+    """The query's value for each key; UNANSWERED for one that the database does not take, whatever its neighbours."""
+    if not keys:
+        return {}
+    database.savepoint()
+    try:
+        rows = {key: database.select(sql, key) for key in keys}
+    except RefusedRecordError:
+        database.return_to_savepoint()
+        if len(keys) == 1:
+            return {keys[0]: UNANSWERED}
+        middle = len(keys) // 2
+        return _values_of(database, sql, keys[:middle]) | _values_of(database, sql, keys[middle:])
+    database.release()
+    return {key: found[0][0] for key, found in rows.items() if found and found[0][0] is not None}
 
 
 def _looked_up(database: Database, form: Lookup, keys: Sequence[str]) -> dict[str, object]:
@@ -44,7 +55,8 @@ def _looked_up(database: Database, form: Lookup, keys: Sequence[str]) -> dict[st
     answers: dict[Key, object] = {}
     for found, taken in comparable_rows(database, sql, keys, [_plain(value) for value in form.where.values()]):
         key = (lookup_key(found),)
-        answers[key] = taken if answers.get(key, taken) == taken else AMBIGUOUS
+        answer = UNANSWERED if taken is UNREADABLE else taken
+        answers[key] = answer if answers.get(key, answer) == answer else AMBIGUOUS
     found_by = as_asked({(lookup_key(key),) for key in keys}, answers)
     return {key: taken for [key], taken in found_by.items() if taken is not None}
 
@@ -52,19 +64,20 @@ def _looked_up(database: Database, form: Lookup, keys: Sequence[str]) -> dict[st
 def comparable_rows(
     database: Database, sql: str, keys: Sequence[str], values: Sequence[object] = ()
 ) -> list[tuple[object, ...]]:
-    """The rows of all keys of a query that ends with `IN {ids}`.
+    """The rows of all keys of a query that ends with `IN {ids}`; the first column is the one compared.
 
-    A key that cannot even be compared (letters against a number) is found nowhere.
+    A key that cannot even be compared (letters against a number) is found nowhere. One whose row cannot be read has
+    itself and UNREADABLE for a row.
     """
     if not keys:
         return []
     database.savepoint()
     try:
         rows = database.select_among(sql, keys, values)
-    except RefusedRecordError:
+    except RefusedRecordError as error:
         database.return_to_savepoint()
         if len(keys) == 1:
-            return []
+            return [(keys[0], UNREADABLE)] if error.code == UNREADABLE_VALUE else []
         middle = len(keys) // 2
         return comparable_rows(database, sql, keys[:middle], values) + comparable_rows(
             database, sql, keys[middle:], values

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.language.compiled import Layout
-from omnisync.agent.erp.writing.keys import Key, as_asked, in_order, joined, parted, text_of
+from omnisync.agent.erp.writing.keys import UNREADABLE, Key, as_asked, in_order, joined, parted, text_of
 from omnisync.agent.erp.writing.lookups import comparable_rows
 from omnisync.agent.erp.writing.tables import Rows
 from omnisync.agent.erp.writing.verdicts import Verdict, keep, key_of
@@ -46,7 +46,11 @@ class Matching:
         for verdict in new:
             document = _document(verdict)
             keys = found.get(document, [])
-            if len(keys) > 1:
+            if any(str(UNREADABLE) in key for key in keys):
+                assert self._layout.customer is not None
+                table = self._layout.customer.table
+                verdict.refuse("erp_unreadable", "document", onde=f"{table.name}.{', '.join(table.keys)}")
+            elif len(keys) > 1:
                 verdict.refuse("customer_duplicate", "document", choices(keys), n=len(keys))
             elif keys:
                 _take(verdict, keys[0])
@@ -99,6 +103,7 @@ class Matching:
                 _take(verdict, parted(binding.erp_key))
 
     def _found(self, documents: Sequence[str]) -> dict[str, list[Key]]:
+        """The keys of the ERP's customers by their document; one that cannot be read is UNREADABLE's text."""
         match, main = self._layout.match, self._layout.customer
         assert match is not None
         assert main is not None

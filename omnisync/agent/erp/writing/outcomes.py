@@ -10,7 +10,7 @@ from msgspec import Struct
 from omnisync.agent import texts
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.language.layout import Outcome
-from omnisync.agent.erp.writing.keys import parted, text_of
+from omnisync.agent.erp.writing.keys import is_same, parted, text_of
 from omnisync.agent.errors import ErpSetupError
 from omnisync.contract.documents import redact
 from omnisync.contract.feed import Reason
@@ -45,7 +45,7 @@ def read_outcomes(database: Database, outcome: Outcome, staged: Mapping[str, str
     ends: dict[str, End] = {}
     for row in rows:
         id_ = asked.get(text_of(row[0]))
-        state = outcome.states.get(text_of(row[2])) if row[2] is not None else None
+        state = next((end for text, end in outcome.states.items() if is_same(row[2], text)), None)
         if id_ is None or state in (None, "staged"):
             continue
         if state == "refused":

@@ -198,9 +198,14 @@ def _wait(verdict: Verdict, customer: Binding | None) -> None:
     if customer is not None and customer.outcome == "kept":
         verdict.refuse("customer_deleted", "customer.id", order.customer.id)
         return
-    name = redact(order.customer.name or order.customer.id)
     why = stored_reason(customer) if customer is not None else None
     code = "customer_missing" if why is None else "customer_waiting"
-    motive = why.message if why is not None else None
-    reason = reason_of(code, verdict, "customer.id", order.customer.id, nome=name, motivo=motive)
-    verdict.end("waiting", "waiting", reason)
+    wait_for_customer(verdict, code, motivo=why.message if why is not None else None)
+
+
+def wait_for_customer(verdict: Verdict, code: str, **words: object) -> None:
+    """Let an order wait with a reason that names its customer."""
+    order = verdict.order
+    assert order is not None
+    name = redact(order.customer.name or order.customer.id)
+    verdict.end("waiting", "waiting", reason_of(code, verdict, "customer.id", order.customer.id, nome=name, **words))

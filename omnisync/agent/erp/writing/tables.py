@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from msgspec import Struct
 
-from omnisync.agent.erp.dialects.database import Database, lots
+from omnisync.agent.erp.dialects.database import UNREADABLE_VALUE, Database, lots
 from omnisync.agent.erp.language.compiled import NumberFrom, Table
 from omnisync.agent.erp.language.rows import Answers
-from omnisync.agent.erp.writing.keys import Key, as_asked, by_prefix, text_of
-from omnisync.agent.errors import ErpSetupError
+from omnisync.agent.erp.writing.keys import UNREADABLE, Claim, Key, as_asked, by_prefix, in_order, text_of
+from omnisync.agent.errors import ErpSetupError, RefusedRecordError
 
 _LOCKED_LOT = 200
 
@@ -55,15 +55,31 @@ class Rows:
             return [()] * len(new)
         if self._is_known:
             self._database.insert_rows(table.name, names, rows)
-            return [self._known(one, number) for one, number in zip(new, numbers, strict=True)]
+            known = [self._known(one, number) for one, number in zip(new, numbers, strict=True)]
+            return self._read_back(list(map(Claim, (one.id for one in new), known)))
         if table.external_id:
             self._database.insert_rows(table.name, names, rows)
-            keys = self.keys_of([one.id for one in new])
-            return [keys[one.id] for one in new]
+            return self._found([one.id for one in new])
         return [
             self._with_made(one, self._database.insert_returning(table.name, names, row, table.keys[-1]))
             for one, row in zip(new, rows, strict=True)
         ]
+
+    def _read_back(self, claims: Sequence[Claim]) -> list[Key]:
+        """The keys of rows just inserted, as they stand: a trigger may have left one out, or given it another key."""
+        if not self._table.carries_ids:
+            return [claim.key for claim in claims]
+        owned = self.owned(claims)
+        elsewhere = [claim.id for claim in claims if claim.id not in owned]
+        moved = dict(zip(elsewhere, self._found(elsewhere), strict=True))
+        return [moved.get(claim.id, claim.key) for claim in claims]
+
+    def _found(self, ids: Sequence[str]) -> list[Key]:
+        """The keys of rows just inserted, by their external ids. One that is missing refuses its record."""
+        keys = self.keys_of(ids)
+        if len(keys) < len(ids):
+            raise RefusedRecordError("erp_row_missing", tabela=self._table.name)
+        return [keys[id_] for id_ in ids]
 
     def insert_lines(self, rows: Sequence[tuple[object, ...]]) -> None:
         """Insert rows of a table that gives no numbers and takes no keys but its parent's, which begins each row."""
@@ -128,8 +144,10 @@ class Rows:
         n_matched = self._database.execute(sql, scope)
         rows = self._database.select(f"SELECT {value} FROM {table}{where}", scope)  # noqa: S608  # quoted names
         if n_matched != 1 or len(rows) != 1 or rows[0][0] is None:
-            raise ErpSetupError("layout", motivo=f"o contador de {number.table} não tem exatamente uma linha")
-        return int(str(rows[0][0])) - n
+            what = ", ".join(f"{name} {value}" for (name, _), value in zip(number.where, scope, strict=True))
+            motive = f"o contador {number.table}.{number.value} não tem exatamente uma linha"
+            raise RefusedRecordError("erp_no_number", motivo=f"{motive} ({what})" if what else motive)
+        return _number_in(rows[0][0], f"{number.table}.{number.value}") - n
 
     def _highest(self, scope: tuple[str, ...]) -> int:
         quoted = self._database.quoted
@@ -137,10 +155,7 @@ class Rows:
         column = quoted(self._table.number.column if self._table.number is not None else self._table.keys[-1])
         sql = f"SELECT MAX({column}) FROM {quoted(self._table.name)}{' WHERE ' + where if where else ''}"  # noqa: S608  # quoted names
         highest = self._database.select(sql, scope)[0][0]
-        try:
-            return int(text_of(highest)) if highest is not None else 0
-        except ValueError:
-            raise ErpSetupError("layout", motivo=f"{self._table.name}: o maior número não é um número") from None
+        return _number_in(highest, self._table.name) if highest is not None else 0
 
     def _from_procedure(self, number: NumberFrom, one: New) -> object:
         assert number.statement is not None
@@ -148,7 +163,8 @@ class Rows:
         values = [next(iter(fill(nothing, [one.record], [one.order]))) for _, fill in number.statement.parameters]
         rows = self._database.select(number.statement.sql, values)
         if not rows or rows[0][0] is None:
-            raise ErpSetupError("layout", motivo=f"a consulta do número de {self._table.name} não respondeu nada")
+            motive = f"a consulta do número de {self._table.name} não respondeu nada"
+            raise RefusedRecordError("erp_no_number", motivo=motive)
         return text_of(rows[0][0])
 
     # --- finding
@@ -159,17 +175,68 @@ class Rows:
         if not table.external_id or not ids:
             return {}
         names = ", ".join(map(quoted, (table.external_id, *table.keys)))
+        id_of = dict(zip(table.carried(ids), ids, strict=True))
         rows = self._database.select_among(
             f"SELECT {names} FROM {quoted(table.name)} WHERE {quoted(table.external_id)} IN {{ids}}",  # noqa: S608  # quoted names
-            ids,
+            list(id_of),
         )
-        return {text_of(row[0]): tuple(map(text_of, row[1:])) for row in rows}
+        return {id_of[id_]: tuple(map(text_of, row[1:])) for row in rows if (id_ := text_of(row[0])) in id_of}
 
     def present(self, keys: Sequence[Key], columns: Sequence[str] = (), *, held: bool = False) -> dict[Key, list[Any]]:
-        """The rows that stand, by key, with these columns; held until the transaction ends when so asked."""
+        """The rows that stand, by key, with these columns; held until the transaction ends when so asked.
+
+        A value that cannot be read is UNREADABLE, alone.
+        """
         n_keys = len(self._table.keys)
-        found = among_keys(self._database, self._table.name, self._table.keys, keys, columns, held=held)
+        found = self._readable(keys, columns, held=held)
         return as_asked(set(keys), {tuple(map(text_of, row[:n_keys])): list(row[n_keys:]) for row in found})
+
+    def _readable(self, keys: Sequence[Key], columns: Sequence[str], *, held: bool) -> list[tuple[object, ...]]:
+        """The rows of these keys: all at once, and where a value among them cannot be read, halved down to it."""
+        table = self._table
+        try:
+            return list(among_keys(self._database, table.name, table.keys, keys, columns, held=held))
+        except RefusedRecordError as error:
+            if error.code != UNREADABLE_VALUE:
+                raise
+        if len(keys) > 1:
+            ordered = sorted(keys, key=in_order)
+            middle = len(ordered) // 2
+            return self._readable(ordered[:middle], columns, held=held) + self._readable(
+                ordered[middle:], columns, held=held
+            )
+        if not columns:
+            return []  # its own key cannot be read: it is no row that we know
+        if len(columns) == 1:
+            return [(*row, UNREADABLE) for row in self._readable(keys, (), held=held)]
+        cells = [self._readable(keys, [column], held=held) for column in columns]
+        return [(*cells[0][0][:-1], *(cell[0][-1] for cell in cells))] if all(cells) else []
+
+    def owned(
+        self, claims: Iterable[Claim], columns: Sequence[str] = (), *, held: bool = False
+    ) -> dict[str, list[Any]]:
+        """The rows, by id and with these columns, that stand and are their record's own: they carry its external id.
+
+        A key may have been given again, to a row of the ERP's or to another record's. A matched row may carry another
+        id, and none where the layout never writes one into it. Without a column of ids the key alone decides.
+        """
+        table, wanted = self._table, list(claims)
+        names = [table.external_id, *columns] if table.carries_ids else list(columns)
+        rows = self.present([claim.key for claim in wanted], names, held=held)
+        if not table.carries_ids:
+            return {claim.id: rows[claim.key] for claim in wanted if claim.key in rows}
+        owned = {}
+        for claim, id_ in zip(wanted, table.carried([claim.id for claim in wanted]), strict=True):
+            row = rows.get(claim.key)
+            if row is not None and self._is_own(row[0], id_, is_matched=claim.is_matched):
+                owned[claim.id] = row[1:]
+        return owned
+
+    def _is_own(self, carried: object, id_: str, *, is_matched: bool) -> bool:
+        found = text_of(carried) if carried is not None else ""
+        if is_matched:
+            return bool(found) or self._table.external_id in self._table.only_on_create
+        return found == id_
 
     def records(self, keys: Sequence[Key]) -> dict[Key, dict[str, object]]:
         """Whole rows by key, with their columns' names as the layout writes them."""
@@ -187,6 +254,13 @@ class Rows:
         """The places of the columns that an update sets: not its key, not what is written once."""
         fixed = {*self._table.keys, self._table.external_id} | self._table.only_on_create
         return [i for i, name in enumerate(self._table.names) if name not in fixed]
+
+
+def _number_in(value: object, where: str) -> int:
+    try:
+        return int(text_of(value))
+    except ValueError:
+        raise RefusedRecordError("erp_no_number", motivo=f"o maior número de {where} não é um número") from None
 
 
 def among_keys(

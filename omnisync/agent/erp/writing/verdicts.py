@@ -17,7 +17,7 @@ from omnisync.agent import texts
 from omnisync.agent.counts import Counts, Tally
 from omnisync.agent.erp.base import Prepared
 from omnisync.agent.erp.writing.cleaning import read_record
-from omnisync.agent.erp.writing.keys import Key, parted
+from omnisync.agent.erp.writing.keys import Claim, Key, parted
 from omnisync.contract.documents import redact
 from omnisync.contract.feed import Change, Outcome, Reason, Unreadable, is_place
 from omnisync.contract.records import Customer, Order
@@ -174,6 +174,17 @@ def key_of(verdict: Verdict) -> Key:
     key = verdict.erp_key or (verdict.binding.erp_key if verdict.binding is not None else None)
     assert key is not None
     return parted(key)
+
+
+def claim_for(verdict: Verdict) -> Claim:
+    """The row that an update of this record would change."""
+    is_matched = verdict.binding is not None and verdict.binding.origin == "matched"
+    return Claim(verdict.change.id, key_of(verdict), is_matched)
+
+
+def claim_of(binding: Binding) -> Claim | None:
+    """The row that a record is bound to; None where it never had one."""
+    return Claim(binding.id, parted(binding.erp_key), binding.origin == "matched") if binding.erp_key else None
 
 
 def keep(verdict: Verdict, code: str, **words: object) -> None:

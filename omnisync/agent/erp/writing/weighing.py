@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.language.compiled import Layout
-from omnisync.agent.erp.writing.keys import as_asked, joined, text_of
+from omnisync.agent.erp.writing.keys import as_asked, is_same, joined, text_of
 from omnisync.agent.erp.writing.outcomes import JOB_REFUSED, End, Ends, read_outcomes
+from omnisync.agent.erp.writing.reading import effective, wait_for_customer
 from omnisync.agent.erp.writing.tables import Rows
-from omnisync.agent.erp.writing.verdicts import FOUND, Verdict, keep, key_of, stored_reason
+from omnisync.agent.erp.writing.verdicts import (
+    FOUND,
+    Binding,
+    Verdict,
+    claim_for,
+    claim_of,
+    keep,
+    key_of,
+    stored_reason,
+)
 
 
 class Weighing:
@@ -19,6 +29,10 @@ class Weighing:
         self._database = database
         self._layout = layout
         self._orders = Rows(database, layout.order.table)
+        self._customers = Rows(database, layout.customer.table) if layout.customer is not None else None
+        self._takes_customers = any(
+            late.whose == "customer" for table in layout.tables if table.kind != "customer" for late in table.late
+        )
 
     def states(self, verdicts: Sequence[Verdict]) -> None:
         """Orders the ERP took away, or is already past the open state with, stay as the ERP has them.
@@ -26,14 +40,13 @@ class Weighing:
         Their rows are held, so that no one invoices an order between this look and our change.
         """
         layout = self._layout
-        changing = [v for v in verdicts if v.action in ("update", "cancel")]
-        rows = self._orders.present([key_of(v) for v in changing], [layout.state] if layout.state else [], held=True)
-        gone = [verdict for verdict in changing if key_of(verdict) not in rows]
-        self._weigh_gone(gone)
-        for verdict in changing:
-            row = rows.get(key_of(verdict))
+        changing = {v.change.id: v for v in verdicts if v.action in ("update", "cancel")}
+        rows = self._orders.owned(map(claim_for, changing.values()), [layout.state] if layout.state else [], held=True)
+        self._weigh_gone([verdict for id_, verdict in changing.items() if id_ not in rows])
+        for id_, verdict in changing.items():
+            row = rows.get(id_)
             if row is not None and layout.state:
-                self._weigh_state(verdict, text_of(row[0]))
+                self._weigh_state(verdict, row[0])
             if verdict.action == "cancel" and layout.state_cancelled is None:
                 keep(verdict, "order_not_cancelled")
 
@@ -75,14 +88,36 @@ class Weighing:
                 if not as_asked([made], {asked: True}):
                     keep(verdict, "order_renumbered")
 
-    def _weigh_state(self, verdict: Verdict, state: str) -> None:
+    def _weigh_state(self, verdict: Verdict, state: object) -> None:
         layout = self._layout
         was_ours = verdict.binding is not None and verdict.binding.origin == "withdrawn"
-        if state == layout.state_cancelled and verdict.action == "cancel":
+        is_cancelled = layout.state_cancelled is not None and is_same(state, layout.state_cancelled)
+        if is_cancelled and verdict.action == "cancel":
             verdict.end("cancelled", "unchanged")
-        elif state not in layout.update_while and not (was_ours and state == layout.state_cancelled):
+        elif not any(is_same(state, open_) for open_ in layout.update_while) and not (was_ours and is_cancelled):
             is_known = verdict.binding is None or verdict.binding.hash != FOUND
-            keep(verdict, "order_locked" if is_known else "order_found", situacao=state)
+            keep(verdict, "order_locked" if is_known else "order_found", situacao=text_of(state))
+
+    def customers(self, verdicts: Sequence[Verdict], customers: Mapping[str, Binding]) -> None:
+        """Let orders wait whose customer has no row of its own any more: its number may be another's by now.
+
+        An ERP that takes the customers out of its queue has no row of theirs either, which is as it should be.
+        """
+        if self._customers is None or not self._takes_customers:
+            return
+        placed = [(v, effective(v.customer_id, customers)) for v in verdicts if v.action in ("insert", "update")]
+        claims = {
+            claim.id: claim for _, buyer in placed if buyer is not None and (claim := claim_of(buyer)) is not None
+        }
+        owned = self._customers.owned(claims.values())
+        lost = [claim for claim in claims.values() if claim.id not in owned]
+        if self._layout.is_staged and lost:
+            there = self._customers.present([claim.key for claim in lost])
+            lost = [claim for claim in lost if claim.key in there]
+        gone = {claim.id for claim in lost}
+        for verdict, buyer in placed:
+            if buyer is not None and buyer.id in gone:
+                wait_for_customer(verdict, "customer_gone", cliente=buyer.id)
 
 
 def _was_refused_by_job(verdict: Verdict, end: End | None) -> bool:
