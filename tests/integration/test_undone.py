@@ -248,6 +248,8 @@ class StandIn:
             return tds.rows("cursor epoch", ("", "")) if "SELECT [cursor]" in batch else self._counted(batch)
         elif "INSERT" in batch or "UPDATE" in batch:
             return self._written(batch)
+        elif re.search(r"FROM omnisync_binding .*'customer'.*'cus_1'", batch):
+            return self._bound()
         elif re.search(r"FROM \[(clientes|pedidos)].* IN \(", batch):
             return self._found(batch)
         elif batch.startswith(("SAVE", "SET", "use", "IF", "ROLLBACK")):
@@ -270,8 +272,19 @@ class StandIn:
         """External ids and keys of rows that stand: a key is the id's own place among all rows."""
         standing = [*self.committed, *(self._going or [])]
         asked = re.findall(r"'([^']*)'", batch.rpartition(" IN ")[2])
-        places = {id_: n for id_ in asked for n, line in enumerate(standing, 1) if f"'{id_}'" in line}
-        return tds.rows("id_externo chave", *((id_, str(n)) for id_, n in places.items()))
+        if batch.startswith("SELECT [id_externo]"):
+            places = {id_: n for id_ in asked for n, line in enumerate(standing, 1) if f"'{id_}'" in line}
+            return tds.rows("id_externo chave", *((id_, str(n)) for id_, n in places.items()))
+        ids = {key: re.findall(r"'((?:cus|ord)_\d+)'", standing[int(key) - 1])[0] for key in asked}
+        return tds.rows("chave id_externo", *ids.items())
+
+    def _bound(self) -> list[bytes]:
+        """What is remembered of the customer, once its row was committed."""
+        keys = [n for n, line in enumerate(self.committed, 1) if line.startswith("INSERT INTO [clientes]")]
+        remembered = [
+            ("cus_1", "e1", 1, "", 1, str(key), str(key), "", "", "", "", "imported", "", "", "made") for key in keys
+        ]
+        return tds.rows(" ".join(f"c{n}" for n in range(15)), *remembered)
 
     def _counted(self, batch: str) -> list[bytes]:
         return tds.rows("", (batch.count("SET @omnisync +="),))
