@@ -150,6 +150,8 @@ SENTENCES: Mapping[str, str] = {
     "interrupted": "A execução foi interrompida. O que foi gravado ou enviado ficou; a próxima continua daí.",
     "internal": "Algo inesperado aconteceu ({motivo}). Nada se perdeu: tente de novo e, se repetir, fale com o "
     "suporte.",
+    "display_failed": "O andamento deixou de ser mostrado ({motivo}). A execução continua: acompanhe em Sincronização "
+    "ou com omnisync status.",
     "temporary": "Não foi possível agora. Tente de novo em alguns minutos.",
     "setup": "Falta uma configuração. Confira os dados em Conexão.",
     "settings": "A configuração não é aceita ({motivo}). Confira os dados em Conexão.",

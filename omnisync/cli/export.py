@@ -10,7 +10,8 @@ import rich_click as click
 from omnisync.agent.counts import Counts
 from omnisync.agent.schedule import SYSTEMS, System
 from omnisync.cli import parts as build
-from omnisync.cli.ending import DONE, DONE_WITH_REFUSALS, plain_ending, show
+from omnisync.cli.ending import DONE, DONE_WITH_REFUSALS, plain_ending
+from omnisync.cli.observers import show_result
 from omnisync.cli.options import connection_option, verbose_option
 from omnisync.cli.progress import export_summary
 from omnisync.cli.running import Asked, carry
@@ -57,7 +58,7 @@ def export(
             is_again=is_again,
         )
         counts = carry(parts, connection, asked, run_id=run_id, quiet=as_json)
-        show(as_builtins(counts), export_summary(counts), as_json=as_json)
+        show_result(as_builtins(counts), lambda: export_summary(counts), as_json=as_json)
         return DONE_WITH_REFUSALS if counts.has_refusals else DONE
     return DONE
 

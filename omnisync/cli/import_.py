@@ -9,7 +9,8 @@ from omnisync.agent.counts import NOUNS, Counts
 from omnisync.agent.erp.base import Rehearsal
 from omnisync.agent.settings import Connection
 from omnisync.cli import parts as build
-from omnisync.cli.ending import DONE, DONE_WITH_REFUSALS, plain_ending, say, show
+from omnisync.cli.ending import DONE, DONE_WITH_REFUSALS, plain_ending, say
+from omnisync.cli.observers import show_result
 from omnisync.cli.options import connection_option, verbose_option
 from omnisync.cli.progress import rehearsal_lines, summary
 from omnisync.cli.running import Asked, carry, held, importer_of, stop_on_signals
@@ -50,7 +51,7 @@ def import_(
             click.confirm("Continuar?", abort=True, err=True)
         ids = tuple(f"again:any:{id_}" for id_ in again)
         counts = carry(parts, connection, Asked(codes=codes, ids=ids), run_id=run_id, quiet=as_json)
-        show(as_builtins(counts), summary(counts), as_json=as_json)
+        show_result(as_builtins(counts), lambda: summary(counts), as_json=as_json)
         return DONE_WITH_REFUSALS if counts.has_refusals else DONE
     return DONE
 

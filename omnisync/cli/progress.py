@@ -36,7 +36,7 @@ def live_progress(zone: tzinfo, *, is_shown: bool, kind: Kind = "import") -> Ite
         with _bars(zone) as show:
             yield show
     else:
-        yield _lines(zone)
+        yield _lines(zone, kind)
 
 
 @contextmanager
@@ -68,11 +68,11 @@ def _bars(zone: tzinfo) -> Iterator[Callable[[Progress], None]]:
         yield show
 
 
-def _lines(zone: tzinfo) -> Callable[[Progress], None]:
+def _lines(zone: tzinfo, kind: Kind) -> Callable[[Progress], None]:
     said: set[str] = set()
 
     def show(progress: Progress) -> None:
-        line = _trouble(progress, zone) or _phase(progress)
+        line = _trouble(progress, zone) or _phase(progress) or f"Começando a {texts.RUNS[kind]}…"
         if line not in said:
             said.add(line)
             say(line)
@@ -91,13 +91,14 @@ def _trouble(progress: Progress, zone: tzinfo) -> str:
 
 
 def _phase(progress: Progress) -> str:
+    """What is being done; empty before the first step, as while the hub is waited for."""
     if exporting := texts.exporting(progress.phase):
         return f"{exporting}…"
     if progress.phase == "customer":
         return "Importando clientes…"
     if progress.phase.startswith("order:"):
         return f"Importando pedidos do estabelecimento {progress.phase.partition(':')[2]}…"
-    return {"waiting": "Tentando de novo o que aguardava…", "receipts": "Avisando o OmniForce…"}[progress.phase]
+    return {"waiting": "Tentando de novo o que aguardava…", "receipts": "Avisando o OmniForce…"}.get(progress.phase, "")
 
 
 def rehearsal_lines(seen: Rehearsal) -> Iterator[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import rich_click as click
 
 from omnisync.cli import parts as build
-from omnisync.cli.ending import DONE, DONE_WITH_REFUSALS, WRONG_USE, plain_ending, say, show
+from omnisync.cli.ending import DONE, DONE_WITH_REFUSALS, WRONG_USE, plain_ending, say
 from omnisync.cli.import_ import as_builtins
+from omnisync.cli.observers import show_result
 from omnisync.cli.options import connection_option, json_option, verbose_option
 from omnisync.cli.progress import summary
 from omnisync.cli.running import Asked, carry
@@ -33,7 +34,7 @@ def retry(ids: tuple[str, ...], is_all: bool, name: str | None, as_json: bool, v
             say("Nenhum registro recusado.")
             return DONE
         counts = carry(parts, connection, Asked(ids=wanted, origin="retry"), quiet=as_json)
-        show(as_builtins(counts), summary(counts), as_json=as_json)
+        show_result(as_builtins(counts), lambda: summary(counts), as_json=as_json)
         return DONE_WITH_REFUSALS if counts.total.refused else DONE
     return DONE
 

@@ -34,6 +34,7 @@ from omnisync.agent.runner import connection_lock, is_about_to_begin
 from omnisync.agent.schedule import SYSTEMS
 from omnisync.agent.settings import Connection
 from omnisync.cli import parts as build
+from omnisync.cli.observers import Guard, guarded
 from omnisync.cli.progress import live_progress
 from omnisync.contract.feed import Kind
 
@@ -69,7 +70,7 @@ def carry(
         report = Report(parts, run, is_stopped)
         try:
             is_shown = not quiet and run_id is None
-            with live_progress(parts.zone(connection), is_shown=is_shown, kind=run.kind) as report.show:
+            with guarded(live_progress(parts.zone(connection), is_shown=is_shown, kind=run.kind)) as report.show:
                 counts = Work(parts, run, asked, report).do(connection)
         except OmnisyncError as error:
             end_badly(parts, run, error, report, by_signal=is_stopped())
@@ -280,6 +281,8 @@ class Report:
         self._speed = Speed(build.monotonic)
         self._unread: Mapping[str, int] | None = None
         self._totals = Totals()
+        self._guard_shown, self._guard_unread = Guard(), Guard()
+        self._guard_beat = Guard(gives_up=False)  # its answer is whether to stop: it is asked at each step
         self.before = self.counts = Counts()
         self.show: Callable[[Progress], None] = lambda progress: None
 
@@ -287,24 +290,22 @@ class Report:
         self._totals = progress.totals if progress.totals.total else self._totals
         self.counts = self.before + progress.counts
         self.show(msgspec.structs.replace(progress, counts=self.counts, totals=self._totals))
-        try:
-            return self._beat(progress) or self._is_stopped()
-        except (TemporaryError, SettingsError):  # the row is for showing: without it the run goes on
-            return self._is_stopped()
+        phase, rate = self._guard_shown(lambda: self._shown(progress), ("", 0.0))
+        self._guard_unread(lambda: self._note_unread(progress), None)
+        return self._guard_beat(lambda: self._beat(phase, rate), False) or self._is_stopped()
 
-    def _beat(self, progress: Progress) -> bool:
+    def _shown(self, progress: Progress) -> tuple[str, float]:
+        sent = self.counts.sent
+        return phase_of(progress), self._speed(self.counts.total.received + sent.read + sent.sent)
+
+    def _note_unread(self, progress: Progress) -> None:
         if progress.unread is not None and progress.unread != self._unread:
             self._parts.journal.note_unread(self._run.connection, progress.unread)
             self._unread = progress.unread
-        sent = self.counts.sent
-        return self._parts.journal.beat(
-            self._run.id,
-            build.clock(),
-            self.counts,
-            self._totals,
-            phase_of(progress),
-            rate=self._speed(self.counts.total.received + sent.read + sent.sent),
-        )
+
+    def _beat(self, phase: str, rate: float) -> bool:
+        journal = self._parts.journal
+        return journal.beat(self._run.id, build.clock(), self.counts, self._totals, phase, rate=rate)
 
 
 class Speed:
