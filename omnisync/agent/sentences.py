@@ -155,6 +155,8 @@ SENTENCES: Mapping[str, str] = {
     "temporary": "Não foi possível agora. Tente de novo em alguns minutos.",
     "setup": "Falta uma configuração. Confira os dados em Conexão.",
     "settings": "A configuração não é aceita ({motivo}). Confira os dados em Conexão.",
+    "layout_name": "O layout {layout} não é conhecido. Escolha um destes: {prontos}. Um layout próprio é um arquivo "
+    ".toml na pasta {pasta}, escolhido pelo nome; o de outra pasta, só com omnisync connection set --layout.",
     "not_configured": "A conexão {nome} ainda não existe neste computador. Crie-a com omnisync connection set ou em "
     "Conexão.",
     "no_connection": "Este computador ainda não tem uma conexão. Crie-a com omnisync connection set ou em Conexão.",

@@ -75,6 +75,11 @@ class Home(Struct, frozen=True):
         return self.path / "exports"
 
     @property
+    def layouts(self) -> Path:
+        """Layouts of this company's, which the pages offer by name."""
+        return self.path / "layouts"
+
+    @property
     def memories(self) -> Path:
         """What is remembered of ERPs that may not hold our tables: one file for each of their databases."""
         return self.path / "memories"
@@ -82,7 +87,7 @@ class Home(Struct, frozen=True):
     def prepare(self) -> Home:
         """Make the folders, closed to other accounts, and try to write. Raises SettingsError naming the folder."""
         try:
-            for folder in (self.path, self.locks, self.logs, self.exports, self.memories):
+            for folder in (self.path, self.locks, self.logs, self.exports, self.memories, self.layouts):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.path):
                 return self

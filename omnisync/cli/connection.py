@@ -11,7 +11,9 @@ import rich_click as click
 
 from omnisync.agent import texts
 from omnisync.agent.erp.catalog import KINDS
+from omnisync.agent.erp.language.layout import names
 from omnisync.agent.errors import NotConfiguredError, SettingsError
+from omnisync.agent.layout_folder import chosen, names_in
 from omnisync.agent.outbox import outbox_of
 from omnisync.agent.settings import (
     Connection,
@@ -95,7 +97,11 @@ def _kept(parts: build.Parts, known: Connection, kind: SecretKind) -> str:
     help="Lê a senha do banco da entrada padrão; com --token-stdin, a chave na primeira linha e a senha na segunda.",
 )
 @click.option("--erp-charset", "charset", metavar="NOME", help="O conjunto de caracteres (no Firebird, obrigatório).")
-@click.option("--layout", metavar="NOME", help="O layout do ERP: um dos prontos, ou um arquivo .toml.")
+@click.option(
+    "--layout",
+    metavar="NOME",
+    help="O layout do ERP: um dos prontos, o nome de um da pasta layouts, ou o caminho de um arquivo .toml.",
+)
 @click.option("--establishment", "codes", metavar="CÓDIGO", multiple=True, help="Um estabelecimento (repetível).")
 @click.option(
     "--adjust-centavo/--no-adjust-centavo",
@@ -118,6 +124,8 @@ def set_(
     with plain_ending(verbose=verbose):
         parts = build.agent_parts()
         before = _before(parts, name)
+        if erp.get("layout") and erp["layout"] in names_in(parts.home.layouts):
+            erp["layout"] = chosen(erp["layout"], parts.home.layouts, names())
         after = _changed(before, name, hub_url, {field: value for field, value in erp.items() if value is not None})
         after = _with_establishments(after, codes)
         if adjusts_centavo is not None:

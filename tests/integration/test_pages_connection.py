@@ -212,8 +212,8 @@ def test_another_server_port_user_database_or_kind_empties_the_password(pages: S
         ({"porta": "abc"}, "porta", "a porta é um número de 1 a 65535"),
         ({"servidor": "a.example,b.example"}, "servidor", "o servidor é um nome ou número só"),
         ({"banco": " "}, "banco", "falta o nome do banco do ERP"),
-        ({"layout": "padrão"}, "layout", "o layout padrão não existe"),
-        ({"layout": "/nao/ha.toml"}, "layout", "o arquivo /nao/ha.toml não pode ser lido"),
+        ({"layout": "padrão"}, "layout", "O layout padrão não é conhecido. Escolha um destes: "),
+        ({"layout": "/nao/ha.toml"}, "layout", "O layout /nao/ha.toml não é conhecido. Escolha um destes: "),
         ({"tipo": "dbase"}, "tipo", "não é conhecido por esta versão"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import msgspec
 from litestar import get, post
@@ -11,6 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
 from omnisync.agent.errors import SetupError
+from omnisync.agent.layout_folder import chosen, names_in
 from omnisync.agent.outbox import outbox_of
 from omnisync.agent.settings import Connection, Establishment, Secret, SecretKind, changed_connection
 from omnisync.agent.ui import first_steps
@@ -40,7 +42,7 @@ SECRETS: Mapping[SecretKind, str] = {"hub_token": "chave", "erp_password": "senh
 def show(pages: NamedDependency[Pages], request: AnyRequest, aviso: FromQuery[str] = "") -> Html:
     """The form, as saved."""
     shown = pages.shown(request)
-    return page(pages, shown, typed_of(shown.connection), notice=NOTICES.get(aviso, ""))
+    return page(pages, shown, _saved(pages, shown.connection), notice=NOTICES.get(aviso, ""))
 
 
 @post("/conexao", sync_to_thread=True, status_code=200)
@@ -67,8 +69,9 @@ def save_new(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
 def save_typed(pages: Pages, request: AnyRequest, shown: Shown) -> Html:
     """Save the shown connection, or a new one where none is shown."""
     form = form_of(request)
-    typed = read(form, shown.connection)
-    connection, errors = connection_of(typed, shown.connection, needs_hub="central" in form)
+    typed = _typed(pages, form, shown.connection)
+    layout_of = partial(_layout_of, pages, shown.connection)
+    connection, errors = connection_of(typed, shown.connection, layout_of, needs_hub="central" in form)
     if connection is not None:
         errors = refusals(pages, connection)
         if shown.connection is None and connection.name in shown.names:
@@ -93,7 +96,7 @@ def take_step(pages: Pages, connection: Connection, *, erp: bool, hub: bool) -> 
         journal.save_connection(connection)
     shown = pages.showing(connection)
     if not all(finding.is_ok for finding in findings):
-        return page(pages, shown, typed_of(connection), findings=findings, offered=_offered(identity))
+        return page(pages, shown, _saved(pages, connection), findings=findings, offered=_offered(identity))
     if erp:
         first_steps.tick(journal, connection, "erp")
     if hub:
@@ -141,7 +144,7 @@ def test(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     if all(finding.is_ok for finding in findings):
         first_steps.tick(pages.parts.journal, connection, "erp")
         first_steps.tick(pages.parts.journal, connection, "hub")
-    return page(pages, shown, typed_of(connection), findings=findings, offered=_offered(identity))
+    return page(pages, shown, _saved(pages, connection), findings=findings, offered=_offered(identity))
 
 
 @post("/conexao/conferir", sync_to_thread=True, status_code=200)
@@ -152,7 +155,7 @@ def rehearse(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     finding, rehearsal = convert(pages.parts, pages.apart, connection)
     if finding.is_ok or rehearsal is not None:
         first_steps.end(pages.parts.journal, connection.name)
-    return page(pages, shown, typed_of(connection), findings=(finding,), tables=tables_of(rehearsal))
+    return page(pages, shown, _saved(pages, connection), findings=(finding,), tables=tables_of(rehearsal))
 
 
 @post("/conexao/estabelecimentos", sync_to_thread=True, status_code=200)
@@ -163,11 +166,11 @@ def choose(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     ticked = set(fields(form_of(request), "estabelecimento"))
     identity, findings = examine(pages.parts, pages.apart, connection, erp=False)
     if identity is None:
-        return page(pages, shown, typed_of(connection), findings=findings, status=409)
+        return page(pages, shown, _saved(pages, connection), findings=findings, status=409)
     chosen = tuple(one for one in _offered(identity) if one.code in ticked)
     if not chosen:
         error = Error("Estabelecimentos", "estabelecimentos", "Escolha ao menos um estabelecimento.")
-        return page(pages, shown, typed_of(connection), errors=(error,), offered=_offered(identity), status=422)
+        return page(pages, shown, _saved(pages, connection), errors=(error,), offered=_offered(identity), status=422)
     changed = msgspec.structs.replace(connection, establishments=chosen, company=identity.company.id)
     pages.parts.journal.save_connection(changed)
     pages.parts.journal.add_event(changed.name, "connection_saved", pages.parts.clock())
@@ -207,12 +210,12 @@ def forget(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
 def stale(pages: Pages, request: AnyRequest) -> Html:
     """The form again, as typed, when its page was open since before the token changed."""
     shown = pages.shown(request)
-    return page(pages, shown, read(form_of(request), shown.connection), notice=STALE, status=403)
+    return page(pages, shown, _typed(pages, form_of(request), shown.connection), notice=STALE, status=403)
 
 
 def stale_new(pages: Pages, request: AnyRequest) -> Html:
     """The same for a connection that was not saved yet."""
-    return page(pages, pages.showing(None), read(form_of(request), None), notice=STALE, status=403)
+    return page(pages, pages.showing(None), _typed(pages, form_of(request), None), notice=STALE, status=403)
 
 
 def page(
@@ -247,7 +250,8 @@ def page(
         has_password="erp_password" in kept,
         kept_in=str(parts.settings.home.secrets),
         erp_kinds=parts.erp_kinds,
-        layouts=parts.layouts,
+        layouts=(*parts.layouts, *names_in(parts.settings.home.layouts)),
+        layouts_in=str(parts.settings.home.layouts),
         charsets=CHARSETS if typed.charset in CHARSETS else {**CHARSETS, typed.charset: typed.charset},
         offered=offered or (connection.establishments if connection else ()),
         ticked=ticked or [one.code for one in offered],
@@ -257,3 +261,23 @@ def page(
 
 def _offered(identity: Identity | None) -> tuple[Establishment, ...]:
     return tuple(Establishment(one.code, one.name) for one in identity.establishments) if identity else ()
+
+
+def _saved(pages: Pages, connection: Connection | None) -> Typed:
+    """The form as saved."""
+    return typed_of(connection, pages.parts.settings.home.layouts)
+
+
+def _typed(pages: Pages, form: FormMultiDict, before: Connection | None) -> Typed:
+    """The form as typed."""
+    return read(form, before, pages.parts.settings.home.layouts)
+
+
+def _layout_of(pages: Pages, before: Connection | None, name: str) -> str:
+    """The layout of this name, or the one the connection has already, which the command line may have chosen by path.
+
+    Raises SettingsError for any other path: a page does not choose files of this computer.
+    """
+    if before is not None and name == _saved(pages, before).layout:
+        return before.erp.layout
+    return chosen(name, pages.parts.settings.home.layouts, pages.parts.layouts)

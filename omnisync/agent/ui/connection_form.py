@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from litestar.datastructures import FormMultiDict
 from msgspec import Struct
 
 from omnisync.agent.errors import SettingsError, SetupError
+from omnisync.agent.layout_folder import shown_name
 from omnisync.agent.settings import Connection, ErpAddress, HubAddress
 from omnisync.agent.ui.pages import field, sentence_of
 
@@ -64,8 +66,8 @@ def error_of(name: str, error: SetupError) -> Error:
     return Error(*FIELDS.get(str(error.words.get("campo")), FIELDS[name]), sentence_of(error))
 
 
-def typed_of(connection: Connection | None) -> Typed:
-    """A saved connection as the form shows it."""
+def typed_of(connection: Connection | None, layouts: Path) -> Typed:
+    """A saved connection as the form shows it; a layout of the folder `layouts` by its name."""
     if connection is None:
         return Typed()
     erp = connection.erp
@@ -78,13 +80,13 @@ def typed_of(connection: Connection | None) -> Typed:
         database=erp.database,
         user=erp.user,
         charset=erp.charset,
-        layout=erp.layout,
+        layout=shown_name(erp.layout, layouts),
     )
 
 
-def read(form: FormMultiDict, before: Connection | None) -> Typed:
+def read(form: FormMultiDict, before: Connection | None, layouts: Path) -> Typed:
     """The form as typed; what it does not have is as saved. A connection keeps its name."""
-    known = msgspec.structs.asdict(typed_of(before))
+    known = msgspec.structs.asdict(typed_of(before, layouts))
     typed = {name: field(form, anchor)[:300] for name, (_, anchor) in FIELDS.items() if anchor in form}
     if before is not None:
         typed.pop("name", None)
@@ -92,13 +94,16 @@ def read(form: FormMultiDict, before: Connection | None) -> Typed:
 
 
 def connection_of(
-    typed: Typed, before: Connection | None, *, needs_hub: bool
+    typed: Typed, before: Connection | None, layout_of: Callable[[str], str], *, needs_hub: bool
 ) -> tuple[Connection | None, tuple[Error, ...]]:
-    """What was typed as a connection, or what is wrong with it. A hub that was never told may be missing still."""
+    """What was typed as a connection, or what is wrong with it. A hub that was never told may be missing still.
+
+    `layout_of` answers the layout of a name, and raises SettingsError for what is no name.
+    """
     errors: list[Error] = []
     hub = None
     try:
-        erp = erp_of(typed)
+        erp = erp_of(typed, layout_of)
     except SettingsError as error:
         errors.append(error_of("database", error))
     try:
@@ -115,9 +120,10 @@ def connection_of(
     return msgspec.structs.replace(connection, hub=hub, erp=erp, company=company), ()
 
 
-def erp_of(typed: Typed) -> ErpAddress:
+def erp_of(typed: Typed, layout_of: Callable[[str], str]) -> ErpAddress:
     """The ERP's address as typed. Raises SettingsError naming the field."""
     told: dict[str, Any] = {name: getattr(typed, name) for name in ("kind", "server", "database", "user", "charset")}
     if not re.fullmatch(r"[0-9]{0,5}", typed.port):
         raise SettingsError(motivo="a porta é um número de 1 a 65535", campo="port")
-    return ErpAddress(port=int(typed.port) if typed.port else None, layout=typed.layout or "padrao", **told)
+    layout = layout_of(typed.layout or "padrao")
+    return ErpAddress(port=int(typed.port) if typed.port else None, layout=layout, **told)

@@ -15,6 +15,7 @@ from omnisync.agent.errors import (
     ErpFullError,
     ErpSetupError,
     ErpUndoneError,
+    LayoutError,
     OmnisyncError,
     RefusedRecordError,
 )
@@ -44,6 +45,16 @@ CREATE TABLE IF NOT EXISTS omnisync_cursor (
     PRIMARY KEY (company, connection, stream)
 ) WITHOUT ROWID;
 """
+
+
+CLOSED_PRAGMAS = frozenset(("writable_schema", "temp_store_directory", "data_store_directory"))
+"""What makes a file unsafe to read, or leads out of it."""
+
+
+def _authorized(action: int, name: str | None, *_rest: str | None) -> int:
+    """Answer SQLite whether a statement may be prepared: a layout's SQL stays within the ERP's file."""
+    is_closed = action == sqlite3.SQLITE_PRAGMA and (name or "").lower() in CLOSED_PRAGMAS
+    return sqlite3.SQLITE_DENY if is_closed else sqlite3.SQLITE_OK
 
 
 class Sqlite:
@@ -101,6 +112,8 @@ class Sqlite:
     def _connect(self) -> None:
         try:
             self._open = sqlite3.connect(self._database, timeout=LOCK_TIMEOUT_S, isolation_level=None)
+            self._open.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)  # VACUUM attaches too: neither writes another file
+            self._open.set_authorizer(_authorized)
             self._open.execute("PRAGMA foreign_keys = ON")
             self._open.execute(f"PRAGMA cache_size = -{CACHE_KIB:d}")
             self._write_ahead(self._open)
@@ -303,6 +316,8 @@ class Sqlite:
     def translated(self, error: Exception) -> OmnisyncError:
         """The driver's error as ours, by what to do about it."""
         text = str(error)
+        if text.startswith(("too many attached databases", "not authorized", "cannot VACUUM")):
+            return LayoutError(motivo="um SQL dele sai do banco do ERP (ATTACH, VACUUM, PRAGMA ou extensão)")
         if isinstance(error, (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, UnicodeEncodeError)):
             return RefusedRecordError("erp_refused", motivo=text)
         if text.startswith("Could not decode to UTF-8"):
