@@ -256,6 +256,7 @@ def stage(
     is_new: bool = False,
     host: str = HOST,
     opening: Any = None,
+    zone: str | None = "America/Sao_Paulo",
     **more: Any,
 ) -> Iterator[Stage]:
     """The pages over a fresh journal, with the connection `producao` and its key unless it is a new computer."""
@@ -290,7 +291,7 @@ def stage(
         secrets=secrets,
         password=PagePassword(home.page_password, QUICK),
         carrier=StillCarrier(journal),
-        settings=Settings(home=home, zone="America/Sao_Paulo"),
+        settings=Settings(home=home, zone=zone),
         clock=lambda: NOW,
         open_erp=lambda asked: cast(Erp, erp),
         hub=open_hub,

@@ -1,6 +1,6 @@
 """Settings, read once and refused loudly: where state lives, the connections' addresses, and their secrets.
 
-The only module of the agent that looks at the environment, the machine's zone and the file of secrets.
+The only module of the agent that looks at the environment and the file of secrets.
 """
 
 from __future__ import annotations
@@ -12,20 +12,18 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import tzinfo
 from pathlib import Path
 from threading import Event
 from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 import platformdirs
-import tzlocal
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from omnisync.agent.errors import SettingsError, TemporaryError
 from omnisync.agent.hub_address import checked_url
+from omnisync.agent.zones import DEFAULT, ConnectionZone, machine_zone, zone_named, zone_of
 
 SecretKind = Literal["hub_token", "erp_password"]
 
@@ -96,7 +94,7 @@ class Home(Struct, frozen=True):
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """What the program was started with. `zone` is the machine's own when nobody named one.
+    """What the program was started with. `zone` is OMNISYNC_ZONE, for connections without one of their own.
 
     `host` is the address the pages open at; `certificate` and `key` are PEM files, the key in the certificate's where
     it has no file of its own.
@@ -157,6 +155,9 @@ class Connection(Struct, frozen=True, kw_only=True):
 
     The ERP's database is told first: until the hub is told too there is nothing to import from. `adjusts_centavo` lets
     an order enter whose total is one centavo off the sum of its items, by changing the largest of them.
+
+    `keeps_machine_zone` is of a connection made before there were zones: without one of its own it goes on writing the
+    machine's hour, wherever the machine is. A new one is made without it.
     """
 
     name: str
@@ -166,6 +167,7 @@ class Connection(Struct, frozen=True, kw_only=True):
     establishments: tuple[Establishment, ...] = ()
     zone: str | None = None
     adjusts_centavo: bool = False
+    keeps_machine_zone: bool = True
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -324,8 +326,11 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     """What OMNISYNC_HOME, _HOST, _PORT, _CERTIFICATE, _KEY and _ZONE say. Raises SettingsError naming the culprit."""
     folder = environ.get("OMNISYNC_HOME") or platformdirs.user_data_path("omnisync", appauthor=False)
     zone = environ.get("OMNISYNC_ZONE") or None
-    if zone is not None:
-        zone_named(zone)
+    try:
+        if zone is not None:
+            zone_named(zone)
+    except SettingsError as error:
+        raise SettingsError(motivo=f"OMNISYNC_ZONE={zone} não é um fuso horário, como {DEFAULT}") from error
     return Settings(
         home=Home(Path(folder).expanduser().absolute()),
         host=environ.get("OMNISYNC_HOST") or HOST,
@@ -336,15 +341,21 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     )
 
 
-def zone_named(name: str | None) -> tzinfo:
-    """The zone of this name; without one the machine's, read again each time, since it may change while we run.
+def connection_zone(connection: Connection | None, environment: str | None) -> ConnectionZone:
+    """Return the zone of the connection's hours on this machine; without a connection, of one that is yet to be made.
 
-    Raises SettingsError when nobody knows it.
+    `environment` is the program's own, of OMNISYNC_ZONE.
     """
-    try:
-        return tzlocal.reload_localzone() if name is None else ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise SettingsError(motivo=f"o fuso horário {name or 'deste computador'} não é conhecido") from error
+    if connection is None:
+        return zone_of(None, environment, machine_zone(), keeps_machine_zone=False)
+    return zone_of(connection.zone, environment, machine_zone(), keeps_machine_zone=connection.keeps_machine_zone)
+
+
+def with_zone(connection: Connection, zone: str | None) -> Connection:
+    """Return the connection with a zone of its own, or with none. Another one than before is an answer of a person."""
+    if zone == connection.zone:
+        return connection
+    return msgspec.structs.replace(connection, zone=zone, keeps_machine_zone=False)
 
 
 def changed_connection(old: Connection, new: Connection) -> frozenset[SecretKind]:

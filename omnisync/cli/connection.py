@@ -23,7 +23,10 @@ from omnisync.agent.settings import (
     Secret,
     SecretKind,
     changed_connection,
+    with_zone,
 )
+from omnisync.agent.ui import words
+from omnisync.agent.zones import typed_zone
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending, say
 from omnisync.cli.options import connection_option, verbose_option
@@ -64,10 +67,14 @@ def show(name: str | None, verbose: bool) -> None:
             click.echo(f"Senha do banco:    {_kept(parts, known, 'erp_password')}")
             click.echo(f"Caracteres:        {erp.charset or 'os de costume do banco'}")
         click.echo(f"Layout:            {erp.layout}")
+        zone, now = parts.zone_found(known), build.clock()
+        click.echo(f"Fuso horário:      {words.zone_line(zone, now)}")
         if known.adjusts_centavo:
             click.echo("Regra:             ajusta 1 centavo no maior item")
         for establishment in known.establishments:
             click.echo(f"Estabelecimento:   {establishment.code} - {establishment.name}")
+        if advice := words.zone_advice(zone, now, known.name):
+            say(advice)
 
 
 def _place(erp: ErpAddress) -> str:
@@ -100,7 +107,10 @@ def _kept(parts: build.Parts, known: Connection, kind: SecretKind) -> str:
 @click.option(
     "--layout",
     metavar="NOME",
-    help="O layout do ERP: um dos prontos, o nome de um da pasta layouts, ou o caminho de um arquivo .toml.",
+    help="O layout do ERP: um dos prontos, o nome de um da pasta layouts, ou um arquivo .toml.",
+)
+@click.option(
+    "--zone", metavar="FUSO", help="O fuso horário da empresa, como America/Sao_Paulo; vazio volta ao do computador."
 )
 @click.option("--establishment", "codes", metavar="CÓDIGO", multiple=True, help="Um estabelecimento (repetível).")
 @click.option(
@@ -117,6 +127,7 @@ def set_(
     erp_password_stdin: bool,
     codes: tuple[str, ...],
     adjusts_centavo: bool | None,
+    zone: str | None,
     verbose: bool,
     **erp: Any,
 ) -> None:
@@ -127,6 +138,8 @@ def set_(
         if erp.get("layout") and erp["layout"] in names_in(parts.home.layouts):
             erp["layout"] = chosen(erp["layout"], parts.home.layouts, names())
         after = _changed(before, name, hub_url, {field: value for field, value in erp.items() if value is not None})
+        if zone is not None:
+            after = with_zone(after, typed_zone(zone) if zone.strip() else None)
         after = _with_establishments(after, codes)
         if adjusts_centavo is not None:
             after = msgspec.structs.replace(after, adjusts_centavo=adjusts_centavo)
@@ -144,6 +157,16 @@ def set_(
         elif "erp_password" in emptied:
             say("O banco mudou: a senha que era do outro foi apagada. Se este pede senha, use --erp-password-stdin.")
         say(f"Conexão {name} guardada.")
+        _say_zone(parts, before, after)
+
+
+def _say_zone(parts: build.Parts, before: Connection | None, after: Connection) -> None:
+    """A new connection's zone where it is not the machine's, and another one's where it changed."""
+    found, now = parts.zone_found(after), build.clock()
+    if before is not None and found.zone != parts.zone(before):
+        say(f"Fuso horário: {words.zone_line(found, now)}. O que já está no ERP fica como está.")
+    if advice := words.zone_advice(found, now, after.name):
+        say(advice)
 
 
 def _before(parts: build.Parts, name: str) -> Connection | None:
@@ -173,7 +196,7 @@ def _changed(before: Connection | None, name: str, hub_url: str | None, erp: dic
     address = ErpAddress(**wanted)
     hub = HubAddress(hub_url) if hub_url else before.hub if before is not None else None
     if before is None:
-        return Connection(name=name, hub=hub, erp=address)
+        return Connection(name=name, hub=hub, erp=address, keeps_machine_zone=False)
     company = before.company if hub == before.hub else ""
     return msgspec.structs.replace(before, hub=hub, erp=address, company=company)
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 from omnisync.agent import texts
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.settings import Connection
+from omnisync.agent.ui import words
 from omnisync.agent.ui.certificate import Certificate
 from omnisync.agent.ui.serving import check_openness, is_loopback
 from omnisync.cli import parts as build
@@ -39,7 +40,7 @@ class Finding(Struct, frozen=True):
 @connection_option
 @verbose_option
 def doctor(name: str | None, verbose: bool) -> int:
-    """Confere central, chave, relógio, banco do ERP, disco e telas. Termina com 1 se algo precisa de atenção."""
+    """Confere central, chave, relógio, banco do ERP, fuso, disco e telas. Termina com 1 se algo precisa de atenção."""
     with plain_ending(verbose=verbose):
         parts = build.agent_parts()
         connection = parts.connection(name)
@@ -54,6 +55,7 @@ def examined(parts: build.Parts, connection: Connection) -> Iterator[Finding]:
     """Look at everything, one trouble not hiding the next."""
     yield from _told("Central e chave", lambda: _hub(parts, connection))
     yield from _told("Banco do ERP", lambda: _erp(parts, connection))
+    yield _zone(parts, connection)
     yield _disk(parts)
     yield _secrets(parts)
     yield from _told("Telas", lambda: _pages(parts))
@@ -96,6 +98,13 @@ def _erp(parts: build.Parts, connection: Connection) -> Iterator[Finding]:
         erp.close()
     n_orders = texts.counted(rows["orders"], "pedido", "pedidos")
     yield Finding("Banco do ERP", True, f"{connection.erp.database} abre e tem as tabelas do layout; {n_orders}.")
+
+
+def _zone(parts: build.Parts, connection: Connection) -> Finding:
+    """Whose hours are written to the ERP: of a zone somebody chose, or of a machine that is not in Brazil."""
+    found, now = parts.zone_found(connection), build.clock()
+    advice = words.zone_advice(found, now, connection.name)
+    return Finding("Fuso horário", not found.is_unanswered, advice or f"{words.zone_line(found, now)}.")
 
 
 def _disk(parts: build.Parts) -> Finding:

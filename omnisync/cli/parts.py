@@ -25,8 +25,9 @@ from omnisync.agent.journal import Journal
 from omnisync.agent.page_password import PagePassword
 from omnisync.agent.runner import is_carried
 from omnisync.agent.schedule import SYSTEMS, System
-from omnisync.agent.settings import Connection, Home, Secrets, Settings, read_settings, zone_named
+from omnisync.agent.settings import Connection, Home, Secrets, Settings, connection_zone, read_settings
 from omnisync.agent.transport import Transport
+from omnisync.agent.zones import ConnectionZone
 
 environ = os.environ  # noqa: TID251  # the environment enters here and nowhere else
 
@@ -74,7 +75,11 @@ class Parts(Struct, frozen=True):
 
     def zone(self, connection: Connection) -> tzinfo:
         """The zone of the connection's wall clock."""
-        return zone_named(connection.zone or self.settings.zone)
+        return self.zone_found(connection).zone
+
+    def zone_found(self, connection: Connection) -> ConnectionZone:
+        """The same, with where it comes from."""
+        return connection_zone(connection, self.settings.zone)
 
     def database(self, connection: Connection) -> Database:
         """The database of the connection's ERP, not yet opened."""

@@ -17,6 +17,7 @@ from omnisync.agent.journal import Run
 from omnisync.agent.outbox import Refusal, outbox_of
 from omnisync.agent.settings import Connection
 from omnisync.agent.spreadsheet import unsettled_csv
+from omnisync.agent.ui import words
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending
 from omnisync.cli.options import connection_option, json_option, verbose_option
@@ -42,6 +43,8 @@ def status(name: str | None, as_json: bool, verbose: bool) -> None:
         if as_json:
             known: dict[str, Any] = {"connection": connection.name, "state": last.state if last else None, "rows": rows}
             known |= {**unsettled, "waiting_since": since}
+            zone = parts.zone_found(connection)
+            known |= {"zone": zone.name, "zone_is_unanswered": zone.is_unanswered}
             known["unknown_establishments"] = unread_orders(parts, connection)
             click.echo(msgspec.json.encode(known).decode())
             return
@@ -55,6 +58,8 @@ def status(name: str | None, as_json: bool, verbose: bool) -> None:
         click.echo(f"  {'Aguardando':<22}{texts.integer(unsettled['waiting']):>12}{oldest}")
         for sentence in texts.unread(unread_orders(parts, connection)):
             click.echo(sentence)
+        if parts.zone_found(connection).is_unanswered:
+            click.echo(words.zone_advice(parts.zone_found(connection), build.clock(), connection.name))
 
 
 def unread_orders(parts: build.Parts, connection: Connection) -> dict[str, int]:

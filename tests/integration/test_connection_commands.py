@@ -30,6 +30,7 @@ ADDRESS = ErpAddress(
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setenv("OMNISYNC_HOME", str(tmp_path))
+    monkeypatch.setenv("OMNISYNC_ZONE", "America/Sao_Paulo")  # wherever the tests run
     monkeypatch.chdir(tmp_path)
     return Home(tmp_path).prepare()
 

@@ -16,7 +16,6 @@ from omnisync.agent.settings import (
     Secret,
     changed_connection,
     read_settings,
-    zone_named,
 )
 
 AURORA = Connection(
@@ -153,10 +152,6 @@ def test_a_wrong_environment_is_refused_by_name(environ: dict[str, str]) -> None
     with pytest.raises(SettingsError) as caught:
         read_settings(environ)
     assert next(iter(environ.values())) in str(caught.value.words["motivo"])
-
-
-def test_the_machine_has_a_zone() -> None:
-    assert zone_named(None) is not None
 
 
 def test_where_the_pages_open_and_by_which_certificate_are_settings() -> None:

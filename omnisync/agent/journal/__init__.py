@@ -34,7 +34,7 @@ from omnisync.agent.journal.run import (
     text_of,
 )
 from omnisync.agent.schedule import Schedule, Slot, check
-from omnisync.agent.settings import Connection, zone_named
+from omnisync.agent.settings import Connection, connection_zone
 from omnisync.agent.texts import hour
 
 __all__ = [
@@ -401,7 +401,7 @@ def _refuse_while_going(db: sqlite3.Connection, connection_name: str, zone: str 
     row = db.execute("SELECT * FROM run WHERE connection = ? AND ended_at IS NULL", (connection_name,)).fetchone()
     if row is not None:
         run, connection = run_of(row), _need_connection(db, connection_name)
-        began_at = (run.started_at or run.asked_at).astimezone(zone_named(connection.zone or zone))
+        began_at = (run.started_at or run.asked_at).astimezone(connection_zone(connection, zone).zone)
         raise RunInProgressError(hora=hour(began_at))
 
 

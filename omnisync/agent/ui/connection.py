@@ -15,7 +15,8 @@ from omnisync.agent.errors import SetupError
 from omnisync.agent.layout_folder import chosen, names_in
 from omnisync.agent.outbox import outbox_of
 from omnisync.agent.settings import Connection, Establishment, Secret, SecretKind, changed_connection
-from omnisync.agent.ui import first_steps
+from omnisync.agent.texts import hour
+from omnisync.agent.ui import first_steps, words
 from omnisync.agent.ui.connection_form import CHARSETS, Error, Typed, connection_of, error_of, read, typed_of
 from omnisync.agent.ui.pages import SHOWN_NOTE, AnyRequest, Html, Pages, Shown, field, fields, form_of, known, see
 from omnisync.agent.ui.trial import Finding, Table, convert, examine, tables_of
@@ -30,6 +31,7 @@ NOTICES = {
     "apagadas. Informe as novas.",
     "esquecida": "Conexão esquecida.",
     "estabelecimentos": "Estabelecimentos salvos.",
+    "fuso": "Fuso horário salvo. As próximas importações e exportações o usam; o que já está no ERP fica como está.",
     "regras": "Regra salva. O que foi recusado por 1 centavo é tentado de novo na próxima importação.",
     "sem-regras": "Regra salva. Um total que difere da soma dos itens é recusado.",
 }
@@ -82,7 +84,8 @@ def save_typed(pages: Pages, request: AnyRequest, shown: Shown) -> Html:
     lost = store(pages, shown.connection, connection, form)
     if is_first:
         return take_step(pages, connection, erp="banco" in form, hub="central" in form)
-    return see(pages.showing(connection).to(f"/conexao?aviso={LOST.get(lost, 'sem-ambas')}"))
+    notice = "fuso" if "fuso" in form and not lost else LOST.get(lost, "sem-ambas")
+    return see(pages.showing(connection).to(f"/conexao?aviso={notice}"))
 
 
 def take_step(pages: Pages, connection: Connection, *, erp: bool, hub: bool) -> Html:
@@ -252,6 +255,10 @@ def page(
         erp_kinds=parts.erp_kinds,
         layouts=(*parts.layouts, *names_in(parts.settings.home.layouts)),
         layouts_in=str(parts.settings.home.layouts),
+        zone_line=words.zone_line(shown.zone_found, shown.now),
+        zone_hour=hour(shown.now.astimezone(shown.zone)),
+        zone_advice=words.zone_advice(shown.zone_found, shown.now),
+        zones=words.zone_choices(shown.now),
         charsets=CHARSETS if typed.charset in CHARSETS else {**CHARSETS, typed.charset: typed.charset},
         offered=offered or (connection.establishments if connection else ()),
         ticked=ticked or [one.code for one in offered],

@@ -13,8 +13,9 @@ from msgspec import Struct
 
 from omnisync.agent.errors import SettingsError, SetupError
 from omnisync.agent.layout_folder import shown_name
-from omnisync.agent.settings import Connection, ErpAddress, HubAddress
+from omnisync.agent.settings import Connection, ErpAddress, HubAddress, with_zone
 from omnisync.agent.ui.pages import field, sentence_of
+from omnisync.agent.zones import typed_zone
 
 FIRST_NAME = "producao"
 CHARSETS: Mapping[str, str] = {
@@ -35,6 +36,7 @@ FIELDS: Mapping[str, tuple[str, str]] = {
     "charset": ("Conjunto de caracteres", "caracteres"),
     "layout": ("Layout", "layout"),
     "hub": ("Endereço da central", "central"),
+    "zone": ("Fuso horário", "fuso"),
 }
 """What a field is called in the summary of errors, and where its link leads."""
 
@@ -51,6 +53,7 @@ class Typed(Struct, frozen=True, kw_only=True):
     user: str = ""
     charset: str = ""
     layout: str = "padrao"
+    zone: str = ""
 
 
 class Error(Struct, frozen=True):
@@ -81,6 +84,7 @@ def typed_of(connection: Connection | None, layouts: Path) -> Typed:
         user=erp.user,
         charset=erp.charset,
         layout=shown_name(erp.layout, layouts),
+        zone=connection.zone or "",
     )
 
 
@@ -110,14 +114,18 @@ def connection_of(
         hub = HubAddress(typed.hub) if typed.hub or needs_hub else None
     except SettingsError as error:
         errors.append(error_of("hub", error))
+    try:
+        zone = typed_zone(typed.zone) if typed.zone else None
+    except SettingsError as error:
+        errors.append(error_of("zone", error))
     if errors:
         return None, tuple(errors)
     try:
-        connection = before or Connection(name=typed.name, hub=hub, erp=erp)
+        connection = before or Connection(name=typed.name, hub=hub, erp=erp, keeps_machine_zone=False)
     except SettingsError as error:
         return None, (error_of("name", error),)
     company = connection.company if hub == connection.hub else ""
-    return msgspec.structs.replace(connection, hub=hub, erp=erp, company=company), ()
+    return with_zone(msgspec.structs.replace(connection, hub=hub, erp=erp, company=company), zone), ()
 
 
 def erp_of(typed: Typed, layout_of: Callable[[str], str]) -> ErpAddress:

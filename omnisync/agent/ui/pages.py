@@ -22,11 +22,12 @@ from omnisync.agent.outbox import outbox_of
 from omnisync.agent.page_password import PagePassword
 from omnisync.agent.runner import Offline
 from omnisync.agent.schedule import System
-from omnisync.agent.settings import Connection, Secrets, Settings, zone_named
+from omnisync.agent.settings import Connection, Secrets, Settings, connection_zone
 from omnisync.agent.ui import words
 from omnisync.agent.ui.apart import Apart
 from omnisync.agent.ui.door import Door
 from omnisync.agent.ui.locks import FIELD, token_of
+from omnisync.agent.zones import ConnectionZone
 
 FOLDER = Path(__file__).parent
 SHOWN_NOTE = "shown_connection"
@@ -99,6 +100,7 @@ class Shown(Struct, frozen=True, kw_only=True):
     names: tuple[str, ...]
     now: datetime
     zone: tzinfo
+    zone_found: ConnectionZone
 
     def to(self, path: str) -> str:
         """A link that stays with this connection; a lone one needs no name in its addresses."""
@@ -156,8 +158,8 @@ class Pages:
         return self._shown(connection, tuple(known.name for known in self.parts.journal.connections()))
 
     def _shown(self, connection: Connection | None, names: tuple[str, ...]) -> Shown:
-        zone = zone_named((connection.zone if connection else None) or self.parts.settings.zone)
-        return Shown(connection=connection, names=names, now=self.parts.clock(), zone=zone)
+        found = connection_zone(connection, self.parts.settings.zone)
+        return Shown(connection=connection, names=names, now=self.parts.clock(), zone=found.zone, zone_found=found)
 
     def recent(self, shown: Shown) -> tuple[Run, ...]:
         """The newest runs of the shown connection, newest first."""

@@ -14,7 +14,7 @@ from omnisync.agent.counts import Counts
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.journal import Run
 from omnisync.agent.schedule import System
-from omnisync.agent.ui import first_steps
+from omnisync.agent.ui import first_steps, words
 from omnisync.agent.ui.chart import bars
 from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, field, form_of, is_htmx, see
 from omnisync.agent.ui.pending import begin, pending, send_again, unsent
@@ -156,6 +156,7 @@ def page(pages: Pages, shown: Shown, *, status: int = 200, notice: str = "") -> 
         notice=notice,
         state=state,
         systems=systems_of(pages, shown),
+        zone_question=zone_question(shown),
         **more,
     )
 
@@ -183,6 +184,12 @@ def state_of(pages: Pages, shown: Shown, runs: Sequence[Run]) -> Status:
         unsettled = pages.n_unsettled(shown.connection, runs[0] if runs else None)
         offline = pages.parts.offline(shown.connection.name)
     return status_of(runs, shown.now, shown.zone, unsettled=unsettled, offline=offline)
+
+
+def zone_question(shown: Shown) -> str:
+    """What the page asks about the connection's zone; nothing where it was told."""
+    is_asked = shown.connection is not None and shown.zone_found.is_unanswered
+    return words.zone_advice(shown.zone_found, shown.now) if is_asked else ""
 
 
 def systems_of(pages: Pages, shown: Shown) -> tuple[System, ...]:
@@ -238,6 +245,7 @@ def welcome(pages: Pages, shown: Shown, *, status: int = 200) -> Html:
         tab="sync",
         title="Bem-vindo",
         status=status,
+        zone_question=zone_question(shown),
         has_erp=connection is not None and (not is_made_here or first_steps.is_ticked(journal, connection, "erp")),
         has_hub=has_token
         and connection is not None

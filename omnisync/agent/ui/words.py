@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta, tzinfo
 
 from msgspec import Struct
 
 from omnisync.agent.schedule import Schedule, Slot, n_per_day, next_slot, slots, upcoming
-from omnisync.agent.texts import counted, hour
+from omnisync.agent.texts import counted, hour, sentence
+from omnisync.agent.zones import BRAZILIAN, DEFAULT, ConnectionZone, Source, zone_named
 
 WEEKDAYS = (
     "Segunda-feira",
@@ -20,6 +22,13 @@ WEEKDAYS = (
 )
 NONE_SCHEDULED = "Nenhuma exportação agendada"
 RUNNING_NOW = "Sincronizando agora…"
+ZONE_SOURCES: Mapping[Source, str] = {
+    "connection": "desta conexão",
+    "environment": "de OMNISYNC_ZONE",
+    "machine": "deste computador",
+    "default": "porque o deste computador ({fuso}) não é do Brasil",
+}
+UNKNOWN_ZONE = "desconhecido"
 
 
 class Line(Struct, frozen=True):
@@ -171,13 +180,43 @@ def per_day(schedule: Schedule) -> str:
 
 def zone_in_words(zone: tzinfo, now: datetime) -> str:
     """Horário de Brasília (UTC−3)."""
+    key = getattr(zone, "key", None) or str(zone)
+    name = "Horário de Brasília" if key == DEFAULT else f"Fuso horário {key}"
+    return f"{name} ({utc_offset(zone, now)})."
+
+
+def utc_offset(zone: tzinfo, now: datetime) -> str:
+    """UTC−3; UTC+5:30."""
     offset = now.astimezone(zone).utcoffset() or timedelta()
     minutes = int(offset.total_seconds() // 60)
     sign, minutes = ("−" if minutes < 0 else "+"), abs(minutes)
-    utc = f"UTC{sign}{minutes // 60}" + (f":{minutes % 60:02}" if minutes % 60 else "")
-    key = getattr(zone, "key", None) or str(zone)
-    name = "Horário de Brasília" if key == "America/Sao_Paulo" else f"Fuso horário {key}"
-    return f"{name} ({utc})."
+    return f"UTC{sign}{minutes // 60}" + (f":{minutes % 60:02}" if minutes % 60 else "")
+
+
+def zone_line(found: ConnectionZone, now: datetime) -> str:
+    """America/Manaus (UTC−4), desta conexão."""
+    source = ZONE_SOURCES[found.source].format(fuso=found.machine or UNKNOWN_ZONE)
+    return f"{found.name} ({utc_offset(found.zone, now)}), {source}"
+
+
+def zone_advice(found: ConnectionZone, now: datetime, connection_name: str = "") -> str:
+    """Return what a person should know of the zone or answer about it; nothing where it was told.
+
+    With the connection's name it says the command that answers.
+    """
+    command = f", ou com: omnisync connection set --connection {connection_name} --zone {DEFAULT}"
+    told = {"fuso": found.machine or UNKNOWN_ZONE, "comando": command if connection_name else ""}
+    if found.source == "default":
+        return sentence("zone_default", **told)
+    if not found.is_unanswered:
+        return ""
+    hours = {"hora": hour(now.astimezone(found.zone)), "brasilia": hour(now.astimezone(zone_named(DEFAULT)))}
+    return sentence("zone_unanswered", **told, **hours)
+
+
+def zone_choices(now: datetime) -> list[tuple[str, str]]:
+    """Return Brazil's zones for a list: each name, and what it says: Manaus (UTC−4)."""
+    return [(name, f"{place} ({utc_offset(zone_named(name), now)})") for name, place in BRAZILIAN.items()]
 
 
 def _listed(names: list[str]) -> str:
