@@ -158,9 +158,9 @@ SENTENCES: Mapping[str, str] = {
     "zone_unknown": "O fuso horário {fuso} não é conhecido. Use o nome de um fuso, como America/Sao_Paulo (Brasília), "
     "America/Manaus ou America/Rio_Branco.",
     "zone_unanswered": "Informe o fuso horário da empresa. Este computador está no fuso {fuso}, onde agora são {hora}, "
-    "e é nessa hora que os pedidos entram no ERP; em Brasília são {brasilia}. Escolha o fuso em Conexão{comando}.",
+    "e é nessa hora que os pedidos entram no ERP; em Brasília são {brasilia}. Escolha o fuso {onde}.",
     "zone_default": "O fuso horário deste computador ({fuso}) não é um dos do Brasil: as horas desta conexão são as de "
-    "Brasília (America/Sao_Paulo). Se a empresa está em outro fuso, escolha-o em Conexão{comando}.",
+    "Brasília (America/Sao_Paulo), onde agora são {brasilia}. Se a empresa está em outro fuso, escolha-o {onde}.",
     "layout_name": "O layout {layout} não é conhecido. Escolha um destes: {prontos}. Um layout próprio é um arquivo "
     ".toml na pasta {pasta}, escolhido pelo nome; o de outra pasta, só com omnisync connection set --layout.",
     "not_configured": "A conexão {nome} ainda não existe neste computador. Crie-a com omnisync connection set ou em "

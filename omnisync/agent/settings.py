@@ -348,7 +348,8 @@ def connection_zone(connection: Connection | None, environment: str | None) -> C
     """
     if connection is None:
         return zone_of(None, environment, machine_zone(), keeps_machine_zone=False)
-    return zone_of(connection.zone, environment, machine_zone(), keeps_machine_zone=connection.keeps_machine_zone)
+    machine = machine_zone() if connection.zone is None and environment is None else None
+    return zone_of(connection.zone, environment, machine, keeps_machine_zone=connection.keeps_machine_zone)
 
 
 def with_zone(connection: Connection, zone: str | None) -> Connection:

@@ -54,8 +54,9 @@ _NO_PLACES = frozenset(("localtime", "Factory"))
 class ConnectionZone(Struct, frozen=True, kw_only=True):
     """The zone of a connection, and where it comes from.
 
-    `machine` is the name of the computer's own zone, empty when it is unknown. `is_unanswered` while a person should
-    say which zone the company is in: the computer's is not Brazilian, and hours are written in it all the same.
+    `machine` is the name of the computer's own zone, empty when it is unknown or was not asked for. `is_unanswered`
+    while a person should say which zone the company is in: the computer's is not Brazilian, and hours are written in
+    it all the same.
     """
 
     zone: tzinfo

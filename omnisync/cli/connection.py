@@ -73,7 +73,7 @@ def show(name: str | None, verbose: bool) -> None:
             click.echo("Regra:             ajusta 1 centavo no maior item")
         for establishment in known.establishments:
             click.echo(f"Estabelecimento:   {establishment.code} - {establishment.name}")
-        if advice := words.zone_advice(zone, now, known.name):
+        if advice := words.zone_advice(zone, now, words.zone_command(known.name)):
             say(advice)
 
 
@@ -146,6 +146,8 @@ def set_(
         build.check_erp(parts, after)
         emptied = _emptied(parts, before, after)
         parts.journal.save_connection(after)
+        if before is not None and before.zone != after.zone:
+            parts.journal.free_slots(after.name, build.clock().astimezone(parts.zone(after)))
         parts.journal.add_event(after.name, "connection_saved", build.clock())
         parts.secrets.keep_only_for(after)
         if token_stdin:
@@ -165,7 +167,7 @@ def _say_zone(parts: build.Parts, before: Connection | None, after: Connection) 
     found, now = parts.zone_found(after), build.clock()
     if before is not None and found.zone != parts.zone(before):
         say(f"Fuso horário: {words.zone_line(found, now)}. O que já está no ERP fica como está.")
-    if advice := words.zone_advice(found, now, after.name):
+    if advice := words.zone_advice(found, now, words.zone_command(after.name)):
         say(advice)
 
 

@@ -101,9 +101,9 @@ def _erp(parts: build.Parts, connection: Connection) -> Iterator[Finding]:
 
 
 def _zone(parts: build.Parts, connection: Connection) -> Finding:
-    """Whose hours are written to the ERP: of a zone somebody chose, or of a machine that is not in Brazil."""
+    """Report the zone whose hours are written to the ERP; a fault while a person should confirm it."""
     found, now = parts.zone_found(connection), build.clock()
-    advice = words.zone_advice(found, now, connection.name)
+    advice = words.zone_advice(found, now, words.zone_command(connection.name))
     return Finding("Fuso horário", not found.is_unanswered, advice or f"{words.zone_line(found, now)}.")
 
 

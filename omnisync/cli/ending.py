@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -32,7 +32,8 @@ _COMPLAINTS = {
 
 def say(text: str) -> None:
     """A line for the person in front, on the error output: the standard output is for results."""
-    click.echo(text, err=True)
+    with suppress(OSError):  # the error output is closed: no one reads it any more
+        click.echo(text, err=True)
 
 
 def show(result: object, sentence: str, *, as_json: bool) -> None:

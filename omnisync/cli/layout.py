@@ -15,6 +15,7 @@ from omnisync.agent.erp.language.compiled import compiled
 from omnisync.agent.erp.language.layout import LayoutFile, names, shipped, text_of
 from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.errors import SettingsError
+from omnisync.agent.layout_folder import chosen, names_in
 from omnisync.agent.settings import Connection
 from omnisync.cli import parts as build
 from omnisync.cli.ending import DONE, FAILED, plain_ending
@@ -107,7 +108,7 @@ def new(path: str, force: bool, name: str | None, verbose: bool) -> None:
 
 def read(parts: build.Parts, connection: Connection, name: str) -> LayoutFile:
     """The layout of this name or file, right in itself. Raises LayoutError."""
-    file = layout_named(name)
+    file = layout_named(chosen(name, parts.home.layouts, names()) if name in names_in(parts.home.layouts) else name)
     compiled(file, parts.zone(connection), {})
     return file
 

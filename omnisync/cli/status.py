@@ -59,7 +59,8 @@ def status(name: str | None, as_json: bool, verbose: bool) -> None:
         for sentence in texts.unread(unread_orders(parts, connection)):
             click.echo(sentence)
         if parts.zone_found(connection).is_unanswered:
-            click.echo(words.zone_advice(parts.zone_found(connection), build.clock(), connection.name))
+            where = words.zone_command(connection.name)
+            click.echo(words.zone_advice(parts.zone_found(connection), build.clock(), where))
 
 
 def unread_orders(parts: build.Parts, connection: Connection) -> dict[str, int]:

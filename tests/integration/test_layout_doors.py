@@ -155,6 +155,13 @@ def test_case_f1_a_path_the_command_line_chose_stays_until_another_layout_is_cho
         assert pages.journal.connection("producao").erp.layout == "padrao"
 
 
+def test_case_f1_a_path_longer_than_a_field_stays_too(pages: Stage, tmp_path: Path) -> None:
+    file = laid(tmp_path / ("longo" * 20) / ("longo" * 20) / ("longo" * 20) / ("longo" * 20), "meu.toml")
+    pages.journal.save_connection(connection(erp=ErpAddress(database="/e.db", layout=str(file))))
+    assert post(pages.client(), "/conexao", {"layout": str(file), "banco": "/outro.db"}).status_code == 303
+    assert pages.journal.connection("producao").erp == ErpAddress(database="/outro.db", layout=str(file))
+
+
 def test_case_f1_a_path_of_one_connection_is_none_for_another(pages: Stage, tmp_path: Path) -> None:
     file = laid(tmp_path / "elsewhere", "evil.toml")
     by_path = ErpAddress(database="/f.db", layout=str(file))
@@ -166,8 +173,10 @@ def test_case_f1_a_path_of_one_connection_is_none_for_another(pages: Stage, tmp_
 def test_case_f1_the_command_line_knows_the_names_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with stage(tmp_path) as pages:
+    erp = ErpAddress(database=make_sqlite(tmp_path).database)
+    with stage(tmp_path, known=connection(erp=erp)) as pages:
         file = laid(pages.parts.settings.home.path / "layouts", "meu.toml")
         monkeypatch.setenv("OMNISYNC_HOME", str(tmp_path))
+        assert run(capsys, "layout", "check", "meu")[0] == 0
         assert run(capsys, "connection", "set", "--layout", "meu")[0] == 0
         assert pages.journal.connection("producao").erp.layout == str(file)

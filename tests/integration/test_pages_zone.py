@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date, time, timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import msgspec
 import pytest
 from markupsafe import escape
 
-from tests.pages import Stage, connection, post, stage, text
+from omnisync.agent.schedule import Schedule, slots
+from tests.pages import NOW, Stage, connection, post, stage, text
 
 QUESTION = "Informe o fuso horário da empresa. Este computador está no fuso Etc/UTC, onde agora são 15:03, e é nessa"
 LINK = 'href="/conexao#fuso-horario"'
@@ -42,7 +44,7 @@ def test_case_b1_the_page_is_saved_with_a_zone_and_asks_no_more(old: Stage) -> N
     assert kept == msgspec.structs.replace(connection(), zone="America/Manaus", keeps_machine_zone=False)
     shown = client.get("/conexao").text
     assert 'name="fuso" value="America/Manaus"' in shown
-    assert "Agora são 11:03 no fuso que vale: America/Manaus (UTC−4), desta conexão." in text(shown)
+    assert "Agora são 11:03 em America/Manaus (UTC−4), desta conexão." in text(shown)
     assert QUESTION not in text(client.get("/").text)
 
 
@@ -52,6 +54,22 @@ def test_case_b1_saving_something_else_answers_nothing(old: Stage) -> None:
     post(client, "/conexao", {"fuso": " "})
     assert old.journal.connection("producao").keeps_machine_zone
     assert QUESTION in text(client.get("/").text)
+
+
+def test_case_b1_slots_that_the_old_zones_clock_served_come_in_the_new_one(old: Stage) -> None:
+    old.journal.save_schedule("producao", Schedule(), NOW - timedelta(days=1))
+    for slot in slots(Schedule(), date(2026, 11, 24))[:29]:  # 08:00 to 15:00 in UTC
+        run = old.journal.take_slot("producao", slot, "both", "slot", NOW)
+        assert run is not None
+        old.journal.end_run(run.id, "done", NOW)
+    post(old.client(), "/conexao", {"fuso": "America/Sao_Paulo"})  # where it is 12:03
+    assert old.journal.served("producao", date(2026, 11, 24))[-1].at == time(12)
+
+
+def test_case_b1_a_zone_as_it_was_kept_is_in_no_ones_way(tmp_path: Path) -> None:
+    with stage(tmp_path, known=connection(zone="Factory")) as pages:
+        answer = post(pages.client(), "/conexao", {"fuso": "Factory", "banco": "/outro.db"})
+        assert (answer.status_code, pages.journal.connection("producao").zone) == (303, "Factory")
 
 
 @pytest.mark.parametrize("typed", ["Manaus", "-03:00", "../../etc/passwd", '"><script>alert(1)</script>'])
@@ -74,8 +92,8 @@ def test_case_b1_a_new_connection_has_the_hour_of_brasilia_and_says_why(
         post(client, "/conexao", {"nome": "producao", "tipo": "sqlite", "banco": "/e.db", "layout": "padrao"})
         assert not pages.journal.connection("producao").keeps_machine_zone
         said = text(client.get("/conexao").text)
-        assert "Agora são 12:03 no fuso que vale: America/Sao_Paulo (UTC−3), porque o deste computador" in said
         assert "O fuso horário deste computador (Etc/UTC) não é um dos do Brasil: as horas desta conexão são" in said
+        assert "as de Brasília (America/Sao_Paulo), onde agora são 12:03." in said
         assert "Informe o fuso horário da empresa." not in text(client.get("/").text)
 
 

@@ -171,6 +171,11 @@ class Journal:
 
         return self._database.atomically(take)
 
+    def free_slots(self, connection_name: str, after: datetime) -> None:
+        """Forget the slots later than `after`, a moment of the new zone: they were served by the old one's clock."""
+        sql = "DELETE FROM slot WHERE connection = ? AND on_day || ' ' || at > ?"
+        self._database.change(sql, connection_name, after.strftime("%Y-%m-%d %H:%M"))
+
     # runs
 
     def ask_run(

@@ -14,7 +14,7 @@ from litestar.params import FromQuery
 from omnisync.agent.errors import SetupError
 from omnisync.agent.layout_folder import chosen, names_in
 from omnisync.agent.outbox import outbox_of
-from omnisync.agent.settings import Connection, Establishment, Secret, SecretKind, changed_connection
+from omnisync.agent.settings import Connection, Establishment, Secret, SecretKind, changed_connection, connection_zone
 from omnisync.agent.texts import hour
 from omnisync.agent.ui import first_steps, words
 from omnisync.agent.ui.connection_form import CHARSETS, Error, Typed, connection_of, error_of, read, typed_of
@@ -125,6 +125,9 @@ def store(pages: Pages, before: Connection | None, after: Connection, form: Form
     changed = changed_connection(before, after) if before is not None else frozenset()
     lost = {kind for kind in changed if before is not None and secrets.get(before, kind) is not None}
     journal.save_connection(after)
+    if before is not None and before.zone != after.zone:
+        zone = connection_zone(after, pages.parts.settings.zone).zone
+        journal.free_slots(after.name, pages.parts.clock().astimezone(zone))
     journal.add_event(after.name, "connection_saved", pages.parts.clock())
     secrets.keep_only_for(after)
     for kind, name in SECRETS.items():
@@ -257,7 +260,7 @@ def page(
         layouts_in=str(parts.settings.home.layouts),
         zone_line=words.zone_line(shown.zone_found, shown.now),
         zone_hour=hour(shown.now.astimezone(shown.zone)),
-        zone_advice=words.zone_advice(shown.zone_found, shown.now),
+        zone_advice=words.zone_advice(shown.zone_found, shown.now, "abaixo"),
         zones=words.zone_choices(shown.now),
         charsets=CHARSETS if typed.charset in CHARSETS else {**CHARSETS, typed.charset: typed.charset},
         offered=offered or (connection.establishments if connection else ()),
@@ -285,6 +288,7 @@ def _layout_of(pages: Pages, before: Connection | None, name: str) -> str:
 
     Raises SettingsError for any other path: a page does not choose files of this computer.
     """
-    if before is not None and name == _saved(pages, before).layout:
+    kept = "" if before is None else _saved(pages, before).layout
+    if before is not None and name in (kept, kept.strip()[:300]):  # as much of it as a field holds
         return before.erp.layout
     return chosen(name, pages.parts.settings.home.layouts, pages.parts.layouts)

@@ -114,8 +114,9 @@ def connection_of(
         hub = HubAddress(typed.hub) if typed.hub or needs_hub else None
     except SettingsError as error:
         errors.append(error_of("hub", error))
+    kept = before.zone if before is not None else None
     try:
-        zone = typed_zone(typed.zone) if typed.zone else None
+        zone = kept if typed.zone == (kept or "") else typed_zone(typed.zone) if typed.zone else None
     except SettingsError as error:
         errors.append(error_of("zone", error))
     if errors:

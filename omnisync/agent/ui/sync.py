@@ -189,7 +189,7 @@ def state_of(pages: Pages, shown: Shown, runs: Sequence[Run]) -> Status:
 def zone_question(shown: Shown) -> str:
     """What the page asks about the connection's zone; nothing where it was told."""
     is_asked = shown.connection is not None and shown.zone_found.is_unanswered
-    return words.zone_advice(shown.zone_found, shown.now) if is_asked else ""
+    return words.zone_advice(shown.zone_found, shown.now, "em Conexão") if is_asked else ""
 
 
 def systems_of(pages: Pages, shown: Shown) -> tuple[System, ...]:

@@ -199,19 +199,18 @@ def zone_line(found: ConnectionZone, now: datetime) -> str:
     return f"{found.name} ({utc_offset(found.zone, now)}), {source}"
 
 
-def zone_advice(found: ConnectionZone, now: datetime, connection_name: str = "") -> str:
-    """Return what a person should know of the zone or answer about it; nothing where it was told.
-
-    With the connection's name it says the command that answers.
-    """
-    command = f", ou com: omnisync connection set --connection {connection_name} --zone {DEFAULT}"
-    told = {"fuso": found.machine or UNKNOWN_ZONE, "comando": command if connection_name else ""}
+def zone_advice(found: ConnectionZone, now: datetime, where: str) -> str:
+    """Return what a person should know of the zone or answer about it, and where; nothing where it was told."""
+    hours = {"hora": hour(now.astimezone(found.zone)), "brasilia": hour(now.astimezone(zone_named(DEFAULT)))}
+    told = {"fuso": found.machine or UNKNOWN_ZONE, "onde": where} | hours
     if found.source == "default":
         return sentence("zone_default", **told)
-    if not found.is_unanswered:
-        return ""
-    hours = {"hora": hour(now.astimezone(found.zone)), "brasilia": hour(now.astimezone(zone_named(DEFAULT)))}
-    return sentence("zone_unanswered", **told, **hours)
+    return sentence("zone_unanswered", **told) if found.is_unanswered else ""
+
+
+def zone_command(connection_name: str) -> str:
+    """Return where a zone is told, for who reads it at the command line."""
+    return f"em Conexão, ou com: omnisync connection set --connection {connection_name} --zone {DEFAULT}"
 
 
 def zone_choices(now: datetime) -> list[tuple[str, str]]:
