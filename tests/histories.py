@@ -41,9 +41,9 @@ from omnisync.contract.feed import (
     read_records,
 )
 from omnisync.contract.records import Customer, Order, decode_customer, decode_order
-from omnisync.hub import cursor as cursors
 from omnisync.hub import feed, intake, receipts
 from omnisync.hub.errors import ProblemError
+from omnisync.hub.reading import Reader
 from omnisync.hub.store import Store
 from tests.erps import Keeper, make_sqlite
 from tests.hubs import COMPANY, found_company
@@ -199,6 +199,8 @@ class Life:
         self._memory_is = "whole"
         """Or "old" or "lost", until a run has read everything."""
         self._has_hub_forgotten = False
+        self._is_proven = True
+        """Whether the cursors in the ERP tell all that was written there: a run that ended half-way wrote more."""
         self._mistold: dict[tuple[str, str], tuple[int, str]] = {}
         self._words = count()
 
@@ -283,9 +285,11 @@ class Life:
             self.store.close()
             self._copy_in("hub")
             self.store = self._store()
-            self.store.new_epoch(COMPANY)
+            if not self._is_proven:
+                self.store.new_epoch(COMPANY)
             self._is_memory_backed_up = False
             self._has_hub_forgotten = True
+            self._find_mistold()
 
     def back_up_erp(self) -> None:
         self._copy_out("erp")
@@ -294,6 +298,7 @@ class Life:
     def restore_erp(self) -> None:
         if self._seen_in_backup is not None:
             self._copy_in("erp")
+            self._is_proven = False
             self.seen = self._seen_in_backup.copy()
             self._find_mistold()
 
@@ -321,6 +326,7 @@ class Life:
         self._remember_less()
 
     def _remember_less(self) -> None:
+        self._is_proven = False
         self.seen.invited |= self.seen.removed
         cancelled = self.keeper.query("SELECT id_externo FROM pedidos WHERE situacao = 'cancelado'")
         self.seen.forgotten |= {id_ for (id_,) in cancelled}
@@ -377,6 +383,7 @@ class Life:
 
         importer = _importer(trapped, hub, establishments, limit, report)
         importer._pace._size = slice_size
+        self._is_proven = False
         try:
             if wanted is not None:
                 self.seen.invited |= set(wanted.ids) if wanted.again else set()
@@ -389,7 +396,7 @@ class Life:
             trapped.close()
             self._look()
         if not trap.is_set and establishments == ALL:
-            self._memory_is = "whole"
+            self._memory_is, self._is_proven = "whole", True
         if not meanwhile:
             assert counts.orders.received == totals[-1].orders + waiting
             # A customer that waited may have been brought by its stream, which is read before.
@@ -443,8 +450,9 @@ class Life:
         for stream, cursor, at in self.keeper.query("SELECT stream, cursor, epoch FROM omnisync_cursor"):
             if at != epoch or not cursor:
                 continue
-            start = cursors.Place(company=COMPANY, stream=stream, epoch=epoch)
-            for kind, id_, version, op in self._passed(stream, cursors.read(cursor, start).sequence):
+            with self.store.reading() as db:
+                [place] = Reader(db, COMPANY).places([(stream, cursor)], 2**62)
+            for kind, id_, version, op in self._passed(stream, place.sequence):
                 if op == "upsert":
                     assert (kind, id_) in met, f"{stream} passed {id_}"
                     assert met[kind, id_] >= (epoch, version) or met[kind, id_][0] != epoch, f"{stream} passed {id_}"

@@ -1,11 +1,14 @@
 """The cursor: a place in one stream of one company, opaque on purpose so that nobody counts on what is inside.
 
-It holds the sequence, the company's epoch and what was being read; a check value tells a cut or mistyped one. It
-protects nothing: the token says who reads, and a forged cursor can only make its own reader skip its own records.
+It holds the sequence, the company's epoch, what was being read, and the proof of it: the newest mark of the company
+when it was read, signed by a secret of the hub's database. So a cursor that the hub gave tells a database put back from
+a copy, and one that was made up tells nothing. A check value tells a cut or mistyped one. Cursors of before the marks
+have no proof and no signature; they are read as they were then.
 """
 
 from __future__ import annotations
 
+import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import blake2b
 from hmac import compare_digest
@@ -17,38 +20,70 @@ from omnisync.hub.errors import ProblemError
 _KEY = b"omnisync cursor 1"
 _PART = 6
 _CHECK = 8
-_SIZE = _CHECK + 8 + _PART + _PART
+_MARK = 8
+_SIGNATURE = 16
+_PLACE = 8 + _PART + _PART
+_PROVEN = _PLACE + 8 + _MARK
+
+
+class Proof(Struct, frozen=True):
+    """The newest mark of the company in the moment of a reading, and the sequence that it stands at."""
+
+    sequence: int
+    mark: str
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """After which sequence to go on, in which stream, under which epoch of the company."""
+    """After which sequence to go on, in which stream, under which epoch of the company, by which proof."""
 
     company: str
     stream: str
     epoch: str
     sequence: int = 0
+    proof: Proof | None = None
 
 
-def write(place: Place) -> str:
-    """The place as URL-safe text; the same place is always the same text."""
-    plain = place.sequence.to_bytes(8, "big") + _filter(place) + _short(place.epoch)
+class Cursor(Struct, frozen=True):
+    """What a cursor says. `proof` is only there where this hub's own signature is."""
+
+    epoch: str
+    """As `short` writes it."""
+    sequence: int
+    proof: Proof | None = None
+    is_foreign: bool = False
+    """Signed, and not by this hub's database."""
+
+
+def write(place: Place, secret: bytes) -> str:
+    """The place as URL-safe text, signed; unsigned without a proof. The same place is always the same text."""
+    plain = place.sequence.to_bytes(8, "big") + _filter(place) + bytes.fromhex(short(place.epoch))
+    if place.proof is not None:
+        plain += place.proof.sequence.to_bytes(8, "big") + bytes.fromhex(place.proof.mark)
+        plain += _signature(plain, secret)
     check = _check(plain)
     return urlsafe_b64encode(check + _masked(plain, check)).rstrip(b"=").decode()
 
 
-def read(cursor: str, start: Place) -> Place:
-    """The place a cursor means, for a reader of `start`'s stream.
+def read(cursor: str, start: Place, secret: bytes) -> Cursor:
+    """What a cursor says to a reader of `start`'s stream; whether it stands is for the database to say.
 
-    Raises ProblemError: `cursor_invalid`, `cursor_filter_mismatch` (another stream's) or `cursor_expired` (epoch).
+    Raises ProblemError: `cursor_invalid` or `cursor_filter_mismatch` (another stream's).
     """
     plain = _plain(cursor)
     if plain[8 : 8 + _PART] != _filter(start):
         raise ProblemError("cursor_filter_mismatch")
-    if plain[8 + _PART :] != _short(start.epoch):
-        raise ProblemError("cursor_expired")
-    return Place(
-        company=start.company, stream=start.stream, epoch=start.epoch, sequence=int.from_bytes(plain[:8], "big")
-    )
+    epoch, sequence = plain[8 + _PART : _PLACE].hex(), int.from_bytes(plain[:8], "big")
+    if len(plain) == _PLACE:
+        return Cursor(epoch, sequence)
+    if not compare_digest(_signature(plain[:_PROVEN], secret), plain[_PROVEN:]):
+        return Cursor(epoch, sequence, is_foreign=True)
+    proven = int.from_bytes(plain[_PLACE : _PLACE + 8], "big")
+    return Cursor(epoch, sequence, Proof(proven, plain[_PLACE + 8 : _PROVEN].hex()))
+
+
+def short(epoch: str) -> str:
+    """The epoch as a cursor holds it."""
+    return _digest(epoch).hex()
 
 
 def _plain(cursor: str) -> bytes:
@@ -58,21 +93,26 @@ def _plain(cursor: str) -> bytes:
         raise ProblemError("cursor_invalid") from None
     check = packed[:_CHECK]
     plain = _masked(packed[_CHECK:], check)
-    if len(packed) != _SIZE or not compare_digest(_check(plain), check):
+    is_whole = len(packed) - _CHECK in (_PLACE, _PROVEN + _SIGNATURE)
+    if not is_whole or not compare_digest(_check(plain), check):
         raise ProblemError("cursor_invalid")
     return plain
 
 
 def _filter(place: Place) -> bytes:
-    return _short(f"{place.company}\0{place.stream}")
+    return _digest(f"{place.company}\0{place.stream}")
 
 
-def _short(text: str) -> bytes:
+def _digest(text: str) -> bytes:
     return blake2b(text.encode(), digest_size=_PART).digest()
 
 
 def _check(plain: bytes) -> bytes:
     return blake2b(plain, key=_KEY, digest_size=_CHECK).digest()
+
+
+def _signature(plain: bytes, secret: bytes) -> bytes:
+    return hmac.digest(secret, plain, "sha256")[:_SIGNATURE]
 
 
 def _masked(text: bytes, check: bytes) -> bytes:

@@ -5,19 +5,16 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, select
 
 from omnisync.contract import CONTRACT
 from omnisync.contract.batches import MAX_ROWS
 from omnisync.contract.catalogue import Dataset
-from omnisync.hub import cursor as cursors
 from omnisync.hub.cursor import Place
-from omnisync.hub.errors import ProblemError
 from omnisync.hub.feed import PAGE_BYTES, Answer, etag_of, is_known
+from omnisync.hub.reading import Reader, reading
 from omnisync.hub.store import Store
-from omnisync.hub.tables import company as companies
 from omnisync.hub.tables import export_row, export_set
 
 _row = export_row.c
@@ -30,42 +27,38 @@ def page(
 
     Raises ProblemError `cursor_invalid`, `cursor_filter_mismatch`, `cursor_expired`.
     """
-    with store.reading() as db:
-        there = _there(db, company, dataset)
-        start = Place(company=company, stream=f"export:{dataset.system}/{dataset.name}", epoch=there.epoch)
-        if cursor:
-            start = cursors.read(cursor, start)
-        if start.sequence > there.sequence:  # restored from a backup, and nobody said so
-            raise ProblemError("cursor_expired")
-        etag = etag_of(company, start, limit, there.head)
+    with reading(store, company) as reader:
+        there = _there(reader.db, company, dataset)
+        (start,) = reader.places([(f"export:{dataset.system}/{dataset.name}", cursor)], there.sequence)
+        etag = etag_of(company, start, limit, there.head, there.mark)
         if is_known(etag, known):
             return Answer(etag=etag)
-        body, cursor = _page(db, there.set_id, start, limit)
-    return Answer(etag=etag, body=body, cursor=cursor)
+        body, next_cursor = _page(reader, there.set_id, start, limit, cursor)
+    return Answer(etag=etag, body=body, cursor=next_cursor)
 
 
 class _There(Struct, frozen=True):
     """A dataset as one request sees it; one that nobody exported yet has no set."""
 
-    epoch: str
     set_id: int = 0
     sequence: int = 0
     head: int = 0
+    mark: str = ""
 
 
 def _there(db: Connection, company: str, dataset: Dataset) -> _There:
-    epoch = str(db.execute(select(companies.c.epoch).where(companies.c.id == company)).scalar_one())
     s = export_set.c
     mine = (s.company == company) & (s.system == dataset.system) & (s.dataset == dataset.name)
-    row = db.execute(select(s.id, s.sequence, s.head).where(mine)).first()
-    return _There(epoch, *row) if row else _There(epoch)
+    row = db.execute(select(s.id, s.sequence, s.head, s.mark).where(mine)).first()
+    return _There(*row) if row else _There()
 
 
-def _page(db: Connection, set_id: int, start: Place, limit: int) -> tuple[bytes, str]:
-    last, has_more = _plan(db, set_id, start.sequence, limit)
-    cursor = cursors.write(msgspec.structs.replace(start, sequence=last))
+def _page(reader: Reader, set_id: int, start: Place, limit: int, given: str | None) -> tuple[bytes, str]:
+    last, has_more = _plan(reader.db, set_id, start.sequence, limit)
+    is_empty = last == start.sequence
+    cursor = given if is_empty and given else reader.cursor(start, last)
     within = select(_row.line).where(*_after(set_id, start.sequence), _row.sequence <= last).order_by(_row.sequence)
-    lines = db.execute(within).scalars() if last > start.sequence else ()
+    lines = () if is_empty else reader.db.execute(within).scalars()
     body = (
         f'{{"contract":"{CONTRACT}","epoch":"{start.epoch}","lines":[{",".join(lines)}],'
         f'"cursor":"{cursor}","has_more":{"true" if has_more else "false"}}}'

@@ -17,10 +17,9 @@ from sqlalchemy import ColumnElement, Connection, Select, func, literal, select,
 
 from omnisync.contract import CONTRACT
 from omnisync.contract.feed import MAX_PAGE, StreamHead, Streams
-from omnisync.hub import cursor as cursors
 from omnisync.hub import tables
 from omnisync.hub.cursor import Place
-from omnisync.hub.errors import ProblemError
+from omnisync.hub.reading import Reader, reading
 from omnisync.hub.store import Store
 
 PAGE_BYTES = 2_000_000
@@ -54,26 +53,25 @@ def page(store: Store, company: str, asked: Asked, known: str = "") -> Answer:
 
     Raises ProblemError `cursor_invalid`, `cursor_filter_mismatch`, `cursor_expired`.
     """
-    with store.reading() as db:
-        reader = _Reader(db, company)
-        start = reader.place(asked.stream, asked.cursor)
-        until = reader.place(CUSTOMERS, asked.customers_until)
-        etag = etag_of(company, reader.epoch, start, until, asked.limit, reader.heads(asked.stream, CUSTOMERS))
+    with reading(store, company) as reader:
+        given = (asked.stream, asked.cursor), (CUSTOMERS, asked.customers_until)
+        start, until = reader.places(given, reader.sequence)
+        heads = _heads(reader.db, company, asked.stream, CUSTOMERS)
+        etag = etag_of(company, reader.epoch, start, until, asked.limit, heads)
         if is_known(etag, known):
             return Answer(etag=etag)
-        body, cursor = _page(db, start, until, asked)
+        body, cursor = _page(reader, start, until, asked)
     return Answer(etag=etag, body=body, cursor=cursor)
 
 
 def streams(store: Store, company: str, after: Mapping[str, str], known: str = "") -> Answer:
     """Every stream of the company and what waits in it after the given cursors. Raises as `page` does."""
-    with store.reading() as db:
-        reader = _Reader(db, company)
-        heads = reader.heads()
-        places = {name: reader.place(name, cursor) for name, cursor in after.items()}
+    with reading(store, company) as reader:
+        heads = _heads(reader.db, company)
+        places = {place.stream: place for place in reader.places(list(after.items()), reader.sequence)}
         after_sequence = {name: places[name].sequence if name in places else 0 for name in heads}
-        waiting = _waiting(db, company, {n: s for n, s in after_sequence.items() if s < heads[n]})
-        unregistered = _unregistered(db, company, heads)
+        waiting = _waiting(reader.db, company, {n: s for n, s in after_sequence.items() if s < heads[n].sequence})
+        unregistered = _unregistered(reader.db, company, heads)
     found = [
         _head(name, after_sequence[name], waiting.get(name, (0, 0, 0)), unregistered.get(name, 0))
         for name in sorted(heads)
@@ -98,36 +96,26 @@ def is_known(etag: str, known: str) -> bool:
     return known.strip() == "*" or etag in (part.strip() for part in known.split(","))
 
 
-class _Reader:
-    """One company as one request sees it."""
+class _Head(Struct, frozen=True):
+    """A stream's newest sequence, and the mark of the transaction that wrote it."""
 
-    def __init__(self, db: Connection, company: str) -> None:
-        self._db = db
-        self._company = company
-        c = tables.company.c
-        self.epoch, self._sequence = db.execute(select(c.epoch, c.sequence).where(c.id == company)).one()
-
-    def place(self, stream: str, cursor: str | None) -> Place:
-        """Where the cursor stands; without one, the beginning."""
-        start = Place(company=self._company, stream=stream, epoch=self.epoch)
-        place = cursors.read(cursor, start) if cursor else start
-        if place.sequence > self._sequence:  # restored from a backup, and nobody said so
-            raise ProblemError("cursor_expired")
-        return place
-
-    def heads(self, *names: str) -> dict[str, int]:
-        """The newest sequence of each stream; of all of them when none is named."""
-        s = tables.stream.c
-        mine = select(s.name, s.head).where(s.company == self._company)
-        if names:
-            mine = mine.where(s.name.in_(names))
-        return {name: head for name, head in self._db.execute(mine)}
+    sequence: int
+    mark: str
 
 
-def _page(db: Connection, start: Place, until: Place, asked: Asked) -> tuple[bytes, str]:
+def _heads(db: Connection, company: str, *names: str) -> dict[str, _Head]:
+    """The newest sequence of each stream; of all of them when none is named."""
+    s = tables.stream.c
+    mine = select(s.name, s.head, s.mark).where(s.company == company)
+    return {name: _Head(*head) for name, *head in db.execute(mine.where(s.name.in_(names)) if names else mine)}
+
+
+def _page(reader: Reader, start: Place, until: Place, asked: Asked) -> tuple[bytes, str]:
+    db = reader.db
     last, has_more = _plan(db, start, asked.limit)
-    cursor = cursors.write(msgspec.structs.replace(start, sequence=last))
-    rows = _between(db, start, last) if last > start.sequence else []
+    is_empty = last == start.sequence
+    cursor = asked.cursor if is_empty and asked.cursor else reader.cursor(start, last)
+    rows = [] if is_empty else _between(db, start, last)
     parts = [b'{"contract":"', CONTRACT.encode(), b'","epoch":"', start.epoch.encode(), b'","changes":[']
     parts += [b",".join(change for _, change in rows), b'],"cursor":"', cursor.encode(), b'","has_more":']
     parts.append(b"true" if has_more else b"false")

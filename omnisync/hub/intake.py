@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select, update
 from omnisync.contract import shape
 from omnisync.contract.feed import MAX_INTAKE, Change, IntakeBatch, IntakeResult
 from omnisync.contract.shape import Refusal, Sound
-from omnisync.hub import tables
+from omnisync.hub import marks, tables
 from omnisync.hub.errors import ProblemError, invalid
 from omnisync.hub.store import Store, bulk
 
@@ -38,8 +38,8 @@ ON CONFLICT (company, kind, id) DO UPDATE SET version = excluded.version, stream
     received_at = excluded.received_at
 """
 _STREAM = """
-INSERT INTO stream (company, name, head) VALUES (?, ?, ?)
-ON CONFLICT (company, name) DO UPDATE SET head = excluded.head
+INSERT INTO stream (company, name, head, mark) VALUES (?, ?, ?, ?)
+ON CONFLICT (company, name) DO UPDATE SET head = excluded.head, mark = excluded.mark
 """
 
 _Key = tuple[str, str]
@@ -135,7 +135,8 @@ def _keep(store: Store, company: str, records: Sequence[Sound], now: datetime) -
         last = _take_sequences(db, company, 2 * len(records))
         kept = _Kept(company, last - 2 * len(records), _seen(db, company, records), now.isoformat())
         statuses = [kept.weigh(record) for record in records]
-        kept.write(db)
+        if "stored" in statuses:
+            kept.write(db, marks.leave(db, company, last - 2 * len(records), last))
     return statuses
 
 
@@ -191,11 +192,11 @@ class _Kept:
         self._records[key] = (self._company, *key, record.version, stream, self._now)
         return "stored"
 
-    def write(self, db: Connection) -> None:
-        """Leave the batch in the database."""
+    def write(self, db: Connection, mark: str) -> None:
+        """Leave the batch in the database; `mark` is of this transaction."""
         bulk(db, _FEED, list(self._feed.values()))
         bulk(db, _RECORD, list(self._records.values()))
-        bulk(db, _STREAM, [(self._company, name, head) for name, head in self._heads.items()])
+        bulk(db, _STREAM, [(self._company, name, head, mark) for name, head in self._heads.items()])
 
     def _place(self, stream: str, record: Sound, change: Change) -> None:
         self._sequence += 1

@@ -18,9 +18,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect
 from sqlalchemy.engine import make_url
 
 from omnisync.contract.feed import Establishment
-from omnisync.hub import tables
+from omnisync.hub import marks, tables
 
-VERSION = "0004"
+VERSION = "0005"
 """The newest migration; a test holds it equal to Alembic's own head."""
 SCOPES = ("orders:read", "receipts:write", "records:write", "exports:read", "exports:write")
 """Everything a token may be allowed."""
@@ -67,8 +67,10 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that only reads."""
+        """A transaction that only reads, and sees one moment of the database."""
         with self.engine.connect() as db:
+            if db.dialect.name == "postgresql":  # as SQLite does by itself
+                db.execution_options(isolation_level="REPEATABLE READ")
             yield db
 
     @contextmanager
@@ -86,7 +88,7 @@ class Store:
         with self.writing() as db:
             renamed = db.execute(update(tables.company).where(tables.company.c.id == id).values(name=name))
             if not renamed.rowcount:
-                db.execute(insert(tables.company).values(id=id, name=name, epoch=_new_epoch(), sequence=0))
+                db.execute(insert(tables.company).values(id=id, name=name, epoch=marks.new_epoch(), sequence=0))
                 _open_stream(db, id, "customer")
 
     def add_establishment(self, company: str, code: str, name: str) -> None:
@@ -150,14 +152,12 @@ class Store:
         return [Establishment(code=code, name=name) for code, name in rows]
 
     def new_epoch(self, company: str) -> str:
-        """After a restore from backup: every cursor handed out before is void, agents read again from the beginning.
+        """Make every cursor handed out before void: agents read again from the beginning.
 
         Raises LookupError for an unknown company.
         """
-        epoch = _new_epoch()
         with self._for_company(company) as db:
-            db.execute(update(tables.company).where(tables.company.c.id == company).values(epoch=epoch))
-        return epoch
+            return marks.begin_epoch(db, company)
 
     def is_up(self) -> bool:
         """Whether the database answers. Raises what the driver raises when it does not."""
@@ -191,10 +191,6 @@ def bulk(db: Connection, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
 
 def _token(row: Any) -> Token:
     return Token(**{**row, "scopes": tuple(row["scopes"].split())})
-
-
-def _new_epoch() -> str:
-    return secrets.token_hex(6)
 
 
 def _open_stream(db: Connection, company: str, name: str) -> None:

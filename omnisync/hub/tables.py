@@ -36,6 +36,37 @@ company = Table(
     PrimaryKeyConstraint("id", name="company_key"),
 )
 
+# What a cursor proves: the transactions that changed what the company's readers read, each by a random mark.
+mark = Table(
+    "mark",
+    metadata,
+    Column("company", String(40), nullable=False),
+    # The last one the transaction took of the company's.
+    Column("sequence", BigInteger, nullable=False),
+    Column("mark", String(16), nullable=False),
+    PrimaryKeyConstraint("company", "sequence", name="mark_key"),
+    ForeignKeyConstraint(["company"], ["company.id"], name="mark_company"),
+)
+
+# The epochs a company had, as cursors hold them: one that is not here was begun by a database that is no more.
+past_epoch = Table(
+    "past_epoch",
+    metadata,
+    Column("company", String(40), nullable=False),
+    Column("short", String(12), nullable=False),
+    PrimaryKeyConstraint("company", "short", name="past_epoch_key"),
+    ForeignKeyConstraint(["company"], ["company.id"], name="past_epoch_company"),
+)
+
+# What the hub signs with. It goes with a copy of the database: so the copy knows the cursors that were given here.
+secret = Table(
+    "secret",
+    metadata,
+    Column("name", String(20), nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("name", name="secret_key"),
+)
+
 establishment = Table(
     "establishment",
     metadata,
@@ -66,6 +97,8 @@ stream = Table(
     Column("company", String(40), nullable=False),
     Column("name", String(20), nullable=False),
     Column("head", BigInteger, nullable=False),
+    # Of the transaction that wrote the head. Empty: by a hub of before the marks.
+    Column("mark", String(16), nullable=False, server_default=""),
     PrimaryKeyConstraint("company", "name", name="stream_key"),
     ForeignKeyConstraint(["company"], ["company.id"], name="stream_company"),
 )
@@ -161,6 +194,8 @@ export_set = Table(
     Column("sequence", BigInteger, nullable=False),
     Column("head", BigInteger, nullable=False),
     Column("living", BigInteger, nullable=False),
+    # Of the batch that wrote the head. Empty: taken by a hub of before the marks.
+    Column("mark", String(16), nullable=False, server_default=""),
     PrimaryKeyConstraint("id", name="export_set_key"),
     UniqueConstraint("company", "system", "dataset", name="export_set_name"),
     ForeignKeyConstraint(["company"], ["company.id"], name="export_set_company"),

@@ -30,6 +30,7 @@ from omnisync.contract.batches import (
     Verdict,
 )
 from omnisync.contract.catalogue import Dataset
+from omnisync.hub import marks
 from omnisync.hub.errors import ProblemError
 from omnisync.hub.export_rows import AT_ONCE, Mark, Row, Rows, missing, n_living, n_missing, rows_of
 from omnisync.hub.store import Store, bulk
@@ -77,11 +78,15 @@ def take(store: Store, company: str, source: str, upload: Upload, now: datetime)
                 raise ProblemError("batch_conflict")
             return known[1].encode(), False
         taking = _Taking(db, place, source)
-        answer = _encode(taking.take(upload, _epoch(db, company)))
+        taken = taking.take(upload, _epoch(db, company))
+        answer = _encode(taken)
         row = {"set_id": place.set_id, "id": upload.batch, "digest": upload.digest, "answer": answer.decode()}
         db.execute(insert(export_batch).values(**row, received_at=now.isoformat()))
         old = export_batch.c.received_at < (now - KEPT).isoformat()
         db.execute(delete(export_batch).where(export_batch.c.set_id == place.set_id, old))
+        if taken.stored or taken.deleted:
+            mark = marks.leave_next(db, company)
+            db.execute(update(export_set).where(export_set.c.id == place.set_id).values(mark=mark))
     return answer, True
 
 
