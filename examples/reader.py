@@ -42,7 +42,7 @@ def read(stream: str, cursors: dict[str, str], early: dict[str, int]) -> None:
     places, has_more = {"cursor": stream, "customers_until": "customer" if establishment else ""}, True
     while has_more:
         page = get("/v1/changes", *fixed, *((name, cursors[at]) for name, at in places.items() if at in cursors))
-        if page is None:  # the hub was restored: begin again, ids and versions make it harmless
+        if page is None:  # the hub was restored: begin again, versions may have gone back
             cursors.clear()
             early.clear()
             continue

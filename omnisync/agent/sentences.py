@@ -239,6 +239,10 @@ SENTENCES: Mapping[str, str] = {
     "pedido no OmniForce, salve e envie de novo.",
     "amount_invalid": "O pedido {numero} tem um valor que não é aceito ({campo}). Corrija no OmniForce e envie de "
     "novo.",
+    "moment_invalid": "O pedido {numero} tem uma data e hora que não existe em nenhum calendário ({campo}). Corrija no "
+    "OmniForce e envie de novo.",
+    "value_uncountable": "O {registro} tem uma data ou um valor fora do que se pode calcular ({campo}). Corrija no "
+    "OmniForce e envie de novo.",
     "item_repeated": "O pedido {numero} tem dois itens com a mesma identificação. Abra o pedido no OmniForce, salve e "
     "envie de novo.",
     "quote_not_imported": "O pedido {numero} é um orçamento e não entra no ERP. Gere a venda no OmniForce.",

@@ -8,7 +8,7 @@ Source: docs/contract.md "Records".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -37,6 +37,9 @@ Text20 = Annotated[str, Meta(max_length=20)]
 Text60 = Annotated[str, Meta(max_length=60)]
 Code20 = Annotated[str, Meta(min_length=1, max_length=20)]
 
+EARLIEST = datetime(1000, 1, 1, tzinfo=UTC)
+LATEST = datetime(9999, 12, 30, 23, 59, 59, 999_999, tzinfo=UTC)
+"""Between them a moment has a day in every time zone, and a year of four digits in every database."""
 ZERO = Decimal("0.00")
 DocumentKind = Literal["cnpj", "cpf", "foreign", "none"]
 
@@ -200,6 +203,18 @@ def decode_customer(raw: bytes | msgspec.Raw) -> Customer:
 def decode_order(raw: bytes | msgspec.Raw) -> Order:
     """Read one order with its items and payments; raises like `decode_customer`."""
     return _order.decode(raw)
+
+
+def is_on_calendar(moment: datetime) -> bool:
+    """Tell whether the moment can be turned into any time zone."""
+    return EARLIEST <= moment <= LATEST
+
+
+def odd_moment(order: Order) -> str | None:
+    """Return the field of an order whose moment is on no calendar of ours, if any."""
+    if not is_on_calendar(order.issued_at):
+        return "issued_at"
+    return None if order.cancelled_at is None or is_on_calendar(order.cancelled_at) else "cancelled_at"
 
 
 def encode(record: Customer | Order) -> bytes:

@@ -55,6 +55,9 @@ PAYMENT_KINDS = frozenset(
 FREE = frozenset({"bonus", "exchange", "sample"})
 """Order types whose items may cost nothing."""
 
+UNCOUNTABLE = (ArithmeticError, ValueError)
+"""What Python raises of a date or a number that it cannot count with: OverflowError, what `decimal` signals."""
+
 UNSUMMED = frozenset({"totals_mismatch", "total_not_explained"})
 """Faults that a centavo may be all of."""
 
@@ -89,14 +92,28 @@ def order_faults(orders: Sequence[Order]) -> list[Fault | None]:
     """
     weighed = [order for order in orders if order.status != "cancelled"]
     are_sound = not any(map(_amounts_fault, _amount_groups(weighed)))
-    return [None if o.status == "cancelled" else _order_fault(o, are_sound=are_sound) for o in orders]
+    return [None if o.status == "cancelled" else _order_fault_of(o, are_sound=are_sound) for o in orders]
 
 
 def order_warnings(orders: Sequence[Order]) -> list[tuple[Fault, ...]]:
     """For each order what is odd and enters all the same. The kinds of all payments are looked at together."""
     kinds = {payment.method_kind for order in orders for payment in order.payments}
     is_odd = bool(kinds - PAYMENT_KINDS)
-    return [tuple(_order_warnings(order, has_new_kinds=is_odd)) for order in orders]
+    return [_warnings_of(order, has_new_kinds=is_odd) for order in orders]
+
+
+def _order_fault_of(order: Order, *, are_sound: bool) -> Fault | None:
+    try:
+        return _order_fault(order, are_sound=are_sound)
+    except UNCOUNTABLE:
+        return Fault(code="value_uncountable", field="items")
+
+
+def _warnings_of(order: Order, *, has_new_kinds: bool) -> tuple[Fault, ...]:
+    try:
+        return tuple(_order_warnings(order, has_new_kinds=has_new_kinds))
+    except UNCOUNTABLE:  # what is odd about it cannot be told; what cannot be written is refused where its row is made
+        return ()
 
 
 def _order_warnings(order: Order, *, has_new_kinds: bool) -> Iterator[Fault]:

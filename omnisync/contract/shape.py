@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from omnisync.contract.feed import Change, Kind
-from omnisync.contract.records import Customer, Id, Order, PlainId, lean
+from omnisync.contract.records import Customer, Id, Order, PlainId, is_on_calendar, lean, odd_moment
 
 
 class Sound(Struct, frozen=True, kw_only=True, gc=False):
@@ -93,7 +93,7 @@ def read(raw: bytes | Raw) -> Sound | Refusal:
     change = _decode(_change, raw)
     if isinstance(change, Refusal):
         return _named(change, raw)
-    outcome = _deleted(change) if change.op == "delete" else _upserted(change)
+    outcome = _placed(change)
     if isinstance(outcome, Refusal):
         return msgspec.structs.replace(outcome, kind=change.kind, id=change.id, version=change.version)
     return outcome
@@ -116,6 +116,12 @@ def strict(kind: type[Struct]) -> type[Struct]:
     return _twin(kind)
 
 
+def _placed(change: Change) -> Sound | Refusal:
+    if not is_on_calendar(change.changed_at):
+        return Refusal(code="format", pointer="/changed_at")
+    return _deleted(change) if change.op == "delete" else _upserted(change)
+
+
 def _deleted(change: Change) -> Sound | Refusal:
     if change.reason == "moved":  # derived by the hub, never told to it
         return Refusal(code="enum", pointer="/reason")
@@ -134,6 +140,8 @@ def _upserted(change: Change) -> Sound | Refusal:
         return Refusal(code="mismatch", pointer="/id")
     if change.kind == "customer":
         return _sound(change, record)
+    if moment := odd_moment(record):
+        return Refusal(code="format", pointer=f"/{moment}")
     repeated = _repeated(record.items)
     return Refusal(code="repeated", pointer=repeated) if repeated else _sound_order(change, record)
 

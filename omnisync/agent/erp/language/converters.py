@@ -155,13 +155,18 @@ def _boolean() -> Convert:
 
 def _date(zone: tzinfo, form: str = "%Y-%m-%d") -> Convert:
     def day(value: date | datetime) -> str:
-        return (value.astimezone(zone) if isinstance(value, datetime) else value).strftime(form)
+        return _written(value.astimezone(zone) if isinstance(value, datetime) else value, form)
 
     return day
 
 
 def _local_datetime(zone: tzinfo, form: str = "%Y-%m-%d %H:%M:%S") -> Convert:
-    return lambda moment: moment.astimezone(zone).strftime(form)
+    return lambda moment: _written(moment.astimezone(zone), form)
+
+
+def _written(value: date, form: str) -> str:
+    """As strftime, but an early year has four digits too: MariaDB reads the year 1 as 2001."""
+    return value.strftime(form if value.year > 999 else form.replace("%Y", f"{value.year:04}"))
 
 
 _CONVERTERS: Mapping[str, Callable[..., Convert]] = {

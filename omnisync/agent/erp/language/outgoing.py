@@ -7,7 +7,7 @@ one hash is known are not even looked into. Source: docs/architecture.md "The li
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from operator import itemgetter
@@ -119,7 +119,9 @@ def streamed(database: Database, query: Query, since: Since, today: date) -> Ite
 
 def _since(value: Any) -> str | int:
     if isinstance(value, datetime):
-        return (value - OVERLAP).isoformat(" ", "milliseconds")
+        with suppress(OverflowError):  # before the first moments there is none
+            value -= OVERLAP
+        return value.isoformat(" ", "milliseconds")
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, (str, int)) and not isinstance(value, bool):

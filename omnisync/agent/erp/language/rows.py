@@ -2,6 +2,7 @@
 
 C callables over a whole list beat a closure per cell; a column without converters costs an attribute and no more.
 A value that cannot be turned spoils its own record only: the columns are then filled again, record by record.
+So does one that Python cannot count with, a date beyond its calendar or a number beyond its digits.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from omnisync.agent.erp.language.layout import FromSql, Lookup
+from omnisync.contract.rules import UNCOUNTABLE
 
 
 class UnfitError(Exception):
@@ -74,18 +76,27 @@ def rows_of(
     orders = list(parents)
     try:
         return list(zip(*(column.fill(answers, records, orders) for column in columns), strict=True))
-    except UnfitError:
+    except (UnfitError, *UNCOUNTABLE):
         pass
     rows: list[tuple[object, ...] | UnfitError] = []
     answers.notes.clear()
     for i, record in enumerate(records):
         own = Answers(answers.found, [])
         try:
-            rows.append(tuple(value for column in columns for value in column.fill(own, [record], orders[i : i + 1])))
+            rows.append(tuple(_value(column, own, record, orders[i : i + 1]) for column in columns))
         except UnfitError as error:
             rows.append(error)
         answers.notes.extend(Note(i, note.code, note.path, note.words) for note in own.notes)
     return rows
+
+
+def _value(column: Column, answers: Answers, record: Any, parents: list[Any]) -> object:
+    try:
+        [value] = column.fill(answers, [record], parents)
+    except UNCOUNTABLE as error:
+        path = column.path or column.name
+        raise UnfitError("value_uncountable", path, None, campo=path) from error
+    return value
 
 
 AMBIGUOUS = object()

@@ -13,8 +13,16 @@ from omnisync.agent.erp.writing.cleaning import read_record
 from omnisync.agent.erp.writing.verdicts import Binding, Verdict, reason_of, stored_reason
 from omnisync.contract.documents import redact
 from omnisync.contract.feed import UNDECODABLE, Reason
-from omnisync.contract.records import Order
-from omnisync.contract.rules import UNSUMMED, Fault, adjusted, canonical_customer, order_faults, order_warnings
+from omnisync.contract.records import Order, odd_moment
+from omnisync.contract.rules import (
+    UNCOUNTABLE,
+    UNSUMMED,
+    Fault,
+    adjusted,
+    canonical_customer,
+    order_faults,
+    order_warnings,
+)
 
 
 def read_customers(verdicts: Sequence[Verdict]) -> None:
@@ -72,8 +80,14 @@ def _decode(verdict: Verdict) -> bool:
     except UNDECODABLE as error:
         _refuse_unread(verdict, str(error))
         return False
+    except UNCOUNTABLE:
+        verdict.refuse("value_uncountable")
+        return False
     if verdict.record.id != verdict.change.id:
         verdict.refuse("record_unreadable", "id")
+        return False
+    if isinstance(verdict.record, Order) and (moment := odd_moment(verdict.record)):
+        verdict.refuse("moment_invalid", moment)
         return False
     return True
 
@@ -98,7 +112,10 @@ def _refuse_unread(verdict: Verdict, why: str) -> None:
 def _adjust(verdict: Verdict) -> bool:
     """Whether a centavo on its largest item mended the order; it then enters with a warning."""
     assert verdict.order is not None
-    made = adjusted(verdict.order)
+    try:
+        made = adjusted(verdict.order)
+    except UNCOUNTABLE:
+        return False
     if made is not None:
         verdict.record, warning = made
         verdict.warnings += (_reason_for(verdict, warning),)
