@@ -55,7 +55,7 @@ class Cursor(Struct, frozen=True):
 
 
 def write(place: Place, secret: bytes) -> str:
-    """The place as URL-safe text, signed; unsigned without a proof. The same place is always the same text."""
+    """Return the place as URL-safe text, signed; unsigned without a proof. The same place is always the same text."""
     plain = place.sequence.to_bytes(8, "big") + _filter(place) + bytes.fromhex(short(place.epoch))
     if place.proof is not None:
         plain += place.proof.sequence.to_bytes(8, "big") + bytes.fromhex(place.proof.mark)
@@ -65,7 +65,7 @@ def write(place: Place, secret: bytes) -> str:
 
 
 def read(cursor: str, start: Place, secret: bytes) -> Cursor:
-    """What a cursor says to a reader of `start`'s stream; whether it stands is for the database to say.
+    """Return what a cursor says to a reader of `start`'s stream; whether it stands is for the database to say.
 
     Raises ProblemError: `cursor_invalid` or `cursor_filter_mismatch` (another stream's).
     """
@@ -82,7 +82,7 @@ def read(cursor: str, start: Place, secret: bytes) -> Cursor:
 
 
 def short(epoch: str) -> str:
-    """The epoch as a cursor holds it."""
+    """Return the epoch as a cursor holds it."""
     return _digest(epoch).hex()
 
 

@@ -1,4 +1,4 @@
-"""One company as one request reads it: its cursors weighed, new ones given.
+"""One company as one request reads it: its cursors checked, new ones given.
 
 A cursor whose proof the database does not hold says that the database was put back from a copy since. Then the company
 begins a new epoch, once: looked at again under the company's row lock, so that of many such cursors one does it.
@@ -33,7 +33,7 @@ class PutBackError(Exception):
 
 @contextmanager
 def reading(store: Store, company: str) -> Iterator[Reader]:
-    """One moment of the company. A database put back is noticed here, and the reader told `cursor_expired`."""
+    """Open one moment of the company. A database put back is noticed here: ProblemError `cursor_expired`."""
     try:
         with store.reading() as db:
             yield Reader(db, company)
@@ -60,7 +60,7 @@ class Reader:
         self._proof = None if mark is None else Proof(at, mark)
 
     def places(self, asked: Sequence[tuple[str, str | None]], last: int) -> list[Place]:
-        """Where each cursor stands in its stream; without one, the beginning. None stands beyond `last`.
+        """Return where each cursor stands in its stream; without one, the beginning. None stands beyond `last`.
 
         Raises ProblemError `cursor_invalid`, `cursor_filter_mismatch` or `cursor_expired`; PutBackError.
         """
@@ -75,7 +75,7 @@ class Reader:
         return [self._place(start, cursor, last) for start, cursor in zip(starts, given, strict=True)]
 
     def put_back(self, given: Sequence[Cursor]) -> list[Cursor]:
-        """Those cursors that tell of a database put back: signed here, of an unknown epoch or with a mark not there."""
+        """Return the cursors that prove a database put back: signed by it, with an epoch or a mark it does not have."""
         now, proven = cursors.short(self.epoch), [cursor for cursor in given if cursor.proof is not None]
         lacking = marks.lacking(self.db, self._company, {one.proof for one in proven if one.epoch == now and one.proof})
         others = {one.epoch for one in proven} - {now}
@@ -83,7 +83,7 @@ class Reader:
         return [one for one in proven if one.epoch in unknown or (one.epoch == now and one.proof in lacking)]
 
     def cursor(self, start: Place, sequence: int) -> str:
-        """A cursor after this sequence of the stream, for what this reader has read."""
+        """Return a cursor after this sequence of the stream, with the proof of this moment."""
         return cursors.write(msgspec.structs.replace(start, sequence=sequence, proof=self._proof), self._secret)
 
     def _place(self, start: Place, cursor: Cursor | None, last: int) -> Place:

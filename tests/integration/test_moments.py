@@ -17,6 +17,7 @@ from omnisync.agent.counts import Tally
 from omnisync.agent.erp.language.compiled import compiled
 from omnisync.agent.erp.language.compiling import Compiler
 from omnisync.agent.erp.language.layout import shipped
+from omnisync.agent.erp.language.outgoing import _since
 from omnisync.agent.erp.language.rows import Answers, UnfitError, rows_of
 from omnisync.agent.erp.writing.preparing import prepared
 from omnisync.contract.feed import Change
@@ -156,3 +157,7 @@ def test_a_value_that_a_column_cannot_count_with_spoils_its_own_record() -> None
 def test_an_early_year_is_written_with_four_digits() -> None:
     columns = Compiler(ZoneInfo("America/Sao_Paulo"), {}).columns("order", {"dia": "delivery_on | date"}, "aqui")
     assert rows_of(columns, [order(delivery_on=date(1, 2, 3))], Answers(None, [])) == [("0001-02-03",)]
+
+
+def test_the_first_moment_of_all_is_asked_for_again_as_it_is() -> None:
+    assert _since(datetime(1, 1, 1)) == "0001-01-01 00:00:00.000"  # noqa: DTZ001  # as a database tells it

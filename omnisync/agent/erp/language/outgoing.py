@@ -119,9 +119,10 @@ def streamed(database: Database, query: Query, since: Since, today: date) -> Ite
 
 def _since(value: Any) -> str | int:
     if isinstance(value, datetime):
+        latest: datetime = value
         with suppress(OverflowError):  # before the first moments there is none
-            value -= OVERLAP
-        return value.isoformat(" ", "milliseconds")
+            latest = value - OVERLAP
+        return latest.isoformat(" ", "milliseconds")
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, (str, int)) and not isinstance(value, bool):
