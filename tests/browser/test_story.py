@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -25,6 +26,8 @@ from tests.records import change, customer, order
 
 N_ORDERS = 400
 PLENTY_MS = 30_000
+ZONE = ZoneInfo("America/Sao_Paulo")
+"""Whose hours the schedule's are, wherever the tests run."""
 
 
 @pytest.fixture
@@ -60,7 +63,8 @@ def orders_at(page: Page, noun: str) -> str:
     return page.locator("#nomes tr", has_text=noun).locator("[data-label=Gravados]").inner_text()
 
 
-def test_the_seeds_story(browser: Browser, tmp_path: Path, hub: RunningHub) -> None:
+def test_the_seeds_story(browser: Browser, tmp_path: Path, hub: RunningHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMNISYNC_ZONE", ZONE.key)
     program = installed(tmp_path / "computer", hub)
     send(hub, change(customer()), *(change(order(f"ord_{n}", number=f"OF-{n:06}")) for n in range(N_ORDERS)))
     send(hub, change(order("ord_bad", number="OF-999999", paid="1.00")))
@@ -116,7 +120,7 @@ def save_the_schedule(page: Page) -> datetime:
     page.get_by_role("link", name="Agendamento").click()
     expect(page.get_by_role("heading", name="AGENDAMENTO - Não Definido!!")).to_be_visible()
     page.get_by_label("Sim").check()
-    now = datetime.fromisoformat(page.evaluate("new Date(Date.now() + 8000).toISOString()")).astimezone()
+    now = datetime.fromisoformat(page.evaluate("new Date(Date.now() + 8000).toISOString()")).astimezone(ZONE)
     due = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
     page.get_by_label("Envio começará a partir das: hora(s)").fill(str(due.hour))
     page.get_by_label("Envio começará a partir das: minuto(s)").fill(str(due.minute))
