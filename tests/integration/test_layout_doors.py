@@ -155,7 +155,7 @@ def test_case_f1_a_path_the_command_line_chose_stays_until_another_layout_is_cho
         assert pages.journal.connection("producao").erp.layout == "padrao"
 
 
-def test_case_f1_a_path_longer_than_a_field_stays_too(pages: Stage, tmp_path: Path) -> None:
+def test_a_layout_path_longer_than_a_field_stays_too(pages: Stage, tmp_path: Path) -> None:
     file = laid(tmp_path / ("longo" * 20) / ("longo" * 20) / ("longo" * 20) / ("longo" * 20), "meu.toml")
     pages.journal.save_connection(connection(erp=ErpAddress(database="/e.db", layout=str(file))))
     assert post(pages.client(), "/conexao", {"layout": str(file), "banco": "/outro.db"}).status_code == 303

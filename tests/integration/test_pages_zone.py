@@ -66,7 +66,7 @@ def test_case_b1_slots_that_the_old_zones_clock_served_come_in_the_new_one(old: 
     assert old.journal.served("producao", date(2026, 11, 24))[-1].at == time(12)
 
 
-def test_case_b1_a_zone_as_it_was_kept_is_in_no_ones_way(tmp_path: Path) -> None:
+def test_a_zone_as_it_was_kept_is_in_no_ones_way(tmp_path: Path) -> None:
     with stage(tmp_path, known=connection(zone="Factory")) as pages:
         answer = post(pages.client(), "/conexao", {"fuso": "Factory", "banco": "/outro.db"})
         assert (answer.status_code, pages.journal.connection("producao").zone) == (303, "Factory")
