@@ -306,9 +306,16 @@ def _child(compiler: Compiler, kind: str, file: ChildTable, order: Main) -> Tabl
         others=tuple(
             _constants_of(extra, parent)
             for extra in (*order.before, *order.after)
-            if extra.table.name.lower() == file.table.lower()
+            if extra.table.name.lower() == file.table.lower() and _may_be_line(extra.table, identity)
         ),
     )
+
+
+def _may_be_line(table: Table, identity: str) -> bool:
+    """Whether a row of this table may pass for a line: one without what a line is known by is never deleted."""
+    number = [table.number.column] if table.number is not None else []
+    filled = {*table.names, *table.keys, *(late.column for late in table.late), *number}
+    return not identity or identity.lower() in {name.lower() for name in filled}
 
 
 def _constants_of(extra: Extra, parent: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

@@ -113,7 +113,9 @@ class Compiler:
         if isinstance(written, KeyOf):
             return None
         if isinstance(written, str):
-            return Column(name, self._piped(kind, written, where), path=written.partition("|")[0].strip())
+            path, _, rest = (part.strip() for part in written.partition("|"))
+            joins = bool(rest) and any(call.name == "join" for call in _calls(rest, where))
+            return Column(name, self._piped(kind, written, where), path="" if joins else path)
         if isinstance(written, Constant):
             return Column(name, constant_fill(written.constant), constant=_plain(written.constant))
         if isinstance(written, Mapped):

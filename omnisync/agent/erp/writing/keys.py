@@ -62,17 +62,23 @@ def as_asked(wanted: Collection[Key], found: Mapping[Key, Found]) -> dict[Key, F
     exact = {key: found[key] for key in wanted if key in found}
     if len(exact) == len(wanted) or len(exact) == len(found):
         return exact
-    others = {_without_zeros(key): value for key, value in found.items() if key not in exact}
-    missing = ((key, _without_zeros(key)) for key in wanted if key not in exact)
+    others = {without_zeros(key): value for key, value in found.items() if key not in exact}
+    missing = ((key, without_zeros(key)) for key in wanted if key not in exact)
     return exact | {key: others[plain] for key, plain in missing if plain in others}
 
 
-def _without_zeros(key: Key) -> Key:
+def without_zeros(key: Key) -> Key:
+    """A key as columns of numbers hold it."""
     return tuple(part.lstrip("0") or "0" if part.isdecimal() else part for part in key)
 
 
 def text_of(value: object) -> str:
-    """A value as the database gives it, as text: without a CHAR column's blanks or a whole number's point."""
+    """A value as the database gives it, as text: without a CHAR column's blanks or a whole number's point.
+
+    A column of binary text (MariaDB's VARBINARY) answers bytes.
+    """
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
     if isinstance(value, (float, Decimal)) and value == int(value):
         value = int(value)
     return str(value).rstrip()
@@ -90,4 +96,4 @@ def is_same(value: object, text: str) -> bool:
             return Decimal(text.strip()) == (Decimal(str(value)) if isinstance(value, float) else value)
         except InvalidOperation:
             return False
-    return value is not None and not isinstance(value, Unreadable) and str(value).rstrip() == text.rstrip()
+    return value is not None and not isinstance(value, Unreadable) and text_of(value) == text.rstrip()

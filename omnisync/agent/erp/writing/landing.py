@@ -149,6 +149,8 @@ class Landing:
             return
         shown = self._orders.present([key_of(v) for v in lot], [layout.shown])
         for verdict in lot:
+            if key_of(verdict) not in shown:
+                raise RefusedRecordError("erp_row_missing", tabela=layout.order.table.name)
             [number] = shown[key_of(verdict)]
             verdict.erp_number = text_of(number) if number is not None else None
 

@@ -11,7 +11,17 @@ from msgspec import Struct
 from omnisync.agent.erp.dialects.database import UNREADABLE_VALUE, Database, lots
 from omnisync.agent.erp.language.compiled import NumberFrom, Table
 from omnisync.agent.erp.language.rows import Answers
-from omnisync.agent.erp.writing.keys import UNREADABLE, Claim, Key, as_asked, by_prefix, in_order, text_of
+from omnisync.agent.erp.writing.keys import (
+    UNREADABLE,
+    Claim,
+    Key,
+    as_asked,
+    by_prefix,
+    in_order,
+    is_same,
+    text_of,
+    without_zeros,
+)
 from omnisync.agent.errors import ErpSetupError, RefusedRecordError
 
 _LOCKED_LOT = 200
@@ -175,12 +185,13 @@ class Rows:
         if not table.external_id or not ids:
             return {}
         names = ", ".join(map(quoted, (table.external_id, *table.keys)))
-        id_of = dict(zip(table.carried(ids), ids, strict=True))
+        id_of: dict[Key, str] = {(carried,): id_ for carried, id_ in zip(table.carried(ids), ids, strict=True)}
         rows = self._database.select_among(
             f"SELECT {names} FROM {quoted(table.name)} WHERE {quoted(table.external_id)} IN {{ids}}",  # noqa: S608  # quoted names
-            list(id_of),
+            [carried for (carried,) in id_of],
         )
-        return {id_of[id_]: tuple(map(text_of, row[1:])) for row in rows if (id_ := text_of(row[0])) in id_of}
+        found: dict[Key, Key] = {(text_of(row[0]),): tuple(map(text_of, row[1:])) for row in rows}
+        return {id_of[carried]: key for carried, key in as_asked(id_of, found).items()}
 
     def present(self, keys: Sequence[Key], columns: Sequence[str] = (), *, held: bool = False) -> dict[Key, list[Any]]:
         """The rows that stand, by key, with these columns; held until the transaction ends when so asked.
@@ -226,17 +237,21 @@ class Rows:
         if not table.carries_ids:
             return {claim.id: rows[claim.key] for claim in wanted if claim.key in rows}
         owned = {}
+        # A made key keeps its zeros where a column of numbers gave them up; whose the row is, the id tells.
+        plain = {without_zeros(key): row for key, row in rows.items()}
         for claim, id_ in zip(wanted, table.carried([claim.id for claim in wanted]), strict=True):
             row = rows.get(claim.key)
+            if row is None and not claim.is_matched:
+                row = plain.get(without_zeros(claim.key))
             if row is not None and self._is_own(row[0], id_, is_matched=claim.is_matched):
                 owned[claim.id] = row[1:]
         return owned
 
     def _is_own(self, carried: object, id_: str, *, is_matched: bool) -> bool:
-        found = text_of(carried) if carried is not None else ""
         if is_matched:
-            return bool(found) or self._table.external_id in self._table.only_on_create
-        return found == id_
+            is_marked = carried is not None and bool(text_of(carried))
+            return is_marked or self._table.external_id in self._table.only_on_create
+        return is_same(carried, id_)
 
     def records(self, keys: Sequence[Key]) -> dict[Key, dict[str, object]]:
         """Whole rows by key, with their columns' names as the layout writes them."""
