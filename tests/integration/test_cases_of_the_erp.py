@@ -469,3 +469,16 @@ def test_case_h6_a_row_that_a_trigger_renumbers_gets_its_lines_under_its_own_num
     edited = write(erp, change(order("ord_2", items=(item(1),)), 2))
     assert edited.counts.orders == Tally(written=1)
     assert toy.rows("SELECT num, count(*) FROM ite GROUP BY num ORDER BY num") == [(1, 2), (502, 1)]
+
+
+def test_case_h6_a_queue_that_a_trigger_empties_at_once_takes_its_records(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    toy = ToyErp(make_keeper("sqlite", request, tmp_path), tmp_path)
+    toy.lay(cli=NUMBERED["cli"], ped=NUMBERED["ped"])
+    toy.run("CREATE TRIGGER t AFTER INSERT ON cli BEGIN DELETE FROM cli WHERE cod = NEW.cod; END")
+    queue = CUSTOMER.replace("[customer.columns]", MAX.format(kind="customer") + "[customer.columns]")
+    erp = toy.open(queue, _ordered('landing = "staging"\n', STATE, MAX.format(kind="order")), ITEM)
+    assert write(erp, change(customer())).counts.customers == Tally(written=1)
+    assert write(erp, change(order())).counts.orders == Tally(written=1)
+    toy.close()

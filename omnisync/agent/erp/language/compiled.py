@@ -84,6 +84,8 @@ class Table(Struct, frozen=True, kw_only=True):
     external_id: str = ""
     number: NumberFrom | None = None
     only_on_create: frozenset[str] = frozenset()
+    is_queue: bool = False
+    """Whether the ERP's own job takes its rows away, at any moment."""
     identity: str = ""
     """A child's column by which a line is found again; empty: all lines are written anew."""
     others: tuple[tuple[tuple[str, str], ...], ...] = ()
@@ -178,7 +180,8 @@ def compiled(file: LayoutFile, zone: tzinfo, mappings: Mappings) -> Layout:
     """The layout as fast row makers. Raises LayoutError naming the place of what cannot be."""
     compiler = Compiler(zone, mappings)
     order, state = file.order, file.order.state
-    customer = _main(compiler, "customer", file.customer) if file.customer is not None else None
+    is_queue = order.landing == "staging"
+    customer = _main(compiler, "customer", file.customer, is_queue=is_queue) if file.customer is not None else None
     opened = _text(state.open) if state is not None else ""
     names = _tuple(order.customer)
     _expect(not names or customer is not None, "order.customer: este layout não tem a tabela de clientes")
@@ -188,7 +191,7 @@ def compiled(file: LayoutFile, zone: tzinfo, mappings: Mappings) -> Layout:
     _expect(order.landing == "staging" or order.outcome is None, "order.outcome: só com landing = 'staging'")
     if file.state == "agent":
         _check_kept_here(file)
-    main = _with_state(_main(compiler, "order", order, names), state)
+    main = _with_state(_main(compiler, "order", order, names, is_queue=is_queue), state)
     shown = order.shown or (order.number.column if order.number is not None else "") or main.table.keys[-1]
     return Layout(
         name=file.name,
@@ -201,7 +204,7 @@ def compiled(file: LayoutFile, zone: tzinfo, mappings: Mappings) -> Layout:
         without_document=file.customer.without_document if file.customer is not None else "accept",
         is_kept_here=file.state == "agent",
         shown=shown,
-        is_staged=order.landing == "staging",
+        is_staged=is_queue,
         state=state.column if state is not None else "",
         state_open=opened,
         state_cancelled=_text(state.cancelled) if state is not None and state.cancelled is not None else None,
@@ -213,7 +216,14 @@ def compiled(file: LayoutFile, zone: tzinfo, mappings: Mappings) -> Layout:
     )
 
 
-def _main(compiler: Compiler, kind: str, file: CustomerTable | OrderTable, customer: tuple[str, ...] = ()) -> Main:
+def _main(
+    compiler: Compiler,
+    kind: str,
+    file: CustomerTable | OrderTable,
+    customer: tuple[str, ...] = (),
+    *,
+    is_queue: bool,
+) -> Main:
     keys = _tuple(file.key)
     columns = compiler.columns(kind, file.columns, f"{kind}.columns")
     late = _late(compiler, file.columns, f"{kind}.columns")
@@ -229,6 +239,7 @@ def _main(compiler: Compiler, kind: str, file: CustomerTable | OrderTable, custo
         external_id=file.external_id,
         number=_number(compiler, kind, file.number, keys[-1], f"{kind}.number"),
         only_on_create=_only(file.only_on_create, file.columns, kind),
+        is_queue=is_queue,
     )
     _check_keys(table, kind)
     afters = [*known, kind]

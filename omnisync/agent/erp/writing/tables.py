@@ -69,7 +69,8 @@ class Rows:
             return self._read_back(list(map(Claim, (one.id for one in new), known)))
         if table.external_id:
             self._database.insert_rows(table.name, names, rows)
-            return self._found([one.id for one in new])
+            made = self._keys_of_all([one.id for one in new])
+            return [made[one.id] for one in new]
         return [
             self._with_made(one, self._database.insert_returning(table.name, names, row, table.keys[-1]))
             for one, row in zip(new, rows, strict=True)
@@ -81,15 +82,16 @@ class Rows:
             return [claim.key for claim in claims]
         owned = self.owned(claims)
         elsewhere = [claim.id for claim in claims if claim.id not in owned]
-        moved = dict(zip(elsewhere, self._found(elsewhere), strict=True))
+        # The ERP's own job may have taken a row out of its queue by now.
+        moved = self.keys_of(elsewhere) if self._table.is_queue else self._keys_of_all(elsewhere)
         return [moved.get(claim.id, claim.key) for claim in claims]
 
-    def _found(self, ids: Sequence[str]) -> list[Key]:
+    def _keys_of_all(self, ids: Sequence[str]) -> dict[str, Key]:
         """The keys of rows just inserted, by their external ids. One that is missing refuses its record."""
         keys = self.keys_of(ids)
         if len(keys) < len(ids):
             raise RefusedRecordError("erp_row_missing", tabela=self._table.name)
-        return [keys[id_] for id_ in ids]
+        return keys
 
     def insert_lines(self, rows: Sequence[tuple[object, ...]]) -> None:
         """Insert rows of a table that gives no numbers and takes no keys but its parent's, which begins each row."""
