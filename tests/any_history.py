@@ -24,7 +24,7 @@ from omnisync.agent.errors import FeedError, StoppedError, TemporaryError
 from omnisync.agent.exporting import Exporter
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.outbox import KEYLESS, Outbox
-from omnisync.contract.batches import RefusedLine, reader
+from omnisync.contract.batches import RefusedLine, line_reader
 from tests.doubles import COLUMNS, ZONE, KillError, MemoryErp, MemoryHub, Row, Shelf, flaky
 from tests.imports import Clock
 from tests.records import NOW
@@ -250,7 +250,7 @@ class World:
         """The ERP's rows one by one, by key; a row without a key by its values."""
         dataset = self._erp.query().dataset
         maker = Maker(dataset, COLUMNS[self._name], ZONE)
-        read = reader(dataset)
+        read = line_reader(dataset)
         found: dict[str, Truth] = {}
         for *values, _ in self._erp.rows:
             row = tuple(values)

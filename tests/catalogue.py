@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from omnisync.contract import batches
-from omnisync.contract.catalogue import DATASETS, Dataset, key
+from omnisync.contract.datasets import DATASETS, Dataset, key
 
 ROWS: Mapping[tuple[str, str], dict[str, Any]] = {
     ("omniforce", "establishments"): {"code": "0001", "name": "FABRICA VEVO", "document": "12ABC34501DE35"},
@@ -111,7 +111,7 @@ def key_of(dataset: Dataset, row: Mapping[str, Any]) -> str:
 def line(dataset: Dataset, row: Mapping[str, Any], version: str | None = None) -> bytes:
     """The row's upsert; its version is a hash of it, unless one is given."""
     data = json.dumps(row, ensure_ascii=False).encode()
-    return batches.line(key_of(dataset, row), version or sha1(data).hexdigest(), data)
+    return batches.upsert_line(key_of(dataset, row), version or sha1(data).hexdigest(), data)
 
 
 def product(code: str = "000123", **fields: Any) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def path(dataset: Dataset) -> str:
 
 def delete(key: str) -> bytes:
     """The delete of a row."""
-    return batches.deleted(key)
+    return batches.delete_line(key)
 
 
 def lines_of(client: httpx.Client, dataset: Dataset = PRODUCTS, limit: int = batches.MAX_ROWS) -> list[dict[str, Any]]:

@@ -21,8 +21,8 @@ from omnisync.agent.outbox import Outbox
 from omnisync.agent.outbox.database import OutboxFile
 from omnisync.agent.transport import BatchConflictError
 from omnisync.contract import batches
-from omnisync.contract.batches import FEW_DELETES, MAX_SHARE_DELETED, BatchAnswer, RefusedLine, SoundRow, reader
-from omnisync.contract.catalogue import DATASETS
+from omnisync.contract.batches import FEW_DELETES, MAX_SHARE_DELETED, BatchAnswer, RefusedLine, ValidRow, line_reader
+from omnisync.contract.datasets import DATASETS
 
 Row = tuple[Any, ...]
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -62,7 +62,7 @@ class Snapshot:
 class Shelf:
     """One dataset at the hub: its rows, and when each key was last named."""
 
-    rows: dict[str, SoundRow] = field(default_factory=dict)
+    rows: dict[str, ValidRow] = field(default_factory=dict)
     named: dict[str, int] = field(default_factory=dict)
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
     answers: dict[str, tuple[str, BatchAnswer]] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class MemoryHub:
     def __init__(self) -> None:
         self.n_restored = 0
         self.shelves: dict[tuple[str, str], Shelf] = {}
-        self.taken: list[SoundRow] = []
+        self.taken: list[ValidRow] = []
         self.plan: list[str] = []
         self._now = 0
 
@@ -112,7 +112,7 @@ class MemoryHub:
         shot = shelf.snapshots.setdefault(snapshot, Snapshot(self._now, len(shelf.rows)))
         self._now += 1
         n: Counter[str] = Counter()
-        verdicts = reader(DATASETS[place])(raw, 1)
+        verdicts = line_reader(DATASETS[place])(raw, 1)
         assert len({verdict.key for verdict in verdicts}) == lines, "a key twice in a batch"
         refused = tuple(verdict for verdict in verdicts if isinstance(verdict, RefusedLine))
         for line in refused:
@@ -151,7 +151,7 @@ class MemoryHub:
         shelf.answers[id_] = digest, answer
         return answer
 
-    def _is_as(self, shelf: Shelf, row: SoundRow) -> bool:
+    def _is_as(self, shelf: Shelf, row: ValidRow) -> bool:
         known = shelf.rows.get(row.key)
         return known is not None and known.version == row.version
 

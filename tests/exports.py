@@ -19,8 +19,8 @@ from omnisync.agent.erp.language.layout import text_of
 from omnisync.agent.exporting import Exporter
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.outbox import Outbox
-from omnisync.contract.batches import reader
-from omnisync.contract.catalogue import DATASETS
+from omnisync.contract.batches import line_reader
+from omnisync.contract.datasets import DATASETS
 from tests.catalogue import lines_of
 from tests.erps import Keeper
 from tests.hubs import COMPANY, RunningHub
@@ -289,7 +289,7 @@ def outgoing(erp: Erp) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
             for lot in rows.lots():
                 made = lot.made(range(len(lot.keys)))
                 assert not made.unfit
-                for verdict in reader(DATASETS[place])(made.lines, 1):
+                for verdict in line_reader(DATASETS[place])(made.lines, 1):
                     assert not hasattr(verdict, "code"), verdict
                 for line in made.lines:
                     one = json.loads(line)

@@ -31,9 +31,9 @@ from omnisync.agent.settings import ErpAddress
 from omnisync.agent.transport import ExpiredError, Fetched
 from omnisync.contract.feed import (
     Change,
-    Kind,
     Receipt,
     ReceiptAnswer,
+    RecordKind,
     Streams,
     Unreadable,
     kind_of,
@@ -110,7 +110,7 @@ class DirectHub:
         asked = feed.Asked(stream=stream, cursor=cursor or None, customers_until=customers_until or None, limit=limit)
         return Fetched(self._asked(lambda: feed.page(self._store, COMPANY, asked)), "")
 
-    def records(self, kind: Kind, ids: Sequence[str]) -> tuple[tuple[Change, ...], tuple[Unreadable, ...]]:
+    def records(self, kind: RecordKind, ids: Sequence[str]) -> tuple[tuple[Change, ...], tuple[Unreadable, ...]]:
         found = feed.changes_of(self._store, COMPANY, kind, ids)
         return read_records(b'{"changes":[' + b",".join(text for _, text in found) + b"]}", kind)
 
@@ -157,7 +157,7 @@ class Seen(Struct):
 class Truth(Struct):
     """One record as the hub has it now."""
 
-    kind: Kind
+    kind: RecordKind
     id: str
     version: int
     stream: str
@@ -247,7 +247,7 @@ class Life:
         )
         return change(made, self._version("order", id_))
 
-    def _erase(self, kind: Kind, id_: str) -> Change:
+    def _erase(self, kind: RecordKind, id_: str) -> Change:
         return deletion(kind, id_, self._version(kind, id_))
 
     # --- the ERP's people
@@ -407,7 +407,7 @@ class Life:
         if event is not None:
             self.happen(event)
 
-    def _n_waiting(self, kind: Kind, establishments: Sequence[str]) -> int:
+    def _n_waiting(self, kind: RecordKind, establishments: Sequence[str]) -> int:
         if not self._has_bindings():
             return 0
         waiting = self.keeper.query(

@@ -271,7 +271,7 @@ class Collector:
             return
         missing = self._outbox.unseen(known, self._seen) if n else iter(())
         while some := list(islice(missing, MAX_LINES)):
-            lines = [batches.deleted(key) for key in some if not key.startswith(KEYLESS)]
+            lines = [batches.delete_line(key) for key in some if not key.startswith(KEYLESS)]
             known.n_rows -= len(some)
             self._outbox.keep(known, packed(terms, lines, is_confirmed=has_agreed) if lines else None, [], gone=some)
             self._n_prepared += len(lines)

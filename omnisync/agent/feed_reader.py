@@ -16,7 +16,7 @@ from omnisync.agent.errors import FeedError
 from omnisync.agent.hub_client import HubClient, read_decoded
 from omnisync.agent.patience import Patience
 from omnisync.agent.transport import ExpiredError, Fetched, SpoiledError
-from omnisync.contract.feed import Page, Unreadable, kind_of, placed
+from omnisync.contract.feed import Page, Unreadable, kind_of, unnamed_record
 
 
 class Read(Struct, frozen=True):
@@ -106,4 +106,4 @@ def _passed(stream: str, cursor: str, epoch: str, error: SpoiledError) -> Read:
     if error.next_cursor in ("", cursor):
         raise FeedError("hub_broken", **error.words)
     page = Page(contract="", epoch=epoch, changes=(), cursor=error.next_cursor, has_more=True)
-    return Read(page, (placed(kind_of(stream), cursor),))
+    return Read(page, (unnamed_record(kind_of(stream), cursor),))

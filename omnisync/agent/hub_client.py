@@ -21,16 +21,16 @@ from omnisync.contract.feed import (
     MAX_PAGE,
     UNDECODABLE,
     Change,
-    CutError,
-    GarbledError,
     Identity,
-    Kind,
     Lease,
     Page,
     Receipt,
     ReceiptAnswer,
     ReceiptBatch,
+    RecordKind,
     Streams,
+    TruncatedError,
+    UndecodableError,
     Unreadable,
     read_page,
     read_records,
@@ -77,7 +77,7 @@ class HubClient:
             params.append(("customers_until", customers_until))
         return self._transport.request("GET", "/v1/changes", params=params)
 
-    def records(self, kind: Kind, ids: Sequence[str]) -> tuple[tuple[Change, ...], tuple[Unreadable, ...]]:
+    def records(self, kind: RecordKind, ids: Sequence[str]) -> tuple[tuple[Change, ...], tuple[Unreadable, ...]]:
         """These records now; an erased one as its delete, an unknown id left out. Raises SpoiledError."""
         params = [("kind", kind), *(("ids", id_) for id_ in ids)]
         body = self._transport.request("GET", "/v1/records", params=params).body
@@ -162,7 +162,7 @@ def _batch_address(system: str, dataset: str, batch_id: str) -> str:
     return f"/v1/exports/{quote(system, safe='')}/{quote(dataset, safe='')}/batches/{quote(batch_id, safe='')}"
 
 
-def read_decoded(fetched: Fetched, kind: Kind) -> tuple[Page, tuple[Unreadable, ...]]:
+def read_decoded(fetched: Fetched, kind: RecordKind) -> tuple[Page, tuple[Unreadable, ...]]:
     """The page that was fetched.
 
     Raises HubUnreachableError when it came to harm on the way, SpoiledError when a record in it spoils it.
@@ -175,7 +175,7 @@ def read_decoded(fetched: Fetched, kind: Kind) -> tuple[Page, tuple[Unreadable, 
 def _frame(next_cursor: str = "") -> Iterator[None]:
     try:
         yield
-    except CutError as error:
+    except TruncatedError as error:
         raise HubUnreachableError("hub_corrupt") from error
-    except GarbledError as error:
+    except UndecodableError as error:
         raise SpoiledError(next_cursor) from error

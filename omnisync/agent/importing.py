@@ -23,8 +23,8 @@ from omnisync.contract.feed import (
     MAX_PAGE,
     MAX_RECEIPTS,
     MAX_RECORDS,
-    Kind,
     Receipt,
+    RecordKind,
     StreamHead,
     Streams,
     Unreadable,
@@ -46,7 +46,7 @@ AHEAD_FROM = 20_000
 class Wanted(Struct, frozen=True, kw_only=True):
     """What a run of origin retry asks for: records by kind and id. `again` also those the ERP took away."""
 
-    kind: Kind
+    kind: RecordKind
     ids: tuple[str, ...]
     again: bool = False
 
@@ -102,7 +102,7 @@ class Importer:
         self._counts = Counts()
         self._totals = Totals()
         self._phase = CUSTOMERS
-        self._owed: dict[tuple[Kind, str], Receipt] = {}
+        self._owed: dict[tuple[RecordKind, str], Receipt] = {}
         self._epoch = ""
         self._busy: dict[str, EstablishmentBusyError] = {}
         self._unread: Mapping[str, int] | None = None

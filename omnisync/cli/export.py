@@ -15,7 +15,7 @@ from omnisync.cli.observers import show_result
 from omnisync.cli.options import connection_option, verbose_option
 from omnisync.cli.progress import export_summary
 from omnisync.cli.running import Asked, carry
-from omnisync.contract.catalogue import DATASETS
+from omnisync.contract.datasets import DATASETS
 
 NAMES = sorted({name for _, name in DATASETS})
 

@@ -36,12 +36,12 @@ from omnisync.agent.settings import Connection
 from omnisync.cli import parts as build
 from omnisync.cli.observers import Guard, guarded
 from omnisync.cli.progress import live_progress
-from omnisync.contract.feed import Kind
+from omnisync.contract.feed import RecordKind
 
 SPEED_OVER_S = 10.0
 END_TRIES = 11
 END_PAUSE_S = 3.0
-KINDS: tuple[Kind, ...] = ("customer", "order")
+KINDS: tuple[RecordKind, ...] = ("customer", "order")
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -259,7 +259,7 @@ def held_back(counts: Counts) -> tuple[str | None, Mapping[str, object]]:
 
 def wanted(ids: tuple[str, ...]) -> list[Wanted]:
     """What the row's ids ask for: `order:ID`, `customer:ID`, `again:order:ID`, `again:any:ID`."""
-    lots: dict[tuple[Kind, bool], list[str]] = {}
+    lots: dict[tuple[RecordKind, bool], list[str]] = {}
     for text in ids:
         again = text.startswith("again:")
         kind, _, id_ = text.removeprefix("again:").partition(":")

@@ -19,11 +19,11 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 from msgspec.inspect import StrType, UnionType, type_info
 
-from omnisync.contract import shape
-from omnisync.contract.catalogue import Dataset, key
+from omnisync.contract import validation
+from omnisync.contract.datasets import Dataset, key
 from omnisync.contract.documents import tax_id
 from omnisync.contract.feed import UNDECODABLE
-from omnisync.contract.records import lean
+from omnisync.contract.records import without_defaults
 
 MAX_LINES = 10_000
 """In one batch."""
@@ -39,7 +39,7 @@ MAX_ROWS = 5000
 """In one page of GET /v1/exports/{system}/{dataset}."""
 MEDIA_TYPE = "application/x-ndjson"
 
-Key = Annotated[str, Meta(min_length=1, max_length=140)]
+RowKey = Annotated[str, Meta(min_length=1, max_length=140)]
 RowVersion = Annotated[str, Meta(min_length=1, max_length=64)]
 """Any text that differs when the row does: a hash of it. Equal means that nothing is to be done."""
 BatchId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,60}$(?!\n)")]
@@ -48,7 +48,7 @@ BatchId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,60}$(?!\n)")]
 class Upsert(Struct, frozen=True, kw_only=True, gc=False, tag_field="op", tag="upsert"):
     """One row as it is now."""
 
-    key: Key
+    key: RowKey
     version: RowVersion
     data: Raw
 
@@ -56,10 +56,10 @@ class Upsert(Struct, frozen=True, kw_only=True, gc=False, tag_field="op", tag="u
 class Delete(Struct, frozen=True, kw_only=True, gc=False, tag_field="op", tag="delete"):
     """One row that is no more."""
 
-    key: Key
+    key: RowKey
 
 
-class SoundRow(Struct, frozen=True, gc=False):
+class ValidRow(Struct, frozen=True, gc=False):
     """A line that may enter, in its canonical text. The version is empty when the line deletes its row."""
 
     key: str
@@ -107,7 +107,7 @@ class ExportPage(Struct, frozen=True, kw_only=True):
     has_more: bool
 
 
-SENTENCES = shape.SENTENCES | {
+SENTENCES = validation.SENTENCES | {
     "mismatch": "A chave da linha difere da chave dos dados.",
     "document": "Fatos de venda não levam CPF nem CNPJ.",
 }
@@ -125,18 +125,18 @@ def content_digest(body: bytes) -> str:
     return f"sha-256=:{b64encode(sha256(body).digest()).decode()}:"
 
 
-def line(key: str, version: str, data: bytes) -> bytes:
+def upsert_line(key: str, version: str, data: bytes) -> bytes:
     """The upsert of a row whose data are encoded already; without its line break."""
     return _encode(Upsert(key=key, version=version, data=Raw(data)))
 
 
-def lines(keys: Sequence[str], versions: Sequence[bytes], data: Sequence[bytes]) -> list[bytes]:
+def upsert_lines(keys: Sequence[str], versions: Sequence[bytes], data: Sequence[bytes]) -> list[bytes]:
     """The same of many rows, a version being the hexadecimal of its bytes: a third of the time."""
     names = _encoder.encode_lines(keys).splitlines()
     return list(map(_UPSERT.__mod__, zip(names, map(hexlify, versions), data, strict=True)))
 
 
-def deleted(key: str) -> bytes:
+def delete_line(key: str) -> bytes:
     """The delete of a row; without its line break."""
     return _encode(Delete(key=key))
 
@@ -146,58 +146,58 @@ def read_answer(body: bytes) -> BatchAnswer:
     return _answer.decode(body)
 
 
-Verdict = SoundRow | RefusedLine
-Reader = Callable[[Sequence[bytes], int], list[Verdict]]
+CheckedLine = ValidRow | RefusedLine
+LineReader = Callable[[Sequence[bytes], int], list[CheckedLine]]
 """Reads some lines, given the number of the first: a verdict for each, in their order."""
 
 
 @cache
-def reader(dataset: Dataset) -> Reader:
+def line_reader(dataset: Dataset) -> LineReader:
     """What reads the dataset's lines: each a sound row in its canonical text, or the first rule that it breaks.
 
     Canonical: unknown fields dropped, defaults and empty texts left out, decimals as they were written.
     """
     one_by_one, at_once = _strict_reader(dataset), _fast_reader(dataset)
 
-    def read(lines: Sequence[bytes], first: int) -> list[Verdict]:
+    def read(lines: Sequence[bytes], first: int) -> list[CheckedLine]:
         sound = at_once(lines)
         return sound if sound is not None else [one_by_one(raw, number) for number, raw in enumerate(lines, first)]
 
     return read
 
 
-def _strict_reader(dataset: Dataset) -> Callable[[bytes, int], Verdict]:
-    decode = _decoder(shape.strict(dataset.kind))
+def _strict_reader(dataset: Dataset) -> Callable[[bytes, int], CheckedLine]:
+    decode = _decoder(validation.strict(dataset.kind))
     key_of = _key_reader(dataset)
 
-    def read(raw: bytes, number: int) -> Verdict:
+    def read(raw: bytes, number: int) -> CheckedLine:
         try:
             one = decode(raw)
         except UNDECODABLE as error:
             return _unreadable(raw, number, error)
         if not one.key.isprintable():
-            return refused(number, one.key, "text", "/key")
+            return refused_line(number, one.key, "text", "/key")
         if type(one) is Delete:
-            return SoundRow(one.key, "", _encode(one))
+            return ValidRow(one.key, "", _encode(one))
         if not one.version.isprintable():
-            return refused(number, one.key, "text", "/version")
+            return refused_line(number, one.key, "text", "/version")
         if one.key != key_of(one.data):
-            return refused(number, one.key, "mismatch", "/key")
+            return refused_line(number, one.key, "mismatch", "/key")
         for name in dataset.anonymous:
             if _is_document(getattr(one.data, name)):
-                return refused(number, one.key, "document", f"/data/{name}")
-        return SoundRow(one.key, one.version, _canonical(one, raw))
+                return refused_line(number, one.key, "document", f"/data/{name}")
+        return ValidRow(one.key, one.version, _canonical(one, raw))
 
     return read
 
 
-def _fast_reader(dataset: Dataset) -> Callable[[Sequence[bytes]], list[Verdict] | None]:
+def _fast_reader(dataset: Dataset) -> Callable[[Sequence[bytes]], list[CheckedLine] | None]:
     """Reads lines that are all sound, by column: half the time. None = one of them may not be; ask the strict one."""
-    loose, columns = _loose(shape.strict(dataset.kind))
+    loose, columns = _loose(validation.strict(dataset.kind))
     decode = _decoder(loose)
     has_right_keys = _key_checker(dataset)
 
-    def read(lines: Sequence[bytes]) -> list[Verdict] | None:
+    def read(lines: Sequence[bytes]) -> list[CheckedLine] | None:
         if b'""' in b"".join(lines):  # an empty text, or an empty key: seldom, and the strict one sees to both
             return None
         try:
@@ -215,13 +215,13 @@ def _fast_reader(dataset: Dataset) -> Callable[[Sequence[bytes]], list[Verdict] 
         )
         if not is_sound:
             return None
-        return [SoundRow(one.key, "" if type(one) is Delete else one.version, _encode(one)) for one in ones]
+        return [ValidRow(one.key, "" if type(one) is Delete else one.version, _encode(one)) for one in ones]
 
     return read
 
 
 def _decoder(row: type[Struct]) -> Callable[[bytes], Any]:
-    fields = [("key", Key), ("version", RowVersion), ("data", row)]
+    fields = [("key", RowKey), ("version", RowVersion), ("data", row)]
     upsert = msgspec.defstruct("Upsert", fields, frozen=True, gc=False, tag_field="op", tag="upsert")
     return msgspec.json.Decoder(upsert | Delete).decode
 
@@ -229,7 +229,7 @@ def _decoder(row: type[Struct]) -> Callable[[bytes], Any]:
 def _canonical(one: Any, raw: bytes) -> bytes:
     if b'""' not in raw:
         return _encode(one)  # defaults are None, a boolean or (): those it leaves out by itself
-    return line(one.key, one.version, _encode(lean(one.data, empty_is_absent=True)))
+    return upsert_line(one.key, one.version, _encode(without_defaults(one.data, empty_is_absent=True)))
 
 
 def _loose(strict: type[Struct]) -> tuple[type[Struct], list[tuple[str, re.Pattern[str]]]]:
@@ -296,19 +296,19 @@ def _is_document(code: str | None) -> bool:
         return False
 
 
-def refused(number: int, key: str | None, code: str, pointer: str) -> RefusedLine:
+def refused_line(number: int, key: str | None, code: str, pointer: str) -> RefusedLine:
     """The refusal of a line, with its sentence."""
     return RefusedLine(line=number, key=key, code=code, pointer=pointer, detail=SENTENCES[code])
 
 
 def _unreadable(raw: bytes, number: int, error: Exception) -> RefusedLine:
     """The refusal of what does not decode, with the line's key where it shows one, so that the sender finds it."""
-    pointer, code = shape.fault(error)
+    pointer, code = validation.fault(error)
     try:
         shown = json.loads(raw)
     except (ValueError, RecursionError):
-        return refused(number, None, code, pointer)
+        return refused_line(number, None, code, pointer)
     found = shown.get("key") if isinstance(shown, dict) else None
     is_key = isinstance(found, str) and 0 < len(found) <= 140 and found.isprintable()
     # What only msgspec cannot read is a lone surrogate: legal JSON, but no text.
-    return refused(number, found if is_key else None, "text" if code == "json" else code, pointer)
+    return refused_line(number, found if is_key else None, "text" if code == "json" else code, pointer)

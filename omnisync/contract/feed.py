@@ -16,7 +16,7 @@ from msgspec import Meta, Raw, Struct
 
 from omnisync.contract.records import Id, Instant
 
-Kind = Literal["customer", "order"]
+RecordKind = Literal["customer", "order"]
 Outcome = Literal["imported", "updated", "unchanged", "refused", "waiting", "cancelled", "kept", "staged"]
 Version = Annotated[int, Meta(ge=1, le=2**53)]
 
@@ -31,7 +31,7 @@ MAX_RECORDS = 100
 class Change(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The latest state of one record. `data` is the record itself, not yet decoded; null when it was deleted."""
 
-    kind: Kind
+    kind: RecordKind
     op: Literal["upsert", "delete"]
     id: Id
     version: Version
@@ -57,7 +57,7 @@ class Related(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 class Unreadable(Struct, frozen=True, kw_only=True, gc=False):
     """A change whose envelope cannot be read: refused by its id when it shows one, else by its place."""
 
-    kind: Kind
+    kind: RecordKind
     id: str
     version: int
     why: str
@@ -167,7 +167,7 @@ class Reason(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of one version of one record at the agent (retorno)."""
 
-    kind: Kind
+    kind: RecordKind
     id: Id
     version: Version
     outcome: Outcome
@@ -186,7 +186,7 @@ class ReceiptBatch(Struct, frozen=True, kw_only=True):
 class ReceiptResult(Struct, frozen=True, kw_only=True):
     """What the hub did with one receipt."""
 
-    kind: Kind
+    kind: RecordKind
     id: str
     version: int
     status: Literal["stored", "stale", "unknown"]
@@ -235,11 +235,11 @@ class IntakeAnswer(Struct, frozen=True, kw_only=True):
     results: tuple[IntakeResult, ...]
 
 
-class CutError(ValueError):
+class TruncatedError(ValueError):
     """The answer ends before its frame does, or is no frame at all: it came to harm on the way."""
 
 
-class GarbledError(ValueError):
+class UndecodableError(ValueError):
     """The frame came whole and cannot be decoded: a record in it spoils it (NaN, a lone surrogate, deep nesting)."""
 
 
@@ -278,7 +278,7 @@ _change = msgspec.json.Decoder(Change)
 _envelope = msgspec.json.Decoder(_Envelope)
 
 
-def read_page(body: bytes, kind: Kind) -> tuple[Page, tuple[Unreadable, ...]]:
+def read_page(body: bytes, kind: RecordKind) -> tuple[Page, tuple[Unreadable, ...]]:
     """A page of the stream's kind, its records still raw, and the changes whose envelope cannot be read.
 
     Raises CutError or GarbledError when the frame itself does not decode.
@@ -286,10 +286,10 @@ def read_page(body: bytes, kind: Kind) -> tuple[Page, tuple[Unreadable, ...]]:
     try:
         return _page.decode(body), ()
     except UNDECODABLE:
-        loose = _framed(_loose_page, body)
-    changes, unreadable = _sorted_out(loose.changes, kind)
+        loose = _decode_frame(_loose_page, body)
+    changes, unreadable = _split_readable(loose.changes, kind)
     # A related customer that cannot be read comes again in its own stream, and is refused there.
-    related, _ = _sorted_out(loose.related.customers, "customer")
+    related, _ = _split_readable(loose.related.customers, "customer")
     page = Page(
         contract=loose.contract,
         epoch=loose.epoch,
@@ -301,15 +301,15 @@ def read_page(body: bytes, kind: Kind) -> tuple[Page, tuple[Unreadable, ...]]:
     return page, unreadable
 
 
-def read_records(body: bytes, kind: Kind) -> tuple[tuple[Change, ...], tuple[Unreadable, ...]]:
+def read_records(body: bytes, kind: RecordKind) -> tuple[tuple[Change, ...], tuple[Unreadable, ...]]:
     """The answer of GET /v1/records, read and refused as a page is."""
     try:
         return _records.decode(body).changes, ()
     except UNDECODABLE:
-        return _sorted_out(_framed(_loose_records, body).changes, kind)
+        return _split_readable(_decode_frame(_loose_records, body).changes, kind)
 
 
-def placed(kind: Kind, cursor: str) -> Unreadable:
+def unnamed_record(kind: RecordKind, cursor: str) -> Unreadable:
     """A record that cannot even be named, by its place: the cursor it was asked for with.
 
     Its id is longer than a record's may be, so that it is never taken for one.
@@ -318,28 +318,28 @@ def placed(kind: Kind, cursor: str) -> Unreadable:
     return Unreadable(kind=kind, id=id_, version=1, why="formato")
 
 
-def kind_of(stream: str) -> Kind:
+def kind_of(stream: str) -> RecordKind:
     """What a stream brings: the stream "customer", or one of orders, "order:0001"."""
     return "customer" if stream == "customer" else "order"
 
 
-def is_place(id_: str) -> bool:
+def is_unnamed(id_: str) -> bool:
     """Whether this names a place and no record: the hub knows nothing by it."""
     return len(id_) > 40
 
 
-def _framed(decoder: msgspec.json.Decoder[Frame], body: bytes) -> Frame:
+def _decode_frame(decoder: msgspec.json.Decoder[Frame], body: bytes) -> Frame:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:  # JSON, and no frame of ours
-        raise CutError(str(error)) from error
+        raise TruncatedError(str(error)) from error
     except UNDECODABLE as error:
         frame = body.strip()
         is_whole = frame.startswith(b"{") and frame.endswith(b"}") and "truncated" not in str(error)
-        raise (GarbledError if is_whole else CutError)(str(error)) from error
+        raise (UndecodableError if is_whole else TruncatedError)(str(error)) from error
 
 
-def _sorted_out(raws: Iterable[Raw], kind: Kind) -> tuple[tuple[Change, ...], tuple[Unreadable, ...]]:
+def _split_readable(raws: Iterable[Raw], kind: RecordKind) -> tuple[tuple[Change, ...], tuple[Unreadable, ...]]:
     changes: list[Change] = []
     unreadable: list[Unreadable] = []
     for raw in raws:
@@ -350,7 +350,7 @@ def _sorted_out(raws: Iterable[Raw], kind: Kind) -> tuple[tuple[Change, ...], tu
     return tuple(changes), tuple(unreadable)
 
 
-def _unreadable(raw: bytes, kind: Kind, why: str) -> Unreadable:
+def _unreadable(raw: bytes, kind: RecordKind, why: str) -> Unreadable:
     try:
         seen = _envelope.decode(raw)
     except UNDECODABLE:

@@ -219,10 +219,10 @@ def odd_moment(order: Order) -> str | None:
 
 def encode(record: Customer | Order) -> bytes:
     """The record as the JSON that travels: defaults left off. `decode(encode(x)) == x`."""
-    return _encoder.encode(lean(record))
+    return _encoder.encode(without_defaults(record))
 
 
-def lean(record: Struct, *, empty_is_absent: bool = False) -> dict[str, Any]:
+def without_defaults(record: Struct, *, empty_is_absent: bool = False) -> dict[str, Any]:
     """The struct as plain values without those equal to their default; at the intake an empty text is no text, too.
 
     msgspec's own `omit_defaults` compares by identity, so a decoded Decimal("0.00") would stay.
@@ -234,10 +234,11 @@ def lean(record: Struct, *, empty_is_absent: bool = False) -> dict[str, Any]:
         if name in defaults and (value == defaults[name] or (empty_is_absent and value == "")):
             continue
         if isinstance(value, Struct):
-            kept[name] = lean(value, empty_is_absent=empty_is_absent)
+            kept[name] = without_defaults(value, empty_is_absent=empty_is_absent)
         elif isinstance(value, tuple):
             parts = (
-                lean(part, empty_is_absent=empty_is_absent) if isinstance(part, Struct) else part for part in value
+                without_defaults(part, empty_is_absent=empty_is_absent) if isinstance(part, Struct) else part
+                for part in value
             )
             kept[name] = list(parts)
         elif isinstance(value, Decimal):

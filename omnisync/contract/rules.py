@@ -104,7 +104,7 @@ def order_warnings(orders: Sequence[Order]) -> list[tuple[Fault, ...]]:
 
 def _order_fault_of(order: Order, *, are_sound: bool) -> Fault | None:
     try:
-        return _order_fault(order, are_sound=are_sound)
+        return _order_fault(order, are_amounts_valid=are_sound)
     except UNCOUNTABLE:
         return Fault(code="value_uncountable", field="items")
 
@@ -154,10 +154,10 @@ def adjusted(order: Order) -> tuple[Order, Fault] | None:
     return None
 
 
-def _order_fault(order: Order, *, are_sound: bool) -> Fault | None:
+def _order_fault(order: Order, *, are_amounts_valid: bool) -> Fault | None:
     if order.type == "quote":
         return Fault(code="quote_not_imported", field="type", value="quote")
-    if not are_sound:
+    if not are_amounts_valid:
         fault = next(filter(None, map(_amounts_fault, _amount_groups([order]))), None)
         if fault is not None:
             return fault
@@ -267,12 +267,12 @@ def _amounts_fault(group: _Group) -> Fault | None:
     for column in columns:
         # What was left off the wire is the default itself, and sound: half of all amounts.
         values = [value for value in map(column.read, rows) if value is not ZERO]
-        if values and not _is_sound(values, column):
+        if values and not _is_valid_column(values, column):
             return Fault(code="amount_invalid", field=f"{name}.{column.name}")
     return None
 
 
-def _is_sound(values: list[Decimal], column: _Column) -> bool:
+def _is_valid_column(values: list[Decimal], column: _Column) -> bool:
     """Whether every value is finite, not negative, below the limit and of the column's scale.
 
     One sum tells the scale of a whole column: a sum keeps the smallest exponent of its parts. Where nothing is negative

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from msgspec import Raw
 from msgspec.structs import replace
 
-from omnisync.contract.feed import Change, Kind
+from omnisync.contract.feed import Change, RecordKind
 from omnisync.contract.records import Customer, Order, encode
 from omnisync.demo.customers import customer_id, make_customer, revise_customer, spoil_customer
 from omnisync.demo.orders import SPOILS, OrderType, cancel, make_order, move, order_id, reference, revise
@@ -139,14 +139,14 @@ def batches(changes: Iterable[Change], size: int = MAX_BATCH) -> Iterator[list[C
 
 def upsert(record: Customer | Order, version: int, changed_at: datetime) -> Change:
     """The change by which OmniForce sends this state of a record."""
-    kind: Kind = "customer" if isinstance(record, Customer) else "order"
+    kind: RecordKind = "customer" if isinstance(record, Customer) else "order"
     data = Raw(encode(record))
     return Change(kind=kind, op="upsert", id=record.id, version=version, changed_at=changed_at, data=data)
 
 
 def erasure(record: Customer | Order, version: int, changed_at: datetime) -> Change:
     """The change by which OmniForce says that a record is gone."""
-    kind: Kind = "customer" if isinstance(record, Customer) else "order"
+    kind: RecordKind = "customer" if isinstance(record, Customer) else "order"
     return Change(kind=kind, op="delete", reason="erased", id=record.id, version=version, changed_at=changed_at)
 
 

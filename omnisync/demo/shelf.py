@@ -10,8 +10,8 @@ import msgspec
 
 from omnisync.agent.transport import ExpiredError
 from omnisync.contract.batches import ExportPage, Upsert
-from omnisync.contract.catalogue import Price
-from omnisync.contract.catalogue import Product as ErpProduct
+from omnisync.contract.datasets import Price
+from omnisync.contract.datasets import Product as ErpProduct
 from omnisync.demo.words import Product
 
 _Row = TypeVar("_Row", ErpProduct, Price)

@@ -14,7 +14,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from msgspec import Meta, Struct
 
-from omnisync.contract import CONTRACT, shape
+from omnisync.contract import CONTRACT, validation
 from omnisync.contract.feed import (
     MAX_INTAKE,
     MAX_PAGE,
@@ -23,10 +23,10 @@ from omnisync.contract.feed import (
     Company,
     Identity,
     IntakeAnswer,
-    Kind,
     Limits,
     ReceiptAnswer,
     ReceiptBatch,
+    RecordKind,
 )
 from omnisync.hub import export_routes, feed, intake, openapi, receipts
 from omnisync.hub.access import MIN_AGENT_VERSION, Door
@@ -54,7 +54,7 @@ _READ = {"scope": "orders:read"}
 class ChangesQuery(Struct, frozen=True):
     """Query of GET /v1/changes: exactly one stream."""
 
-    kinds: Kind
+    kinds: RecordKind
     establishment: Code | None = None
     cursor: str | None = None
     customers_until: str | None = None
@@ -70,7 +70,7 @@ class StreamsQuery(Struct, frozen=True):
 class RecordsQuery(Struct, frozen=True):
     """Query of GET /v1/records. `ids` may be repeated, or joined by commas, or both."""
 
-    kind: Kind
+    kind: RecordKind
     ids: Annotated[tuple[str, ...], Meta(min_length=1, max_length=MAX_RECORDS)]
 
     @property
@@ -253,7 +253,7 @@ def _take_receipts(request: AnyRequest, body: bytes) -> Response[bytes]:
     try:
         batch = msgspec.json.decode(plain_of(request, body), type=ReceiptBatch)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        pointer, code = shape.fault(error)
+        pointer, code = validation.fault(error)
         if (pointer, code) == ("/receipts", "length"):
             raise ProblemError("batch_too_large") from None
         raise invalid(pointer, code) from None

@@ -10,9 +10,9 @@ from litestar import Response, get, put
 from litestar.concurrency import sync_to_thread
 from msgspec import Meta, Struct
 
-from omnisync.contract import shape
+from omnisync.contract import validation
 from omnisync.contract.batches import MAX_LINES, MAX_ROWS, MEDIA_TYPE, BatchId
-from omnisync.contract.catalogue import DATASETS, Dataset
+from omnisync.contract.datasets import DATASETS, Dataset
 from omnisync.hub import exports, uploads
 from omnisync.hub.answers import AnyRequest, answered, sent
 from omnisync.hub.errors import ProblemError, invalid
@@ -97,7 +97,7 @@ def _announced(request: AnyRequest) -> uploads.Upload:
         batch = msgspec.convert(request.path_params["batch_id"], BatchId)
         headers = msgspec.convert(given, BatchHeaders, strict=False)
     except msgspec.ValidationError as error:
-        pointer, code = shape.fault(error)
+        pointer, code = validation.fault(error)
         raise invalid(pointer or "/batch_id", code) from None
     if headers.is_final and headers.snapshot is None:
         raise invalid("/Omnisync-Snapshot", "required")

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from omnisync.contract import CONTRACT
 from omnisync.contract.batches import MAX_ROWS
-from omnisync.contract.catalogue import Dataset
+from omnisync.contract.datasets import Dataset
 from omnisync.hub.cursor import Place
 from omnisync.hub.feed import PAGE_BYTES, Answer, etag_of, is_known
 from omnisync.hub.reading import Reader, reading

@@ -15,9 +15,9 @@ import msgspec
 from msgspec import Raw, Struct
 from sqlalchemy import Connection, select, update
 
-from omnisync.contract import shape
+from omnisync.contract import validation
 from omnisync.contract.feed import MAX_INTAKE, Change, IntakeBatch, IntakeResult
-from omnisync.contract.shape import Refusal, Sound
+from omnisync.contract.validation import InvalidRecord, ValidRecord
 from omnisync.hub import marks, tables
 from omnisync.hub.errors import ProblemError, invalid
 from omnisync.hub.store import Store, bulk
@@ -52,10 +52,10 @@ def take_in(store: Store, company: str, records: Sequence[bytes | Raw], now: dat
 
     Twice leaves the same as once. One bad record refuses only itself. Raises LookupError for an unknown company.
     """
-    read = [shape.read(raw) for raw in records]
-    sound = [record for record in read if isinstance(record, Sound)]
+    read = [validation.read(raw) for raw in records]
+    sound = [record for record in read if isinstance(record, ValidRecord)]
     statuses = iter(_keep(store, company, sound, now) if sound else ())
-    return [_refused(r) if isinstance(r, Refusal) else _result(r, next(statuses)) for r in read]
+    return [_refused(r) if isinstance(r, InvalidRecord) else _result(r, next(statuses)) for r in read]
 
 
 def records_of(body: bytes) -> Sequence[bytes | Raw]:
@@ -66,7 +66,7 @@ def records_of(body: bytes) -> Sequence[bytes | Raw]:
     try:
         records: Sequence[bytes | Raw] = _batch.decode(body).records
     except msgspec.ValidationError as error:
-        pointer, code = shape.fault(error)
+        pointer, code = validation.fault(error)
         if code == "length":
             raise ProblemError("batch_too_large") from None
         raise invalid(pointer, code) from None
@@ -111,13 +111,13 @@ def _whole(text: str) -> int | float:
     return int(text) if len(text) < 400 else float(text)
 
 
-def _result(record: Sound, status: str) -> IntakeResult:
+def _result(record: ValidRecord, status: str) -> IntakeResult:
     return msgspec.convert(
         {"status": status, "kind": record.kind, "id": record.id, "version": record.version}, IntakeResult
     )
 
 
-def _refused(refusal: Refusal) -> IntakeResult:
+def _refused(refusal: InvalidRecord) -> IntakeResult:
     return IntakeResult(
         status="refused",
         kind=refusal.kind,
@@ -129,7 +129,7 @@ def _refused(refusal: Refusal) -> IntakeResult:
     )
 
 
-def _keep(store: Store, company: str, records: Sequence[Sound], now: datetime) -> list[str]:
+def _keep(store: Store, company: str, records: Sequence[ValidRecord], now: datetime) -> list[str]:
     with store.writing() as db:
         # Twice the records: one that moves takes a place in its old stream too. Gaps between sequences are harmless.
         last = _take_sequences(db, company, 2 * len(records))
@@ -154,7 +154,7 @@ class _Seen(Struct, frozen=True):
     stream: str
 
 
-def _seen(db: Connection, company: str, records: Iterable[Sound]) -> dict[_Key, _Seen]:
+def _seen(db: Connection, company: str, records: Iterable[ValidRecord]) -> dict[_Key, _Seen]:
     r = tables.record.c
     seen: dict[_Key, _Seen] = {}
     for kind in ("customer", "order"):
@@ -177,7 +177,7 @@ class _Kept:
         self._feed: dict[_Key, tuple[object, ...]] = {}
         self._heads: dict[str, int] = {}
 
-    def weigh(self, record: Sound) -> str:
+    def weigh(self, record: ValidRecord) -> str:
         """Take the record if it is newer than what is there: stored, same or stale."""
         key = (record.kind, record.id)
         before = self._seen.get(key)
@@ -198,7 +198,7 @@ class _Kept:
         bulk(db, _RECORD, list(self._records.values()))
         bulk(db, _STREAM, [(self._company, name, head, mark) for name, head in self._heads.items()])
 
-    def _place(self, stream: str, record: Sound, change: Change) -> None:
+    def _place(self, stream: str, record: ValidRecord, change: Change) -> None:
         self._sequence += 1
         text = _encoder.encode(change)
         counts = (change.n_items, change.n_payments, len(text))
@@ -216,7 +216,7 @@ class _Kept:
         self._heads[stream] = self._sequence
 
 
-def _stream(record: Sound, before: _Seen | None) -> str:
+def _stream(record: ValidRecord, before: _Seen | None) -> str:
     """Where the record stands from now on; a deleted order stays where it was, if anybody knows."""
     if record.kind == "customer":
         return "customer"
@@ -225,7 +225,7 @@ def _stream(record: Sound, before: _Seen | None) -> str:
     return before.stream if before else ""
 
 
-def _change(record: Sound) -> Change:
+def _change(record: ValidRecord) -> Change:
     return Change(
         kind=record.kind,
         op="delete" if record.data is None else "upsert",
@@ -239,7 +239,7 @@ def _change(record: Sound) -> Change:
     )
 
 
-def _moved(record: Sound) -> Change:
+def _moved(record: ValidRecord) -> Change:
     return Change(
         kind=record.kind,
         op="delete",

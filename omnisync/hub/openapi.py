@@ -15,9 +15,9 @@ from msgspec import Struct
 from omnisync.contract import CONTRACT, batches
 from omnisync.contract import feed as contract
 from omnisync.contract import problems as contract_problems
-from omnisync.contract.catalogue import DATASETS
+from omnisync.contract.datasets import DATASETS
 from omnisync.contract.records import Customer, Order
-from omnisync.contract.shape import strict
+from omnisync.contract.validation import strict
 
 _REF = "#/components/schemas/{name}"
 _STRUCTS: tuple[type[Struct], ...] = (

@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from omnisync.contract import shape
+from omnisync.contract import validation
 from omnisync.hub import intake
 from omnisync.hub.access import Caller
 from omnisync.hub.answers import AnyRequest
@@ -48,7 +48,7 @@ def query_of(request: AnyRequest, kind: type[Query], lists: tuple[str, ...] = ()
     try:
         return msgspec.convert(plain, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise invalid(*shape.fault(error)) from None
+        raise invalid(*validation.fault(error)) from None
 
 
 async def body_of(request: AnyRequest, kind: str = "application/json", wanted: str | None = None) -> bytes:

@@ -25,11 +25,11 @@ from omnisync.contract.batches import (
     MAX_SHARE_DELETED,
     MAX_UNPACKED_BYTES,
     BatchAnswer,
+    CheckedLine,
     RefusedLine,
-    SoundRow,
-    Verdict,
+    ValidRow,
 )
-from omnisync.contract.catalogue import Dataset
+from omnisync.contract.datasets import Dataset
 from omnisync.hub import marks
 from omnisync.hub.errors import ProblemError
 from omnisync.hub.export_rows import AT_ONCE, Mark, Row, Rows, missing, n_living, n_missing, rows_of
@@ -159,7 +159,7 @@ class _Taking:
     def take(self, upload: Upload, epoch: str) -> BatchAnswer:
         """Everything the batch does."""
         snapshot = self._began(upload.snapshot) if upload.snapshot else None
-        read = contract.reader(upload.dataset)
+        read = contract.line_reader(upload.dataset)
         for lines in _slices(_lines(_unpacked(upload))):
             verdicts = read(lines, self._n_lines + 1)
             self._write(verdicts if snapshot is None else _without_deletes(verdicts, self._n_lines + 1))
@@ -187,9 +187,9 @@ class _Taking:
             refused=tuple(self._refused),
         )
 
-    def _write(self, verdicts: Sequence[Verdict]) -> None:
+    def _write(self, verdicts: Sequence[CheckedLine]) -> None:
         before = self._rows.versions({verdict.key for verdict in verdicts if _is_name(verdict.key)})
-        changed: dict[str, SoundRow] = {}
+        changed: dict[str, ValidRow] = {}
         named: list[str] = []
         for verdict in verdicts:
             if isinstance(verdict, RefusedLine):
@@ -210,7 +210,7 @@ class _Taking:
         if named:
             self._rows.touch(named, self._mark)
 
-    def _put(self, changed: Iterable[SoundRow], before: dict[str, str]) -> None:
+    def _put(self, changed: Iterable[ValidRow], before: dict[str, str]) -> None:
         new: list[Row] = []
         old: list[Row] = []
         for one in changed:
@@ -235,7 +235,7 @@ class _Taking:
             self._delete(keys)
 
     def _delete(self, keys: Sequence[str]) -> None:
-        rows = [Row(key, next(self._next), "", contract.deleted(key).decode()) for key in keys]
+        rows = [Row(key, next(self._next), "", contract.delete_line(key).decode()) for key in keys]
         for some in _slices(iter(rows)):
             self._rows.write([], some, self._mark)
             self._head = some[-1].sequence
@@ -287,10 +287,10 @@ def _is_name(key: str | None) -> TypeGuard[str]:
     return key is not None and key.isprintable()
 
 
-def _without_deletes(verdicts: Sequence[Verdict], first: int) -> list[Verdict]:
+def _without_deletes(verdicts: Sequence[CheckedLine], first: int) -> list[CheckedLine]:
     """A snapshot says what is there: a delete in it is refused."""
     return [
-        contract.refused(number, one.key, "enum", "/op") if isinstance(one, SoundRow) and not one.version else one
+        contract.refused_line(number, one.key, "enum", "/op") if isinstance(one, ValidRow) and not one.version else one
         for number, one in enumerate(verdicts, first)
     ]
 

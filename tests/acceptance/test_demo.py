@@ -19,7 +19,7 @@ import pytest
 from omnisync.agent.erp.catalog import open_erp
 from omnisync.agent.settings import ErpAddress
 from omnisync.cli import parts as build
-from omnisync.contract.catalogue import DATASETS
+from omnisync.contract.datasets import DATASETS
 from omnisync.demo import sample
 from omnisync.demo.company import COMPANY
 from omnisync.demo.words import ESTABLISHMENTS

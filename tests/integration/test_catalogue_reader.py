@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from omnisync.agent.outbox import Outbox
-from omnisync.contract.catalogue import DATASETS as EVERY
+from omnisync.contract.datasets import DATASETS as EVERY
 from tests.catalogue import PRODUCTS, STOCK, delete, line, product, put, stock
 from tests.erps import make_sqlite, write
 from tests.exports import Office, fill, plain

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from omnisync.agent.outbox import Outbox
-from omnisync.contract.catalogue import DATASETS
+from omnisync.contract.datasets import DATASETS
 from tests.books import Book
 from tests.erps import KEEPERS, write
 from tests.exports import Office, fill, sent

@@ -150,7 +150,7 @@ def test_deletes_held_by_the_hub_of_rows_that_came_back_are_not_counted(office: 
     outbox = office.outbox
     known = outbox.known("s", "d", hub="h", new_id=lambda: "x")
     terms = Terms(clock=lambda: NOW, new_id=lambda: "b1")
-    outbox.keep(known, packed(terms, [batches.deleted("A")]), [], gone=["A"])
+    outbox.keep(known, packed(terms, [batches.delete_line("A")]), [], gone=["A"])
     known.n_rows, known.next_n = 1, 1
     outbox.keep(known, None, [("A", 0, b"h")])
     [batch] = outbox.pending(known)

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from omnisync.contract.catalogue import DATASETS
+from omnisync.contract.datasets import DATASETS
 from omnisync.hub.feed import PAGE_BYTES
 from omnisync.hub.store import SCOPES
 from tests.catalogue import PRODUCTS, ROWS, delete, line, lines_of, living, path, product, products, put, put_body

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from omnisync.contract import batches
-from omnisync.contract.catalogue import DATASETS, Dataset
+from omnisync.contract.datasets import DATASETS, Dataset
 from omnisync.hub import feed
 from tests.catalogue import (
     PRODUCTS,
@@ -78,7 +78,7 @@ def test_every_dataset_goes_in_and_comes_out_the_same(client: httpx.Client, data
 
 def test_the_answer_counts_what_became_of_every_line(client: httpx.Client, hub: RunningHub) -> None:
     put(client, "b1", *many(3))
-    bad = batches.line("x", "v", b'{"code":"x","name":"Pincel"}')
+    bad = batches.upsert_line("x", "v", b'{"code":"x","name":"Pincel"}')
     answer = put(client, "b2", *many(2), *products("0002", "new", name="Rolo"), delete("0001"), delete("nope"), bad)
     epoch = client.get("/v1/streams").json()["epoch"]
     assert answer.json() == {
@@ -364,7 +364,7 @@ def test_a_final_batch_again_is_answered_the_same(client: httpx.Client) -> None:
 
 def test_a_refused_line_keeps_its_row(client: httpx.Client) -> None:
     put(client, "b1", *many(3))
-    bad = batches.line("0000", "v", b'{"code":"0000"}')
+    bad = batches.upsert_line("0000", "v", b'{"code":"0000"}')
     answer = put(client, "b2", *many(3)[1:], bad, headers=FINAL)
     assert (counts(answer), len(living(client))) == ({"unchanged": 2}, 3)
 

@@ -22,7 +22,7 @@ from sqlalchemy import MetaData, create_engine
 from omnisync.agent.counts import Tally
 from omnisync.agent.outbox import Outbox
 from omnisync.contract import batches
-from omnisync.contract.catalogue import DATASETS
+from omnisync.contract.datasets import DATASETS
 from omnisync.contract.feed import Page, read_page
 from omnisync.hub import cursor as cursors
 from omnisync.hub import exports, feed, intake, uploads

@@ -20,7 +20,7 @@ from sqlalchemy import event
 
 from omnisync.contract import batches
 from omnisync.contract.batches import BatchAnswer, content_digest
-from omnisync.contract.catalogue import Dataset
+from omnisync.contract.datasets import Dataset
 from omnisync.hub import exports, uploads
 from omnisync.hub.errors import ProblemError
 from omnisync.hub.migrations.upgrade import config
@@ -206,7 +206,7 @@ def test_memory_does_not_grow_with_a_batch(tmp_path: Path) -> None:
     """Ten thousand lines of 3 kB, unpacked 30 MB: what stands at once is a slice of them."""
     store = next(_migrated(f"sqlite:///{tmp_path / 'hub.db'}"))
     found_company(store)
-    wide = [batches.line(f"{n}", "v", b'{"code":"%d","name":"%s"}' % (n, _noise(n))) for n in range(10_000)]
+    wide = [batches.upsert_line(f"{n}", "v", b'{"code":"%d","name":"%s"}' % (n, _noise(n))) for n in range(10_000)]
     one = upload("b1", *wide)
     assert sum(map(len, wide)) > 30_000_000
     del wide

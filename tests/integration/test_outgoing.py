@@ -8,7 +8,7 @@ import pytest
 
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.language.layout import text_of
-from omnisync.contract.catalogue import DATASETS
+from omnisync.contract.datasets import DATASETS
 from tests.erps import KEEPERS, Keeper, make_keeper, write
 from tests.exports import WIRE, fill, outgoing
 from tests.records import change, customer, order

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from omnisync.agent.erp.base import Erp
-from omnisync.contract.catalogue import DATASETS
+from omnisync.contract.datasets import DATASETS
 from tests.books import Book
 from tests.erps import KEEPERS
 from tests.exports import outgoing

@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnisync.contract import batches
-from omnisync.contract.batches import RefusedLine, SoundRow
-from omnisync.contract.catalogue import DATASETS, Dataset, key
+from omnisync.contract.batches import RefusedLine, ValidRow
+from omnisync.contract.datasets import DATASETS, Dataset, key
 from tests.catalogue import PRODUCTS, ROWS, STOCK, key_of, line, product, stock
 
 EACH = pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: f"{dataset.system}-{dataset.name}")
 FACTS = DATASETS["dash", "sales-facts"]
 
 
-def read(dataset: Dataset, *lines: bytes) -> list[SoundRow | RefusedLine]:
-    return batches.reader(dataset)(lines, 1)
+def read(dataset: Dataset, *lines: bytes) -> list[ValidRow | RefusedLine]:
+    return batches.line_reader(dataset)(lines, 1)
 
 
 def refusal(dataset: Dataset, raw: bytes) -> tuple[str | None, str, str]:
@@ -32,12 +32,12 @@ def refusal(dataset: Dataset, raw: bytes) -> tuple[str | None, str, str]:
 
 def changed(dataset: Dataset, **fields: Any) -> bytes:
     row = ROWS[dataset.system, dataset.name] | fields
-    return batches.line(key_of(dataset, row), "v", json.dumps(row).encode())
+    return batches.upsert_line(key_of(dataset, row), "v", json.dumps(row).encode())
 
 
 def canonical(dataset: Dataset, raw: bytes) -> Any:
     one = read(dataset, raw)[0]
-    assert isinstance(one, SoundRow)
+    assert isinstance(one, ValidRow)
     return json.loads(one.line)
 
 
@@ -60,7 +60,7 @@ def test_a_row_without_what_it_needs_is_refused_with_its_place(dataset: Dataset)
     assert set(dataset.key) <= set(required)
     for name in required:
         row = {k: v for k, v in ROWS[dataset.system, dataset.name].items() if k != name}
-        raw = batches.line("k", "v", json.dumps(row).encode())
+        raw = batches.upsert_line("k", "v", json.dumps(row).encode())
         assert refusal(dataset, raw) == ("k", "required", f"/data/{name}")
 
 
@@ -141,7 +141,7 @@ def test_a_lone_surrogate_is_refused_with_its_key() -> None:
 
 
 def test_a_key_that_is_not_its_row_s_is_refused() -> None:
-    raw = batches.line("0001/000124", "v", json.dumps(stock("000123")).encode())
+    raw = batches.upsert_line("0001/000124", "v", json.dumps(stock("000123")).encode())
     assert refusal(STOCK, raw) == ("0001/000124", "mismatch", "/key")
 
 
@@ -158,7 +158,7 @@ def test_facts_know_no_field_for_a_name_or_a_document() -> None:
 def test_one_bad_line_refuses_only_itself() -> None:
     sent = [line(PRODUCTS, product(str(n))) for n in range(5)]
     sent[2] = b'{"op":"upsert","key":"2","version":"v","data":{"code":"2","name":"Pincel"}}'
-    read_lines = batches.reader(PRODUCTS)(sent, 11)
+    read_lines = batches.line_reader(PRODUCTS)(sent, 11)
     assert [one.line for one in read_lines if isinstance(one, RefusedLine)] == [13]
     assert [one.key for one in read_lines] == ["0", "1", "2", "3", "4"]
 
@@ -177,15 +177,15 @@ def test_reading_at_once_is_reading_one_by_one(data: st.DataObject) -> None:
         for _ in range(data.draw(st.integers(1, 3)))
     ]
     keys = [data.draw(st.sampled_from([key(*(str(row[name]) for name in dataset.key)), "x", ""])) for row in rows]
-    sent = [batches.line(k, "v", json.dumps(row).encode()) for k, row in zip(keys, rows, strict=True)]
+    sent = [batches.upsert_line(k, "v", json.dumps(row).encode()) for k, row in zip(keys, rows, strict=True)]
     assert read(dataset, *sent) == read(dataset, *sent, b"no line")[:-1]
 
 
 @given(st.lists(st.tuples(st.text(st.characters(exclude_categories=["Cs"])), st.binary(max_size=8))))
 def test_lines_made_at_once_are_those_made_one_by_one(rows: list[tuple[str, bytes]]) -> None:
     data = [json.dumps({"code": own}).encode() for own, _ in rows]
-    one_by_one = [batches.line(own, hash_.hex(), told) for (own, hash_), told in zip(rows, data, strict=True)]
-    assert batches.lines([own for own, _ in rows], [hash_ for _, hash_ in rows], data) == one_by_one
+    one_by_one = [batches.upsert_line(own, hash_.hex(), told) for (own, hash_), told in zip(rows, data, strict=True)]
+    assert batches.upsert_lines([own for own, _ in rows], [hash_ for _, hash_ in rows], data) == one_by_one
 
 
 def test_a_content_digest_is_what_the_standard_says() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnisync.agent.erp.language.coercing import Unfit, coercer
-from omnisync.contract.catalogue import DATASETS
+from omnisync.contract.datasets import DATASETS
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 PRICES, STOCK, SALES, TERMS = (

@@ -12,7 +12,7 @@ from msgspec.structs import fields
 
 from omnisync.agent.erp.language import converters, layout
 from omnisync.agent.erp.language.paths import paths_of
-from omnisync.contract.catalogue import DATASETS
+from omnisync.contract.datasets import DATASETS
 
 PAGE = (Path(__file__).parents[2] / "docs/layouts.md").read_text(encoding="utf-8")
 FORMS: dict[str, type[Struct]] = {

@@ -15,7 +15,7 @@ from omnisync.agent.erp.language.layout import Export, shipped
 from omnisync.agent.erp.language.outgoing import Lot, Outgoing
 from omnisync.agent.erp.language.queries import Query, queries
 from omnisync.agent.errors import LayoutError
-from omnisync.contract.catalogue import DATASETS
+from omnisync.contract.datasets import DATASETS
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 CUSTOMER = ("erp_code", "name", "phone.mobile", "address.main.street", "address.main.city_code", "address.main.state")

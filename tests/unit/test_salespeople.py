@@ -10,7 +10,7 @@ from random import Random
 import msgspec
 import pytest
 
-from omnisync.contract import shape
+from omnisync.contract import validation
 from omnisync.contract.documents import is_cnpj, is_cpf
 from omnisync.contract.feed import Change
 from omnisync.contract.records import Customer, Order, decode_customer, decode_order
@@ -108,7 +108,7 @@ def test_steps_do_every_kind_of_thing_and_the_intake_takes_all_of_it() -> None:
         team.step()
     seen: Counter[str] = Counter()
     for change in intake.changes():
-        assert isinstance(shape.read(msgspec.json.encode(change)), shape.Sound)
+        assert isinstance(validation.read(msgspec.json.encode(change)), validation.ValidRecord)
         seen[f"{change.kind} {change.op} {'first' if change.version == 1 else 'later'}"] += 1
         if change.kind == "order" and change.op == "upsert":
             seen[order_of(change).status] += 1

@@ -15,7 +15,7 @@ import pytest
 from stdnum import ean
 from stdnum.br import cnpj, cpf
 
-from omnisync.contract import shape
+from omnisync.contract import validation
 from omnisync.contract.feed import Change
 from omnisync.contract.records import Customer, Item, Order, decode_customer, decode_order, encode
 from omnisync.contract.rules import Fault, canonical_customer, order_faults
@@ -122,8 +122,8 @@ def test_every_record_survives_the_wire() -> None:
 
 def test_the_intake_takes_every_record_as_it_is() -> None:
     for change in told():
-        sound = shape.read(msgspec.json.encode(change))
-        assert isinstance(sound, shape.Sound)
+        sound = validation.read(msgspec.json.encode(change))
+        assert isinstance(sound, validation.ValidRecord)
         assert sound.data == bytes(change.data)
 
 

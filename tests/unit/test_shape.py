@@ -10,25 +10,25 @@ import msgspec
 import pytest
 
 from omnisync.contract.records import decode_customer, decode_order
-from omnisync.contract.shape import SENTENCES, Refusal, Sound, read
+from omnisync.contract.validation import SENTENCES, InvalidRecord, ValidRecord, read
 from tests.hubs import customer, erased, item, order
 
 Spoil = Callable[[dict[str, Any]], Any]
 
 
-def sound(change: dict[str, Any]) -> Sound:
+def sound(change: dict[str, Any]) -> ValidRecord:
     seen = read(json.dumps(change).encode())
-    assert isinstance(seen, Sound)
+    assert isinstance(seen, ValidRecord)
     return seen
 
 
-def refusal(change: dict[str, Any] | bytes) -> Refusal:
+def refusal(change: dict[str, Any] | bytes) -> InvalidRecord:
     seen = read(change if isinstance(change, bytes) else json.dumps(change).encode())
-    assert isinstance(seen, Refusal)
+    assert isinstance(seen, InvalidRecord)
     return seen
 
 
-def data(seen: Sound) -> Any:
+def data(seen: ValidRecord) -> Any:
     return json.loads(seen.data or b"null")
 
 

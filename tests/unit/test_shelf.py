@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from omnisync.agent.transport import ExpiredError
 from omnisync.contract.batches import Delete, ExportPage, Upsert
-from omnisync.contract.catalogue import Price, Product
+from omnisync.contract.datasets import Price, Product
 from omnisync.contract.feed import Change
 from omnisync.contract.records import decode_order
 from omnisync.demo import sample

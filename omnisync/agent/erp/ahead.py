@@ -26,7 +26,7 @@ from omnisync.agent.erp.language.compiled import Layout, compiled
 from omnisync.agent.erp.language.layout import read_layout
 from omnisync.agent.erp.writing.preparing import prepared
 from omnisync.agent.garbage import rare_collections
-from omnisync.contract.feed import CutError, GarbledError, kind_of, read_page
+from omnisync.contract.feed import TruncatedError, UndecodableError, kind_of, read_page
 
 COMMAND = (sys.executable, "-P", "-m", "omnisync.agent.erp.ahead")
 PATIENCE_S = 30.0
@@ -163,7 +163,7 @@ def serve(asked: IO[bytes], answers: IO[bytes]) -> None:
 def _prepared(layout: Layout, asked: _Asked, *, adjusts_centavo: bool) -> Mapping[str, Prepared]:
     try:
         page, _ = read_page(asked.page, kind_of(asked.stream))
-    except (CutError, GarbledError):  # who asked will meet it, too, and say so
+    except (TruncatedError, UndecodableError):  # who asked will meet it, too, and say so
         return {}
     return prepared(layout, asked.stream, page.changes, adjusts_centavo=adjusts_centavo)
 

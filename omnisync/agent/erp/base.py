@@ -17,7 +17,7 @@ from msgspec import Struct
 from omnisync.agent.counts import Counts
 from omnisync.agent.erp.language.outgoing import Outgoing, Since
 from omnisync.agent.erp.language.queries import Query
-from omnisync.contract.feed import Change, Kind, Reason, Receipt, Unreadable
+from omnisync.contract.feed import Change, Reason, Receipt, RecordKind, Unreadable
 
 
 class Position(Struct, frozen=True):
@@ -54,7 +54,7 @@ class Slice(Struct, frozen=True, kw_only=True):
     """
 
     stream: str
-    kind: Kind
+    kind: RecordKind
     epoch: str
     changes: Sequence[Change]
     unreadable: Sequence[Unreadable] = ()
@@ -88,7 +88,7 @@ class Rehearsal(Struct, frozen=True, kw_only=True):
 class Unsettled(Struct, frozen=True, kw_only=True):
     """A record that did not enter, for the eyes of a person. `since` is when it got this outcome."""
 
-    kind: Kind
+    kind: RecordKind
     id: str
     version: int
     outcome: str
@@ -164,7 +164,7 @@ class Erp(Protocol):
     def told(self, receipts: Sequence[Receipt]) -> None:
         """These receipts reached the hub; a newer outcome of the same record stays pending."""
 
-    def release(self, kind: Kind, ids: Sequence[str], *, again: bool = False) -> dict[str, list[str]]:
+    def release(self, kind: RecordKind, ids: Sequence[str], *, again: bool = False) -> dict[str, list[str]]:
         """Turn refused records to waiting, and answer the ids that now wait, by stream.
 
         With `again`, also those whose row the ERP took away: they will be inserted anew. Orders that wait for a

@@ -31,7 +31,7 @@ from omnisync.agent.erp.writing.verdicts import (
     unreadable_verdict,
 )
 from omnisync.agent.errors import ErpSetupError, ErpUndoneError, RefusedRecordError
-from omnisync.contract.feed import Change, Kind, Receipt
+from omnisync.contract.feed import Change, Receipt, RecordKind
 from omnisync.contract.rules import UNSUMMED
 
 _FINGERPRINT = "layout"
@@ -269,13 +269,13 @@ class SqlErp:
         with self._remembering():
             self._bindings.told(receipts)
 
-    def release(self, kind: Kind, ids: Sequence[str], *, again: bool = False) -> dict[str, list[str]]:
+    def release(self, kind: RecordKind, ids: Sequence[str], *, again: bool = False) -> dict[str, list[str]]:
         with self._transaction():
             # What still has its row is only read again: forgotten, a later cancellation would not reach that row.
             there = self._standing(kind, ids) if again else set()
             return self._bindings.release(kind, ids, gone=[id_ for id_ in ids if id_ not in there] if again else ())
 
-    def _standing(self, kind: Kind, ids: Sequence[str]) -> set[str]:
+    def _standing(self, kind: RecordKind, ids: Sequence[str]) -> set[str]:
         """Which of these records still have their row."""
         bindings = self._bindings.of(kind, ids)
         return self._landing.standing(kind, bindings.values(), ids)
@@ -362,7 +362,7 @@ class SqlErp:
         self._landing.orders(verdicts, customers, blamed)
         return verdicts
 
-    def _compared(self, part: Slice, kind: Kind, changes: Sequence[Change]) -> list[Verdict]:
+    def _compared(self, part: Slice, kind: RecordKind, changes: Sequence[Change]) -> list[Verdict]:
         bindings = self._bindings.of(kind, [change.id for change in changes])
         verdicts = compare(_once(changes), bindings, part.epoch, retrying=part.expected is None)
         if self._recalling is not None:

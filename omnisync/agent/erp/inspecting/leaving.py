@@ -14,7 +14,7 @@ from omnisync.agent.erp.language.layout import LayoutFile
 from omnisync.agent.erp.language.outgoing import Lot, Outgoing, streamed
 from omnisync.agent.erp.language.queries import Query, known_names, queries, required_names
 from omnisync.agent.errors import LayoutError, RecordError, SetupError
-from omnisync.contract.batches import SENTENCES, RefusedLine, reader
+from omnisync.contract.batches import SENTENCES, RefusedLine, line_reader
 
 N_ROWS = 200
 """Of each query that are read: what a database says of the types of a query's columns is too little to go by."""
@@ -88,7 +88,7 @@ def _of_values(query: Query, where: str, lot: Lot) -> Found:
     """Values that do not become what their field takes, and lines that the hub would refuse, by column and reason."""
     made = lot.made(range(len(lot.keys)))
     found = Counter((field, why.code) for _, why, field in made.unfit)
-    for verdict in reader(query.dataset)([line for line in made.lines if line], 1):
+    for verdict in line_reader(query.dataset)([line for line in made.lines if line], 1):
         if isinstance(verdict, RefusedLine):
             found[verdict.pointer.removeprefix("/data/"), verdict.code] += 1
     for (field, code), n in found.items():

@@ -15,7 +15,7 @@ from omnisync.agent.erp.language.coercing import Coerce, Unfit, coercer
 from omnisync.agent.erp.language.hashing import hashes
 from omnisync.contract import batches
 from omnisync.contract.batches import MAX_LINE_BYTES
-from omnisync.contract.catalogue import Dataset, key
+from omnisync.contract.datasets import Dataset, key
 from omnisync.contract.records import Address, Phone
 
 MAX_KEY = 140
@@ -83,7 +83,7 @@ class Maker:
         for n, own in enumerate(keys) if None in keys else ():
             if own is None:
                 found.setdefault(n, (Unfit("text"), ""))
-        lines = batches.lines([own or "" for own in keys], hashes(data), data)
+        lines = batches.upsert_lines([own or "" for own in keys], hashes(data), data)
         if max(map(len, lines)) > MAX_LINE_BYTES:
             for n, line in enumerate(lines):
                 if len(line) > MAX_LINE_BYTES:

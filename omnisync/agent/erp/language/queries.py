@@ -17,7 +17,7 @@ from omnisync.agent.erp.language.hashing import form_of
 from omnisync.agent.erp.language.layout import Export
 from omnisync.agent.erp.language.paths import nearest
 from omnisync.agent.errors import LayoutError
-from omnisync.contract.catalogue import DATASETS, Dataset
+from omnisync.contract.datasets import DATASETS, Dataset
 from omnisync.contract.records import Address
 
 FORM = 2

@@ -15,7 +15,7 @@ from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.writing.outcomes import Ends
 from omnisync.agent.erp.writing.verdicts import ASKED_AGAIN, Binding, Verdict, hash_of
 from omnisync.agent.errors import OvertakenError
-from omnisync.contract.feed import MAX_RECORDS, Kind, Reason, Receipt, is_place
+from omnisync.contract.feed import MAX_RECORDS, Reason, Receipt, RecordKind, is_unnamed
 
 _COLUMNS = (
     "id, epoch, version, hash, written_version, erp_key, erp_number, establishment, customer_id, label, merged_into, "
@@ -72,7 +72,7 @@ class Bindings:
 
     # --- bindings
 
-    def of(self, kind: Kind, ids: Sequence[str]) -> dict[str, Binding]:
+    def of(self, kind: RecordKind, ids: Sequence[str]) -> dict[str, Binding]:
         """The bindings of these records, by id."""
         rows = self._database.select_among(
             f"SELECT {_COLUMNS} FROM omnisync_binding WHERE company = ? AND kind = ? AND id IN {{ids}}",  # noqa: S608  # constant text
@@ -109,7 +109,7 @@ class Bindings:
         self._database.update_rows("omnisync_binding", _SAVED, _KEY, known)
         return owed
 
-    def adopt(self, kind: Kind, found: Sequence[Binding], now: datetime) -> None:
+    def adopt(self, kind: RecordKind, found: Sequence[Binding], now: datetime) -> None:
         """Remember rows that the ERP has and we did not know of; they owe no receipt until they are written."""
         known = self.of(kind, [binding.id for binding in found])
         new = [(*_found_values(b, now), self._company, kind, b.id) for b in found if b.id not in known]
@@ -138,7 +138,7 @@ class Bindings:
         )
         return [receipt for kind, lot in groupby(keys, itemgetter(0)) for receipt in self._receipts(kind, lot)]
 
-    def _receipts(self, kind: Kind, keys: Iterable[tuple[Kind, str]]) -> list[Receipt]:
+    def _receipts(self, kind: RecordKind, keys: Iterable[tuple[RecordKind, str]]) -> list[Receipt]:
         rows: list[Any] = self._database.select_among(
             "SELECT id, version, outcome, outcome_at, erp_number, reason FROM omnisync_binding "
             "WHERE company = ? AND kind = ? AND id IN {ids}",
@@ -178,7 +178,7 @@ class Bindings:
 
         Each lot is read when it is asked for.
         """
-        places: list[tuple[str, Kind, str]] = [("customer", "customer", "")]
+        places: list[tuple[str, RecordKind, str]] = [("customer", "customer", "")]
         places += [(f"order:{establishment}", "order", establishment) for establishment in establishments]
         for stream, kind, establishment in places:
             after = ""
@@ -186,7 +186,7 @@ class Bindings:
                 yield stream, ids
                 after = ids[-1]
 
-    def _waiting_after(self, kind: Kind, establishment: str, after: str) -> list[str]:
+    def _waiting_after(self, kind: RecordKind, establishment: str, after: str) -> list[str]:
         sql = (
             f"SELECT id FROM omnisync_binding WHERE company = ? AND {_IS_WAITING} AND kind = ? "  # noqa: S608  # constant text
             "AND establishment = ? AND id > ? ORDER BY id"
@@ -196,7 +196,7 @@ class Bindings:
         )
         return [str(row[0]) for row in rows]
 
-    def release(self, kind: Kind, ids: Sequence[str], *, gone: Sequence[str]) -> dict[str, list[str]]:
+    def release(self, kind: RecordKind, ids: Sequence[str], *, gone: Sequence[str]) -> dict[str, list[str]]:
         """Refused ones wait again; so do those whose row is gone, whatever their outcome, and they forget that row."""
         mine = "WHERE company = ? AND kind = ? AND id = ?"
         self._database.execute_many(
@@ -213,7 +213,7 @@ class Bindings:
             streams.setdefault(f"order:{establishment}" if establishment else "customer", []).append(id_)
         return streams
 
-    def _released(self, kind: Kind, ids: Sequence[str]) -> list[tuple[str, str]]:
+    def _released(self, kind: RecordKind, ids: Sequence[str]) -> list[tuple[str, str]]:
         own = f"SELECT id, establishment FROM omnisync_binding WHERE company = ? AND {_IS_WAITING} AND "  # noqa: S608  # constant text
         rows: list[Any] = self._database.select_among(f"{own} kind = ? AND id IN {{ids}}", ids, (self._company, kind))
         if kind == "customer":
@@ -356,7 +356,7 @@ def _values(
         None if forgotten else _stored(verdict.reason, storable),
         None if forgotten else _stored(verdict.warnings, storable),
         at,
-        0 if is_place(change.id) else 1,
+        0 if is_unnamed(change.id) else 1,
     )
 
 

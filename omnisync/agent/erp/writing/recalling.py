@@ -17,7 +17,7 @@ from omnisync.agent.erp.writing.keys import Key, joined
 from omnisync.agent.erp.writing.landing import Landing
 from omnisync.agent.erp.writing.outcomes import read_outcomes
 from omnisync.agent.erp.writing.verdicts import ASKED_AGAIN, FOUND, Binding, Verdict, keep
-from omnisync.contract.feed import Kind
+from omnisync.contract.feed import RecordKind
 
 
 class Recalling:
@@ -29,7 +29,7 @@ class Recalling:
         self._bindings = bindings
         self._landing = landing
 
-    def recall(self, kind: Kind, verdicts: Sequence[Verdict], part: Slice, now: datetime) -> None:
+    def recall(self, kind: RecordKind, verdicts: Sequence[Verdict], part: Slice, now: datetime) -> None:
         """Bind the records to be read to the rows the ERP has of them, where the binding knows none or another."""
         news = {v.change.id: v for v in verdicts if v.action == "read"}
         keys = {
@@ -45,7 +45,7 @@ class Recalling:
             news[binding.id].binding = binding
 
     def _bound(
-        self, kind: Kind, id_: str, key: Key, number: str | None, before: Binding | None, part: Slice
+        self, kind: RecordKind, id_: str, key: Key, number: str | None, before: Binding | None, part: Slice
     ) -> Binding:
         # With `match` nobody knows whose the row is: it is only filled in, as one found by its document.
         is_theirs = kind == "customer" and self._layout.match is not None
@@ -88,7 +88,7 @@ class Recalling:
                 keep(unknown[id_], "order_found")
 
 
-def _is_unknown(kind: Kind, binding: Binding | None, key: Key) -> bool:
+def _is_unknown(kind: RecordKind, binding: Binding | None, key: Key) -> bool:
     if binding is None or binding.written_version is None:
         return True
     # A customer's row may be another's, matched or chosen; an order's is its own.

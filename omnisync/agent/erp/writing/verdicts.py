@@ -19,7 +19,7 @@ from omnisync.agent.erp.base import Prepared
 from omnisync.agent.erp.writing.cleaning import read_record
 from omnisync.agent.erp.writing.keys import Claim, Key, parted
 from omnisync.contract.documents import redact
-from omnisync.contract.feed import Change, Outcome, Reason, Unreadable, is_place
+from omnisync.contract.feed import Change, Outcome, Reason, Unreadable, is_unnamed
 from omnisync.contract.records import Customer, Order
 from omnisync.contract.rules import Fault, canonical_customer
 
@@ -250,7 +250,7 @@ def unreadable_verdict(unreadable: Unreadable, binding: Binding | None, *, retry
     change = Change(kind=unreadable.kind, op="upsert", id=unreadable.id, version=version, changed_at=now)
     verdict = Verdict(change=change, binding=binding)
     if version >= known:
-        words = {"registro": f"{texts.KINDS[change.kind].lower()} sem identificação"} if is_place(change.id) else {}
+        words = {"registro": f"{texts.KINDS[change.kind].lower()} sem identificação"} if is_unnamed(change.id) else {}
         verdict.refuse("record_unreadable", campo=unreadable.why, **words)
     return verdict
 

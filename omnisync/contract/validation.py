@@ -21,14 +21,14 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from omnisync.contract.feed import Change, Kind
-from omnisync.contract.records import Customer, Id, Order, PlainId, is_on_calendar, lean, odd_moment
+from omnisync.contract.feed import Change, RecordKind
+from omnisync.contract.records import Customer, Id, Order, PlainId, is_on_calendar, odd_moment, without_defaults
 
 
-class Sound(Struct, frozen=True, kw_only=True, gc=False):
+class ValidRecord(Struct, frozen=True, kw_only=True, gc=False):
     """A record whose shape is right. `data` is what travels: defaults and unknown fields left out; None = deleted."""
 
-    kind: Kind
+    kind: RecordKind
     id: str
     version: int
     changed_at: datetime
@@ -39,7 +39,7 @@ class Sound(Struct, frozen=True, kw_only=True, gc=False):
     n_payments: int = 0
 
 
-class Refusal(Struct, frozen=True, kw_only=True, gc=False):
+class InvalidRecord(Struct, frozen=True, kw_only=True, gc=False):
     """Why a record does not enter. `pointer` is relative to the record's own data, or to the change around it."""
 
     code: str
@@ -88,13 +88,13 @@ _PLAIN_ID = re.compile(r"[!-~]{1,40}")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[([^\]]*)\]")
 
 
-def read(raw: bytes | Raw) -> Sound | Refusal:
+def read(raw: bytes | Raw) -> ValidRecord | InvalidRecord:
     """One change of POST /v1/records: sound and canonical, or refused with the first rule it breaks."""
     change = _decode(_change, raw)
-    if isinstance(change, Refusal):
-        return _named(change, raw)
+    if isinstance(change, InvalidRecord):
+        return _with_identity(change, raw)
     outcome = _placed(change)
-    if isinstance(outcome, Refusal):
+    if isinstance(outcome, InvalidRecord):
         return msgspec.structs.replace(outcome, kind=change.kind, id=change.id, version=change.version)
     return outcome
 
@@ -116,49 +116,49 @@ def strict(kind: type[Struct]) -> type[Struct]:
     return _twin(kind)
 
 
-def _placed(change: Change) -> Sound | Refusal:
+def _placed(change: Change) -> ValidRecord | InvalidRecord:
     if not is_on_calendar(change.changed_at):
-        return Refusal(code="format", pointer="/changed_at")
+        return InvalidRecord(code="format", pointer="/changed_at")
     return _deleted(change) if change.op == "delete" else _upserted(change)
 
 
-def _deleted(change: Change) -> Sound | Refusal:
+def _deleted(change: Change) -> ValidRecord | InvalidRecord:
     if change.reason == "moved":  # derived by the hub, never told to it
-        return Refusal(code="enum", pointer="/reason")
+        return InvalidRecord(code="enum", pointer="/reason")
     if change.has_data:
-        return Refusal(code="type", pointer="/data")
-    return Sound(kind=change.kind, id=change.id, version=change.version, changed_at=change.changed_at)
+        return InvalidRecord(code="type", pointer="/data")
+    return ValidRecord(kind=change.kind, id=change.id, version=change.version, changed_at=change.changed_at)
 
 
-def _upserted(change: Change) -> Sound | Refusal:
+def _upserted(change: Change) -> ValidRecord | InvalidRecord:
     if not change.has_data:
-        return Refusal(code="required", pointer="/data")
+        return InvalidRecord(code="required", pointer="/data")
     record = _decode(_decoders[change.kind], change.data)
-    if isinstance(record, Refusal):
+    if isinstance(record, InvalidRecord):
         return record
     if record.id != change.id:
-        return Refusal(code="mismatch", pointer="/id")
+        return InvalidRecord(code="mismatch", pointer="/id")
     if change.kind == "customer":
-        return _sound(change, record)
+        return _valid_record(change, record)
     if moment := odd_moment(record):
-        return Refusal(code="format", pointer=f"/{moment}")
-    repeated = _repeated(record.items)
-    return Refusal(code="repeated", pointer=repeated) if repeated else _sound_order(change, record)
+        return InvalidRecord(code="format", pointer=f"/{moment}")
+    repeated = _repeated_id(record.items)
+    return InvalidRecord(code="repeated", pointer=repeated) if repeated else _valid_order(change, record)
 
 
-def _sound(change: Change, record: Any, **more: Any) -> Sound:
-    return Sound(
+def _valid_record(change: Change, record: Any, **more: Any) -> ValidRecord:
+    return ValidRecord(
         kind=change.kind,
         id=change.id,
         version=change.version,
         changed_at=change.changed_at,
-        data=_encoder.encode(lean(record, empty_is_absent=True)),
+        data=_encoder.encode(without_defaults(record, empty_is_absent=True)),
         **more,
     )
 
 
-def _sound_order(change: Change, order: Any) -> Sound:
-    return _sound(
+def _valid_order(change: Change, order: Any) -> ValidRecord:
+    return _valid_record(
         change,
         order,
         establishment=order.establishment_code,
@@ -168,7 +168,7 @@ def _sound_order(change: Change, order: Any) -> Sound:
     )
 
 
-def _repeated(items: Sequence[Any]) -> str | None:
+def _repeated_id(items: Sequence[Any]) -> str | None:
     for name in ("line", "id"):
         seen: set[object] = set()
         for index, item in enumerate(items):
@@ -184,10 +184,10 @@ def _decode(decoder: msgspec.json.Decoder[Any], raw: bytes | Raw) -> Any:
         return decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         pointer, code = fault(error)
-        return Refusal(code=code, pointer=pointer)
+        return InvalidRecord(code=code, pointer=pointer)
 
 
-def _named(refusal: Refusal, raw: bytes | Raw) -> Refusal:
+def _with_identity(refusal: InvalidRecord, raw: bytes | Raw) -> InvalidRecord:
     """The refusal with as much of the record's name as can be read, so that the sender finds it.
 
     What only msgspec cannot read is a lone surrogate: legal JSON, but no text.

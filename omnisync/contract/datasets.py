@@ -35,9 +35,9 @@ Balance = Annotated[Decimal, Meta(extra_json_schema={"format": "", "pattern": BA
 Code10 = Annotated[str, Meta(min_length=1, max_length=10)]
 Code40 = Annotated[str, Meta(min_length=1, max_length=40)]
 Code60 = Annotated[str, Meta(min_length=1, max_length=60)]
-Name = Annotated[str, Meta(min_length=1, max_length=150)]
+Name150 = Annotated[str, Meta(min_length=1, max_length=150)]
 Email = Annotated[str, Meta(max_length=254)]
-State = Annotated[str, Meta(min_length=2, max_length=2)]
+StateCode = Annotated[str, Meta(min_length=2, max_length=2)]
 CityCode = Annotated[str, Meta(min_length=7, max_length=7)]
 PaymentKind = Annotated[str, Meta(pattern=r"^[0-9]{2}$(?!\n)")]
 """tPag of the NF-e."""
@@ -47,7 +47,7 @@ class ErpEstablishment(Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     """A unit of the company (estabelecimento), as the ERP knows it."""
 
     code: Code10
-    name: Name
+    name: Name150
     document: Text20 | None = None
     is_active: bool = True
 
@@ -56,7 +56,7 @@ class Product(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What is sold (produto)."""
 
     code: Code60
-    name: Name
+    name: Name150
     unit: Annotated[str, Meta(min_length=1, max_length=6)]
     ncm: Annotated[str, Meta(max_length=8)] | None = None
     gtin: Annotated[str, Meta(max_length=14)] | None = None
@@ -70,7 +70,7 @@ class PriceTable(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
     """A price list (tabela de preços); without an establishment it serves all of them."""
 
     code: Code20
-    name: Name
+    name: Name150
     valid_from: date | None = None
     valid_until: date | None = None
     establishment_code: Code10 | None = None
@@ -105,7 +105,7 @@ class PaymentMethod(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     """How one may pay (forma de pagamento)."""
 
     code: Code20
-    name: Name
+    name: Name150
     kind: PaymentKind | None = None
     is_active: bool = True
 
@@ -114,7 +114,7 @@ class ErpPaymentTerms(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     """When one pays (condição de pagamento). `days` counts from the issue: 0 is at sight."""
 
     code: Code20
-    name: Name
+    name: Name150
     days: Annotated[tuple[Annotated[int, Meta(ge=0, le=9999)], ...], Meta(max_length=120)] = ()
     min_order: Money | None = None
     down_payment_percent: Percent | None = None
@@ -126,14 +126,14 @@ class ErpCustomer(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
 
     erp_code: Code40
     hub_id: PlainId | None = None
-    name: Name
+    name: Name150
     trade_name: Annotated[str, Meta(max_length=100)] | None = None
     person_kind: Literal["company", "person", "foreign"] | None = None
     document_kind: DocumentKind | None = None
     document: Text20 | None = None
     icms_kind: Literal["1", "2", "9"] | None = None
     state_registration: Annotated[str, Meta(max_length=14)] | None = None
-    state_registration_state: State | None = None
+    state_registration_state: StateCode | None = None
     suframa: Annotated[str, Meta(max_length=9)] | None = None
     email: Email | None = None
     phones: Annotated[tuple[Phone, ...], Meta(max_length=5)] = ()
@@ -153,7 +153,7 @@ class Seller(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Who sells (vendedor)."""
 
     code: Code20
-    name: Name
+    name: Name150
     email: Email | None = None
     is_active: bool = True
     supervisor_code: Text20 | None = None
