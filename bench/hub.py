@@ -26,7 +26,7 @@ def fill(store: Store, scale: float, *, is_later: bool) -> None:
     """Take the records in, as if apps had sent them."""
     lot = (msgspec.json.encode(replace(change, to=None)) for later, change in feed.changes(scale) if later is is_later)
     while batch := list(islice(lot, BATCH)):
-        refused = [result for result in intake.take_in(store, feed.COMPANY, batch, feed.NOON) if result.code]
+        refused = [result for result in intake.ingest(store, feed.COMPANY, batch, feed.NOON) if result.code]
         if refused:
             raise RuntimeError(f"the hub refused {refused[0]}")
 

@@ -107,7 +107,9 @@ class DirectHub:
 
     def page(self, stream: str, cursor: str, *, customers_until: str = "", limit: int = 1000) -> Fetched:
         self._before_page()
-        asked = feed.Asked(stream=stream, cursor=cursor or None, customers_until=customers_until or None, limit=limit)
+        asked = feed.PageRequest(
+            stream=stream, cursor=cursor or None, customers_until=customers_until or None, limit=limit
+        )
         return Fetched(self._asked(lambda: feed.page(self._store, COMPANY, asked)), "")
 
     def records(self, kind: RecordKind, ids: Sequence[str]) -> tuple[tuple[Change, ...], tuple[Unreadable, ...]]:
@@ -116,9 +118,9 @@ class DirectHub:
 
     def send_receipts(self, run_id: str, told: Sequence[Receipt]) -> ReceiptAnswer:
         sent_ = msgspec.json.decode(msgspec.json.encode(tuple(told)), type=tuple[Receipt, ...])
-        return ReceiptAnswer(results=tuple(receipts.take(self._store, COMPANY, "producao", sent_)))
+        return ReceiptAnswer(results=tuple(receipts.save_receipts(self._store, COMPANY, "producao", sent_)))
 
-    def _asked(self, ask: Callable[[], feed.Answer]) -> bytes:
+    def _asked(self, ask: Callable[[], feed.CachedAnswer]) -> bytes:
         try:
             return ask().body or b""
         except ProblemError as error:
@@ -222,7 +224,7 @@ class Life:
     def edit(self, edit: Edit) -> None:
         """One change by a salesperson: ("customer", id, is_good, merged_into), ("order", …) or ("erase", kind, id)."""
         made = getattr(self, f"_{edit[0]}")(*edit[1:])
-        [result] = intake.take_in(self.store, COMPANY, [msgspec.json.encode(sent(made))], NOW)
+        [result] = intake.ingest(self.store, COMPANY, [msgspec.json.encode(sent(made))], NOW)
         assert result.status == "stored", result
 
     def _version(self, kind: str, id_: str) -> int:
@@ -560,7 +562,7 @@ class Life:
 
     def _receipt(self, kind: str, id_: str) -> tuple[int, str] | None:
         """What the hub was last told of a record."""
-        told = [msgspec.json.decode(receipt) for receipt in receipts.of(self.store, COMPANY, kind, id_)]
+        told = [msgspec.json.decode(receipt) for receipt in receipts.receipts_of(self.store, COMPANY, kind, id_)]
         return (told[0]["version"], told[0]["outcome"]) if told else None
 
 

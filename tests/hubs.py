@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from omnisync.hub.serving import HubServer
+from omnisync.hub.server import HubServer
 from omnisync.hub.store import SCOPES, Store
 from tests.servers import postgresql_server
 

@@ -40,7 +40,7 @@ def send(hub: RunningHub, *changes: Change) -> None:
     import msgspec
 
     bodies = [msgspec.json.encode(sent(change)) for change in changes]
-    results = intake.take_in(hub.store, COMPANY, bodies, NOW)
+    results = intake.ingest(hub.store, COMPANY, bodies, NOW)
     assert {result.status for result in results} <= {"stored", "same", "stale"}, results
 
 

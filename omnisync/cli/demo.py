@@ -44,7 +44,7 @@ from omnisync.demo import company, erp
 from omnisync.demo.company import Folder
 from omnisync.demo.sample import ZONE, buyers
 from omnisync.demo.words import ESTABLISHMENTS, Product
-from omnisync.hub.serving import HubServer
+from omnisync.hub.server import HubServer
 from omnisync.hub.store import Store
 
 HUB_PORT = 8788

@@ -67,7 +67,7 @@ def hub() -> None:
 @_database
 def serve(host: str, port: int, database: str) -> None:
     """Atende até ser interrompida."""
-    from omnisync.hub.serving import serve as serve_hub
+    from omnisync.hub.server import serve as serve_hub
 
     _make_folder(database)
     try:
@@ -145,7 +145,7 @@ def token_create(company: str, name: str, scopes: tuple[str, ...], database: str
 
     Sem --scope, a chave permite o que um computador com o Omnisync precisa.
     """
-    from omnisync.hub.serving import wall_clock
+    from omnisync.hub.server import wall_clock
     from omnisync.hub.store import AGENT_SCOPES, SCOPES
 
     text = _try(
@@ -162,7 +162,7 @@ def token_create(company: str, name: str, scopes: tuple[str, ...], database: str
 @_database
 def token_revoke(company: str, prefix: str, database: str) -> None:
     """Revoga na hora a chave que começa por COMEÇO (veja `token list`)."""
-    from omnisync.hub.serving import wall_clock
+    from omnisync.hub.server import wall_clock
 
     if not _open(database).revoke_token(company, prefix, wall_clock()):
         raise click.ClickException(f"A empresa {company} não tem chave em uso com o prefixo {prefix}.")

@@ -85,6 +85,6 @@ def send_story(store: Store, *, today: date, now: datetime, told: Callable[[int]
     """Put the company's story into the hub. Twice is once: what the hub has already is the same version."""
     n = 0
     for batch in story(today=today):
-        intake.take_in(store, COMPANY, [msgspec.json.encode(change) for change in batch], now)
+        intake.ingest(store, COMPANY, [msgspec.json.encode(change) for change in batch], now)
         n += len(batch)
         told(n)

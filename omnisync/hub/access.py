@@ -35,14 +35,14 @@ class Caller(Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...]
 
 
-class Door:
+class Authenticator:
     """Lets callers in. `monotonic` gives seconds for the throttle, which is kept per process."""
 
     def __init__(self, store: Store, monotonic: Callable[[], float]) -> None:
         self._store = store
-        self._tries = _Tries(monotonic)
+        self._tries = _FailedAttempts(monotonic)
 
-    def enter(self, authorization: str, address: str, agent: str, scope: str | None) -> Caller:
+    def authenticate(self, authorization: str, address: str, agent: str, scope: str | None) -> Caller:
         """The caller behind an Authorization header.
 
         Raises ProblemError: `unauthorized` or `token_revoked` (401), `rate_limited` (429), `scope_missing` (403),
@@ -69,7 +69,7 @@ class Door:
         return Caller(company=token.company, token=token.prefix, destination=token.name, scopes=token.scopes)
 
 
-class _Tries:
+class _FailedAttempts:
     """Failed tries per address within the last minute; a bounded memory."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:

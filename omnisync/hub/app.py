@@ -28,13 +28,14 @@ from omnisync.contract.feed import (
     ReceiptBatch,
     RecordKind,
 )
-from omnisync.hub import export_routes, feed, intake, openapi, receipts
-from omnisync.hub.access import MIN_AGENT_VERSION, Door
-from omnisync.hub.answers import AnyRequest, answered, refused, sent, sign
+from omnisync.hub import feed, intake, openapi, receipts
+from omnisync.hub.access import MIN_AGENT_VERSION, Authenticator
 from omnisync.hub.errors import ProblemError, invalid
 from omnisync.hub.intake import MAX_BYTES
 from omnisync.hub.leases import Leases
-from omnisync.hub.requests import body_of, caller_of, known_of, now_of, plain_of, query_of, store_of
+from omnisync.hub.requests import body_of, caller_of, decoded_body, if_none_match, now_of, query_of, store_of
+from omnisync.hub.responses import HubRequest, add_standard_headers, cached_response, json_response, problem_response
+from omnisync.hub.routes import exports
 from omnisync.hub.store import Store
 
 LIMITS = Limits(
@@ -44,7 +45,7 @@ LIMITS = Limits(
     intake_records=MAX_INTAKE,
     intake_bytes=MAX_BYTES,
 )
-Clock = Callable[[], datetime]
+HubClock = Callable[[], datetime]
 Code = Annotated[str, Meta(pattern=r"^[!-~]{1,10}$(?!\n)")]
 
 _OPEN = {"is_open": True}
@@ -81,14 +82,14 @@ class RecordsQuery(Struct, frozen=True):
 
 
 @get("/health", opt=_OPEN, sync_to_thread=True)
-def health(request: AnyRequest) -> Response[bytes]:
+def health(request: HubRequest) -> Response[bytes]:
     """Whether the hub can work, for monitors."""
     store_of(request).is_up()
-    return sent(request, b'{"status":"ok"}')
+    return json_response(request, b'{"status":"ok"}')
 
 
 @get("/v1", sync_to_thread=True)
-def identity(request: AnyRequest) -> Response[bytes]:
+def identity(request: HubRequest) -> Response[bytes]:
     """Who am I: the token's company, its establishments, scopes and limits."""
     caller, store = caller_of(request), store_of(request)
     who = Identity(
@@ -100,84 +101,88 @@ def identity(request: AnyRequest) -> Response[bytes]:
         server_time=now_of(request),
         limits=LIMITS,
     )
-    return sent(request, who)
+    return json_response(request, who)
 
 
 @get("/v1/streams", opt=_READ, sync_to_thread=True)
-def streams(request: AnyRequest) -> Response[bytes]:
+def streams(request: HubRequest) -> Response[bytes]:
     """Every stream of the company and what waits in it."""
     query = query_of(request, StreamsQuery, lists=("after",))
     after = dict(_after(text) for text in query.after)
-    return answered(request, feed.streams(store_of(request), caller_of(request).company, after, known_of(request)))
+    return cached_response(
+        request, feed.streams(store_of(request), caller_of(request).company, after, if_none_match(request))
+    )
 
 
 @get("/v1/changes", opt=_READ, sync_to_thread=True)
-def changes(request: AnyRequest) -> Response[bytes]:
+def changes(request: HubRequest) -> Response[bytes]:
     """The feed: the next page of one stream."""
     query = query_of(request, ChangesQuery)
     if (query.kinds == "order") is (query.establishment is None):
         raise invalid("/establishment", "required" if query.kinds == "order" else "unexpected")
     if query.establishment is not None:
         leases: Leases = request.app.state.leases
-        leases.hold(caller_of(request), query.establishment, now_of(request))
-    asked = feed.Asked(
+        leases.acquire(caller_of(request), query.establishment, now_of(request))
+    asked = feed.PageRequest(
         stream=feed.CUSTOMERS if query.kinds == "customer" else f"order:{query.establishment}",
         cursor=query.cursor,
         customers_until=query.customers_until,
         limit=query.limit,
     )
-    return answered(request, feed.page(store_of(request), caller_of(request).company, asked, known_of(request)))
+    return cached_response(
+        request, feed.page(store_of(request), caller_of(request).company, asked, if_none_match(request))
+    )
 
 
 @put("/v1/leases/{establishment:str}", opt={"scope": "receipts:write"}, sync_to_thread=True)
-def take_over(request: AnyRequest) -> Response[bytes]:
+def take_over(request: HubRequest) -> Response[bytes]:
     """This computer reads the establishment from now on; who did is told at its next page. For those that import."""
     leases: Leases = request.app.state.leases
     code: str = request.path_params["establishment"]
-    return sent(request, leases.take_over(caller_of(request), code, now_of(request)))
+    return json_response(request, leases.take_over(caller_of(request), code, now_of(request)))
 
 
 @get("/v1/records", opt=_READ, sync_to_thread=True)
-def some_records(request: AnyRequest) -> Response[bytes]:
+def read_records(request: HubRequest) -> Response[bytes]:
     """Several records as they are now."""
     query = query_of(request, RecordsQuery, lists=("ids",))
     wanted = query.wanted
     if len(wanted) > MAX_RECORDS + len(query.ids):
         raise invalid("/ids", "length")
     found = feed.changes_of(store_of(request), caller_of(request).company, query.kind, wanted)
-    return sent(request, b'{"changes":[' + b",".join(change for _, change in found) + b"]}")
+    return json_response(request, b'{"changes":[' + b",".join(change for _, change in found) + b"]}")
 
 
 @get("/v1/customers/{record_id:str}", opt=_READ, sync_to_thread=True)
-def one_customer(request: AnyRequest) -> Response[bytes]:
+def read_customer(request: HubRequest) -> Response[bytes]:
     """One customer now, and its receipts."""
-    return _one(request, "customer")
+    return _read_one(request, "customer")
 
 
 @get("/v1/orders/{record_id:str}", opt=_READ, sync_to_thread=True)
-def one_order(request: AnyRequest) -> Response[bytes]:
+def read_order(request: HubRequest) -> Response[bytes]:
     """One order now, and its receipts."""
-    return _one(request, "order")
+    return _read_one(request, "order")
 
 
 @post("/v1/receipts", opt={"scope": "receipts:write"}, status_code=200)
-async def take_receipts(request: AnyRequest) -> Response[bytes]:
+async def receive_receipts(request: HubRequest) -> Response[bytes]:
     """What became of the records at the agent."""
     body = await body_of(request)
-    return await sync_to_thread(_take_receipts, request, body)
+    return await sync_to_thread(_receive_receipts, request, body)
 
 
 @post("/v1/records", opt={"scope": "records:write"}, status_code=200)
-async def take_records(request: AnyRequest) -> Response[bytes]:
+async def receive_records(request: HubRequest) -> Response[bytes]:
     """The intake: what apps send in."""
     body = await body_of(request)
-    return await sync_to_thread(_take_records, request, body)
+    return await sync_to_thread(_receive_records, request, body)
 
 
 @get("/v1/openapi.json", opt=_OPEN, sync_to_thread=True)
-def describe(request: AnyRequest) -> Response[bytes]:
+def describe(request: HubRequest) -> Response[bytes]:
     """The contract itself, as OpenAPI 3.1."""
-    return sent(request, openapi.document())
+    return json_response(request, openapi.document())
 
 
 ROUTES = (
@@ -186,29 +191,29 @@ ROUTES = (
     streams,
     changes,
     take_over,
-    some_records,
-    one_customer,
-    one_order,
-    take_receipts,
-    take_records,
-    *export_routes.ROUTES,
+    read_records,
+    read_customer,
+    read_order,
+    receive_receipts,
+    receive_records,
+    *exports.ROUTES,
     describe,
 )
 
 
-def create_app(store: Store, clock: Clock, monotonic: Callable[[], float] = time.monotonic) -> Litestar:
+def create_app(store: Store, clock: HubClock, monotonic: Callable[[], float] = time.monotonic) -> Litestar:
     """The hub as an ASGI application over a migrated store. `clock` gives moments with a zone."""
     app = Litestar(
         # In a router: handed over one by one, Litestar 2.25 wraps the handlers of a path with two methods twice.
         [Router("/", route_handlers=ROUTES)],
         guards=[_guard],
-        exception_handlers={Exception: refused},
-        before_send=[sign],
+        exception_handlers={Exception: problem_response},
+        before_send=[add_standard_headers],
         openapi_config=None,
         logging_config=None,
         request_max_body_size=MAX_BYTES,
     )
-    app.state.update({"store": store, "clock": clock, "door": Door(store, monotonic), "leases": Leases(store)})
+    app.state.update({"store": store, "clock": clock, "door": Authenticator(store, monotonic), "leases": Leases(store)})
     return app
 
 
@@ -219,9 +224,9 @@ async def _guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRo
     if "\0" in connection.scope["path"]:  # nothing has it in its name, and PostgreSQL fails at it
         raise ProblemError("not_found")
     headers = connection.headers
-    door: Door = connection.app.state.door
+    door: Authenticator = connection.app.state.door
     connection.scope["state"]["caller"] = await sync_to_thread(
-        door.enter,
+        door.authenticate,
         headers.get("authorization", ""),
         connection.client.host if connection.client else "",
         headers.get("user-agent", ""),
@@ -237,7 +242,7 @@ def _after(text: str) -> tuple[str, str]:
     return stream, cursor
 
 
-def _one(request: AnyRequest, kind: Literal["customer", "order"]) -> Response[bytes]:
+def _read_one(request: HubRequest, kind: Literal["customer", "order"]) -> Response[bytes]:
     id_, company, store = request.path_params["record_id"], caller_of(request).company, store_of(request)
     found = feed.changes_of(store, company, kind, [id_])
     if not found:
@@ -245,24 +250,24 @@ def _one(request: AnyRequest, kind: Literal["customer", "order"]) -> Response[by
     op, change = found[0]
     if op == "delete":
         raise ProblemError("gone")
-    told = b",".join(receipts.of(store, company, kind, id_))
-    return sent(request, b'{"change":' + change + b',"receipts":[' + told + b"]}")
+    told = b",".join(receipts.receipts_of(store, company, kind, id_))
+    return json_response(request, b'{"change":' + change + b',"receipts":[' + told + b"]}")
 
 
-def _take_receipts(request: AnyRequest, body: bytes) -> Response[bytes]:
+def _receive_receipts(request: HubRequest, body: bytes) -> Response[bytes]:
     try:
-        batch = msgspec.json.decode(plain_of(request, body), type=ReceiptBatch)
+        batch = msgspec.json.decode(decoded_body(request, body), type=ReceiptBatch)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         pointer, code = validation.fault(error)
         if (pointer, code) == ("/receipts", "length"):
             raise ProblemError("batch_too_large") from None
         raise invalid(pointer, code) from None
     caller = caller_of(request)
-    results = receipts.take(store_of(request), caller.company, caller.destination, batch.receipts)
-    return sent(request, ReceiptAnswer(results=tuple(results)))
+    results = receipts.save_receipts(store_of(request), caller.company, caller.destination, batch.receipts)
+    return json_response(request, ReceiptAnswer(results=tuple(results)))
 
 
-def _take_records(request: AnyRequest, body: bytes) -> Response[bytes]:
-    records = intake.records_of(plain_of(request, body))
-    results = intake.take_in(store_of(request), caller_of(request).company, records, now_of(request))
-    return sent(request, IntakeAnswer(results=tuple(results)))
+def _receive_records(request: HubRequest, body: bytes) -> Response[bytes]:
+    records = intake.records_of(decoded_body(request, body))
+    results = intake.ingest(store_of(request), caller_of(request).company, records, now_of(request))
+    return json_response(request, IntakeAnswer(results=tuple(results)))

@@ -33,7 +33,7 @@ class Proof(Struct, frozen=True):
     mark: str
 
 
-class Place(Struct, frozen=True, kw_only=True):
+class CursorPosition(Struct, frozen=True, kw_only=True):
     """After which sequence to go on, in which stream, under which epoch of the company, by which proof."""
 
     company: str
@@ -54,7 +54,7 @@ class Cursor(Struct, frozen=True):
     """Signed, and not by this hub's database."""
 
 
-def write(place: Place, secret: bytes) -> str:
+def encode(place: CursorPosition, secret: bytes) -> str:
     """Return the place as URL-safe text, signed; unsigned without a proof. The same place is always the same text."""
     plain = place.sequence.to_bytes(8, "big") + _filter(place) + bytes.fromhex(short(place.epoch))
     if place.proof is not None:
@@ -64,7 +64,7 @@ def write(place: Place, secret: bytes) -> str:
     return urlsafe_b64encode(check + _masked(plain, check)).rstrip(b"=").decode()
 
 
-def read(cursor: str, start: Place, secret: bytes) -> Cursor:
+def decode(cursor: str, start: CursorPosition, secret: bytes) -> Cursor:
     """Return what a cursor says to a reader of `start`'s stream; whether it stands is for the database to say.
 
     Raises ProblemError: `cursor_invalid` or `cursor_filter_mismatch` (another stream's).
@@ -99,7 +99,7 @@ def _plain(cursor: str) -> bytes:
     return plain
 
 
-def _filter(place: Place) -> bytes:
+def _filter(place: CursorPosition) -> bytes:
     return _digest(f"{place.company}\0{place.stream}")
 
 

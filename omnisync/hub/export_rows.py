@@ -21,7 +21,7 @@ AT_ONCE = 1000
 _row = export_row.c
 
 
-class Row(Struct, frozen=True, gc=False):
+class ExportRow(Struct, frozen=True, gc=False):
     """One line that is new or has changed. The version is empty when it deletes its row."""
 
     key: str
@@ -37,27 +37,27 @@ class Mark(Struct, frozen=True):
     source: str
 
 
-class Rows(Protocol):
+class ExportRows(Protocol):
     """What a database does with the rows of one set."""
 
     def versions(self, keys: Collection[str]) -> dict[str, str]:
         """The version of every key that is there; an empty one is of a deleted row."""
 
-    def write(self, new: Sequence[Row], changed: Sequence[Row], mark: Mark) -> None:
+    def write(self, new: Sequence[ExportRow], changed: Sequence[ExportRow], mark: Mark) -> None:
         """Put in keys that are not there, and change those that are."""
 
     def touch(self, keys: Collection[str], mark: Mark) -> None:
         """Only say that the keys were named."""
 
 
-def rows_of(db: Connection, set_id: int) -> Rows:
+def rows_of(db: Connection, set_id: int) -> ExportRows:
     """The rows of a set, by this database's own means."""
     return _PostgresqlRows(db, set_id) if db.dialect.name == "postgresql" else _SqliteRows(db, set_id)
 
 
-def missing(db: Connection, set_id: int, source: str, began: int) -> Iterator[list[str]]:
+def missing_keys(db: Connection, set_id: int, source: str, started_seq: int) -> Iterator[list[str]]:
     """The living keys of a source that no batch has named since, some at a time; they may be deleted meanwhile."""
-    mine = _unseen(set_id, source, began)
+    mine = _unseen(set_id, source, started_seq)
     after = 0
     while rows := db.execute(
         select(_row.key, _row.sequence).where(*mine, _row.sequence > after).order_by(_row.sequence).limit(AT_ONCE)
@@ -66,22 +66,24 @@ def missing(db: Connection, set_id: int, source: str, began: int) -> Iterator[li
         after = rows[-1].sequence
 
 
-def n_missing(db: Connection, set_id: int, source: str, began: int) -> int:
-    """How many `missing` would give."""
+def n_missing_keys(db: Connection, set_id: int, source: str, started_seq: int) -> int:
+    """How many `missing_keys` would give."""
     return int(
-        db.execute(select(func.count()).select_from(export_row).where(*_unseen(set_id, source, began))).scalar_one()
+        db.execute(
+            select(func.count()).select_from(export_row).where(*_unseen(set_id, source, started_seq))
+        ).scalar_one()
     )
 
 
-def n_living(db: Connection, set_id: int, source: str) -> int:
+def n_live(db: Connection, set_id: int, source: str) -> int:
     """How many living rows a source has."""
     mine = (_row.set_id == set_id, _row.source == source, _row.version != "")
     return int(db.execute(select(func.count()).select_from(export_row).where(*mine)).scalar_one())
 
 
-def _unseen(set_id: int, source: str, began: int) -> tuple[ColumnElement[bool], ...]:
+def _unseen(set_id: int, source: str, started_seq: int) -> tuple[ColumnElement[bool], ...]:
     # A row that changed later was named later, too: so its sequence bounds the walk through the index.
-    is_old = (_row.sequence <= began, _row.seen <= began)
+    is_old = (_row.sequence <= started_seq, _row.seen <= started_seq)
     return _row.set_id == set_id, *is_old, _row.source == source, _row.version != ""
 
 
@@ -105,7 +107,7 @@ class _SqliteRows:
         found = self._db.exec_driver_sql(self._VERSIONS, (json.dumps(list(keys)), self._set_id))
         return {key: version for key, version in found}
 
-    def write(self, new: Sequence[Row], changed: Sequence[Row], mark: Mark) -> None:
+    def write(self, new: Sequence[ExportRow], changed: Sequence[ExportRow], mark: Mark) -> None:
         # An upsert costs no more than an insert here.
         bulk(self._db, self._UPSERT, [_tuple(self._set_id, row, mark) for row in (*new, *changed)])
 
@@ -143,7 +145,7 @@ class _PostgresqlRows:
         found = self._db.exec_driver_sql(self._VERSIONS, (self._set_id, "\n".join(keys)))
         return {key: version for key, version in found}
 
-    def write(self, new: Sequence[Row], changed: Sequence[Row], mark: Mark) -> None:
+    def write(self, new: Sequence[ExportRow], changed: Sequence[ExportRow], mark: Mark) -> None:
         if new:
             driver: Any = self._db.connection.driver_connection
             with driver.cursor() as cursor, cursor.copy(self._COPY) as copy:
@@ -158,5 +160,5 @@ class _PostgresqlRows:
         self._db.exec_driver_sql(self._TOUCH, (mark.seen, mark.source, self._set_id, "\n".join(keys)))
 
 
-def _tuple(set_id: int, row: Row, mark: Mark) -> tuple[object, ...]:
+def _tuple(set_id: int, row: ExportRow, mark: Mark) -> tuple[object, ...]:
     return set_id, row.key, row.sequence, mark.seen, mark.source, row.version, len(row.line.encode()), row.line

@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, literal, select,
 from omnisync.contract import CONTRACT
 from omnisync.contract.feed import MAX_PAGE, StreamHead, Streams
 from omnisync.hub import tables
-from omnisync.hub.cursor import Place
+from omnisync.hub.cursor import CursorPosition
 from omnisync.hub.reading import Reader, reading
 from omnisync.hub.store import Store
 
@@ -31,7 +31,7 @@ _STREAMS_AT_ONCE = 50
 _feed = tables.feed.c
 
 
-class Asked(Struct, frozen=True, kw_only=True):
+class PageRequest(Struct, frozen=True, kw_only=True):
     """What one GET /v1/changes asks for."""
 
     stream: str
@@ -40,7 +40,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     limit: int = MAX_PAGE
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class CachedAnswer(Struct, frozen=True, kw_only=True):
     """A body with its ETag; None = the asker has it already. `cursor` is where a page goes on."""
 
     etag: str
@@ -48,23 +48,23 @@ class Answer(Struct, frozen=True, kw_only=True):
     cursor: str | None = None
 
 
-def page(store: Store, company: str, asked: Asked, known: str = "") -> Answer:
+def page(store: Store, company: str, page_request: PageRequest, if_none_match: str = "") -> CachedAnswer:
     """The next changes of a stream, whole orders only. `known` is the asker's If-None-Match.
 
     Raises ProblemError `cursor_invalid`, `cursor_filter_mismatch`, `cursor_expired`.
     """
     with reading(store, company) as reader:
-        given = (asked.stream, asked.cursor), (CUSTOMERS, asked.customers_until)
+        given = (page_request.stream, page_request.cursor), (CUSTOMERS, page_request.customers_until)
         start, until = reader.places(given, reader.sequence)
-        heads = _heads(reader.db, company, asked.stream, CUSTOMERS)
-        etag = etag_of(company, reader.epoch, start, until, asked.limit, heads)
-        if is_known(etag, known):
-            return Answer(etag=etag)
-        body, cursor = _page(reader, start, until, asked)
-    return Answer(etag=etag, body=body, cursor=cursor)
+        heads = _heads(reader.db, company, page_request.stream, CUSTOMERS)
+        etag = etag_of(company, reader.epoch, start, until, page_request.limit, heads)
+        if matches_etag(etag, if_none_match):
+            return CachedAnswer(etag=etag)
+        body, cursor = _page(reader, start, until, page_request)
+    return CachedAnswer(etag=etag, body=body, cursor=cursor)
 
 
-def streams(store: Store, company: str, after: Mapping[str, str], known: str = "") -> Answer:
+def streams(store: Store, company: str, after: Mapping[str, str], if_none_match: str = "") -> CachedAnswer:
     """Every stream of the company and what waits in it after the given cursors. Raises as `page` does."""
     with reading(store, company) as reader:
         heads = _heads(reader.db, company)
@@ -73,12 +73,12 @@ def streams(store: Store, company: str, after: Mapping[str, str], known: str = "
         waiting = _waiting(reader.db, company, {n: s for n, s in after_sequence.items() if s < heads[n].sequence})
         unregistered = _unregistered(reader.db, company, heads)
     found = [
-        _head(name, after_sequence[name], waiting.get(name, (0, 0, 0)), unregistered.get(name, 0))
+        _stream_head(name, after_sequence[name], waiting.get(name, (0, 0, 0)), unregistered.get(name, 0))
         for name in sorted(heads)
     ]
     body = msgspec.json.encode(Streams(contract=CONTRACT, epoch=reader.epoch, streams=tuple(found)))
     etag = etag_of(company, body)
-    return Answer(etag=etag) if is_known(etag, known) else Answer(etag=etag, body=body)
+    return CachedAnswer(etag=etag) if matches_etag(etag, if_none_match) else CachedAnswer(etag=etag, body=body)
 
 
 def changes_of(store: Store, company: str, kind: str, ids: Iterable[str]) -> list[tuple[str, bytes]]:
@@ -91,7 +91,7 @@ def changes_of(store: Store, company: str, kind: str, ids: Iterable[str]) -> lis
         return [(op, bytes(change)) for op, change in db.execute(found)]
 
 
-def is_known(etag: str, known: str) -> bool:
+def matches_etag(etag: str, known: str) -> bool:
     """Whether If-None-Match names this ETag (weakly: gzip or not, it is the same page)."""
     return known.strip() == "*" or etag in (part.strip() for part in known.split(","))
 
@@ -110,11 +110,11 @@ def _heads(db: Connection, company: str, *names: str) -> dict[str, _Head]:
     return {name: _Head(*head) for name, *head in db.execute(mine.where(s.name.in_(names)) if names else mine)}
 
 
-def _page(reader: Reader, start: Place, until: Place, asked: Asked) -> tuple[bytes, str]:
+def _page(reader: Reader, start: CursorPosition, until: CursorPosition, page_request: PageRequest) -> tuple[bytes, str]:
     db = reader.db
-    last, has_more = _plan(db, start, asked.limit)
+    last, has_more = _plan(db, start, page_request.limit)
     is_empty = last == start.sequence
-    cursor = asked.cursor if is_empty and asked.cursor else reader.cursor(start, last)
+    cursor = page_request.cursor if is_empty and page_request.cursor else reader.cursor(start, last)
     rows = [] if is_empty else _between(db, start, last)
     parts = [b'{"contract":"', CONTRACT.encode(), b'","epoch":"', start.epoch.encode(), b'","changes":[']
     parts += [b",".join(change for _, change in rows), b'],"cursor":"', cursor.encode(), b'","has_more":']
@@ -125,7 +125,7 @@ def _page(reader: Reader, start: Place, until: Place, asked: Asked) -> tuple[byt
     return b"".join((*parts, b"}")), cursor
 
 
-def _plan(db: Connection, start: Place, limit: int) -> tuple[int, bool]:
+def _plan(db: Connection, start: CursorPosition, limit: int) -> tuple[int, bool]:
     """The last sequence of the page and whether there is more, from the index alone."""
     ahead = select(_feed.sequence, _feed.size).where(*_after(start)).order_by(_feed.sequence).limit(limit + 1)
     rows = db.execute(ahead).all()
@@ -134,12 +134,12 @@ def _plan(db: Connection, start: Place, limit: int) -> tuple[int, bool]:
     return (rows[n - 1][0] if n else start.sequence), n < len(rows)
 
 
-def _between(db: Connection, start: Place, last: int) -> Sequence[Any]:
+def _between(db: Connection, start: CursorPosition, last: int) -> Sequence[Any]:
     within = select(_feed.customer_id, _feed.change).where(*_after(start), _feed.sequence <= last)
     return db.execute(within.order_by(_feed.sequence)).all()
 
 
-def _customers(db: Connection, until: Place, named: set[str]) -> list[bytes]:
+def _customers(db: Connection, until: CursorPosition, named: set[str]) -> list[bytes]:
     """Those named customers that changed after `until`."""
     later = (_feed.company == until.company, _by_key(CUSTOMERS), _feed.sequence + 0 > until.sequence)
     found = select(_feed.change).where(*later, _feed.id.in_(named)).order_by(_feed.sequence)
@@ -155,7 +155,7 @@ def _by_key(stream: Any) -> ColumnElement[bool]:
     return written
 
 
-def _after(place: Place) -> tuple[Any, ...]:
+def _after(place: CursorPosition) -> tuple[Any, ...]:
     return _feed.company == place.company, _feed.stream == place.stream, _feed.sequence > place.sequence
 
 
@@ -168,7 +168,7 @@ def _waiting(db: Connection, company: str, after: Mapping[str, int]) -> dict[str
 
 
 def _count(company: str, stream: str, sequence: int) -> Select[Any]:
-    place = Place(company=company, stream=stream, epoch="", sequence=sequence)
+    place = CursorPosition(company=company, stream=stream, epoch="", sequence=sequence)
     items, payments = (func.coalesce(func.sum(column), 0) for column in (_feed.n_items, _feed.n_payments))
     return select(literal(stream), func.count(), items, payments).where(*_after(place))
 
@@ -188,7 +188,7 @@ def _unregistered(db: Connection, company: str, heads: Iterable[str]) -> dict[st
     return {stream: n for stream, n in db.execute(counted)}
 
 
-def _head(stream: str, after: int, waiting: tuple[int, int, int], unregistered: int) -> StreamHead:
+def _stream_head(stream: str, after: int, waiting: tuple[int, int, int], unregistered: int) -> StreamHead:
     rows, items, payments = waiting
     if stream == CUSTOMERS:
         return StreamHead(stream=stream, is_new=after == 0, customers=rows)

@@ -47,14 +47,14 @@ _encoder = msgspec.json.Encoder()
 _batch = msgspec.json.Decoder(IntakeBatch)
 
 
-def take_in(store: Store, company: str, records: Sequence[bytes | Raw], now: datetime) -> list[IntakeResult]:
+def ingest(store: Store, company: str, records: Sequence[bytes | Raw], now: datetime) -> list[IntakeResult]:
     """Store what is sound and newer, in the order given; answer for each record, in the same order.
 
     Twice leaves the same as once. One bad record refuses only itself. Raises LookupError for an unknown company.
     """
     read = [validation.read(raw) for raw in records]
     sound = [record for record in read if isinstance(record, ValidRecord)]
-    statuses = iter(_keep(store, company, sound, now) if sound else ())
+    statuses = iter(_write_batch(store, company, sound, now) if sound else ())
     return [_refused(r) if isinstance(r, InvalidRecord) else _result(r, next(statuses)) for r in read]
 
 
@@ -96,7 +96,7 @@ def _records_of_odd_text(body: bytes) -> list[bytes]:
     """
     try:
         text = body.decode("utf-8-sig", "surrogateescape")  # what is no UTF-8 is refused with its record, too
-        records = json.loads(text, parse_int=_whole)["records"]
+        records = json.loads(text, parse_int=_parse_number)["records"]
         if not isinstance(records, list):
             raise TypeError
     except (ValueError, TypeError, LookupError, RecursionError):
@@ -106,7 +106,7 @@ def _records_of_odd_text(body: bytes) -> list[bytes]:
     return [json.dumps(record).encode() for record in records]
 
 
-def _whole(text: str) -> int | float:
+def _parse_number(text: str) -> int | float:
     """Python refuses to read thousands of digits; as a float they are too large for their own record alone."""
     return int(text) if len(text) < 400 else float(text)
 
@@ -129,12 +129,12 @@ def _refused(refusal: InvalidRecord) -> IntakeResult:
     )
 
 
-def _keep(store: Store, company: str, records: Sequence[ValidRecord], now: datetime) -> list[str]:
+def _write_batch(store: Store, company: str, records: Sequence[ValidRecord], now: datetime) -> list[str]:
     with store.writing() as db:
         # Twice the records: one that moves takes a place in its old stream too. Gaps between sequences are harmless.
         last = _take_sequences(db, company, 2 * len(records))
-        kept = _Kept(company, last - 2 * len(records), _seen(db, company, records), now.isoformat())
-        statuses = [kept.weigh(record) for record in records]
+        kept = _Batch(company, last - 2 * len(records), _stored_versions(db, company, records), now.isoformat())
+        statuses = [kept.accept(record) for record in records]
         if "stored" in statuses:
             kept.write(db, marks.leave(db, company, last - 2 * len(records), last))
     return statuses
@@ -149,26 +149,26 @@ def _take_sequences(db: Connection, company: str, n: int) -> int:
     return int(last)
 
 
-class _Seen(Struct, frozen=True):
+class _StoredVersion(Struct, frozen=True):
     version: int
     stream: str
 
 
-def _seen(db: Connection, company: str, records: Iterable[ValidRecord]) -> dict[_Key, _Seen]:
+def _stored_versions(db: Connection, company: str, records: Iterable[ValidRecord]) -> dict[_Key, _StoredVersion]:
     r = tables.record.c
-    seen: dict[_Key, _Seen] = {}
+    seen: dict[_Key, _StoredVersion] = {}
     for kind in ("customer", "order"):
         ids = {record.id for record in records if record.kind == kind}
         mine = (r.company == company) & (r.kind == kind) & r.id.in_(ids)
         for id_, version, stream in db.execute(select(r.id, r.version, r.stream).where(mine)) if ids else ():
-            seen[kind, id_] = _Seen(version, stream)
+            seen[kind, id_] = _StoredVersion(version, stream)
     return seen
 
 
-class _Kept:
+class _Batch:
     """What one batch will leave behind; written at the end, so that a record sent twice costs one row."""
 
-    def __init__(self, company: str, sequence: int, seen: dict[_Key, _Seen], now: str) -> None:
+    def __init__(self, company: str, sequence: int, seen: dict[_Key, _StoredVersion], now: str) -> None:
         self._company = company
         self._sequence = sequence
         self._seen = seen
@@ -177,7 +177,7 @@ class _Kept:
         self._feed: dict[_Key, tuple[object, ...]] = {}
         self._heads: dict[str, int] = {}
 
-    def weigh(self, record: ValidRecord) -> str:
+    def accept(self, record: ValidRecord) -> str:
         """Take the record if it is newer than what is there: stored, same or stale."""
         key = (record.kind, record.id)
         before = self._seen.get(key)
@@ -185,10 +185,10 @@ class _Kept:
             return "same" if record.version == before.version else "stale"
         stream = _stream(record, before)
         if before and before.stream not in ("", stream):
-            self._place(before.stream, record, _moved(record))
+            self._append(before.stream, record, _moved(record))
         if stream:
-            self._place(stream, record, _change(record))
-        self._seen[key] = _Seen(record.version, stream)
+            self._append(stream, record, _change(record))
+        self._seen[key] = _StoredVersion(record.version, stream)
         self._records[key] = (self._company, *key, record.version, stream, self._now)
         return "stored"
 
@@ -198,7 +198,7 @@ class _Kept:
         bulk(db, _RECORD, list(self._records.values()))
         bulk(db, _STREAM, [(self._company, name, head, mark) for name, head in self._heads.items()])
 
-    def _place(self, stream: str, record: ValidRecord, change: Change) -> None:
+    def _append(self, stream: str, record: ValidRecord, change: Change) -> None:
         self._sequence += 1
         text = _encoder.encode(change)
         counts = (change.n_items, change.n_payments, len(text))
@@ -216,7 +216,7 @@ class _Kept:
         self._heads[stream] = self._sequence
 
 
-def _stream(record: ValidRecord, before: _Seen | None) -> str:
+def _stream(record: ValidRecord, before: _StoredVersion | None) -> str:
     """Where the record stands from now on; a deleted order stays where it was, if anybody knows."""
     if record.kind == "customer":
         return "customer"

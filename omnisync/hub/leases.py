@@ -18,7 +18,7 @@ from omnisync.hub.errors import ProblemError
 from omnisync.hub.store import Store
 from omnisync.hub.tables import lease, take_over
 
-HELD = timedelta(seconds=90)
+HELD_FOR = timedelta(seconds=90)
 RENEWED_AFTER = timedelta(seconds=30)
 """A third: most pages of a long read cost one look."""
 
@@ -44,7 +44,7 @@ class Leases:
         self._store = store
         self._taken: dict[tuple[str, str, str], datetime] = {}
 
-    def hold(self, caller: Caller, establishment: str, now: datetime) -> None:
+    def acquire(self, caller: Caller, establishment: str, now: datetime) -> None:
         """Take or renew the caller's lease of the establishment.
 
         Raises ProblemError `establishment_busy` (409) with the holder's name, since when, and the seconds to wait.
@@ -106,7 +106,7 @@ class Leases:
 
 def _take(db: Connection, caller: Caller, establishment: str, now: datetime, *, only_free: bool) -> bool:
     at = _text(now)
-    mine = (establishment, caller.token, caller.destination, _text(now + HELD), at)
+    mine = (establishment, caller.token, caller.destination, _text(now + HELD_FOR), at)
     values = (*mine, caller.company, f"order:{establishment}", at)
     sql = _TAKE + _FREE if only_free else _TAKE
     sql = sql.replace("?", "%s") if db.dialect.name == "postgresql" else sql

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 
 from omnisync.hub import cursor as cursors
 from omnisync.hub import marks, tables
-from omnisync.hub.cursor import Cursor, Place, Proof
+from omnisync.hub.cursor import Cursor, CursorPosition, Proof
 from omnisync.hub.errors import ProblemError
 from omnisync.hub.store import Store
 
@@ -59,14 +59,14 @@ class Reader:
         # A company that a hub of before the marks made meanwhile has none: its cursors are as they were then.
         self._proof = None if mark is None else Proof(at, mark)
 
-    def places(self, asked: Sequence[tuple[str, str | None]], last: int) -> list[Place]:
+    def places(self, asked: Sequence[tuple[str, str | None]], last: int) -> list[CursorPosition]:
         """Return where each cursor stands in its stream; without one, the beginning. None stands beyond `last`.
 
         Raises ProblemError `cursor_invalid`, `cursor_filter_mismatch` or `cursor_expired`; PutBackError.
         """
-        starts = [Place(company=self._company, stream=stream, epoch=self.epoch) for stream, _ in asked]
+        starts = [CursorPosition(company=self._company, stream=stream, epoch=self.epoch) for stream, _ in asked]
         given = [
-            cursors.read(cursor, start, self._secret) if cursor else None
+            cursors.decode(cursor, start, self._secret) if cursor else None
             for start, (_, cursor) in zip(starts, asked, strict=True)
         ]
         # All are looked at before one is refused: what one of them proves is not to hide behind another.
@@ -82,11 +82,11 @@ class Reader:
         unknown = {epoch for epoch in others if not marks.is_past(self.db, self._company, epoch)}
         return [one for one in proven if one.epoch in unknown or (one.epoch == now and one.proof in lacking)]
 
-    def cursor(self, start: Place, sequence: int) -> str:
+    def cursor(self, start: CursorPosition, sequence: int) -> str:
         """Return a cursor after this sequence of the stream, with the proof of this moment."""
-        return cursors.write(msgspec.structs.replace(start, sequence=sequence, proof=self._proof), self._secret)
+        return cursors.encode(msgspec.structs.replace(start, sequence=sequence, proof=self._proof), self._secret)
 
-    def _place(self, start: Place, cursor: Cursor | None, last: int) -> Place:
+    def _place(self, start: CursorPosition, cursor: Cursor | None, last: int) -> CursorPosition:
         if cursor is None:
             return start
         # The number is all that a cursor without a proof can tell of a database put back.

@@ -25,12 +25,12 @@ _Key = tuple[str, str]
 _encoder = msgspec.json.Encoder()
 
 
-def take(store: Store, company: str, destination: str, receipts: Sequence[Receipt]) -> list[ReceiptResult]:
+def save_receipts(store: Store, company: str, destination: str, receipts: Sequence[Receipt]) -> list[ReceiptResult]:
     """Keep the receipts; the last call wins, one about an older version is stale. Answers in the order given."""
     rows: dict[_Key, tuple[object, ...]] = {}
     with store.writing() as db:
         known = _versions(db, company, destination, receipts)
-        results = [_weigh(receipt, known) for receipt in receipts]
+        results = [_compare(receipt, known) for receipt in receipts]
         for receipt, result in zip(receipts, results, strict=True):
             if result.status == "stored":
                 rows[receipt.kind, receipt.id] = _row(company, destination, receipt)
@@ -38,7 +38,7 @@ def take(store: Store, company: str, destination: str, receipts: Sequence[Receip
     return results
 
 
-def of(store: Store, company: str, kind: str, id: str) -> list[bytes]:
+def receipts_of(store: Store, company: str, kind: str, id: str) -> list[bytes]:
     """The receipts of one record, a text for each destination, by its name."""
     r = tables.receipt.c
     mine = (r.company == company) & (r.kind == kind) & (r.id == id)
@@ -61,7 +61,7 @@ def _versions(db: Connection, company: str, destination: str, receipts: Sequence
     return versions
 
 
-def _weigh(receipt: Receipt, known: dict[_Key, int]) -> ReceiptResult:
+def _compare(receipt: Receipt, known: dict[_Key, int]) -> ReceiptResult:
     key = (receipt.kind, receipt.id)
     status: Literal["stored", "stale", "unknown"] = "unknown"
     if key in known:

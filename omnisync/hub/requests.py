@@ -11,37 +11,37 @@ from msgspec import Struct
 from omnisync.contract import validation
 from omnisync.hub import intake
 from omnisync.hub.access import Caller
-from omnisync.hub.answers import AnyRequest
 from omnisync.hub.errors import ProblemError, invalid
+from omnisync.hub.responses import HubRequest
 from omnisync.hub.store import Store
 
-Query = TypeVar("Query", bound=Struct)
+QueryStruct = TypeVar("QueryStruct", bound=Struct)
 
 
-def caller_of(request: AnyRequest) -> Caller:
+def caller_of(request: HubRequest) -> Caller:
     """Whom the door let in."""
     caller: Caller = request.scope["state"]["caller"]
     return caller
 
 
-def store_of(request: AnyRequest) -> Store:
+def store_of(request: HubRequest) -> Store:
     """The hub's database."""
     store: Store = request.app.state.store
     return store
 
 
-def now_of(request: AnyRequest) -> datetime:
+def now_of(request: HubRequest) -> datetime:
     """The moment, in UTC."""
     now: datetime = request.app.state.clock()
     return now.astimezone(UTC)
 
 
-def known_of(request: AnyRequest) -> str:
+def if_none_match(request: HubRequest) -> str:
     """The ETag that the asker has already."""
     return str(request.headers.get("if-none-match", ""))
 
 
-def query_of(request: AnyRequest, kind: type[Query], lists: tuple[str, ...] = ()) -> Query:
+def query_of(request: HubRequest, kind: type[QueryStruct], lists: tuple[str, ...] = ()) -> QueryStruct:
     """The query by its struct; a name said twice counts once, unless it is one of `lists`. Raises ProblemError."""
     given = request.query_params.dict()
     plain = {name: values if name in lists else values[-1] for name, values in given.items()}
@@ -51,7 +51,7 @@ def query_of(request: AnyRequest, kind: type[Query], lists: tuple[str, ...] = ()
         raise invalid(*validation.fault(error)) from None
 
 
-async def body_of(request: AnyRequest, kind: str = "application/json", wanted: str | None = None) -> bytes:
+async def body_of(request: HubRequest, kind: str = "application/json", wanted: str | None = None) -> bytes:
     """The body as sent, its kind checked before a byte is read.
 
     Raises ProblemError for another kind (`wanted` says in pt-BR what would do) or too much.
@@ -62,15 +62,15 @@ async def body_of(request: AnyRequest, kind: str = "application/json", wanted: s
     return await request.body()
 
 
-def is_gzip(request: AnyRequest) -> bool:
+def is_gzip(request: HubRequest) -> bool:
     """Whether the body says that it is packed."""
     return _coding(request) == "gzip"
 
 
-def plain_of(request: AnyRequest, body: bytes) -> bytes:
+def decoded_body(request: HubRequest, body: bytes) -> bytes:
     """The body unpacked. Raises ProblemError as `intake.gunzip` does."""
     return intake.gunzip(body) if is_gzip(request) else body
 
 
-def _coding(request: AnyRequest) -> str:
+def _coding(request: HubRequest) -> str:
     return str(request.headers.get("content-encoding", "")).strip().lower()

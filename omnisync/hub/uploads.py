@@ -32,7 +32,7 @@ from omnisync.contract.batches import (
 from omnisync.contract.datasets import Dataset
 from omnisync.hub import marks
 from omnisync.hub.errors import ProblemError
-from omnisync.hub.export_rows import AT_ONCE, Mark, Row, Rows, missing, n_living, n_missing, rows_of
+from omnisync.hub.export_rows import AT_ONCE, ExportRow, ExportRows, Mark, missing_keys, n_live, n_missing_keys, rows_of
 from omnisync.hub.store import Store, bulk
 from omnisync.hub.tables import company as companies
 from omnisync.hub.tables import export_batch, export_set, export_snapshot
@@ -62,7 +62,7 @@ class Upload(Struct, frozen=True, kw_only=True):
     is_confirmed: bool = False
 
 
-def take(store: Store, company: str, source: str, upload: Upload, now: datetime) -> tuple[bytes, bool]:
+def ingest_batch(store: Store, company: str, source: str, upload: Upload, now: datetime) -> tuple[bytes, bool]:
     """Take a batch in; the answer as JSON, and whether it is new: the same name and digest again change nothing.
 
     `source` is the token's name: a snapshot deletes only what its own source has named before.
@@ -77,8 +77,8 @@ def take(store: Store, company: str, source: str, upload: Upload, now: datetime)
             if known[0] != upload.digest:
                 raise ProblemError("batch_conflict")
             return known[1].encode(), False
-        taking = _Taking(db, place, source)
-        taken = taking.take(upload, _epoch(db, company))
+        taking = _BatchIngest(db, place, source)
+        taken = taking.ingest(upload, _epoch(db, company))
         answer = _encode(taken)
         row = {"set_id": place.set_id, "id": upload.batch, "digest": upload.digest, "answer": answer.decode()}
         db.execute(insert(export_batch).values(**row, received_at=now.isoformat()))
@@ -98,7 +98,7 @@ def answer_of(store: Store, company: str, dataset: Dataset, batch: str) -> bytes
     return known[1].encode() if known else None
 
 
-class _Place(Struct, frozen=True):
+class _DatasetLock(Struct, frozen=True):
     """A dataset of a company, its row locked: this batch's own number, and what is there."""
 
     set_id: int
@@ -119,7 +119,7 @@ def _is(company: str, dataset: Dataset) -> Any:
     return (s.company == company) & (s.system == dataset.system) & (s.dataset == dataset.name)
 
 
-def _lock(db: Connection, company: str, dataset: Dataset) -> _Place:
+def _lock(db: Connection, company: str, dataset: Dataset) -> _DatasetLock:
     s = export_set.c
     mine = update(export_set).where(_is(company, dataset)).values(sequence=s.sequence + 1)
     taken = mine.returning(s.id, s.sequence, s.head, s.living)
@@ -128,7 +128,7 @@ def _lock(db: Connection, company: str, dataset: Dataset) -> _Place:
         first = "INSERT INTO export_set (company, system, dataset, sequence, head, living) VALUES (?, ?, ?, 0, 0, 0)"
         bulk(db, f"{first} ON CONFLICT DO NOTHING", [(company, dataset.system, dataset.name)])
         row = db.execute(taken).one()
-    return _Place(*row)
+    return _DatasetLock(*row)
 
 
 def _batch(db: Connection, set_id: int, batch: str) -> tuple[str, str] | None:
@@ -141,13 +141,13 @@ def _epoch(db: Connection, company: str) -> str:
     return str(db.execute(select(companies.c.epoch).where(companies.c.id == company)).scalar_one())
 
 
-class _Taking:
+class _BatchIngest:
     """One batch on its way in: the lines slice by slice, then the deletes, which are weighed together."""
 
-    def __init__(self, db: Connection, place: _Place, source: str) -> None:
+    def __init__(self, db: Connection, place: _DatasetLock, source: str) -> None:
         self._db = db
         self._place = place
-        self._rows: Rows = rows_of(db, place.set_id)
+        self._rows: ExportRows = rows_of(db, place.set_id)
         self._mark = Mark(place.sequence, source)
         self._next = count(place.sequence + 1)
         self._head = place.head
@@ -156,9 +156,9 @@ class _Taking:
         self._stored = self._unchanged = self._n_lines = self._deleted = self._held = 0
         self._refused: list[RefusedLine] = []
 
-    def take(self, upload: Upload, epoch: str) -> BatchAnswer:
+    def ingest(self, upload: Upload, epoch: str) -> BatchAnswer:
         """Everything the batch does."""
-        snapshot = self._began(upload.snapshot) if upload.snapshot else None
+        snapshot = self._open_snapshot(upload.snapshot) if upload.snapshot else None
         read = contract.line_reader(upload.dataset)
         for lines in _slices(_lines(_unpacked(upload))):
             verdicts = read(lines, self._n_lines + 1)
@@ -211,12 +211,12 @@ class _Taking:
             self._rows.touch(named, self._mark)
 
     def _put(self, changed: Iterable[ValidRow], before: dict[str, str]) -> None:
-        new: list[Row] = []
-        old: list[Row] = []
+        new: list[ExportRow] = []
+        old: list[ExportRow] = []
         for one in changed:
             self._head = next(self._next)
             rows = old if one.key in before else new
-            rows.append(Row(one.key, self._head, one.version, one.line.decode()))
+            rows.append(ExportRow(one.key, self._head, one.version, one.line.decode()))
         self._rows.write(new, old, self._mark)
         self._living += len(new) + sum(not before[row.key] for row in old)
 
@@ -235,7 +235,7 @@ class _Taking:
             self._delete(keys)
 
     def _delete(self, keys: Sequence[str]) -> None:
-        rows = [Row(key, next(self._next), "", contract.delete_line(key).decode()) for key in keys]
+        rows = [ExportRow(key, next(self._next), "", contract.delete_line(key).decode()) for key in keys]
         for some in _slices(iter(rows)):
             self._rows.write([], some, self._mark)
             self._head = some[-1].sequence
@@ -244,7 +244,7 @@ class _Taking:
 
     # --- snapshots
 
-    def _began(self, id_: str) -> _Snapshot:
+    def _open_snapshot(self, id_: str) -> _Snapshot:
         """The snapshot as it stands; with the first of its batches it begins."""
         n = export_snapshot.c
         known = select(n.began, n.owned, n.is_doubtful, n.is_over).where(*self._named(id_))
@@ -252,7 +252,7 @@ class _Taking:
         if row is not None:
             return _Snapshot(*row)
         source, began = self._mark.source, self._place.sequence - 1
-        owned = n_living(self._db, self._place.set_id, source)
+        owned = n_live(self._db, self._place.set_id, source)
         first = _Snapshot(began=began, owned=owned, is_doubtful=False, is_over=False)
         values = {"set_id": self._place.set_id, "source": source, "id": id_, **msgspec.structs.asdict(first)}
         self._db.execute(insert(export_snapshot).values(**values))
@@ -263,14 +263,14 @@ class _Taking:
         snapshot.is_doubtful |= any(line.key is None for line in self._refused)
         if upload.is_final and not snapshot.is_over:
             set_id, source = self._place.set_id, self._mark.source
-            n = n_missing(self._db, set_id, source, snapshot.began)
+            n = n_missing_keys(self._db, set_id, source, snapshot.began)
             # Of those there were when it began, or are now: a snapshot that was left lying about has a stale number.
-            owned = min(snapshot.owned, n_living(self._db, set_id, source)) if n else 0
+            owned = min(snapshot.owned, n_live(self._db, set_id, source)) if n else 0
             is_many = n * MAX_SHARE_DELETED > owned or snapshot.is_doubtful
             if n and is_many and not upload.is_confirmed:
                 self._held += n
             else:
-                for keys in missing(self._db, set_id, source, snapshot.began):
+                for keys in missing_keys(self._db, set_id, source, snapshot.began):
                     self._delete(keys)
                 snapshot.is_over = True
         now = update(export_snapshot).where(*self._named(id_))

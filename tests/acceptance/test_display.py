@@ -9,7 +9,7 @@ from pathlib import Path
 
 from omnisync.agent.journal import Journal
 from omnisync.agent.settings import Home
-from omnisync.hub.serving import HubServer
+from omnisync.hub.server import HubServer
 from omnisync.hub.store import Store
 from tests.acceptance.programs import Program, installed
 from tests.erps import make_sqlite

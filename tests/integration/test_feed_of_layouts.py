@@ -164,7 +164,7 @@ def _names(book: Book, among: Collection[str]) -> dict[str, str]:
 
 def _told(hub: RunningHub, ids: Collection[str]) -> set[str]:
     """What the hub was told last of these orders."""
-    told = [json.loads(receipts.of(hub.store, COMPANY, "order", id_)[0]) for id_ in ids]
+    told = [json.loads(receipts.receipts_of(hub.store, COMPANY, "order", id_)[0]) for id_ in ids]
     return {one["outcome"] for one in told}
 
 

@@ -416,7 +416,7 @@ def _spoil(hub: RunningHub, id_: str, old: bytes, new: bytes) -> None:
 
 def test_the_intake_refuses_a_lone_surrogate(hub: RunningHub) -> None:
     sent = b'{"kind":"customer","op":"upsert","id":"cus_1","version":1,"changed_at":"2026-11-24T15:00:00Z","data":'
-    [result] = intake.take_in(hub.store, COMPANY, [sent + rb'{"id":"cus_1","name":"\ud800"}}'], NOW)
+    [result] = intake.ingest(hub.store, COMPANY, [sent + rb'{"id":"cus_1","name":"\ud800"}}'], NOW)
     assert (result.status, result.code) == ("refused", "text")
 
 
@@ -482,7 +482,7 @@ def test_an_erased_order_stays_in_the_erp_and_nothing_of_it_stays_with_us(keeper
     assert keeper.open().rows()["orders"] == 1
     kept = keeper.query("SELECT outcome, label, reason, warnings FROM omnisync_binding WHERE kind = 'order'")
     assert kept == [("kept", "", None, None)]
-    [receipt] = receipts.of(hub.store, COMPANY, "order", "ord_1")
+    [receipt] = receipts.receipts_of(hub.store, COMPANY, "order", "ord_1")
     assert msgspec.json.decode(receipt)["outcome"] == "kept"
 
 
@@ -729,5 +729,5 @@ def test_invalid_utf_8_inside_a_record_refuses_that_record_by_its_name(
     send(hub, change(customer()), *(change(order(f"ord_{n}")) for n in range(1, 4)))
     _spoil(hub, "ord_2", b"Aurora", bytes_)
     assert run_import(keeper, hub).orders == Tally(written=2, refused=1)
-    [receipt] = receipts.of(hub.store, COMPANY, "order", "ord_2")
+    [receipt] = receipts.receipts_of(hub.store, COMPANY, "order", "ord_2")
     assert msgspec.json.decode(receipt)["reason"]["code"] == "record_unreadable"

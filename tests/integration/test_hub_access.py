@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from omnisync.hub.access import MAX_FAILED, Door
+from omnisync.hub.access import MAX_FAILED, Authenticator
 from omnisync.hub.app import ROUTES
 from omnisync.hub.errors import ProblemError
 from omnisync.hub.store import SCOPES, Store
@@ -45,9 +45,9 @@ def code(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["code"]
 
 
-def refusal(door: Door, token: str, address: str = "10.0.0.1", agent: str = "") -> ProblemError:
+def refusal(door: Authenticator, token: str, address: str = "10.0.0.1", agent: str = "") -> ProblemError:
     with pytest.raises(ProblemError) as caught:
-        door.enter(f"Bearer {token}", address, agent, None)
+        door.authenticate(f"Bearer {token}", address, agent, None)
     return caught.value
 
 
@@ -141,23 +141,23 @@ def test_an_agent_below_the_minimum_is_told_to_update(hub: RunningHub) -> None:
 
 
 def test_many_failed_tries_have_to_wait(store: Store) -> None:
-    door = Door(store, monotonic=lambda: 100.0)
+    door = Authenticator(store, monotonic=lambda: 100.0)
     codes = [refusal(door, FORGED).code for _ in range(MAX_FAILED + 1)]
     assert codes == ["unauthorized"] * MAX_FAILED + ["rate_limited"]
     assert refusal(door, FORGED).headers == {"Retry-After": "61"}
 
 
 def test_a_right_token_passes_while_its_neighbour_has_to_wait(hub: RunningHub, store: Store) -> None:
-    door = Door(store, monotonic=lambda: 100.0)
+    door = Authenticator(store, monotonic=lambda: 100.0)
     for _ in range(MAX_FAILED + 1):
         refusal(door, FORGED)
-    assert door.enter(f"Bearer {hub.token}", "10.0.0.1", "", None).company == "aurora"
+    assert door.authenticate(f"Bearer {hub.token}", "10.0.0.1", "", None).company == "aurora"
     assert refusal(door, FORGED, address="10.0.0.2").code == "unauthorized"
 
 
 def test_after_a_minute_one_may_try_again(store: Store) -> None:
     clock = iter([*([0.0] * MAX_FAILED), 59.0, 60.0])
-    door = Door(store, monotonic=lambda: next(clock))
+    door = Authenticator(store, monotonic=lambda: next(clock))
     codes = [refusal(door, FORGED).code for _ in range(MAX_FAILED + 2)]
     assert codes[-2:] == ["rate_limited", "unauthorized"]
 

@@ -65,7 +65,7 @@ class Writer:
         self._take(customer(id, self._version))
 
     def _take(self, change: dict[str, Any]) -> None:
-        assert intake.take_in(self._store, self._company, raw(change), NOW)[0].status == "stored"
+        assert intake.ingest(self._store, self._company, raw(change), NOW)[0].status == "stored"
 
 
 class Reader:
@@ -98,7 +98,9 @@ class Reader:
     def _pages(self, stream: str, limit: int, n_pages: int) -> Iterator[Page]:
         for _ in range(n_pages):
             until = self._cursors.get("customer")
-            asked = feed.Asked(stream=stream, cursor=self._cursors.get(stream), customers_until=until, limit=limit)
+            asked = feed.PageRequest(
+                stream=stream, cursor=self._cursors.get(stream), customers_until=until, limit=limit
+            )
             body = feed.page(self._store, self._company, asked).body
             page = read_page(body or b"", "customer" if stream == "customer" else "order")[0]
             self._cursors[stream] = page.cursor

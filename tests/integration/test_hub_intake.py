@@ -163,7 +163,7 @@ def test_six_thousand_orders_are_taken_in_within_seconds(client: httpx.Client, h
     batches = [raw(*(order(f"o{k}-{n}", n_items=4) for n in range(1000))) for k in range(6)]
     began = monotonic()
     for batch in batches:
-        intake.take_in(hub.store, company, batch, NOW)
+        intake.ingest(hub.store, company, batch, NOW)
     assert monotonic() - began < 15  # under 1 s on a quiet machine: this only notices a changed order of magnitude
 
 

@@ -22,7 +22,7 @@ from omnisync.contract.feed import Change
 from omnisync.hub.access import Caller
 from omnisync.hub.app import create_app
 from omnisync.hub.errors import ProblemError
-from omnisync.hub.leases import HELD, RENEWED_AFTER, Leases
+from omnisync.hub.leases import HELD_FOR, RENEWED_AFTER, Leases
 from omnisync.hub.store import AGENT_SCOPES, Store
 from tests import records
 from tests.erps import make_sqlite
@@ -31,7 +31,7 @@ from tests.imports import Clock, importer, send
 
 _number = count()
 SOON = NOW + RENEWED_AFTER
-LATER = NOW + HELD
+LATER = NOW + HELD_FOR
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -80,12 +80,12 @@ def leases(store: Store) -> Leases:
 
 def refusal(leases: Leases, caller: Caller, **at: Any) -> tuple[str, str | None, dict[str, str]]:
     with pytest.raises(ProblemError) as caught:
-        leases.hold(caller, "0001", at.get("now", NOW))
+        leases.acquire(caller, "0001", at.get("now", NOW))
     return caught.value.code, caught.value.holder, caught.value.headers
 
 
 def test_the_second_computer_is_told_who_the_first_is(leases: Leases, computers: Computers) -> None:
-    leases.hold(computers.matriz, "0001", NOW)
+    leases.acquire(computers.matriz, "0001", NOW)
     assert refusal(leases, computers.filial) == ("establishment_busy", "matriz", {"Retry-After": "90"})
     late = NOW + timedelta(seconds=88.2)
     assert refusal(leases, computers.filial, now=late) == ("establishment_busy", "matriz", {"Retry-After": "2"})
@@ -94,37 +94,37 @@ def test_the_second_computer_is_told_who_the_first_is(leases: Leases, computers:
 def test_the_same_token_never_collides(leases: Leases, computers: Computers, store: Store) -> None:
     for other in (leases, Leases(store)):
         for now in (NOW, NOW + timedelta(seconds=1), NOW - timedelta(hours=1), LATER):
-            other.hold(computers.matriz, "0001", now)
+            other.acquire(computers.matriz, "0001", now)
 
 
 def test_an_establishment_and_a_company_are_leased_each_for_itself(leases: Leases, computers: Computers) -> None:
-    leases.hold(computers.matriz, "0001", NOW)
-    leases.hold(computers.filial, "0002", NOW)
-    leases.hold(computers.stranger, "0001", NOW)
+    leases.acquire(computers.matriz, "0001", NOW)
+    leases.acquire(computers.filial, "0002", NOW)
+    leases.acquire(computers.stranger, "0001", NOW)
 
 
 def test_a_lease_ends_by_itself(leases: Leases, computers: Computers) -> None:
-    leases.hold(computers.matriz, "0001", NOW)
+    leases.acquire(computers.matriz, "0001", NOW)
     refusal(leases, computers.filial, now=LATER - timedelta(milliseconds=1))
-    leases.hold(computers.filial, "0001", LATER)
+    leases.acquire(computers.filial, "0001", LATER)
     assert refusal(leases, computers.matriz, now=LATER)[1] == "filial"
 
 
 def test_each_reading_renews_it(leases: Leases, computers: Computers) -> None:
     for n in range(10):
-        leases.hold(computers.matriz, "0001", NOW + n * RENEWED_AFTER)
+        leases.acquire(computers.matriz, "0001", NOW + n * RENEWED_AFTER)
     refusal(leases, computers.filial, now=NOW + 9 * RENEWED_AFTER + timedelta(seconds=89))
 
 
 def test_a_revoked_token_holds_nothing(leases: Leases, computers: Computers, store: Store) -> None:
-    leases.hold(computers.matriz, "0001", NOW)
+    leases.acquire(computers.matriz, "0001", NOW)
     store.revoke_token(computers.company, computers.matriz.token, NOW)
-    leases.hold(computers.filial, "0001", NOW)
+    leases.acquire(computers.filial, "0001", NOW)
 
 
 def test_a_mistyped_establishment_leaves_nothing_behind(leases: Leases, computers: Computers, store: Store) -> None:
-    leases.hold(computers.matriz, "9999", NOW)
-    leases.hold(computers.filial, "9999", NOW)
+    leases.acquire(computers.matriz, "9999", NOW)
+    leases.acquire(computers.filial, "9999", NOW)
     with store.reading() as db:
         assert db.exec_driver_sql(f"SELECT count(*) FROM lease WHERE company = '{computers.company}'").scalar() == 0
 
@@ -139,7 +139,7 @@ def test_of_many_at_once_one_gets_it(computers: Computers, store: Store) -> None
         mine = Leases(store)  # each as if in a process of its own
         start.wait(20)
         try:
-            mine.hold(caller, "0001", NOW)
+            mine.acquire(caller, "0001", NOW)
             got.append(caller.destination)
         except ProblemError as error:
             told.append(error.holder)
@@ -153,16 +153,16 @@ def test_of_many_at_once_one_gets_it(computers: Computers, store: Store) -> None
 
 
 def test_a_reading_within_a_third_only_looks(leases: Leases, computers: Computers, store: Store) -> None:
-    leases.hold(computers.matriz, "0001", NOW)
+    leases.acquire(computers.matriz, "0001", NOW)
     asked: list[str] = []
 
     def note(_db: Any, _cursor: Any, sql: str, *_: Any) -> None:
         asked.append(sql.split()[0])
 
     event.listen(store.engine, "before_cursor_execute", note)
-    leases.hold(computers.matriz, "0001", SOON - timedelta(seconds=1))
+    leases.acquire(computers.matriz, "0001", SOON - timedelta(seconds=1))
     looked = [word for word in asked if word != "BEGIN"]
-    leases.hold(computers.matriz, "0001", SOON)
+    leases.acquire(computers.matriz, "0001", SOON)
     event.remove(store.engine, "before_cursor_execute", note)
     assert (looked, "INSERT" in asked) == (["SELECT"], True)
 
@@ -190,7 +190,7 @@ def test_only_reading_an_establishment_s_orders_takes_it(tmp_path: Path) -> None
         assert client.get(orders, headers=known).status_code == 304
         moments.append(LATER)  # renewed by the 304 in between
         assert client.get(orders, headers=bearer(second)).status_code == 409
-        moments.append(SOON + HELD)
+        moments.append(SOON + HELD_FOR)
         assert client.get(orders, headers=bearer(second)).status_code == 200
     store.close()
 
@@ -256,23 +256,23 @@ def test_taking_over_makes_it_the_callers_and_the_first_is_told_at_its_next_page
     computers: Computers, store: Store
 ) -> None:
     first, second = Leases(store), Leases(store)  # two processes of one hub
-    first.hold(computers.matriz, "0001", NOW)
+    first.acquire(computers.matriz, "0001", NOW)
     soon = NOW + timedelta(seconds=5)
     taken = second.take_over(computers.filial, "0001", soon)
-    assert (taken.holder, taken.taken_from, taken.since, taken.until) == ("filial", "matriz", soon, soon + HELD)
+    assert (taken.holder, taken.taken_from, taken.since, taken.until) == ("filial", "matriz", soon, soon + HELD_FOR)
     assert refusal(first, computers.matriz, now=soon)[:2] == ("establishment_busy", "filial")
-    first.hold(computers.filial, "0001", soon)
+    first.acquire(computers.filial, "0001", soon)
 
 
 def test_taking_over_twice_is_once_and_the_hub_keeps_who_took_what_from_whom(
     leases: Leases, computers: Computers, store: Store
 ) -> None:
-    leases.hold(computers.matriz, "0001", NOW)
+    leases.acquire(computers.matriz, "0001", NOW)
     later = NOW + timedelta(seconds=1)
     first, again = (leases.take_over(computers.filial, "0001", at) for at in (NOW, later))
     assert (first.taken_from, again.taken_from, again.since) == ("matriz", None, NOW)
     leases.take_over(computers.filial, "0002", NOW)  # nobody held it
-    leases.take_over(computers.matriz, "0001", later + HELD)  # its time was over
+    leases.take_over(computers.matriz, "0001", later + HELD_FOR)  # its time was over
     with store.reading() as db:
         rows = db.exec_driver_sql(
             f"SELECT establishment, by_name, from_name, at FROM take_over WHERE company = '{computers.company}'"
@@ -282,23 +282,23 @@ def test_taking_over_twice_is_once_and_the_hub_keeps_who_took_what_from_whom(
 
 def test_since_when_somebody_reads_is_told_and_lasts_while_it_is_renewed(leases: Leases, computers: Computers) -> None:
     for n in range(4):
-        leases.hold(computers.matriz, "0001", NOW + n * RENEWED_AFTER)
+        leases.acquire(computers.matriz, "0001", NOW + n * RENEWED_AFTER)
     with pytest.raises(ProblemError) as caught:
-        leases.hold(computers.filial, "0001", NOW + 3 * RENEWED_AFTER)
+        leases.acquire(computers.filial, "0001", NOW + 3 * RENEWED_AFTER)
     assert caught.value.since == NOW
-    leases.hold(computers.filial, "0001", NOW + 10 * HELD)
+    leases.acquire(computers.filial, "0001", NOW + 10 * HELD_FOR)
     with pytest.raises(ProblemError) as caught:
-        leases.hold(computers.matriz, "0001", NOW + 10 * HELD)
-    assert caught.value.since == NOW + 10 * HELD
+        leases.acquire(computers.matriz, "0001", NOW + 10 * HELD_FOR)
+    assert caught.value.since == NOW + 10 * HELD_FOR
 
 
 def test_nobody_takes_over_what_is_not_there_or_a_strangers(leases: Leases, computers: Computers) -> None:
-    leases.hold(computers.matriz, "0001", NOW)
+    leases.acquire(computers.matriz, "0001", NOW)
     with pytest.raises(ProblemError) as caught:
         leases.take_over(computers.filial, "9999", NOW)
     assert caught.value.code == "establishment_unknown"
     assert leases.take_over(computers.stranger, "0001", NOW).taken_from is None
-    leases.hold(computers.matriz, "0001", NOW)
+    leases.acquire(computers.matriz, "0001", NOW)
 
 
 def test_taking_over_through_http_wants_the_scope_of_who_imports(hub: RunningHub) -> None:

@@ -25,7 +25,7 @@ from omnisync.contract import batches
 from omnisync.contract.datasets import DATASETS
 from omnisync.contract.feed import Page, read_page
 from omnisync.hub import cursor as cursors
-from omnisync.hub import exports, feed, intake, uploads
+from omnisync.hub import export_feed, feed, intake, uploads
 from omnisync.hub.errors import ProblemError
 from omnisync.hub.migrations.upgrade import config
 from omnisync.hub.store import Store
@@ -97,12 +97,12 @@ class Database(Struct):
 
     def take(self, *changes: dict[str, Any]) -> None:
         """Put changes into the hub."""
-        results = intake.take_in(self.store, COMPANY, raw(*changes), NOW)
+        results = intake.ingest(self.store, COMPANY, raw(*changes), NOW)
         assert {result.status for result in results} == {"stored"}, results
 
     def page(self, stream: str = "order:0001", **asked: Any) -> Page:
         """A page of the feed."""
-        answer = feed.page(self.store, COMPANY, feed.Asked(stream=stream, **asked))
+        answer = feed.page(self.store, COMPANY, feed.PageRequest(stream=stream, **asked))
         return read_page(answer.body or b"", "customer" if stream == "customer" else "order")[0]
 
     def put(self, batch: str, *keys: str) -> None:
@@ -114,7 +114,7 @@ class Database(Struct):
         body = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
         digest = batches.content_digest(body)
         upload = uploads.Upload(dataset=PRODUCTS, batch=batch, digest=digest, n_lines=len(keys), body=body)
-        uploads.take(self.store, COMPANY, "producao", upload, NOW)
+        uploads.ingest_batch(self.store, COMPANY, "producao", upload, NOW)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -307,11 +307,11 @@ def test_an_empty_company_put_back_is_noticed(database: Database) -> None:
 def test_a_forged_cursor_changes_nothing_but_its_own_answer(database: Database) -> None:
     database.take(hubs.order("a"))
     good, epoch = database.page().cursor, database.epoch()
-    place = cursors.Place(company=COMPANY, stream="order:0001", epoch=epoch, sequence=1)
+    place = cursors.CursorPosition(company=COMPANY, stream="order:0001", epoch=epoch, sequence=1)
     proofs = (cursors.Proof(2, "00" * 8), cursors.Proof(10**9, "ab" * 8))
-    forged = [cursors.write(msgspec.structs.replace(place, proof=proof), b"k" * 32) for proof in proofs]
-    forged.append(cursors.write(msgspec.structs.replace(place, epoch="elsewhere", proof=proofs[0]), b"k" * 32))
-    forged.append(cursors.write(msgspec.structs.replace(place, sequence=10**9), b""))  # as before the signatures
+    forged = [cursors.encode(msgspec.structs.replace(place, proof=proof), b"k" * 32) for proof in proofs]
+    forged.append(cursors.encode(msgspec.structs.replace(place, epoch="elsewhere", proof=proofs[0]), b"k" * 32))
+    forged.append(cursors.encode(msgspec.structs.replace(place, sequence=10**9), b""))  # as before the signatures
     for cursor in forged:
         assert code_of(lambda at=cursor: database.page(cursor=at)) == "cursor_expired"
         assert code_of(lambda at=cursor: feed.streams(database.store, COMPANY, {"order:0001": at})) == "cursor_expired"
@@ -323,15 +323,15 @@ def test_a_page_of_a_hub_put_back_is_not_the_one_known_by_its_etag(database: Dat
     database.take(hubs.customer())
     database.put("p0", "a")
     database.copy()
-    asked = feed.Asked(stream="order:0001")
+    asked = feed.PageRequest(stream="order:0001")
     database.take(hubs.order("a", notes="perdido"))
     database.put("p1", "b")
-    page, rows = feed.page(database.store, COMPANY, asked), exports.page(database.store, COMPANY, PRODUCTS, None)
+    page, rows = feed.page(database.store, COMPANY, asked), export_feed.page(database.store, COMPANY, PRODUCTS, None)
     database.put_back()
     database.take(hubs.order("a", notes="depois"))
     database.put("p2", "b")
     assert feed.page(database.store, COMPANY, asked, page.etag).body is not None
-    assert exports.page(database.store, COMPANY, PRODUCTS, None, known=rows.etag).body is not None
+    assert export_feed.page(database.store, COMPANY, PRODUCTS, None, if_none_match=rows.etag).body is not None
 
 
 def test_an_app_that_reads_a_dataset_notices_it_too(database: Database, keeper: Keeper, tmp_path: Path) -> None:
@@ -341,11 +341,11 @@ def test_an_app_that_reads_a_dataset_notices_it_too(database: Database, keeper: 
     with database.hub() as hub:
         office.hub = hub
         office.export()
-    cursor = exports.page(database.store, COMPANY, PRODUCTS, None).cursor
+    cursor = export_feed.page(database.store, COMPANY, PRODUCTS, None).cursor
     database.put_back()
     database.put("p1", *(f"x{n}" for n in range(500)))
     before = database.epoch()
-    assert code_of(lambda: exports.page(database.store, COMPANY, PRODUCTS, cursor)) == "cursor_expired"
+    assert code_of(lambda: export_feed.page(database.store, COMPANY, PRODUCTS, cursor)) == "cursor_expired"
     assert database.epoch() != before
     with database.hub() as hub:
         office.hub = hub
@@ -362,7 +362,7 @@ def test_a_hub_of_before_the_marks_opens_and_serves_its_cursors(database: Databa
     assert [one.id for one in old.page(cursor=OLD_CURSORS["first"]).changes] == ["ord_2"]
     assert old.page(cursor=OLD_CURSORS["order"]).cursor == OLD_CURSORS["order"]
     assert old.page("customer", cursor=OLD_CURSORS["customer"]).changes == ()
-    rows = exports.page(old.store, COMPANY, PRODUCTS, OLD_CURSORS["products"])
+    rows = export_feed.page(old.store, COMPANY, PRODUCTS, OLD_CURSORS["products"])
     assert rows.cursor == OLD_CURSORS["products"]
     mixed = {"customer": OLD_CURSORS["customer"], "order:0001": OLD_CURSORS["order"]}
     assert feed.streams(old.store, COMPANY, mixed).body is not None
@@ -431,11 +431,11 @@ def test_a_hub_that_was_not_put_back_never_expires_a_cursor(
             given.append((stream, database.page(stream, limit=2).cursor))
             given.append((stream, database.page(stream, cursor=given[-1][1]).cursor))
         if step == "read":
-            given.append(("rows", exports.page(database.store, COMPANY, PRODUCTS, None).cursor or ""))
+            given.append(("rows", export_feed.page(database.store, COMPANY, PRODUCTS, None).cursor or ""))
         epoch = database.epoch()
         for stream, cursor in given:
             if stream == "rows":
-                exports.page(database.store, COMPANY, PRODUCTS, cursor)
+                export_feed.page(database.store, COMPANY, PRODUCTS, cursor)
             else:
                 database.page(stream, cursor=cursor)
         assert database.epoch() == epoch
@@ -450,8 +450,8 @@ def _happen(database: Database, step: str, version: int) -> None:
     elif step == "move":
         database.take(hubs.order("a", version, "0002" if version % 2 else "0001"))
     elif step == "same":
-        intake.take_in(database.store, COMPANY, raw(hubs.order("o1", 1)), NOW)
-        intake.take_in(database.store, COMPANY, raw(hubs.order("o1", 1)), NOW)
+        intake.ingest(database.store, COMPANY, raw(hubs.order("o1", 1)), NOW)
+        intake.ingest(database.store, COMPANY, raw(hubs.order("o1", 1)), NOW)
     elif step == "batch":
         database.put(f"b{version}", "x", f"k{version}")
         database.put(f"c{version}")

@@ -50,11 +50,11 @@ def _migrated(url: str) -> Iterator[Store]:
 
 
 def take(store: Store, company: str, *changes: dict[str, Any]) -> list[str]:
-    return [result.status for result in intake.take_in(store, company, raw(*changes), NOW)]
+    return [result.status for result in intake.ingest(store, company, raw(*changes), NOW)]
 
 
 def page(store: Store, company: str, **asked: Any) -> Page:
-    answer = feed.page(store, company, feed.Asked(stream="order:0001", **asked))
+    answer = feed.page(store, company, feed.PageRequest(stream="order:0001", **asked))
     return read_page(answer.body or b"", "order")[0]
 
 
@@ -115,7 +115,7 @@ def test_the_feed_is_the_same_on_every_database(store: Store, company: str) -> N
     answer = feed.streams(store, company, {"order:0001": one.cursor})
     assert b'{"stream":"order:0002","is_new":true,"orders":1,"items":2,"payments":1}' in (answer.body or b"")
     assert len(feed.changes_of(store, company, "order", ["a", "b", "nope"])) == 2
-    assert receipts.of(store, company, "order", "a") == []
+    assert receipts.receipts_of(store, company, "order", "a") == []
 
 
 def test_related_customers_come_on_every_database(store: Store, company: str) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy import event
 from omnisync.contract import batches
 from omnisync.contract.batches import BatchAnswer, content_digest
 from omnisync.contract.datasets import Dataset
-from omnisync.hub import exports, uploads
+from omnisync.hub import export_feed, uploads
 from omnisync.hub.errors import ProblemError
 from omnisync.hub.migrations.upgrade import config
 from omnisync.hub.store import VERSION, Store
@@ -62,14 +62,14 @@ def upload(batch: str, *lines: bytes, dataset: Dataset = PRODUCTS, **more: Any) 
 
 
 def take(store: Store, company: str, one: Upload, source: str = "producao") -> BatchAnswer:
-    answer, _ = uploads.take(store, company, source, one, NOW)
+    answer, _ = uploads.ingest_batch(store, company, source, one, NOW)
     return batches.read_answer(answer)
 
 
 def rows(store: Store, company: str, cursor: str | None = None, limit: int = 1000) -> tuple[list[Any], str]:
     lines: list[Any] = []
     while True:
-        answer = exports.page(store, company, PRODUCTS, cursor, limit=limit)
+        answer = export_feed.page(store, company, PRODUCTS, cursor, limit=limit)
         page = json.loads(answer.body or b"")
         lines, cursor = lines + page["lines"], page["cursor"]
         if not page["has_more"]:
@@ -139,7 +139,7 @@ def test_the_same_batch_twice_at_once_is_taken_once(store: Store, company: str) 
     found: list[bool] = []
 
     def send() -> None:
-        found.append(uploads.take(store, company, "producao", one, NOW)[1])
+        found.append(uploads.ingest_batch(store, company, "producao", one, NOW)[1])
 
     senders = [threading.Thread(target=send) for _ in range(4)]
     for sender in senders:
@@ -174,7 +174,7 @@ def test_an_old_batch_s_name_is_forgotten(store: Store, company: str) -> None:
     take(store, company, upload("b1", *products("a")))
     assert uploads.answer_of(store, company, PRODUCTS, "b1") is not None
     later = NOW + uploads.KEPT + timedelta(seconds=1)
-    uploads.take(store, company, "producao", upload("b2", *products("b")), later)
+    uploads.ingest_batch(store, company, "producao", upload("b2", *products("b")), later)
     assert uploads.answer_of(store, company, PRODUCTS, "b1") is None
     assert uploads.answer_of(store, company, PRODUCTS, "b2") is not None
 

@@ -293,7 +293,7 @@ def test_an_order_that_waits_again_after_a_restore_of_the_erp_is_told_anew_when_
     life.check()  # the order waits, and the hub still says what it was told before the restore
     life.edit(("customer", "cus_1", True, None))
     life.run()
-    [told] = receipts.of(life.store, COMPANY, "order", "ord_1")
+    [told] = receipts.receipts_of(life.store, COMPANY, "order", "ord_1")
     [(number,)] = life.keeper.query("SELECT numero FROM pedidos")
     assert msgspec.json.decode(told)["erp_number"] == str(number)
     life.check()

@@ -61,7 +61,7 @@ def test_a_customer_that_came_early_with_its_order_is_not_read_again_in_its_own_
         send(hub, change(customer()), change(order()))
         page, edits = feed.page, [change(customer(notes="nova"), 2)]
 
-        def edited_before(store: Store, company: str, asked: feed.Asked, known: str = "") -> feed.Answer:
+        def edited_before(store: Store, company: str, asked: feed.PageRequest, known: str = "") -> feed.CachedAnswer:
             if asked.stream.startswith("order:") and edits:  # the customers have been read to their end
                 send(hub, edits.pop())
             return page(store, company, asked, known)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import uvicorn
 
-from omnisync.hub.app import Clock, create_app
+from omnisync.hub.app import HubClock, create_app
 from omnisync.hub.store import Store
 
 Ready = Callable[[str], None]
@@ -26,13 +26,13 @@ class HubServer:
     Raises OSError when the port is taken. Port 0 takes a free one, named by `url`.
     """
 
-    def __init__(self, store: Store, host: str, port: int, clock: Clock = wall_clock) -> None:
-        self._socket = _listening(host, port)
+    def __init__(self, store: Store, host: str, port: int, clock: HubClock = wall_clock) -> None:
+        self._socket = _listening_socket(host, port)
         named = f"[{host}]" if ":" in host else host
         self.url = f"http://{named}:{self._socket.getsockname()[1]}"
         # No access log: addresses carry ids and cursors, and a poll a minute says nothing.
         config = uvicorn.Config(create_app(store, clock), access_log=False, log_level="warning", server_header=False)
-        self._server = _Server(config)
+        self._server = _HubUvicorn(config)
 
     def run(self, ready: Ready | None = None) -> None:
         """Serve until stopped."""
@@ -61,7 +61,7 @@ def serve(url: str, host: str, port: int, ready: Ready | None = None) -> None:
         store.close()
 
 
-class _Server(uvicorn.Server):
+class _HubUvicorn(uvicorn.Server):
     when_ready: Callable[[], None]
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -70,7 +70,7 @@ class _Server(uvicorn.Server):
             self.when_ready()
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _listening_socket(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named because asyncio sends small answers at once (TCP_NODELAY) only on a socket that says TCP.
     taken = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

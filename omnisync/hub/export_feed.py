@@ -11,8 +11,8 @@ from sqlalchemy import Connection, select
 from omnisync.contract import CONTRACT
 from omnisync.contract.batches import MAX_ROWS
 from omnisync.contract.datasets import Dataset
-from omnisync.hub.cursor import Place
-from omnisync.hub.feed import PAGE_BYTES, Answer, etag_of, is_known
+from omnisync.hub.cursor import CursorPosition
+from omnisync.hub.feed import PAGE_BYTES, CachedAnswer, etag_of, matches_etag
 from omnisync.hub.reading import Reader, reading
 from omnisync.hub.store import Store
 from omnisync.hub.tables import export_row, export_set
@@ -21,23 +21,23 @@ _row = export_row.c
 
 
 def page(
-    store: Store, company: str, dataset: Dataset, cursor: str | None, limit: int = MAX_ROWS, known: str = ""
-) -> Answer:
-    """The next lines of a dataset, each key once, at its latest place. `known` is the asker's If-None-Match.
+    store: Store, company: str, dataset: Dataset, cursor: str | None, limit: int = MAX_ROWS, if_none_match: str = ""
+) -> CachedAnswer:
+    """The next lines of a dataset, each key once, at its latest place. `if_none_match` is the asker's If-None-Match.
 
     Raises ProblemError `cursor_invalid`, `cursor_filter_mismatch`, `cursor_expired`.
     """
     with reading(store, company) as reader:
-        there = _there(reader.db, company, dataset)
+        there = _dataset_state(reader.db, company, dataset)
         (start,) = reader.places([(f"export:{dataset.system}/{dataset.name}", cursor)], there.sequence)
         etag = etag_of(company, start, limit, there.head, there.mark)
-        if is_known(etag, known):
-            return Answer(etag=etag)
+        if matches_etag(etag, if_none_match):
+            return CachedAnswer(etag=etag)
         body, next_cursor = _page(reader, there.set_id, start, limit, cursor)
-    return Answer(etag=etag, body=body, cursor=next_cursor)
+    return CachedAnswer(etag=etag, body=body, cursor=next_cursor)
 
 
-class _There(Struct, frozen=True):
+class _DatasetState(Struct, frozen=True):
     """A dataset as one request sees it; one that nobody exported yet has no set."""
 
     set_id: int = 0
@@ -46,14 +46,14 @@ class _There(Struct, frozen=True):
     mark: str = ""
 
 
-def _there(db: Connection, company: str, dataset: Dataset) -> _There:
+def _dataset_state(db: Connection, company: str, dataset: Dataset) -> _DatasetState:
     s = export_set.c
     mine = (s.company == company) & (s.system == dataset.system) & (s.dataset == dataset.name)
     row = db.execute(select(s.id, s.sequence, s.head, s.mark).where(mine)).first()
-    return _There(*row) if row else _There()
+    return _DatasetState(*row) if row else _DatasetState()
 
 
-def _page(reader: Reader, set_id: int, start: Place, limit: int, given: str | None) -> tuple[bytes, str]:
+def _page(reader: Reader, set_id: int, start: CursorPosition, limit: int, given: str | None) -> tuple[bytes, str]:
     last, has_more = _plan(reader.db, set_id, start.sequence, limit)
     is_empty = last == start.sequence
     cursor = given if is_empty and given else reader.cursor(start, last)

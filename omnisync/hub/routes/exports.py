@@ -13,10 +13,10 @@ from msgspec import Meta, Struct
 from omnisync.contract import validation
 from omnisync.contract.batches import MAX_LINES, MAX_ROWS, MEDIA_TYPE, BatchId
 from omnisync.contract.datasets import DATASETS, Dataset
-from omnisync.hub import exports, uploads
-from omnisync.hub.answers import AnyRequest, answered, sent
+from omnisync.hub import export_feed, uploads
 from omnisync.hub.errors import ProblemError, invalid
-from omnisync.hub.requests import body_of, caller_of, is_gzip, known_of, now_of, query_of, store_of
+from omnisync.hub.requests import body_of, caller_of, if_none_match, is_gzip, now_of, query_of, store_of
+from omnisync.hub.responses import HubRequest, cached_response, json_response
 
 _DATASET = "/v1/exports/{system:str}/{dataset:str}"
 _BATCH = f"{_DATASET}/batches/{{batch_id:str}}"
@@ -50,52 +50,52 @@ _NAMES = {field.encode_name.lower(): field.encode_name for field in msgspec.stru
 
 
 @get(_DATASET, opt={"scope": "exports:read"}, sync_to_thread=True)
-def read_rows(request: AnyRequest) -> Response[bytes]:
+def read_rows(request: HubRequest) -> Response[bytes]:
     """A dataset's lines, for the apps."""
     query = query_of(request, RowsQuery)
     caller, store = caller_of(request), store_of(request)
-    page = exports.page(store, caller.company, _dataset(request), query.cursor, query.limit, known_of(request))
-    return answered(request, page)
+    page = export_feed.page(store, caller.company, _dataset(request), query.cursor, query.limit, if_none_match(request))
+    return cached_response(request, page)
 
 
 @put(_BATCH, opt=_WRITE, status_code=201)
-async def put_batch(request: AnyRequest) -> Response[bytes]:
+async def put_batch(request: HubRequest) -> Response[bytes]:
     """A batch of a dataset's lines, from an agent."""
-    upload = _announced(request)
+    upload = _announced_upload(request)
     body = await body_of(request, MEDIA_TYPE, _NDJSON)
-    return await sync_to_thread(_take, request, msgspec.structs.replace(upload, body=body))
+    return await sync_to_thread(_ingest, request, msgspec.structs.replace(upload, body=body))
 
 
 @get(_BATCH, opt=_WRITE, sync_to_thread=True)
-def read_batch(request: AnyRequest) -> Response[bytes]:
+def read_batch(request: HubRequest) -> Response[bytes]:
     """What was answered to a batch."""
     company, batch = caller_of(request).company, request.path_params["batch_id"]
     answer = uploads.answer_of(store_of(request), company, _dataset(request), batch)
     if answer is None:
         raise ProblemError("not_found")
-    return sent(request, answer)
+    return json_response(request, answer)
 
 
 ROUTES = (read_rows, put_batch, read_batch)
 
 
-def _dataset(request: AnyRequest) -> Dataset:
+def _dataset(request: HubRequest) -> Dataset:
     found = DATASETS.get((request.path_params["system"], request.path_params["dataset"]))
     if found is None:
         raise ProblemError("not_found", detail="Esta central não conhece este sistema ou este conjunto de dados.")
     return found
 
 
-def _announced(request: AnyRequest) -> uploads.Upload:
+def _announced_upload(request: HubRequest) -> uploads.Upload:
     """What the address and the headers say of a batch, its body still to come. Raises ProblemError."""
     dataset = _dataset(request)
     digest = _DIGEST.search(request.headers.get("content-digest", ""))
     if digest is None:
         raise invalid("/Content-Digest", "pattern" if "content-digest" in request.headers else "required")
-    given: dict[str, Any] = {_NAMES[name]: value for name, value in request.headers.items() if name in _NAMES}
+    announced: dict[str, Any] = {_NAMES[name]: value for name, value in request.headers.items() if name in _NAMES}
     try:
         batch = msgspec.convert(request.path_params["batch_id"], BatchId)
-        headers = msgspec.convert(given, BatchHeaders, strict=False)
+        headers = msgspec.convert(announced, BatchHeaders, strict=False)
     except msgspec.ValidationError as error:
         pointer, code = validation.fault(error)
         raise invalid(pointer or "/batch_id", code) from None
@@ -105,7 +105,9 @@ def _announced(request: AnyRequest) -> uploads.Upload:
     return uploads.Upload(dataset=dataset, batch=batch, digest=digest[1], body=b"", is_gzip=is_gzip(request), **told)
 
 
-def _take(request: AnyRequest, upload: uploads.Upload) -> Response[bytes]:
+def _ingest(request: HubRequest, upload: uploads.Upload) -> Response[bytes]:
     caller = caller_of(request)
-    answer, is_new = uploads.take(store_of(request), caller.company, caller.destination, upload, now_of(request))
-    return sent(request, answer, status=201 if is_new else 200)
+    answer, is_new = uploads.ingest_batch(
+        store_of(request), caller.company, caller.destination, upload, now_of(request)
+    )
+    return json_response(request, answer, status=201 if is_new else 200)

@@ -19,7 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from omnisync.contract import CONTRACT
 from omnisync.contract.problems import CONTENT_TYPE, problem
 from omnisync.hub.errors import ProblemError
-from omnisync.hub.feed import Answer
+from omnisync.hub.feed import CachedAnswer
 
 MIN_GZIP = 500
 """Bytes below which packing is not worth it."""
@@ -36,12 +36,12 @@ _BY_STATUS = {400: "validation", 404: "not_found", 405: "method_not_allowed", 41
 _log = logging.getLogger("omnisync.hub")
 _encoder = msgspec.json.Encoder()
 
-AnyRequest = Request[Any, Any, Any]
+HubRequest = Request[Any, Any, Any]
 Headers = Mapping[str, str]
 
 
-def sent(
-    request: AnyRequest, body: bytes | msgspec.Struct, headers: Headers | None = None, status: int = 200
+def json_response(
+    request: HubRequest, body: bytes | msgspec.Struct, headers: Headers | None = None, status: int = 200
 ) -> Response[bytes]:
     """A success with this JSON."""
     content = body if isinstance(body, bytes) else _encoder.encode(body)
@@ -53,17 +53,17 @@ def sent(
     return Response(content, media_type="application/json", status_code=status, headers=all_headers)
 
 
-def answered(request: AnyRequest, answer: Answer) -> Response[bytes]:
+def cached_response(request: HubRequest, answer: CachedAnswer) -> Response[bytes]:
     """The answer, or a bodiless 304 when the asker has it already."""
     headers = {"ETag": answer.etag}
     if answer.body is None:
         return Response(b"", status_code=304, headers=headers)
     if answer.cursor is not None:
         headers["Omnisync-Next"] = answer.cursor
-    return sent(request, answer.body, headers)
+    return json_response(request, answer.body, headers)
 
 
-def refused(request: AnyRequest, error: Exception) -> Response[bytes]:
+def problem_response(request: HubRequest, error: Exception) -> Response[bytes]:
     """Any error as a problem: ours by its code, the framework's by its status, the rest as `internal`, logged."""
     if not isinstance(error, ProblemError):
         error = _as_problem(request, error)
@@ -88,7 +88,7 @@ def request_id(scope: Scope) -> str:
     return str(state["request_id"])
 
 
-async def sign(message: Message, scope: Scope) -> None:
+async def add_standard_headers(message: Message, scope: Scope) -> None:
     """Put on every answer what all carry: the request's id, the contract, and that nobody may keep it."""
     if message["type"] != "http.response.start":
         return
@@ -104,7 +104,7 @@ async def sign(message: Message, scope: Scope) -> None:
     ]
 
 
-def _as_problem(request: AnyRequest, error: Exception) -> ProblemError:
+def _as_problem(request: HubRequest, error: Exception) -> ProblemError:
     if isinstance(error, (OperationalError, InterfaceError, PoolTimeoutError)):
         _log.warning("the database does not answer (request %s): %s", request_id(request.scope), type(error).__name__)
         return ProblemError("maintenance", headers=_RETRY_SOON)

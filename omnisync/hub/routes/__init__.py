@@ -1,0 +1,1 @@
+"""The hub's routes, one file per group."""
