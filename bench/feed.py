@@ -40,10 +40,10 @@ from omnisync.contract.feed import (
     Streams,
 )
 from omnisync.contract.records import Customer, Order
-from omnisync.demo import sample
+from omnisync.demo import sample_data
 from omnisync.demo.customers import revise_customer
 from omnisync.demo.orders import cancel, revise
-from omnisync.demo.words import ESTABLISHMENTS
+from omnisync.demo.seed_data import ESTABLISHMENTS
 
 N_CUSTOMERS, N_ORDERS = 20_000, 60_000
 ONE_IN = 100
@@ -80,11 +80,11 @@ class Index(Struct, frozen=True):
 def changes(scale: float) -> Iterator[tuple[bool, Change]]:
     """Every change in the order it was sent, and whether it came later."""
     rng = Random("bench")
-    people = sample.customers(round(N_CUSTOMERS * scale))
+    people = sample_data.customers(round(N_CUSTOMERS * scale))
     for customer in people:
         yield False, _change(customer)
     edited: list[Order] = []
-    for n, order in enumerate(sample.orders(round(N_ORDERS * scale), sample.SEED, people, today=TODAY)):
+    for n, order in enumerate(sample_data.orders(round(N_ORDERS * scale), sample_data.SEED, people, today=TODAY)):
         if order.status == "cancelled":  # never written, and the first load is to write every record
             order = replace(order, status="confirmed", cancelled_at=None, cancel_reason=None)
         yield False, _change(order)
@@ -97,7 +97,7 @@ def changes(scale: float) -> Iterator[tuple[bool, Change]]:
 
 
 def _change(record: Customer | Order, version: int = 1) -> Change:
-    change = sample.upsert(record, version, NOON + timedelta(hours=version - 1))
+    change = sample_data.upsert(record, version, NOON + timedelta(hours=version - 1))
     if isinstance(record, Customer):
         return change
     # The stream is not part of a change: `to` carries it to the writer of pages, who takes it off.

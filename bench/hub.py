@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from bench import feed
-from omnisync.demo.words import ESTABLISHMENTS
+from omnisync.demo.seed_data import ESTABLISHMENTS
 from omnisync.hub import intake
 from omnisync.hub.store import AGENT_SCOPES, Store
 

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from omnisync.agent.erp import layouts
 from omnisync.agent.erp.base import Erp
-from omnisync.demo import words
+from omnisync.demo import seed_data
 from tests.erps import Keeper, make_keeper
 
 PRODUCTS = {"000001": "PAO FRANCES", "000002": "SONHO", "000003": "BROA"}
@@ -197,13 +197,13 @@ def make_book(kind: str, layout: str, request: pytest.FixtureRequest, folder: Pa
 
 def register(book: Book) -> None:
     """The ERP's own registers: the sample's products, cities, sellers."""
-    products = PRODUCTS | {product.code: product.name.upper() for product in words.PRODUCTS}
+    products = PRODUCTS | {product.code: product.name.upper() for product in seed_data.PRODUCTS}
     if book.layout == "staging":
         book.fill("produto", "pro_codigo pro_nome", [(code, name[:60]) for code, name in products.items()])
         return
     book.fill("PRODUTO", "PRO_CODIGO PRO_NOME", [(code, name[:60]) for code, name in products.items()])
-    cities = {city.code: (n, city.name.upper(), city.state, city.code) for n, city in enumerate(words.CITIES, 1)}
+    cities = {city.code: (n, city.name.upper(), city.state, city.code) for n, city in enumerate(seed_data.CITIES, 1)}
     book.fill("CIDADE", "CID_CODIGO CID_NOME CID_UF CID_IBGE", cities.values())
-    sellers = [(f"{n:03}", code, name.upper()) for n, (code, name) in enumerate(words.SELLERS.items(), 1)]
+    sellers = [(f"{n:03}", code, name.upper()) for n, (code, name) in enumerate(seed_data.SELLERS.items(), 1)]
     book.fill("VENDEDOR", "VEN_CODIGO VEN_SIGLA VEN_NOME", sellers)
     book.fill("FORMA_PAGTO", "FPG_CODIGO FPG_SIGLA FPG_NOME", [("03", "CARTAO_CREDITO", "CARTAO DE CREDITO")])

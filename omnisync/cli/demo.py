@@ -41,9 +41,9 @@ from omnisync.cli.running import Asked, carry
 from omnisync.cli.simulate import free_number, hired, patiently, shelf
 from omnisync.cli.status import unsettled_line
 from omnisync.demo import company, erp
-from omnisync.demo.company import Folder
-from omnisync.demo.sample import ZONE, buyers
-from omnisync.demo.words import ESTABLISHMENTS, Product
+from omnisync.demo.company import DemoFolder
+from omnisync.demo.sample_data import ZONE, buyers
+from omnisync.demo.seed_data import ESTABLISHMENTS, SampleProduct
 from omnisync.hub.server import HubServer
 from omnisync.hub.store import Store
 
@@ -70,13 +70,13 @@ def demo(once: bool, fresh: bool, verbose: bool) -> None:
     """A empresa de exemplo: uma central, um ERP em SQLite, uma importação e o resumo."""
     with plain_ending(verbose=verbose):
         settings = read_settings(build.environ)
-        folder = Folder(settings.home.path / "demo")
+        folder = DemoFolder(settings.home.path / "demo")
         if fresh:
             folder.clear()
         folder.make(build.clock())
         parts = demo_parts(settings, folder.path)
         with open_hub(folder) as hub:
-            tokens = company.found_company(hub.store, build.clock())
+            tokens = company.create_company(hub.store, build.clock())
             tell_story(parts, hub.store)
             connection = connect(parts, hub.url, folder, tokens[0])
             came = carry(parts, connection, Asked(kind="import"))
@@ -102,7 +102,7 @@ class OpenHub(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def open_hub(folder: Folder) -> Iterator[OpenHub]:
+def open_hub(folder: DemoFolder) -> Iterator[OpenHub]:
     """The hub on its port or the next free one, served by a thread; ended when the block ends."""
     store = Store(folder.hub_url)
     store.migrate()
@@ -136,11 +136,11 @@ def tell_story(parts: build.Parts, store: Store) -> None:
     day = journal.note(STORY_DAY) or build.clock().date().isoformat()
     journal.set_note(STORY_DAY, day)
     say("Preparando a empresa de exemplo: os vendedores enviam suas vendas à central…")
-    company.send_story(store, today=date.fromisoformat(day), now=build.clock(), told=lambda n: None)
+    company.send_sample_data(store, today=date.fromisoformat(day), now=build.clock(), report=lambda n: None)
     journal.set_note(STORY_SENT, "1")
 
 
-def invoice(parts: build.Parts, folder: Folder) -> None:
+def invoice(parts: build.Parts, folder: DemoFolder) -> None:
     """What the ERP's people do once the orders are there: all but those of the story's last days are invoiced."""
     told_on = date.fromisoformat(parts.journal.note(STORY_DAY) or build.clock().date().isoformat())
     n = erp.invoice(folder.erp, told_on - UNTOUCHED, build.clock())
@@ -148,7 +148,7 @@ def invoice(parts: build.Parts, folder: Folder) -> None:
         say(f"No ERP, o faturamento emitiu {texts.counted(n, 'nota', 'notas')}.")
 
 
-def connect(parts: build.Parts, hub_url: str, folder: Folder, token: str) -> Connection:
+def connect(parts: build.Parts, hub_url: str, folder: DemoFolder, token: str) -> Connection:
     """The connection `producao`, between the demo's hub and its ERP."""
     connection = Connection(
         name=company.AGENT,
@@ -163,7 +163,7 @@ def connect(parts: build.Parts, hub_url: str, folder: Folder, token: str) -> Con
     return connection
 
 
-def show_summary(parts: build.Parts, connection: Connection, folder: Folder, counts: Counts) -> None:
+def show_summary(parts: build.Parts, connection: Connection, folder: DemoFolder, counts: Counts) -> None:
     """What came and what went, what the ERP holds, what did not enter and why, and where to look."""
     with closing(parts.erp(connection)) as opened:
         opened.prepare()
@@ -191,7 +191,7 @@ def show_summary(parts: build.Parts, connection: Connection, folder: Folder, cou
     click.echo(f"Central (SQLite):      {folder.path / 'central.db'}")
 
 
-def go_on(parts: build.Parts, hub: OpenHub, folder: Folder, token: str) -> None:
+def go_on(parts: build.Parts, hub: OpenHub, folder: DemoFolder, token: str) -> None:
     """The pages, salespeople who go on selling, and an ERP whose people go on invoicing, until Ctrl-C."""
     stop = threading.Event()
 
@@ -231,12 +231,12 @@ def sell(hub_url: str, token: str, stop: threading.Event) -> None:
     client = HubClient(Transport(hub_url, token, clock=build.clock, monotonic=build.monotonic))
     first = free_number(build.clock())
     known = shelf(client)
-    goods: tuple[Product, ...] = ()
+    goods: tuple[SampleProduct, ...] = ()
     people = hired(client, seed=first, first_number=first, customers=buyers(), begin_version=first, goods=lambda: goods)
 
     def look() -> None:
         nonlocal goods
-        goods = known.look()
+        goods = known.read_available()
 
     patiently(look, stop.wait)
     if goods:

@@ -19,9 +19,9 @@ from omnisync.cli.ending import plain_ending, say
 from omnisync.cli.options import verbose_option
 from omnisync.contract.feed import MAX_INTAKE, IntakeAnswer
 from omnisync.contract.records import Customer
-from omnisync.demo.salespeople import BEGIN_VERSION, Salespeople
-from omnisync.demo.shelf import Shelf
-from omnisync.demo.words import SOLD_WHOLE, Product
+from omnisync.demo.exported_products import ExportedProducts
+from omnisync.demo.seed_data import SOLD_WHOLE, SampleProduct
+from omnisync.demo.simulated_sellers import BEGIN_VERSION, SimulatedSellers
 
 PAUSE_AFTER_TROUBLE_S = 5.0
 
@@ -81,10 +81,10 @@ def hired(
     first_number: int,
     customers: Sequence[Customer] = (),
     begin_version: int = BEGIN_VERSION,
-    goods: Callable[[], Sequence[Product]] = lambda: SOLD_WHOLE,
-) -> Salespeople:
+    goods: Callable[[], Sequence[SampleProduct]] = lambda: SOLD_WHOLE,
+) -> SimulatedSellers:
     """Salespeople who send what they do to this hub."""
-    return Salespeople(
+    return SimulatedSellers(
         lambda records: send(client, records),
         random.Random(seed),  # noqa: S311  # sales, not secrets
         build.clock,
@@ -92,19 +92,19 @@ def hired(
         next_order=first_number,
         customers=customers,
         begin_version=begin_version,
-        goods=goods,
+        products=goods,
     )
 
 
-def shelf(client: HubClient) -> Shelf:
+def shelf(client: HubClient) -> ExportedProducts:
     """What the ERP sent out to this hub, as the salespeople's app keeps it."""
-    return Shelf(lambda dataset, cursor: client.exported("omniforce", dataset, cursor))
+    return ExportedProducts(lambda dataset, cursor: client.exported("omniforce", dataset, cursor))
 
 
-def goods_at(client: HubClient) -> tuple[Product, ...]:
+def goods_at(client: HubClient) -> tuple[SampleProduct, ...]:
     """What may be sold at this hub; where no ERP sent anything, or the key may not read it, the sample's own goods."""
     try:
-        found = shelf(client).look()
+        found = shelf(client).read_available()
     except BadTokenError:
         found = ()
     if not found:

@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from omnisync.agent.erp.layouts import schema
 from omnisync.demo import erp
-from omnisync.demo.sample import story
-from omnisync.demo.words import ESTABLISHMENTS
+from omnisync.demo.sample_data import generate_changes
+from omnisync.demo.seed_data import ESTABLISHMENTS
 from omnisync.hub import intake
 from omnisync.hub.store import AGENT_SCOPES, APP_SCOPES, Store
 
@@ -25,7 +25,7 @@ AGENT = "producao"
 APP = "vendedores"
 
 
-class Folder(Struct, frozen=True):
+class DemoFolder(Struct, frozen=True):
     """Where the demo keeps everything: nothing of it stands anywhere else."""
 
     path: Path
@@ -66,7 +66,7 @@ class Folder(Struct, frozen=True):
         unfinished.rename(self.erp)
 
 
-def found_company(store: Store, now: datetime) -> tuple[str, str]:
+def create_company(store: Store, now: datetime) -> tuple[str, str]:
     """The company and its establishments in the hub, and two new tokens: the agent's, the salespeople's.
 
     Tokens are shown once, so each start of the demo makes new ones and closes the door to the old.
@@ -81,10 +81,10 @@ def found_company(store: Store, now: datetime) -> tuple[str, str]:
     return agent, store.create_token(COMPANY, APP, APP_SCOPES, now)
 
 
-def send_story(store: Store, *, today: date, now: datetime, told: Callable[[int], None]) -> None:
+def send_sample_data(store: Store, *, today: date, now: datetime, report: Callable[[int], None]) -> None:
     """Put the company's story into the hub. Twice is once: what the hub has already is the same version."""
     n = 0
-    for batch in story(today=today):
+    for batch in generate_changes(today=today):
         intake.ingest(store, COMPANY, [msgspec.json.encode(change) for change in batch], now)
         n += len(batch)
-        told(n)
+        report(n)

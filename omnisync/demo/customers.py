@@ -9,7 +9,7 @@ from unicodedata import normalize
 from msgspec.structs import replace
 
 from omnisync.contract.records import Address, Customer, Phone
-from omnisync.demo import words
+from omnisync.demo import seed_data
 
 
 def customer_id(number: int) -> str:
@@ -22,19 +22,19 @@ def make_customer(number: int, rng: Random) -> Customer:
     customer = _company(number, rng) if rng.randrange(100) < 72 else _person(number, rng)
     return replace(
         customer,
-        seller_code=rng.choice(tuple(words.SELLERS)),
+        seller_code=rng.choice(tuple(seed_data.SELLERS)),
         is_active=rng.randrange(50) > 0,
-        notes=rng.choice(words.CUSTOMER_NOTES) if rng.randrange(20) == 0 else None,
+        notes=rng.choice(seed_data.CUSTOMER_NOTES) if rng.randrange(20) == 0 else None,
     )
 
 
 def _company(number: int, rng: Random) -> Customer:
-    city = rng.choice(words.CITIES)
-    trade_name = f"{rng.choice(words.TRADES)} {rng.choice(words.TRADE_NAMES)}"
-    name = f"{trade_name} {rng.choice(words.COMPANY_FORMS)}"
+    city = rng.choice(seed_data.CITIES)
+    trade_name = f"{rng.choice(seed_data.TRADES)} {rng.choice(seed_data.TRADE_NAMES)}"
+    name = f"{trade_name} {rng.choice(seed_data.COMPANY_FORMS)}"
     luck = rng.randrange(100)
     if luck == 0:
-        name = f"{trade_name} {words.LONG_TAIL} Ltda"
+        name = f"{trade_name} {seed_data.LONG_TAIL} Ltda"
     elif luck < 3:
         # A one-person firm's legal name ends with its owner's CPF: logs and pages must hide it even there.
         name = f"{_person_name(rng)} {cpf(number, rng.randrange(10))}"
@@ -58,7 +58,7 @@ def _company(number: int, rng: Random) -> Customer:
 
 
 def _person(number: int, rng: Random) -> Customer:
-    city = rng.choice(words.CITIES)
+    city = rng.choice(seed_data.CITIES)
     name = _person_name(rng)
     return Customer(
         id=customer_id(number),
@@ -84,13 +84,13 @@ def revise_customer(customer: Customer, rng: Random) -> Customer:
     if what == 0:
         return replace(customer, phones=phones, email=f"novo-{rng.randrange(10_000)}-{number}@correio.example")
     if what == 1:
-        return replace(customer, phones=phones, addresses=_addresses(rng.choice(words.CITIES), rng))
+        return replace(customer, phones=phones, addresses=_addresses(rng.choice(seed_data.CITIES), rng))
     if what == 2:
-        return replace(customer, phones=phones, notes=rng.choice(words.CUSTOMER_NOTES))
-    return replace(customer, phones=phones, seller_code=rng.choice(tuple(words.SELLERS)))
+        return replace(customer, phones=phones, notes=rng.choice(seed_data.CUSTOMER_NOTES))
+    return replace(customer, phones=phones, seller_code=rng.choice(tuple(seed_data.SELLERS)))
 
 
-def spoil_customer(customer: Customer) -> Customer:
+def break_customer(customer: Customer) -> Customer:
     """The customer with the last digit of its CNPJ or CPF mistyped."""
     document = customer.document or "0"
     return replace(customer, document=f"{document[:-1]}{(int(document[-1]) + 1) % 10}")
@@ -134,7 +134,7 @@ def _with_check_digits(body: str, highest_weight: int) -> str:
 
 
 def _person_name(rng: Random) -> str:
-    return f"{rng.choice(words.FIRST_NAMES)} {rng.choice(words.SURNAMES)} {rng.choice(words.SURNAMES)}"
+    return f"{rng.choice(seed_data.FIRST_NAMES)} {rng.choice(seed_data.SURNAMES)} {rng.choice(seed_data.SURNAMES)}"
 
 
 def _slug(name: str) -> str:
@@ -147,7 +147,7 @@ def _digits(n: int, rng: Random) -> str:
 
 
 def _registration(state: str, rng: Random) -> str:
-    return _digits(words.REGISTRATION_DIGITS.get(state, 9), rng)
+    return _digits(seed_data.REGISTRATION_DIGITS.get(state, 9), rng)
 
 
 def _mobile(area: str, rng: Random) -> Phone:
@@ -161,18 +161,18 @@ def _phones(area: str, rng: Random) -> tuple[Phone, ...]:
     ]
 
 
-def _addresses(city: words.City, rng: Random) -> tuple[Address, ...]:
+def _addresses(city: seed_data.City, rng: Random) -> tuple[Address, ...]:
     main = _address("main", city, rng)
     return (main, _address("delivery", city, rng)) if rng.randrange(12) == 0 else (main,)
 
 
-def _address(kind: Literal["main", "delivery"], city: words.City, rng: Random) -> Address:
+def _address(kind: Literal["main", "delivery"], city: seed_data.City, rng: Random) -> Address:
     return Address(
         kind=kind,
-        street=rng.choice(words.STREETS),
-        number=rng.choice(words.ODD_HOUSE_NUMBERS) if rng.randrange(8) == 0 else str(rng.randrange(1, 4000)),
-        complement=rng.choice(words.COMPLEMENTS) if rng.randrange(5) == 0 else None,
-        district=rng.choice(words.DISTRICTS),
+        street=rng.choice(seed_data.STREETS),
+        number=rng.choice(seed_data.ODD_HOUSE_NUMBERS) if rng.randrange(8) == 0 else str(rng.randrange(1, 4000)),
+        complement=rng.choice(seed_data.COMPLEMENTS) if rng.randrange(5) == 0 else None,
+        district=rng.choice(seed_data.DISTRICTS),
         city_code=city.code,
         city=city.name,
         state=city.state,

@@ -10,8 +10,8 @@ from pathlib import Path
 from random import Random
 
 from omnisync.agent.erp.language.layout import text_of
-from omnisync.demo import words
-from omnisync.demo.sample import SEED, ZONE
+from omnisync.demo import seed_data
+from omnisync.demo.sample_data import SEED, ZONE
 
 _ROWS = Sequence[Sequence[object]]
 _PRODUCT = 'produto = "product_code"'
@@ -81,29 +81,29 @@ def invoice(path: Path, until: date, now: datetime, most: int = -1) -> int:
 
 def _rows(now: str) -> dict[str, _ROWS]:
     rng = Random(f"{SEED}/stock")
-    products = words.PRODUCTS
+    products = seed_data.PRODUCTS
     balances = [
         (code, product.code, f"{rng.randrange(4000, 20_000)}.0000")
-        for code in words.ESTABLISHMENTS
+        for code in seed_data.ESTABLISHMENTS
         for product in products
     ]
     prices = {"ATACADO": "price", "VAREJO": "retail_price"}
     return {
-        "estabelecimentos": [(code, name, None, 1) for code, name in words.ESTABLISHMENTS.items()],
+        "estabelecimentos": [(code, name, None, 1) for code, name in seed_data.ESTABLISHMENTS.items()],
         "produtos": [(p.code, p.name, p.unit, p.ncm, p.gtin, "Vevo", None, "1.0000", 1) for p in products],
-        "tabelas_preco": [(code, name, None, None, None) for code, name in words.PRICE_TABLES.items()],
+        "tabelas_preco": [(code, name, None, None, None) for code, name in seed_data.PRICE_TABLES.items()],
         "precos": [
             (table, product.code, str(getattr(product, field)), None, "12.34")
             for table, field in prices.items()
             for product in products
         ],
         "estoque": [(code, product, n, "0.0000", n, now) for code, product, n in balances],
-        "meios_pagamento": [(method.code, method.name, method.kind, 1) for method in words.METHODS.values()],
+        "meios_pagamento": [(method.code, method.name, method.kind, 1) for method in seed_data.METHODS.values()],
         "condicoes_pagamento": [
             (plan.code, plan.description, "/".join(map(str, plan.days)), None, str(plan.down_payment_percent), 1)
-            for plan in words.PLANS
+            for plan in seed_data.PLANS
         ],
-        "vendedores": [(code, name, None, None, 1) for code, name in words.SELLERS.items()],
+        "vendedores": [(code, name, None, None, 1) for code, name in seed_data.SELLERS.items()],
     }
 
 

@@ -25,13 +25,13 @@ from omnisync.contract.records import (
     PaymentTerms,
     Totals,
 )
-from omnisync.demo import words
-from omnisync.demo.words import Plan, Product
+from omnisync.demo import seed_data
+from omnisync.demo.seed_data import Plan, SampleProduct
 
 OrderType = Literal["sale", "bonus", "sample", "exchange", "consignment"]
 CENTAVO = Decimal("0.01")  # quantize rounds half to even: ABNT NBR 5891, and decimal's own default
 _HUNDRED = Decimal(100)
-_PLANS = {plan.code: plan for plan in words.PLANS}
+_PLANS = {plan.code: plan for plan in seed_data.PLANS}
 
 
 def order_id(number: int) -> str:
@@ -54,11 +54,11 @@ def make_order(
     *,
     type_: OrderType = "sale",
     has_fraction: bool = False,
-    goods: Sequence[Product] = words.SOLD_WHOLE,
+    products: Sequence[SampleProduct] = seed_data.SOLD_WHOLE,
 ) -> Order:
     """A new order of these goods, its sums right; with `has_fraction` its first line is sold by weight or area."""
-    plan = rng.choice(words.PLAN_OF_100)
-    items = _items(number, customer.price_table_code, rng, type_, goods, has_fraction=has_fraction)
+    plan = rng.choice(seed_data.PLAN_OF_100)
+    items = _items(number, customer.price_table_code, rng, type_, products, has_fraction=has_fraction)
     totals = _totals(items, rng) if type_ == "sale" else _sum(items)
     issued_on = issued_at.date()
     return Order(
@@ -83,7 +83,7 @@ def make_order(
         items=items,
         totals=totals,
         payments=() if type_ in _UNPAID else _payments(number, plan, totals.total_amount, issued_on, rng),
-        notes=rng.choice(words.ORDER_NOTES) if rng.randrange(12) == 0 else None,
+        notes=rng.choice(seed_data.ORDER_NOTES) if rng.randrange(12) == 0 else None,
     )
 
 
@@ -101,7 +101,13 @@ def split(total: Decimal, n: int) -> list[Decimal]:
 
 
 def _items(
-    number: int, table: str | None, rng: Random, type_: OrderType, goods: Sequence[Product], *, has_fraction: bool
+    number: int,
+    table: str | None,
+    rng: Random,
+    type_: OrderType,
+    products: Sequence[SampleProduct],
+    *,
+    has_fraction: bool,
 ) -> tuple[Item, ...]:
     n_items = rng.choice(_N_ITEMS) if rng.randrange(200) else rng.randrange(25, 60)
     items: list[Item] = []
@@ -110,19 +116,19 @@ def _items(
         if has_fraction and line == 1:
             items.append(_fraction(line, item_id, table, rng))
         elif type_ in _FREE:
-            items.append(_gift(line, item_id, table, rng, goods, "own" if type_ == "bonus" else "centavo"))
+            items.append(_gift(line, item_id, table, rng, products, "own" if type_ == "bonus" else "centavo"))
         else:
-            items.append(_line(line, item_id, table, rng, goods))
+            items.append(_line(line, item_id, table, rng, products))
     if type_ == "sale" and rng.randrange(100) < 4:
         price: _GiftPrice = rng.choice(("centavo", "own", "nothing"))
-        gift = _gift(n_items + 1, f"itm_{number:06d}_{n_items + 1}", table, rng, goods, price)
+        gift = _gift(n_items + 1, f"itm_{number:06d}_{n_items + 1}", table, rng, products, price)
         items.append(_discounted(gift, _HUNDRED) if price == "own" else gift)
     return tuple(items)
 
 
-def _line(line: int, item_id: str, table: str | None, rng: Random, goods: Sequence[Product]) -> Item:
+def _line(line: int, item_id: str, table: str | None, rng: Random, products: Sequence[SampleProduct]) -> Item:
     """An ordinary line; one in four with a discount, a few with IPI, ST or a surcharge."""
-    product = rng.choice(goods)
+    product = rng.choice(products)
     item = _plain(line, item_id, product, Decimal(rng.randrange(1, 25)), _price(product, table))
     luck = rng.randrange(100)
     if luck < 25:
@@ -138,7 +144,7 @@ def _line(line: int, item_id: str, table: str | None, rng: Random, goods: Sequen
 
 def _fraction(line: int, item_id: str, table: str | None, rng: Random) -> Item:
     """A line of three or four decimals of quantity whose gross was cut or raised, as some apps do: a centavo off."""
-    product = rng.choice(words.SOLD_BY_FRACTION)
+    product = rng.choice(seed_data.SOLD_BY_FRACTION)
     price = _price(product, table)
     while True:
         quantity = Decimal(rng.randrange(10_001, 900_000)).scaleb(-4)
@@ -153,19 +159,21 @@ def _fraction(line: int, item_id: str, table: str | None, rng: Random) -> Item:
 _GiftPrice = Literal["centavo", "own", "nothing"]
 
 
-def _gift(line: int, item_id: str, table: str | None, rng: Random, goods: Sequence[Product], price: _GiftPrice) -> Item:
+def _gift(
+    line: int, item_id: str, table: str | None, rng: Random, products: Sequence[SampleProduct], price: _GiftPrice
+) -> Item:
     """A bonus line: at a centavo, at nothing, or at its own value."""
-    product = rng.choice(goods)
+    product = rng.choice(products)
     prices = {"centavo": CENTAVO, "own": _price(product, table), "nothing": ZERO}
     item = _plain(line, item_id, product, Decimal(rng.randrange(1, 5)), prices[price])
     return replace(item, is_bonus=True)
 
 
-def _price(product: Product, table: str | None) -> Decimal:
+def _price(product: SampleProduct, table: str | None) -> Decimal:
     return product.retail_price if table == "VAREJO" else product.price
 
 
-def _plain(line: int, item_id: str, product: Product, quantity: Decimal, price: Decimal) -> Item:
+def _plain(line: int, item_id: str, product: SampleProduct, quantity: Decimal, price: Decimal) -> Item:
     gross = (quantity * price).quantize(CENTAVO)
     return Item(
         line=line,
@@ -226,7 +234,9 @@ def _explained(t: Totals) -> Decimal:
 
 def _freight(rng: Random, *, is_paid: bool) -> Freight:
     mode = "0" if is_paid else rng.choice(_FREIGHT_MODES)
-    return Freight(mode=mode, carrier_name=rng.choice(words.CARRIERS) if mode in "02" and rng.randrange(2) else None)
+    return Freight(
+        mode=mode, carrier_name=rng.choice(seed_data.CARRIERS) if mode in "02" and rng.randrange(2) else None
+    )
 
 
 def _amounts(plan: Plan, total: Decimal) -> list[Decimal]:
@@ -237,11 +247,11 @@ def _amounts(plan: Plan, total: Decimal) -> list[Decimal]:
 
 
 def _payments(number: int, plan: Plan, total: Decimal, issued_on: date, rng: Random) -> tuple[Payment, ...]:
-    brand = rng.choice(words.CARD_BRANDS)
+    brand = rng.choice(seed_data.CARD_BRANDS)
     authorization = f"R{rng.randrange(100_000):05d}"
     payments = []
     for line, (days, amount) in enumerate(zip(plan.days, _amounts(plan, total), strict=True), start=1):
-        method = words.METHODS["PIX" if plan.method == "BOLETO" and days == 0 else plan.method]
+        method = seed_data.METHODS["PIX" if plan.method == "BOLETO" and days == 0 else plan.method]
         is_card = method.code == "CARTAO_CREDITO"
         payments.append(
             Payment(
@@ -263,7 +273,7 @@ def _payments(number: int, plan: Plan, total: Decimal, issued_on: date, rng: Ran
 # --- what happens to an order later
 
 
-def revise(order: Order, version: int, rng: Random, goods: Sequence[Product] = words.SOLD_WHOLE) -> Order:
+def revise(order: Order, version: int, rng: Random, products: Sequence[SampleProduct] = seed_data.SOLD_WHOLE) -> Order:
     """The order after the salesperson edited it: a line out, a line in or another quantity; its sums right again.
 
     `version` is the edited one's: it goes into the new line's id, so that no id is ever used twice.
@@ -274,7 +284,9 @@ def revise(order: Order, version: int, rng: Random, goods: Sequence[Product] = w
         del items[rng.randrange(1, len(items))]  # the first is never a gift, so something to pay is left
     elif what == 1:
         line = max(item.line for item in items) + 1
-        items.append(_line(line, f"{order.id.replace('ord_', 'itm_')}_v{version}", order.price_table_code, rng, goods))
+        items.append(
+            _line(line, f"{order.id.replace('ord_', 'itm_')}_v{version}", order.price_table_code, rng, products)
+        )
     else:
         place = rng.randrange(len(items))
         items[place] = _requantified(items[place], Decimal(rng.randrange(25, 60)))
@@ -299,7 +311,7 @@ def _requantified(item: Item, quantity: Decimal) -> Item:
 
 def cancel(order: Order, cancelled_at: datetime, rng: Random) -> Order:
     """The order, cancelled by the salesperson."""
-    reason = rng.choice(words.CANCEL_REASONS)
+    reason = rng.choice(seed_data.CANCEL_REASONS)
     return replace(order, status="cancelled", cancelled_at=cancelled_at, cancel_reason=reason)
 
 
@@ -383,7 +395,7 @@ def _quote(order: Order) -> Order:
     return replace(order, type="quote")
 
 
-SPOILS: Mapping[str, Callable[[Order], Order]] = MappingProxyType(
+BREAKERS: Mapping[str, Callable[[Order], Order]] = MappingProxyType(
     {
         "totals_mismatch": _wrong_items_amount,
         "total_not_explained": _wrong_total,

@@ -20,9 +20,9 @@ from omnisync.agent.erp.catalog import open_erp
 from omnisync.agent.settings import ErpAddress
 from omnisync.cli import parts as build
 from omnisync.contract.datasets import DATASETS
-from omnisync.demo import sample
+from omnisync.demo import sample_data
 from omnisync.demo.company import COMPANY
-from omnisync.demo.words import ESTABLISHMENTS
+from omnisync.demo.seed_data import ESTABLISHMENTS
 from omnisync.hub.store import Store
 from tests.catalogue import lines_of
 from tests.exports import outgoing, plain
@@ -108,7 +108,7 @@ def test_the_demo_imports_what_it_promises_and_a_second_time_nothing(tmp_path: P
     first = _demo(tmp_path)
     assert first.returncode == 0, first.stderr
     erp, hub = tmp_path / "demo" / "erp.db", tmp_path / "demo" / "central.db"
-    expected = sample.expected()
+    expected = sample_data.expected()
     for noun, table in (
         ("Clientes", "clientes"),
         ("Pedidos de vendas", "pedidos"),

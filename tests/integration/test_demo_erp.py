@@ -12,8 +12,8 @@ from typing import Any
 
 from omnisync.agent.outbox import Outbox
 from omnisync.cli.simulate import goods_at, shelf
-from omnisync.demo import erp, words
-from omnisync.demo.company import Folder
+from omnisync.demo import erp, seed_data
+from omnisync.demo.company import DemoFolder
 from tests.erps import Keeper, make_sqlite, write
 from tests.exports import Office
 from tests.hubs import running_hub
@@ -36,32 +36,32 @@ def query(keeper: Keeper, sql: str) -> list[tuple[Any, ...]]:
 
 
 def test_it_is_filled_once_and_what_its_people_changed_stays(tmp_path: Path) -> None:
-    folder = Folder(tmp_path / "demo")
+    folder = DemoFolder(tmp_path / "demo")
     folder.make(NOW)
     with closing(sqlite3.connect(folder.erp)) as database, database:
-        assert database.execute("SELECT count(*) FROM produtos").fetchone() == (len(words.PRODUCTS),)
+        assert database.execute("SELECT count(*) FROM produtos").fetchone() == (len(seed_data.PRODUCTS),)
         database.execute("DELETE FROM produtos WHERE codigo = '000101'")
     folder.make(NOW)
     with closing(sqlite3.connect(folder.erp)) as database:
-        assert database.execute("SELECT count(*) FROM produtos").fetchone() == (len(words.PRODUCTS) - 1,)
+        assert database.execute("SELECT count(*) FROM produtos").fetchone() == (len(seed_data.PRODUCTS) - 1,)
 
 
 def test_what_went_out_is_what_the_salespeople_find_on_their_shelf(tmp_path: Path) -> None:
     keeper = filled(tmp_path)
     with running_hub(tmp_path) as hub, client(hub) as app:
-        assert goods_at(app) == words.SOLD_WHOLE  # nothing went out yet: the sample's own
+        assert goods_at(app) == seed_data.SOLD_WHOLE  # nothing went out yet: the sample's own
         office = Office(keeper, hub, Outbox(tmp_path / "exports.db"))
         office.export()
         known = shelf(app)
-        assert prices(known.look()) == prices(words.PRODUCTS)
+        assert prices(known.read_available()) == prices(seed_data.PRODUCTS)
         with closing(sqlite3.connect(keeper.database)) as database, database:
             database.execute("UPDATE produtos SET ativo = 0 WHERE codigo = '000101'")
             database.execute("DELETE FROM produtos WHERE codigo = '000104'")
         office.export()
-        assert set(prices(words.PRODUCTS)) - set(prices(known.look())) == {"000101", "000104"}
+        assert set(prices(seed_data.PRODUCTS)) - set(prices(known.read_available())) == {"000101", "000104"}
 
 
-def prices(goods: Sequence[words.Product]) -> dict[str, tuple[Decimal, Decimal]]:
+def prices(goods: Sequence[seed_data.SampleProduct]) -> dict[str, tuple[Decimal, Decimal]]:
     return {one.code: (one.price, one.retail_price) for one in goods}
 
 

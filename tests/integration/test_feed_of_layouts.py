@@ -20,7 +20,7 @@ from omnisync.agent.counts import Counts
 from omnisync.contract.documents import mask
 from omnisync.contract.feed import Change
 from omnisync.contract.records import Order, decode_customer, decode_order
-from omnisync.demo import sample
+from omnisync.demo import sample_data
 from omnisync.hub import receipts
 from tests.books import Book, Seen, make_book, real_orders
 from tests.erps import KEEPERS
@@ -59,7 +59,7 @@ class Halves(NamedTuple):
 
 @pytest.fixture(scope="module")
 def halves() -> Halves:
-    changes = list(chain.from_iterable(sample.story(**STORY, today=date(2026, 11, 24))))
+    changes = list(chain.from_iterable(sample_data.generate_changes(**STORY, today=date(2026, 11, 24))))
     early = len(changes) * 4 // 5
     first = [change for n, change in enumerate(changes) if change.version == 1 and n < early]
     return Halves(first, [change for n, change in enumerate(changes) if change.version > 1 or n >= early])
@@ -86,13 +86,13 @@ def _imported(book: Book, hub: RunningHub) -> Counts:
 
 
 def _send(hub: RunningHub, changes: list[Change]) -> None:
-    for batch in sample.batches(changes):
+    for batch in sample_data.batches(changes):
         send(hub, *batch)
 
 
 def _entering(records: Records, layout: str, state: str) -> dict[str, tuple[Any, ...]]:
     """What must stand in an ERP that saw these records and no others before, reckoned from them alone."""
-    expected = sample.expected(**STORY)
+    expected = sample_data.expected(**STORY)
     outside = expected.refused.keys() | expected.waiting | {expected.moved}
     people = {id_: decode_customer(c.data) for id_, c in records.items() if c.kind == "customer"}
     orders = {id_: decode_order(c.data) for id_, c in records.items() if c.kind == "order" and c.op == "upsert"}

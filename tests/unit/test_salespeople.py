@@ -15,9 +15,9 @@ from omnisync.contract.documents import is_cnpj, is_cpf
 from omnisync.contract.feed import Change
 from omnisync.contract.records import Customer, Order, decode_customer, decode_order
 from omnisync.contract.rules import order_faults
-from omnisync.demo import sample
-from omnisync.demo.orders import SPOILS
-from omnisync.demo.salespeople import BEGIN_VERSION, Salespeople
+from omnisync.demo import sample_data
+from omnisync.demo.orders import BREAKERS
+from omnisync.demo.simulated_sellers import BEGIN_VERSION, SimulatedSellers
 
 NOW = datetime(2026, 11, 24, 15, 30, 0, 123456, tzinfo=UTC)
 
@@ -43,15 +43,15 @@ def minutes() -> Iterator[datetime]:
         moment += timedelta(seconds=7)
 
 
-def people(intake: Intake, seed: int = 1, *, window: int = 500) -> Salespeople:
+def people(intake: Intake, seed: int = 1, *, window: int = 500) -> SimulatedSellers:
     moments = minutes()
-    return Salespeople(
+    return SimulatedSellers(
         intake,
         Random(seed),
         lambda: next(moments),
         next_customer=41,
         next_order=501,
-        customers=sample.buyers(40),
+        customers=sample_data.buyers(40),
         window=window,
     )
 
@@ -130,7 +130,7 @@ def test_versions_grow_and_an_erased_record_never_comes_back() -> None:
     team = people(intake)
     for _ in range(300):
         team.step()
-    known = {customer.id: BEGIN_VERSION for customer in sample.buyers(40)}
+    known = {customer.id: BEGIN_VERSION for customer in sample_data.buyers(40)}
     erased = set()
     for change in intake.changes():
         assert change.id not in erased
@@ -145,7 +145,7 @@ def test_an_order_always_names_a_customer_that_is_there() -> None:
     team = people(intake)
     for _ in range(300):
         team.step()
-    there = {customer.id for customer in sample.buyers(40)}
+    there = {customer.id for customer in sample_data.buyers(40)}
     bought = set()
     for change in intake.changes():
         if change.kind == "customer":
@@ -173,7 +173,7 @@ def test_an_order_always_names_a_customer_that_is_there() -> None:
 def test_good_news_is_good_also_when_it_is_the_first(kind: str) -> None:
     intake = Intake()
     moments = minutes()
-    team = Salespeople(intake, Random(3), lambda: next(moments), next_customer=1, next_order=1)
+    team = SimulatedSellers(intake, Random(3), lambda: next(moments), next_customer=1, next_order=1)
     for _ in range(40):
         team.do(kind)
 
@@ -207,7 +207,7 @@ def test_a_bad_order_has_one_of_the_named_faults_and_is_mended_later() -> None:
         assert (mended.id, mended.version) == (bad.id, 2)
         assert is_good(mended)
 
-    assert codes == set(SPOILS)
+    assert codes == set(BREAKERS)
 
 
 def test_a_bad_customer_comes_with_an_order_that_has_to_wait_and_is_mended_later() -> None:

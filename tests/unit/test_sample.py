@@ -19,7 +19,7 @@ from omnisync.contract import validation
 from omnisync.contract.feed import Change
 from omnisync.contract.records import Customer, Item, Order, decode_customer, decode_order, encode
 from omnisync.contract.rules import Fault, canonical_customer, order_faults
-from omnisync.demo import sample, words
+from omnisync.demo import sample_data, seed_data
 from omnisync.demo.orders import split
 
 TODAY = date(2026, 11, 24)
@@ -28,7 +28,7 @@ N_CUSTOMERS, N_ORDERS = 120, 800
 
 @cache
 def told() -> tuple[Change, ...]:
-    batches = sample.story(n_customers=N_CUSTOMERS, n_orders=N_ORDERS, today=TODAY)
+    batches = sample_data.generate_changes(n_customers=N_CUSTOMERS, n_orders=N_ORDERS, today=TODAY)
     return tuple(change for batch in batches for change in batch)
 
 
@@ -43,8 +43,8 @@ def told_customers() -> tuple[tuple[Change, Customer], ...]:
 
 
 @cache
-def expected() -> sample.Expected:
-    return sample.expected(n_customers=N_CUSTOMERS, n_orders=N_ORDERS)
+def expected() -> sample_data.Expected:
+    return sample_data.expected(n_customers=N_CUSTOMERS, n_orders=N_ORDERS)
 
 
 def good_orders() -> list[Order]:
@@ -94,19 +94,19 @@ def decimals(number: Decimal) -> int:
 
 
 def test_the_same_seed_tells_the_same_bytes() -> None:
-    again = sample.story(n_customers=N_CUSTOMERS, n_orders=N_ORDERS, today=TODAY)
+    again = sample_data.generate_changes(n_customers=N_CUSTOMERS, n_orders=N_ORDERS, today=TODAY)
 
     assert [msgspec.json.encode(c) for batch in again for c in batch] == [msgspec.json.encode(c) for c in told()]
 
 
 def test_another_seed_tells_another_story() -> None:
-    other = next(sample.story(n_customers=N_CUSTOMERS, n_orders=N_ORDERS, seed=7, today=TODAY))
+    other = next(sample_data.generate_changes(n_customers=N_CUSTOMERS, n_orders=N_ORDERS, seed=7, today=TODAY))
 
     assert bytes(other[0].data) != bytes(told()[0].data)
 
 
 def test_batches_are_within_the_intake_and_keep_the_order() -> None:
-    sizes = [len(b) for b in sample.story(n_customers=N_CUSTOMERS, n_orders=N_ORDERS, today=TODAY)]
+    sizes = [len(b) for b in sample_data.generate_changes(n_customers=N_CUSTOMERS, n_orders=N_ORDERS, today=TODAY)]
 
     assert max(sizes) <= 500
     assert sum(sizes) == len(told())
@@ -161,7 +161,7 @@ def test_moments_lie_in_the_ninety_days_before_today_at_brasilia_time() -> None:
 
 def test_another_today_moves_every_moment_and_nothing_else() -> None:
     def first(today: date) -> tuple[Order, datetime]:
-        order = next(sample.orders(50, 3, sample.customers(60, 3), today=today))
+        order = next(sample_data.orders(50, 3, sample_data.customers(60, 3), today=today))
         return order, order.issued_at
 
     (one, at), (two, later) = first(TODAY), first(TODAY + timedelta(days=7))
@@ -170,7 +170,7 @@ def test_another_today_moves_every_moment_and_nothing_else() -> None:
 
 
 def test_documents_are_valid_and_distinct() -> None:
-    people = sample.customers(3000, 5)
+    people = sample_data.customers(3000, 5)
     documents = [customer.document or "" for customer in people]
 
     for customer, document in zip(people, documents, strict=True):
@@ -181,7 +181,7 @@ def test_documents_are_valid_and_distinct() -> None:
 
 
 def test_customers_are_as_brazilian_as_their_data() -> None:
-    people = sample.customers(600, 5)
+    people = sample_data.customers(600, 5)
     addresses = [address for customer in people for address in customer.addresses]
 
     assert {"S/N", "km 4"} <= {address.number for address in addresses}
@@ -198,13 +198,13 @@ def test_customers_are_as_brazilian_as_their_data() -> None:
 
 
 def test_city_codes_have_a_right_check_digit() -> None:
-    for city in words.CITIES:
+    for city in seed_data.CITIES:
         sums = sum(sum(divmod(int(digit) * (1 + place % 2), 10)) for place, digit in enumerate(city.code[:6]))
         assert -sums % 10 == int(city.code[6]), city
 
 
 def test_the_catalogue_has_codes_as_text_valid_gtins_and_odd_prices() -> None:
-    products = words.PRODUCTS
+    products = seed_data.PRODUCTS
 
     assert 270 <= len(products) <= 330
     assert len({p.code for p in products}) == len({p.name for p in products}) == len(products)
@@ -214,7 +214,7 @@ def test_the_catalogue_has_codes_as_text_valid_gtins_and_odd_prices() -> None:
     assert all(len(p.ncm) == 8 and len(p.unit) <= 6 and len(p.name) <= 120 for p in products)
     assert {decimals(p.price) for p in products} >= {2, 3, 4}
     assert max(decimals(p.price) for p in products) == 4
-    assert sum(plan.share for plan in words.PLANS) == 100
+    assert sum(plan.share for plan in seed_data.PLANS) == 100
 
 
 def test_the_sums_of_every_good_order_are_right() -> None:
@@ -346,7 +346,7 @@ def test_the_odd_centavos_go_to_the_first_instalments() -> None:
 
 
 def test_the_mix_is_that_of_a_company() -> None:
-    orders = list(sample.orders(1500, 11, sample.customers(200, 11), today=TODAY))
+    orders = list(sample_data.orders(1500, 11, sample_data.customers(200, 11), today=TODAY))
     items = [item for order in orders for item in order.items]
 
     assert 3.5 < len(items) / len(orders) < 4.5
@@ -367,13 +367,13 @@ def test_the_mix_is_that_of_a_company() -> None:
 
 def test_a_story_too_short_for_its_events_is_not_begun() -> None:
     with pytest.raises(ValueError, match="a story needs"):
-        sample.story(n_customers=20, n_orders=59, today=TODAY)
+        sample_data.generate_changes(n_customers=20, n_orders=59, today=TODAY)
 
 
 def test_the_shortest_story_has_every_event() -> None:
-    batches = sample.story(n_customers=20, n_orders=60, today=TODAY)
+    batches = sample_data.generate_changes(n_customers=20, n_orders=60, today=TODAY)
     orders = [decode_order(c.data) for batch in batches for c in batch if c.kind == "order"]
-    refused = sample.expected(n_customers=20, n_orders=60).refused
+    refused = sample_data.expected(n_customers=20, n_orders=60).refused
 
     assert len(refused) == 12
     assert {o.id for o, f in zip(orders, order_faults(orders), strict=True) if f} == {
@@ -383,10 +383,10 @@ def test_the_shortest_story_has_every_event() -> None:
 
 def test_memory_does_not_grow_with_the_number_of_orders() -> None:
     def peak(n_orders: int) -> int:
-        buyers = sample.customers(20)
+        buyers = sample_data.customers(20)
         tracemalloc.start()
         try:
-            n_told = sum(1 for _ in sample.orders(n_orders, 1, buyers, today=TODAY))
+            n_told = sum(1 for _ in sample_data.orders(n_orders, 1, buyers, today=TODAY))
             assert n_told == n_orders
             return tracemalloc.get_traced_memory()[1]
         finally:

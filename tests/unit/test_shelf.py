@@ -15,9 +15,9 @@ from omnisync.contract.batches import Delete, ExportPage, Upsert
 from omnisync.contract.datasets import Price, Product
 from omnisync.contract.feed import Change
 from omnisync.contract.records import decode_order
-from omnisync.demo import sample
-from omnisync.demo.salespeople import Salespeople
-from omnisync.demo.shelf import Shelf
+from omnisync.demo import sample_data
+from omnisync.demo.exported_products import ExportedProducts
+from omnisync.demo.simulated_sellers import SimulatedSellers
 
 NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 
@@ -61,7 +61,7 @@ def stocked() -> Pages:
 
 
 def test_only_what_is_active_and_has_its_prices_may_be_sold() -> None:
-    found = Shelf(stocked()).look()
+    found = ExportedProducts(stocked()).read_available()
     assert [(one.code, one.price, one.retail_price) for one in found] == [
         ("1", Decimal("1.5"), Decimal("1.5")),
         ("3", Decimal("3.5"), Decimal("3.5")),
@@ -70,30 +70,30 @@ def test_only_what_is_active_and_has_its_prices_may_be_sold() -> None:
 
 def test_it_reads_on_from_where_it_stopped() -> None:
     pages = stocked()
-    shelf = Shelf(pages)
-    shelf.look()
+    shelf = ExportedProducts(pages)
+    shelf.read_available()
     pages.pages["products"].append((Delete(key="1"), product("2")))
     pages.asked.clear()
-    assert [one.code for one in shelf.look()] == ["3"]
+    assert [one.code for one in shelf.read_available()] == ["3"]
     assert pages.asked == [("products", "2"), ("prices", "1")]
 
 
 def test_salespeople_sell_what_is_on_the_shelf_and_nothing_else() -> None:
     sold: list[Change] = []
-    goods = Shelf(stocked()).look()
+    goods = ExportedProducts(stocked()).read_available()
 
     def moments() -> Iterator[datetime]:
         while True:
             yield NOW
 
-    team = Salespeople(
+    team = SimulatedSellers(
         lambda batch: sold.extend(msgspec.json.decode(raw, type=Change) for raw in batch),
         Random(1),
         moments().__next__,
         next_customer=41,
         next_order=1,
-        customers=sample.buyers(40),
-        goods=lambda: goods,
+        customers=sample_data.buyers(40),
+        products=lambda: goods,
     )
     team.burst(60)
     for _ in range(60):
@@ -104,9 +104,9 @@ def test_salespeople_sell_what_is_on_the_shelf_and_nothing_else() -> None:
 
 def test_after_a_restore_of_the_hub_the_shelf_holds_what_is_sent_again() -> None:
     pages = stocked()
-    shelf = Shelf(pages)
-    assert {product.code for product in shelf.look()} == {"1", "3"}
+    shelf = ExportedProducts(pages)
+    assert {product.code for product in shelf.read_available()} == {"1", "3"}
     pages.restored = {"products", "prices"}
     pages.pages["products"] = [(product("1"),)]
-    assert {product.code for product in shelf.look()} == {"1"}
+    assert {product.code for product in shelf.read_available()} == {"1"}
     assert pages.restored == set()

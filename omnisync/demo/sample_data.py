@@ -18,8 +18,8 @@ from msgspec.structs import replace
 
 from omnisync.contract.feed import Change, RecordKind
 from omnisync.contract.records import Customer, Order, encode
-from omnisync.demo.customers import customer_id, make_customer, revise_customer, spoil_customer
-from omnisync.demo.orders import SPOILS, OrderType, cancel, make_order, move, order_id, reference, revise
+from omnisync.demo.customers import break_customer, customer_id, make_customer, revise_customer
+from omnisync.demo.orders import BREAKERS, OrderType, cancel, make_order, move, order_id, reference, revise
 
 SEED = 2026
 N_CUSTOMERS = 2000
@@ -101,7 +101,7 @@ def orders(n: int, seed: int, people: Sequence[Customer], *, today: date) -> Ite
         yield order
 
 
-def story(
+def generate_changes(
     *, n_customers: int = N_CUSTOMERS, n_orders: int = N_ORDERS, seed: int = SEED, today: date
 ) -> Iterator[list[Change]]:
     """What OmniForce sent in the 90 days before `today`, in batches for the intake, versions growing.
@@ -112,7 +112,7 @@ def story(
     """
     if n_customers < MIN_CUSTOMERS or n_orders < MIN_ORDERS:
         raise ValueError(f"a story needs {MIN_CUSTOMERS} customers and {MIN_ORDERS} orders")
-    return batches(_Story(customers(n_customers, seed), n_orders, seed, today).changes())
+    return batches(_ChangeScript(customers(n_customers, seed), n_orders, seed, today).changes())
 
 
 def expected(*, n_customers: int = N_CUSTOMERS, n_orders: int = N_ORDERS, seed: int = SEED) -> Expected:
@@ -121,7 +121,7 @@ def expected(*, n_customers: int = N_CUSTOMERS, n_orders: int = N_ORDERS, seed: 
     for index, role in _roles(n_orders, seed).items():
         of_role.setdefault(role, []).append(order_id(index + 1))
     refused = {customer_id(place + 1): "tax_id_invalid" for place in _bad_places(customers(n_customers, seed))}
-    refused |= {of_role[code][0]: code for code in SPOILS}
+    refused |= {of_role[code][0]: code for code in BREAKERS}
     return Expected(
         refused=refused,
         waiting=frozenset(of_role["of_bad_cpf"] + of_role["of_bad_cnpj"]),
@@ -152,7 +152,7 @@ def erasure(record: Customer | Order, version: int, changed_at: datetime) -> Cha
 
 def _roles(n: int, seed: int) -> dict[int, str]:
     """Which orders are something else than an ordinary sale, by their place; no order is two things."""
-    roles = ["moved", *SPOILS, *_OF_BAD_CUSTOMERS]
+    roles = ["moved", *BREAKERS, *_OF_BAD_CUSTOMERS]
     for role, share in _PER_THOUSAND.items():
         roles += [role] * max(1, n * share // 1000)
     places = Random(f"{seed}/roles").sample(range(n), min(n, len(roles)))
@@ -199,7 +199,7 @@ def _moments(n: int, rng: Random, today: date) -> Iterator[datetime]:
         yield mornings[day] + timedelta(seconds=second)
 
 
-class _Story:
+class _ChangeScript:
     """Tells the changes one by one. What is to come later waits in a heap: two days of edits, whatever the length."""
 
     def __init__(self, good: list[Customer], n_orders: int, seed: int, today: date) -> None:
@@ -214,7 +214,7 @@ class _Story:
     def changes(self) -> Iterator[Change]:
         """Every change, in the order it was sent."""
         n_sent = _n_first(len(self._good))
-        bad = {place: spoil_customer(self._good[place]) for place in _bad_places(self._good)}
+        bad = {place: break_customer(self._good[place]) for place in _bad_places(self._good)}
         bad_names = {customer.id: reference(customer) for customer in bad.values()}
         opening = datetime.combine(self._today - timedelta(days=N_DAYS), time(7), ZONE)
         for place, customer in enumerate(self._good[:n_sent]):
@@ -228,8 +228,8 @@ class _Story:
             n_sent = n_known
             yield from self._due(sent_at)
             role = roles.get(index, "sale")
-            if role in SPOILS:
-                yield upsert(SPOILS[role](order), 1, sent_at)
+            if role in BREAKERS:
+                yield upsert(BREAKERS[role](order), 1, sent_at)
             else:
                 named = bad_names.get(order.customer.id, order.customer)
                 yield upsert(replace(order, customer=named), 1, sent_at)

@@ -169,7 +169,7 @@ PLANS = (
 PLAN_OF_100 = tuple(plan for plan in PLANS for _ in range(plan.share))
 
 
-class Product(NamedTuple):
+class SampleProduct(NamedTuple):
     """A product of the catalogue. `price` is wholesale, `retail_price` the other table's; bulk is sold by fractions."""
 
     code: str
@@ -254,7 +254,7 @@ def _lines(table: str) -> Iterator[tuple[str, str, str, Decimal, Decimal]]:
             yield f"{name} {label}".strip(), ncm, unit, Decimal(ipi), Decimal(price)
 
 
-def _catalogue() -> Iterator[Product]:
+def _catalogue() -> Iterator[SampleProduct]:
     coloured = [
         (name.format(colour), ncm, unit, ipi, price)
         for name, ncm, unit, ipi, price in _lines(_COLOURED)
@@ -265,7 +265,7 @@ def _catalogue() -> Iterator[Product]:
         is_bulk = index >= len(sold_whole)
         # Prices made from costs end in odd places: a part of the catalogue has three or four of them.
         odd = Decimal(0) if is_bulk else (Decimal(0), Decimal("0.0075"), Decimal("0.005"), Decimal(0))[index % 4]
-        yield Product(
+        yield SampleProduct(
             code=f"{101 + 3 * index:06d}",
             name=name,
             gtin=None if is_bulk or index % 23 == 22 else _gtin(101 + 3 * index),

@@ -15,10 +15,10 @@ import msgspec
 
 from omnisync.contract.feed import Change
 from omnisync.contract.records import Customer, Order
-from omnisync.demo.customers import make_customer, revise_customer, spoil_customer
-from omnisync.demo.orders import SPOILS, OrderType, cancel, make_order, move, revise
-from omnisync.demo.sample import MAX_BATCH, ZONE, batches, erasure, upsert
-from omnisync.demo.words import SOLD_WHOLE, Product
+from omnisync.demo.customers import break_customer, make_customer, revise_customer
+from omnisync.demo.orders import BREAKERS, OrderType, cancel, make_order, move, revise
+from omnisync.demo.sample_data import MAX_BATCH, ZONE, batches, erasure, upsert
+from omnisync.demo.seed_data import SOLD_WHOLE, SampleProduct
 
 BEGIN_VERSION = 100
 """The customers they begin with are taken to be at this version: later than any that a story tells."""
@@ -26,18 +26,18 @@ BEGIN_VERSION = 100
 _Record = TypeVar("_Record", Customer, Order)
 
 
-class _Known(NamedTuple, Generic[_Record]):
+class _Remembered(NamedTuple, Generic[_Record]):
     record: _Record
     version: int
 
 
-class Salespeople:
+class SimulatedSellers:
     """They send small batches of good and bad news. Everything they do follows from `rng`.
 
     `send` posts the encoded changes of one batch; `clock` says what time it is. New records take the numbers from
     `next_customer` and `next_order` on: those must be free. `customers` are whom they may sell to from the first day;
-    they keep the newest `window` of customers and of orders in memory, and change nothing older. `goods` answers what
-    may be sold at the moment, at least one thing.
+    they keep the newest `window` of customers and of orders in memory, and change nothing older. `products` answers
+    what may be sold at the moment, at least one thing.
     """
 
     def __init__(
@@ -51,20 +51,20 @@ class Salespeople:
         customers: Iterable[Customer] = (),
         begin_version: int = BEGIN_VERSION,
         window: int = 500,
-        goods: Callable[[], Sequence[Product]] = lambda: SOLD_WHOLE,
+        products: Callable[[], Sequence[SampleProduct]] = lambda: SOLD_WHOLE,
     ) -> None:
-        self._goods = goods
+        self._products = products
         self._send, self._rng, self._clock = send, rng, clock
         self._next_customer, self._next_order = next_customer, next_order
-        self._customers = deque((_Known(customer, begin_version) for customer in customers), window)
-        self._prospects: deque[_Known[Customer]] = deque(maxlen=window)
-        self._orders: deque[_Known[Order]] = deque(maxlen=window)
+        self._customers = deque((_Remembered(customer, begin_version) for customer in customers), window)
+        self._prospects: deque[_Remembered[Customer]] = deque(maxlen=window)
+        self._orders: deque[_Remembered[Order]] = deque(maxlen=window)
         # As they should have been: the salesperson reads why it was refused and sends it right.
-        self._bad_customers: deque[_Known[Customer]] = deque(maxlen=window)
-        self._bad_orders: deque[_Known[Order]] = deque(maxlen=window)
+        self._bad_customers: deque[_Remembered[Customer]] = deque(maxlen=window)
+        self._bad_orders: deque[_Remembered[Order]] = deque(maxlen=window)
         self._kinds: dict[str, tuple[int, Callable[[], list[Change]]]] = {
             "new order": (30, self._sell),
-            "new customer with its first order": (12, self._win),
+            "new customer with its first order": (12, self._register_and_sell),
             "new customer": (6, self._register),
             "edited order": (14, self._edit_order),
             "cancelled order": (7, self._cancel_order),
@@ -72,9 +72,9 @@ class Salespeople:
             "moved order": (4, self._move_order),
             "erased order": (3, self._erase_order),
             "erased customer": (3, self._erase_customer),
-            "bad order": (5, self._spoil_order),
-            "bad customer": (2, self._spoil_customer),
-            "mended record": (5, self._mend),
+            "bad order": (5, self._break_order),
+            "bad customer": (2, self._break_customer),
+            "mended record": (5, self._fix),
         }
 
     @property
@@ -109,11 +109,11 @@ class Salespeople:
 
     def _sell(self) -> list[Change]:
         if not self._customers:
-            return self._win()
+            return self._register_and_sell()
         order = self._new_order(self._rng.choice(self._customers).record)
         return [self._keep(self._orders, order)]
 
-    def _win(self) -> list[Change]:
+    def _register_and_sell(self) -> list[Change]:
         customer = self._new_customer()
         first = self._keep(self._customers, customer)
         return [first, self._keep(self._orders, self._new_order(customer))]
@@ -129,10 +129,12 @@ class Salespeople:
         self._next_order += 1
         gift: OrderType = self._rng.choice(("bonus", "sample"))
         type_ = "sale" if is_sale or self._rng.randrange(30) else gift
-        return make_order(self._next_order - 1, customer, self._now(), self._rng, type_=type_, goods=self._goods())
+        return make_order(
+            self._next_order - 1, customer, self._now(), self._rng, type_=type_, products=self._products()
+        )
 
-    def _keep(self, window: deque[_Known[_Record]], record: _Record, version: int = 1) -> Change:
-        window.append(_Known(record, version))
+    def _keep(self, window: deque[_Remembered[_Record]], record: _Record, version: int = 1) -> Change:
+        window.append(_Remembered(record, version))
         return upsert(record, version, self._now())
 
     # --- changed records
@@ -141,7 +143,7 @@ class Salespeople:
         if not self._orders:
             return self._sell()
         order, version = self._take(self._orders)
-        return [self._keep(self._orders, revise(order, version + 1, self._rng, self._goods()), version + 1)]
+        return [self._keep(self._orders, revise(order, version + 1, self._rng, self._products()), version + 1)]
 
     def _cancel_order(self) -> list[Change]:
         if not self._orders:
@@ -163,7 +165,7 @@ class Salespeople:
 
     def _edit_customer(self) -> list[Change]:
         if not self._customers:
-            return self._win()
+            return self._register_and_sell()
         customer, version = self._take(self._customers)
         return [self._keep(self._customers, revise_customer(customer, self._rng), version + 1)]
 
@@ -174,7 +176,7 @@ class Salespeople:
         customer, version = self._take(self._prospects)
         return [erasure(customer, version + 1, self._now())]
 
-    def _take(self, window: deque[_Known[_Record]]) -> _Known[_Record]:
+    def _take(self, window: deque[_Remembered[_Record]]) -> _Remembered[_Record]:
         place = self._rng.randrange(len(window))
         known = window[place]
         del window[place]
@@ -182,25 +184,25 @@ class Salespeople:
 
     # --- mistakes
 
-    def _spoil_order(self) -> list[Change]:
+    def _break_order(self) -> list[Change]:
         if not self._customers:
-            return self._win()
+            return self._register_and_sell()
         good = self._new_order(self._rng.choice(self._customers).record, is_sale=True)
-        self._bad_orders.append(_Known(good, 1))
-        return [upsert(SPOILS[self._rng.choice(tuple(SPOILS))](good), 1, self._now())]
+        self._bad_orders.append(_Remembered(good, 1))
+        return [upsert(BREAKERS[self._rng.choice(tuple(BREAKERS))](good), 1, self._now())]
 
-    def _spoil_customer(self) -> list[Change]:
+    def _break_customer(self) -> list[Change]:
         """A new customer with a mistyped document, and its first order, which has to wait for it."""
         good = self._new_customer()
-        self._bad_customers.append(_Known(good, 1))
+        self._bad_customers.append(_Remembered(good, 1))
         order = upsert(self._new_order(good), 1, self._now())
-        return [upsert(spoil_customer(good), 1, self._now()), order]
+        return [upsert(break_customer(good), 1, self._now()), order]
 
-    def _mend(self) -> list[Change]:
+    def _fix(self) -> list[Change]:
         if self._bad_customers and (not self._bad_orders or self._rng.randrange(2)):
             customer, version = self._take(self._bad_customers)
             return [self._keep(self._customers, customer, version + 1)]
         if self._bad_orders:
             order, version = self._take(self._bad_orders)
             return [self._keep(self._orders, order, version + 1)]
-        return self._spoil_order()
+        return self._break_order()

@@ -12,12 +12,12 @@ from omnisync.agent.transport import ExpiredError
 from omnisync.contract.batches import ExportPage, Upsert
 from omnisync.contract.datasets import Price
 from omnisync.contract.datasets import Product as ErpProduct
-from omnisync.demo.words import Product
+from omnisync.demo.seed_data import SampleProduct
 
 _Row = TypeVar("_Row", ErpProduct, Price)
 
 
-class Shelf:
+class ExportedProducts:
     """A copy of the hub's products and prices. `read` answers the page of a dataset after a cursor, empty at first."""
 
     def __init__(self, read: Callable[[str, str], ExportPage]) -> None:
@@ -26,13 +26,13 @@ class Shelf:
         self._products: dict[str, ErpProduct] = {}
         self._prices: dict[str, Price] = {}
 
-    def look(self) -> tuple[Product, ...]:
+    def read_available(self) -> tuple[SampleProduct, ...]:
         """Read on from where it stopped: what may be sold now, active and with a price in both tables."""
-        self._bring("products", self._products, ErpProduct)
-        self._bring("prices", self._prices, Price)
+        self._read_dataset("products", self._products, ErpProduct)
+        self._read_dataset("prices", self._prices, Price)
         prices = {(price.table_code, price.product_code): price.price for price in self._prices.values()}
         return tuple(
-            Product(
+            SampleProduct(
                 code=product.code,
                 name=product.name,
                 gtin=product.gtin,
@@ -47,7 +47,7 @@ class Shelf:
             if product.is_active and {("ATACADO", product.code), ("VAREJO", product.code)} <= prices.keys()
         )
 
-    def _bring(self, dataset: str, rows: dict[str, _Row], kind: type[_Row]) -> None:
+    def _read_dataset(self, dataset: str, rows: dict[str, _Row], kind: type[_Row]) -> None:
         has_more = True
         while has_more:
             try:
