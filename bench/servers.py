@@ -223,8 +223,8 @@ def _environ() -> dict[str, str]:
 
 def configured(keeper: Any, url: str) -> dict[str, str]:
     """An agent whose one connection is between this hub and this database; answers its environment."""
+    from omnisync.agent.config.settings import Connection, ConnectionEstablishment, Home, HubAddress, Secret, Secrets
     from omnisync.agent.journal import Journal
-    from omnisync.agent.settings import Connection, Establishment, Home, HubAddress, Secret, Secrets
 
     folder = WORK / "servers"
     shutil.rmtree(folder, ignore_errors=True)
@@ -234,7 +234,7 @@ def configured(keeper: Any, url: str) -> dict[str, str]:
         company="bench",
         hub=HubAddress(url),
         erp=keeper.address,
-        establishments=(Establishment("0001"), Establishment("0002")),
+        establishments=(ConnectionEstablishment("0001"), ConnectionEstablishment("0002")),
     )
     with closing(Journal(home.journal)) as journal:
         journal.save_connection(connection)

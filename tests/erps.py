@@ -16,10 +16,10 @@ import msgspec
 import pytest
 from msgspec import Struct
 
+from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp import layouts
 from omnisync.agent.erp.base import Erp, Slice, Written
 from omnisync.agent.erp.catalog import memory_of, open_erp
-from omnisync.agent.settings import ErpAddress
 from omnisync.contract.feed import Change, Unreadable
 from tests.records import NOW
 from tests.servers import PASSWORD, FirebirdServer, Server, statements

@@ -20,6 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent import feed_reader
+from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.counts import Progress, Totals
 from omnisync.agent.erp.base import Prepared
 from omnisync.agent.erp.language.compiled import Layout
@@ -27,7 +28,6 @@ from omnisync.agent.erp.writing.preparing import prepared
 from omnisync.agent.errors import ErpBusyError, HubUnreachableError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.importing import Importer, Wanted
-from omnisync.agent.settings import ErpAddress
 from omnisync.agent.transport import ExpiredError, Fetched
 from omnisync.contract.feed import (
     Change,

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from omnisync.agent.config.settings import Connection, ErpAddress, Home, HubAddress
 from omnisync.agent.journal import Journal, Run
 from omnisync.agent.runner import Carrier, Clockwork
 from omnisync.agent.schedule import Schedule
-from omnisync.agent.settings import Connection, ErpAddress, Home, HubAddress
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 AURORA = Connection(
@@ -32,7 +32,7 @@ from pathlib import Path
 from omnisync.agent.counts import Counts, Tally, Totals
 from omnisync.agent.journal import Journal
 from omnisync.agent.runner import connection_lock
-from omnisync.agent.settings import Home
+from omnisync.agent.config.settings import Home
 home = Home(Path(os.environ["OMNISYNC_HOME"]))
 command, _, run_id, _, name = sys.argv[1:]
 journal = Journal(home.journal)

@@ -17,6 +17,17 @@ from litestar.testing import TestClient
 from msgspec import Struct
 
 from omnisync.agent import texts
+from omnisync.agent.config.page_password import PagePassword
+from omnisync.agent.config.settings import (
+    Connection,
+    ConnectionEstablishment,
+    ErpAddress,
+    Home,
+    HubAddress,
+    Secret,
+    Secrets,
+    Settings,
+)
 from omnisync.agent.counts import Counts, Tally, Totals
 from omnisync.agent.erp.base import Erp, Rehearsal, Unsettled
 from omnisync.agent.erp.catalog import KINDS
@@ -25,19 +36,8 @@ from omnisync.agent.erp.language.layout import names
 from omnisync.agent.errors import BadTokenError, HubUnreachableError, OmnisyncError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.journal import Journal, Kind, Origin, Run, State, Systems
-from omnisync.agent.page_password import PagePassword
 from omnisync.agent.runner import Offline
 from omnisync.agent.schedule import System
-from omnisync.agent.settings import (
-    Connection,
-    ErpAddress,
-    Establishment,
-    Home,
-    HubAddress,
-    Secret,
-    Secrets,
-    Settings,
-)
 from omnisync.agent.ui import Parts, create_app
 from omnisync.contract.feed import Company, Identity, Lease, Limits, Reason, StreamHead, Streams
 from omnisync.contract.feed import Establishment as HubEstablishment
@@ -46,7 +46,7 @@ NOW = datetime(2026, 11, 24, 15, 3, tzinfo=UTC)
 """Tuesday, 12:03 in São Paulo."""
 HOST = "127.0.0.1:8787"
 TOKEN = "chave-secreta-que-nunca-volta"  # noqa: S105  # a made-up one, looked for in every page
-VEVO = (Establishment("0001", "FABRICA VEVO"), Establishment("0002", "FÁBIO VEVO"))
+VEVO = (ConnectionEstablishment("0001", "FABRICA VEVO"), ConnectionEstablishment("0002", "FÁBIO VEVO"))
 HOSTILE = "<script>alert(1)</script>\"' onmouseover=alert(1) {{1234*5678}} & <b>"
 Client = TestClient[Litestar]
 

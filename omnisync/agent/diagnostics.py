@@ -16,10 +16,10 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import msgspec
 from msgspec import Struct
 
+from omnisync.agent.config.settings import Connection
 from omnisync.agent.erp.base import Unsettled
 from omnisync.agent.journal import Event, Run
 from omnisync.agent.schedule import Schedule
-from omnisync.agent.settings import Connection
 
 N_RUNS = 500
 N_EVENTS = 200

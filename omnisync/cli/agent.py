@@ -11,11 +11,11 @@ from pathlib import Path
 import rich_click as click
 
 from omnisync import __version__
+from omnisync.agent.config.settings import Connection
 from omnisync.agent.erp.catalog import KINDS
 from omnisync.agent.erp.language.layout import names
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.runner import Carrier, Clockwork
-from omnisync.agent.settings import Connection
 from omnisync.agent.ui import Parts
 from omnisync.agent.ui.certificate import Certificate, read_certificate
 from omnisync.agent.ui.serving import PageServer

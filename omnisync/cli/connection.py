@@ -10,21 +10,21 @@ import msgspec
 import rich_click as click
 
 from omnisync.agent import texts
-from omnisync.agent.erp.catalog import KINDS
-from omnisync.agent.erp.language.layout import names
-from omnisync.agent.errors import NotConfiguredError, SettingsError
-from omnisync.agent.layout_folder import chosen, names_in
-from omnisync.agent.outbox import outbox_of
-from omnisync.agent.settings import (
+from omnisync.agent.config.settings import (
     Connection,
+    ConnectionEstablishment,
     ErpAddress,
-    Establishment,
     HubAddress,
     Secret,
     SecretKind,
     changed_connection,
     with_zone,
 )
+from omnisync.agent.erp.catalog import KINDS
+from omnisync.agent.erp.language.layout import names
+from omnisync.agent.errors import NotConfiguredError, SettingsError
+from omnisync.agent.layout_folder import chosen, names_in
+from omnisync.agent.outbox import outbox_of
 from omnisync.agent.ui import words
 from omnisync.agent.zones import typed_zone
 from omnisync.cli import parts as build
@@ -205,7 +205,7 @@ def _changed(before: Connection | None, name: str, hub_url: str | None, erp: dic
 
 def _with_establishments(known: Connection, codes: tuple[str, ...]) -> Connection:
     names = {establishment.code: establishment.name for establishment in known.establishments}
-    chosen = tuple(Establishment(code, names.get(code, "")) for code in codes)
+    chosen = tuple(ConnectionEstablishment(code, names.get(code, "")) for code in codes)
     return msgspec.structs.replace(known, establishments=chosen) if chosen else known
 
 
@@ -241,7 +241,9 @@ def test(name: str | None, verbose: bool) -> None:
             identity = hub.identity()
         finally:
             hub.close()
-        establishments = known.establishments or tuple(Establishment(e.code, e.name) for e in identity.establishments)
+        establishments = known.establishments or tuple(
+            ConnectionEstablishment(e.code, e.name) for e in identity.establishments
+        )
         known = msgspec.structs.replace(known, company=identity.company.id, establishments=establishments)
         parts.journal.save_connection(known)
         known_there = texts.counted(len(identity.establishments), "estabelecimento", "estabelecimentos")

@@ -13,16 +13,12 @@ import msgspec
 import rich_click as click
 
 from omnisync.agent import texts
-from omnisync.agent.counts import NOUNS, Counts
-from omnisync.agent.errors import SettingsError, SetupError
-from omnisync.agent.hub_client import HubClient
-from omnisync.agent.journal import Journal
-from omnisync.agent.page_password import PagePassword
-from omnisync.agent.settings import (
+from omnisync.agent.config.page_password import PagePassword
+from omnisync.agent.config.settings import (
     HOST,
     Connection,
+    ConnectionEstablishment,
     ErpAddress,
-    Establishment,
     Home,
     HubAddress,
     Secret,
@@ -30,6 +26,10 @@ from omnisync.agent.settings import (
     Settings,
     read_settings,
 )
+from omnisync.agent.counts import NOUNS, Counts
+from omnisync.agent.errors import SettingsError, SetupError
+from omnisync.agent.hub_client import HubClient
+from omnisync.agent.journal import Journal
 from omnisync.agent.transport import Transport
 from omnisync.agent.ui.serving import listening
 from omnisync.cli import parts as build
@@ -155,7 +155,7 @@ def connect(parts: build.Parts, hub_url: str, folder: DemoFolder, token: str) ->
         company=company.COMPANY,
         hub=HubAddress(hub_url),
         erp=ErpAddress(kind="sqlite", database=str(folder.erp), layout=str(folder.layout)),
-        establishments=tuple(Establishment(code, name) for code, name in ESTABLISHMENTS.items()),
+        establishments=tuple(ConnectionEstablishment(code, name) for code, name in ESTABLISHMENTS.items()),
         zone="America/Sao_Paulo",
     )
     parts.journal.save_connection(connection)

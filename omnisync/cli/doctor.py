@@ -11,8 +11,8 @@ import rich_click as click
 from msgspec import Struct
 
 from omnisync.agent import texts
+from omnisync.agent.config.settings import Connection
 from omnisync.agent.errors import OmnisyncError
-from omnisync.agent.settings import Connection
 from omnisync.agent.ui import words
 from omnisync.agent.ui.certificate import Certificate
 from omnisync.agent.ui.serving import check_openness, is_loopback
@@ -133,7 +133,9 @@ def _pages(parts: build.Parts) -> Iterator[Finding]:
     check_openness(parts.password, settings.host, certificate)
     where = f"{'https' if certificate else 'http'}://{settings.host}:{settings.port}"
     who = "só neste computador" if is_loopback(settings.host) else "também de outros computadores, por TLS"
-    how = "com senha" if parts.password.kept() is not None else "sem senha; para pedir uma: omnisync password set"
+    how = (
+        "com senha" if parts.password.stored_hash() is not None else "sem senha; para pedir uma: omnisync password set"
+    )
     yield Finding("Telas", True, f"abrem em {where}, {who}, {how}.")
     if certificate is not None:
         yield certificate_finding(certificate, build.clock())

@@ -14,6 +14,8 @@ from uuid import uuid4
 import msgspec
 from msgspec import Struct
 
+from omnisync.agent.config.page_password import PagePassword
+from omnisync.agent.config.settings import Connection, Home, Secrets, Settings, connection_zone, read_settings
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.catalog import layout_named, open_database, open_erp
 from omnisync.agent.erp.dialects.database import Database
@@ -22,10 +24,8 @@ from omnisync.agent.erp.language.queries import queries
 from omnisync.agent.errors import BadTokenError, ErpSetupError, NotConfiguredError, SetupError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.journal import Journal
-from omnisync.agent.page_password import PagePassword
 from omnisync.agent.runner import is_carried
 from omnisync.agent.schedule import SYSTEMS, System
-from omnisync.agent.settings import Connection, Home, Secrets, Settings, connection_zone, read_settings
 from omnisync.agent.transport import Transport
 from omnisync.agent.zones import ConnectionZone
 

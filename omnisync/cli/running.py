@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent import texts
+from omnisync.agent.config.settings import Connection
 from omnisync.agent.counts import Counts, Progress, Totals
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.errors import (
@@ -32,7 +33,6 @@ from omnisync.agent.journal import Kind as RunKind
 from omnisync.agent.outbox import outbox_of
 from omnisync.agent.runner import connection_lock, is_about_to_begin
 from omnisync.agent.schedule import SYSTEMS
-from omnisync.agent.settings import Connection
 from omnisync.cli import parts as build
 from omnisync.cli.observers import Guard, guarded
 from omnisync.cli.progress import live_progress

@@ -7,9 +7,9 @@ import re
 import msgspec
 import rich_click as click
 
+from omnisync.agent.config.settings import Connection
 from omnisync.agent.errors import SettingsError, SetupError
 from omnisync.agent.schedule import Schedule, System
-from omnisync.agent.settings import Connection
 from omnisync.agent.ui import words
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending, say

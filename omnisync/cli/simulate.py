@@ -10,9 +10,9 @@ from datetime import datetime
 import msgspec
 import rich_click as click
 
+from omnisync.agent.config.settings import HubAddress
 from omnisync.agent.errors import BadTokenError, SetupError, TemporaryError
 from omnisync.agent.hub_client import HubClient
-from omnisync.agent.settings import HubAddress
 from omnisync.agent.transport import Transport
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending, say

@@ -10,12 +10,12 @@ import msgspec
 import rich_click as click
 
 from omnisync.agent import texts
+from omnisync.agent.config.settings import Connection
 from omnisync.agent.counts import NOUNS
 from omnisync.agent.erp.base import Unsettled
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.journal import Run
 from omnisync.agent.outbox import Refusal, outbox_of
-from omnisync.agent.settings import Connection
 from omnisync.agent.spreadsheet import unsettled_csv
 from omnisync.agent.ui import words
 from omnisync.cli import parts as build

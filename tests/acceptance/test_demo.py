@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.catalog import open_erp
-from omnisync.agent.settings import ErpAddress
 from omnisync.cli import parts as build
 from omnisync.contract.datasets import DATASETS
 from omnisync.demo import sample_data

@@ -9,9 +9,9 @@ from threading import Event
 
 import pytest
 
+from omnisync.agent.config.settings import Home
 from omnisync.agent.journal import Journal
 from omnisync.agent.outbox import Outbox
-from omnisync.agent.settings import Home
 from omnisync.demo.erp import layout as demo_layout
 from tests.acceptance.programs import Program, installed
 from tests.exports import Office, fill

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from omnisync.agent.config.settings import Home
 from omnisync.agent.journal import Journal
 from omnisync.agent.runner import connection_lock
-from omnisync.agent.settings import Home
 from tests.acceptance.programs import Program, installed
 from tests.hubs import RunningHub, running_hub
 from tests.imports import send

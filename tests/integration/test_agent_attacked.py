@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from omnisync.agent.config.page_password import PagePassword
+from omnisync.agent.config.settings import Home, Secret, Secrets, Settings, file_lock
 from omnisync.agent.counts import Counts, Progress, Totals
 from omnisync.agent.errors import BadTokenError, RunInProgressError, TemporaryError
 from omnisync.agent.journal import Journal
-from omnisync.agent.page_password import PagePassword
 from omnisync.agent.runner import connection_lock
 from omnisync.agent.schedule import Schedule, Slot, missed
-from omnisync.agent.settings import Home, Secret, Secrets, Settings, file_lock
 from omnisync.agent.ui import words
 from omnisync.cli import main, running
 from omnisync.cli import parts as build
@@ -195,7 +195,7 @@ def test_a_schedule_that_was_switched_off_tries_nothing_again(house: House) -> N
 
 
 def test_a_lock_that_is_kept_is_worth_another_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("omnisync.agent.settings.LOCK_TRIES", 3)
+    monkeypatch.setattr("omnisync.agent.config.settings.LOCK_TRIES", 3)
     with (
         file_lock(tmp_path / "journal.lock"),
         closing(Journal(tmp_path / "journal.db")) as journal,

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import trustme
 
+from omnisync.agent.config.page_password import PagePassword
+from omnisync.agent.config.settings import ErpAddress, Home, HubAddress, Secret, Secrets
 from omnisync.agent.journal import Journal
-from omnisync.agent.page_password import PagePassword
 from omnisync.agent.schedule import Schedule
-from omnisync.agent.settings import ErpAddress, Home, HubAddress, Secret, Secrets
 from omnisync.cli import main
 from omnisync.cli import parts as build
 from omnisync.cli.password import password
@@ -133,7 +133,7 @@ def test_a_password_comes_on_the_standard_input_and_is_never_shown(
     typed(monkeypatch, PASSWORD)
     status, said = run(capsys, "password", "set")
     kept = PagePassword(Home(tmp_path).page_password)
-    assert (status, kept.fits(PASSWORD)) == (0, True)
+    assert (status, kept.verify(PASSWORD)) == (0, True)
     assert PASSWORD not in said
     assert run(capsys, "password", "remove", "--yes") == (0, "Senha das telas retirada.\n")
     assert run(capsys, "password", "remove", "--yes") == (0, "As telas já abriam sem senha.\n")

@@ -16,13 +16,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.ahead import COMMAND, Ahead, Terms
 from omnisync.agent.erp.base import Prepared, Slice, Written
 from omnisync.agent.erp.catalog import open_erp
 from omnisync.agent.erp.language.compiled import compiled
 from omnisync.agent.erp.language.layout import names, shipped, text_of
 from omnisync.agent.erp.writing.preparing import prepared
-from omnisync.agent.settings import ErpAddress
 from omnisync.contract.feed import Change, Page, Related
 from omnisync.contract.records import Phone, Totals
 from tests.erps import Keeper, make_sqlite

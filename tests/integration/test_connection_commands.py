@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from omnisync.agent.config.settings import ConnectionEstablishment, ErpAddress, Home, HubAddress, Secret, Secrets
 from omnisync.agent.counts import Tally
 from omnisync.agent.journal import Journal
-from omnisync.agent.settings import ErpAddress, Establishment, Home, HubAddress, Secret, Secrets
 from omnisync.cli import parts as build
 from tests.erps import make_sqlite, write
 from tests.integration.test_agent_commands import run
@@ -67,7 +67,9 @@ def test_the_rule_reaches_the_erp(home: Home, capsys: pytest.CaptureFixture[str]
     make_sqlite(home.path)
     run(capsys, *SET, "--erp-database", str(home.path / "erp.db"), "--adjust-centavo")
     parts = build.agent_parts()
-    known = msgspec.structs.replace(parts.connection(None), company="aurora", establishments=(Establishment("0001"),))
+    known = msgspec.structs.replace(
+        parts.connection(None), company="aurora", establishments=(ConnectionEstablishment("0001"),)
+    )
     erp = parts.erp(known)
     erp.prepare()
     write(erp, change(customer()))

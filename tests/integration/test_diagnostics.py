@@ -11,9 +11,9 @@ from zipfile import ZipFile
 import msgspec
 import pytest
 
+from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.errors import ErpSetupError
 from omnisync.agent.schedule import Schedule
-from omnisync.agent.settings import ErpAddress
 from tests.pages import NOW, TOKEN, Stage, connection, stage, unsettled, whole
 
 SECRETS = ("CANARIO", TOKEN, "529.982.247-25", "52998224725", "OF-777", "ord_777", "Padaria")

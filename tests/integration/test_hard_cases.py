@@ -18,10 +18,10 @@ import msgspec
 import pytest
 from litestar.testing import TestClient
 
+from omnisync.agent.config.settings import HubAddress
 from omnisync.agent.counts import Progress, Tally
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.writing.phones import dialled
-from omnisync.agent.settings import HubAddress
 from omnisync.agent.ui import create_app
 from omnisync.contract.feed import Change
 from omnisync.contract.records import Address, Phone

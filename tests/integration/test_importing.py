@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.counts import Progress, Tally
 from omnisync.agent.erp.catalog import open_erp
 from omnisync.agent.errors import BadTokenError, StoppedError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.importing import Wanted
-from omnisync.agent.settings import ErpAddress
 from omnisync.agent.transport import Transport
 from tests.erps import Keeper, make_sqlite
 from tests.hubs import RunningHub, running_hub

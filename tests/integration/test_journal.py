@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from omnisync.agent.config.settings import Connection, ErpAddress, HubAddress
 from omnisync.agent.counts import Counts, Tally, Totals
 from omnisync.agent.errors import (
     NotConfiguredError,
@@ -28,7 +29,6 @@ from omnisync.agent.errors import (
 from omnisync.agent.journal import Journal, Run
 from omnisync.agent.journal.database import MIGRATIONS
 from omnisync.agent.schedule import Schedule, Slot
-from omnisync.agent.settings import Connection, ErpAddress, HubAddress
 
 NOON = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")

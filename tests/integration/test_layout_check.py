@@ -14,13 +14,13 @@ import msgspec
 import pytest
 from msgspec import Struct
 
+from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.catalog import open_database
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.inspecting.checking import check
 from omnisync.agent.erp.inspecting.findings import Finding
 from omnisync.agent.erp.language.compiled import compiled
 from omnisync.agent.erp.language.layout import names, read_layout, shipped
-from omnisync.agent.settings import ErpAddress
 from tests.erps import make_on, make_sqlite
 from tests.servers import PASSWORD, Server, statements
 

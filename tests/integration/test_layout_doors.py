@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.dialects.sqlite import Sqlite
 from omnisync.agent.erp.language.layout import text_of
 from omnisync.agent.errors import LayoutError
-from omnisync.agent.settings import ErpAddress
 from omnisync.agent.texts import sentence
 from tests.erps import Keeper, make_sqlite, write
 from tests.integration.test_agent_commands import run

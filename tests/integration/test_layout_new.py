@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.counts import Tally
 from omnisync.agent.erp.catalog import open_database
 from omnisync.agent.erp.dialects.database import Database
@@ -18,7 +19,6 @@ from omnisync.agent.erp.inspecting.findings import Finding
 from omnisync.agent.erp.language.compiled import compiled
 from omnisync.agent.erp.language.layout import LayoutFile, columns_of, names, read_layout, shipped, written_as
 from omnisync.agent.erp.reflection import reflect
-from omnisync.agent.settings import ErpAddress
 from omnisync.contract.records import Address
 from tests.erps import KEEPERS, Keeper, make_on, make_sqlite, write
 from tests.records import change, customer, item, order

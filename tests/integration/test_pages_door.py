@@ -16,8 +16,8 @@ import pytest
 import trustme
 from litestar.testing import TestClient
 
+from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.errors import SettingsError
-from omnisync.agent.page_password import PagePassword
 from omnisync.agent.ui import create_app
 from omnisync.agent.ui.certificate import Certificate, read_certificate
 from omnisync.agent.ui.door import Door
@@ -269,7 +269,7 @@ def test_a_wait_is_not_hashed_for(pages: Stage, monkeypatch: pytest.MonkeyPatch)
     for _ in range(10):
         enter(client, "errada e outra")
     hashed: list[str] = []
-    monkeypatch.setattr(PagePassword, "fits", lambda self, typed: hashed.append(typed))
+    monkeypatch.setattr(PagePassword, "verify", lambda self, typed: hashed.append(typed))
     assert enter(client).status_code == 429
     assert hashed == []
 
@@ -312,8 +312,8 @@ def test_the_password_is_kept_hashed_in_a_file_of_this_account(tmp_path: Path) -
     assert written.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
     assert PASSWORD not in written
     assert kept.path.stat().st_mode & 0o777 == 0o600
-    assert (kept.fits(PASSWORD), kept.fits("outra senha")) == (True, False)
-    assert (kept.forget(), kept.forget(), kept.kept()) == (True, False, None)
+    assert (kept.verify(PASSWORD), kept.verify("outra senha")) == (True, False)
+    assert (kept.forget(), kept.forget(), kept.stored_hash()) == (True, False, None)
 
 
 @pytest.mark.parametrize("password", ["", "sete777", "x" * 201])

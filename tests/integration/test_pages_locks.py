@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from litestar import Litestar
 
+from omnisync.agent.config.settings import Secret
 from omnisync.agent.journal import Journal
 from omnisync.agent.schedule import Schedule
-from omnisync.agent.settings import Secret
 from omnisync.agent.ui.pages import FOLDER
 from tests.pages import (
     ALL,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from omnisync.agent.config.settings import Secret
 from omnisync.agent.schedule import Schedule
-from omnisync.agent.settings import Secret
 from tests.pages import (
     HTMX,
     NOW,

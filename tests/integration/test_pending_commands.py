@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from omnisync.agent.config.settings import ConnectionEstablishment, ErpAddress, Home, HubAddress, Secret, Secrets
 from omnisync.agent.journal import Journal
-from omnisync.agent.settings import ErpAddress, Establishment, Home, HubAddress, Secret, Secrets
 from omnisync.hub.store import AGENT_SCOPES
 from tests.books import Book, make_book
 from tests.hubs import NOW, RunningHub, running_hub
@@ -39,7 +39,7 @@ def journal(hub: RunningHub, book: Book, tmp_path: Path, monkeypatch: pytest.Mon
     known = connection(
         hub=HubAddress(hub.url),
         erp=ErpAddress(database=book.keeper.database, layout="direto"),
-        establishments=(Establishment("0001"), Establishment("0002")),
+        establishments=(ConnectionEstablishment("0001"), ConnectionEstablishment("0002")),
     )
     kept.save_connection(known)
     secrets.put(known, "hub_token", Secret(hub.token))

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 from msgspec import Struct
 
+from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.catalog import open_database
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.reflection import reflect, rights
 from omnisync.agent.erp.reflection.schema import Column, Rights, Schema, Table
-from omnisync.agent.settings import ErpAddress
 from tests.servers import PASSWORD, Server
 
 # The same two tables everywhere, in each database's words.

@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from omnisync.agent.config.settings import Connection, file_lock
 from omnisync.agent.counts import Counts, Tally
 from omnisync.agent.errors import RunInProgressError
 from omnisync.agent.journal import Systems
 from omnisync.agent.runner import Carrier, Clockwork, connection_lock
 from omnisync.agent.runner.clockwork import keep
 from omnisync.agent.schedule import Schedule, Slot
-from omnisync.agent.settings import Connection, file_lock
 from tests.houses import (
     AURORA,
     BEATS,

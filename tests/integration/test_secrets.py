@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from omnisync.agent.config.settings import Connection, ErpAddress, Home, HubAddress, Secret, Secrets
 from omnisync.agent.errors import SettingsError
-from omnisync.agent.settings import Connection, ErpAddress, Home, HubAddress, Secret, Secrets
 
 AURORA = Connection(
     name="producao",

@@ -7,23 +7,23 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from omnisync.agent.errors import SettingsError
-from omnisync.agent.settings import (
+from omnisync.agent.config.settings import (
     Connection,
+    ConnectionEstablishment,
     ErpAddress,
-    Establishment,
     HubAddress,
     Secret,
     changed_connection,
     read_settings,
 )
+from omnisync.agent.errors import SettingsError
 
 AURORA = Connection(
     name="producao",
     company="aurora",
     hub=HubAddress("https://hub.example"),
     erp=ErpAddress(kind="postgresql", database="aurora", server="erp.local", port=5432, user="omnisync"),
-    establishments=(Establishment("0001", "FABRICA VEVO"),),
+    establishments=(ConnectionEstablishment("0001", "FABRICA VEVO"),),
     zone="America/Sao_Paulo",
 )
 

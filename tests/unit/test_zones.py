@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from omnisync.agent.config.settings import Connection, ErpAddress, with_zone
 from omnisync.agent.errors import SettingsError
-from omnisync.agent.settings import Connection, ErpAddress, with_zone
 from omnisync.agent.ui import words
 from omnisync.agent.zones import BRAZILIAN, typed_zone, zone_of
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Struct
 
+from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.ahead import Ahead, Terms
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.dialects.database import Database
@@ -22,7 +23,6 @@ from omnisync.agent.erp.language.layout import LayoutFile, names, read_layout, s
 from omnisync.agent.erp.sql import SqlErp
 from omnisync.agent.errors import ErpSetupError, LayoutError
 from omnisync.agent.hub_address import is_this_computer
-from omnisync.agent.settings import ErpAddress
 
 
 class DatabaseKind(Struct, frozen=True):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from omnisync.agent.config.settings import Connection, connection_zone
 from omnisync.agent.counts import Counts, Totals
 from omnisync.agent.errors import NotConfiguredError, RunInProgressError, SettingsError, StoppedError
 from omnisync.agent.journal.answers import Answers, Confirmation
@@ -34,7 +35,6 @@ from omnisync.agent.journal.run import (
     text_of,
 )
 from omnisync.agent.schedule import Schedule, Slot, check
-from omnisync.agent.settings import Connection, connection_zone
 from omnisync.agent.texts import hour
 
 __all__ = [

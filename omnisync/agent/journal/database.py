@@ -12,8 +12,8 @@ from typing import TypeVar
 
 import msgspec
 
+from omnisync.agent.config.settings import cannot_write, waited_lock
 from omnisync.agent.errors import OmnisyncError, SettingsError, TemporaryError
-from omnisync.agent.settings import cannot_write, waited_lock
 
 Answer = TypeVar("Answer")
 

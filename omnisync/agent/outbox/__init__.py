@@ -18,8 +18,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from omnisync.agent.config.settings import Home
 from omnisync.agent.outbox.database import OutboxFile
-from omnisync.agent.settings import Home
 
 KEYLESS = "\n"
 """What the name of a row begins with that has no key of its own: no key on the wire does."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from omnisync.agent.config.settings import cannot_write
 from omnisync.agent.errors import OmnisyncError, OutboxLostError, SettingsError, TemporaryError
-from omnisync.agent.settings import cannot_write
 
 VERSION = 3
 CACHE_KIB = 32_000

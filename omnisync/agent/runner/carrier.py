@@ -19,9 +19,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from omnisync.agent.config.settings import Home, LockedError, file_lock, pause
 from omnisync.agent.errors import RunInProgressError, SettingsError
 from omnisync.agent.journal import Journal, Kind, Origin, Run, Systems
-from omnisync.agent.settings import Home, LockedError, file_lock, pause
 
 LOOK_EVERY = timedelta(seconds=1)
 SILENCE = timedelta(seconds=120)

@@ -10,11 +10,11 @@ from threading import Event, Thread
 
 from msgspec import Struct
 
+from omnisync.agent.config.settings import Connection
 from omnisync.agent.errors import OmnisyncError, RunInProgressError
 from omnisync.agent.journal import Journal, Run
 from omnisync.agent.runner.carrier import LOOK_EVERY, Carrier
 from omnisync.agent.schedule import Schedule, Slot, missed
-from omnisync.agent.settings import Connection
 
 PROBE_EVERY = timedelta(minutes=1)
 LATE = timedelta(minutes=1)

@@ -11,10 +11,17 @@ from litestar.datastructures import FormMultiDict
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
+from omnisync.agent.config.settings import (
+    Connection,
+    ConnectionEstablishment,
+    Secret,
+    SecretKind,
+    changed_connection,
+    connection_zone,
+)
 from omnisync.agent.errors import SetupError
 from omnisync.agent.layout_folder import chosen, names_in
 from omnisync.agent.outbox import outbox_of
-from omnisync.agent.settings import Connection, Establishment, Secret, SecretKind, changed_connection, connection_zone
 from omnisync.agent.texts import hour
 from omnisync.agent.ui import first_steps, words
 from omnisync.agent.ui.connection_form import CHARSETS, Error, Typed, connection_of, error_of, read, typed_of
@@ -232,7 +239,7 @@ def page(
     errors: Sequence[Error] = (),
     notice: str = "",
     findings: Sequence[Finding] = (),
-    offered: Sequence[Establishment] = (),
+    offered: Sequence[ConnectionEstablishment] = (),
     tables: Sequence[Table] = (),
     status: int = 200,
 ) -> Html:
@@ -269,8 +276,8 @@ def page(
     )
 
 
-def _offered(identity: Identity | None) -> tuple[Establishment, ...]:
-    return tuple(Establishment(one.code, one.name) for one in identity.establishments) if identity else ()
+def _offered(identity: Identity | None) -> tuple[ConnectionEstablishment, ...]:
+    return tuple(ConnectionEstablishment(one.code, one.name) for one in identity.establishments) if identity else ()
 
 
 def _saved(pages: Pages, connection: Connection | None) -> Typed:

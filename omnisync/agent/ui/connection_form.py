@@ -11,9 +11,9 @@ import msgspec
 from litestar.datastructures import FormMultiDict
 from msgspec import Struct
 
+from omnisync.agent.config.settings import Connection, ErpAddress, HubAddress, with_zone
 from omnisync.agent.errors import SettingsError, SetupError
 from omnisync.agent.layout_folder import shown_name
-from omnisync.agent.settings import Connection, ErpAddress, HubAddress, with_zone
 from omnisync.agent.ui.pages import field, sentence_of
 from omnisync.agent.zones import typed_zone
 

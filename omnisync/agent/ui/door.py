@@ -15,7 +15,7 @@ from typing import Any
 from litestar import Response
 from msgspec import Struct
 
-from omnisync.agent.page_password import PagePassword
+from omnisync.agent.config.page_password import PagePassword
 
 SESSION_FOR = timedelta(hours=12)
 """A day of work. It does not grow with use: pages left open ask for news by themselves."""
@@ -55,11 +55,11 @@ class Door:
 
     def is_locked(self) -> bool:
         """Whether the pages ask for a password. Raises SettingsError when nobody can tell."""
-        return self._needs_password or self._password.kept() is not None
+        return self._needs_password or self._password.stored_hash() is not None
 
     def knows(self, token: str | None) -> bool:
         """Whether this is the token of a session that has not ended."""
-        kept = self._password.kept()
+        kept = self._password.stored_hash()
         if token is None or kept is None:
             return False
         session = self._sessions.get(_digest(token))
@@ -81,10 +81,10 @@ class Door:
 
     def open(self, who: str, typed: str) -> str | None:
         """The token of a new session, where this is the password; this address's wrong tries are then forgiven."""
-        if not self._password.fits(typed):
+        if not self._password.verify(typed):
             return None
         token, now = secrets.token_urlsafe(32), self._clock()
-        session = Session(now + SESSION_FOR, _digest(self._password.kept() or ""))
+        session = Session(now + SESSION_FOR, _digest(self._password.stored_hash() or ""))
         with self._lock:
             self._tries.pop(who, None)
             going = {digest: one for digest, one in self._sessions.items() if now < one.until}

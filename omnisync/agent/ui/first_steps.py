@@ -8,8 +8,8 @@ import msgspec
 from litestar import post
 from litestar.di import NamedDependency
 
+from omnisync.agent.config.settings import Connection
 from omnisync.agent.journal import Journal
-from omnisync.agent.settings import Connection
 from omnisync.agent.ui.pages import AnyRequest, Html, Pages, known, see
 
 Half = Literal["erp", "hub"]

@@ -14,15 +14,15 @@ from litestar.datastructures import FormMultiDict
 from msgspec import Struct
 
 from omnisync.agent import texts
+from omnisync.agent.config.page_password import PagePassword
+from omnisync.agent.config.settings import Connection, Secrets, Settings, connection_zone
 from omnisync.agent.erp.base import Erp, Rehearsal
 from omnisync.agent.errors import NotConfiguredError, OmnisyncError, SetupError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.journal import Journal, Kind, Origin, Run, Systems
 from omnisync.agent.outbox import outbox_of
-from omnisync.agent.page_password import PagePassword
 from omnisync.agent.runner import Offline
 from omnisync.agent.schedule import System
-from omnisync.agent.settings import Connection, Secrets, Settings, connection_zone
 from omnisync.agent.ui import words
 from omnisync.agent.ui.apart import Apart
 from omnisync.agent.ui.door import Door

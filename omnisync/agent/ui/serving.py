@@ -9,8 +9,8 @@ from ipaddress import ip_address
 
 import uvicorn
 
+from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.errors import SettingsError
-from omnisync.agent.page_password import PagePassword
 from omnisync.agent.ui.app import create_app
 from omnisync.agent.ui.certificate import Certificate
 from omnisync.agent.ui.pages import Parts
@@ -75,7 +75,7 @@ def check_openness(password: PagePassword, host: str, certificate: Certificate |
     """Other computers may reach the pages only with a password, and over TLS. Raises SettingsError saying which."""
     if is_loopback(host):
         return
-    if password.kept() is None:
+    if password.stored_hash() is None:
         raise SettingsError("pages_without_password", endereco=host)
     if certificate is None:
         raise SettingsError("pages_without_tls", endereco=host)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from omnisync.agent import texts
+from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.inspecting.findings import Finding, error, near, warning
 from omnisync.agent.erp.inspecting.fitting import fit, is_short_for_code
@@ -17,7 +18,6 @@ from omnisync.agent.erp.language.layout import LayoutFile, Lookup, Number
 from omnisync.agent.erp.reflection import reflect, rights
 from omnisync.agent.erp.reflection.schema import Column, Schema, Table
 from omnisync.agent.errors import RecordError, SetupError
-from omnisync.agent.settings import ErpAddress
 
 Found = Iterator[Finding]
 

@@ -143,7 +143,7 @@ class ErpAddress(Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise SettingsError(motivo="o Firebird precisa do conjunto de caracteres, como WIN1252", campo="charset")
 
 
-class Establishment(Struct, frozen=True):
+class ConnectionEstablishment(Struct, frozen=True):
     """A unit of the company. The code is text: zeros stay, letters may come."""
 
     code: str
@@ -164,7 +164,7 @@ class Connection(Struct, frozen=True, kw_only=True):
     company: str = ""
     hub: HubAddress | None = None
     erp: ErpAddress
-    establishments: tuple[Establishment, ...] = ()
+    establishments: tuple[ConnectionEstablishment, ...] = ()
     zone: str | None = None
     adjusts_centavo: bool = False
     keeps_machine_zone: bool = True

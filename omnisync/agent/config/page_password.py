@@ -9,8 +9,8 @@ from unicodedata import normalize
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from omnisync.agent.config.settings import replace_file
 from omnisync.agent.errors import SettingsError
-from omnisync.agent.settings import replace_file
 
 SHORTEST = 8
 LONGEST = 200
@@ -29,7 +29,7 @@ class PagePassword:
         self._hasher = hasher or PasswordHasher()
         self._one_at_a_time = Lock()  # each try takes 64 MB and half a second of every core
 
-    def kept(self) -> str | None:
+    def stored_hash(self) -> str | None:
         """The password as it is kept, None where there is none. It changes with every password set."""
         try:
             kept = self.path.read_text("ascii").strip()
@@ -57,9 +57,9 @@ class PagePassword:
             raise SettingsError("folder_read_only", pasta=self.path.parent) from error
         return there
 
-    def fits(self, text: str) -> bool:
+    def verify(self, text: str) -> bool:
         """Whether this is the password. It takes as long for any wrong one; they are tried one at a time."""
-        kept, password = self.kept(), _plain(text)
+        kept, password = self.stored_hash(), _plain(text)
         if kept is None or len(password) > LONGEST:
             return False
         try:

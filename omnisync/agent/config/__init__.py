@@ -1,0 +1,1 @@
+"""The agent's settings, connections, secrets and files on this computer."""
