@@ -16,7 +16,6 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from msgspec import Struct
 
-from omnisync.agent import texts
 from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.settings import (
     Connection,
@@ -36,6 +35,7 @@ from omnisync.agent.erp.language.layout import names
 from omnisync.agent.errors import BadTokenError, HubUnreachableError, OmnisyncError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.journal import Journal, Kind, Origin, Run, State, Systems
+from omnisync.agent.messages import texts
 from omnisync.agent.runner import Offline
 from omnisync.agent.schedule import System
 from omnisync.agent.ui import Parts, create_app

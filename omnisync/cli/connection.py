@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import rich_click as click
 
-from omnisync.agent import texts
 from omnisync.agent.config.settings import (
     Connection,
     ConnectionEstablishment,
@@ -24,8 +23,8 @@ from omnisync.agent.erp.catalog import KINDS
 from omnisync.agent.erp.language.layout import names
 from omnisync.agent.errors import NotConfiguredError, SettingsError
 from omnisync.agent.layout_folder import chosen, names_in
+from omnisync.agent.messages import texts, times
 from omnisync.agent.outbox import outbox_of
-from omnisync.agent.ui import words
 from omnisync.agent.zones import typed_zone
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending, say
@@ -68,12 +67,12 @@ def show(name: str | None, verbose: bool) -> None:
             click.echo(f"Caracteres:        {erp.charset or 'os de costume do banco'}")
         click.echo(f"Layout:            {erp.layout}")
         zone, now = parts.zone_found(known), build.clock()
-        click.echo(f"Fuso horário:      {words.zone_line(zone, now)}")
+        click.echo(f"Fuso horário:      {times.zone_line(zone, now)}")
         if known.adjusts_centavo:
             click.echo("Regra:             ajusta 1 centavo no maior item")
         for establishment in known.establishments:
             click.echo(f"Estabelecimento:   {establishment.code} - {establishment.name}")
-        if advice := words.zone_advice(zone, now, words.zone_command(known.name)):
+        if advice := times.zone_advice(zone, now, times.zone_command(known.name)):
             say(advice)
 
 
@@ -166,8 +165,8 @@ def _say_zone(parts: build.Parts, before: Connection | None, after: Connection) 
     """A new connection's zone where it is not the machine's, and another one's where it changed."""
     found, now = parts.zone_found(after), build.clock()
     if before is not None and found.zone != parts.zone(before):
-        say(f"Fuso horário: {words.zone_line(found, now)}. O que já está no ERP fica como está.")
-    if advice := words.zone_advice(found, now, words.zone_command(after.name)):
+        say(f"Fuso horário: {times.zone_line(found, now)}. O que já está no ERP fica como está.")
+    if advice := times.zone_advice(found, now, times.zone_command(after.name)):
         say(advice)
 
 

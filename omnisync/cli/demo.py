@@ -12,7 +12,6 @@ from pathlib import Path
 import msgspec
 import rich_click as click
 
-from omnisync.agent import texts
 from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.settings import (
     HOST,
@@ -30,6 +29,7 @@ from omnisync.agent.counts import NOUNS, Counts
 from omnisync.agent.errors import SettingsError, SetupError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.journal import Journal
+from omnisync.agent.messages import texts
 from omnisync.agent.transport import Transport
 from omnisync.agent.ui.serving import listening
 from omnisync.cli import parts as build

@@ -10,10 +10,9 @@ from pathlib import Path
 import rich_click as click
 from msgspec import Struct
 
-from omnisync.agent import texts
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.errors import OmnisyncError
-from omnisync.agent.ui import words
+from omnisync.agent.messages import texts, times
 from omnisync.agent.ui.certificate import Certificate
 from omnisync.agent.ui.serving import check_openness, is_loopback
 from omnisync.cli import parts as build
@@ -103,8 +102,8 @@ def _erp(parts: build.Parts, connection: Connection) -> Iterator[Finding]:
 def _zone(parts: build.Parts, connection: Connection) -> Finding:
     """Report the zone whose hours are written to the ERP; a fault while a person should confirm it."""
     found, now = parts.zone_found(connection), build.clock()
-    advice = words.zone_advice(found, now, words.zone_command(connection.name))
-    return Finding("Fuso horário", not found.is_unanswered, advice or f"{words.zone_line(found, now)}.")
+    advice = times.zone_advice(found, now, times.zone_command(connection.name))
+    return Finding("Fuso horário", not found.is_unanswered, advice or f"{times.zone_line(found, now)}.")
 
 
 def _disk(parts: build.Parts) -> Finding:

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import rich_click as click
 
-from omnisync.agent import texts
 from omnisync.agent.errors import OmnisyncError, StoppedError
+from omnisync.agent.messages import texts
 
 DONE = 0
 FAILED = 1

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import rich_click as click
 
-from omnisync.agent import texts
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.erp.catalog import layout_named
 from omnisync.agent.erp.inspecting.checking import check as examine
@@ -17,6 +16,7 @@ from omnisync.agent.erp.language.layout import LayoutFile, names, shipped, text_
 from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.layout_folder import chosen, names_in
+from omnisync.agent.messages import texts
 from omnisync.cli import parts as build
 from omnisync.cli.ending import DONE, FAILED, plain_ending
 from omnisync.cli.options import connection_option, verbose_option

@@ -7,7 +7,7 @@ import rich_click as click
 
 from omnisync.agent.erp.language.de_para import KINDS
 from omnisync.agent.errors import SettingsError
-from omnisync.agent.texts import MAPPINGS
+from omnisync.agent.messages.texts import MAPPINGS
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending, say
 from omnisync.cli.options import connection_option, json_option, verbose_option

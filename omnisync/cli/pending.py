@@ -8,11 +8,11 @@ from contextlib import closing
 import msgspec
 import rich_click as click
 
-from omnisync.agent import texts
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.erp.base import Unsettled
 from omnisync.agent.errors import SetupError
 from omnisync.agent.journal import Confirmation, holders_of, left_to_another
+from omnisync.agent.messages import texts
 from omnisync.agent.ui.records import PART, Choice, choice_of
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending, say

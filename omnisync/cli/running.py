@@ -11,7 +11,6 @@ from types import FrameType
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent import texts
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.counts import Counts, Progress, Totals
 from omnisync.agent.erp.base import Erp
@@ -30,6 +29,7 @@ from omnisync.agent.hub_client import HubClient
 from omnisync.agent.importing import Importer, Wanted
 from omnisync.agent.journal import REFUSED_ROWS, Origin, Run, State, Systems
 from omnisync.agent.journal import Kind as RunKind
+from omnisync.agent.messages import texts
 from omnisync.agent.outbox import outbox_of
 from omnisync.agent.runner import connection_lock, is_about_to_begin
 from omnisync.agent.schedule import SYSTEMS

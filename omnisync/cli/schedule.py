@@ -9,8 +9,8 @@ import rich_click as click
 
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.errors import SettingsError, SetupError
+from omnisync.agent.messages import times
 from omnisync.agent.schedule import Schedule, System
-from omnisync.agent.ui import words
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending, say
 from omnisync.cli.options import connection_option, json_option, verbose_option
@@ -50,10 +50,10 @@ def _tell(parts: build.Parts, connection: Connection, saved: Schedule | None) ->
         return
     codes = "todos" if saved.establishments == "all" else ", ".join(saved.establishments)
     systems = "todos" if saved.systems == "all" else ", ".join(saved.systems)
-    click.echo(words.in_words(saved))
-    click.echo(f"Estabelecimentos: {codes}. Sistemas: {systems}. {words.zone_in_words(zone, now)}")
-    click.echo(f"{words.next_line(saved, now, zone, is_running=False).text}.")
-    for row in words.coming(saved, now, zone):
+    click.echo(times.in_words(saved))
+    click.echo(f"Estabelecimentos: {codes}. Sistemas: {systems}. {times.zone_in_words(zone, now)}")
+    click.echo(f"{times.next_line(saved, now, zone, is_running=False).text}.")
+    for row in times.upcoming_runs(saved, now, zone):
         click.echo(f"  {row.day:<20}{row.hour:>12}")
 
 

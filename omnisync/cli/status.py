@@ -9,15 +9,14 @@ from typing import Any
 import msgspec
 import rich_click as click
 
-from omnisync.agent import texts
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.counts import NOUNS
 from omnisync.agent.erp.base import Unsettled
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.journal import Run
+from omnisync.agent.messages import texts, times
+from omnisync.agent.messages.spreadsheet import open_issues_csv
 from omnisync.agent.outbox import Refusal, outbox_of
-from omnisync.agent.spreadsheet import unsettled_csv
-from omnisync.agent.ui import words
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending
 from omnisync.cli.options import connection_option, json_option, verbose_option
@@ -59,8 +58,8 @@ def status(name: str | None, as_json: bool, verbose: bool) -> None:
         for sentence in texts.unread(unread_orders(parts, connection)):
             click.echo(sentence)
         if parts.zone_found(connection).is_unanswered:
-            where = words.zone_command(connection.name)
-            click.echo(words.zone_advice(parts.zone_found(connection), build.clock(), where))
+            where = times.zone_command(connection.name)
+            click.echo(times.zone_advice(parts.zone_found(connection), build.clock(), where))
 
 
 def unread_orders(parts: build.Parts, connection: Connection) -> dict[str, int]:
@@ -142,7 +141,7 @@ def refused(name: str | None, limit: int, as_json: bool, as_csv: bool, verbose: 
             click.echo(msgspec.json.encode([*found, *map(_as_builtins, unsent)]).decode())
             return
         if as_csv:
-            click.echo(unsettled_csv(found, parts.zone(connection), unsent), nl=False)
+            click.echo(open_issues_csv(found, parts.zone(connection), unsent), nl=False)
             return
         if not found and not unsent:
             click.echo("Nenhum registro recusado nem aguardando.")

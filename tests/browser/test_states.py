@@ -14,10 +14,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from omnisync.agent import texts
 from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.counts import Counts, Sent, Tally, Totals
 from omnisync.agent.erp.base import Rehearsal
+from omnisync.agent.messages import texts
 from omnisync.agent.outbox import Refusal, outbox_of
 from omnisync.agent.runner import Offline
 from omnisync.agent.schedule import Schedule

@@ -19,9 +19,9 @@ from omnisync.agent.config.settings import Home, Secret, Secrets, Settings, file
 from omnisync.agent.counts import Counts, Progress, Totals
 from omnisync.agent.errors import BadTokenError, RunInProgressError, TemporaryError
 from omnisync.agent.journal import Journal
+from omnisync.agent.messages import times
 from omnisync.agent.runner import connection_lock
 from omnisync.agent.schedule import Schedule, Slot, missed
-from omnisync.agent.ui import words
 from omnisync.cli import main, running
 from omnisync.cli import parts as build
 from omnisync.cli.running import Asked, Report, begin, carry
@@ -230,7 +230,7 @@ def test_the_journal_is_of_the_account_alone_in_a_folder_that_was_there(tmp_path
 
 def test_the_next_runs_say_when_a_slot_of_a_gap_comes() -> None:
     nightly = Schedule(start_hour=0, start_minute=15, every_minutes=0)
-    first = words.coming(nightly, datetime(2018, 11, 4, 1, tzinfo=UTC), SAO_PAULO)[0]
+    first = times.upcoming_runs(nightly, datetime(2018, 11, 4, 1, tzinfo=UTC), SAO_PAULO)[0]
     assert first.hour == "01:00"
 
 

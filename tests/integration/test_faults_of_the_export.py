@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 import pytest
 
-from omnisync.agent import texts
 from omnisync.agent.errors import (
     BadTokenError,
     FeedError,
@@ -23,6 +22,7 @@ from omnisync.agent.errors import (
     TemporaryError,
 )
 from omnisync.agent.hub_client import HubClient
+from omnisync.agent.messages import texts
 from omnisync.agent.patience import Patience
 from omnisync.agent.transport import BatchConflictError, TooLargeError, Transport
 from omnisync.contract import batches

@@ -17,7 +17,6 @@ import httpx
 import pytest
 import trustme
 
-from omnisync.agent import texts
 from omnisync.agent.counts import Tally
 from omnisync.agent.errors import (
     BadTokenError,
@@ -28,6 +27,7 @@ from omnisync.agent.errors import (
     OmnisyncError,
 )
 from omnisync.agent.hub_client import HubClient
+from omnisync.agent.messages import texts
 from omnisync.agent.transport import SpoiledError, Transport
 from tests import faults
 from tests.erps import Keeper, make_sqlite, write

@@ -14,9 +14,9 @@ import pytest
 from litestar.testing import TestClient
 from sqlalchemy import event
 
-from omnisync.agent import texts
 from omnisync.agent.errors import EstablishmentBusyError
 from omnisync.agent.hub_client import HubClient
+from omnisync.agent.messages import texts
 from omnisync.agent.transport import Transport
 from omnisync.contract.feed import Change
 from omnisync.hub.access import Caller

@@ -13,7 +13,7 @@ from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.dialects.sqlite import Sqlite
 from omnisync.agent.erp.language.layout import text_of
 from omnisync.agent.errors import LayoutError
-from omnisync.agent.texts import sentence
+from omnisync.agent.messages.texts import sentence
 from tests.erps import Keeper, make_sqlite, write
 from tests.integration.test_agent_commands import run
 from tests.pages import Stage, connection, post, stage, text

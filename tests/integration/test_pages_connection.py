@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from omnisync.agent import texts
 from omnisync.agent.config.settings import ErpAddress, HubAddress, Secret
 from omnisync.agent.counts import Counts, Tally
 from omnisync.agent.erp.base import Rehearsal
 from omnisync.agent.errors import BadTokenError, ErpSetupError, HubUnreachableError
+from omnisync.agent.messages import texts
 from tests.pages import HOSTILE, TOKEN, Stage, connection, post, stage, text
 
 CENTRAL = "https://central.omniforce.example"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from omnisync.agent import texts
 from omnisync.agent.errors import BadTokenError, ErpSetupError
+from omnisync.agent.messages import texts
 from omnisync.contract.feed import Reason
 from tests.pages import HTMX, NOW, Client, Stage, post, stage, text, unsettled, whole
 

@@ -12,11 +12,11 @@ import msgspec
 import pytest
 from litestar.testing import TestClient
 
-from omnisync.agent import sentences
 from omnisync.agent.counts import Counts, Tally, Totals
 from omnisync.agent.errors import SettingsError
+from omnisync.agent.messages import pt, times
 from omnisync.agent.runner import Offline
-from omnisync.agent.ui import create_app, serving, words
+from omnisync.agent.ui import create_app, serving
 from tests.pages import (
     ALL,
     HOST,
@@ -272,7 +272,7 @@ def test_a_busy_port_is_told(pages: Stage) -> None:
 
 def test_every_code_of_the_pages_has_its_sentence() -> None:
     codes = {"pages_address", "pages_port_busy", "schedule_never_saved"}
-    assert codes <= sentences.SENTENCES.keys()
+    assert codes <= pt.SENTENCES.keys()
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_every_code_of_the_pages_has_its_sentence() -> None:
 )
 def test_spans_are_said_in_words(seconds: int, said: str, short: str) -> None:
     length = timedelta(seconds=seconds)
-    assert (words.span(length), words.short_span(length)) == (said, short)
+    assert (times.span(length), times.short_span(length)) == (said, short)
 
 
 def test_totals_smaller_than_what_came_show_what_came(pages: Stage) -> None:

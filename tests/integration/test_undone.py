@@ -17,7 +17,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omnisync.agent import texts
 from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.counts import Tally
 from omnisync.agent.erp.base import Erp
@@ -26,6 +25,7 @@ from omnisync.agent.erp.sql import SqlErp
 from omnisync.agent.erp.writing.landing import _refuse_blamed
 from omnisync.agent.erp.writing.verdicts import Verdict
 from omnisync.agent.errors import ErpBusyError, ErpUndoneError
+from omnisync.agent.messages import texts
 from omnisync.contract.feed import Change
 from tests import tds
 from tests.erps import Keeper, make_keeper, make_sqlite, part, write

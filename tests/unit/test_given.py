@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from omnisync.agent import sentences
 from omnisync.agent.erp.inspecting import given
 from omnisync.agent.erp.inspecting.given import Given, bounds_of, constants, number, piped
 from omnisync.agent.erp.language import converters
 from omnisync.agent.erp.language.paths import RECORDS, paths_of
+from omnisync.agent.messages import pt
 
 ERP = Path(given.__file__).parent
 
@@ -96,4 +96,4 @@ def test_constants_and_numbers_are_known_by_their_texts() -> None:
 def test_every_finding_has_its_sentence_and_every_sentence_is_used() -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in ERP.glob("*.py"))
     named = set(re.findall(r'"(check_[a-z_0-9]+)"', sources))
-    assert named == {code for code in sentences.SENTENCES if code.startswith("check_")}
+    assert named == {code for code in pt.SENTENCES if code.startswith("check_")}

@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from omnisync.agent import texts
 from omnisync.agent.erp.dialects.database import Rows
 from omnisync.agent.erp.language.compiled import compiled
 from omnisync.agent.erp.language.layout import Export, shipped
 from omnisync.agent.erp.language.outgoing import Lot, Outgoing
 from omnisync.agent.erp.language.queries import Query, queries
 from omnisync.agent.errors import LayoutError
+from omnisync.agent.messages import texts
 from omnisync.contract.datasets import DATASETS
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")

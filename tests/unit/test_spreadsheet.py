@@ -7,7 +7,7 @@ from io import StringIO
 
 import pytest
 
-from omnisync.agent.spreadsheet import BOM, csv_text
+from omnisync.agent.messages.spreadsheet import BOM, csv_text
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+55", "-2", "@soma", "\tx", "\rx", "\0x"])

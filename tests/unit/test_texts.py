@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from omnisync.agent import errors, sentences, texts
+from omnisync.agent import errors
 from omnisync.agent.errors import OmnisyncError
+from omnisync.agent.messages import pt, texts
 
 ROOT = Path(__file__).parents[2]
 
@@ -86,7 +87,7 @@ def _errors(parent: type[OmnisyncError]) -> Iterator[type[OmnisyncError]]:
 
 
 def test_every_error_has_its_sentence() -> None:
-    missing = {error.code for error in _errors(OmnisyncError)} - sentences.SENTENCES.keys()
+    missing = {error.code for error in _errors(OmnisyncError)} - pt.SENTENCES.keys()
     assert missing == set()
 
 
@@ -100,24 +101,24 @@ def test_every_code_the_program_names_has_its_sentence() -> None:
         named |= set(re.findall(r'Fault\(\s*code="([a-z_]+)"', source))
     named |= set(re.findall(r'Fault\(\s*code="([a-z_]+)"', (ROOT / "omnisync/contract/rules.py").read_text()))
     assert len(named) > 25
-    assert named - sentences.SENTENCES.keys() == set()
+    assert named - pt.SENTENCES.keys() == set()
 
 
 @pytest.mark.parametrize("code", AGREED)
 def test_the_agreed_sentences_stand_word_for_word(code: str) -> None:
     agreed, ours = DEPARTURES.get(code, ("", ""))
-    assert sentences.SENTENCES[code] == AGREED[code].replace(agreed, ours)
+    assert pt.SENTENCES[code] == AGREED[code].replace(agreed, ours)
     assert len(AGREED) == 28
 
 
-@pytest.mark.parametrize("code", sentences.TIMELESS)
+@pytest.mark.parametrize("code", pt.TIMELESS)
 def test_a_sentence_that_names_an_hour_is_said_without_it_when_nobody_knows_it(code: str) -> None:
     assert "12:04" in texts.sentence(code, hora="12:04")
-    assert texts.sentence(code) == sentences.TIMELESS[code]
+    assert texts.sentence(code) == pt.TIMELESS[code]
     assert "–" not in texts.sentence(code)
 
 
-@pytest.mark.parametrize("code", sentences.OF_EXPORTS)
+@pytest.mark.parametrize("code", pt.OF_EXPORTS)
 def test_of_an_export_no_sentence_speaks_of_an_import(code: str) -> None:
     words = {"hora": "12:04", "n": 7}
     assert texts.of_run(code, words, is_export=False) == texts.sentence(code, **words)
@@ -128,7 +129,7 @@ def test_of_an_export_no_sentence_speaks_of_an_import(code: str) -> None:
     assert "import" not in texts.sentence("hub_corrupt") + texts.sentence("erp_busy") + texts.sentence("maintenance")
 
 
-@pytest.mark.parametrize("code", sentences.SENTENCES)
+@pytest.mark.parametrize("code", pt.SENTENCES)
 def test_a_sentence_ends_in_a_full_stop_and_is_filled_without_words(code: str) -> None:
     said = texts.sentence(code)
     assert "{" not in said

@@ -34,8 +34,8 @@ from omnisync.agent.journal.run import (
     run_of,
     text_of,
 )
+from omnisync.agent.messages.texts import hour
 from omnisync.agent.schedule import Schedule, Slot, check
-from omnisync.agent.texts import hour
 
 __all__ = [
     "REFUSED_ROWS",

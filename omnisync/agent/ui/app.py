@@ -14,9 +14,9 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.static_files import create_static_files_router
 
-from omnisync.agent import texts
 from omnisync.agent.config.settings import PORT
 from omnisync.agent.errors import OmnisyncError, TemporaryError
+from omnisync.agent.messages import texts
 from omnisync.agent.ui import connection, entrance, first_steps, history, mapping, pending, schedule, sync
 from omnisync.agent.ui.door import Door
 from omnisync.agent.ui.entrance import ENTRANCE, is_open_to_all, may_pass, turned_away

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from msgspec import Struct
 
 from omnisync.agent.journal import Day
-from omnisync.agent.texts import counted
+from omnisync.agent.messages.texts import counted
 
 HEIGHT = 76
 STEP = 65.6

@@ -21,9 +21,10 @@ from omnisync.agent.config.settings import (
 )
 from omnisync.agent.errors import SetupError
 from omnisync.agent.layout_folder import chosen, names_in
+from omnisync.agent.messages import times
+from omnisync.agent.messages.texts import hour
 from omnisync.agent.outbox import outbox_of
-from omnisync.agent.texts import hour
-from omnisync.agent.ui import first_steps, words
+from omnisync.agent.ui import first_steps
 from omnisync.agent.ui.connection_form import CHARSETS, Error, Typed, connection_of, error_of, read, typed_of
 from omnisync.agent.ui.pages import SHOWN_NOTE, AnyRequest, Html, Pages, Shown, field, fields, form_of, known, see
 from omnisync.agent.ui.trial import Finding, Table, convert, examine, tables_of
@@ -265,10 +266,10 @@ def page(
         erp_kinds=parts.erp_kinds,
         layouts=(*parts.layouts, *names_in(parts.settings.home.layouts)),
         layouts_in=str(parts.settings.home.layouts),
-        zone_line=words.zone_line(shown.zone_found, shown.now),
+        zone_line=times.zone_line(shown.zone_found, shown.now),
         zone_hour=hour(shown.now.astimezone(shown.zone)),
-        zone_advice=words.zone_advice(shown.zone_found, shown.now, "abaixo"),
-        zones=words.zone_choices(shown.now),
+        zone_advice=times.zone_advice(shown.zone_found, shown.now, "abaixo"),
+        zones=times.zone_choices(shown.now),
         charsets=CHARSETS if typed.charset in CHARSETS else {**CHARSETS, typed.charset: typed.charset},
         offered=offered or (connection.establishments if connection else ()),
         ticked=ticked or [one.code for one in offered],

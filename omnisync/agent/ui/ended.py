@@ -8,12 +8,11 @@ from datetime import datetime, tzinfo
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent import texts
 from omnisync.agent.counts import Counts
 from omnisync.agent.journal import Run
+from omnisync.agent.messages import texts, times
+from omnisync.agent.messages.texts import counted, hour
 from omnisync.agent.runner import Offline
-from omnisync.agent.texts import counted, hour
-from omnisync.agent.ui import words
 from omnisync.agent.ui.rows import Tone
 
 OFFLINE = frozenset({"hub_unreachable", "hub_other_page", "maintenance", "rate_limited"})
@@ -69,7 +68,7 @@ def boxes(
     if older is None:
         return (first,)
     before = _failed(older, runs, now, zone, offline)
-    when = words.at(older.ended_at or older.asked_at, now, zone)
+    when = times.at(older.ended_at or older.asked_at, now, zone)
     return first, msgspec.structs.replace(before, sentence=f"Falha anterior, {when}. {before.sentence}")
 
 
@@ -109,7 +108,7 @@ def _stood(run: Run) -> str:
 
 def _done(run: Run, now: datetime, zone: tzinfo, unsettled: dict[str, int]) -> Box:
     n_refused, n_waiting = unsettled.get("refused", 0), unsettled.get("waiting", 0)
-    when = f"Última {texts.RUNS[run.kind]} {words.at(run.ended_at or run.asked_at, now, zone)}."
+    when = f"Última {texts.RUNS[run.kind]} {times.at(run.ended_at or run.asked_at, now, zone)}."
     detail = _what_came(run) if run.kind != "export" else ""
     if run.kind != "import":
         detail = f"{detail} {_what_went(run.counts)}".strip()
@@ -129,7 +128,7 @@ def _what_came(run: Run) -> str:
     if not run.counts.total.received:
         return "Não há dados novos no OmniForce."
     written = counted(run.counts.total.written, "registro gravado", "registros gravados")
-    return f"{written}, nenhum recusado, em {words.span(run.duration)}."
+    return f"{written}, nenhum recusado, em {times.span(run.duration)}."
 
 
 def _what_went(counts: Counts) -> str:
@@ -146,7 +145,7 @@ def _partial(run: Run) -> Box:
     ]
     said = ", ".join(left[:-2] + [" e ".join(left[-2:])])
     written = counted(run.counts.total.written, "registro gravado", "registros gravados")
-    came = f"{written} em {words.span(run.duration)}. " if run.kind != "export" else ""
+    came = f"{written} em {times.span(run.duration)}. " if run.kind != "export" else ""
     went = f"{_what_went(run.counts)} " if run.kind != "import" else ""
     return Box(
         tone="warn",
@@ -195,7 +194,7 @@ def _offline(run: Run, runs: Sequence[Run], now: datetime, zone: tzinfo, offline
         since = older.asked_at
     local = since.astimezone(zone)
     is_today = local.date() == now.astimezone(zone).date()
-    when = hour(local) if is_today else words.at(since, now, zone)
+    when = hour(local) if is_today else times.at(since, now, zone)
     wait = "a cada minuto"
     if offline is not None:
         seconds = max(1, round((offline.next_try_at - now).total_seconds()))

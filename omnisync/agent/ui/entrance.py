@@ -8,7 +8,7 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from omnisync.agent import texts
+from omnisync.agent.messages import texts
 from omnisync.agent.ui.locks import FIELD
 from omnisync.agent.ui.pages import PLACES, AnyRequest, Html, Pages, field, form_of, is_htmx, see
 

@@ -9,7 +9,7 @@ from litestar.params import FromQuery
 from omnisync.agent import diagnostics
 from omnisync.agent.erp.base import Unsettled
 from omnisync.agent.errors import OmnisyncError
-from omnisync.agent.ui import words
+from omnisync.agent.messages import times
 from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, known, sentence_of
 from omnisync.agent.ui.records import Record, record_of
 from omnisync.agent.ui.rows import row_of
@@ -42,7 +42,7 @@ def show(pages: NamedDependency[Pages], request: AnyRequest, antes: FromQuery[st
         rows=[row_of(run, shown.now, shown.zone) for run in runs[:N_ROWS]],
         older=runs[N_ROWS - 1].id if len(runs) > N_ROWS else "",
         is_older=antes is not None,
-        events=[(words.short(e.at, shown.now, shown.zone), EVENTS.get(e.code, e.code)) for e in events],
+        events=[(times.short(e.at, shown.now, shown.zone), EVENTS.get(e.code, e.code)) for e in events],
     )
 
 

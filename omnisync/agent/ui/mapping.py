@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from omnisync.agent.erp.language.de_para import KINDS, UNMAPPED
 from omnisync.agent.errors import OmnisyncError
-from omnisync.agent.texts import MAPPINGS, counted
+from omnisync.agent.messages.texts import MAPPINGS, counted
 from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, field, fields, form_of, known, see, sentence_of
 
 N_READ = 10_000

@@ -13,17 +13,16 @@ from litestar import MediaType, Request, Response
 from litestar.datastructures import FormMultiDict
 from msgspec import Struct
 
-from omnisync.agent import texts
 from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.settings import Connection, Secrets, Settings, connection_zone
 from omnisync.agent.erp.base import Erp, Rehearsal
 from omnisync.agent.errors import NotConfiguredError, OmnisyncError, SetupError
 from omnisync.agent.hub_client import HubClient
 from omnisync.agent.journal import Journal, Kind, Origin, Run, Systems
+from omnisync.agent.messages import texts, times
 from omnisync.agent.outbox import outbox_of
 from omnisync.agent.runner import Offline
 from omnisync.agent.schedule import System
-from omnisync.agent.ui import words
 from omnisync.agent.ui.apart import Apart
 from omnisync.agent.ui.door import Door
 from omnisync.agent.ui.locks import FIELD, token_of
@@ -167,11 +166,11 @@ class Pages:
             return ()
         return self.parts.journal.runs(shown.connection.name, N_RECENT)
 
-    def next_line(self, shown: Shown, runs: Sequence[Run]) -> words.Line:
+    def next_line(self, shown: Shown, runs: Sequence[Run]) -> times.HintedLine:
         """The frame's line about the next run."""
         if shown.connection is None:
-            return words.Line(words.NONE_SCHEDULED)
-        return words.next_line(
+            return times.HintedLine(times.NONE_SCHEDULED)
+        return times.next_line(
             self.parts.journal.schedule(shown.connection.name),
             shown.now,
             shown.zone,

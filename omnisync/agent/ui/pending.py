@@ -11,13 +11,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 from msgspec import Struct
 
-from omnisync.agent import texts
 from omnisync.agent.erp.base import Unsettled
 from omnisync.agent.errors import OmnisyncError, RunInProgressError
 from omnisync.agent.journal import REFUSED_ROWS, Confirmation, Kind, Run, Systems, holders_of, left_to_another
+from omnisync.agent.messages import texts, times
+from omnisync.agent.messages.spreadsheet import open_issues_csv
 from omnisync.agent.outbox import Refusal, outbox_of
-from omnisync.agent.spreadsheet import unsettled_csv
-from omnisync.agent.ui import words
 from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, field, form_of, known, see, sentence_of
 from omnisync.agent.ui.records import RUN_ID, Choice, Record, Warned, choice_of, record_of, warned_of
 from omnisync.agent.ui.unsent import Unsent, unsent_of
@@ -105,7 +104,7 @@ def export(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
         finally:
             erp.close()
     return Response(
-        unsettled_csv(found, shown.zone, _unsent(pages, shown)),
+        open_issues_csv(found, shown.zone, _unsent(pages, shown)),
         media_type="text/csv",
         headers={"Content-Disposition": 'attachment; filename="recusados.csv"'},
     )
@@ -235,8 +234,8 @@ def held_of(shown: Shown, runs: Sequence[Run]) -> list[Held]:
     names = {one.code: one.name for one in shown.connection.establishments} if shown.connection else {}
     found = []
     for code, (holder, since) in holders_of(last).items():
-        tried = words.at(last.ended_at, shown.now, shown.zone)
-        is_dated = f", desde {words.at(datetime.fromisoformat(since), shown.now, shown.zone)}" if since else ""
+        tried = times.at(last.ended_at, shown.now, shown.zone)
+        is_dated = f", desde {times.at(datetime.fromisoformat(since), shown.now, shown.zone)}" if since else ""
         text = (
             f"Na última importação daqui, {tried}, o estabelecimento {_named(code, names)} "
             f"estava sendo importado por outro computador ({holder}){is_dated}."

@@ -8,9 +8,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from omnisync.agent import sentences, texts
 from omnisync.agent.erp.base import Unsettled
-from omnisync.agent.ui import words
+from omnisync.agent.messages import pt, texts, times
 
 Action = Literal["retry", "again", "automatic", "none"]
 PART = "\x1f"
@@ -87,7 +86,7 @@ def warned_of(found: Unsettled, now: datetime, zone: tzinfo) -> Warned:
     """The record as a row."""
     return Warned(
         name=_name(found),
-        when=words.at(found.since, now, zone),
+        when=times.at(found.since, now, zone),
         erp_number=found.erp_number or "",
         warnings=tuple(warning.message for warning in found.warnings),
     )
@@ -108,7 +107,7 @@ def record_of(found: Unsettled, now: datetime, zone: tzinfo) -> Record:
         reason=reason,
         remedy=remedy,
         action=_action(found),
-        when=words.at(found.since, now, zone),
+        when=times.at(found.since, now, zone),
         age=texts.age(found.since, now),
         erp_number=found.erp_number or "",
         link=LINKS.get(found.code) if found.outcome == "refused" else None,
@@ -121,7 +120,7 @@ def _name(found: Unsettled) -> str:
 
 def split(code: str, message: str) -> tuple[str, str]:
     """What happened, and what to do: the sentence's own remedy is cut off where it closes the message."""
-    _, _, remedy = sentences.SENTENCES.get(code, "").partition(". ")
+    _, _, remedy = pt.SENTENCES.get(code, "").partition(". ")
     if remedy and "{" not in remedy and message.endswith(remedy):
         return message.removesuffix(remedy).rstrip(), remedy
     return message, ""

@@ -7,11 +7,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-from omnisync.agent import texts
 from omnisync.agent.counts import NOUNS, Counts, Sent, Tally
 from omnisync.agent.journal import Run
-from omnisync.agent.texts import integer
-from omnisync.agent.ui import words
+from omnisync.agent.messages import texts, times
+from omnisync.agent.messages.texts import integer
 
 Tone = Literal["ok", "warn", "error", "info", "quiet"]
 
@@ -168,13 +167,13 @@ def row_of(run: Run, now: datetime, zone: tzinfo) -> Row:
     says_why = run.code is not None and run.state == "failed"
     return Row(
         id=run.id,
-        when=words.short(run.started_at or run.asked_at, now, zone),
+        when=times.short(run.started_at or run.asked_at, now, zone),
         origin=texts.ORIGINS[run.origin],
         state=texts.STATES[run.state],
         tone=RUN_TONES[run.state],
         tally=run.counts.total,
         sent=run.counts.sent,
-        duration=words.short_span(run.duration) if run.started_at else "–",
+        duration=times.short_span(run.duration) if run.started_at else "–",
         reason=texts.of_run(run.code or "", run.words, is_export=run.kind == "export") if says_why else "",
         left=f"Envio: {left}" if (left := left_of(run.counts.sent)) else "",
     )

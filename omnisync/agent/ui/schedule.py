@@ -13,9 +13,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 from msgspec import Struct
 
+from omnisync.agent.messages import times
+from omnisync.agent.messages.texts import sentence
 from omnisync.agent.schedule import Field, FieldError, Schedule, System, check
-from omnisync.agent.texts import sentence
-from omnisync.agent.ui import words
 from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, field, fields, form_of, known, see
 
 NEVER_SAVED = "AGENDAMENTO - Não Definido!!"
@@ -134,11 +134,11 @@ def page(
         title="Agendamento",
         status=status,
         heading=title,
-        in_words=words.in_words(saved) if saved is not None and is_active else "",
+        in_words=times.in_words(saved) if saved is not None and is_active else "",
         notice=notice,
-        coming=words.coming(saved, shown.now, shown.zone) if saved is not None else (),
-        per_day=words.per_day(saved) if saved is not None and is_active else "",
-        zone=words.zone_in_words(shown.zone, shown.now),
+        coming=times.upcoming_runs(saved, shown.now, shown.zone) if saved is not None else (),
+        per_day=times.per_day(saved) if saved is not None and is_active else "",
+        zone=times.zone_in_words(shown.zone, shown.now),
         **options(shown, typed, errors),
     )
 
@@ -153,7 +153,7 @@ def options(shown: Shown, typed: Typed, errors: tuple[Error, ...]) -> dict[str, 
         "typed": typed,
         "errors": errors,
         "wrong": {error.field: error.text for error in errors},
-        "weekdays": words.WEEKDAYS,
+        "weekdays": times.WEEKDAYS,
         "establishments": here,
         "chosen": chosen,
         "gone": gone,

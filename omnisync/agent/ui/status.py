@@ -7,11 +7,10 @@ from datetime import datetime, timedelta, tzinfo
 
 from msgspec import Struct
 
-from omnisync.agent import texts
 from omnisync.agent.journal import Run
+from omnisync.agent.messages import texts, times
+from omnisync.agent.messages.texts import counted, hour, integer
 from omnisync.agent.runner import Offline
-from omnisync.agent.texts import counted, hour, integer
-from omnisync.agent.ui import words
 from omnisync.agent.ui.ended import Box, boxes
 from omnisync.agent.ui.rows import Noun, Outgoing, nouns_of, outgoing_of, read_of, sum_of
 
@@ -130,7 +129,7 @@ def _going(run: Run, now: datetime, zone: tzinfo) -> Going:
         id=run.id,
         sentence=sentence,
         figures=_figures(run, now),
-        began=f"Iniciada {words.at(run.asked_at, now, zone)} {BY_WHOM[run.origin]}. "
+        began=f"Iniciada {times.at(run.asked_at, now, zone)} {BY_WHOM[run.origin]}. "
         + (
             "Pode fechar esta página: o que já foi gravado fica."
             if is_cancelling
@@ -175,9 +174,9 @@ def _figures(run: Run, now: datetime) -> str:
     if rate is not None:
         figures.append(f"{integer(round(rate))} registros/s")
         if not is_exporting and total > received and rate > 0:
-            figures.append(f"faltam cerca de {words.short_span(timedelta(seconds=(total - received) / rate))}")
+            figures.append(f"faltam cerca de {times.short_span(timedelta(seconds=(total - received) / rate))}")
     if run.beat_at is not None and now - run.beat_at > SILENT:
-        figures.append(f"último sinal há {words.short_span(now - run.beat_at)}")
+        figures.append(f"último sinal há {times.short_span(now - run.beat_at)}")
     return " · ".join(figures)
 
 

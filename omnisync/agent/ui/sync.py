@@ -13,8 +13,9 @@ from litestar.params import FromQuery
 from omnisync.agent.counts import Counts
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.journal import Run
+from omnisync.agent.messages import times
 from omnisync.agent.schedule import System
-from omnisync.agent.ui import first_steps, words
+from omnisync.agent.ui import first_steps
 from omnisync.agent.ui.chart import bars
 from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, field, form_of, is_htmx, see
 from omnisync.agent.ui.pending import begin, pending, send_again, unsent
@@ -189,7 +190,7 @@ def state_of(pages: Pages, shown: Shown, runs: Sequence[Run]) -> Status:
 def zone_question(shown: Shown) -> str:
     """What the page asks about the connection's zone; nothing where it was told."""
     is_asked = shown.connection is not None and shown.zone_found.is_unanswered
-    return words.zone_advice(shown.zone_found, shown.now, "em Conexão") if is_asked else ""
+    return times.zone_advice(shown.zone_found, shown.now, "em Conexão") if is_asked else ""
 
 
 def systems_of(pages: Pages, shown: Shown) -> tuple[System, ...]:

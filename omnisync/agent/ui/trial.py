@@ -6,10 +6,10 @@ from concurrent.futures import Future, wait
 
 from msgspec import Struct
 
-from omnisync.agent import texts
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.erp.base import Rehearsal
 from omnisync.agent.errors import OmnisyncError
+from omnisync.agent.messages import texts
 from omnisync.agent.ui.apart import Apart
 from omnisync.agent.ui.pages import Parts, sentence_of
 from omnisync.contract.documents import redact

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from omnisync.agent import texts
+from omnisync.agent.messages import texts
 from omnisync.agent.outbox import Refusal
 
 REMEDIES = {"repeated": "Acerte a consulta no layout ou o cadastro no ERP."}

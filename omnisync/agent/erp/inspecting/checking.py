@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from omnisync.agent import texts
 from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.inspecting.findings import Finding, error, near, warning
@@ -18,6 +17,7 @@ from omnisync.agent.erp.language.layout import LayoutFile, Lookup, Number
 from omnisync.agent.erp.reflection import reflect, rights
 from omnisync.agent.erp.reflection.schema import Column, Schema, Table
 from omnisync.agent.errors import RecordError, SetupError
+from omnisync.agent.messages import texts
 
 Found = Iterator[Finding]
 

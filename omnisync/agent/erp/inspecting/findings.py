@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from omnisync.agent import texts
+from omnisync.agent.messages import texts
 
 Level = Literal["error", "warning"]
 

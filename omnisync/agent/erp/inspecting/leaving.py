@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date
 
-from omnisync.agent import texts
 from omnisync.agent.erp.dialects.database import Database, Rows
 from omnisync.agent.erp.inspecting.findings import Finding, error, near, warning
 from omnisync.agent.erp.language.layout import LayoutFile
 from omnisync.agent.erp.language.outgoing import Lot, Outgoing, streamed
 from omnisync.agent.erp.language.queries import Query, known_names, queries, required_names
 from omnisync.agent.errors import LayoutError, RecordError, SetupError
+from omnisync.agent.messages import texts
 from omnisync.contract.batches import SENTENCES, RefusedLine, line_reader
 
 N_ROWS = 200

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from omnisync.agent import texts
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.inspecting.findings import Finding, error, warning
 from omnisync.agent.erp.inspecting.uses import Use
 from omnisync.agent.erp.reflection.schema import Schema, Table
 from omnisync.agent.errors import OmnisyncError, TemporaryError
+from omnisync.agent.messages import texts
 
 _READ, _SHOWN = 300, 5
 _BARE = frozenset({"NONE", "SQL_ASCII"})

@@ -11,7 +11,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from omnisync.agent import texts
 from omnisync.agent.erp.language import converters
 from omnisync.agent.erp.language.converters import Call, Convert, Cut, Plain
 from omnisync.agent.erp.language.layout import Constant, FromSql, KeyOf, Lookup, Mapped, Scalar, written_as
@@ -28,6 +27,7 @@ from omnisync.agent.erp.language.rows import (
     lookup_key,
 )
 from omnisync.agent.errors import LayoutError
+from omnisync.agent.messages import texts
 from omnisync.contract.documents import mask
 
 Mappings = Mapping[str, Mapping[str, str]]

@@ -12,8 +12,8 @@ from unicodedata import is_normalized, normalize
 import msgspec
 from msgspec import Raw, Struct
 
-from omnisync.agent import texts
 from omnisync.agent.erp.writing.phones import are_plain, dialled
+from omnisync.agent.messages import texts
 from omnisync.contract.feed import Change, Reason
 from omnisync.contract.records import Customer, Order, decode_customer, decode_order
 

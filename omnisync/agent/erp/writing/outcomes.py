@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from omnisync.agent import texts
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.language.layout import Outcome
 from omnisync.agent.erp.writing.keys import is_same, parted, text_of
 from omnisync.agent.errors import ErpSetupError
+from omnisync.agent.messages import texts
 from omnisync.contract.documents import redact
 from omnisync.contract.feed import Reason
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent import texts
 from omnisync.agent.erp.base import Slice
 from omnisync.agent.erp.writing.cleaning import read_record
 from omnisync.agent.erp.writing.verdicts import Binding, Verdict, reason_of, stored_reason
+from omnisync.agent.messages import texts
 from omnisync.contract.documents import redact
 from omnisync.contract.feed import UNDECODABLE, Reason
 from omnisync.contract.records import Order, odd_moment

@@ -13,11 +13,11 @@ from typing import Literal, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent import texts
 from omnisync.agent.counts import Counts, Tally
 from omnisync.agent.erp.base import Prepared
 from omnisync.agent.erp.writing.cleaning import read_record
 from omnisync.agent.erp.writing.keys import Claim, Key, parted
+from omnisync.agent.messages import texts
 from omnisync.contract.documents import redact
 from omnisync.contract.feed import Change, Outcome, Reason, Unreadable, is_unnamed
 from omnisync.contract.records import Customer, Order

@@ -8,13 +8,13 @@ from datetime import datetime, tzinfo
 from io import StringIO
 from typing import Protocol
 
-from omnisync.agent import texts
+from omnisync.agent.messages import texts
 
 BOM = "\ufeff"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
 
 
-class Record(Protocol):
+class CsvRecord(Protocol):
     """A record that did not enter; the ERP's `Unsettled` is one."""
 
     @property
@@ -49,7 +49,7 @@ def safe(cell: str) -> str:
     return "'" + cell if cell.startswith(_FORMULA) else cell
 
 
-class Row(Protocol):
+class CsvRow(Protocol):
     """A row of the ERP that did not go out; the outbox's `Refusal` is one."""
 
     @property
@@ -66,7 +66,7 @@ class Row(Protocol):
     def at(self) -> datetime: ...
 
 
-def unsettled_csv(records: Iterable[Record], zone: tzinfo, unsent: Iterable[Row] = ()) -> str:
+def open_issues_csv(records: Iterable[CsvRecord], zone: tzinfo, not_sent: Iterable[CsvRow] = ()) -> str:
     """Refused and waiting records, then the rows that did not go out, one a line."""
     header = ("Situação", "Tipo", "Registro", "Estabelecimento", "Desde", "Motivo", "Código", "Identificação")
     came = (
@@ -93,6 +93,6 @@ def unsettled_csv(records: Iterable[Record], zone: tzinfo, unsent: Iterable[Row]
             row.code,
             f"{row.system}.{row.dataset}",
         )
-        for row in unsent
+        for row in not_sent
     )
     return csv_text(header, (*came, *went))

@@ -7,8 +7,8 @@ from datetime import date, datetime, timedelta, tzinfo
 
 from msgspec import Struct
 
+from omnisync.agent.messages.texts import counted, hour, sentence
 from omnisync.agent.schedule import Schedule, Slot, n_per_day, next_slot, slots, upcoming
-from omnisync.agent.texts import counted, hour, sentence
 from omnisync.agent.zones import BRAZILIAN, DEFAULT, ConnectionZone, Source, zone_named
 
 WEEKDAYS = (
@@ -31,14 +31,14 @@ ZONE_SOURCES: Mapping[Source, str] = {
 UNKNOWN_ZONE = "desconhecido"
 
 
-class Line(Struct, frozen=True):
+class HintedLine(Struct, frozen=True):
     """A line of the frame, and the smaller one below it."""
 
     text: str
     hint: str = ""
 
 
-class Coming(Struct, frozen=True):
+class UpcomingRun(Struct, frozen=True):
     """A row of the next runs."""
 
     day: str
@@ -99,18 +99,18 @@ def short_span(length: timedelta) -> str:
 
 def next_line(
     schedule: Schedule | None, now: datetime, zone: tzinfo, *, is_running: bool, is_offline: bool = False
-) -> Line:
+) -> HintedLine:
     """The frame's line about the next run, computed when it is shown and never kept."""
     if is_running:
-        return Line(RUNNING_NOW)
+        return HintedLine(RUNNING_NOW)
     slot = next_slot(schedule, now, zone) if schedule is not None else None
     if slot is None:
-        return Line(NONE_SCHEDULED, "importar e exportar só acontecem pelos botões")
+        return HintedLine(NONE_SCHEDULED, "importar e exportar só acontecem pelos botões")
     moment, today = slot.moment(zone), now.astimezone(zone).date()
     said = day(slot.on, today)
     when = "" if said == "hoje" else f"{said} "
     hint = "aguardando a conexão voltar" if is_offline else f"{until(moment - now)}, {said}"
-    return Line(f"Próxima exportação {when}às {hour(moment)}", hint)
+    return HintedLine(f"Próxima exportação {when}às {hour(moment)}", hint)
 
 
 def until(length: timedelta) -> str:
@@ -123,30 +123,30 @@ def until(length: timedelta) -> str:
     return f"em {counted(minutes // (24 * 60), 'dia', 'dias')}"
 
 
-def coming(schedule: Schedule, now: datetime, zone: tzinfo) -> tuple[Coming, ...]:
+def upcoming_runs(schedule: Schedule, now: datetime, zone: tzinfo) -> tuple[UpcomingRun, ...]:
     """The next three runs, the last of that day, and the first of the next one."""
     first = upcoming(schedule, now, zone, 3)
     if not first:
         return ()
     today = now.astimezone(zone).date()
-    rows = [_coming(slot, today, zone) for slot in first]
+    rows = [_upcoming_run(slot, today, zone) for slot in first]
     of_day = slots(schedule, first[-1].on)
     last = of_day[-1]
     if last > first[-1]:
         between = [slot for slot in of_day if first[-1] < slot < last]
-        rows += [Coming("…", f"a cada {short_every(schedule)}")] if between else []
-        rows.append(_coming(last, today, zone, "última"))
+        rows += [UpcomingRun("…", f"a cada {short_every(schedule)}")] if between else []
+        rows.append(_upcoming_run(last, today, zone, "última"))
     after = next_slot(schedule, last.moment(zone), zone)
-    return (*rows, _coming(after, today, zone)) if after is not None else tuple(rows)
+    return (*rows, _upcoming_run(after, today, zone)) if after is not None else tuple(rows)
 
 
-def _coming(slot: Slot, today: date, zone: tzinfo, note: str = "") -> Coming:
+def _upcoming_run(slot: Slot, today: date, zone: tzinfo, note: str = "") -> UpcomingRun:
     said = day(slot.on, today)
     weekday = WEEKDAYS[slot.on.weekday()].lower()
     if not note and said != weekday:
         note = f"{weekday[:3]}."
     said = f"{said[0].upper()}{said[1:]}"
-    return Coming(f"{said}, {note}" if note else said, slot.moment(zone).strftime("%H:%M"))
+    return UpcomingRun(f"{said}, {note}" if note else said, slot.moment(zone).strftime("%H:%M"))
 
 
 def every(schedule: Schedule) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
-from omnisync.agent.sentences import OF_EXPORTS, SENTENCES, TIMELESS, WAITED_OUT
+from omnisync.agent.messages.pt import OF_EXPORTS, SENTENCES, TIMELESS, WAITED_OUT
 
 NAMELESS = "Sem nome"
 """Stands where a name may not be empty."""
