@@ -22,7 +22,7 @@ from omnisync.agent.erp.language import stretches
 from omnisync.agent.erp.language.lines import Maker
 from omnisync.agent.errors import FeedError, StoppedError, TemporaryError
 from omnisync.agent.exporting import Exporter
-from omnisync.agent.hub_client import HubClient
+from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.outbox import KEYLESS, Outbox
 from omnisync.contract.batches import RefusedLine, line_reader
 from tests.doubles import COLUMNS, ZONE, KillError, MemoryErp, MemoryHub, Row, Shelf, flaky

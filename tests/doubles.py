@@ -17,9 +17,9 @@ from omnisync.agent.erp.language.layout import Export
 from omnisync.agent.erp.language.outgoing import Outgoing
 from omnisync.agent.erp.language.queries import Query, queries
 from omnisync.agent.errors import FeedError, TemporaryError
+from omnisync.agent.hub_api.transport import BatchConflictError
 from omnisync.agent.outbox import Outbox
 from omnisync.agent.outbox.database import OutboxFile
-from omnisync.agent.transport import BatchConflictError
 from omnisync.contract import batches
 from omnisync.contract.batches import FEW_DELETES, MAX_SHARE_DELETED, BatchAnswer, RefusedLine, ValidRow, line_reader
 from omnisync.contract.datasets import DATASETS

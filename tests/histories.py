@@ -26,9 +26,9 @@ from omnisync.agent.erp.base import Prepared
 from omnisync.agent.erp.language.compiled import Layout
 from omnisync.agent.erp.writing.preparing import prepared
 from omnisync.agent.errors import ErpBusyError, HubUnreachableError
-from omnisync.agent.hub_client import HubClient
+from omnisync.agent.hub_api.client import HubClient
+from omnisync.agent.hub_api.transport import ExpiredError, RawResponse
 from omnisync.agent.importing import Importer, Wanted
-from omnisync.agent.transport import ExpiredError, Fetched
 from omnisync.contract.feed import (
     Change,
     Receipt,
@@ -105,12 +105,12 @@ class DirectHub:
     def streams(self, after: Sequence[tuple[str, str]]) -> Streams:
         return msgspec.json.decode(self._asked(lambda: feed.streams(self._store, COMPANY, dict(after))), type=Streams)
 
-    def page(self, stream: str, cursor: str, *, customers_until: str = "", limit: int = 1000) -> Fetched:
+    def page(self, stream: str, cursor: str, *, customers_until: str = "", limit: int = 1000) -> RawResponse:
         self._before_page()
         asked = feed.PageRequest(
             stream=stream, cursor=cursor or None, customers_until=customers_until or None, limit=limit
         )
-        return Fetched(self._asked(lambda: feed.page(self._store, COMPANY, asked)), "")
+        return RawResponse(self._asked(lambda: feed.page(self._store, COMPANY, asked)), "")
 
     def records(self, kind: RecordKind, ids: Sequence[str]) -> tuple[tuple[Change, ...], tuple[Unreadable, ...]]:
         found = feed.changes_of(self._store, COMPANY, kind, ids)

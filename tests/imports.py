@@ -8,9 +8,9 @@ from typing import Any
 
 from omnisync.agent.counts import Counts, Progress
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.hub_client import HubClient
+from omnisync.agent.hub_api.client import HubClient
+from omnisync.agent.hub_api.transport import Transport
 from omnisync.agent.importing import Importer
-from omnisync.agent.transport import Transport
 from omnisync.contract.feed import Change
 from omnisync.hub import intake
 from tests.erps import Keeper

@@ -33,7 +33,7 @@ from omnisync.agent.erp.catalog import KINDS
 from omnisync.agent.erp.catalog import open_erp as open_real_erp
 from omnisync.agent.erp.language.layout import names
 from omnisync.agent.errors import BadTokenError, HubUnreachableError, OmnisyncError
-from omnisync.agent.hub_client import HubClient
+from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.journal import Journal, Kind, Origin, Run, State, Systems
 from omnisync.agent.messages import texts
 from omnisync.agent.runner import Offline

@@ -18,10 +18,10 @@ from omnisync.agent.counts import Counts, Progress, Sent, Totals
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.language.queries import Query
 from omnisync.agent.errors import FeedError, OmnisyncError, OutboxLostError, StoppedError, TemporaryError
-from omnisync.agent.hub_client import HubClient
+from omnisync.agent.hub_api.client import HubClient
+from omnisync.agent.hub_api.transport import BatchConflictError, TooLargeError
 from omnisync.agent.outbox import Batch, Known, Outbox, Refusal
 from omnisync.agent.patience import Patience, aloud
-from omnisync.agent.transport import BatchConflictError, TooLargeError
 from omnisync.contract.batches import BatchAnswer
 
 PRODUCTS = "omniforce.products"

@@ -13,9 +13,9 @@ from msgspec import Struct
 
 from omnisync.agent.erp.base import Prepared
 from omnisync.agent.errors import FeedError
-from omnisync.agent.hub_client import HubClient, read_decoded
+from omnisync.agent.hub_api.client import HubClient, read_decoded
+from omnisync.agent.hub_api.transport import ExpiredError, RawResponse, UnreadableResponseError
 from omnisync.agent.patience import Patience
-from omnisync.agent.transport import ExpiredError, Fetched, SpoiledError
 from omnisync.contract.feed import Page, Unreadable, kind_of, unnamed_record
 
 
@@ -27,7 +27,7 @@ class Read(Struct, frozen=True):
     prepared: Mapping[str, Prepared] = {}
 
 
-Ahead = Future[tuple[Fetched, Mapping[str, Prepared]]]
+Ahead = Future[tuple[RawResponse, Mapping[str, Prepared]]]
 """The next page, as it will have come."""
 
 
@@ -93,7 +93,7 @@ class FeedReader:
         while True:
             try:
                 read = self._patiently(ask)
-            except SpoiledError as error:
+            except UnreadableResponseError as error:
                 if self._limit == 1:
                     return _passed(stream, cursor, epoch, error)
                 self._limit //= 2
@@ -102,7 +102,7 @@ class FeedReader:
                 return read
 
 
-def _passed(stream: str, cursor: str, epoch: str, error: SpoiledError) -> Read:
+def _passed(stream: str, cursor: str, epoch: str, error: UnreadableResponseError) -> Read:
     if error.next_cursor in ("", cursor):
         raise FeedError("hub_broken", **error.words)
     page = Page(contract="", epoch=epoch, changes=(), cursor=error.next_cursor, has_more=True)

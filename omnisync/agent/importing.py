@@ -16,9 +16,9 @@ from omnisync.agent.counts import Counts, Progress, Totals
 from omnisync.agent.erp.base import Erp, Position, Rehearsal, Slice
 from omnisync.agent.errors import EstablishmentBusyError, FeedError, StoppedError, TemporaryError
 from omnisync.agent.feed_reader import Ahead, FeedReader, Read
-from omnisync.agent.hub_client import HubClient
+from omnisync.agent.hub_api.client import HubClient
+from omnisync.agent.hub_api.transport import ExpiredError, UnreadableResponseError
 from omnisync.agent.patience import Patience, aloud
-from omnisync.agent.transport import ExpiredError, SpoiledError
 from omnisync.contract.feed import (
     MAX_PAGE,
     MAX_RECEIPTS,
@@ -317,7 +317,7 @@ class Importer:
         kind = kind_of(stream)
         try:
             changes, unreadable = self._patiently(lambda: self._hub.records(kind, ids))
-        except SpoiledError:
+        except UnreadableResponseError:
             if len(ids) > 1:
                 self._read_again(stream, ids[: len(ids) // 2])
                 self._read_again(stream, ids[len(ids) // 2 :])

@@ -27,10 +27,10 @@ from omnisync.agent.config.settings import (
 )
 from omnisync.agent.counts import NOUNS, Counts
 from omnisync.agent.errors import SettingsError, SetupError
-from omnisync.agent.hub_client import HubClient
+from omnisync.agent.hub_api.client import HubClient
+from omnisync.agent.hub_api.transport import Transport
 from omnisync.agent.journal import Journal
 from omnisync.agent.messages import texts
-from omnisync.agent.transport import Transport
 from omnisync.agent.ui.serving import listening
 from omnisync.cli import parts as build
 from omnisync.cli.agent import serve

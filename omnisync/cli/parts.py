@@ -22,11 +22,11 @@ from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.language.de_para import of_layout
 from omnisync.agent.erp.language.queries import queries
 from omnisync.agent.errors import BadTokenError, ErpSetupError, NotConfiguredError, SetupError
-from omnisync.agent.hub_client import HubClient
+from omnisync.agent.hub_api.client import HubClient
+from omnisync.agent.hub_api.transport import Transport
 from omnisync.agent.journal import Journal
 from omnisync.agent.runner import is_carried
 from omnisync.agent.schedule import SYSTEMS, System
-from omnisync.agent.transport import Transport
 from omnisync.agent.zones import ConnectionZone
 
 environ = os.environ  # noqa: TID251  # the environment enters here and nowhere else

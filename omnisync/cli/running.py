@@ -25,7 +25,7 @@ from omnisync.agent.errors import (
 )
 from omnisync.agent.exporting import Exporter
 from omnisync.agent.garbage import rare_collections
-from omnisync.agent.hub_client import HubClient
+from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.importing import Importer, Wanted
 from omnisync.agent.journal import REFUSED_ROWS, Origin, Run, State, Systems
 from omnisync.agent.journal import Kind as RunKind

@@ -12,8 +12,8 @@ import rich_click as click
 
 from omnisync.agent.config.settings import HubAddress
 from omnisync.agent.errors import BadTokenError, SetupError, TemporaryError
-from omnisync.agent.hub_client import HubClient
-from omnisync.agent.transport import Transport
+from omnisync.agent.hub_api.client import HubClient
+from omnisync.agent.hub_api.transport import Transport
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending, say
 from omnisync.cli.options import verbose_option

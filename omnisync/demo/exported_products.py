@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from omnisync.agent.transport import ExpiredError
+from omnisync.agent.hub_api.transport import ExpiredError
 from omnisync.contract.batches import ExportPage, Upsert
 from omnisync.contract.datasets import Price
 from omnisync.contract.datasets import Product as ErpProduct

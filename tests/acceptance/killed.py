@@ -22,7 +22,7 @@ from omnisync.agent.collecting import Collector
 from omnisync.agent.erp.catalog import KINDS
 from omnisync.agent.erp.dialects.sqlite import Sqlite
 from omnisync.agent.erp.writing.bindings import Bindings
-from omnisync.agent.hub_client import HubClient
+from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.outbox import Outbox
 from omnisync.cli import main
 from omnisync.contract.feed import Receipt

@@ -18,9 +18,9 @@ from omnisync.agent.counts import Counts, Progress, Sent
 from omnisync.agent.erp.language import stretches
 from omnisync.agent.erp.language.layout import text_of
 from omnisync.agent.errors import ErpBusyError, FeedError, HubUnreachableError, StoppedError
-from omnisync.agent.hub_client import HubClient
+from omnisync.agent.hub_api.client import HubClient
+from omnisync.agent.hub_api.transport import Transport
 from omnisync.agent.outbox import Outbox
-from omnisync.agent.transport import Transport
 from omnisync.contract.batches import BatchAnswer, content_digest
 from tests.erps import make_sqlite
 from tests.exports import Office, fill, sent, with_queries

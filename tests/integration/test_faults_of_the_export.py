@@ -21,10 +21,10 @@ from omnisync.agent.errors import (
     OmnisyncError,
     TemporaryError,
 )
-from omnisync.agent.hub_client import HubClient
+from omnisync.agent.hub_api.client import HubClient
+from omnisync.agent.hub_api.transport import BatchConflictError, TooLargeError, Transport
 from omnisync.agent.messages import texts
 from omnisync.agent.patience import Patience
-from omnisync.agent.transport import BatchConflictError, TooLargeError, Transport
 from omnisync.contract import batches
 from omnisync.contract.batches import BatchAnswer, content_digest
 from tests import faults

@@ -26,9 +26,9 @@ from omnisync.agent.errors import (
     HubUnreachableError,
     OmnisyncError,
 )
-from omnisync.agent.hub_client import HubClient
+from omnisync.agent.hub_api.client import HubClient
+from omnisync.agent.hub_api.transport import Transport, UnreadableResponseError
 from omnisync.agent.messages import texts
-from omnisync.agent.transport import SpoiledError, Transport
 from tests import faults
 from tests.erps import Keeper, make_sqlite, write
 from tests.faults import Fault, FaultServer, faulty, page, problem, says
@@ -404,7 +404,7 @@ def test_an_answer_without_measure_is_left_at_the_cap(fault: Fault) -> None:
     with faulty({"/v1/changes": [fault]}) as server:
         hub = client(server.url)
         tracemalloc.start()
-        with pytest.raises(SpoiledError):
+        with pytest.raises(UnreadableResponseError):
             hub.page("customer", "")
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()

@@ -694,7 +694,7 @@ def test_a_page_larger_than_we_read_is_asked_for_in_halves(
     keeper: Keeper, hub: RunningHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send(hub, change(customer()), *(change(order(f"ord_{n}")) for n in range(40)))
-    monkeypatch.setattr("omnisync.agent.transport.MAX_BODY_BYTES", 20_000)
+    monkeypatch.setattr("omnisync.agent.hub_api.transport.MAX_BODY_BYTES", 20_000)
     assert run_import(keeper, hub).orders == Tally(written=40)
 
 
@@ -704,7 +704,7 @@ def test_an_order_larger_than_we_read_is_refused_by_its_place_and_the_stream_goe
     huge = order("ord_5", items=tuple(item(n, price="1.00", quantity="1.0000") for n in range(1, 400)))
     send(hub, change(customer()), *(change(order(f"ord_{n}")) for n in range(5)), change(huge))
     send(hub, *(change(order(f"ord_{n}")) for n in range(6, 10)))
-    monkeypatch.setattr("omnisync.agent.transport.MAX_BODY_BYTES", 20_000)
+    monkeypatch.setattr("omnisync.agent.hub_api.transport.MAX_BODY_BYTES", 20_000)
     assert run_import(keeper, hub).orders == Tally(written=9, refused=1)
     [refused] = keeper.open().unsettled(["refused"], 10)
     assert refused.message == (

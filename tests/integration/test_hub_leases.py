@@ -15,9 +15,9 @@ from litestar.testing import TestClient
 from sqlalchemy import event
 
 from omnisync.agent.errors import EstablishmentBusyError
-from omnisync.agent.hub_client import HubClient
+from omnisync.agent.hub_api.client import HubClient
+from omnisync.agent.hub_api.transport import Transport
 from omnisync.agent.messages import texts
-from omnisync.agent.transport import Transport
 from omnisync.contract.feed import Change
 from omnisync.hub.access import Caller
 from omnisync.hub.app import create_app

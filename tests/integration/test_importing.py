@@ -12,9 +12,9 @@ from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.counts import Progress, Tally
 from omnisync.agent.erp.catalog import open_erp
 from omnisync.agent.errors import BadTokenError, StoppedError
-from omnisync.agent.hub_client import HubClient
+from omnisync.agent.hub_api.client import HubClient
+from omnisync.agent.hub_api.transport import Transport
 from omnisync.agent.importing import Wanted
-from omnisync.agent.transport import Transport
 from tests.erps import Keeper, make_sqlite
 from tests.hubs import RunningHub, running_hub
 from tests.imports import ALL, client, importer, run_import, send

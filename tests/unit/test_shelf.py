@@ -10,7 +10,7 @@ from random import Random
 import msgspec
 from msgspec import Raw
 
-from omnisync.agent.transport import ExpiredError
+from omnisync.agent.hub_api.transport import ExpiredError
 from omnisync.contract.batches import Delete, ExportPage, Upsert
 from omnisync.contract.datasets import Price, Product
 from omnisync.contract.feed import Change

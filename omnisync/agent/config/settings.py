@@ -22,7 +22,7 @@ from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from omnisync.agent.errors import SettingsError, TemporaryError
-from omnisync.agent.hub_address import checked_url
+from omnisync.agent.hub_api.address import checked_url
 from omnisync.agent.zones import DEFAULT, ConnectionZone, machine_zone, zone_named, zone_of
 
 SecretKind = Literal["hub_token", "erp_password"]

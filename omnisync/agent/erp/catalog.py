@@ -22,7 +22,7 @@ from omnisync.agent.erp.language.compiling import Mappings
 from omnisync.agent.erp.language.layout import LayoutFile, names, read_layout, shipped, text_of
 from omnisync.agent.erp.sql import SqlErp
 from omnisync.agent.errors import ErpSetupError, LayoutError
-from omnisync.agent.hub_address import is_this_computer
+from omnisync.agent.hub_api.address import is_this_computer
 
 
 class DatabaseKind(Struct, frozen=True):

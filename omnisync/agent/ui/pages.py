@@ -17,7 +17,7 @@ from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.settings import Connection, Secrets, Settings, connection_zone
 from omnisync.agent.erp.base import Erp, Rehearsal
 from omnisync.agent.errors import NotConfiguredError, OmnisyncError, SetupError
-from omnisync.agent.hub_client import HubClient
+from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.journal import Journal, Kind, Origin, Run, Systems
 from omnisync.agent.messages import texts, times
 from omnisync.agent.outbox import outbox_of

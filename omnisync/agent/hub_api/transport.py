@@ -44,7 +44,7 @@ MAX_PROBLEM_BYTES = 2**16
 """Of the body of a refusal: it only explains."""
 
 
-class SpoiledError(OmnisyncError):
+class UnreadableResponseError(OmnisyncError):
     """The answer is larger than we read, or a record in it spoils the rest: ask for less.
 
     `next_cursor` passes a page that is a single record; empty when the hub named none.
@@ -81,7 +81,7 @@ class TooLargeError(OmnisyncError):
         super().__init__(motivo="lote grande demais")
 
 
-class Fetched(Struct, frozen=True):
+class RawResponse(Struct, frozen=True):
     """An answer as it came, not yet decoded. `next_cursor` is the header's: it passes a body that cannot be read."""
 
     body: bytes
@@ -147,7 +147,7 @@ class Transport:
         params: Sequence[tuple[str, str]] = (),
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Fetched:
+    ) -> RawResponse:
         """The answer to one request, whole and gunzipped. Raises ours for whatever is no success."""
         told = dict(headers or ({} if content is None else {"Content-Type": "application/json"}))
         query = "&".join(f"{name}={quote(value, safe=':')}" for name, value in params)
@@ -159,7 +159,7 @@ class Transport:
             request = self._http.build_request(method, address, content=body, headers=told)
             response = self._http.send(request, stream=True)
             try:
-                return Fetched(self._body(response, deadline), response.headers.get("Omnisync-Next", ""))
+                return RawResponse(self._body(response, deadline), response.headers.get("Omnisync-Next", ""))
             finally:
                 response.close()
         except httpx.HTTPError as error:
@@ -188,7 +188,7 @@ class Transport:
         try:
             body = b"".join(self._decoded(response, deadline, MAX_PROBLEM_BYTES))
             return msgspec.json.decode(body, type=_Problem)
-        except (SpoiledError, HubUnreachableError, *UNDECODABLE):  # the status says enough
+        except (UnreadableResponseError, HubUnreachableError, *UNDECODABLE):  # the status says enough
             return _Problem()
 
     def _decoded(self, response: httpx.Response, deadline: float, limit: int) -> Iterator[bytes]:
@@ -203,7 +203,7 @@ class Transport:
                     raise HubUnreachableError
                 n_decoded += len(piece)
                 if n_decoded > limit or (n_decoded > RATIO_FROM_BYTES and n_decoded > MAX_RATIO * n_received):
-                    raise SpoiledError(response.headers.get("Omnisync-Next", ""))
+                    raise UnreadableResponseError(response.headers.get("Omnisync-Next", ""))
                 yield piece
         if inflate is not None and n_received and not inflate.eof:
             raise HubUnreachableError("hub_corrupt")

@@ -14,7 +14,7 @@ import msgspec
 
 from omnisync import __version__
 from omnisync.agent.errors import ContractVersionError, FeedError, HubUnreachableError
-from omnisync.agent.transport import Fetched, NotFoundError, SpoiledError, Transport
+from omnisync.agent.hub_api.transport import NotFoundError, RawResponse, Transport, UnreadableResponseError
 from omnisync.contract import CONTRACT
 from omnisync.contract.batches import MEDIA_TYPE, BatchAnswer, ExportPage
 from omnisync.contract.feed import (
@@ -36,7 +36,7 @@ from omnisync.contract.feed import (
     read_records,
 )
 
-Answer = TypeVar("Answer")
+DecodedAnswer = TypeVar("DecodedAnswer")
 
 
 class HubClient:
@@ -65,7 +65,7 @@ class HubClient:
             raise ContractVersionError(versao=__version__)
         return found
 
-    def page(self, stream: str, cursor: str, *, customers_until: str = "", limit: int = MAX_PAGE) -> Fetched:
+    def page(self, stream: str, cursor: str, *, customers_until: str = "", limit: int = MAX_PAGE) -> RawResponse:
         """One page of a stream, undecoded. Raises ExpiredError when the cursor stands no more, SpoiledError."""
         kind, _, establishment = stream.partition(":")
         params = [("kinds", kind), ("limit", str(limit))]
@@ -81,7 +81,7 @@ class HubClient:
         """These records now; an erased one as its delete, an unknown id left out. Raises SpoiledError."""
         params = [("kind", kind), *(("ids", id_) for id_ in ids)]
         body = self._transport.request("GET", "/v1/records", params=params).body
-        with _frame():
+        with _translate_frame_errors():
             return read_records(body, kind)
 
     def take_over(self, establishment: str) -> Lease:
@@ -149,7 +149,7 @@ class HubClient:
         except NotFoundError:
             return None
 
-    def _read(self, answer: Fetched, kind: type[Answer]) -> Answer:
+    def _read(self, answer: RawResponse, kind: type[DecodedAnswer]) -> DecodedAnswer:
         try:
             return msgspec.json.decode(answer.body, type=kind)
         except msgspec.ValidationError as error:
@@ -162,20 +162,20 @@ def _batch_address(system: str, dataset: str, batch_id: str) -> str:
     return f"/v1/exports/{quote(system, safe='')}/{quote(dataset, safe='')}/batches/{quote(batch_id, safe='')}"
 
 
-def read_decoded(fetched: Fetched, kind: RecordKind) -> tuple[Page, tuple[Unreadable, ...]]:
+def read_decoded(fetched: RawResponse, kind: RecordKind) -> tuple[Page, tuple[Unreadable, ...]]:
     """The page that was fetched.
 
     Raises HubUnreachableError when it came to harm on the way, SpoiledError when a record in it spoils it.
     """
-    with _frame(fetched.next_cursor):
+    with _translate_frame_errors(fetched.next_cursor):
         return read_page(fetched.body, kind)
 
 
 @contextmanager
-def _frame(next_cursor: str = "") -> Iterator[None]:
+def _translate_frame_errors(next_cursor: str = "") -> Iterator[None]:
     try:
         yield
     except TruncatedError as error:
         raise HubUnreachableError("hub_corrupt") from error
     except UndecodableError as error:
-        raise SpoiledError(next_cursor) from error
+        raise UnreadableResponseError(next_cursor) from error

@@ -14,7 +14,7 @@ METADATA_HOSTS = frozenset(
 )
 """Where clouds answer with a machine's own credentials, besides the link-local addresses."""
 
-Address = IPv4Address | IPv6Address
+HostAddress = IPv4Address | IPv6Address
 
 
 def checked_url(text: str) -> str:
@@ -42,14 +42,14 @@ def _refusal(url: str, parts: SplitResult, host: str) -> str | None:
         return "tire o que vem depois de ? ou #"
     if address is None and re.search(r"(^|\.)(0x[0-9a-f]*|[0-9]+)\.?$", host):
         return "o número do servidor está escrito de um modo que não aceitamos"
-    if host.rstrip(".") in METADATA_HOSTS or (address is not None and not _is_a_place(address)):
+    if host.rstrip(".") in METADATA_HOSTS or (address is not None and not _is_host_address(address)):
         return "este servidor não pode ser uma central"
     if parts.scheme != "https" and not (parts.scheme == "http" and is_this_computer(host)):
         return "precisa começar com https://"
     return None
 
 
-def _address(host: str) -> Address | None:
+def _address(host: str) -> HostAddress | None:
     """The number a host is written as; an IPv4 number inside an IPv6 one counts as itself."""
     with suppress(ValueError):
         address = ip_address(host)
@@ -57,7 +57,7 @@ def _address(host: str) -> Address | None:
     return None
 
 
-def _is_a_place(address: Address) -> bool:
+def _is_host_address(address: HostAddress) -> bool:
     never = address.is_link_local or address.is_multicast or address.is_unspecified
     return not never and str(address) not in METADATA_HOSTS
 

@@ -1,0 +1,1 @@
+"""The hub as the agent calls it: its address, the HTTP transport, and the client."""
