@@ -16,7 +16,6 @@ from typing import Any, cast
 import pytest
 
 from omnisync.agent import collecting, outbox
-from omnisync.agent.counts import Progress, Sent
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.language import stretches
 from omnisync.agent.erp.language.lines import Maker
@@ -24,6 +23,7 @@ from omnisync.agent.errors import FeedError, StoppedError, TemporaryError
 from omnisync.agent.exporting import Exporter
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.outbox import KEYLESS, Outbox
+from omnisync.agent.progress import ExportCounts, Progress
 from omnisync.contract.batches import RefusedLine, line_reader
 from tests.doubles import COLUMNS, ZONE, KillError, MemoryErp, MemoryHub, Row, Shelf, flaky
 from tests.imports import Clock
@@ -194,7 +194,7 @@ class World:
             self._erp.rows = before
         self.check()
 
-    def _run(self, *, is_full: bool, stop_at: int = 0, fault: tuple[int, str] = (0, "")) -> Sent:
+    def _run(self, *, is_full: bool, stop_at: int = 0, fault: tuple[int, str] = (0, "")) -> ExportCounts:
         reports = count(1)
 
         def report(progress: Progress) -> bool:
@@ -219,7 +219,7 @@ class World:
             ).run()
         return counts.exports[f"omniforce.{self._name}"]
 
-    def _export_whole(self) -> Sent:
+    def _export_whole(self) -> ExportCounts:
         """With nothing in its way."""
         agreed, self._agreed = self._agreed, ANY_NUMBER
         self._erp.breaks_after, self._hub.plan = -1, []

@@ -13,12 +13,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from omnisync.agent.counts import Counts
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.language.layout import text_of
 from omnisync.agent.exporting import Exporter
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.outbox import Outbox
+from omnisync.agent.progress import Counts
 from omnisync.contract.batches import line_reader
 from omnisync.contract.datasets import DATASETS
 from tests.catalogue import lines_of

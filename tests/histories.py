@@ -21,7 +21,6 @@ from msgspec import Struct
 
 from omnisync.agent import feed_reader
 from omnisync.agent.config.settings import ErpAddress
-from omnisync.agent.counts import Progress, Totals
 from omnisync.agent.erp.base import Prepared
 from omnisync.agent.erp.language.compiled import Layout
 from omnisync.agent.erp.writing.preparing import prepared
@@ -29,6 +28,7 @@ from omnisync.agent.errors import ErpBusyError, HubUnreachableError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import ExpiredError, RawResponse
 from omnisync.agent.importing import Importer, Wanted
+from omnisync.agent.progress import ExpectedCounts, Progress
 from omnisync.contract.feed import (
     Change,
     Receipt,
@@ -377,7 +377,7 @@ class Life:
             trapped._bindings.save = trap.around(trapped._bindings.save)
             for name in ("streams", "page", "records", "send_receipts"):
                 setattr(hub, name, trap.around(getattr(hub, name), HubUnreachableError))
-        totals: list[Totals] = []
+        totals: list[ExpectedCounts] = []
 
         def report(progress: Progress) -> bool:
             totals.append(progress.totals)

@@ -29,7 +29,7 @@ HEAD = """
 import os, signal, sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-from omnisync.agent.counts import Counts, Tally, Totals
+from omnisync.agent.progress import Counts, RowCounts, ExpectedCounts
 from omnisync.agent.journal import Journal
 from omnisync.agent.runner import connection_lock
 from omnisync.agent.config.settings import Home
@@ -37,20 +37,20 @@ home = Home(Path(os.environ["OMNISYNC_HOME"]))
 command, _, run_id, _, name = sys.argv[1:]
 journal = Journal(home.journal)
 now = lambda: datetime.now(UTC)
-orders = lambda n: Counts(orders=Tally(written=n))
+orders = lambda n: Counts(orders=RowCounts(written=n))
 print("olá", command, name, flush=True)
 """
 ENDS = "with connection_lock(home, name):\n journal.start_run(run_id, now(), os.getpid())\n "
 DONE = HEAD + ENDS + "journal.end_run(run_id, 'done', now(), orders(3))"
 UNREACHABLE = HEAD + ENDS + "journal.end_run(run_id, 'failed', now(), code='hub_unreachable')"
-DIES = HEAD + ENDS + "journal.beat(run_id, now(), orders(2), Totals(), 'orders'); os._exit(1)"
+DIES = HEAD + ENDS + "journal.beat(run_id, now(), orders(2), ExpectedCounts(), 'orders'); os._exit(1)"
 DEAF = HEAD + "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + ENDS + "time.sleep(60)"
 BEATS = (
     HEAD
     + "told = []\nsignal.signal(signal.SIGTERM, lambda *_: told.append(1))\n"
     + ENDS
     + """
- while not told and not journal.beat(run_id, now(), orders(1), Totals(), 'orders'):
+ while not told and not journal.beat(run_id, now(), orders(1), ExpectedCounts(), 'orders'):
   time.sleep(0.02)
  journal.end_run(run_id, 'interrupted' if told else 'cancelled', now())
 """

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from omnisync.agent.counts import Counts, Progress
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
 from omnisync.agent.importing import Importer
+from omnisync.agent.progress import Counts, Progress
 from omnisync.contract.feed import Change
 from omnisync.hub import intake
 from tests.erps import Keeper

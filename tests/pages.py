@@ -27,7 +27,6 @@ from omnisync.agent.config.settings import (
     Secrets,
     Settings,
 )
-from omnisync.agent.counts import Counts, Tally, Totals
 from omnisync.agent.erp.base import Erp, Rehearsal, Unsettled
 from omnisync.agent.erp.catalog import KINDS
 from omnisync.agent.erp.catalog import open_erp as open_real_erp
@@ -36,6 +35,7 @@ from omnisync.agent.errors import BadTokenError, HubUnreachableError, OmnisyncEr
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.journal import Journal, Kind, Origin, Run, State, Systems
 from omnisync.agent.messages import texts
+from omnisync.agent.progress import Counts, ExpectedCounts, RowCounts
 from omnisync.agent.runner import Offline
 from omnisync.agent.schedule import System
 from omnisync.agent.ui import Parts, create_app
@@ -215,7 +215,7 @@ class Stage(Struct, kw_only=True):
         minutes_ago: float = 3,
         seconds: float = 10,
         counts: Counts | None = None,
-        totals: Totals | None = None,
+        totals: ExpectedCounts | None = None,
         phase: str = "customer",
         code: str | None = None,
         **words: str,
@@ -227,7 +227,7 @@ class Stage(Struct, kw_only=True):
             return asked.id
         self.journal.start_run(asked.id, at, 1)
         ended_at = at + timedelta(seconds=seconds)
-        self.journal.beat(asked.id, ended_at, counts or Counts(), totals or Totals(), phase)
+        self.journal.beat(asked.id, ended_at, counts or Counts(), totals or ExpectedCounts(), phase)
         if state == "cancelling":
             self.journal.ask_stop(asked.id)
         elif state != "running":
@@ -344,14 +344,14 @@ def unsettled(
 def whole(*, customers: int = 24_800, orders: int = 96_398, items: int = 289_200, payments: int = 5_000) -> Counts:
     """Counts of a run that wrote all it received, but two orders."""
     return Counts(
-        customers=Tally(written=customers),
-        orders=Tally(written=orders, refused=2),
-        items=Tally(written=items, refused=4),
-        payments=Tally(written=payments, refused=2),
+        customers=RowCounts(written=customers),
+        orders=RowCounts(written=orders, refused=2),
+        items=RowCounts(written=items, refused=4),
+        payments=RowCounts(written=payments, refused=2),
     )
 
 
-ALL = Totals(customers=24_800, orders=96_400, items=289_204, payments=5_002)
+ALL = ExpectedCounts(customers=24_800, orders=96_400, items=289_204, payments=5_002)
 
 
 def text(html: str) -> str:

@@ -15,12 +15,12 @@ from operator import itemgetter, lt
 
 from msgspec import Struct
 
-from omnisync.agent.counts import Sent
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.language.lines import Made
 from omnisync.agent.erp.language.outgoing import Lot
 from omnisync.agent.erp.language.queries import Query
 from omnisync.agent.outbox import KEYLESS, Batch, Entry, Known, Outbox, Refusal, Stretches
+from omnisync.agent.progress import ExportCounts
 from omnisync.contract import batches
 from omnisync.contract.batches import FEW_DELETES, MAX_LINES, MAX_SHARE_DELETED, SENTENCES
 
@@ -80,7 +80,7 @@ class Collector:
     """
 
     def __init__(
-        self, erp: Erp, outbox: Outbox, query: Query, known: Known, terms: Terms, tell: Callable[[Sent], None]
+        self, erp: Erp, outbox: Outbox, query: Query, known: Known, terms: Terms, tell: Callable[[ExportCounts], None]
     ) -> None:
         self._erp = erp
         self._outbox = outbox
@@ -102,7 +102,7 @@ class Collector:
         self._met: Stretches = {}
         self._n_read = self._n_prepared = self._n_refused = self._n_held = 0
 
-    def collect(self) -> Sent:
+    def collect(self) -> ExportCounts:
         """Keep what is to go. Twice is once: what is kept already is known."""
         known = self._known
         if self.reads_all:
@@ -120,9 +120,9 @@ class Collector:
         return self.counts
 
     @property
-    def counts(self) -> Sent:
+    def counts(self) -> ExportCounts:
         """What was counted so far."""
-        return Sent(read=self._n_read, prepared=self._n_prepared, refused=self._n_refused, held=self._n_held)
+        return ExportCounts(read=self._n_read, prepared=self._n_prepared, refused=self._n_refused, held=self._n_held)
 
     def _needs_all(self) -> bool:
         """Whether every row must be read: what was deleted shows only so, and a snapshot names everything."""

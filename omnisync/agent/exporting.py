@@ -14,14 +14,14 @@ from datetime import datetime
 import msgspec
 
 from omnisync.agent.collecting import Collector, Terms, packed
-from omnisync.agent.counts import Counts, Progress, Sent, Totals
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.language.queries import Query
 from omnisync.agent.errors import FeedError, OmnisyncError, OutboxLostError, StoppedError, TemporaryError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import BatchConflictError, TooLargeError
 from omnisync.agent.outbox import Batch, Known, Outbox, Refusal
-from omnisync.agent.patience import Patience, aloud
+from omnisync.agent.progress import Counts, ExpectedCounts, ExportCounts, Progress
+from omnisync.agent.retry import Retry, wait_reporting_progress
 from omnisync.contract.batches import BatchAnswer
 
 PRODUCTS = "omniforce.products"
@@ -75,10 +75,12 @@ class Exporter:
         self._new_id = new_id
         self._epoch = ""
         self._phase = ""
-        self._sent: dict[str, Sent] = {}
+        self._sent: dict[str, ExportCounts] = {}
         self.n_reconsidered = 0
-        told = aloud(wait, clock, lambda trouble, retry_at: self._tell(self._phase, trouble, retry_at))
-        self._patiently = Patience(clock=clock, monotonic=monotonic, wait=told, uniform=uniform)
+        told = wait_reporting_progress(
+            wait, clock, lambda trouble, retry_at: self._tell(self._phase, trouble, retry_at)
+        )
+        self._patiently = Retry(clock=clock, monotonic=monotonic, wait=told, uniform=uniform)
 
     @property
     def counts(self) -> Counts:
@@ -129,7 +131,7 @@ class Exporter:
             agreed=self._agreed.get(query.dataset.name, 0),
             is_full=self._is_full,
         )
-        self._sent[name] = Sent()
+        self._sent[name] = ExportCounts()
         self._send(query, self._known(query))
         known, has_read_all = self._patiently(lambda: self._collected(query, terms))
         self._send(query, known)
@@ -137,7 +139,7 @@ class Exporter:
             self._end_snapshot(query, known, terms)
             if terms.has_agreed(known.held):  # how many they are, only the hub's answer told
                 self._end_snapshot(query, known, terms)
-        self._count(name, Sent(held=known.held))
+        self._count(name, ExportCounts(held=known.held))
         if has_read_all or known.held:
             self._hold(query.dataset.name, self._sent[name].held)
 
@@ -153,7 +155,7 @@ class Exporter:
         name = _name(query)
         before = msgspec.structs.replace(self._sent[name], read=0)  # begun again it reads all of it again
 
-        def tell(read: Sent) -> None:
+        def tell(read: ExportCounts) -> None:
             self._sent[name] = before + read
             self._tell(f"read:{name}")
 
@@ -208,17 +210,19 @@ class Exporter:
         n_held = len(kept_back)
         self._count(
             name,
-            Sent(sent=answer.accepted - n_held, deleted=answer.deleted, refused=len(refused), held=n_held),
+            ExportCounts(sent=answer.accepted - n_held, deleted=answer.deleted, refused=len(refused), held=n_held),
         )
 
     # --- counting and telling
 
-    def _count(self, name: str, more: Sent) -> None:
+    def _count(self, name: str, more: ExportCounts) -> None:
         self._sent[name] += more
 
     def _tell(self, phase: str, trouble: TemporaryError | None = None, retry_at: datetime | None = None) -> None:
         self._phase = phase
-        progress = Progress(phase=phase, counts=self.counts, totals=Totals(), trouble=trouble, retry_at=retry_at)
+        progress = Progress(
+            phase=phase, counts=self.counts, totals=ExpectedCounts(), trouble=trouble, retry_at=retry_at
+        )
         if self._report(progress):
             raise StoppedError
 

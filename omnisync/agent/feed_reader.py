@@ -15,7 +15,7 @@ from omnisync.agent.erp.base import Prepared
 from omnisync.agent.errors import FeedError
 from omnisync.agent.hub_api.client import HubClient, read_decoded
 from omnisync.agent.hub_api.transport import ExpiredError, RawResponse, UnreadableResponseError
-from omnisync.agent.patience import Patience
+from omnisync.agent.retry import Retry
 from omnisync.contract.feed import Page, Unreadable, kind_of, unnamed_record
 
 
@@ -38,7 +38,7 @@ class FeedReader:
         self,
         hub: HubClient,
         make_ready: Callable[[str, bytes], Mapping[str, Prepared]],
-        patiently: Patience,
+        patiently: Retry,
         limit: int,
     ) -> None:
         self._hub = hub

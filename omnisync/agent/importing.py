@@ -12,13 +12,13 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.counts import Counts, Progress, Totals
 from omnisync.agent.erp.base import Erp, Position, Rehearsal, Slice
 from omnisync.agent.errors import EstablishmentBusyError, FeedError, StoppedError, TemporaryError
 from omnisync.agent.feed_reader import Ahead, FeedReader, Read
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import ExpiredError, UnreadableResponseError
-from omnisync.agent.patience import Patience, aloud
+from omnisync.agent.progress import Counts, ExpectedCounts, Progress
+from omnisync.agent.retry import Retry, wait_reporting_progress
 from omnisync.contract.feed import (
     MAX_PAGE,
     MAX_RECEIPTS,
@@ -100,7 +100,7 @@ class Importer:
         self._establishments = tuple(establishments)
         self._report = report
         self._counts = Counts()
-        self._totals = Totals()
+        self._totals = ExpectedCounts()
         self._phase = CUSTOMERS
         self._owed: dict[tuple[RecordKind, str], Receipt] = {}
         self._epoch = ""
@@ -109,8 +109,10 @@ class Importer:
         self._pace = Pace(monotonic)
         self._ahead_from = ahead_from
         self._is_filling = False
-        told = aloud(wait, clock, lambda trouble, retry_at: self._tell(self._phase, trouble, retry_at))
-        self._patiently = Patience(clock=clock, monotonic=monotonic, wait=told, uniform=uniform)
+        told = wait_reporting_progress(
+            wait, clock, lambda trouble, retry_at: self._tell(self._phase, trouble, retry_at)
+        )
+        self._patiently = Retry(clock=clock, monotonic=monotonic, wait=told, uniform=uniform)
         self._reader = FeedReader(hub, erp.make_ready, self._patiently, page_limit)
 
     @property
@@ -388,9 +390,9 @@ def _n_rows(head: StreamHead) -> int:
     return head.customers + head.orders + head.items + head.payments
 
 
-def _totals(heads: Streams, streams: Sequence[str]) -> Totals:
+def _totals(heads: Streams, streams: Sequence[str]) -> ExpectedCounts:
     ours = [head for head in heads.streams if head.stream in streams]
-    return Totals(
+    return ExpectedCounts(
         customers=sum(head.customers for head in ours),
         orders=sum(head.orders for head in ours),
         items=sum(head.items for head in ours),

@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec import Struct
 
 System = Literal["dash", "omniforce"]
-Field = Literal["start", "every", "days", "establishments", "systems"]
+ScheduleField = Literal["start", "every", "days", "establishments", "systems"]
 
 SYSTEMS: tuple[System, ...] = ("dash", "omniforce")
 SHORTEST = 5
@@ -45,10 +45,10 @@ class Schedule(Struct, frozen=True, kw_only=True):
         return self.systems == "all" or "omniforce" in self.systems
 
 
-class FieldError(Struct, frozen=True):
+class ScheduleFieldError(Struct, frozen=True):
     """What is wrong with one field of the form; the code has its sentence in texts.py."""
 
-    field: Field
+    field: ScheduleField
     code: str
 
 
@@ -71,7 +71,7 @@ class Slot(Struct, frozen=True, order=True):
         return wall.replace(tzinfo=zone)
 
 
-def check(schedule: Schedule) -> tuple[FieldError, ...]:
+def check(schedule: Schedule) -> tuple[ScheduleFieldError, ...]:
     """What keeps this schedule from being saved, field by field in the form's order; empty when nothing does."""
     found = (_start_error(schedule), _every_error(schedule), *_choice_errors(schedule))
     return tuple(error for error in found if error is not None)
@@ -152,27 +152,27 @@ def _every(schedule: Schedule) -> int:
     return 60 * schedule.every_hours + schedule.every_minutes
 
 
-def _start_error(schedule: Schedule) -> FieldError | None:
+def _start_error(schedule: Schedule) -> ScheduleFieldError | None:
     if _is_on_a_clock(schedule.start_hour, schedule.start_minute):
         return None
-    return FieldError("start", "schedule_start_invalid")
+    return ScheduleFieldError("start", "schedule_start_invalid")
 
 
-def _every_error(schedule: Schedule) -> FieldError | None:
+def _every_error(schedule: Schedule) -> ScheduleFieldError | None:
     if not _is_on_a_clock(schedule.every_hours, schedule.every_minutes):
-        return FieldError("every", "schedule_interval_invalid")
+        return ScheduleFieldError("every", "schedule_interval_invalid")
     if 0 < _every(schedule) < SHORTEST:
-        return FieldError("every", "schedule_interval_short")
+        return ScheduleFieldError("every", "schedule_interval_short")
     return None
 
 
-def _choice_errors(schedule: Schedule) -> Iterator[FieldError]:
+def _choice_errors(schedule: Schedule) -> Iterator[ScheduleFieldError]:
     if schedule.days != "all" and (not schedule.days or not set(schedule.days) <= set(range(7))):
-        yield FieldError("days", "schedule_no_day")
+        yield ScheduleFieldError("days", "schedule_no_day")
     if schedule.establishments != "all" and not all(schedule.establishments or ("",)):
-        yield FieldError("establishments", "schedule_no_establishment")
+        yield ScheduleFieldError("establishments", "schedule_no_establishment")
     if schedule.systems != "all" and not schedule.systems:
-        yield FieldError("systems", "schedule_no_system")
+        yield ScheduleFieldError("systems", "schedule_no_system")
 
 
 def _is_on_a_clock(hours: int, minutes: int) -> bool:

@@ -25,12 +25,12 @@ from omnisync.agent.config.settings import (
     Settings,
     read_settings,
 )
-from omnisync.agent.counts import NOUNS, Counts
 from omnisync.agent.errors import SettingsError, SetupError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
 from omnisync.agent.journal import Journal
 from omnisync.agent.messages import texts
+from omnisync.agent.progress import NOUNS, Counts
 from omnisync.agent.ui.serving import listening
 from omnisync.cli import parts as build
 from omnisync.cli.agent import serve

@@ -7,7 +7,7 @@ from typing import cast
 import msgspec
 import rich_click as click
 
-from omnisync.agent.counts import Counts
+from omnisync.agent.progress import Counts
 from omnisync.agent.schedule import SYSTEMS, System
 from omnisync.cli import parts as build
 from omnisync.cli.ending import DONE, DONE_WITH_REFUSALS, plain_ending

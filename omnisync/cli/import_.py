@@ -6,8 +6,8 @@ import msgspec
 import rich_click as click
 
 from omnisync.agent.config.settings import Connection
-from omnisync.agent.counts import NOUNS, Counts
 from omnisync.agent.erp.base import Rehearsal
+from omnisync.agent.progress import NOUNS, Counts
 from omnisync.cli import parts as build
 from omnisync.cli.ending import DONE, DONE_WITH_REFUSALS, plain_ending, say
 from omnisync.cli.observers import show_result

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import TypeVar
 
-from omnisync.agent.counts import Progress
 from omnisync.agent.errors import SettingsError, TemporaryError
 from omnisync.agent.messages import texts
+from omnisync.agent.progress import Progress
 from omnisync.cli.ending import say, show
 
 Answer = TypeVar("Answer")

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import tzinfo
 
-from omnisync.agent.counts import NOUNS, Counts, Progress
 from omnisync.agent.erp.base import Rehearsal
 from omnisync.agent.journal import Kind
 from omnisync.agent.messages import texts
+from omnisync.agent.progress import NOUNS, Counts, Progress
 from omnisync.cli.ending import say
 
 ROWS_SHOWN = 3

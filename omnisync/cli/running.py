@@ -12,7 +12,6 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent.config.settings import Connection
-from omnisync.agent.counts import Counts, Progress, Totals
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.errors import (
     EstablishmentBusyError,
@@ -24,13 +23,14 @@ from omnisync.agent.errors import (
     TemporaryError,
 )
 from omnisync.agent.exporting import Exporter
-from omnisync.agent.garbage import rare_collections
+from omnisync.agent.gc_tuning import rare_collections
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.importing import Importer, Wanted
 from omnisync.agent.journal import REFUSED_ROWS, Origin, Run, State, Systems
 from omnisync.agent.journal import Kind as RunKind
 from omnisync.agent.messages import texts
 from omnisync.agent.outbox import outbox_of
+from omnisync.agent.progress import Counts, ExpectedCounts, Progress
 from omnisync.agent.runner import connection_lock, is_about_to_begin
 from omnisync.agent.schedule import SYSTEMS
 from omnisync.cli import parts as build
@@ -280,7 +280,7 @@ class Report:
         self._is_stopped = is_stopped
         self._speed = Speed(build.monotonic)
         self._unread: Mapping[str, int] | None = None
-        self._totals = Totals()
+        self._totals = ExpectedCounts()
         self._guard_shown, self._guard_unread = Guard(), Guard()
         self._guard_beat = Guard(gives_up=False)  # its answer is whether to stop: it is asked at each step
         self.before = self.counts = Counts()

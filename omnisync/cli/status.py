@@ -10,13 +10,13 @@ import msgspec
 import rich_click as click
 
 from omnisync.agent.config.settings import Connection
-from omnisync.agent.counts import NOUNS
 from omnisync.agent.erp.base import Unsettled
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.journal import Run
 from omnisync.agent.messages import texts, times
 from omnisync.agent.messages.spreadsheet import open_issues_csv
 from omnisync.agent.outbox import Refusal, outbox_of
+from omnisync.agent.progress import NOUNS
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending
 from omnisync.cli.options import connection_option, json_option, verbose_option

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from omnisync.agent.counts import Counts, Tally, Totals
+from omnisync.agent.progress import Counts, ExpectedCounts, RowCounts
 from omnisync.agent.ui.serving import PageServer
 from tests.browser.windows import Complaints, served, window
 from tests.pages import ALL, NOW, Stage, stage, unsettled, whole
@@ -28,8 +28,8 @@ def count_polls(page: Page) -> list[str]:
 
 
 def beat(pages: Stage, run_id: str, written: int) -> None:
-    counts = Counts(customers=Tally(written=written))
-    pages.journal.beat(run_id, NOW, counts, Totals(customers=1000), "customer")
+    counts = Counts(customers=RowCounts(written=written))
+    pages.journal.beat(run_id, NOW, counts, ExpectedCounts(customers=1000), "customer")
 
 
 def test_the_page_asks_each_second_while_a_run_goes_and_seldom_else(browser: Browser, pages: Stage) -> None:

@@ -15,10 +15,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from omnisync.agent.config.settings import ErpAddress
-from omnisync.agent.counts import Counts, Sent, Tally, Totals
 from omnisync.agent.erp.base import Rehearsal
 from omnisync.agent.messages import texts
 from omnisync.agent.outbox import Refusal, outbox_of
+from omnisync.agent.progress import Counts, ExpectedCounts, ExportCounts, RowCounts
 from omnisync.agent.runner import Offline
 from omnisync.agent.schedule import Schedule
 from omnisync.contract.feed import Reason
@@ -30,10 +30,10 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "be
 
 
 OUT = {
-    "omniforce.products": Sent(read=1204, prepared=12, sent=12, deleted=2),
-    "omniforce.stock": Sent(read=24_080, prepared=310, sent=300, refused=2),
-    "omniforce.receivables": Sent(read=900, held=7),
-    "dash.sales-facts": Sent(read=12_000, prepared=40, sent=40),
+    "omniforce.products": ExportCounts(read=1204, prepared=12, sent=12, deleted=2),
+    "omniforce.stock": ExportCounts(read=24_080, prepared=310, sent=300, refused=2),
+    "omniforce.receivables": ExportCounts(read=900, held=7),
+    "dash.sales-facts": ExportCounts(read=12_000, prepared=40, sent=40),
 }
 
 
@@ -46,7 +46,11 @@ def up_to_date(pages: Stage) -> None:
     pages.run("failed", minutes_ago=40, code="token_refused", origin="slot", seconds=31)
     pages.run("done_with_refusals", minutes_ago=18, counts=whole(), totals=ALL, origin="catch_up", seconds=11)
     pages.run(
-        "done", origin="slot", seconds=4, counts=Counts(customers=Tally(written=318)), totals=Totals(customers=318)
+        "done",
+        origin="slot",
+        seconds=4,
+        counts=Counts(customers=RowCounts(written=318)),
+        totals=ExpectedCounts(customers=318),
     )
 
 

@@ -16,10 +16,10 @@ import pytest
 
 from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.settings import Home, Secret, Secrets, Settings, file_lock
-from omnisync.agent.counts import Counts, Progress, Totals
 from omnisync.agent.errors import BadTokenError, RunInProgressError, TemporaryError
 from omnisync.agent.journal import Journal
 from omnisync.agent.messages import times
+from omnisync.agent.progress import Counts, ExpectedCounts, Progress
 from omnisync.agent.runner import connection_lock
 from omnisync.agent.schedule import Schedule, Slot, missed
 from omnisync.cli import main, running
@@ -84,7 +84,7 @@ def test_a_journal_in_use_ends_no_run(parts: build.Parts, monkeypatch: pytest.Mo
     waits: list[float] = []
     with closing(sqlite3.connect(parts.home.journal, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        assert report(Progress(phase="customer", counts=Counts(), totals=Totals(), unread={"0009": 1})) is False
+        assert report(Progress(phase="customer", counts=Counts(), totals=ExpectedCounts(), unread={"0009": 1})) is False
 
         def let_go(seconds: float) -> None:
             waits.append(seconds)

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from omnisync.agent.counts import Tally
 from omnisync.agent.erp.base import Erp
+from omnisync.agent.progress import RowCounts
 from tests.erps import KEEPERS, KEPT_HERE, Keeper, make_keeper, make_on, write
 from tests.records import change, customer, item, order
 from tests.servers import MariadbServer
@@ -57,7 +57,7 @@ def test_case_a1_an_erp_row_that_cannot_be_read_during_match_spoils_at_most_its_
     with closing(keeper.open(layout="direto")) as erp:
         new = change(customer("cus_2", document=OTHER_CNPJ, document_kind="cnpj", name="Mercado Sol"))
         written = write(erp, change(customer(name="Padaria Aurora", email="a@aurora.example")), new)
-        assert written.counts.customers == Tally(written=2)
+        assert written.counts.customers == RowCounts(written=2)
         assert _reasons(erp) == {}
     rows = keeper.query(keeper_named(keeper, "SELECT CLI_IDAPP, CLI_EMAIL FROM CLIENTE ORDER BY CLI_IDAPP"))
     assert rows == [("cus_1", "a@aurora.example"), ("cus_2", None)]
@@ -118,20 +118,20 @@ def test_case_e1_a_state_is_compared_as_its_columns_type(toy: ToyErp) -> None:
     )
     write(erp, change(order()), change(order("ord_2")))
     edited = write(erp, change(order(items=(item(1, price="7.00"),)), 2))
-    assert edited.counts.orders == Tally(written=1)
+    assert edited.counts.orders == RowCounts(written=1)
     gone = write(erp, change(order("ord_2", status="cancelled"), 2))
-    assert gone.counts.orders == Tally(written=1)
+    assert gone.counts.orders == RowCounts(written=1)
     assert [bool(closed) for (closed,) in toy.rows("SELECT closed FROM ped ORDER BY num")] == [False, True]
     again = write(erp, change(order("ord_2", status="cancelled"), 3))
-    assert again.counts.orders == Tally(unchanged=1)
+    assert again.counts.orders == RowCounts(unchanged=1)
 
 
 def test_case_e1_a_state_in_a_column_of_decimals_is_compared_as_a_number(toy: ToyErp) -> None:
     toy.lay(cli="", ped="num {made}, id_app VARCHAR(40) UNIQUE, total NUMERIC(15,2), sit NUMERIC(5,2)")
     erp = toy.open(_ordered('state = { column = "sit", open = 1.5, cancelled = 9 }\n'), ITEM)
     write(erp, change(order()))
-    assert write(erp, change(order(items=(item(1),)), 2)).counts.orders == Tally(written=1)
-    assert write(erp, change(order(status="cancelled"), 3)).counts.orders == Tally(written=1)
+    assert write(erp, change(order(items=(item(1),)), 2)).counts.orders == RowCounts(written=1)
+    assert write(erp, change(order(status="cancelled"), 3)).counts.orders == RowCounts(written=1)
 
 
 # --- E2
@@ -155,7 +155,7 @@ def test_case_e2_a_row_beside_the_order_in_the_items_table_is_never_pruned(toy: 
     erp = toy.open(ORDER, _FREIGHT.format(product='produto = { constant = "FRETE" }'), items)
     write(erp, change(_with_freight("12.00", 3)))
     assert _lines(toy) == [(1, "20.00"), (2, "20.00"), (3, "20.00"), (900, "12.00")]
-    assert write(erp, change(_with_freight("15.50", 2), 2)).counts.orders == Tally(written=1)
+    assert write(erp, change(_with_freight("15.50", 2), 2)).counts.orders == RowCounts(written=1)
     assert _lines(toy) == [(1, "20.00"), (2, "20.00"), (900, "15.50")]
 
 
@@ -219,16 +219,16 @@ def _theirs(toy: ToyErp) -> list[list[tuple[Any, ...]]]:
 def test_case_h1_a_row_with_our_number_that_is_not_ours_is_left_alone(toy: ToyErp) -> None:
     erp = _renumbered(toy)
     before = _theirs(toy)
-    assert write(erp, change(customer(name="Nova"), 2)).counts.customers == Tally(kept=1)
-    assert write(erp, change(order(items=(item(1), item(2), item(3))), 2)).counts.orders == Tally(kept=1)
-    assert write(erp, change(order(status="cancelled"), 3)).counts.orders == Tally(kept=1)
+    assert write(erp, change(customer(name="Nova"), 2)).counts.customers == RowCounts(kept=1)
+    assert write(erp, change(order(items=(item(1), item(2), item(3))), 2)).counts.orders == RowCounts(kept=1)
+    assert write(erp, change(order(status="cancelled"), 3)).counts.orders == RowCounts(kept=1)
     assert _theirs(toy) == before
     assert _reasons(erp, "kept") == {"cus_1": "customer_removed", "ord_1": "order_removed"}
 
 
 def test_case_h1_a_new_order_is_not_billed_to_the_client_that_got_the_number(toy: ToyErp) -> None:
     erp = _renumbered(toy)
-    assert write(erp, change(order("ord_2"))).counts.orders == Tally(waiting=1)
+    assert write(erp, change(order("ord_2"))).counts.orders == RowCounts(waiting=1)
     assert _reasons(erp, "waiting") == {"ord_2": "customer_gone"}
     assert toy.rows("SELECT num FROM ped") == [(1,)]
 
@@ -241,7 +241,7 @@ def test_case_h1_what_was_taken_away_is_brought_again_beside_theirs(toy: ToyErp)
     assert erp.release("order", ["ord_1"], again=True) == {"order:0001": ["ord_1"]}
     write(erp, change(customer()), expected=None)
     written = write(erp, change(order()), change(order("ord_2")), expected=None)
-    assert written.counts.orders == Tally(written=2)
+    assert written.counts.orders == RowCounts(written=2)
     assert _theirs(toy) == before
     assert toy.rows("SELECT cod, id_app FROM cli WHERE id_app IS NOT NULL") == [(2, "cus_1")]
     assert toy.rows("SELECT num, cli, id_app FROM ped WHERE id_app IS NOT NULL ORDER BY id_app") == [
@@ -259,7 +259,7 @@ def test_case_h1_a_restored_erp_whose_numbers_were_given_again_keeps_its_own_row
         write(erp, change(customer()))
         write(erp, change(order()))
         keeper.run("UPDATE pedidos SET id_externo = 'deles'")
-        assert write(erp, change(order(items=(item(1),)), 2)).counts.orders == Tally(kept=1)
+        assert write(erp, change(order(items=(item(1),)), 2)).counts.orders == RowCounts(kept=1)
         assert keeper.query("SELECT count(*) FROM itens_pedido") == [(2,)]
 
 
@@ -273,8 +273,8 @@ def test_case_h1_customers_that_share_a_matched_row_go_on_sharing_it(toy: ToyErp
     toy.run("INSERT INTO cli (cod, nome, documento) VALUES (7, 'Aurora', '12ABC34501DE35')")
     write(erp, change(customer()), change(customer("cus_2")))
     written = write(erp, change(order()), change(order("ord_2", customer_id="cus_2")))
-    assert written.counts.orders == Tally(written=2)
-    assert write(erp, change(customer("cus_2", name="Outro"), 2)).counts.customers == Tally(written=1)
+    assert written.counts.orders == RowCounts(written=2)
+    assert write(erp, change(customer("cus_2", name="Outro"), 2)).counts.customers == RowCounts(written=1)
     assert toy.rows("SELECT num, cli FROM ped ORDER BY num") == [(1, 7), (2, 7)]
 
 
@@ -321,12 +321,12 @@ def test_case_h2_what_is_refused_at_commit_refuses_its_record_alone(
     page = [change(_with_unknown_product(f"ord_{n}") if f"ord_{n}" in bad else order(f"ord_{n}")) for n in range(11)]
     assert erp.position("order:0001").cursor == ""
     written = write(erp, *page, moves_to="c1")
-    assert written.counts.orders == Tally(written=9, refused=2)
+    assert written.counts.orders == RowCounts(written=9, refused=2)
     assert erp.position("order:0001").cursor == "c1"
     assert _reasons(erp) == dict.fromkeys(bad, "erp_refused")
     assert toy.rows("SELECT count(*) FROM ped") == [(9,)]
     edited = write(erp, change(_with_unknown_product("ord_1"), 2), change(order("ord_2", items=(item(1),)), 2))
-    assert edited.counts.orders == Tally(written=1, refused=1)
+    assert edited.counts.orders == RowCounts(written=1, refused=1)
     assert toy.rows("SELECT count(*) FROM ite") == [(17,)]
     toy.close()
 
@@ -348,11 +348,11 @@ def test_case_h2_a_customer_refused_at_commit_lets_the_others_orders_in(
     sold = [change(order(f"ord_{n}", customer_id=f"cus_{n}")) for n in range(5)]
     if is_related:
         written = write(erp, *sold, related=buyers)
-        assert written.counts.customers == Tally(written=4, refused=1)
+        assert written.counts.customers == RowCounts(written=4, refused=1)
     else:
-        assert write(erp, *buyers).counts.customers == Tally(written=4, refused=1)
+        assert write(erp, *buyers).counts.customers == RowCounts(written=4, refused=1)
         written = write(erp, *sold)
-    assert written.counts.orders == Tally(written=4, waiting=1)
+    assert written.counts.orders == RowCounts(written=4, waiting=1)
     assert _reasons(erp, "waiting") == {"ord_2": "customer_waiting"}
     toy.close()
 
@@ -366,7 +366,7 @@ def test_case_h3_a_query_that_the_database_refuses_for_one_record_refuses_it_alo
     seller = 'ven = { sql = "SELECT nome FROM ven WHERE cod = :seller_code" }\n'
     erp = toy.open(_ordered(STATE, MAX.format(kind="order")) + seller, ITEM)
     page = [change(order(f"ord_{n}", seller_code="ANA" if n == 2 else "7")) for n in range(5)]
-    assert write(erp, *page).counts.orders == Tally(written=4, refused=1)
+    assert write(erp, *page).counts.orders == RowCounts(written=4, refused=1)
     assert list(_reasons(erp)) == ["ord_2"]
     assert _reasons(erp)["ord_2"] in ("lookup_refused", "code_unmapped")
     [refused] = erp.unsettled(["refused"], 10)
@@ -383,10 +383,10 @@ def test_case_h3_a_counter_row_that_is_missing_refuses_the_orders_of_its_filial_
     )
     erp = toy.open(_ordered(STATE, number) + 'fil = "establishment_code"\n', ITEM)
     other = [change(order(f"ord_b{n}", establishment_code="0002")) for n in range(3)]
-    assert write(erp, *other, stream="order:0002").counts.orders == Tally(refused=3)
+    assert write(erp, *other, stream="order:0002").counts.orders == RowCounts(refused=3)
     assert set(_reasons(erp).values()) == {"erp_no_number"}
     assert "0002" in erp.unsettled(["refused"], 1)[0].message
-    assert write(erp, change(order()), change(order("ord_2"))).counts.orders == Tally(written=2)
+    assert write(erp, change(order()), change(order("ord_2"))).counts.orders == RowCounts(written=2)
     assert toy.rows("SELECT num FROM ped ORDER BY num") == [(11,), (12,)]
 
 
@@ -426,7 +426,7 @@ def test_case_h6_a_row_that_a_trigger_leaves_out_refuses_its_record_alone(
     _on_insert(toy, "ped", "id_app = 'ord_2'", then)
     erp = toy.open(_ordered(STATE, MAX.format(kind="order")) if is_known else ORDER, ITEM)
     written = write(erp, *(change(order(f"ord_{n}")) for n in range(5)))
-    assert written.counts.orders == Tally(written=4, refused=1)
+    assert written.counts.orders == RowCounts(written=4, refused=1)
     assert _reasons(erp) == {"ord_2": "erp_row_missing"}
     assert {r.id: r.outcome for r in erp.pending(10)}["ord_2"] == "refused"
     assert toy.rows("SELECT count(*) FROM ite") == [(8,)]
@@ -445,7 +445,7 @@ def test_case_h6_a_trigger_that_writes_the_id_in_capitals_refuses_that_record_al
     _on_insert(toy, "ped", "id_app = 'ord_2'", then)
     erp = toy.open(_ordered(STATE, MAX.format(kind="order")), ITEM)
     written = write(erp, *(change(order(f"ord_{n}")) for n in range(5)))
-    assert written.counts.orders == Tally(written=4, refused=1)
+    assert written.counts.orders == RowCounts(written=4, refused=1)
     assert _reasons(erp) == {"ord_2": "erp_row_missing"}
     assert toy.rows("SELECT count(*) FROM ped") == [(4,)]
 
@@ -461,13 +461,13 @@ def test_case_h6_a_row_that_a_trigger_renumbers_gets_its_lines_under_its_own_num
     _on_insert(toy, "ped", "id_app = 'ord_2'", then)
     erp = toy.open(_ordered(STATE, MAX.format(kind="order")), ITEM)
     written = write(erp, *(change(order(f"ord_{n}")) for n in (1, 2)))
-    assert written.counts.orders == Tally(written=2)
+    assert written.counts.orders == RowCounts(written=2)
     numbers = dict(toy.rows("SELECT id_app, num FROM ped"))
     assert numbers == {"ord_1": 1, "ord_2": 502}
     assert toy.rows("SELECT num, count(*) FROM ite GROUP BY num ORDER BY num") == [(1, 2), (502, 2)]
     assert {r.id: r.erp_number for r in erp.pending(10)} == {"ord_1": "1", "ord_2": "502"}
     edited = write(erp, change(order("ord_2", items=(item(1),)), 2))
-    assert edited.counts.orders == Tally(written=1)
+    assert edited.counts.orders == RowCounts(written=1)
     assert toy.rows("SELECT num, count(*) FROM ite GROUP BY num ORDER BY num") == [(1, 2), (502, 1)]
 
 
@@ -479,6 +479,6 @@ def test_case_h6_a_queue_that_a_trigger_empties_at_once_takes_its_records(
     toy.run("CREATE TRIGGER t AFTER INSERT ON cli BEGIN DELETE FROM cli WHERE cod = NEW.cod; END")
     queue = CUSTOMER.replace("[customer.columns]", MAX.format(kind="customer") + "[customer.columns]")
     erp = toy.open(queue, _ordered('landing = "staging"\n', STATE, MAX.format(kind="order")), ITEM)
-    assert write(erp, change(customer())).counts.customers == Tally(written=1)
-    assert write(erp, change(order())).counts.orders == Tally(written=1)
+    assert write(erp, change(customer())).counts.customers == RowCounts(written=1)
+    assert write(erp, change(order())).counts.orders == RowCounts(written=1)
     toy.close()

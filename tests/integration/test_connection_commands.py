@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from omnisync.agent.config.settings import ConnectionEstablishment, ErpAddress, Home, HubAddress, Secret, Secrets
-from omnisync.agent.counts import Tally
 from omnisync.agent.journal import Journal
+from omnisync.agent.progress import RowCounts
 from omnisync.cli import parts as build
 from tests.erps import make_sqlite, write
 from tests.integration.test_agent_commands import run
@@ -75,7 +75,7 @@ def test_the_rule_reaches_the_erp(home: Home, capsys: pytest.CaptureFixture[str]
     write(erp, change(customer()))
     total = Decimal("29.11")
     off = msgspec.structs.replace(order().totals, total_amount=total)
-    assert write(erp, change(order(totals=off, paid=str(total)))).counts.orders == Tally(written=1)
+    assert write(erp, change(order(totals=off, paid=str(total)))).counts.orders == RowCounts(written=1)
     erp.close()
 
 

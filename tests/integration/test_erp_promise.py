@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from omnisync.agent.counts import Tally
 from omnisync.agent.erp.base import Erp, Position
 from omnisync.agent.errors import OvertakenError
+from omnisync.agent.progress import RowCounts
 from omnisync.contract.feed import Unreadable
 from tests.erps import KEEPERS, KEPT_HERE, TABLES, Keeper, make_keeper, part, write
 from tests.records import change, customer, deletion, item, order, raw_change
@@ -25,7 +25,7 @@ def test_an_order_lands_with_its_items_and_payments(keeper: Keeper, erp: Erp) ->
     write(erp, change(customer()))
     written = write(erp, change(order()))
     assert erp.rows() == {"customers": 1, "orders": 1, "items": 2, "payments": 1}
-    assert written.counts.items == Tally(written=2)
+    assert written.counts.items == RowCounts(written=2)
     assert keeper.query("SELECT total, situacao, emitido_em FROM pedidos") == [
         ("29.10", "aberto", "2026-11-24 12:00:00")
     ]
@@ -44,7 +44,7 @@ def test_a_page_written_twice_leaves_the_same_rows(keeper: Keeper, erp: Erp) -> 
     before = keeper.contents(), keeper.query("SELECT numero FROM pedidos")
     again = write(erp, change(order()))
     assert (keeper.contents(), keeper.query("SELECT numero FROM pedidos")) == before
-    assert again.counts.total == Tally(unchanged=4)
+    assert again.counts.total == RowCounts(unchanged=4)
 
 
 def test_position_and_data_move_together(erp: Erp) -> None:
@@ -76,7 +76,7 @@ def test_a_newer_version_updates_in_place_and_keeps_the_number(keeper: Keeper, e
     assert keeper.query("SELECT numero FROM pedidos") == number
     kept = keeper.query("SELECT id_externo, preco FROM itens_pedido ORDER BY 1")
     assert [(id_, Decimal(price)) for id_, price in kept] == [("itm_2", Decimal(5)), ("itm_3", Decimal(10))]
-    assert written.counts.orders == Tally(written=1)
+    assert written.counts.orders == RowCounts(written=1)
 
 
 def test_an_older_version_is_ignored(keeper: Keeper, erp: Erp) -> None:
@@ -87,13 +87,13 @@ def test_an_older_version_is_ignored(keeper: Keeper, erp: Erp) -> None:
 
 def test_an_order_waits_for_its_customer_and_enters_when_it_comes(erp: Erp) -> None:
     early = write(erp, change(order()))
-    assert early.counts.total == Tally(waiting=4)
+    assert early.counts.total == RowCounts(waiting=4)
     [waiting] = erp.unsettled(["waiting"], 10)
     assert waiting.code == "customer_missing"
     write(erp, change(customer()))
     assert list(erp.waiting(["0001"])) == [("order:0001", ["ord_1"])]
     late = write(erp, change(order()), expected=None)
-    assert late.counts.orders == Tally(written=1)
+    assert late.counts.orders == RowCounts(written=1)
     assert list(erp.waiting(["0001"])) == []
 
 
@@ -111,7 +111,7 @@ def test_a_related_customer_lands_before_its_order(erp: Erp) -> None:
     erp.position("order:0001")
     written = erp.write(part(change(order()), related=[change(customer())], expected=""))
     assert erp.rows()["orders"] == 1
-    assert written.counts.customers == Tally(written=1)
+    assert written.counts.customers == RowCounts(written=1)
 
 
 def test_orders_of_a_refused_customer_wait_with_its_reason(erp: Erp) -> None:
@@ -158,7 +158,7 @@ def test_a_row_the_erp_took_away_is_not_made_again(keeper: Keeper, erp: Erp) -> 
         keeper.run(f"DELETE FROM {table}")
     written = write(erp, change(order(notes="mudou"), 2))
     assert erp.rows()["orders"] == 0
-    assert written.counts.orders == Tally(kept=1)
+    assert written.counts.orders == RowCounts(kept=1)
     [kept] = erp.unsettled(["kept"], 10)
     assert kept.code == "order_removed"
 
@@ -180,7 +180,7 @@ def test_an_invoiced_order_is_kept_as_the_erp_has_it(keeper: Keeper, erp: Erp) -
     before = keeper.contents()
     written = write(erp, change(order(items=(item(1),)), 2))
     assert keeper.contents() == before
-    assert written.counts.total == Tally(kept=3)
+    assert written.counts.total == RowCounts(kept=3)
     [kept] = erp.unsettled(["kept"], 10)
     assert kept.code == "order_locked"
     assert "faturado" in kept.message
@@ -191,7 +191,7 @@ def test_a_cancelled_order_is_cancelled_in_the_erp(keeper: Keeper, erp: Erp) -> 
     write(erp, change(order()))
     written = write(erp, change(order(status="cancelled"), 2))
     assert keeper.query("SELECT situacao FROM pedidos") == [("cancelado",)]
-    assert written.counts.orders == Tally(written=1)
+    assert written.counts.orders == RowCounts(written=1)
 
 
 def test_an_invoiced_order_is_not_cancelled(keeper: Keeper, erp: Erp) -> None:
@@ -265,7 +265,7 @@ def test_after_the_hub_was_restored_equal_content_is_unchanged_and_different_con
 ) -> None:
     write(erp, change(customer("cus_1"), 5), change(customer("cus_2"), 5))
     again = write(erp, change(customer("cus_1"), 2), change(customer("cus_2", name="Outra"), 2), epoch="e2")
-    assert again.counts.customers == Tally(written=1, unchanged=1)
+    assert again.counts.customers == RowCounts(written=1, unchanged=1)
     assert keeper.query("SELECT epoch, version FROM omnisync_binding ORDER BY id") == [("e2", 2), ("e2", 2)]
 
 
@@ -324,7 +324,7 @@ def test_a_bad_record_in_the_middle_of_a_page_is_refused_alone(keeper: Keeper, e
     [refused] = erp.unsettled(["refused"], 10)
     assert (refused.id, refused.code) == ("ord_bad", code)
     assert refused.message.endswith(".")
-    assert written.counts.orders == Tally(written=6, refused=1)
+    assert written.counts.orders == RowCounts(written=6, refused=1)
     assert [r.id for r in erp.pending(10) if r.outcome == "refused"] == ["ord_bad"]
 
 
@@ -340,7 +340,7 @@ def test_a_refused_record_of_the_same_version_is_counted_again_without_being_rea
     bad = change(order("ord_bad", paid="1.00"))
     write(erp, bad)
     erp.told(erp.pending(10))
-    assert write(erp, bad).counts.orders == Tally(refused=1)
+    assert write(erp, bad).counts.orders == RowCounts(refused=1)
     assert erp.pending(10) == []
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from omnisync.agent import collecting
-from omnisync.agent.counts import Sent
 from omnisync.agent.erp.language import stretches
 from omnisync.agent.erp.language.layout import text_of
 from omnisync.agent.errors import StoppedError
 from omnisync.agent.outbox import Known, Outbox
+from omnisync.agent.progress import ExportCounts
 from tests.erps import make_sqlite
 from tests.exports import Office, fill
 from tests.hubs import running_hub
@@ -60,7 +60,7 @@ def office(tmp_path: Path, outbox: WatchedOutbox, monkeypatch: pytest.MonkeyPatc
         yield made
 
 
-def export(office: Office, **more: Any) -> Sent:
+def export(office: Office, **more: Any) -> ExportCounts:
     return office.export(datasets=("products",), **more).exports[NAME]
 
 
@@ -76,22 +76,22 @@ def rename(office: Office, code: str, name: str) -> None:
 
 
 def test_rows_in_their_keys_order_are_not_looked_up_the_first_time(office: Office, outbox: WatchedOutbox) -> None:
-    assert (export(office), outbox.n_asked) == (Sent(read=N, prepared=N, sent=N), 0)
+    assert (export(office), outbox.n_asked) == (ExportCounts(read=N, prepared=N, sent=N), 0)
 
 
 def test_where_nothing_changed_no_row_is_looked_up(office: Office, outbox: WatchedOutbox) -> None:
     export(office)
     for _ in range(2):
-        assert (export(office), outbox.n_asked) == (Sent(read=N), 0)
+        assert (export(office), outbox.n_asked) == (ExportCounts(read=N), 0)
 
 
 def test_where_a_row_changed_its_stretch_alone_is_looked_up(office: Office, outbox: WatchedOutbox) -> None:
     export(office)
     rename(office, CODES[30], "Outro")
-    assert export(office) == Sent(read=N, prepared=1, sent=1)
+    assert export(office) == ExportCounts(read=N, prepared=1, sent=1)
     assert 0 < outbox.n_asked < N / 2
     outbox.n_asked = 0
-    assert (export(office), outbox.n_asked) == (Sent(read=N), 0)
+    assert (export(office), outbox.n_asked) == (ExportCounts(read=N), 0)
 
 
 # --- rows come, go and move
@@ -101,9 +101,9 @@ def test_each_row_may_go_and_come_back(office: Office) -> None:
     export(office)
     for code in CODES[20:40]:
         office.keeper.run("DELETE FROM produtos WHERE codigo = ?", code)
-        assert export(office) == Sent(read=N - 1, prepared=1, sent=1, deleted=1)
+        assert export(office) == ExportCounts(read=N - 1, prepared=1, sent=1, deleted=1)
         fill(office.keeper, products(code))
-        assert export(office) == Sent(read=N, prepared=1, sent=1)
+        assert export(office) == ExportCounts(read=N, prepared=1, sent=1)
     assert is_equal(office)
 
 
@@ -112,9 +112,9 @@ def test_rows_in_another_order_are_the_same_rows(office: Office) -> None:
     for seed in range(3):
         office.keeper.run("DELETE FROM produtos")
         fill(office.keeper, products(*Random(seed).sample(CODES, N)))
-        assert export(office) == Sent(read=N)
+        assert export(office) == ExportCounts(read=N)
     office.keeper.run("DELETE FROM produtos WHERE codigo = ?", CODES[7])
-    assert export(office) == Sent(read=N - 1, prepared=1, sent=1, deleted=1)
+    assert export(office) == ExportCounts(read=N - 1, prepared=1, sent=1, deleted=1)
     assert is_equal(office)
 
 
@@ -122,12 +122,12 @@ def test_many_deletes_wait_while_the_rest_is_passed(office: Office) -> None:
     export(office)
     office.keeper.run("DELETE FROM produtos WHERE codigo < 'P0030'")
     for _ in range(2):
-        assert export(office) == Sent(read=30, held=30)
+        assert export(office) == ExportCounts(read=30, held=30)
     fill(office.keeper, products(*CODES[:30]))
-    assert export(office) == Sent(read=N)
+    assert export(office) == ExportCounts(read=N)
     office.keeper.run("DELETE FROM produtos WHERE codigo < 'P0030'")
     office.agreed = {"products": 30}
-    assert export(office) == Sent(read=30, prepared=30, sent=30, deleted=30)
+    assert export(office) == ExportCounts(read=30, prepared=30, sent=30, deleted=30)
     assert is_equal(office)
 
 
@@ -139,7 +139,7 @@ def test_a_refused_row_stays_told_where_nothing_changes_and_can_be_tried_again(o
     office.keeper.run(f"UPDATE produtos SET {spoil} WHERE codigo = 'P0030'")  # noqa: S608  # the test's own
     export(office)
     for _ in range(2):
-        assert export(office) == Sent(read=N)
+        assert export(office) == ExportCounts(read=N)
         assert [one.key for one in office.outbox.refused(10)] == ["P0030"]
     assert office.outbox.try_again() == 1
     assert export(office).refused == 1
@@ -177,7 +177,7 @@ def test_rows_that_changed_back_after_a_run_that_ended_half_read_are_sent(
     counts = export(office)
     assert counts.prepared == counts.sent / 2 > 0  # what was kept goes first
     assert is_equal(office)
-    assert export(office) == Sent(read=N)
+    assert export(office) == ExportCounts(read=N)
 
 
 def test_a_row_that_changed_back_after_only_what_changed_was_read_is_sent(office: Office, tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_a_row_that_changed_back_after_only_what_changed_was_read_is_sent(office
     old = [("0001", f"P{n}", "1.0000", None, None, "2026-11-20 10:00:00") for n in range(N)]
     fill(office.keeper, {"estoque": old})
 
-    def stock(**more: Any) -> Sent:
+    def stock(**more: Any) -> ExportCounts:
         return office.export(datasets=("stock",), **more).exports["omniforce.stock"]
 
     assert stock().sent == N
@@ -208,6 +208,6 @@ def test_a_file_of_the_version_before_is_gone_on_with(office: Office, outbox: Wa
     with closing(sqlite3.connect(tmp_path / "exports" / "producao.db", isolation_level=None)) as db:
         db.execute("DROP TABLE stretches")
         db.execute("PRAGMA user_version = 1")
-    assert (export(office), outbox.n_asked) == (Sent(read=N), N)
+    assert (export(office), outbox.n_asked) == (ExportCounts(read=N), N)
     outbox.n_asked = 0
-    assert (export(office), outbox.n_asked) == (Sent(read=N), 0)
+    assert (export(office), outbox.n_asked) == (ExportCounts(read=N), 0)

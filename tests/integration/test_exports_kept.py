@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from omnisync.agent import collecting
-from omnisync.agent.counts import Counts, Progress, Sent
 from omnisync.agent.erp.language import stretches
 from omnisync.agent.erp.language.layout import text_of
 from omnisync.agent.errors import ErpBusyError, FeedError, HubUnreachableError, StoppedError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
 from omnisync.agent.outbox import Outbox
+from omnisync.agent.progress import Counts, ExportCounts, Progress
 from omnisync.contract.batches import BatchAnswer, content_digest
 from tests.erps import make_sqlite
 from tests.exports import Office, fill, sent, with_queries
@@ -87,10 +87,10 @@ def test_a_layout_without_queries_exports_nothing_and_asks_nobody(office: Office
 def test_more_rows_than_a_batch_takes_go_in_several(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(office.keeper, many(250))
     monkeypatch.setattr(collecting, "MAX_LINES", 100)
-    assert office.export().exports["omniforce.products"] == Sent(read=250, prepared=250, sent=250)
+    assert office.export().exports["omniforce.products"] == ExportCounts(read=250, prepared=250, sent=250)
     office.keeper.run("DELETE FROM produtos")
     office.agreed = {"products": 250}
-    assert office.export().exports["omniforce.products"] == Sent(read=0, prepared=250, sent=250, deleted=250)
+    assert office.export().exports["omniforce.products"] == ExportCounts(read=0, prepared=250, sent=250, deleted=250)
     assert the_products(office) == set()
 
 
@@ -121,7 +121,7 @@ def test_a_lost_memory_costs_a_snapshot_and_deletes_what_went_meanwhile(office: 
         file.unlink()
     office.keeper.run("DELETE FROM produtos WHERE codigo = 'P0003'")
     counts = office.export()
-    assert counts.exports["omniforce.products"] == Sent(read=19, prepared=19, sent=19, deleted=1)
+    assert counts.exports["omniforce.products"] == ExportCounts(read=19, prepared=19, sent=19, deleted=1)
     assert office.at_hub() == office.in_erp()
     assert before != office.at_hub()
     assert sent(office.export()) == {}
@@ -202,7 +202,7 @@ def test_a_row_the_hub_refuses_waits_until_it_changes_and_its_neighbours_go(offi
     fill(office.keeper, products("A", "B"))
     office.keeper.run("UPDATE produtos SET ncm = '123456789' WHERE codigo = 'B'")
     counts = office.export()
-    assert counts.exports["omniforce.products"] == Sent(read=2, prepared=2, sent=1, refused=1)
+    assert counts.exports["omniforce.products"] == ExportCounts(read=2, prepared=2, sent=1, refused=1)
     assert the_products(office) == {"A"}
     [refusal] = office.outbox.refused(10)
     assert (refusal.dataset, refusal.key, refusal.code, refusal.pointer) == ("products", "B", "length", "/data/ncm")
@@ -216,8 +216,8 @@ def test_a_row_the_hub_refuses_waits_until_it_changes_and_its_neighbours_go(offi
 def test_a_row_that_does_not_fit_is_not_sent_and_is_told_until_it_does(office: Office) -> None:
     fill(office.keeper, products("A", "B"))
     office.keeper.run("UPDATE produtos SET ativo = 7 WHERE codigo = 'B'")
-    assert office.export().exports["omniforce.products"] == Sent(read=2, prepared=1, sent=1, refused=1)
-    assert office.export().exports["omniforce.products"] == Sent(read=2)
+    assert office.export().exports["omniforce.products"] == ExportCounts(read=2, prepared=1, sent=1, refused=1)
+    assert office.export().exports["omniforce.products"] == ExportCounts(read=2)
     assert [(one.key, one.code) for one in office.outbox.refused(10)] == [("B", "type")]
     office.keeper.run("UPDATE produtos SET ativo = 0 WHERE codigo = 'B'")
     office.export()
@@ -238,7 +238,7 @@ def test_refused_rows_can_be_tried_again_as_they_are(office: Office) -> None:
     office.keeper.run("UPDATE produtos SET ncm = '123456789' WHERE codigo = 'B'")
     office.export()
     assert office.outbox.try_again() == 1
-    assert office.export().exports["omniforce.products"] == Sent(read=2, prepared=1, refused=1)
+    assert office.export().exports["omniforce.products"] == ExportCounts(read=2, prepared=1, refused=1)
 
 
 def test_a_key_that_comes_twice_goes_once_and_is_told(office: Office, tmp_path: Path) -> None:
@@ -266,9 +266,9 @@ def test_a_row_without_a_key_is_told_and_asked_for_no_more_until_it_changes(offi
         'FROM produtos"',
     )
     fill(office.keeper, products("A", "B"))
-    assert office.export().exports["omniforce.products"] == Sent(read=2, prepared=1, sent=1, refused=1)
+    assert office.export().exports["omniforce.products"] == ExportCounts(read=2, prepared=1, sent=1, refused=1)
     assert [(one.key, one.code, one.pointer) for one in office.outbox.refused(10)] == [("", "required", "/data/code")]
-    assert office.export().exports["omniforce.products"] == Sent(read=2)
+    assert office.export().exports["omniforce.products"] == ExportCounts(read=2)
     office.keeper.run("DELETE FROM produtos WHERE codigo = 'B'")
     assert sent(office.export()) == {}
     assert office.outbox.n_refused() == 0
@@ -283,13 +283,13 @@ def test_many_deletes_wait_for_a_persons_word_and_nothing_else_does(office: Offi
     office.keeper.run("DELETE FROM produtos WHERE codigo < 'P0020'")
     fill(office.keeper, products("NOVO"))
     counts = office.export()
-    assert counts.exports["omniforce.products"] == Sent(read=31, prepared=1, sent=1, held=20)
+    assert counts.exports["omniforce.products"] == ExportCounts(read=31, prepared=1, sent=1, held=20)
     assert counts.has_refusals
     assert len(the_products(office)) == 51
     office.agreed = {"products": 19}
     assert office.export().exports["omniforce.products"].held == 20
     office.agreed = {"products": 20}
-    assert office.export().exports["omniforce.products"] == Sent(read=31, prepared=20, sent=20, deleted=20)
+    assert office.export().exports["omniforce.products"] == ExportCounts(read=31, prepared=20, sent=20, deleted=20)
     assert office.at_hub() == office.in_erp()
 
 
@@ -299,14 +299,14 @@ def test_many_deletes_of_a_snapshot_wait_too(office: Office, tmp_path: Path) -> 
     for file in (tmp_path / "exports").iterdir():
         file.unlink()
     office.keeper.run("DELETE FROM produtos WHERE codigo < 'P0020'")
-    assert office.export().exports["omniforce.products"] == Sent(read=30, prepared=30, sent=30, held=20)
+    assert office.export().exports["omniforce.products"] == ExportCounts(read=30, prepared=30, sent=30, held=20)
     assert len(the_products(office)) == 50
     fill(office.keeper, products("P0000"))
-    assert office.export().exports["omniforce.products"] == Sent(read=31, prepared=1, sent=1, held=19)
+    assert office.export().exports["omniforce.products"] == ExportCounts(read=31, prepared=1, sent=1, held=19)
     office.agreed = {"products": 19}
-    assert office.export().exports["omniforce.products"] == Sent(read=31, deleted=19)
+    assert office.export().exports["omniforce.products"] == ExportCounts(read=31, deleted=19)
     assert office.at_hub() == office.in_erp()
-    assert office.export().exports["omniforce.products"] == Sent(read=31)
+    assert office.export().exports["omniforce.products"] == ExportCounts(read=31)
 
 
 def test_deletes_the_hub_holds_though_we_did_not_are_not_forgotten(office: Office, tmp_path: Path) -> None:
@@ -315,9 +315,9 @@ def test_deletes_the_hub_holds_though_we_did_not_are_not_forgotten(office: Offic
     with office.hub.store.writing() as db:  # the hub has fewer living rows than we think
         db.exec_driver_sql("UPDATE export_set SET living = 20 WHERE dataset = 'products'")
     office.keeper.run("DELETE FROM produtos WHERE codigo < 'P0015'")
-    assert office.export().exports["omniforce.products"] == Sent(read=85, prepared=15, held=15)
+    assert office.export().exports["omniforce.products"] == ExportCounts(read=85, prepared=15, held=15)
     office.agreed = {"products": 15}
-    assert office.export().exports["omniforce.products"] == Sent(read=85, prepared=15, sent=15, deleted=15)
+    assert office.export().exports["omniforce.products"] == ExportCounts(read=85, prepared=15, sent=15, deleted=15)
     assert office.at_hub() == office.in_erp()
 
 
@@ -429,16 +429,18 @@ def test_with_a_changed_at_column_deletes_show_once_a_day(office: Office, tmp_pa
     office.layout = str(layout)
     rows = [("0001", f"P{n}", "1.0000", None, None, f"2026-11-{1 + n % 23:02} 10:00:00") for n in range(60)]
     fill(office.keeper, {"estoque": rows})
-    assert office.export().exports["omniforce.stock"] == Sent(read=60, prepared=60, sent=60)
+    assert office.export().exports["omniforce.stock"] == ExportCounts(read=60, prepared=60, sent=60)
     office.keeper.run("DELETE FROM estoque WHERE produto = 'P1'")
     office.keeper.run("UPDATE estoque SET saldo = '2.0000', apurado_em = '2026-11-24 12:00:00' WHERE produto = 'P2'")
     stock = office.export().exports["omniforce.stock"]
     assert (stock.sent, stock.deleted) == (1, 0)
     assert stock.read < 10
-    assert office.export(is_full=True).exports["omniforce.stock"] == Sent(read=59, prepared=1, sent=1, deleted=1)
+    assert office.export(is_full=True).exports["omniforce.stock"] == ExportCounts(
+        read=59, prepared=1, sent=1, deleted=1
+    )
     office.keeper.run("DELETE FROM estoque WHERE produto = 'P3'")
     office.now = NOW + timedelta(days=1)
-    assert office.export().exports["omniforce.stock"] == Sent(read=58, prepared=1, sent=1, deleted=1)
+    assert office.export().exports["omniforce.stock"] == ExportCounts(read=58, prepared=1, sent=1, deleted=1)
     assert office.at_hub() == office.in_erp()
 
 

@@ -14,8 +14,8 @@ import pytest
 
 from omnisync.agent import collecting
 from omnisync.agent.collecting import Terms, packed
-from omnisync.agent.counts import Sent
 from omnisync.agent.errors import ErpBusyError
+from omnisync.agent.progress import ExportCounts
 from omnisync.contract import batches
 from tests.exports import Office, fill, with_queries
 from tests.imports import client
@@ -25,7 +25,7 @@ NAME = "omniforce.products"
 PRODUCTS = ("omniforce", "products")
 
 
-def export(office: Office, **more: Any) -> Sent:
+def export(office: Office, **more: Any) -> ExportCounts:
     return office.export(datasets=("products",), **more).exports[NAME]
 
 
@@ -167,7 +167,7 @@ def test_an_outbox_of_an_earlier_version_goes_on_and_sends_nothing_again(office:
     with closing(sqlite3.connect(tmp_path / "exports" / "producao.db")) as db, db:
         db.execute("UPDATE stretches SET known = ?", (msgspec.msgpack.encode({b"h": [[0, 40]]}),))
         db.execute("PRAGMA user_version = 2")
-    assert export(office) == Sent(read=40)
+    assert export(office) == ExportCounts(read=40)
 
 
 def test_a_table_that_is_read_in_another_order_sends_nothing(office: Office, table: Callable[..., None]) -> None:
@@ -176,7 +176,7 @@ def test_a_table_that_is_read_in_another_order_sends_nothing(office: Office, tab
     export(office)
     Random(3).shuffle(rows)
     table(*rows)
-    assert export(office) == Sent(read=200)
-    assert export(office) == Sent(read=200)
+    assert export(office) == ExportCounts(read=200)
+    assert export(office) == ExportCounts(read=200)
     table(*rows[1:])
-    assert export(office) == Sent(read=199, prepared=1, sent=1, deleted=1)
+    assert export(office) == ExportCounts(read=199, prepared=1, sent=1, deleted=1)

@@ -24,7 +24,7 @@ from omnisync.agent.errors import (
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import BatchConflictError, TooLargeError, Transport
 from omnisync.agent.messages import texts
-from omnisync.agent.patience import Patience
+from omnisync.agent.retry import Retry
 from omnisync.contract import batches
 from omnisync.contract.batches import BatchAnswer, content_digest
 from tests import faults
@@ -78,7 +78,7 @@ def patient(action: Callable[[], BatchAnswer]) -> BatchAnswer:
     def wait(seconds: float, _error: TemporaryError) -> None:
         clock.wait(seconds)
 
-    return Patience(clock=lambda: NOW, monotonic=clock.monotonic, wait=wait, uniform=lambda low, _high: low)(action)
+    return Retry(clock=lambda: NOW, monotonic=clock.monotonic, wait=wait, uniform=lambda low, _high: low)(action)
 
 
 Opener = Callable[..., HubClient]

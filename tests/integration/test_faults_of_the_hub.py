@@ -17,7 +17,6 @@ import httpx
 import pytest
 import trustme
 
-from omnisync.agent.counts import Tally
 from omnisync.agent.errors import (
     BadTokenError,
     ContractVersionError,
@@ -29,6 +28,7 @@ from omnisync.agent.errors import (
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport, UnreadableResponseError
 from omnisync.agent.messages import texts
+from omnisync.agent.progress import RowCounts
 from tests import faults
 from tests.erps import Keeper, make_sqlite, write
 from tests.faults import Fault, FaultServer, faulty, page, problem, says
@@ -69,7 +69,7 @@ def hub_with(*pages: Fault, heads: Sequence[Fault] = (faults.streams(),)) -> Ite
         yield server
 
 
-def run(keeper: Keeper, url: str, clock: Clock, *, dice: int = 0) -> Tally:
+def run(keeper: Keeper, url: str, clock: Clock, *, dice: int = 0) -> RowCounts:
     """An import of 0001; `dice` 0 falls low, 1 high."""
     erp, hub = keeper.open(), client(url)
     try:
@@ -109,7 +109,7 @@ PASSING: dict[str, tuple[Fault, str]] = {
 def test_what_passes_by_itself_is_waited_out(keeper: Keeper, clock: Clock, name: str) -> None:
     fault, _ = PASSING[name]
     with hub_with(fault, fault, says(GOOD)) as server:
-        assert run(keeper, server.url, clock) == Tally(written=2)
+        assert run(keeper, server.url, clock) == RowCounts(written=2)
     assert 2 <= clock.seconds < 120
 
 
@@ -172,7 +172,7 @@ def test_a_name_that_did_not_resolve_is_resolved_anew(
 
     monkeypatch.setattr(socket, "getaddrinfo", late)
     with hub_with(says(GOOD)) as server:
-        assert run(keeper, server.url, clock) == Tally(written=2)
+        assert run(keeper, server.url, clock) == RowCounts(written=2)
 
 
 # Rows 16 and 17
@@ -422,7 +422,7 @@ def test_a_bomb_that_cannot_be_passed_ends_the_run_and_is_asked_for_in_halves(ke
 def test_a_bomb_the_hub_names_the_way_past_is_refused_by_its_place(keeper: Keeper, clock: Clock) -> None:
     bomb = faults.gzip_bomb(2**23, Omnisync_Next="past")
     with hub_with(*[bomb] * 10, says(page(change(order("ord_2")), cursor="c2"))) as server:
-        assert run(keeper, server.url, clock) == Tally(written=1, refused=1)
+        assert run(keeper, server.url, clock) == RowCounts(written=1, refused=1)
     assert "cursor=past" in server.asked[-2]
 
 
@@ -456,7 +456,7 @@ def test_a_strange_record_is_refused_alone(keeper: Keeper, clock: Clock, name: s
         says(head + b",".join(texts_[start:end]) + tail, Omnisync_Next=str(end))(connection)
 
     with hub_with(answer) as server:
-        assert run(keeper, server.url, clock) == Tally(written=2, refused=1)
+        assert run(keeper, server.url, clock) == RowCounts(written=2, refused=1)
     assert keeper.query("SELECT id_externo FROM pedidos ORDER BY 1") == [("ord_1",), ("ord_2",)]
 
 
@@ -477,14 +477,14 @@ def test_a_change_without_a_readable_envelope_never_stops_the_page_nor_the_recei
 ) -> None:
     body = GOOD.replace(b'"changes":[', b'"changes":[' + faults.json_of(envelope) + b",")
     with hub_with(says(body)) as server:
-        assert run(keeper, server.url, clock) == Tally(written=2, refused=1)
+        assert run(keeper, server.url, clock) == RowCounts(written=2, refused=1)
     assert keeper.query("SELECT count(*) FROM omnisync_binding WHERE receipt_pending = 1") == [(0,)]
 
 
 def test_a_related_customer_without_a_readable_envelope_does_not_stop_the_page(keeper: Keeper, clock: Clock) -> None:
     body = GOOD[:-1] + b',"related":{"customers":[{"id":7}]}}'
     with hub_with(says(body)) as server:
-        assert run(keeper, server.url, clock) == Tally(written=2)
+        assert run(keeper, server.url, clock) == RowCounts(written=2)
 
 
 def test_the_same_record_twice_in_a_page_is_taken_once_by_its_newest(keeper: Keeper, clock: Clock) -> None:

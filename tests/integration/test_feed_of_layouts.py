@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from omnisync.agent.counts import Counts
+from omnisync.agent.progress import Counts
 from omnisync.contract.documents import mask
 from omnisync.contract.feed import Change
 from omnisync.contract.records import Order, decode_customer, decode_order

@@ -19,9 +19,9 @@ import pytest
 from litestar.testing import TestClient
 
 from omnisync.agent.config.settings import HubAddress
-from omnisync.agent.counts import Progress, Tally
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.writing.phones import dialled
+from omnisync.agent.progress import Progress, RowCounts
 from omnisync.agent.ui import create_app
 from omnisync.contract.feed import Change
 from omnisync.contract.records import Address, Phone
@@ -72,7 +72,7 @@ def test_an_emoji_is_kept_where_the_column_can_hold_it(keeper: Keeper, erp: Erp)
 
 def test_a_name_that_cleaning_empties_enters_with_a_warning(keeper: Keeper, erp: Erp) -> None:
     written = write(erp, change(customer(name="\u200b \u202e")))
-    assert (_name(keeper), written.counts.customers) == ("Sem nome", Tally(written=1))
+    assert (_name(keeper), written.counts.customers) == ("Sem nome", RowCounts(written=1))
     assert _warnings(keeper, "cus_1") == ["name_empty"]
 
 
@@ -85,7 +85,7 @@ def narrow(tmp_path: Path) -> Keeper:
 def test_an_emoji_the_erp_cannot_store_is_removed_with_a_warning(narrow: Keeper) -> None:
     opened = narrow.open(layout="direto")
     written = write(opened, change(customer(name="Café \u2615 d’Ávila", trade_name="Pão – Açúcar")))
-    assert written.counts.customers == Tally(written=1)
+    assert written.counts.customers == RowCounts(written=1)
     assert narrow.query("SELECT CLI_RAZAO, CLI_FANTASIA FROM CLIENTE") == [("CAFÉ D'ÁVILA", "PÃO - AÇÚCAR")]
     [warned] = opened.warned(10)
     assert [warning.message for warning in warned.warnings] == [
@@ -96,7 +96,7 @@ def test_an_emoji_the_erp_cannot_store_is_removed_with_a_warning(narrow: Keeper)
 def test_a_name_of_emoji_alone_enters_without_a_name_and_a_warning_says_so(narrow: Keeper) -> None:
     opened = narrow.open(layout="direto")
     written = write(opened, change(customer(name="\u2615\ufe0f \U0001f956", trade_name="\U0001f956")))
-    assert written.counts.customers == Tally(written=1)
+    assert written.counts.customers == RowCounts(written=1)
     assert narrow.query("SELECT CLI_RAZAO, CLI_FANTASIA FROM CLIENTE") == [("SEM NOME", "")]
     assert _warnings(narrow, "cus_1") == ["name_dropped", "letters_dropped"]
 
@@ -172,7 +172,7 @@ def test_with_the_setting_on_the_largest_item_takes_the_centavo_and_a_warning_sa
     on = keeper.open(adjusts_centavo=True)
     write(on, change(customer()))
     written = write(on, change(_off(cent, field=field, items=(item(1, price="4.55"), item(2)))))
-    assert written.counts.orders == Tally(written=1)
+    assert written.counts.orders == RowCounts(written=1)
     assert keeper.query("SELECT linha, valor_bruto, total FROM itens_pedido ORDER BY linha") == [
         (1, "9.10", "9.10"),
         (2, largest, largest),
@@ -192,10 +192,10 @@ def test_an_adjusted_order_read_again_is_unchanged_and_an_edit_of_it_updates(kee
     write(on, change(customer()))
     write(on, change(_off("0.01")))
     before = keeper.contents()
-    assert write(on, change(_off("0.01"))).counts.orders == Tally(unchanged=1)
-    assert write(on, change(_off("0.01")), epoch="e2").counts.orders == Tally(unchanged=1)
+    assert write(on, change(_off("0.01"))).counts.orders == RowCounts(unchanged=1)
+    assert write(on, change(_off("0.01")), epoch="e2").counts.orders == RowCounts(unchanged=1)
     assert (keeper.contents(), _warnings(keeper, "ord_1")) == (before, ["centavo_adjusted"])
-    assert write(on, change(order(), 2), epoch="e2").counts.orders == Tally(written=1)
+    assert write(on, change(order(), 2), epoch="e2").counts.orders == RowCounts(written=1)
     assert keeper.query("SELECT total FROM itens_pedido ORDER BY linha") == [("20.00",), ("9.10",)]
     assert _warnings(keeper, "ord_1") == []
 
@@ -236,10 +236,10 @@ def test_a_line_a_centavo_off_already_gives_way_to_the_next_largest(keeper: Keep
 
 def test_turning_the_setting_on_brings_in_what_was_refused_for_a_centavo(keeper: Keeper, hub: RunningHub) -> None:
     send(hub, change(customer()), change(_off("0.01")))
-    assert run_import(keeper, hub).orders == Tally(refused=1)
+    assert run_import(keeper, hub).orders == RowCounts(refused=1)
     on = keeper.open(adjusts_centavo=True)
     with client(hub) as opened:
-        assert importer(on, opened).run().orders == Tally(written=1)
+        assert importer(on, opened).run().orders == RowCounts(written=1)
     assert _told(hub, "ord_1") == ("imported", None)
 
 
@@ -264,7 +264,7 @@ def test_an_order_of_two_thousand_items_is_one_record_and_says_how_many_invoices
     write(erp, change(customer()))
     many = tuple(item(n, price="1.00", quantity="1.0000") for n in range(1, 2001))
     written = write(erp, change(order(items=many)))
-    assert (written.counts.items, erp.rows()["items"]) == (Tally(written=2000), 2000)
+    assert (written.counts.items, erp.rows()["items"]) == (RowCounts(written=2000), 2000)
     assert _warnings(keeper, "ord_1") == ["items_many"]
     [(text,)] = keeper.query("SELECT warnings FROM omnisync_binding WHERE id = 'ord_1'")
     assert "serão necessárias 3 notas" in text
@@ -427,12 +427,12 @@ def test_a_lone_surrogate_in_the_feed_is_refused_by_its_place_and_its_neighbours
     send(hub, change(customer()), *(change(order(f"ord_{n}")) for n in range(1, 6)))
     _spoil(hub, spoiled, b"Padaria Aurora", rb"Padaria \ud800")
     counts = run_import(keeper, hub)
-    assert counts.orders == Tally(written=4, refused=1)
+    assert counts.orders == RowCounts(written=4, refused=1)
     [(id_, pending)] = keeper.query("SELECT id, receipt_pending FROM omnisync_binding WHERE outcome = 'refused'")
     assert (id_[0], len(id_), pending) == ("?", 41, 0)
-    assert run_import(keeper, hub).total == Tally()
+    assert run_import(keeper, hub).total == RowCounts()
     send(hub, change(order(spoiled, notes="outra"), 2))
-    assert run_import(keeper, hub).orders == Tally(written=1)
+    assert run_import(keeper, hub).orders == RowCounts(written=1)
 
 
 # n.º 7 and 8
@@ -535,7 +535,7 @@ def test_an_order_that_is_wrong_for_an_erp_is_refused_whole_and_told(
 ) -> None:
     fields, code = BAD[kind]
     send(hub, change(customer()), change(order("ord_1")), change(order("ord_2", **fields)))
-    assert run_import(keeper, hub).orders == Tally(written=1, refused=1)
+    assert run_import(keeper, hub).orders == RowCounts(written=1, refused=1)
     assert _told(hub, "ord_2") == ("refused", code)
     assert keeper.query("SELECT count(*) FROM itens_pedido") == [(2,)]
 
@@ -564,7 +564,7 @@ def test_the_intake_refuses_a_negative_quantity_and_the_agent_would(
 def test_a_gift_may_cost_nothing(keeper: Keeper, hub: RunningHub, fields: dict[str, Any]) -> None:  # n.º 12 and 16
     given = {"items": (item(1, price="0.00"),)} | fields
     send(hub, change(customer()), change(order(**given)))
-    assert run_import(keeper, hub).orders == Tally(written=1)
+    assert run_import(keeper, hub).orders == RowCounts(written=1)
 
 
 # n.º 20 and 21
@@ -588,7 +588,7 @@ def test_an_order_and_its_customer_that_come_in_mid_run_enter_together(keeper: K
     erp = keeper.open()
     with client(hub) as opened:
         counts = importer(erp, opened, report=news).run()
-    assert (counts.orders, counts.customers) == (Tally(written=2), Tally(written=2))
+    assert (counts.orders, counts.customers) == (RowCounts(written=2), RowCounts(written=2))
 
 
 def test_an_order_waits_without_a_limit_and_is_refused_when_its_customer_is_erased(
@@ -645,7 +645,7 @@ def test_a_customer_merged_in_mid_run_gives_its_order_to_the_other_at_once(keepe
     news = _sell_meanwhile(hub, merged, change(order("ord_9", customer_id="cus_9")))
     erp = keeper.open()
     with client(hub) as opened:
-        assert importer(erp, opened, report=news).run().orders == Tally(written=2)
+        assert importer(erp, opened, report=news).run().orders == RowCounts(written=2)
     buyer = "SELECT c.id_externo FROM pedidos p JOIN clientes c ON c.codigo = p.cliente WHERE p.id_externo = 'ord_9'"
     assert keeper.query(buyer) == [("cus_2",)]
 
@@ -668,7 +668,7 @@ def test_an_older_version_after_a_newer_one_is_ignored(keeper: Keeper, hub: Runn
     run_import(keeper, hub)
     erp = keeper.open()
     epoch = erp.position("customer").epoch
-    assert write(erp, change(customer(name="Velha"), 2), epoch=epoch).counts.customers == Tally(unchanged=1)
+    assert write(erp, change(customer(name="Velha"), 2), epoch=epoch).counts.customers == RowCounts(unchanged=1)
     assert _name(keeper) == "Nova"
 
 
@@ -683,8 +683,8 @@ def test_a_clock_that_is_wrong_changes_nothing_of_what_is_imported(keeper: Keepe
     erp = keeper.open()
     erp._clock = lambda: NOW + timedelta(hours=hours)  # type: ignore[attr-defined]  # the ERP's machine is off
     with client(hub) as opened:
-        assert importer(erp, opened).run().orders == Tally(written=2)
-        assert importer(erp, opened).run().total == Tally()
+        assert importer(erp, opened).run().orders == RowCounts(written=2)
+        assert importer(erp, opened).run().total == RowCounts()
 
 
 # n.º 34
@@ -695,7 +695,7 @@ def test_a_page_larger_than_we_read_is_asked_for_in_halves(
 ) -> None:
     send(hub, change(customer()), *(change(order(f"ord_{n}")) for n in range(40)))
     monkeypatch.setattr("omnisync.agent.hub_api.transport.MAX_BODY_BYTES", 20_000)
-    assert run_import(keeper, hub).orders == Tally(written=40)
+    assert run_import(keeper, hub).orders == RowCounts(written=40)
 
 
 def test_an_order_larger_than_we_read_is_refused_by_its_place_and_the_stream_goes_on(
@@ -705,7 +705,7 @@ def test_an_order_larger_than_we_read_is_refused_by_its_place_and_the_stream_goe
     send(hub, change(customer()), *(change(order(f"ord_{n}")) for n in range(5)), change(huge))
     send(hub, *(change(order(f"ord_{n}")) for n in range(6, 10)))
     monkeypatch.setattr("omnisync.agent.hub_api.transport.MAX_BODY_BYTES", 20_000)
-    assert run_import(keeper, hub).orders == Tally(written=9, refused=1)
+    assert run_import(keeper, hub).orders == RowCounts(written=9, refused=1)
     [refused] = keeper.open().unsettled(["refused"], 10)
     assert refused.message == (
         "O pedido sem identificação não pode ser lido (formato). Abra no OmniForce, salve e envie de novo."
@@ -714,10 +714,10 @@ def test_an_order_larger_than_we_read_is_refused_by_its_place_and_the_stream_goe
 
 def test_a_waiting_order_that_cannot_be_read_again_is_refused_alone(keeper: Keeper, hub: RunningHub) -> None:
     send(hub, *(change(order(f"ord_{n}")) for n in range(1, 6)))
-    assert run_import(keeper, hub).orders == Tally(waiting=5)
+    assert run_import(keeper, hub).orders == RowCounts(waiting=5)
     _spoil(hub, "ord_3", b"Padaria Aurora", rb"Padaria \ud800")
     send(hub, change(customer()))
-    assert run_import(keeper, hub).orders == Tally(written=4, refused=1)
+    assert run_import(keeper, hub).orders == RowCounts(written=4, refused=1)
     assert _told(hub, "ord_1")[0] == "imported"
     assert keeper.query("SELECT id, outcome FROM omnisync_binding WHERE id = 'ord_3'") == [("ord_3", "refused")]
 
@@ -728,6 +728,6 @@ def test_invalid_utf_8_inside_a_record_refuses_that_record_by_its_name(
 ) -> None:
     send(hub, change(customer()), *(change(order(f"ord_{n}")) for n in range(1, 4)))
     _spoil(hub, "ord_2", b"Aurora", bytes_)
-    assert run_import(keeper, hub).orders == Tally(written=2, refused=1)
+    assert run_import(keeper, hub).orders == RowCounts(written=2, refused=1)
     [receipt] = receipts.receipts_of(hub.store, COMPANY, "order", "ord_2")
     assert msgspec.json.decode(receipt)["reason"]["code"] == "record_unreadable"

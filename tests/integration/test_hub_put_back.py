@@ -19,8 +19,8 @@ from hypothesis import strategies as some
 from msgspec import Struct
 from sqlalchemy import MetaData, create_engine
 
-from omnisync.agent.counts import Tally
 from omnisync.agent.outbox import Outbox
+from omnisync.agent.progress import RowCounts
 from omnisync.contract import batches
 from omnisync.contract.datasets import DATASETS
 from omnisync.contract.feed import Page, read_page
@@ -189,7 +189,7 @@ def test_case_c1_a_hub_put_back_from_a_copy_is_read_again_by_itself(database: Da
         write_again(database, n)
     with database.hub() as hub:
         run_import(keeper, hub)
-        assert run_import(keeper, hub).total == Tally()
+        assert run_import(keeper, hub).total == RowCounts()
     there = hub_orders(database)
     lost = set(names(N, "b")) - {id_ for id_, _ in there}
     in_erp = keeper.query("SELECT id_externo, observacoes FROM pedidos ORDER BY 1")
@@ -210,7 +210,7 @@ def test_case_c1_six_new_orders_enter_where_eight_were_lost(database: Database, 
     database.put_back()
     with database.hub() as hub:
         send(hub, *(change(order(id_)) for id_ in names(6, "c")))
-        assert run_import(keeper, hub).orders == Tally(written=6)
+        assert run_import(keeper, hub).orders == RowCounts(written=6)
 
 
 def test_of_many_stale_cursors_one_begins_a_new_epoch(database: Database) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from omnisync.agent.config.settings import ErpAddress
-from omnisync.agent.counts import Progress, Tally
 from omnisync.agent.erp.catalog import open_erp
 from omnisync.agent.errors import BadTokenError, StoppedError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
 from omnisync.agent.importing import Wanted
+from omnisync.agent.progress import Progress, RowCounts
 from tests.erps import Keeper, make_sqlite
 from tests.hubs import RunningHub, running_hub
 from tests.imports import ALL, client, importer, run_import, send
@@ -35,7 +35,7 @@ def hub(tmp_path: Path) -> Iterator[RunningHub]:
 def test_what_the_hub_has_lands_in_the_erp(keeper: Keeper, hub: RunningHub) -> None:
     send(hub, change(customer()), *(change(order(f"ord_{n}")) for n in range(120)))
     counts = run_import(keeper, hub)
-    assert counts.orders == Tally(written=120)
+    assert counts.orders == RowCounts(written=120)
     assert keeper.open().rows() == {"customers": 1, "orders": 120, "items": 240, "payments": 120}
 
 
@@ -47,7 +47,7 @@ def test_a_second_import_writes_nothing_and_asks_once(keeper: Keeper, hub: Runni
     with client(hub) as opened:
         opened._transport._http.event_hooks["request"].append(lambda request: asked.append(request.url.path))
         counts = importer(erp, opened).run()
-    assert counts.total == Tally()
+    assert counts.total == RowCounts()
     assert asked == ["/v1/streams"]
 
 
@@ -88,7 +88,7 @@ def test_an_edit_a_cancellation_and_a_new_order_are_brought_by_the_next_import(k
     send(hub, change(order("ord_1", notes="tarde"), 2), change(order("ord_2", status="cancelled"), 2))
     send(hub, change(order("ord_3")))
     counts = run_import(keeper, hub)
-    assert counts.orders == Tally(written=3)
+    assert counts.orders == RowCounts(written=3)
     assert keeper.query("SELECT id_externo, situacao, observacoes FROM pedidos ORDER BY 1") == [
         ("ord_1", "aberto", "tarde"),
         ("ord_2", "cancelado", None),
@@ -118,9 +118,9 @@ def test_receipts_reach_the_hub_with_number_and_reason(keeper: Keeper, hub: Runn
 
 def test_a_waiting_order_enters_when_its_customer_is_mended(keeper: Keeper, hub: RunningHub) -> None:
     send(hub, change(customer(document="00000000000000")), change(order()))
-    assert run_import(keeper, hub).orders == Tally(waiting=1)
+    assert run_import(keeper, hub).orders == RowCounts(waiting=1)
     send(hub, change(customer(), 2))
-    assert run_import(keeper, hub).orders == Tally(written=1)
+    assert run_import(keeper, hub).orders == RowCounts(written=1)
 
 
 def test_an_order_that_moves_while_it_waits_enters_once(keeper: Keeper, hub: RunningHub) -> None:
@@ -146,9 +146,9 @@ def test_a_hub_restored_from_a_backup_is_read_again_without_doubling(keeper: Kee
     hub.store.new_epoch("aurora")
     send(hub, change(order("ord_2")))
     counts = run_import(keeper, hub)
-    assert counts.orders == Tally(written=1, unchanged=1)
+    assert counts.orders == RowCounts(written=1, unchanged=1)
     assert keeper.contents()["clientes"] == before["clientes"]
-    assert run_import(keeper, hub).total == Tally()
+    assert run_import(keeper, hub).total == RowCounts()
 
 
 def test_an_erp_restored_from_a_backup_gets_back_what_it_lost(keeper: Keeper, hub: RunningHub, tmp_path: Path) -> None:
@@ -247,8 +247,8 @@ def test_counts_add_up(keeper: Keeper, hub: RunningHub) -> None:
     send(hub, change(customer()), change(customer("cus_2", document="1")), change(order("ord_1")))
     send(hub, change(order("ord_2", customer_id="cus_2")), change(order("ord_3", paid="1.00")))
     counts = run_import(keeper, hub)
-    assert counts.customers == Tally(written=1, refused=1)
-    assert counts.orders == Tally(written=1, waiting=1, refused=1)
+    assert counts.customers == RowCounts(written=1, refused=1)
+    assert counts.orders == RowCounts(written=1, waiting=1, refused=1)
     assert counts.items.received == 6
 
 

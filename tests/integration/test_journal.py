@@ -17,7 +17,6 @@ import msgspec
 import pytest
 
 from omnisync.agent.config.settings import Connection, ErpAddress, HubAddress
-from omnisync.agent.counts import Counts, Tally, Totals
 from omnisync.agent.errors import (
     NotConfiguredError,
     RunInProgressError,
@@ -28,6 +27,7 @@ from omnisync.agent.errors import (
 )
 from omnisync.agent.journal import Journal, Run
 from omnisync.agent.journal.database import MIGRATIONS
+from omnisync.agent.progress import Counts, ExpectedCounts, RowCounts
 from omnisync.agent.schedule import Schedule, Slot
 
 NOON = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
@@ -58,7 +58,7 @@ def ask(journal: Journal, minutes: int = 0) -> Run:
 
 
 def orders(n_written: int, n_refused: int = 0) -> Counts:
-    return Counts(orders=Tally(written=n_written, refused=n_refused))
+    return Counts(orders=RowCounts(written=n_written, refused=n_refused))
 
 
 # connections and notes
@@ -204,10 +204,18 @@ def test_a_run_is_told_from_asking_to_ending(journal: Journal) -> None:
     )
     started = journal.start_run(run.id, NOON + timedelta(seconds=1), 42)
     assert (started.state, started.pid, started.ids, started.systems) == ("running", 42, ("ord_1",), ("omniforce",))
-    assert journal.beat(run.id, NOON + timedelta(seconds=2), orders(3), Totals(orders=5), "orders", rate=2.5) is False
+    assert (
+        journal.beat(run.id, NOON + timedelta(seconds=2), orders(3), ExpectedCounts(orders=5), "orders", rate=2.5)
+        is False
+    )
     beating = journal.current_run("producao")
     assert beating is not None
-    assert (beating.counts, beating.totals, beating.phase, beating.rate) == (orders(3), Totals(orders=5), "orders", 2.5)
+    assert (beating.counts, beating.totals, beating.phase, beating.rate) == (
+        orders(3),
+        ExpectedCounts(orders=5),
+        "orders",
+        2.5,
+    )
     assert journal.end_run(run.id, "done_with_refusals", NOON + timedelta(seconds=5), orders(4, 1))
     ended = journal.last_run("producao")
     assert ended is not None
@@ -232,7 +240,7 @@ def test_connections_run_side_by_side(journal: Journal) -> None:
 def test_a_run_asked_to_stop_hears_it_with_its_beat(journal: Journal) -> None:
     run = journal.start_run(ask(journal).id, NOON, 42)
     journal.ask_stop(run.id)
-    assert journal.beat(run.id, NOON, Counts(), Totals(), "") is True
+    assert journal.beat(run.id, NOON, Counts(), ExpectedCounts(), "") is True
     stopping = journal.run(run.id)
     assert stopping is not None
     assert (stopping.state, stopping.stop_asked) == ("cancelling", True)
@@ -251,7 +259,7 @@ def test_an_ended_run_stays_as_it_ended(journal: Journal) -> None:
     journal.ask_stop(run.id)
     with pytest.raises(StoppedError):
         journal.start_run(run.id, NOON, 42)
-    assert journal.beat(run.id, NOON, orders(9), Totals(), "") is True
+    assert journal.beat(run.id, NOON, orders(9), ExpectedCounts(), "") is True
     ended = journal.run(run.id)
     assert ended is not None
     assert (ended.state, ended.code, ended.words, ended.counts) == ("failed", "hub_unreachable", {"n": "3"}, Counts())
@@ -264,12 +272,12 @@ def test_a_run_is_carried_by_one_process(journal: Journal) -> None:
 
 
 def test_a_run_the_journal_lost_goes_on(journal: Journal) -> None:
-    assert journal.beat("run_unknown", NOON, Counts(), Totals(), "") is False
+    assert journal.beat("run_unknown", NOON, Counts(), ExpectedCounts(), "") is False
 
 
 def test_ending_without_counts_keeps_those_of_the_last_beat(journal: Journal) -> None:
     run = ask(journal)
-    journal.beat(run.id, NOON, orders(7), Totals(), "orders")
+    journal.beat(run.id, NOON, orders(7), ExpectedCounts(), "orders")
     journal.end_run(run.id, "interrupted", NOON)
     ended = journal.run(run.id)
     assert ended is not None

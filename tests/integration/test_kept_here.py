@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from omnisync.agent.counts import Tally
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.catalog import layout_named, open_database
 from omnisync.agent.erp.inspecting.checking import check
 from omnisync.agent.erp.language.layout import text_of
 from omnisync.agent.errors import ErpSetupError, LayoutError
+from omnisync.agent.progress import RowCounts
 from omnisync.contract.records import Order
 from tests.books import Book, make_book, real_orders
 from tests.erps import KEEPERS, KEPT_HERE, Keeper, make_keeper, make_sqlite, part, write
@@ -98,7 +98,7 @@ def test_a_kill_between_the_two_commits_doubles_nothing(keeper: Keeper, erp: Erp
     assert erp.position("order:0001").cursor == ""
     if edited:
         orders[0] = change(order("ord_1", items=(item(1, price="7.00"),)), 2)
-    assert erp.write(part(*orders, moves_to="c1")).counts.orders == Tally(written=3)
+    assert erp.write(part(*orders, moves_to="c1")).counts.orders == RowCounts(written=3)
     assert keeper.query("SELECT id_externo, numero FROM pedidos ORDER BY 1") == before[1]
     assert (keeper.contents() == before[0]) is not edited
     assert erp.rows() == {"customers": 1, "orders": 3, "items": 5 if edited else 6, "payments": 3}
@@ -144,7 +144,7 @@ def test_a_lost_memory_is_read_again_and_doubles_nothing(keeper: Keeper) -> None
     assert {id_: number for id_, (_, number) in told.items() if id_.startswith("ord")} == {
         id_: str(number) for id_, number in before[1]
     }
-    assert write(erp, *orders).counts.orders == Tally(unchanged=60)
+    assert write(erp, *orders).counts.orders == RowCounts(unchanged=60)
     erp.close()
 
 
@@ -268,7 +268,7 @@ def test_a_layouts_erp_is_found_again_with_its_numbers(book: Book) -> None:
     erp = book.open()
     _read_all(erp, orders, people)
     assert (book.orders(), book.customers()) == before
-    assert write(erp, *orders).counts.orders == Tally(unchanged=30)
+    assert write(erp, *orders).counts.orders == RowCounts(unchanged=30)
     erp.close()
 
 

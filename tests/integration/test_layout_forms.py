@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from omnisync.agent.counts import Tally
+from omnisync.agent.progress import RowCounts
 from omnisync.contract.records import Address, Phone
 from tests.erps import KEEPERS, make_keeper, write
 from tests.records import change, customer, item, order
@@ -149,7 +149,7 @@ def test_the_highest_number_that_somebody_takes_a_moment_before_is_passed(served
         end.start()
         written = write(erp, change(order("ord_1")), change(order("ord_2")))
         end.join()
-    assert written.counts.orders == Tally(written=2)
+    assert written.counts.orders == RowCounts(written=2)
     assert served.rows("SELECT num, id_app FROM ped ORDER BY num") == [(1, None), (2, "ord_1"), (3, "ord_2")]
 
 
@@ -181,7 +181,7 @@ def test_a_counter_of_an_unmapped_filial_refuses_its_order_only(bench: ToyErp) -
     number = f'[order.number]\nfrom = "counter"\ntable = "conta"\nvalue = "n"\n{where}\n'
     erp = bench.open(ORDER.replace("[order.columns]", f"{number}[order.columns]"), ITEM)
     written = write(erp, change(order("ord_1")), change(order("ord_2", type="bonus")), change(order("ord_3")))
-    assert written.counts.orders == Tally(written=2, refused=1)
+    assert written.counts.orders == RowCounts(written=2, refused=1)
     assert _numbers(bench) == {"ord_1": 11, "ord_3": 12}
     assert [(r.id, r.code, r.value) for r in erp.unsettled(["refused"], 9)] == [("ord_2", "code_unmapped", "bonus")]
 
@@ -196,7 +196,7 @@ def test_a_key_of_numbers_may_be_written_with_zeros(bench: ToyErp) -> None:
     number = '[order.number]\nfrom = "counter"\ntable = "conta"\nvalue = "n"\nform = "zeros_left(6)"\n'
     erp = bench.open(ORDER.replace("[order.columns]", f"{number}[order.columns]"), ITEM)
     write(erp, change(order()))
-    assert write(erp, change(order(items=(item(2), item(3))), 2)).counts.orders == Tally(written=1)
+    assert write(erp, change(order(items=(item(2), item(3))), 2)).counts.orders == RowCounts(written=1)
     assert bench.rows("SELECT num, seq FROM ite ORDER BY seq") == [(1, 2), (1, 3)]
 
 
@@ -411,8 +411,8 @@ def test_without_a_table_of_customers_orders_bring_them(bench: ToyErp) -> None:
     )
     erp = bench.open(ORDER + 'cnpj = "customer.document"\nnome = "customer.name"\n', ITEM)
     written = write(erp, change(customer()))
-    assert written.counts.customers == Tally(unchanged=1)
-    assert write(erp, change(order())).counts.orders == Tally(written=1)
+    assert written.counts.customers == RowCounts(unchanged=1)
+    assert write(erp, change(order())).counts.orders == RowCounts(written=1)
     assert bench.rows("SELECT nome FROM ped") == [("Padaria Aurora Ltda",)]
 
 
@@ -446,7 +446,7 @@ def test_a_customer_without_a_document_may_be_refused(bench: ToyErp) -> None:
         CUSTOMER.replace("[customer.columns]", 'without_document = "refuse"\n[customer.columns]'), ORDER, ITEM
     )
     written = write(erp, change(customer("cus_1", document=None, document_kind="none")), change(customer("cus_2")))
-    assert written.counts.customers == Tally(written=1, refused=1)
+    assert written.counts.customers == RowCounts(written=1, refused=1)
     assert [r.code for r in erp.unsettled(["refused"], 9)] == ["document_missing"]
 
 

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from omnisync.agent.config.settings import ErpAddress
-from omnisync.agent.counts import Tally
 from omnisync.agent.erp.catalog import open_database
 from omnisync.agent.erp.dialects.database import Database
 from omnisync.agent.erp.inspecting.checking import check
@@ -19,6 +18,7 @@ from omnisync.agent.erp.inspecting.findings import Finding
 from omnisync.agent.erp.language.compiled import compiled
 from omnisync.agent.erp.language.layout import LayoutFile, columns_of, names, read_layout, shipped, written_as
 from omnisync.agent.erp.reflection import reflect
+from omnisync.agent.progress import RowCounts
 from omnisync.contract.records import Address
 from tests.erps import KEEPERS, Keeper, make_on, make_sqlite, write
 from tests.records import change, customer, item, order
@@ -407,7 +407,7 @@ def test_codes_that_are_keys_are_looked_up_and_an_unknown_product_is_refused_by_
     write(erp, change(customer(name="Padaria São João")))
     known = order("ord_1", seller_code="7", items=(item(1, product_code="1"), item(2, product_code="000002")))
     unknown = order("ord_2", items=(item(1, product_code="000009"),))
-    assert write(erp, change(known), change(unknown)).counts.orders == Tally(written=1, refused=1)
+    assert write(erp, change(known), change(unknown)).counts.orders == RowCounts(written=1, refused=1)
     [refused] = erp.unsettled(["refused"], 10)
     erp.close()
     assert (refused.id, refused.code, refused.value) == ("ord_2", "product_unknown", "000009")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from omnisync.agent.counts import Tally
 from omnisync.agent.erp.catalog import open_database
 from omnisync.agent.erp.inspecting.checking import check
 from omnisync.agent.erp.language.layout import read_layout
+from omnisync.agent.progress import RowCounts
 from tests.erps import make_keeper, write
 from tests.records import change, customer, item, order
 
@@ -36,7 +36,7 @@ def test_the_pages_example_is_checked_and_imports(kind: str, request: pytest.Fix
     erp = keeper.open(layout=str(file))
     write(erp, change(customer()))
     write(erp, change(order()), change(order("ord_2")))
-    assert write(erp, change(order(items=(item(2), item(3))), 2)).counts.orders == Tally(written=1)
+    assert write(erp, change(order(items=(item(2), item(3))), 2)).counts.orders == RowCounts(written=1)
     erp.close()
     assert keeper.query("SELECT CODIGO, CNPJ, RAZAO FROM CLIENTE") == [
         ("00001", "12.ABC.345/01DE-35", "PADARIA AURORA LTDA")

@@ -13,13 +13,13 @@ import httpx
 import msgspec
 import pytest
 
-from omnisync.agent.counts import Tally
 from omnisync.agent.erp.language.compiled import compiled
 from omnisync.agent.erp.language.compiling import Compiler
 from omnisync.agent.erp.language.layout import shipped
 from omnisync.agent.erp.language.outgoing import _since
 from omnisync.agent.erp.language.rows import Answers, UnfitError, rows_of
 from omnisync.agent.erp.writing.preparing import prepared
+from omnisync.agent.progress import RowCounts
 from omnisync.contract.feed import Change
 from omnisync.hub.store import bulk
 from tests import hubs
@@ -100,7 +100,7 @@ def test_case_j1_what_a_hub_holds_already_is_refused_alone(
     send(hub, change(customer()), *good[:2], *bad, *good[2:])
     _store_as_before(hub, {id_: _odd(id_, fields) for id_, fields in odd.items()})
     counts = run_import(keeper, hub)
-    assert counts.orders == Tally(written=4, refused=len(odd))
+    assert counts.orders == RowCounts(written=4, refused=len(odd))
     expected = [(id_, "antes") for id_ in (*GOOD, "ord_known")]
     assert keeper.query("SELECT id_externo, observacoes FROM pedidos ORDER BY 1") == expected
     with hub.client() as app:
@@ -112,7 +112,7 @@ def test_case_j1_what_a_hub_holds_already_is_refused_alone(
     # An edit that spoils an order leaves the ERP as it is; what was mended enters.
     send(hub, change(order("ord_known", notes="depois"), 2), *(change(order(id_, notes="depois"), 2) for id_ in odd))
     _store_as_before(hub, {"ord_known": raw_change(order("ord_known", notes="depois"), 2, **FROM_1)})
-    assert run_import(keeper, hub).orders == Tally(written=len(odd), refused=1)
+    assert run_import(keeper, hub).orders == RowCounts(written=len(odd), refused=1)
     notes = keeper.query("SELECT observacoes FROM pedidos WHERE id_externo = ?", "ord_known")
     assert notes == [("antes",)]
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from omnisync.agent.config.settings import ErpAddress, HubAddress, Secret
-from omnisync.agent.counts import Counts, Tally
 from omnisync.agent.erp.base import Rehearsal
 from omnisync.agent.errors import BadTokenError, ErpSetupError, HubUnreachableError
 from omnisync.agent.messages import texts
+from omnisync.agent.progress import Counts, RowCounts
 from tests.pages import HOSTILE, TOKEN, Stage, connection, post, stage, text
 
 CENTRAL = "https://central.omniforce.example"
@@ -128,7 +128,7 @@ def test_testing_says_what_is_wrong(pages: Stage) -> None:
 def test_rehearsing_shows_what_the_layout_makes_of_what_would_come(pages: Stage) -> None:
     rows: list[dict[str, object]] = [{"nome": f"{HOSTILE} {n}", "documento": "11222333000181"} for n in range(7)]
     pages.hub.rehearsal = Rehearsal(
-        counts=Counts(customers=Tally(written=7)), tables={"clientes": rows, "pedidos": []}, unsettled=[]
+        counts=Counts(customers=RowCounts(written=7)), tables={"clientes": rows, "pedidos": []}, unsettled=[]
     )
     pages.erp.error = ErpSetupError(banco="ERP", servidor="erp-01")  # whoever opened it would fail
     html = post(pages.client(), "/conexao/conferir").text

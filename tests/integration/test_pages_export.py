@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 
-from omnisync.agent.counts import Counts, Sent, Tally
 from omnisync.agent.journal import REFUSED_ROWS
 from omnisync.agent.outbox import Refusal, outbox_of
+from omnisync.agent.progress import Counts, ExportCounts, RowCounts
 from tests.pages import ALL, HTMX, NOW, Stage, post, stage, text, unsettled, whole
 
 PRODUCTS = "omniforce.products"
 FACTS = "dash.sales-facts"
-WENT = Counts(exports={PRODUCTS: Sent(read=1204, prepared=12, sent=12, deleted=2), FACTS: Sent(read=90, sent=3)})
+WENT = Counts(
+    exports={PRODUCTS: ExportCounts(read=1204, prepared=12, sent=12, deleted=2), FACTS: ExportCounts(read=90, sent=3)}
+)
 
 
 @pytest.fixture
@@ -140,7 +142,7 @@ def test_a_cancelled_export_ends_its_batch_first(pages: Stage) -> None:
         (
             "both",
             "done",
-            Counts(customers=Tally(written=318)) + WENT,
+            Counts(customers=RowCounts(written=318)) + WENT,
             None,
             ["Última sincronização hoje às 12:00.", "318 registros gravados, nenhum recusado", "12 linhas enviadas"],
         ),
@@ -161,14 +163,14 @@ def test_a_cancelled_export_ends_its_batch_first(pages: Stage) -> None:
         (
             "export",
             "done_with_refusals",
-            Counts(exports={PRODUCTS: Sent(read=9, prepared=2, refused=2, held=12)}),
+            Counts(exports={PRODUCTS: ExportCounts(read=9, prepared=2, refused=2, held=12)}),
             "many_deleted",
             ["Exportação concluída com 2 linhas não enviadas e 12 linhas para confirmar.", "Abrir Pendências"],
         ),
         (
             "both",
             "done_with_refusals",
-            whole() + Counts(exports={PRODUCTS: Sent(read=9, prepared=1, refused=1)}),
+            whole() + Counts(exports={PRODUCTS: ExportCounts(read=9, prepared=1, refused=1)}),
             None,
             ["Sincronização concluída com 2 registros recusados e 1 linha não enviada."],
         ),
@@ -191,8 +193,8 @@ def test_an_import_that_failed_stays_in_view_after_an_export_went_well(pages: St
 
 
 def test_the_lists_of_runs_show_both_halves(pages: Stage) -> None:
-    sent = Counts(exports={PRODUCTS: Sent(read=99, prepared=9, sent=7, refused=2, held=12)})
-    pages.run("done_with_refusals", kind="both", counts=Counts(orders=Tally(written=5, refused=3)) + sent)
+    sent = Counts(exports={PRODUCTS: ExportCounts(read=99, prepared=9, sent=7, refused=2, held=12)})
+    pages.run("done_with_refusals", kind="both", counts=Counts(orders=RowCounts(written=5, refused=3)) + sent)
     client = pages.client()
     said = "Concluída com recusas Envio: 2 recusados, 12 para confirmar"
     assert f"Hoje, 12:00 Manual {said} 5 3 7 10 s" in text(client.get("/").text)

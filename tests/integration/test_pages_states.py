@@ -12,9 +12,9 @@ import msgspec
 import pytest
 from litestar.testing import TestClient
 
-from omnisync.agent.counts import Counts, Tally, Totals
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.messages import pt, times
+from omnisync.agent.progress import Counts, ExpectedCounts, RowCounts
 from omnisync.agent.runner import Offline
 from omnisync.agent.ui import create_app, serving
 from tests.pages import (
@@ -55,7 +55,7 @@ def test_before_the_first_run_it_says_so(pages: Stage) -> None:
 
 def test_a_run_shows_its_progress_by_the_four_nouns(pages: Stage) -> None:
     counts = Counts(
-        customers=Tally(written=24_800), orders=Tally(written=90, refused=2, waiting=3, kept=1, unchanged=4)
+        customers=RowCounts(written=24_800), orders=RowCounts(written=90, refused=2, waiting=3, kept=1, unchanged=4)
     )
     pages.run("running", minutes_ago=0.5, seconds=20, counts=counts, totals=ALL, phase="order:0001")
     said = text(pages.client().get("/").text)
@@ -101,7 +101,7 @@ def test_who_cancels_is_not_told_that_it_goes_on(pages: Stage) -> None:
 
 
 def test_the_bars_of_the_days_are_told_in_numbers_too(pages: Stage) -> None:
-    pages.run("done", counts=Counts(orders=Tally(written=3)))
+    pages.run("done", counts=Counts(orders=RowCounts(written=3)))
     assert "24/11: 3 registros gravados, 0 recusados" in text(pages.client().get("/").text)
 
 
@@ -158,7 +158,7 @@ def test_each_end_has_its_sentence(pages: Stage, state: Any, code: str | None, s
 
 
 def test_a_done_run_is_up_to_date(pages: Stage) -> None:
-    pages.run("done", seconds=4, counts=Counts(customers=Tally(written=318)))
+    pages.run("done", seconds=4, counts=Counts(customers=RowCounts(written=318)))
     said = text(pages.client().get("/").text)
     assert "Tudo em dia. Última importação hoje às 12:00." in said
     assert "318 registros gravados, nenhum recusado, em 4 segundos." in said
@@ -201,7 +201,7 @@ def test_a_going_run_hides_the_last_failure(pages: Stage) -> None:
 
 
 def test_the_history_adds_up_in_every_row(pages: Stage) -> None:
-    tally = Tally(written=5, unchanged=4, refused=3, waiting=2, kept=1)
+    tally = RowCounts(written=5, unchanged=4, refused=3, waiting=2, kept=1)
     pages.run("done_with_refusals", counts=Counts(orders=tally), origin="catch_up")
     said = text(pages.client().get("/historico").text)
     assert "Hoje, 12:00 Atrasada Concluída com recusas 15 5 4 3 2 1 0 10 s" in said
@@ -291,7 +291,7 @@ def test_spans_are_said_in_words(seconds: int, said: str, short: str) -> None:
 
 
 def test_totals_smaller_than_what_came_show_what_came(pages: Stage) -> None:
-    pages.run("running", counts=Counts(customers=Tally(written=12)), totals=Totals(customers=10))
+    pages.run("running", counts=Counts(customers=RowCounts(written=12)), totals=ExpectedCounts(customers=10))
     said = text(pages.client().get("/situacao").text)
     assert "Clientes 12 /12 12 0 Concluído" in said
 

@@ -15,9 +15,9 @@ import msgspec
 import pytest
 
 from omnisync.agent.config.settings import Connection, file_lock
-from omnisync.agent.counts import Counts, Tally
 from omnisync.agent.errors import RunInProgressError
 from omnisync.agent.journal import Systems
+from omnisync.agent.progress import Counts, RowCounts
 from omnisync.agent.runner import Carrier, Clockwork, connection_lock
 from omnisync.agent.runner.clockwork import keep
 from omnisync.agent.schedule import Schedule, Slot
@@ -45,7 +45,7 @@ def test_a_run_is_carried_by_a_child_process_to_its_end(house: House) -> None:
     assert run.state == "waiting"
     until(lambda: not house.run(run.id).is_going, carrier.look)
     ended = house.run(run.id)
-    assert (ended.state, ended.counts, ended.establishments) == ("done", Counts(orders=Tally(written=3)), ("0001",))
+    assert (ended.state, ended.counts, ended.establishments) == ("done", Counts(orders=RowCounts(written=3)), ("0001",))
     assert ended.pid not in (None, os.getpid())
 
 
@@ -92,7 +92,7 @@ def test_a_run_whose_process_died_is_interrupted_with_what_it_had_written(house:
     until(lambda: not house.run(run.id).is_going, carrier.look)
     ended = house.run(run.id)
     assert (ended.state, ended.code) == ("interrupted", "interrupted")
-    assert ended.counts == Counts(orders=Tally(written=2))
+    assert ended.counts == Counts(orders=RowCounts(written=2))
 
 
 def test_a_killed_run_gives_its_place_to_the_next(house: House) -> None:

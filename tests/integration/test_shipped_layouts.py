@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from omnisync.agent.counts import Tally
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.catalog import open_database
 from omnisync.agent.erp.inspecting.checking import check
 from omnisync.agent.erp.language.layout import shipped, text_of
 from omnisync.agent.errors import OvertakenError
+from omnisync.agent.progress import RowCounts
 from omnisync.contract.documents import mask
 from omnisync.contract.records import Address, Order, PaymentTerms, Phone
 from tests.books import Book, Line, Seen, make_book, real_orders
@@ -91,7 +91,7 @@ def test_an_order_lands_with_all_that_is_its_own(book: Book, erp: Erp) -> None:
     written = write(erp, change(_named(order())))
     assert book.orders()["ord_1"].content == sold(order(), book.layout)
     assert book.customers() == {"cus_1": ("12.ABC.345/01DE-35", "PADARIA AURORA LTDA")}
-    assert written.counts.total == Tally(written=4)
+    assert written.counts.total == RowCounts(written=4)
 
 
 def test_a_page_written_twice_leaves_the_same_rows_and_numbers(book: Book, erp: Erp) -> None:
@@ -100,7 +100,7 @@ def test_a_page_written_twice_leaves_the_same_rows_and_numbers(book: Book, erp: 
     write(erp, *page)
     before = book.orders(), book.customers()
     assert len(before[0]) == 59
-    assert write(erp, *page).counts.orders == Tally(unchanged=59)
+    assert write(erp, *page).counts.orders == RowCounts(unchanged=59)
     assert (book.orders(), book.customers()) == before
 
 
@@ -111,7 +111,7 @@ def test_a_newer_version_changes_what_is_there_and_keeps_the_number(book: Book, 
     edited = _named(order(items=(item(2, price="5.00"), item(3), item(1, product_code="000003"))))
     written = write(erp, change(edited, 2))
     after = book.orders()
-    assert written.counts.orders == Tally(written=1)
+    assert written.counts.orders == RowCounts(written=1)
     assert {id_: seen.number for id_, seen in after.items()} == {id_: seen.number for id_, seen in before.items()}
     assert after["ord_1"].items == _lines(edited)
     assert after["ord_2"] == before["ord_2"]
@@ -122,7 +122,7 @@ def test_an_order_the_erp_deleted_is_not_made_again(book: Book, erp: Erp) -> Non
     write(erp, change(_named(order())), change(_named(order("ord_2"))))
     book.delete("ord_1")
     written = write(erp, change(_named(order(notes="mudou")), 2))
-    assert written.counts.orders == Tally(kept=1)
+    assert written.counts.orders == RowCounts(kept=1)
     assert list(book.orders()) == ["ord_2"]
     assert [(r.id, r.outcome) for r in erp.pending(10) if r.version == 2] == [("ord_1", "kept")]
 
@@ -182,14 +182,14 @@ def test_the_order_of_an_unknown_method_is_refused_by_its_code_and_enters_when_d
     payment = msgspec.structs.replace(order().payments[0], method_code="PIX2")
     odd = _named(msgspec.structs.replace(order(), payments=(payment,)))
     written = write(erp, change(_named(order("ord_0"))), change(odd), change(_named(order("ord_2"))))
-    assert written.counts.orders == Tally(written=2, refused=1)
+    assert written.counts.orders == RowCounts(written=2, refused=1)
     [refused] = erp.unsettled(["refused"], 10)
     assert (refused.code, refused.value) == ("payment_method_unmapped", "PIX2")
     assert "PIX2" in refused.message
     erp.close()
     erp = book.open(mappings={"payment_method": {"PIX2": METHODS[book.layout]["PIX"]}})
     assert list(erp.waiting(["0001"])) == [("order:0001", ["ord_1"])]
-    assert write(erp, change(odd), expected=None).counts.orders == Tally(written=1)
+    assert write(erp, change(odd), expected=None).counts.orders == RowCounts(written=1)
     assert book.orders()["ord_1"].content == sold(order(), book.layout)
     erp.close()
 
@@ -228,7 +228,7 @@ def test_an_order_the_database_refuses_takes_no_number(direto: Book, erp: Erp) -
     _forbid(direto)
     bad = order("ord_2", customer_order_number="PC-1")
     written = write(erp, change(order("ord_1")), change(bad), change(order("ord_3")))
-    assert written.counts.orders == Tally(written=2, refused=1)
+    assert written.counts.orders == RowCounts(written=2, refused=1)
     assert {id_: seen.number for id_, seen in direto.orders().items()} == {"ord_1": "01/1001", "ord_3": "01/1002"}
     [refused] = erp.unsettled(["refused"], 10)
     assert (refused.code, "proibido" in refused.message) == ("erp_refused", True)
@@ -278,7 +278,7 @@ def test_an_order_moved_to_another_filial_keeps_the_number_it_has(direto: Book, 
     write(erp, change(order()))
     before = direto.orders()
     written = write(erp, change(order(establishment_code="0002", notes="mudou"), 2), stream="order:0002")
-    assert written.counts.orders == Tally(kept=1)
+    assert written.counts.orders == RowCounts(kept=1)
     assert direto.orders() == before
     [kept] = erp.unsettled(["kept"], 10)
     assert (kept.code, kept.erp_number) == ("order_renumbered", "1001")
@@ -289,8 +289,8 @@ def test_an_invoiced_order_is_kept(direto: Book, erp: Erp) -> None:
     write(erp, change(order()))
     direto.run("UPDATE PEDIDO SET PED_SITUACAO = 'F'")
     before = direto.orders()
-    assert write(erp, change(order(items=(item(1),)), 2)).counts.orders == Tally(kept=1)
-    assert write(erp, change(order(status="cancelled"), 3)).counts.orders == Tally(kept=1)
+    assert write(erp, change(order(items=(item(1),)), 2)).counts.orders == RowCounts(kept=1)
+    assert write(erp, change(order(status="cancelled"), 3)).counts.orders == RowCounts(kept=1)
     assert direto.orders() == before
     assert [kept.code for kept in erp.unsettled(["kept"], 10)] == ["order_locked"]
 
@@ -309,13 +309,13 @@ def test_the_erps_own_triggers_agree_with_the_lines(direto: Book, erp: Erp) -> N
 def test_an_unknown_product_refuses_its_order_by_its_code(direto: Book, erp: Erp) -> None:
     write(erp, change(customer()))
     written = write(erp, change(order()), change(order("ord_2", items=(item(1), item(2, product_code="777")))))
-    assert written.counts.orders == Tally(written=1, refused=1)
+    assert written.counts.orders == RowCounts(written=1, refused=1)
     [refused] = erp.unsettled(["refused"], 10)
     assert (refused.id, refused.code, refused.value) == ("ord_2", "product_unknown", "000777")
     direto.run("INSERT INTO PRODUTO (PRO_CODIGO, PRO_NOME) VALUES ('000777', 'NOVO')")
     assert erp.reconsider(["product_unknown"]) == 1
     again = change(order("ord_2", items=(item(1), item(2, product_code="777"))))
-    assert write(erp, again, expected=None).counts.orders == Tally(written=1)
+    assert write(erp, again, expected=None).counts.orders == RowCounts(written=1)
 
 
 def test_an_unknown_seller_or_term_enters_by_the_default_with_a_warning(direto: Book, erp: Erp) -> None:
@@ -342,7 +342,7 @@ def test_a_city_is_found_by_its_ibge_code(direto: Book, erp: Erp) -> None:
     far = Address(kind="main", street="Rua A", city_code="9999999", state="SP")
     stranger = customer("cus_2", document=None, document_kind="none", addresses=(far,))
     written = write(erp, change(customer(addresses=(SITE,))), change(stranger))
-    assert written.counts.customers == Tally(written=1, refused=1)
+    assert written.counts.customers == RowCounts(written=1, refused=1)
     assert direto.query(
         "SELECT c.CID_NOME, k.CLI_NUMERO, k.CLI_CEP FROM CLIENTE k JOIN CIDADE c ON c.CID_CODIGO = k.CID_CODIGO"
     ) == [("SÃO PAULO", "LOTE 7", "01310-200")]
@@ -365,7 +365,7 @@ def test_a_customer_the_erp_has_is_taken_and_only_its_empty_columns_are_filled(d
         email="compras@aurora.example", addresses=(SITE,), phones=(Phone(kind="mobile", number="11987654321"),)
     )
     written = write(erp, change(aurora))
-    assert written.counts.customers == Tally(written=1)
+    assert written.counts.customers == RowCounts(written=1)
     names = "CLI_CODIGO, CLI_RAZAO, CLI_EMAIL, CLI_DDD, CLI_IDAPP"
     assert direto.query(f"SELECT {names} FROM CLIENTE") == [
         ("00900", "AURORA PAES", "dona@aurora.example", "11", "cus_1")
@@ -382,7 +382,7 @@ def test_a_customer_the_erp_has_is_taken_and_only_its_empty_columns_are_filled(d
 def test_one_cnpj_twice_in_the_hub_is_one_customer_of_the_erp(direto: Book, erp: Erp, n_pages: int) -> None:
     twins = [change(customer("cus_1")), change(customer("cus_2", name="Aurora Filial", trade_name="Aurora 2"))]
     for lot in [twins] if n_pages == 1 else [[twin] for twin in twins]:
-        assert write(erp, *lot).counts.customers == Tally(written=len(lot))
+        assert write(erp, *lot).counts.customers == RowCounts(written=len(lot))
     assert direto.query("SELECT CLI_RAZAO, CLI_FANTASIA, CLI_IDAPP FROM CLIENTE") == [
         ("PADARIA AURORA LTDA", "AURORA 2", "cus_1")
     ]
@@ -395,8 +395,8 @@ def test_one_cnpj_twice_in_the_hub_is_one_customer_of_the_erp(direto: Book, erp:
 def test_one_cnpj_twice_in_the_erp_is_asked_about_once(direto: Book, erp: Erp) -> None:
     _enrol(direto, "00900", "AURORA VELHA")
     _enrol(direto, "00901", "AURORA NOVA")
-    assert write(erp, change(customer())).counts.customers == Tally(refused=1)
-    assert write(erp, change(order())).counts.orders == Tally(waiting=1)
+    assert write(erp, change(customer())).counts.customers == RowCounts(refused=1)
+    assert write(erp, change(order())).counts.orders == RowCounts(waiting=1)
     [asked] = erp.unsettled(["refused"], 10)
     assert (asked.code, asked.value) == ("customer_duplicate", "00900,00901")
     erp.choose("cus_1", "00901")
@@ -405,14 +405,14 @@ def test_one_cnpj_twice_in_the_erp_is_asked_about_once(direto: Book, erp: Erp) -
     write(erp, change(order()), expected=None)
     assert direto.query("SELECT CLI_CODIGO FROM PEDIDO") == [("00901",)]
     assert direto.query("SELECT CLI_RAZAO FROM CLIENTE ORDER BY CLI_CODIGO") == [("AURORA VELHA",), ("AURORA NOVA",)]
-    assert write(erp, change(customer(email="a@b.example"), 2)).counts.customers == Tally(written=1)
+    assert write(erp, change(customer(email="a@b.example"), 2)).counts.customers == RowCounts(written=1)
 
 
 def test_a_matched_customer_that_the_erp_deletes_is_not_made_again(direto: Book, erp: Erp) -> None:
     _enrol(direto, "00900", "AURORA PAES")
     write(erp, change(customer()))
     direto.run("DELETE FROM CLIENTE")
-    assert write(erp, change(customer(name="Mudou"), 2)).counts.customers == Tally(kept=1)
+    assert write(erp, change(customer(name="Mudou"), 2)).counts.customers == RowCounts(kept=1)
     assert direto.customers() == {}
 
 
@@ -422,7 +422,7 @@ def test_a_matched_customer_that_the_erp_deletes_is_not_made_again(direto: Book,
 def test_a_code_that_is_too_long_is_refused_and_never_cut(direto: Book, erp: Erp) -> None:
     long = customer("cus_2", email=f"{'a' * 120}@b.example", document=None, document_kind="none")
     written = write(erp, change(customer(state_registration="1" * 14)), change(long))
-    assert written.counts.customers == Tally(written=1, refused=1)
+    assert written.counts.customers == RowCounts(written=1, refused=1)
     [refused] = erp.unsettled(["refused"], 10)
     assert (refused.id, refused.code) == ("cus_2", "erp_refused")
 
@@ -440,12 +440,12 @@ def test_a_cnpj_with_letters_is_refused_by_a_column_of_numbers_and_said_so(
     (tmp_path / "numerico.toml").write_text(text, encoding="utf-8")
     erp = book.keeper.open(layout=str(tmp_path / "numerico.toml"))
     others = [change(customer(f"cus_old{n}", document=document)) for n, document in enumerate(OLD_CNPJS)]
-    assert write(erp, *others).counts.customers == Tally(written=2)
-    assert write(erp, change(customer())).counts.customers == Tally(refused=1)
+    assert write(erp, *others).counts.customers == RowCounts(written=2)
+    assert write(erp, change(customer())).counts.customers == RowCounts(refused=1)
     [refused] = erp.unsettled(["refused"], 10)
     assert (refused.code, "CLIENTE.CLI_CGC" in refused.message) == ("cnpj_column_numeric", True)
     assert set(book.query("SELECT CLI_CGC FROM CLIENTE")) == {("191",), ("11222333000181",)}
-    assert write(erp, change(customer("cus_9", document=OLD_CNPJS[0]))).counts.customers == Tally(written=1)
+    assert write(erp, change(customer("cus_9", document=OLD_CNPJS[0]))).counts.customers == RowCounts(written=1)
     assert len(book.query("SELECT CLI_CGC FROM CLIENTE")) == 2
     erp.close()
 
@@ -480,7 +480,7 @@ def test_an_order_the_job_took_between_two_versions_is_kept_with_its_number(stag
     write(erp, change(_named(order())))
     staging.import_queue()
     written = write(erp, change(_named(order(items=(item(3),))), 2))
-    assert (written.counts.orders, staging.orders()) == (Tally(kept=1), {})
+    assert (written.counts.orders, staging.orders()) == (RowCounts(kept=1), {})
     assert real_orders(staging)["ord_1"].content == sold(order(), "staging", state="I")
     [receipt] = [r for r in erp.pending(10) if r.kind == "order"]
     assert (receipt.outcome, receipt.erp_number) == ("kept", "9001")
@@ -506,7 +506,7 @@ def test_what_the_job_refused_goes_in_again_when_it_is_mended(staging: Book, erp
     erp.read_outcomes()
     if is_cleared:
         staging.delete("ord_1")
-    assert write(erp, change(_named(order()), 2)).counts.orders == Tally(written=1)
+    assert write(erp, change(_named(order()), 2)).counts.orders == RowCounts(written=1)
     assert erp.read_outcomes() == 0
     assert staging.orders()["ord_1"].content == sold(order(), "staging")
     staging.import_queue()

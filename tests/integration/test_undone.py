@@ -18,7 +18,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnisync.agent.config.settings import ErpAddress
-from omnisync.agent.counts import Tally
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.catalog import open_erp
 from omnisync.agent.erp.sql import SqlErp
@@ -26,6 +25,7 @@ from omnisync.agent.erp.writing.landing import _refuse_blamed
 from omnisync.agent.erp.writing.verdicts import Verdict
 from omnisync.agent.errors import ErpBusyError, ErpUndoneError
 from omnisync.agent.messages import texts
+from omnisync.agent.progress import RowCounts
 from omnisync.contract.feed import Change
 from tests import tds
 from tests.erps import Keeper, make_keeper, make_sqlite, part, write
@@ -81,7 +81,7 @@ def test_the_guilty_orders_are_refused_alone_and_the_others_enter_whole(
     write(erp, change(customer()))
     written = erp.write(part(*orders(20, *guilty), expected=erp.position("order:0001").cursor, moves_to="c1"))
     good = [f"ord_{k:02}" for k in range(20) if k not in guilty]
-    assert written.counts.orders == Tally(written=len(good), refused=len(guilty))
+    assert written.counts.orders == RowCounts(written=len(good), refused=len(guilty))
     assert (entered(keeper), sorted(refused(erp))) == (good, [f"ord_{k:02}" for k in guilty])
     assert all(WORDS in message for message in refused(erp).values())
     assert erp.rows()["items"] == 2 * len(good)
@@ -94,9 +94,9 @@ def test_what_was_refused_so_is_remembered_and_enters_when_it_is_mended(keeper: 
     write(erp, change(customer()))
     write(erp, *orders(8, 3))
     before = keeper.contents()
-    assert write(erp, *orders(8, 3)).counts.orders == Tally(unchanged=7, refused=1)
+    assert write(erp, *orders(8, 3)).counts.orders == RowCounts(unchanged=7, refused=1)
     assert keeper.contents() == before
-    assert write(erp, change(order("ord_03"), 2)).counts.orders == Tally(written=1)
+    assert write(erp, change(order("ord_03"), 2)).counts.orders == RowCounts(written=1)
     assert (len(entered(keeper)), refused(erp)) == (8, {})
 
 
@@ -107,11 +107,11 @@ def test_a_guilty_customer_is_refused_alone_and_its_orders_wait(keeper: Keeper, 
     sold = [change(order(f"ord_{k}", customer_id=f"cus_{k}")) for k in range(4)]
     if is_related:
         written = write(erp, *sold, related=buyers)
-        assert written.counts.customers == Tally(written=3, refused=1)
+        assert written.counts.customers == RowCounts(written=3, refused=1)
     else:
-        assert write(erp, *buyers).counts.customers == Tally(written=3, refused=1)
+        assert write(erp, *buyers).counts.customers == RowCounts(written=3, refused=1)
         written = write(erp, *sold)
-    assert written.counts.orders == Tally(written=3, waiting=1)
+    assert written.counts.orders == RowCounts(written=3, waiting=1)
     assert entered(keeper) == ["ord_0", "ord_1", "ord_3"]
     [waiting] = erp.unsettled(["waiting"], 10)
     assert (waiting.id, waiting.code) == ("ord_2", "customer_waiting")
@@ -122,7 +122,7 @@ def test_a_guilty_item_refuses_its_order(keeper: Keeper, erp: Erp) -> None:
     undo(keeper, "INSERT ON itens_pedido", "descricao")
     write(erp, change(customer()))
     bad = order("ord_2", items=(item(1), item(2, product_name=FORBIDDEN)))
-    assert write(erp, *orders(4), change(bad)).counts.orders == Tally(written=4, refused=1)
+    assert write(erp, *orders(4), change(bad)).counts.orders == RowCounts(written=4, refused=1)
     assert (erp.rows()["orders"], erp.rows()["items"]) == (4, 8)
 
 
@@ -131,7 +131,7 @@ def test_a_guilty_edit_is_refused_and_the_order_stays_as_it_was(keeper: Keeper, 
     write(erp, *orders(6))
     undo(keeper, "UPDATE ON pedidos")
     edited = [change(order(f"ord_{k:02}", notes=FORBIDDEN if k == 4 else "nova"), 2) for k in range(6)]
-    assert write(erp, *edited).counts.orders == Tally(written=5, refused=1)
+    assert write(erp, *edited).counts.orders == RowCounts(written=5, refused=1)
     notes = keeper.query("SELECT observacoes FROM pedidos ORDER BY id_externo")
     assert [text for (text,) in notes] == ["nova"] * 4 + ["boa", "nova"]
 
@@ -187,8 +187,8 @@ def test_whoever_is_guilty_all_others_stand(
 def test_an_import_through_such_an_erp_ends_with_one_refusal(keeper: Keeper, hub: RunningHub) -> None:
     undo(keeper)
     send(hub, change(customer()), *orders(60, 41))
-    assert run_import(keeper, hub).orders == Tally(written=59, refused=1)
-    assert run_import(keeper, hub).total == Tally()
+    assert run_import(keeper, hub).orders == RowCounts(written=59, refused=1)
+    assert run_import(keeper, hub).total == RowCounts()
 
 
 def _asking(erp: Erp, is_undone: Callable[[Verdict], bool]) -> None:
@@ -208,7 +208,7 @@ def _asking(erp: Erp, is_undone: Callable[[Verdict], bool]) -> None:
 def test_an_order_that_was_only_asked_about_is_refused_alone_too(keeper: Keeper, erp: Erp) -> None:
     write(erp, change(customer()))
     _asking(erp, lambda v: v.action == "insert" and v.order is not None and v.order.notes == FORBIDDEN)
-    assert write(erp, *orders(8, 2, 6)).counts.orders == Tally(written=6, refused=2)
+    assert write(erp, *orders(8, 2, 6)).counts.orders == RowCounts(written=6, refused=2)
     assert (len(entered(keeper)), sorted(refused(erp))) == (6, ["ord_02", "ord_06"])
 
 
@@ -313,4 +313,4 @@ def test_on_sql_server_the_slice_is_done_again_and_the_guilty_order_refused_alon
     assert len(bound) == 1
     assert "'refused'" in bound[0]
     assert WORDS in bound[0]
-    assert written.counts.orders == Tally(written=7, refused=1)
+    assert written.counts.orders == RowCounts(written=7, refused=1)

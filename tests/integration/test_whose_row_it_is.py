@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from omnisync.agent.counts import Tally
 from omnisync.agent.erp.base import Erp
+from omnisync.agent.progress import RowCounts
 from tests.erps import KEEPERS, make_keeper, write
 from tests.records import change, customer, item, order
 from tests.toy_erp import CUSTOMER, ITEM, ORDER, ToyErp
@@ -31,9 +31,9 @@ def _numbered(*more: str) -> str:
 
 def _edited_and_cancelled(erp: Erp, first: str, second: str) -> None:
     """Two orders enter, one is changed and one cancelled."""
-    assert write(erp, change(order(first)), change(order(second))).counts.orders == Tally(written=2)
-    assert write(erp, change(order(first, items=(item(1),)), 2)).counts.orders == Tally(written=1)
-    assert write(erp, change(order(second, status="cancelled"), 2)).counts.orders == Tally(written=1)
+    assert write(erp, change(order(first)), change(order(second))).counts.orders == RowCounts(written=2)
+    assert write(erp, change(order(first, items=(item(1),)), 2)).counts.orders == RowCounts(written=1)
+    assert write(erp, change(order(second, status="cancelled"), 2)).counts.orders == RowCounts(written=1)
 
 
 def test_case_h1_an_id_joined_with_other_fields_goes_on_entering(toy: ToyErp) -> None:
@@ -68,10 +68,10 @@ def test_case_h1_twins_on_a_row_whose_made_key_had_zeros_both_keep_it(toy: ToyEr
     write(erp, change(customer()))
     write(erp, change(customer("cus_2")))
     written = write(erp, change(order()), change(order("ord_2", customer_id="cus_2")))
-    assert written.counts.orders == Tally(written=2)
+    assert written.counts.orders == RowCounts(written=2)
     assert toy.rows("SELECT num, cli FROM ped ORDER BY num") == [(1, 1), (2, 1)]
     again = write(erp, change(customer(name="A"), 2), change(customer("cus_2", name="B"), 2))
-    assert again.counts.customers == Tally(written=2)
+    assert again.counts.customers == RowCounts(written=2)
 
 
 def test_case_e2_a_row_beside_the_order_without_what_lines_are_known_by_needs_no_constant(toy: ToyErp) -> None:
@@ -83,7 +83,7 @@ def test_case_e2_a_row_beside_the_order_without_what_lines_are_known_by_needs_no
     )
     erp = toy.open(ORDER, freight, items.replace('seq = "line"', 'id_item = "id"'))
     write(erp, change(order()))
-    assert write(erp, change(order(items=(item(1),)), 2)).counts.orders == Tally(written=1)
+    assert write(erp, change(order(items=(item(1),)), 2)).counts.orders == RowCounts(written=1)
     assert toy.rows("SELECT count(*) FROM ite WHERE id_item IS NULL") == [(1,)]
     assert toy.rows("SELECT count(*) FROM ite WHERE id_item IS NOT NULL") == [(1,)]
 
@@ -100,6 +100,6 @@ def test_case_h6_a_row_whose_number_cannot_be_read_back_refuses_its_record_alone
     plain = _numbered('shown = "mostra"\n').replace('external_id = "id_app"\n', "")
     erp = toy.open(plain.replace('id_app = "id"\n', 'obs = "notes"\n'), ITEM)
     written = write(erp, change(order(notes="outro")), change(order("ord_2")))
-    assert written.counts.orders == Tally(written=1, refused=1)
+    assert written.counts.orders == RowCounts(written=1, refused=1)
     assert {r.id: r.code for r in erp.unsettled(["refused"], 9)} == {"ord_1": "erp_row_missing"}
     toy.close()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from omnisync.agent.counts import Counts, Sent, Tally
 from omnisync.agent.journal import Day
+from omnisync.agent.progress import Counts, ExportCounts, RowCounts
 from omnisync.agent.ui.chart import HEIGHT, bars
 
 FIRST = date(2026, 11, 14)
 
 
 def day(n: int, written: int = 0, refused: int = 0, sent: int = 0) -> Day:
-    exports = {"omniforce.stock": Sent(read=sent, sent=sent)} if sent else {}
-    counts = Counts(orders=Tally(written=written, refused=refused), exports=exports)
+    exports = {"omniforce.stock": ExportCounts(read=sent, sent=sent)} if sent else {}
+    counts = Counts(orders=RowCounts(written=written, refused=refused), exports=exports)
     return Day(on=FIRST + timedelta(days=n), n_runs=1, n_failed=0, counts=counts)
 
 

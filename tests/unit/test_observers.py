@@ -9,8 +9,8 @@ from datetime import UTC
 
 import pytest
 
-from omnisync.agent.counts import Counts, Progress, Totals
 from omnisync.agent.errors import HubUnreachableError, StoppedError, TemporaryError
+from omnisync.agent.progress import Counts, ExpectedCounts, Progress
 from omnisync.cli.observers import Guard, guarded, show_result
 from omnisync.cli.progress import live_progress
 
@@ -18,7 +18,7 @@ PHASES = ("", "customer", "order:0001", "waiting", "receipts", "read:omniforce.s
 
 
 def step(phase: str, error: TemporaryError | None = None) -> Progress:
-    return Progress(phase=phase, counts=Counts(), totals=Totals(), trouble=error)
+    return Progress(phase=phase, counts=Counts(), totals=ExpectedCounts(), trouble=error)
 
 
 @pytest.mark.parametrize("kind", ["import", "export", "both"])

@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from omnisync.agent.schedule import (
-    FieldError,
     Schedule,
+    ScheduleFieldError,
     Slot,
     check,
     missed,
@@ -143,7 +143,7 @@ def test_only_dash_imports_nothing() -> None:
 def test_each_wrong_field_is_named(wrong: dict[str, object], errors: list[tuple[str, str]]) -> None:
     found = check(msgspec.structs.replace(Schedule(), **wrong))
     assert [(error.field, error.code) for error in found] == errors
-    assert all(isinstance(error, FieldError) for error in found)
+    assert all(isinstance(error, ScheduleFieldError) for error in found)
 
 
 # Daylight saving: São Paulo jumped over 2018-11-04 00:00-00:59 and lived 2018-02-17 23:00-23:59 twice

@@ -25,7 +25,7 @@ from omnisync.agent.erp.base import Prepared
 from omnisync.agent.erp.language.compiled import Layout, compiled
 from omnisync.agent.erp.language.layout import read_layout
 from omnisync.agent.erp.writing.preparing import prepared
-from omnisync.agent.garbage import rare_collections
+from omnisync.agent.gc_tuning import rare_collections
 from omnisync.contract.feed import TruncatedError, UndecodableError, kind_of, read_page
 
 COMMAND = (sys.executable, "-P", "-m", "omnisync.agent.erp.ahead")

@@ -14,9 +14,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from omnisync.agent.counts import Counts
 from omnisync.agent.erp.language.outgoing import Outgoing, Since
 from omnisync.agent.erp.language.queries import Query
+from omnisync.agent.progress import Counts
 from omnisync.contract.feed import Change, Reason, Receipt, RecordKind, Unreadable
 
 

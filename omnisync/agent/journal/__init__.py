@@ -14,7 +14,6 @@ from pathlib import Path
 import msgspec
 
 from omnisync.agent.config.settings import Connection, connection_zone
-from omnisync.agent.counts import Counts, Totals
 from omnisync.agent.errors import NotConfiguredError, RunInProgressError, SettingsError, StoppedError
 from omnisync.agent.journal.answers import Answers, Confirmation
 from omnisync.agent.journal.database import Database
@@ -35,6 +34,7 @@ from omnisync.agent.journal.run import (
     text_of,
 )
 from omnisync.agent.messages.texts import hour
+from omnisync.agent.progress import Counts, ExpectedCounts
 from omnisync.agent.schedule import Schedule, Slot, check
 
 __all__ = [
@@ -213,7 +213,7 @@ class Journal:
         return self._database.atomically(start)
 
     def beat(
-        self, run_id: str, now: datetime, counts: Counts, totals: Totals, phase: str, *, rate: float = 0.0
+        self, run_id: str, now: datetime, counts: Counts, totals: ExpectedCounts, phase: str, *, rate: float = 0.0
     ) -> bool:
         """Show that it lives and how far it is. Answers whether it should stop: someone asked, or it was given up.
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.counts import Counts, Totals
+from omnisync.agent.progress import Counts, ExpectedCounts
 from omnisync.agent.schedule import System
 
 Kind = Literal["import", "export", "both"]
@@ -39,7 +39,7 @@ class Run(Struct, frozen=True, kw_only=True):
     ended_at: datetime | None
     beat_at: datetime | None
     counts: Counts
-    totals: Totals
+    totals: ExpectedCounts
     phase: str
     rate: float
     code: str | None
@@ -98,7 +98,7 @@ _DECODED: Mapping[str, Any] = {
     "establishments": tuple[str, ...],
     "ids": tuple[str, ...],
     "counts": Counts,
-    "totals": Totals,
+    "totals": ExpectedCounts,
     "words": dict[str, str],
 }
 

@@ -8,10 +8,10 @@ from datetime import datetime, tzinfo
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.counts import Counts
 from omnisync.agent.journal import Run
 from omnisync.agent.messages import texts, times
 from omnisync.agent.messages.texts import counted, hour
+from omnisync.agent.progress import Counts
 from omnisync.agent.runner import Offline
 from omnisync.agent.ui.rows import Tone
 

@@ -7,10 +7,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-from omnisync.agent.counts import NOUNS, Counts, Sent, Tally
 from omnisync.agent.journal import Run
 from omnisync.agent.messages import texts, times
 from omnisync.agent.messages.texts import integer
+from omnisync.agent.progress import NOUNS, Counts, ExportCounts, RowCounts
 
 Tone = Literal["ok", "warn", "error", "info", "quiet"]
 
@@ -30,7 +30,7 @@ class Noun(Struct, frozen=True, kw_only=True):
     """A row of the table: one of the seed's four nouns. `rest` names what is neither written nor refused."""
 
     name: str
-    tally: Tally
+    tally: RowCounts
     total: int
     situation: str
     tone: Tone
@@ -46,7 +46,7 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     """A row of the other table: one dataset on its way out. `rest` says what of it was deleted or waits."""
 
     name: str
-    sent: Sent
+    sent: ExportCounts
     situation: str
     tone: Tone
     rest: str
@@ -66,8 +66,8 @@ class Row(Struct, frozen=True, kw_only=True):
     origin: str
     state: str
     tone: Tone
-    tally: Tally
-    sent: Sent
+    tally: RowCounts
+    sent: ExportCounts
     duration: str
     reason: str
     left: str
@@ -80,7 +80,7 @@ def nouns_of(run: Run) -> tuple[Noun, ...]:
 
 
 def _noun(run: Run, noun: str) -> Noun:
-    tally: Tally = getattr(run.counts, noun)
+    tally: RowCounts = getattr(run.counts, noun)
     total = max(tally.received, getattr(run.totals, noun))
     situation, tone = _situation(run, noun, tally, total)
     rest = [
@@ -95,7 +95,7 @@ def _noun(run: Run, noun: str) -> Noun:
     return Noun(name=texts.NOUNS[noun], tally=tally, total=total, situation=situation, tone=tone, rest=", ".join(rest))
 
 
-def _situation(run: Run, noun: str, tally: Tally, total: int) -> tuple[str, Tone]:
+def _situation(run: Run, noun: str, tally: RowCounts, total: int) -> tuple[str, Tone]:
     is_whole = tally.received >= total
     if run.is_going and not (is_whole and total):
         phase = run.phase.partition("!")[0]
@@ -124,7 +124,7 @@ def outgoing_of(run: Run) -> tuple[Outgoing, ...]:
     return tuple(one for one in found if run.is_going or one.sent.prepared or one.sent.sent or left_of(one.sent))
 
 
-def _outgoing(run: Run, name: str, sent: Sent) -> Outgoing:
+def _outgoing(run: Run, name: str, sent: ExportCounts) -> Outgoing:
     is_its_turn = run.is_going and run.phase.partition("!")[0].partition(":")[2] == name
     situation: tuple[str, Tone] = ("Concluído", "ok")
     if is_its_turn:
@@ -146,7 +146,7 @@ def _outgoing(run: Run, name: str, sent: Sent) -> Outgoing:
     )
 
 
-def left_of(sent: Sent) -> str:
+def left_of(sent: ExportCounts) -> str:
     """What did not go out: 2 recusados, 12 para confirmar."""
     refused = [texts.counted(sent.refused, "recusado", "recusados")] if sent.refused else []
     held = [f"{integer(sent.held)} para confirmar"] if sent.held else []

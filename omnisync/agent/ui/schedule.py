@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from omnisync.agent.messages import times
 from omnisync.agent.messages.texts import sentence
-from omnisync.agent.schedule import Field, FieldError, Schedule, System, check
+from omnisync.agent.schedule import Schedule, ScheduleField, ScheduleFieldError, System, check
 from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, field, fields, form_of, known, see
 
 NEVER_SAVED = "AGENDAMENTO - Não Definido!!"
@@ -23,7 +23,7 @@ ACTIVE = "AGENDAMENTO - Ativo"
 INACTIVE = "AGENDAMENTO - Inativo"
 STALE = "Esta página estava aberta de antes e o agendamento não foi salvo. Confira o que digitou e clique em SALVAR."
 LOOK_FIRST = "Confira as opções do agendamento e clique em SALVAR."
-LABELS: Mapping[Field, tuple[str, str]] = {
+LABELS: Mapping[ScheduleField, tuple[str, str]] = {
     "start": ("Envio começará a partir das", "inicio-hora"),
     "every": ("Repetir exportação a cada", "repetir-hora"),
     "days": ("Dias", "dia-0"),
@@ -52,7 +52,7 @@ class Typed(Struct, frozen=True, kw_only=True):
 class Error(Struct, frozen=True):
     """An error of one field: its label, where it is, and the sentence."""
 
-    field: Field
+    field: ScheduleField
     label: str
     anchor: str
     text: str
@@ -224,7 +224,7 @@ def errors_of(schedule: Schedule, typed: Typed, shown: Shown) -> tuple[Error, ..
     is_wrong = {error.field for error in found}
     is_elsewhere = typed.active and typed.chooses_establishment and not set(schedule.establishments) <= set(here)
     if is_elsewhere and "establishments" not in is_wrong:
-        found.append(FieldError("establishments", "schedule_no_establishment"))
+        found.append(ScheduleFieldError("establishments", "schedule_no_establishment"))
     order = list(LABELS)
     found.sort(key=lambda error: order.index(error.field))
     return tuple(Error(error.field, *LABELS[error.field], sentence(error.code)) for error in found)

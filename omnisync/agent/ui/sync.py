@@ -10,10 +10,10 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from omnisync.agent.counts import Counts
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.journal import Run
 from omnisync.agent.messages import times
+from omnisync.agent.progress import Counts
 from omnisync.agent.schedule import System
 from omnisync.agent.ui import first_steps
 from omnisync.agent.ui.chart import bars

@@ -13,11 +13,11 @@ from typing import Literal, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.counts import Counts, Tally
 from omnisync.agent.erp.base import Prepared
 from omnisync.agent.erp.writing.cleaning import read_record
 from omnisync.agent.erp.writing.keys import Claim, Key, parted
 from omnisync.agent.messages import texts
+from omnisync.agent.progress import Counts, RowCounts
 from omnisync.contract.documents import redact
 from omnisync.contract.feed import Change, Outcome, Reason, Unreadable, is_unnamed
 from omnisync.contract.records import Customer, Order
@@ -271,5 +271,8 @@ def count(verdicts: Iterable[Verdict]) -> Counts:
             items[bucket] = items.get(bucket, 0) + change.n_items
             payments[bucket] = payments.get(bucket, 0) + change.n_payments
     return Counts(
-        customers=Tally(**customers), orders=Tally(**orders), items=Tally(**items), payments=Tally(**payments)
+        customers=RowCounts(**customers),
+        orders=RowCounts(**orders),
+        items=RowCounts(**items),
+        payments=RowCounts(**payments),
     )

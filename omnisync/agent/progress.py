@@ -15,7 +15,7 @@ from omnisync.agent.errors import TemporaryError
 NOUNS = ("customers", "orders", "items", "payments")
 
 
-class Tally(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RowCounts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Rows of one noun, by what became of them."""
 
     written: int = 0
@@ -29,8 +29,8 @@ class Tally(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """All rows that came, whatever became of them."""
         return self.written + self.unchanged + self.refused + self.waiting + self.kept
 
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(
+    def __add__(self, other: RowCounts) -> RowCounts:
+        return RowCounts(
             written=self.written + other.written,
             unchanged=self.unchanged + other.unchanged,
             refused=self.refused + other.refused,
@@ -39,7 +39,7 @@ class Tally(Struct, frozen=True, kw_only=True, omit_defaults=True):
         )
 
 
-class Sent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ExportCounts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Rows of one dataset on their way out.
 
     `read` are those the ERP answered, `prepared` the lines that were to go, `sent` those the hub took, deletes among
@@ -53,8 +53,8 @@ class Sent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     refused: int = 0
     held: int = 0
 
-    def __add__(self, other: Sent) -> Sent:
-        return Sent(
+    def __add__(self, other: ExportCounts) -> ExportCounts:
+        return ExportCounts(
             read=self.read + other.read,
             prepared=self.prepared + other.prepared,
             sent=self.sent + other.sent,
@@ -70,11 +70,11 @@ class Counts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     And of the datasets that went out, by `system.dataset`.
     """
 
-    customers: Tally = Tally()
-    orders: Tally = Tally()
-    items: Tally = Tally()
-    payments: Tally = Tally()
-    exports: Mapping[str, Sent] = {}
+    customers: RowCounts = RowCounts()
+    orders: RowCounts = RowCounts()
+    items: RowCounts = RowCounts()
+    payments: RowCounts = RowCounts()
+    exports: Mapping[str, ExportCounts] = {}
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -83,20 +83,20 @@ class Counts(Struct, frozen=True, kw_only=True, omit_defaults=True):
             items=self.items + other.items,
             payments=self.payments + other.payments,
             exports={
-                name: self.exports.get(name, Sent()) + other.exports.get(name, Sent())
+                name: self.exports.get(name, ExportCounts()) + other.exports.get(name, ExportCounts())
                 for name in (*self.exports, *other.exports)
             },
         )
 
     @property
-    def total(self) -> Tally:
+    def total(self) -> RowCounts:
         """All four nouns together."""
         return self.customers + self.orders + self.items + self.payments
 
     @property
-    def sent(self) -> Sent:
+    def sent(self) -> ExportCounts:
         """All datasets together."""
-        return sum(self.exports.values(), Sent())
+        return sum(self.exports.values(), ExportCounts())
 
     def sent_by_system(self) -> dict[str, int]:
         """How many lines each system took, in the order they went out."""
@@ -113,7 +113,7 @@ class Counts(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return bool(self.total.refused or sent.refused or sent.held)
 
 
-class Totals(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ExpectedCounts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Rows the hub announced as waiting when the run began."""
 
     customers: int = 0
@@ -135,7 +135,7 @@ class Progress(Struct, frozen=True, kw_only=True):
 
     phase: str
     counts: Counts
-    totals: Totals
+    totals: ExpectedCounts
     trouble: TemporaryError | None = None
     retry_at: datetime | None = None
     """What is being waited out, if anything, and until when."""

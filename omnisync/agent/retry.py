@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from omnisync.agent.errors import ErpBusyError, HubBusyError, TemporaryError
 
-Answer = TypeVar("Answer")
+RetryResult = TypeVar("RetryResult")
 
 LIMIT = timedelta(minutes=2)
 MAX_PAUSE_S = 60.0
@@ -21,10 +21,10 @@ MAX_ERP_PAUSE_S = 5.0
 """A lock in the ERP is gone soon: a minute's pause would only lose a minute."""
 
 
-def aloud(
+def wait_reporting_progress(
     wait: Callable[[float], object],
     clock: Callable[[], datetime],
-    tell: Callable[[TemporaryError | None, datetime | None], None],
+    report: Callable[[TemporaryError | None, datetime | None], None],
 ) -> Callable[[float, TemporaryError], None]:
     """A wait of a second at a time, telling what is waited out and until when: a stop is heard, the beat goes on."""
 
@@ -33,15 +33,15 @@ def aloud(
             pause_s = min(pause_s, MAX_ERP_PAUSE_S)
         retry_at = clock() + timedelta(seconds=pause_s)
         while pause_s > 0:
-            tell(error, retry_at)
+            report(error, retry_at)
             wait(min(1.0, pause_s))
             pause_s -= 1.0
-        tell(None, None)
+        report(None, None)
 
     return wait_out
 
 
-class Patience:
+class Retry:
     """Tries again what may pass. The clock, the wait and the dice come in; `wait` may raise to stop."""
 
     def __init__(
@@ -59,7 +59,7 @@ class Patience:
         self._uniform = uniform
         self._limit_s = limit.total_seconds()
 
-    def __call__(self, action: Callable[[], Answer]) -> Answer:
+    def __call__(self, action: Callable[[], RetryResult]) -> RetryResult:
         """The answer of `action`; its TemporaryError once the patience has run out.
 
         A pause the hub names (Retry-After) is obeyed and does not count, up to an hour in all.
@@ -75,7 +75,7 @@ class Patience:
                 if named is not None and named_s < MAX_NAMED_S:
                     began += named
                     named_s += named
-                elif self._is_over(error, n_failed, began):
+                elif self._is_exhausted(error, n_failed, began):
                     raise
                 pause = self._uniform(1.0, min(MAX_PAUSE_S, 2.0**n_failed)) if named is None else named
                 self._wait(pause, error)
@@ -86,7 +86,7 @@ class Patience:
         pause = (error.retry_at - self._clock()).total_seconds()
         return pause + self._uniform(0.0, 1.0) if pause > 0 else None
 
-    def _is_over(self, error: TemporaryError, n_failed: int, began: float) -> bool:
+    def _is_exhausted(self, error: TemporaryError, n_failed: int, began: float) -> bool:
         if error.code in ("hub_corrupt", "batch_damaged") and n_failed >= N_CORRUPT:
             return True
         return self._monotonic() - began >= self._limit_s
