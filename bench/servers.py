@@ -224,7 +224,7 @@ def _environ() -> dict[str, str]:
 def configured(keeper: Any, url: str) -> dict[str, str]:
     """An agent whose one connection is between this hub and this database; answers its environment."""
     from omnisync.agent.config.settings import Connection, ConnectionEstablishment, Home, HubAddress, Secret, Secrets
-    from omnisync.agent.journal import Journal
+    from omnisync.agent.journal.journal import Journal
 
     folder = WORK / "servers"
     shutil.rmtree(folder, ignore_errors=True)

@@ -11,7 +11,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from omnisync.agent.config.settings import Connection, ErpAddress, Home, HubAddress
-from omnisync.agent.journal import Journal, Run
+from omnisync.agent.journal.journal import Journal
+from omnisync.agent.journal.run import Run
 from omnisync.agent.runner import Carrier, Clockwork
 from omnisync.agent.schedule import Schedule
 
@@ -30,7 +31,7 @@ import os, signal, sys, time
 from datetime import UTC, datetime
 from pathlib import Path
 from omnisync.agent.progress import Counts, RowCounts, ExpectedCounts
-from omnisync.agent.journal import Journal
+from omnisync.agent.journal.journal import Journal
 from omnisync.agent.runner import connection_lock
 from omnisync.agent.config.settings import Home
 home = Home(Path(os.environ["OMNISYNC_HOME"]))
@@ -43,14 +44,14 @@ print("olá", command, name, flush=True)
 ENDS = "with connection_lock(home, name):\n journal.start_run(run_id, now(), os.getpid())\n "
 DONE = HEAD + ENDS + "journal.end_run(run_id, 'done', now(), orders(3))"
 UNREACHABLE = HEAD + ENDS + "journal.end_run(run_id, 'failed', now(), code='hub_unreachable')"
-DIES = HEAD + ENDS + "journal.beat(run_id, now(), orders(2), ExpectedCounts(), 'orders'); os._exit(1)"
+DIES = HEAD + ENDS + "journal.heartbeat(run_id, now(), orders(2), ExpectedCounts(), 'orders'); os._exit(1)"
 DEAF = HEAD + "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + ENDS + "time.sleep(60)"
 BEATS = (
     HEAD
     + "told = []\nsignal.signal(signal.SIGTERM, lambda *_: told.append(1))\n"
     + ENDS
     + """
- while not told and not journal.beat(run_id, now(), orders(1), ExpectedCounts(), 'orders'):
+ while not told and not journal.heartbeat(run_id, now(), orders(1), ExpectedCounts(), 'orders'):
   time.sleep(0.02)
  journal.end_run(run_id, 'interrupted' if told else 'cancelled', now())
 """
@@ -122,7 +123,7 @@ class House:
         return self.run(run_id).beat_at != heard_at
 
     def served(self) -> str | None:
-        slots = self.journal.served("producao", self.clock.now.astimezone(SAO_PAULO).date())
+        slots = self.journal.served_slots("producao", self.clock.now.astimezone(SAO_PAULO).date())
         return f"{slots[-1].at:%H:%M}" if slots else None
 
 

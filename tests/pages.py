@@ -33,7 +33,8 @@ from omnisync.agent.erp.catalog import open_erp as open_real_erp
 from omnisync.agent.erp.language.layout import names
 from omnisync.agent.errors import BadTokenError, HubUnreachableError, OmnisyncError
 from omnisync.agent.hub_api.client import HubClient
-from omnisync.agent.journal import Journal, Kind, Origin, Run, State, Systems
+from omnisync.agent.journal.journal import Journal
+from omnisync.agent.journal.run import Origin, Run, RunKind, RunState, Systems
 from omnisync.agent.messages import texts
 from omnisync.agent.progress import Counts, ExpectedCounts, RowCounts
 from omnisync.agent.runner import Offline
@@ -87,12 +88,12 @@ class StillCarrier:
         self._journal = journal
 
     def start(
-        self, connection_name: str, kind: Kind, origin: Origin, *, systems: Systems = "all", ids: Sequence[str] = ()
+        self, connection_name: str, kind: RunKind, origin: Origin, *, systems: Systems = "all", ids: Sequence[str] = ()
     ) -> Run:
-        return self._journal.ask_run(connection_name, kind, origin, NOW, systems=systems, ids=ids)
+        return self._journal.enqueue_run(connection_name, kind, origin, NOW, systems=systems, ids=ids)
 
     def stop(self, run_id: str) -> None:
-        self._journal.ask_stop(run_id)
+        self._journal.request_stop(run_id)
 
 
 class ShownErp:
@@ -208,9 +209,9 @@ class Stage(Struct, kw_only=True):
 
     def run(
         self,
-        state: State,
+        state: RunState,
         *,
-        kind: Kind = "import",
+        kind: RunKind = "import",
         origin: Origin = "button",
         minutes_ago: float = 3,
         seconds: float = 10,
@@ -222,14 +223,14 @@ class Stage(Struct, kw_only=True):
     ) -> str:
         """Put a run into the journal, as one that ended so or still goes."""
         at = NOW - timedelta(minutes=minutes_ago)
-        asked = self.journal.ask_run("producao", kind, origin, at)
+        asked = self.journal.enqueue_run("producao", kind, origin, at)
         if state == "waiting":
             return asked.id
         self.journal.start_run(asked.id, at, 1)
         ended_at = at + timedelta(seconds=seconds)
-        self.journal.beat(asked.id, ended_at, counts or Counts(), totals or ExpectedCounts(), phase)
+        self.journal.heartbeat(asked.id, ended_at, counts or Counts(), totals or ExpectedCounts(), phase)
         if state == "cancelling":
-            self.journal.ask_stop(asked.id)
+            self.journal.request_stop(asked.id)
         elif state != "running":
             self.journal.end_run(asked.id, state, ended_at, code=code, words=words)
         return asked.id

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.erp.base import Unsettled
-from omnisync.agent.journal import Event, Run
+from omnisync.agent.journal.run import Event, Run
 from omnisync.agent.schedule import Schedule
 
 N_RUNS = 500

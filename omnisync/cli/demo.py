@@ -28,7 +28,7 @@ from omnisync.agent.config.settings import (
 from omnisync.agent.errors import SettingsError, SetupError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
-from omnisync.agent.journal import Journal
+from omnisync.agent.journal.journal import Journal
 from omnisync.agent.messages import texts
 from omnisync.agent.progress import NOUNS, Counts
 from omnisync.agent.ui.serving import listening
@@ -131,18 +131,18 @@ def _server(store: Store) -> HubServer:
 def tell_story(parts: build.Parts, store: Store) -> None:
     """Put the sample sales into the hub, once."""
     journal = parts.journal
-    if journal.note(STORY_SENT):
+    if journal.get_meta(STORY_SENT):
         return
-    day = journal.note(STORY_DAY) or build.clock().date().isoformat()
-    journal.set_note(STORY_DAY, day)
+    day = journal.get_meta(STORY_DAY) or build.clock().date().isoformat()
+    journal.set_meta(STORY_DAY, day)
     say("Preparando a empresa de exemplo: os vendedores enviam suas vendas à central…")
     company.send_sample_data(store, today=date.fromisoformat(day), now=build.clock(), report=lambda n: None)
-    journal.set_note(STORY_SENT, "1")
+    journal.set_meta(STORY_SENT, "1")
 
 
 def invoice(parts: build.Parts, folder: DemoFolder) -> None:
     """What the ERP's people do once the orders are there: all but those of the story's last days are invoiced."""
-    told_on = date.fromisoformat(parts.journal.note(STORY_DAY) or build.clock().date().isoformat())
+    told_on = date.fromisoformat(parts.journal.get_meta(STORY_DAY) or build.clock().date().isoformat())
     n = erp.invoice(folder.erp, told_on - UNTOUCHED, build.clock())
     if n:
         say(f"No ERP, o faturamento emitiu {texts.counted(n, 'nota', 'notas')}.")

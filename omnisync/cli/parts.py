@@ -24,7 +24,7 @@ from omnisync.agent.erp.language.queries import queries
 from omnisync.agent.errors import BadTokenError, ErpSetupError, NotConfiguredError, SetupError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
-from omnisync.agent.journal import Journal
+from omnisync.agent.journal.journal import Journal
 from omnisync.agent.runner import is_carried
 from omnisync.agent.schedule import SYSTEMS, System
 from omnisync.agent.zones import ConnectionZone
@@ -71,7 +71,7 @@ class Parts(Struct, frozen=True):
     def close_dead(self, connection: Connection) -> None:
         """Close the run that says it is going when no process carries it: without an agent nobody else looks."""
         now = clock()
-        self.journal.mark_interrupted(connection.name, now, lambda run: is_carried(self.home, run, now))
+        self.journal.close_orphaned_run(connection.name, now, lambda run: is_carried(self.home, run, now))
 
     def zone(self, connection: Connection) -> tzinfo:
         """The zone of the connection's wall clock."""

@@ -11,7 +11,8 @@ import rich_click as click
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.erp.base import Unsettled
 from omnisync.agent.errors import SetupError
-from omnisync.agent.journal import Confirmation, holders_of, left_to_another
+from omnisync.agent.journal.decisions import Confirmation
+from omnisync.agent.journal.run import holders_of, left_to_another
 from omnisync.agent.messages import texts
 from omnisync.agent.ui.records import PART, Choice, choice_of
 from omnisync.cli import parts as build

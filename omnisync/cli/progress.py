@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import tzinfo
 
 from omnisync.agent.erp.base import Rehearsal
-from omnisync.agent.journal import Kind
+from omnisync.agent.journal.run import RunKind
 from omnisync.agent.messages import texts
 from omnisync.agent.progress import NOUNS, Counts, Progress
 from omnisync.cli.ending import say
@@ -23,7 +23,7 @@ _WORDS = {
 
 
 @contextmanager
-def live_progress(zone: tzinfo, *, is_shown: bool, kind: Kind = "import") -> Iterator[Callable[[Progress], None]]:
+def live_progress(zone: tzinfo, *, is_shown: bool, kind: RunKind = "import") -> Iterator[Callable[[Progress], None]]:
     """A bar for each of the four nouns with its rate and the time left, on a terminal; a line a phase elsewhere.
 
     An export has a line a phase everywhere: how many rows go shows only when they are read.
@@ -68,7 +68,7 @@ def _bars(zone: tzinfo) -> Iterator[Callable[[Progress], None]]:
         yield show
 
 
-def _lines(zone: tzinfo, kind: Kind) -> Callable[[Progress], None]:
+def _lines(zone: tzinfo, kind: RunKind) -> Callable[[Progress], None]:
     said: set[str] = set()
 
     def show(progress: Progress) -> None:

@@ -26,8 +26,7 @@ from omnisync.agent.exporting import Exporter
 from omnisync.agent.gc_tuning import rare_collections
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.importing import Importer, Wanted
-from omnisync.agent.journal import REFUSED_ROWS, Origin, Run, State, Systems
-from omnisync.agent.journal import Kind as RunKind
+from omnisync.agent.journal.run import REFUSED_ROWS, Origin, Run, RunKind, RunState, Systems
 from omnisync.agent.messages import texts
 from omnisync.agent.outbox import outbox_of
 from omnisync.agent.progress import Counts, ExpectedCounts, Progress
@@ -80,7 +79,7 @@ def carry(
                 run.id, "failed", build.clock(), report.counts, code="internal", words={"motivo": type(error).__name__}
             )
             raise
-        state: State = "done_with_refusals" if counts.has_refusals else "done"
+        state: RunState = "done_with_refusals" if counts.has_refusals else "done"
         code, words = held_back(counts)
         end(parts, run.id, state, counts, code=code, words=words)
         return counts
@@ -117,8 +116,8 @@ def begin(parts: build.Parts, connection: Connection, asked: Asked, run_id: str 
     journal, now = parts.journal, build.clock()
     if run_id is None:
         # We hold its lock: no other can be alive. One asked for just now, as by a slot, is about to take it.
-        journal.mark_interrupted(connection.name, now, lambda run: is_about_to_begin(run, now))
-        run_id = journal.ask_run(
+        journal.close_orphaned_run(connection.name, now, lambda run: is_about_to_begin(run, now))
+        run_id = journal.enqueue_run(
             connection.name,
             asked.kind,
             asked.origin,
@@ -244,7 +243,7 @@ class Work:
         """How many deletes of a dataset wait for a person's word by now; none, and the question is over."""
         answers = self._parts.journal.answers
         if n:
-            answers.ask_confirmation(connection_name, dataset, n, build.clock())
+            answers.request_confirmation(connection_name, dataset, n, build.clock())
         else:
             answers.end_confirmation(connection_name, dataset)
 
@@ -300,12 +299,12 @@ class Report:
 
     def _note_unread(self, progress: Progress) -> None:
         if progress.unread is not None and progress.unread != self._unread:
-            self._parts.journal.note_unread(self._run.connection, progress.unread)
+            self._parts.journal.save_unread_orders(self._run.connection, progress.unread)
             self._unread = progress.unread
 
     def _beat(self, phase: str, rate: float) -> bool:
         journal = self._parts.journal
-        return journal.beat(self._run.id, build.clock(), self.counts, self._totals, phase, rate=rate)
+        return journal.heartbeat(self._run.id, build.clock(), self.counts, self._totals, phase, rate=rate)
 
 
 class Speed:
@@ -334,7 +333,7 @@ def phase_of(progress: Progress) -> str:
 def end_badly(parts: build.Parts, run: Run, error: OmnisyncError, report: Report, *, by_signal: bool) -> None:
     """The row's end when an error of ours ended the run."""
     if isinstance(error, StoppedError):
-        state: State = "interrupted" if by_signal else "cancelled"
+        state: RunState = "interrupted" if by_signal else "cancelled"
         end(parts, run.id, state, report.counts, code=state)
     else:
         end(parts, run.id, "failed", report.counts, code=error.code, words=error.words)
@@ -343,7 +342,7 @@ def end_badly(parts: build.Parts, run: Run, error: OmnisyncError, report: Report
 def end(
     parts: build.Parts,
     run_id: str,
-    state: State,
+    state: RunState,
     counts: Counts,
     *,
     code: str | None,

@@ -12,7 +12,7 @@ import rich_click as click
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.erp.base import Unsettled
 from omnisync.agent.errors import OmnisyncError
-from omnisync.agent.journal import Run
+from omnisync.agent.journal.run import Run
 from omnisync.agent.messages import texts, times
 from omnisync.agent.messages.spreadsheet import open_issues_csv
 from omnisync.agent.outbox import Refusal, outbox_of

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from omnisync.agent.config.settings import Home
-from omnisync.agent.journal import Journal
+from omnisync.agent.journal.journal import Journal
 from omnisync.hub.server import HubServer
 from omnisync.hub.store import Store
 from tests.acceptance.programs import Program, installed

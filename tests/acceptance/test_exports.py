@@ -10,7 +10,7 @@ from threading import Event
 import pytest
 
 from omnisync.agent.config.settings import Home
-from omnisync.agent.journal import Journal
+from omnisync.agent.journal.journal import Journal
 from omnisync.agent.outbox import Outbox
 from omnisync.demo.erp import layout as demo_layout
 from tests.acceptance.programs import Program, installed
@@ -107,7 +107,7 @@ def test_a_token_of_before_stops_the_export_and_not_the_import(program: Program,
     assert program.run("connection", "set", "--token-stdin", stdin=old + "\n").status == 0
     send(hub, change(customer()), change(order()))
     with closing(Journal(Home(program.home).journal)) as journal:
-        run = journal.ask_run("producao", "both", "slot", NOW)
+        run = journal.enqueue_run("producao", "both", "slot", NOW)
         done = program.run("import", "--run", run.id, "--connection", "producao")
         ended = journal.run(run.id)
     assert (done.status, "A chave de acesso não permite esta operação" in done.err) == (1, True)
@@ -148,7 +148,7 @@ def test_import_alone_exports_nothing(program: Program, hub: RunningHub) -> None
 def test_a_run_of_both_imports_first_and_then_exports_what_came(program: Program, hub: RunningHub) -> None:
     send(hub, change(customer()), change(order()))
     with closing(Journal(Home(program.home).journal)) as journal:
-        run = journal.ask_run("producao", "both", "slot", NOW)
+        run = journal.enqueue_run("producao", "both", "slot", NOW)
         assert program.run("import", "--run", run.id, "--connection", "producao").status == 0
         ended = journal.run(run.id)
     assert ended is not None
@@ -172,7 +172,7 @@ def test_an_order_refused_for_an_unknown_product_enters_by_itself_once_that_prod
     assert program.run("import").status == 0  # nobody sold it anew, and nothing was exported: it stays out
     assert program.keeper.query("SELECT count(*) FROM pedidos") == [(0,)]
     with closing(Journal(Home(program.home).journal)) as journal:
-        run = journal.ask_run("producao", "both", "slot", NOW)
+        run = journal.enqueue_run("producao", "both", "slot", NOW)
         assert program.run("import", "--run", run.id, "--connection", "producao").status == 0
         ended = journal.run(run.id)
     assert ended is not None
@@ -183,7 +183,7 @@ def test_an_order_refused_for_an_unknown_product_enters_by_itself_once_that_prod
 def test_a_run_for_dash_alone_imports_nothing_and_sends_the_facts(program: Program, hub: RunningHub) -> None:
     send(hub, change(customer()), change(order()))
     with closing(Journal(Home(program.home).journal)) as journal:
-        run = journal.ask_run("producao", "export", "slot", NOW, systems=("dash",))
+        run = journal.enqueue_run("producao", "export", "slot", NOW, systems=("dash",))
         assert program.run("export", "--run", run.id, "--connection", "producao").status == 0
     assert program.keeper.query("SELECT count(*) FROM pedidos") == [(0,)]
     found = office(program, hub).at_hub()
@@ -195,13 +195,13 @@ def test_an_export_told_to_stop_ends_its_batch_and_goes_on_the_next_time(
 ) -> None:
     fill(program.keeper, many(300))
     with closing(Journal(Home(program.home).journal)) as journal:
-        run = journal.ask_run("producao", "export", "button", NOW)
+        run = journal.enqueue_run("producao", "export", "button", NOW)
         arguments = ("export", "--run", run.id, "--connection", "producao")
         going = program.start(*arguments, held_at=("before_a_batch_is_sent", 2), held_in=str(tmp_path))
         while not (tmp_path / "there").exists():
             assert going.poll() is None
             Event().wait(0.02)
-        journal.ask_stop(run.id)
+        journal.request_stop(run.id)
         (tmp_path / "go").touch()
         going.communicate(timeout=60)
         ended = journal.run(run.id)
@@ -215,7 +215,7 @@ def test_an_export_told_to_stop_ends_its_batch_and_goes_on_the_next_time(
 def test_a_run_for_omniforce_imports_and_sends_no_facts(program: Program, hub: RunningHub) -> None:
     send(hub, change(customer()), change(order()))
     with closing(Journal(Home(program.home).journal)) as journal:
-        run = journal.ask_run("producao", "both", "slot", NOW, systems=("omniforce",))
+        run = journal.enqueue_run("producao", "both", "slot", NOW, systems=("omniforce",))
         assert program.run("import", "--run", run.id, "--connection", "producao").status == 0
     assert program.keeper.query("SELECT count(*) FROM pedidos") == [(1,)]
     found = office(program, hub).at_hub()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from omnisync.agent.config.settings import Home
-from omnisync.agent.journal import Journal
+from omnisync.agent.journal.journal import Journal
 from omnisync.agent.runner import connection_lock
 from tests.acceptance.programs import Program, installed
 from tests.hubs import RunningHub, running_hub

@@ -29,7 +29,7 @@ def count_polls(page: Page) -> list[str]:
 
 def beat(pages: Stage, run_id: str, written: int) -> None:
     counts = Counts(customers=RowCounts(written=written))
-    pages.journal.beat(run_id, NOW, counts, ExpectedCounts(customers=1000), "customer")
+    pages.journal.heartbeat(run_id, NOW, counts, ExpectedCounts(customers=1000), "customer")
 
 
 def test_the_page_asks_each_second_while_a_run_goes_and_seldom_else(browser: Browser, pages: Stage) -> None:
@@ -80,7 +80,7 @@ def test_orders_that_nobody_reads_are_said_when_the_run_that_met_them_ends(brows
     complaints = Complaints()
     with served(pages.parts) as url, window(browser, complaints) as page:
         page.goto(url)
-        pages.journal.note_unread("producao", {"0009": 2})
+        pages.journal.save_unread_orders("producao", {"0009": 2})
         pages.journal.end_run(run_id, "done", NOW)
         expect(page.locator("#avisos")).to_contain_text("Há 2 pedidos do estabelecimento 0009", timeout=4000)
     assert complaints.said == []

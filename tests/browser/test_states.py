@@ -155,8 +155,8 @@ def to_settle(pages: Stage) -> None:
         unsettled("imported", kind="customer", id="w", label="LONGO" * 20, code="", warnings=(shortened, shortened)),
     ]
     answers = pages.journal.answers
-    answers.ask_confirmation("producao", "products", 1204, NOW)
-    answers.ask_confirmation("producao", "receivables", 7, NOW)
+    answers.request_confirmation("producao", "products", 1204, NOW)
+    answers.request_confirmation("producao", "receivables", 7, NOW)
     answers.confirm("producao", "receivables", 7, NOW)
 
 

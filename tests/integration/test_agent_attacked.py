@@ -17,7 +17,7 @@ import pytest
 from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.settings import Home, Secret, Secrets, Settings, file_lock
 from omnisync.agent.errors import BadTokenError, RunInProgressError, TemporaryError
-from omnisync.agent.journal import Journal
+from omnisync.agent.journal.journal import Journal
 from omnisync.agent.messages import times
 from omnisync.agent.progress import Counts, ExpectedCounts, Progress
 from omnisync.agent.runner import connection_lock
@@ -58,7 +58,7 @@ def test_a_slot_waits_for_a_rehearsal_which_has_no_row(house: House) -> None:
 
 
 def test_a_command_leaves_alone_a_run_that_is_about_to_begin(parts: build.Parts) -> None:
-    run = parts.journal.ask_run("producao", "both", "slot", build.clock())
+    run = parts.journal.enqueue_run("producao", "both", "slot", build.clock())
     with pytest.raises(RunInProgressError):
         begin(parts, AURORA, Asked(), None)
     kept = parts.journal.run(run.id)
@@ -67,7 +67,7 @@ def test_a_command_leaves_alone_a_run_that_is_about_to_begin(parts: build.Parts)
 
 
 def test_a_run_that_cannot_begin_says_why(parts: build.Parts) -> None:
-    run = parts.journal.ask_run("producao", "both", "slot", build.clock())
+    run = parts.journal.enqueue_run("producao", "both", "slot", build.clock())
     with connection_lock(parts.home, "producao"), pytest.raises(RunInProgressError):
         carry(parts, AURORA, Asked(), run_id=run.id)
     kept = parts.journal.run(run.id)
@@ -76,9 +76,9 @@ def test_a_run_that_cannot_begin_says_why(parts: build.Parts) -> None:
 
 
 def test_a_journal_in_use_ends_no_run(parts: build.Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = parts.journal.ask_run("producao", "import", "button", build.clock())
+    run = parts.journal.enqueue_run("producao", "import", "button", build.clock())
     parts.journal.start_run(run.id, build.clock(), 1)
-    monkeypatch.setattr("omnisync.agent.journal.database.BUSY", timedelta(milliseconds=10))
+    monkeypatch.setattr("omnisync.agent.journal.journal_file.BUSY", timedelta(milliseconds=10))
     parts.journal.close()
     report = Report(parts, run, lambda: False)
     waits: list[float] = []
@@ -100,7 +100,7 @@ def test_a_journal_in_use_ends_no_run(parts: build.Parts, monkeypatch: pytest.Mo
 
 def test_a_lock_that_cannot_be_opened_leaves_the_others_their_slots(house: House) -> None:
     house.journal.save_connection(msgspec.structs.replace(AURORA, name="filial"))
-    run = house.journal.ask_run("filial", "import", "command", house.clock())
+    run = house.journal.enqueue_run("filial", "import", "command", house.clock())
     house.journal.start_run(run.id, house.clock(), 1)
     (house.home.locks / "filial.lock").mkdir()  # as another account's file would be
     saved(house)
@@ -122,7 +122,7 @@ def run_command(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[An
 def dead(parts: build.Parts, monkeypatch: pytest.MonkeyPatch) -> Journal:
     """A home without an agent, where a command was killed."""
     monkeypatch.setenv("OMNISYNC_HOME", str(parts.home.path))
-    run = parts.journal.ask_run("producao", "import", "command", build.clock())
+    run = parts.journal.enqueue_run("producao", "import", "command", build.clock())
     parts.journal.start_run(run.id, build.clock(), 1)
     return parts.journal
 
@@ -237,7 +237,7 @@ def test_the_next_runs_say_when_a_slot_of_a_gap_comes() -> None:
 def test_the_hour_in_a_refusal_is_of_the_programs_zone(tmp_path: Path) -> None:
     with closing(Journal(tmp_path / "journal.db", zone="Asia/Tokyo")) as journal:
         journal.save_connection(msgspec.structs.replace(AURORA, zone=None))
-        journal.ask_run("producao", "import", "button", datetime(2026, 11, 24, 12, tzinfo=UTC))
+        journal.enqueue_run("producao", "import", "button", datetime(2026, 11, 24, 12, tzinfo=UTC))
         with pytest.raises(RunInProgressError) as refused:
             journal.remove_connection("producao")
         assert refused.value.words == {"hora": "21:00"}

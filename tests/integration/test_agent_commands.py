@@ -13,7 +13,7 @@ import trustme
 
 from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.settings import ErpAddress, Home, HubAddress, Secret, Secrets
-from omnisync.agent.journal import Journal
+from omnisync.agent.journal.journal import Journal
 from omnisync.agent.schedule import Schedule
 from omnisync.cli import main
 from omnisync.cli import parts as build
@@ -96,7 +96,7 @@ def test_status_says_what_the_last_run_knew_when_the_hub_is_silent(
     erp = ErpAddress(kind="sqlite", database=make_sqlite(tmp_path).database)
     journal.save_connection(connection(hub=HubAddress("http://127.0.0.1:9"), erp=erp))
     Secrets(Home(tmp_path).secrets).put(journal.connection("producao"), "hub_token", Secret("a key"))
-    journal.note_unread("producao", {"0009": 2})
+    journal.save_unread_orders("producao", {"0009": 2})
     status, said = run(capsys, "status")
     assert status == 0
     assert "Há 2 pedidos do estabelecimento 0009, que não está cadastrado na central." in said

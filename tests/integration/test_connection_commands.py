@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from omnisync.agent.config.settings import ConnectionEstablishment, ErpAddress, Home, HubAddress, Secret, Secrets
-from omnisync.agent.journal import Journal
+from omnisync.agent.journal.journal import Journal
 from omnisync.agent.progress import RowCounts
 from omnisync.cli import parts as build
 from tests.erps import make_sqlite, write

@@ -25,8 +25,9 @@ from omnisync.agent.errors import (
     StoppedError,
     TemporaryError,
 )
-from omnisync.agent.journal import Journal, Run
-from omnisync.agent.journal.database import MIGRATIONS
+from omnisync.agent.journal.journal import Journal
+from omnisync.agent.journal.journal_file import MIGRATIONS
+from omnisync.agent.journal.run import Run
 from omnisync.agent.progress import Counts, ExpectedCounts, RowCounts
 from omnisync.agent.schedule import Schedule, Slot
 
@@ -54,7 +55,7 @@ def journal(path: Path) -> Iterator[Journal]:
 
 
 def ask(journal: Journal, minutes: int = 0) -> Run:
-    return journal.ask_run("producao", "import", "button", NOON + timedelta(minutes=minutes))
+    return journal.enqueue_run("producao", "import", "button", NOON + timedelta(minutes=minutes))
 
 
 def orders(n_written: int, n_refused: int = 0) -> Counts:
@@ -78,10 +79,10 @@ def test_an_unknown_connection_is_named(journal: Journal) -> None:
 
 CALLS: dict[str, Callable[[Journal], object]] = {
     "schedule": lambda journal: journal.save_schedule("outra", Schedule(), NOON),
-    "run": lambda journal: journal.ask_run("outra", "import", "button", NOON),
-    "slot": lambda journal: journal.take_slot("outra", SLOT, "import", "slot", NOON),
+    "run": lambda journal: journal.enqueue_run("outra", "import", "button", NOON),
+    "slot": lambda journal: journal.claim_slot("outra", SLOT, "import", "slot", NOON),
     "mapping": lambda journal: journal.answers.save_mappings("outra", "seller", {"1": "2"}),
-    "confirmation": lambda journal: journal.answers.ask_confirmation("outra", "product", 9, NOON),
+    "confirmation": lambda journal: journal.answers.request_confirmation("outra", "product", 9, NOON),
     "event": lambda journal: journal.add_event("outra", "connection_changed", NOON),
     "removal": lambda journal: journal.remove_connection("outra"),
 }
@@ -127,9 +128,9 @@ def test_what_people_changed_is_remembered_newest_first(journal: Journal) -> Non
 
 def test_orders_nobody_reads_are_remembered_as_the_hub_last_said(journal: Journal) -> None:
     assert journal.unread_orders("producao") == {}
-    journal.note_unread("producao", {"0009": 3, "0008": 1})
+    journal.save_unread_orders("producao", {"0009": 3, "0008": 1})
     assert journal.unread_orders("producao") == {"0008": 1, "0009": 3}
-    journal.note_unread("producao", {"0009": 2})
+    journal.save_unread_orders("producao", {"0009": 2})
     assert journal.unread_orders("producao") == {"0009": 2}
     journal.remove_connection("producao")
     journal.save_connection(AURORA)
@@ -137,15 +138,15 @@ def test_orders_nobody_reads_are_remembered_as_the_hub_last_said(journal: Journa
 
 
 def test_orders_nobody_reads_of_a_connection_the_journal_lost_are_passed_over(journal: Journal) -> None:
-    journal.note_unread("outra", {"0009": 3})
+    journal.save_unread_orders("outra", {"0009": 3})
     assert journal.unread_orders("outra") == {}
 
 
 def test_a_note_is_the_last_that_was_set(journal: Journal) -> None:
-    assert journal.note("csrf") is None
-    journal.set_note("csrf", "a")
-    journal.set_note("csrf", "b")
-    assert journal.note("csrf") == "b"
+    assert journal.get_meta("csrf") is None
+    journal.set_meta("csrf", "a")
+    journal.set_meta("csrf", "b")
+    assert journal.get_meta("csrf") == "b"
 
 
 # schedule and slots
@@ -169,43 +170,43 @@ def test_a_wrong_schedule_is_not_saved(journal: Journal) -> None:
 
 
 def test_a_slot_is_served_once(journal: Journal) -> None:
-    run = journal.take_slot("producao", SLOT, "import", "slot", NOON, establishments=("0001",))
+    run = journal.claim_slot("producao", SLOT, "import", "slot", NOON, establishments=("0001",))
     assert run is not None
     assert (run.origin, run.establishments, run.state) == ("slot", ("0001",), "waiting")
     journal.end_run(run.id, "done", NOON)
-    assert journal.take_slot("producao", SLOT, "import", "slot", NOON) is None
-    assert journal.served("producao", SLOT.on) == (SLOT,)
+    assert journal.claim_slot("producao", SLOT, "import", "slot", NOON) is None
+    assert journal.served_slots("producao", SLOT.on) == (SLOT,)
 
 
 def test_a_slot_that_meets_a_run_stays_to_be_served(journal: Journal) -> None:
     run = ask(journal)
     with pytest.raises(RunInProgressError):
-        journal.take_slot("producao", SLOT, "import", "slot", NOON)
+        journal.claim_slot("producao", SLOT, "import", "slot", NOON)
     journal.end_run(run.id, "done", NOON)
-    assert journal.served("producao", SLOT.on) == ()
-    assert journal.take_slot("producao", SLOT, "import", "catch_up", NOON) is not None
+    assert journal.served_slots("producao", SLOT.on) == ()
+    assert journal.claim_slot("producao", SLOT, "import", "catch_up", NOON) is not None
 
 
 def test_the_served_are_of_the_day_asked_in_order(journal: Journal) -> None:
     for at in (time(12), time(9, 5)):
-        run = journal.take_slot("producao", Slot(SLOT.on, at), "import", "slot", NOON)
+        run = journal.claim_slot("producao", Slot(SLOT.on, at), "import", "slot", NOON)
         assert run is not None
         journal.end_run(run.id, "done", NOON)
-    assert journal.served("producao", SLOT.on) == (Slot(SLOT.on, time(9, 5)), Slot(SLOT.on, time(12)))
-    assert journal.served("producao", SLOT.on + timedelta(days=1)) == ()
+    assert journal.served_slots("producao", SLOT.on) == (Slot(SLOT.on, time(9, 5)), Slot(SLOT.on, time(12)))
+    assert journal.served_slots("producao", SLOT.on + timedelta(days=1)) == ()
 
 
 # runs
 
 
 def test_a_run_is_told_from_asking_to_ending(journal: Journal) -> None:
-    run = journal.ask_run(
+    run = journal.enqueue_run(
         "producao", "import", "retry", NOON, systems=("omniforce",), establishments=("0001",), ids=("ord_1",)
     )
     started = journal.start_run(run.id, NOON + timedelta(seconds=1), 42)
     assert (started.state, started.pid, started.ids, started.systems) == ("running", 42, ("ord_1",), ("omniforce",))
     assert (
-        journal.beat(run.id, NOON + timedelta(seconds=2), orders(3), ExpectedCounts(orders=5), "orders", rate=2.5)
+        journal.heartbeat(run.id, NOON + timedelta(seconds=2), orders(3), ExpectedCounts(orders=5), "orders", rate=2.5)
         is False
     )
     beating = journal.current_run("producao")
@@ -234,13 +235,13 @@ def test_a_second_run_is_refused_and_told_since_when(journal: Journal) -> None:
 def test_connections_run_side_by_side(journal: Journal) -> None:
     journal.save_connection(msgspec.structs.replace(AURORA, name="outra"))
     ask(journal)
-    assert journal.ask_run("outra", "import", "button", NOON).state == "waiting"
+    assert journal.enqueue_run("outra", "import", "button", NOON).state == "waiting"
 
 
 def test_a_run_asked_to_stop_hears_it_with_its_beat(journal: Journal) -> None:
     run = journal.start_run(ask(journal).id, NOON, 42)
-    journal.ask_stop(run.id)
-    assert journal.beat(run.id, NOON, Counts(), ExpectedCounts(), "") is True
+    journal.request_stop(run.id)
+    assert journal.heartbeat(run.id, NOON, Counts(), ExpectedCounts(), "") is True
     stopping = journal.run(run.id)
     assert stopping is not None
     assert (stopping.state, stopping.stop_asked) == ("cancelling", True)
@@ -248,7 +249,7 @@ def test_a_run_asked_to_stop_hears_it_with_its_beat(journal: Journal) -> None:
 
 def test_a_run_asked_to_stop_before_it_began_begins_cancelling(journal: Journal) -> None:
     run = ask(journal)
-    journal.ask_stop(run.id)
+    journal.request_stop(run.id)
     assert journal.start_run(run.id, NOON, 42).state == "cancelling"
 
 
@@ -256,10 +257,10 @@ def test_an_ended_run_stays_as_it_ended(journal: Journal) -> None:
     run = ask(journal)
     assert journal.end_run(run.id, "failed", NOON, code="hub_unreachable", words={"n": 3, "nada": None})
     assert not journal.end_run(run.id, "interrupted", NOON)
-    journal.ask_stop(run.id)
+    journal.request_stop(run.id)
     with pytest.raises(StoppedError):
         journal.start_run(run.id, NOON, 42)
-    assert journal.beat(run.id, NOON, orders(9), ExpectedCounts(), "") is True
+    assert journal.heartbeat(run.id, NOON, orders(9), ExpectedCounts(), "") is True
     ended = journal.run(run.id)
     assert ended is not None
     assert (ended.state, ended.code, ended.words, ended.counts) == ("failed", "hub_unreachable", {"n": "3"}, Counts())
@@ -272,12 +273,12 @@ def test_a_run_is_carried_by_one_process(journal: Journal) -> None:
 
 
 def test_a_run_the_journal_lost_goes_on(journal: Journal) -> None:
-    assert journal.beat("run_unknown", NOON, Counts(), ExpectedCounts(), "") is False
+    assert journal.heartbeat("run_unknown", NOON, Counts(), ExpectedCounts(), "") is False
 
 
 def test_ending_without_counts_keeps_those_of_the_last_beat(journal: Journal) -> None:
     run = ask(journal)
-    journal.beat(run.id, NOON, orders(7), ExpectedCounts(), "orders")
+    journal.heartbeat(run.id, NOON, orders(7), ExpectedCounts(), "orders")
     journal.end_run(run.id, "interrupted", NOON)
     ended = journal.run(run.id)
     assert ended is not None
@@ -286,8 +287,8 @@ def test_ending_without_counts_keeps_those_of_the_last_beat(journal: Journal) ->
 
 def test_a_run_nobody_carries_becomes_interrupted_with_its_slot_free(journal: Journal) -> None:
     run = ask(journal)
-    assert journal.mark_interrupted("producao", NOON, lambda _: True) is None
-    marked = journal.mark_interrupted("producao", NOON, lambda _: False)
+    assert journal.close_orphaned_run("producao", NOON, lambda _: True) is None
+    marked = journal.close_orphaned_run("producao", NOON, lambda _: False)
     assert marked is not None
     assert marked.id == run.id
     assert ask(journal).state == "waiting"
@@ -318,7 +319,7 @@ def test_a_clock_set_back_makes_no_duration_negative(journal: Journal) -> None:
 def test_days_are_those_of_the_wall(journal: Journal) -> None:
     at_night = NOON.replace(hour=2)  # 23:00 of the day before in São Paulo
     for moment, state in ((at_night, "failed"), (NOON, "done"), (NOON, "done")):
-        run = journal.ask_run("producao", "import", "slot", moment)
+        run = journal.enqueue_run("producao", "import", "slot", moment)
         journal.end_run(run.id, "failed" if state == "failed" else "done", moment, orders(10))
     first, second = journal.days("producao", date(2026, 11, 11), SAO_PAULO)
     assert (first.on, first.n_runs, first.n_failed) == (date(2026, 11, 23), 1, 1)
@@ -328,26 +329,26 @@ def test_days_are_those_of_the_wall(journal: Journal) -> None:
 
 def test_what_is_older_than_ninety_days_is_forgotten_but_not_a_run_that_is_going(journal: Journal) -> None:
     journal.end_run(ask(journal).id, "done", NOON)
-    taken = journal.take_slot("producao", SLOT, "import", "slot", NOON)
+    taken = journal.claim_slot("producao", SLOT, "import", "slot", NOON)
     filial = msgspec.structs.replace(AURORA, name="filial")
     journal.save_connection(filial)
     for days, n_left in ((89, 2), (91, 1)):
         later = NOON + timedelta(days=days)
-        newest = journal.ask_run(filial.name, "import", "button", later)
+        newest = journal.enqueue_run(filial.name, "import", "button", later)
         journal.end_run(newest.id, "done", later)
-        journal.forget(later)
+        journal.prune(later)
         assert len(journal.runs("producao", 10)) == n_left
     assert journal.runs("producao", 10) == (taken,)
-    assert (journal.events("producao", 10), journal.served("producao", SLOT.on)) == ((), ())
+    assert (journal.events("producao", 10), journal.served_slots("producao", SLOT.on)) == ((), ())
 
 
 def test_a_clock_that_was_ahead_for_a_moment_forgets_nothing(journal: Journal) -> None:
-    run = journal.take_slot("producao", SLOT, "import", "slot", NOON)
+    run = journal.claim_slot("producao", SLOT, "import", "slot", NOON)
     assert run is not None
     journal.end_run(run.id, "done", NOON)
-    journal.forget(NOON + timedelta(days=100))
+    journal.prune(NOON + timedelta(days=100))
     assert len(journal.runs("producao", 10)) == 1
-    assert journal.served("producao", SLOT.on) == (SLOT,)
+    assert journal.served_slots("producao", SLOT.on) == (SLOT,)
 
 
 def test_runs_beyond_the_newest_ten_thousand_are_forgotten(journal: Journal, path: Path) -> None:
@@ -358,7 +359,7 @@ def test_runs_beyond_the_newest_ten_thousand_are_forgotten(journal: Journal, pat
             " SELECT 'producao', 'import', 'slot', X'22616C6C22', X'5B5D', X'5B5D', ?, ?, 'done' FROM k",
             (NOON.isoformat(), NOON.isoformat()),
         )
-    journal.forget(NOON)
+    journal.prune(NOON)
     assert len(journal.runs("producao", 20_000)) == 10_000
 
 
@@ -387,12 +388,12 @@ def test_many_processes_take_one_slot_and_one_run_is_made(journal: Journal, path
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from omnisync.agent.errors import RunInProgressError
-from omnisync.agent.journal import Journal
+from omnisync.agent.journal.journal import Journal
 from omnisync.agent.schedule import Slot
 journal = Journal(Path({str(path)!r}))
 noon = datetime(2026, 11, 24, 15, tzinfo=UTC)
 try:
-    run = journal.take_slot("producao", Slot(date(2026, 11, 24), time(12)), "import", "slot", noon)
+    run = journal.claim_slot("producao", Slot(date(2026, 11, 24), time(12)), "import", "slot", noon)
 except RunInProgressError:
     run = None
 print(run is not None)
@@ -407,27 +408,27 @@ def test_processes_that_make_the_journal_at_once_make_one(tmp_path: Path) -> Non
     path = tmp_path / "new.db"
     script = f"""
 from pathlib import Path
-from omnisync.agent.journal import Journal
-Journal(Path({str(path)!r})).set_note("a", "b")
+from omnisync.agent.journal.journal import Journal
+Journal(Path({str(path)!r})).set_meta("a", "b")
 """
     makers = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(3)]
     assert [maker.wait(timeout=60) for maker in makers] == [0, 0, 0]
     with closing(Journal(path)) as journal:
-        assert (journal.note("a"), journal.notices()) == ("b", ())
+        assert (journal.get_meta("a"), journal.notices()) == ("b", ())
 
 
 def test_a_journal_another_process_keeps_is_worth_another_try(
     journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("omnisync.agent.journal.database.BUSY", timedelta(milliseconds=50))  # else 5 s of waiting
+    monkeypatch.setattr("omnisync.agent.journal.journal_file.BUSY", timedelta(milliseconds=50))  # else 5 s of waiting
     with closing(Journal(path)) as hurried, closing(sqlite3.connect(path, isolation_level=None)) as other:
         assert hurried.connections() == (AURORA,)
         other.execute("BEGIN IMMEDIATE")
         assert hurried.connections() == (AURORA,)
         with pytest.raises(TemporaryError):
-            hurried.set_note("a", "b")
+            hurried.set_meta("a", "b")
         other.execute("ROLLBACK")
-        hurried.set_note("a", "b")
+        hurried.set_meta("a", "b")
 
 
 @pytest.mark.parametrize("rubbish", [b"not a database" * 100, b"SQLite format 3\0" + b"\xff" * 4096])
@@ -461,8 +462,8 @@ def test_another_process_finds_the_new_journal_after_one_was_moved_aside(journal
     for part in ("-wal", "-shm"):
         path.with_name(path.name + part).unlink(missing_ok=True)
     with closing(Journal(path)) as other:
-        other.set_note("a", "b")
-    assert (journal.note("a"), journal.connections()) == ("b", ())
+        other.set_meta("a", "b")
+    assert (journal.get_meta("a"), journal.connections()) == ("b", ())
 
 
 def test_a_journal_of_an_older_program_is_brought_up_to_date(path: Path) -> None:
@@ -472,8 +473,8 @@ def test_a_journal_of_an_older_program_is_brought_up_to_date(path: Path) -> None
         db.commit()
     with closing(Journal(path)) as journal:
         journal.save_connection(AURORA)
-        journal.note_unread("producao", {"0009": 3})
-        assert (journal.note("a"), journal.unread_orders("producao")) == ("b", {"0009": 3})
+        journal.save_unread_orders("producao", {"0009": 3})
+        assert (journal.get_meta("a"), journal.unread_orders("producao")) == ("b", {"0009": 3})
 
 
 def test_a_journal_of_a_newer_program_is_refused_and_left_alone(journal: Journal, path: Path) -> None:
@@ -506,7 +507,7 @@ def test_de_para_is_kept_by_connection_and_group(journal: Journal) -> None:
 
 def test_a_confirmation_is_of_the_number_that_was_seen(journal: Journal) -> None:
     answers = journal.answers
-    answers.ask_confirmation("producao", "product", 120, NOON)
+    answers.request_confirmation("producao", "product", 120, NOON)
     assert not answers.is_confirmed("producao", "product", 120)
     assert not answers.confirm("producao", "product", 119, NOON)
     assert answers.confirm("producao", "product", 120, NOON)
@@ -518,11 +519,11 @@ def test_a_confirmation_is_of_the_number_that_was_seen(journal: Journal) -> None
 
 def test_more_than_was_confirmed_is_asked_anew(journal: Journal) -> None:
     answers = journal.answers
-    answers.ask_confirmation("producao", "product", 120, NOON)
+    answers.request_confirmation("producao", "product", 120, NOON)
     answers.confirm("producao", "product", 120, NOON)
-    answers.ask_confirmation("producao", "product", 90, NOON)
+    answers.request_confirmation("producao", "product", 90, NOON)
     assert answers.is_confirmed("producao", "product", 90)
-    answers.ask_confirmation("producao", "product", 500, NOON)
+    answers.request_confirmation("producao", "product", 500, NOON)
     assert not answers.is_confirmed("producao", "product", 90)
     answers.end_confirmation("producao", "product")
     assert answers.confirmations("producao") == ()

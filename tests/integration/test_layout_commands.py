@@ -12,7 +12,7 @@ import pytest
 
 from omnisync.agent.config.settings import ErpAddress, Home
 from omnisync.agent.erp.language.layout import text_of
-from omnisync.agent.journal import Journal
+from omnisync.agent.journal.journal import Journal
 from omnisync.cli import main
 from tests.erps import make_sqlite
 from tests.pages import connection

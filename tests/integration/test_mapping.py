@@ -14,7 +14,7 @@ from omnisync.agent.erp.catalog import layout_named
 from omnisync.agent.erp.language.de_para import of_layout
 from omnisync.agent.erp.language.layout import text_of
 from omnisync.agent.errors import ErpSetupError
-from omnisync.agent.journal import Journal
+from omnisync.agent.journal.journal import Journal
 from tests.acceptance.programs import Program, installed
 from tests.hubs import RunningHub, running_hub
 from tests.imports import send

@@ -45,7 +45,7 @@ def pages(tmp_path: Path) -> Iterator[Stage]:
 
 def test_every_page_says_which_orders_nobody_reads_and_asks_nobody(pages: Stage) -> None:
     pages.hub.error = BadTokenError()  # a page that asked the hub would fail, or say so
-    pages.journal.note_unread("producao", {"0008": 1, "0009": 1204})
+    pages.journal.save_unread_orders("producao", {"0008": 1, "0009": 1204})
     for path in (*PAGES, "/conexao", "/agendamento?ativar=nao"):
         said = text(pages.client().get(path).text)
         assert (
@@ -56,20 +56,20 @@ def test_every_page_says_which_orders_nobody_reads_and_asks_nobody(pages: Stage)
 
 
 def test_the_part_that_changes_after_a_run_says_them_too(pages: Stage) -> None:
-    pages.journal.note_unread("producao", {"0009": 2})
+    pages.journal.save_unread_orders("producao", {"0009": 2})
     assert "Há 2 pedidos do estabelecimento 0009" in text(pages.client().get("/detalhes", headers=HTMX).text)
 
 
 def test_once_the_establishment_is_registered_no_page_speaks_of_it(pages: Stage) -> None:
-    pages.journal.note_unread("producao", {"0009": 2})
-    pages.journal.note_unread("producao", {})
+    pages.journal.save_unread_orders("producao", {"0009": 2})
+    pages.journal.save_unread_orders("producao", {})
     for path in PAGES:
         assert "0009" not in text(pages.client().get(path).text)
 
 
 def test_orders_nobody_reads_are_said_of_the_connection_that_is_shown(pages: Stage) -> None:
     pages.journal.save_connection(connection(name="zona-norte"))
-    pages.journal.note_unread("zona-norte", {"0009": 2})
+    pages.journal.save_unread_orders("zona-norte", {"0009": 2})
     assert "0009" not in text(pages.client().get("/").text)
 
 

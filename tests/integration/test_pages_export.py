@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from omnisync.agent.journal import REFUSED_ROWS
+from omnisync.agent.journal.run import REFUSED_ROWS
 from omnisync.agent.outbox import Refusal, outbox_of
 from omnisync.agent.progress import Counts, ExportCounts, RowCounts
 from tests.pages import ALL, HTMX, NOW, Stage, post, stage, text, unsettled, whole

@@ -11,7 +11,7 @@ import pytest
 from litestar import Litestar
 
 from omnisync.agent.config.settings import Secret
-from omnisync.agent.journal import Journal
+from omnisync.agent.journal.journal import Journal
 from omnisync.agent.schedule import Schedule
 from omnisync.agent.ui.pages import FOLDER
 from tests.pages import (
@@ -64,7 +64,7 @@ def contents(journal: Journal) -> str:
             journal.schedule("producao"),
             journal.runs("producao", 100),
             journal.events("producao", 100),
-            journal.note("shown_connection"),
+            journal.get_meta("shown_connection"),
         )
     )
 

@@ -96,7 +96,7 @@ def test_the_tab_counts_what_waits_for_a_person(pages: Stage) -> None:
     client = pendings(
         pages, unsettled(), unsettled("waiting", id="o2"), unsettled("kept", id="o3", code="order_locked")
     )
-    pages.journal.answers.ask_confirmation("producao", "products", 120, NOW)
+    pages.journal.answers.request_confirmation("producao", "products", 120, NOW)
     assert badge(client.get("/").text) == "3"
     assert badge(client.get("/agendamento").text) == "3"
     assert badge(client.get("/detalhes", headers=HTMX).text) == "3"
@@ -158,8 +158,8 @@ def test_a_key_of_several_columns_reads_as_one(pages: Stage) -> None:
 
 def test_what_would_be_taken_away_is_confirmed_as_it_was_shown(pages: Stage) -> None:
     answers = pages.journal.answers
-    answers.ask_confirmation("producao", "products", 1204, NOW)
-    answers.ask_confirmation("producao", "receivables", 7, NOW)
+    answers.request_confirmation("producao", "products", 1204, NOW)
+    answers.request_confirmation("producao", "receivables", 7, NOW)
     client = pages.client()
     said = text(client.get("/pendencias").text)
     assert "1.204 produtos deixarão de aparecer no OmniForce com esta exportação." in said
@@ -173,7 +173,7 @@ def test_what_would_be_taken_away_is_confirmed_as_it_was_shown(pages: Stage) -> 
 
 @pytest.mark.parametrize("n", ["1203", "", "-1", "１２０４", "9" * 30])
 def test_another_number_than_the_one_shown_confirms_nothing(pages: Stage, n: str) -> None:
-    pages.journal.answers.ask_confirmation("producao", "products", 1204, NOW)
+    pages.journal.answers.request_confirmation("producao", "products", 1204, NOW)
     answer = post(pages.client(), "/pendencias/confirmar", {"dados": "products", "quantos": n})
     assert answer.headers["location"] == "/pendencias?aviso=mudou"
     assert not pages.journal.answers.is_confirmed("producao", "products", 1)

@@ -59,11 +59,11 @@ def test_case_b1_saving_something_else_answers_nothing(old: Stage) -> None:
 def test_case_b1_slots_that_the_old_zones_clock_served_come_in_the_new_one(old: Stage) -> None:
     old.journal.save_schedule("producao", Schedule(), NOW - timedelta(days=1))
     for slot in slots(Schedule(), date(2026, 11, 24))[:29]:  # 08:00 to 15:00 in UTC
-        run = old.journal.take_slot("producao", slot, "both", "slot", NOW)
+        run = old.journal.claim_slot("producao", slot, "both", "slot", NOW)
         assert run is not None
         old.journal.end_run(run.id, "done", NOW)
     post(old.client(), "/conexao", {"fuso": "America/Sao_Paulo"})  # where it is 12:03
-    assert old.journal.served("producao", date(2026, 11, 24))[-1].at == time(12)
+    assert old.journal.served_slots("producao", date(2026, 11, 24))[-1].at == time(12)
 
 
 def test_a_zone_as_it_was_kept_is_in_no_ones_way(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from omnisync.agent.config.settings import ConnectionEstablishment, ErpAddress, Home, HubAddress, Secret, Secrets
-from omnisync.agent.journal import Journal
+from omnisync.agent.journal.journal import Journal
 from omnisync.hub.store import AGENT_SCOPES
 from tests.books import Book, make_book
 from tests.hubs import NOW, RunningHub, running_hub
@@ -129,7 +129,7 @@ def test_a_key_of_several_columns_is_typed_with_slashes(
 
 
 def test_deletes_are_confirmed_by_the_number_a_person_saw(journal: Journal, capsys: pytest.CaptureFixture[str]) -> None:
-    journal.answers.ask_confirmation("producao", "products", 1204, NOW)
+    journal.answers.request_confirmation("producao", "products", 1204, NOW)
     said = run(capsys, "pending", "list")[1]
     assert "1.204 produtos deixarão de aparecer no OmniForce" in said
     assert "omnisync pending confirm products 1204 | omnisync pending refuse products" in said
@@ -145,7 +145,7 @@ def test_deletes_are_confirmed_by_the_number_a_person_saw(journal: Journal, caps
 def test_deletes_are_refused_or_taken_back(
     journal: Journal, capsys: pytest.CaptureFixture[str], is_confirmed: bool
 ) -> None:
-    journal.answers.ask_confirmation("producao", "stock", 40, NOW)
+    journal.answers.request_confirmation("producao", "stock", 40, NOW)
     if is_confirmed:
         run(capsys, "pending", "confirm", "stock", "40")
     status, said = run(capsys, "pending", "refuse", "stock")

@@ -16,7 +16,7 @@ import pytest
 
 from omnisync.agent.config.settings import Connection, file_lock
 from omnisync.agent.errors import RunInProgressError
-from omnisync.agent.journal import Systems
+from omnisync.agent.journal.run import Systems
 from omnisync.agent.progress import Counts, RowCounts
 from omnisync.agent.runner import Carrier, Clockwork, connection_lock
 from omnisync.agent.runner.clockwork import keep
@@ -157,14 +157,14 @@ def test_shutting_down_ends_a_run_that_hears_nothing(house: House) -> None:
 
 
 def test_a_run_left_by_an_agent_that_died_becomes_interrupted(house: House) -> None:
-    run = house.journal.ask_run("producao", "import", "button", house.clock())
+    run = house.journal.enqueue_run("producao", "import", "button", house.clock())
     house.journal.start_run(run.id, house.clock(), 4_000_000)
     house.carrier(DONE).look()
     assert house.run(run.id).state == "interrupted"
 
 
 def test_a_run_of_another_process_is_known_by_its_lock(house: House) -> None:
-    run = house.journal.ask_run("producao", "import", "command", house.clock())
+    run = house.journal.enqueue_run("producao", "import", "command", house.clock())
     house.journal.start_run(run.id, house.clock(), os.getpid())
     carrier = house.carrier(DONE)
     with connection_lock(house.home, "producao"):
@@ -175,7 +175,7 @@ def test_a_run_of_another_process_is_known_by_its_lock(house: House) -> None:
 
 
 def test_a_run_about_to_begin_has_a_minute_to_take_the_lock(house: House) -> None:
-    run = house.journal.ask_run("producao", "import", "button", house.clock())
+    run = house.journal.enqueue_run("producao", "import", "button", house.clock())
     carrier = house.carrier(DONE)
     carrier.look()
     assert house.run(run.id).state == "waiting"
@@ -322,7 +322,7 @@ def test_slots_that_pass_during_a_run_become_one_when_it_ends(house: House) -> N
     house.clock.at(11, 2)
     settle(clockwork, house)
     assert house.runs() == [("slot", "running")]
-    house.journal.ask_stop(run.id)
+    house.journal.request_stop(run.id)
     until(lambda: len(house.runs()) == 2, clockwork.look)
     assert (house.runs()[0], house.runs()[1][0], house.served()) == (("slot", "cancelled"), "catch_up", "11:00")
 
@@ -367,7 +367,7 @@ def test_a_connection_in_trouble_leaves_the_others_their_slots(house: House, cap
 
 def offline_house(house: House, origin: str = "button") -> Clockwork:
     clockwork = house.clockwork(UNREACHABLE)
-    run = house.journal.ask_run(
+    run = house.journal.enqueue_run(
         "producao", "import", "command" if origin == "command" else "button", house.clock(), ids=("order:a",)
     )
     house.journal.end_run(run.id, "failed", house.clock(), code="hub_unreachable")
@@ -404,7 +404,7 @@ def test_a_hub_that_answers_again_starts_one_run_of_the_same_scope(house: House)
 def test_a_success_ends_the_asking(house: House) -> None:
     clockwork = offline_house(house)
     clockwork.probe_hubs()
-    run = house.journal.ask_run("producao", "import", "button", house.clock())
+    run = house.journal.enqueue_run("producao", "import", "button", house.clock())
     house.journal.end_run(run.id, "done", house.clock())
     clockwork.probe_hubs()
     assert (house.probed, clockwork.offline("producao")) == (["producao"], None)
@@ -444,4 +444,4 @@ def test_the_clockwork_runs_by_itself_and_shuts_down(house: House) -> None:
     until(lambda: (run := house.journal.current_run("producao")) is not None and run.beat_at is not None)
     clockwork.shutdown()
     assert house.runs() == [("slot", "interrupted")]
-    assert house.journal.served("producao", TUESDAY.date())[-1] == Slot(TUESDAY.date(), time(12))
+    assert house.journal.served_slots("producao", TUESDAY.date())[-1] == Slot(TUESDAY.date(), time(12))

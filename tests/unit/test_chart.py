@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from omnisync.agent.journal import Day
+from omnisync.agent.journal.run import Day
 from omnisync.agent.progress import Counts, ExportCounts, RowCounts
 from omnisync.agent.ui.chart import HEIGHT, bars
 

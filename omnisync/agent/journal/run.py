@@ -13,9 +13,11 @@ from msgspec import Struct
 from omnisync.agent.progress import Counts, ExpectedCounts
 from omnisync.agent.schedule import System
 
-Kind = Literal["import", "export", "both"]
+RunKind = Literal["import", "export", "both"]
 Origin = Literal["button", "slot", "catch_up", "command", "retry"]
-State = Literal["waiting", "running", "cancelling", "done", "done_with_refusals", "cancelled", "failed", "interrupted"]
+RunState = Literal[
+    "waiting", "running", "cancelling", "done", "done_with_refusals", "cancelled", "failed", "interrupted"
+]
 Systems = Literal["all"] | tuple[System, ...]
 REFUSED_ROWS = "rows:refused"
 """Among the ids of an export: the rows that did not go out are tried again as they are."""
@@ -26,12 +28,12 @@ class Run(Struct, frozen=True, kw_only=True):
 
     id: str
     connection: str
-    kind: Kind
+    kind: RunKind
     origin: Origin
     systems: Systems
     establishments: tuple[str, ...]
     ids: tuple[str, ...]
-    state: State
+    state: RunState
     stop_asked: bool
     pid: int | None
     asked_at: datetime
@@ -109,15 +111,15 @@ def run_of(row: sqlite3.Row) -> Run:
     for name, type_ in _DECODED.items():
         fields[name] = msgspec.json.decode(fields[name], type=type_)
     for name in ("asked_at", "started_at", "ended_at", "beat_at"):
-        fields[name] = moment_of(fields[name]) if fields[name] else None
+        fields[name] = decode_moment(fields[name]) if fields[name] else None
     return Run(**fields | {"stop_asked": bool(fields["stop_asked"])})
 
 
-def text_of(moment: datetime) -> str:
+def encode_moment(moment: datetime) -> str:
     """In UTC and of one length, so that texts sort as moments do."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def moment_of(text: str) -> datetime:
+def decode_moment(text: str) -> datetime:
     """The moment such a text says."""
     return datetime.fromisoformat(text)

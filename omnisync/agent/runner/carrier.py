@@ -21,7 +21,8 @@ from msgspec import Struct
 
 from omnisync.agent.config.settings import Home, LockedError, file_lock, pause
 from omnisync.agent.errors import RunInProgressError, SettingsError
-from omnisync.agent.journal import Journal, Kind, Origin, Run, Systems
+from omnisync.agent.journal.journal import Journal
+from omnisync.agent.journal.run import Origin, Run, RunKind, Systems
 
 LOOK_EVERY = timedelta(seconds=1)
 SILENCE = timedelta(seconds=120)
@@ -74,7 +75,7 @@ class Carrier:
     def start(
         self,
         connection_name: str,
-        kind: Kind,
+        kind: RunKind,
         origin: Origin,
         *,
         systems: Systems = "all",
@@ -82,7 +83,7 @@ class Carrier:
         ids: Sequence[str] = (),
     ) -> Run:
         """Ask for a run and start its process. Raises RunInProgressError when the connection has one going."""
-        run = self._journal.ask_run(
+        run = self._journal.enqueue_run(
             connection_name,
             kind,
             origin,
@@ -109,7 +110,7 @@ class Carrier:
 
     def stop(self, run_id: str) -> None:
         """Ask a run to stop at its next page. What is written stays."""
-        self._journal.ask_stop(run_id)
+        self._journal.request_stop(run_id)
 
     def look(self) -> None:
         """Close the runs whose process is gone, and end the processes that give no sign. To be called each second."""
@@ -120,7 +121,7 @@ class Carrier:
                 self._bury(child)
         for connection in self._journal.connections():
             try:
-                self._journal.mark_interrupted(connection.name, self._clock(), self._is_carried)
+                self._journal.close_orphaned_run(connection.name, self._clock(), self._is_carried)
             except SettingsError as error:  # its lock is another account's: the other connections keep their slots
                 log.warning("%s: %s", connection.name, error.code)
 

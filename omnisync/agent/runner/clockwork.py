@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.errors import OmnisyncError, RunInProgressError
-from omnisync.agent.journal import Journal, Run
+from omnisync.agent.journal.journal import Journal
+from omnisync.agent.journal.run import Run
 from omnisync.agent.runner.carrier import LOOK_EVERY, Carrier
 from omnisync.agent.schedule import Schedule, Slot, missed
 
@@ -100,7 +101,7 @@ class Clockwork:
         """Since when the program has been awake. History is tidied whenever it wakes and once a day."""
         before, self._looked_at = self._looked_at, now
         if before is None or before.date() != now.date():
-            self._journal.forget(now)
+            self._journal.prune(now)
         if self._awake_since is None or before is None or not timedelta() <= now - before <= ASLEEP:
             self._awake_since = now
         return self._awake_since
@@ -111,7 +112,7 @@ class Clockwork:
         if schedule is None or saved_at is None:
             return
         zone = self._zone_of(connection)
-        taken = self._journal.served(connection.name, now.astimezone(zone).date())
+        taken = self._journal.served_slots(connection.name, now.astimezone(zone).date())
         # One that has not come yet was served by a clock that was ahead: it silences no other.
         served = max((slot for slot in taken if slot.moment(zone) <= now), default=None)
         slot = missed(schedule, saved_at=saved_at, served=served, now=now, zone=zone)
@@ -123,7 +124,7 @@ class Clockwork:
                 self._begin(connection.name, schedule, slot, now, is_late=is_late)
 
     def _begin(self, connection_name: str, schedule: Schedule, slot: Slot, now: datetime, *, is_late: bool) -> None:
-        run = self._journal.take_slot(
+        run = self._journal.claim_slot(
             connection_name,
             slot,
             "both" if schedule.imports else "export",

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from msgspec import Struct
 
-from omnisync.agent.journal import Day
+from omnisync.agent.journal.run import Day
 from omnisync.agent.messages.texts import counted
 
 HEIGHT = 76

@@ -72,7 +72,7 @@ def save_new(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Save one more connection. The pages go on opening where they did, whatever its name."""
     shown = pages.showing(None)
     if shown.names:
-        pages.parts.journal.set_note(SHOWN_NOTE, pages.opens_in(shown.names))
+        pages.parts.journal.set_meta(SHOWN_NOTE, pages.opens_in(shown.names))
     return save_typed(pages, request, shown)
 
 
@@ -207,7 +207,7 @@ def choose_rules(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
 def choose_shown(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """Let the pages open in this connection from now on."""
     shown = pages.shown(request)
-    pages.parts.journal.set_note(SHOWN_NOTE, known(shown).name)
+    pages.parts.journal.set_meta(SHOWN_NOTE, known(shown).name)
     return see(shown.to("/conexao"))
 
 

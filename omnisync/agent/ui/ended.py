@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.journal import Run
+from omnisync.agent.journal.run import Run
 from omnisync.agent.messages import texts, times
 from omnisync.agent.messages.texts import counted, hour
 from omnisync.agent.progress import Counts

@@ -9,7 +9,7 @@ from litestar import post
 from litestar.di import NamedDependency
 
 from omnisync.agent.config.settings import Connection
-from omnisync.agent.journal import Journal
+from omnisync.agent.journal.journal import Journal
 from omnisync.agent.ui.pages import AnyRequest, Html, Pages, known, see
 
 Half = Literal["erp", "hub"]
@@ -17,27 +17,27 @@ Half = Literal["erp", "hub"]
 
 def begin(journal: Journal, name: str) -> None:
     """The connection was just made: its steps are to be taken."""
-    journal.set_note(f"first_steps:{name}", "open")
+    journal.set_meta(f"first_steps:{name}", "open")
 
 
 def end(journal: Journal, name: str) -> None:
     """The steps are over."""
-    journal.set_note(f"first_steps:{name}", "")
+    journal.set_meta(f"first_steps:{name}", "")
 
 
 def are_open(journal: Journal, name: str) -> bool:
     """Whether its steps are still being taken; those of a connection made by a command never were."""
-    return journal.note(f"first_steps:{name}") == "open"
+    return journal.get_meta(f"first_steps:{name}") == "open"
 
 
 def tick(journal: Journal, connection: Connection, half: Half) -> None:
     """The test of this half has passed, for the address it has now."""
-    journal.set_note(f"tested_{half}:{connection.name}", _address(connection, half))
+    journal.set_meta(f"tested_{half}:{connection.name}", _address(connection, half))
 
 
 def is_ticked(journal: Journal, connection: Connection, half: Half) -> bool:
     """Whether the test of this half has passed for the address it has now."""
-    return journal.note(f"tested_{half}:{connection.name}") == _address(connection, half)
+    return journal.get_meta(f"tested_{half}:{connection.name}") == _address(connection, half)
 
 
 @post("/primeiros-passos/concluir", sync_to_thread=True, status_code=200)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from litestar import Request
 from litestar.types import Message, Scope
 
-from omnisync.agent.journal import Journal
+from omnisync.agent.journal.journal import Journal
 
 FIELD = "_token"
 HEADER = "x-omnisync-token"
@@ -43,10 +43,10 @@ def token_of(journal: Journal, what: str = "pages") -> str:
 
     The form that asks for the password has another: who stands outside must not learn the token of the pages.
     """
-    secret = journal.note(SECRET_NOTE)
+    secret = journal.get_meta(SECRET_NOTE)
     if secret is None:
         secret = secrets.token_hex(32)
-        journal.set_note(SECRET_NOTE, secret)
+        journal.set_meta(SECRET_NOTE, secret)
     return hmac.new(secret.encode(), f"omnisync {what}".encode(), hashlib.sha256).hexdigest()
 
 

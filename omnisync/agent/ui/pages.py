@@ -18,7 +18,8 @@ from omnisync.agent.config.settings import Connection, Secrets, Settings, connec
 from omnisync.agent.erp.base import Erp, Rehearsal
 from omnisync.agent.errors import NotConfiguredError, OmnisyncError, SetupError
 from omnisync.agent.hub_api.client import HubClient
-from omnisync.agent.journal import Journal, Kind, Origin, Run, Systems
+from omnisync.agent.journal.journal import Journal
+from omnisync.agent.journal.run import Origin, Run, RunKind, Systems
 from omnisync.agent.messages import texts, times
 from omnisync.agent.outbox import outbox_of
 from omnisync.agent.runner import Offline
@@ -56,7 +57,7 @@ class Starts(Protocol):
     """What the pages ask of the carrier of runs."""
 
     def start(
-        self, connection_name: str, kind: Kind, origin: Origin, *, systems: Systems = "all", ids: Sequence[str] = ()
+        self, connection_name: str, kind: RunKind, origin: Origin, *, systems: Systems = "all", ids: Sequence[str] = ()
     ) -> Run:
         """Start a run. Raises RunInProgressError when one is going."""
 
@@ -149,7 +150,7 @@ class Pages:
 
     def opens_in(self, names: tuple[str, ...]) -> str:
         """The connection shown where nobody names one: the one chosen for it, or the first."""
-        chosen = self.parts.journal.note(SHOWN_NOTE) if len(names) > 1 else None
+        chosen = self.parts.journal.get_meta(SHOWN_NOTE) if len(names) > 1 else None
         return chosen if chosen in names else next(iter(names), "")
 
     def showing(self, connection: Connection | None) -> Shown:

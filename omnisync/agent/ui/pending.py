@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from omnisync.agent.erp.base import Unsettled
 from omnisync.agent.errors import OmnisyncError, RunInProgressError
-from omnisync.agent.journal import REFUSED_ROWS, Confirmation, Kind, Run, Systems, holders_of, left_to_another
+from omnisync.agent.journal.decisions import Confirmation
+from omnisync.agent.journal.run import REFUSED_ROWS, Run, RunKind, Systems, holders_of, left_to_another
 from omnisync.agent.messages import texts, times
 from omnisync.agent.messages.spreadsheet import open_issues_csv
 from omnisync.agent.outbox import Refusal, outbox_of
@@ -176,7 +177,7 @@ def page(pages: Pages, shown: Shown, *, notice: str = "", status: int = 200) -> 
 
 
 def begin(
-    pages: Pages, shown: Shown, ids: Sequence[str] = (), *, kind: Kind = "import", systems: Systems = "all"
+    pages: Pages, shown: Shown, ids: Sequence[str] = (), *, kind: RunKind = "import", systems: Systems = "all"
 ) -> bool:
     """Start a run, of everything or of these records; answers False while one is going: the page shows it."""
     name = known(shown).name

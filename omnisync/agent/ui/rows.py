@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from omnisync.agent.journal import Run
+from omnisync.agent.journal.run import Run
 from omnisync.agent.messages import texts, times
 from omnisync.agent.messages.texts import integer
 from omnisync.agent.progress import NOUNS, Counts, ExportCounts, RowCounts

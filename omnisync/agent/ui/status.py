@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from msgspec import Struct
 
-from omnisync.agent.journal import Run
+from omnisync.agent.journal.run import Run
 from omnisync.agent.messages import texts, times
 from omnisync.agent.messages.texts import counted, hour, integer
 from omnisync.agent.runner import Offline

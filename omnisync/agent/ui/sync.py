@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
 from omnisync.agent.errors import OmnisyncError
-from omnisync.agent.journal import Run
+from omnisync.agent.journal.run import Run
 from omnisync.agent.messages import times
 from omnisync.agent.progress import Counts
 from omnisync.agent.schedule import System

@@ -9,8 +9,8 @@ from datetime import datetime
 from msgspec import Struct
 
 from omnisync.agent.errors import NotConfiguredError
-from omnisync.agent.journal.database import Database
-from omnisync.agent.journal.run import moment_of, text_of
+from omnisync.agent.journal.journal_file import JournalFile
+from omnisync.agent.journal.run import decode_moment, encode_moment
 
 
 class Confirmation(Struct, frozen=True, kw_only=True):
@@ -22,10 +22,10 @@ class Confirmation(Struct, frozen=True, kw_only=True):
     confirmed_at: datetime | None
 
 
-class Answers:
+class Decisions:
     """The answers of each connection. They go with it when it is removed."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: JournalFile) -> None:
         self._database = database
 
     # De/Para
@@ -59,19 +59,19 @@ class Answers:
 
     # confirmations
 
-    def ask_confirmation(self, connection_name: str, dataset: str, n: int, now: datetime) -> None:
+    def request_confirmation(self, connection_name: str, dataset: str, n: int, now: datetime) -> None:
         """Let a person confirm that `n` records go. A confirmation of fewer does not count for more."""
 
-        def ask(db: sqlite3.Connection) -> None:
+        def request(db: sqlite3.Connection) -> None:
             _need_connection(db, connection_name)
             db.execute(
                 "INSERT INTO confirmation (connection, dataset, n, asked_at) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT (connection, dataset) DO UPDATE SET n = excluded.n, asked_at = excluded.asked_at,"
                 " confirmed_at = CASE WHEN excluded.n <= n THEN confirmed_at END",
-                (connection_name, dataset, n, text_of(now)),
+                (connection_name, dataset, n, encode_moment(now)),
             )
 
-        self._database.atomically(ask)
+        self._database.atomically(request)
 
     def confirmations(self, connection_name: str) -> tuple[Confirmation, ...]:
         """What was asked and is not over yet, confirmed or not, the oldest first."""
@@ -80,8 +80,8 @@ class Answers:
             Confirmation(
                 dataset=row["dataset"],
                 n=row["n"],
-                asked_at=moment_of(row["asked_at"]),
-                confirmed_at=moment_of(row["confirmed_at"]) if row["confirmed_at"] else None,
+                asked_at=decode_moment(row["asked_at"]),
+                confirmed_at=decode_moment(row["confirmed_at"]) if row["confirmed_at"] else None,
             )
             for row in self._database.rows(sql, connection_name)
         )
@@ -89,7 +89,7 @@ class Answers:
     def confirm(self, connection_name: str, dataset: str, n: int, now: datetime) -> bool:
         """A person saw `n` and agreed. Answers False when by now it is another number, which nobody saw."""
         sql = "UPDATE confirmation SET confirmed_at = ? WHERE connection = ? AND dataset = ? AND n = ?"
-        return self._database.change(sql, text_of(now), connection_name, dataset, n) > 0
+        return self._database.change(sql, encode_moment(now), connection_name, dataset, n) > 0
 
     def is_confirmed(self, connection_name: str, dataset: str, n: int) -> bool:
         """Whether a person agreed that so many go, or more."""

@@ -15,7 +15,7 @@ import msgspec
 from omnisync.agent.config.settings import cannot_write, waited_lock
 from omnisync.agent.errors import OmnisyncError, SettingsError, TemporaryError
 
-Answer = TypeVar("Answer")
+WorkResult = TypeVar("WorkResult")
 
 BUSY = timedelta(seconds=5)
 """How long a call waits for another process before it gives up."""
@@ -98,7 +98,7 @@ MIGRATIONS = (
 """Each brings the file from its place in this list to the next. A released one is never edited."""
 
 
-class Database:
+class JournalFile:
     """One SQLite file, open as often as there are calls at the same moment.
 
     A corrupt file is moved aside to `.corrompido-<date>` and built anew, with a notice. Raises TemporaryError when
@@ -118,10 +118,10 @@ class Database:
         """How many rows this one statement changed."""
         return self._do(lambda db: db.execute(sql, values).rowcount)
 
-    def atomically(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
+    def atomically(self, work: Callable[[sqlite3.Connection], WorkResult]) -> WorkResult:
         """Do several statements as one. What `work` raises takes them all back."""
 
-        def together(db: sqlite3.Connection) -> Answer:
+        def together(db: sqlite3.Connection) -> WorkResult:
             db.execute("BEGIN IMMEDIATE")  # a deferred one would meet BUSY at its first write, in spite of the timeout
             answer = work(db)
             db.execute("COMMIT")
@@ -135,7 +135,7 @@ class Database:
             while True:
                 self._idle.pop()[1].close()
 
-    def _do(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
+    def _do(self, work: Callable[[sqlite3.Connection], WorkResult]) -> WorkResult:
         try:
             return self._try_twice(work)
         except sqlite3.Error as error:
@@ -146,7 +146,7 @@ class Database:
         except OSError as error:
             raise cannot_write(self._path.parent, error) from error
 
-    def _try_twice(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
+    def _try_twice(self, work: Callable[[sqlite3.Connection], WorkResult]) -> WorkResult:
         """A file found corrupt is built anew, and the work begins again in the new one."""
         try:
             return self._try(work)
@@ -157,14 +157,14 @@ class Database:
             self._is_checked = False
             return self._try(work)
 
-    def _try(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
+    def _try(self, work: Callable[[sqlite3.Connection], WorkResult]) -> WorkResult:
         with self._open() as db:
             return work(db)
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         """A connection nobody else uses now. After an error of the database it is not used again."""
-        inode, db = self._take()
+        inode, db = self._checkout()
         try:
             yield db
         except sqlite3.Error:
@@ -176,7 +176,7 @@ class Database:
             raise
         self._idle.append((inode, db))
 
-    def _take(self) -> tuple[int, sqlite3.Connection]:
+    def _checkout(self) -> tuple[int, sqlite3.Connection]:
         """An idle connection to the very file that stands at the path: another process may have moved ours aside."""
         inode = self._inode()
         with suppress(IndexError):
@@ -185,9 +185,9 @@ class Database:
                 if opened == inode:
                     return opened, db
                 db.close()
-        return self._first()
+        return self._connect_new()
 
-    def _first(self) -> tuple[int, sqlite3.Connection]:
+    def _connect_new(self) -> tuple[int, sqlite3.Connection]:
         """A new connection, made while no other process makes one: they would meet in the tables."""
         with waited_lock(self._path.with_suffix(".lock")):
             if not self._is_checked and self._is_broken():

@@ -1,0 +1,421 @@
+"""What the agent remembers: connections, schedules, slots, runs and a few notes. Shared by threads and processes.
+
+It may be lost without losing or doubling a record: positions and bindings stand in the ERP's database. Time comes in
+as an argument; moments are kept in UTC.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta, tzinfo
+from pathlib import Path
+
+import msgspec
+
+from omnisync.agent.config.settings import Connection, connection_zone
+from omnisync.agent.errors import NotConfiguredError, RunInProgressError, SettingsError, StoppedError
+from omnisync.agent.journal.decisions import Confirmation, Decisions
+from omnisync.agent.journal.journal_file import JournalFile
+from omnisync.agent.journal.run import (
+    REFUSED_ROWS,
+    Day,
+    Event,
+    Notice,
+    Origin,
+    Run,
+    RunKind,
+    RunState,
+    Systems,
+    decode_moment,
+    encode_moment,
+    holders_of,
+    left_to_another,
+    run_of,
+)
+from omnisync.agent.messages.texts import hour
+from omnisync.agent.progress import Counts, ExpectedCounts
+from omnisync.agent.schedule import Schedule, Slot, check
+
+__all__ = [
+    "REFUSED_ROWS",
+    "Decisions",
+    "Confirmation",
+    "Day",
+    "Event",
+    "Journal",
+    "RunKind",
+    "Notice",
+    "Origin",
+    "Run",
+    "RunState",
+    "Systems",
+    "holders_of",
+    "left_to_another",
+]
+
+KEPT_FOR = timedelta(days=90)
+KEPT_RUNS = 10_000
+
+
+class Journal:
+    """The agent's memory, in one SQLite file. What people answered stands apart in `answers`.
+
+    Every method raises TemporaryError when another process keeps the file for more than 5 s, SetupError when the
+    disk is full or the folder cannot be written, and NotConfiguredError for a connection that does not exist where
+    it needs one.
+    """
+
+    def __init__(self, path: Path, *, zone: str | None = None) -> None:
+        """`zone` is the program's, for hours in sentences of connections that have none of their own."""
+        self._database = JournalFile(path)
+        self._zone = zone
+        self.answers = Decisions(self._database)
+
+    def close(self) -> None:
+        """Let the file go; a later call opens it again."""
+        self._database.close()
+
+    def mappings(self, connection_name: str) -> dict[str, dict[str, str]]:
+        """The connection's De/Para: group → code of the app → code of the ERP."""
+        return self.answers.mappings(connection_name)
+
+    # connections
+
+    def connections(self) -> tuple[Connection, ...]:
+        """All connections, by name."""
+        rows = self._database.rows("SELECT body FROM connection ORDER BY name")
+        return tuple(msgspec.json.decode(row["body"], type=Connection) for row in rows)
+
+    def connection(self, connection_name: str) -> Connection:
+        """The connection of this name."""
+        rows = self._database.rows("SELECT body FROM connection WHERE name = ?", connection_name)
+        if not rows:
+            raise NotConfiguredError(nome=connection_name)
+        return msgspec.json.decode(rows[0]["body"], type=Connection)
+
+    def save_connection(self, connection: Connection) -> None:
+        """Make it, or put it in the place of the one of the same name. Secrets stand elsewhere."""
+        self._database.change(
+            "INSERT INTO connection (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body",
+            connection.name,
+            msgspec.json.encode(connection),
+        )
+
+    def remove_connection(self, connection_name: str) -> None:
+        """Forget it, its schedule and its history. Raises RunInProgressError while it has a run going."""
+
+        def remove(db: sqlite3.Connection) -> int:
+            _refuse_while_going(db, connection_name, self._zone)
+            return db.execute("DELETE FROM connection WHERE name = ?", (connection_name,)).rowcount
+
+        if not self._database.atomically(remove):
+            raise NotConfiguredError(nome=connection_name)
+
+    # schedule and slots
+
+    def schedule(self, connection_name: str) -> Schedule | None:
+        """The connection's schedule; None when none was ever saved."""
+        rows = self._database.rows("SELECT body FROM schedule WHERE connection = ?", connection_name)
+        return msgspec.json.decode(rows[0]["body"], type=Schedule) if rows else None
+
+    def schedule_saved_at(self, connection_name: str) -> datetime | None:
+        """When the schedule was last saved: every slot that had come by then counts as served."""
+        rows = self._database.rows("SELECT saved_at FROM schedule WHERE connection = ?", connection_name)
+        return decode_moment(rows[0]["saved_at"]) if rows else None
+
+    def save_schedule(self, connection_name: str, schedule: Schedule, now: datetime) -> None:
+        """Save it; its first run is the next slot. Raises SettingsError with the code of what is wrong with it."""
+        for error in check(schedule):
+            raise SettingsError(error.code)
+
+        def save(db: sqlite3.Connection) -> None:
+            _need_connection(db, connection_name)
+            db.execute(
+                "INSERT INTO schedule (connection, body, saved_at) VALUES (?, ?, ?)"
+                " ON CONFLICT (connection) DO UPDATE SET body = excluded.body, saved_at = excluded.saved_at",
+                (connection_name, msgspec.json.encode(schedule), encode_moment(now)),
+            )
+            _add_event(db, connection_name, "schedule_on" if schedule.is_active else "schedule_off", now)
+
+        self._database.atomically(save)
+
+    def served_slots(self, connection_name: str, on: date) -> tuple[Slot, ...]:
+        """The slots of this day that were served, in order."""
+        sql = "SELECT at FROM slot WHERE connection = ? AND on_day = ? ORDER BY at"
+        rows = self._database.rows(sql, connection_name, on.isoformat())
+        return tuple(Slot(on, time.fromisoformat(row["at"])) for row in rows)
+
+    def claim_slot(
+        self,
+        connection_name: str,
+        slot: Slot,
+        kind: RunKind,
+        origin: Origin,
+        now: datetime,
+        *,
+        systems: Systems = "all",
+        establishments: Sequence[str] = (),
+    ) -> Run | None:
+        """Serve the slot: ask for its run in the same transaction. None when it was served already.
+
+        Raises RunInProgressError when the connection has a run going; the slot then stays to be served.
+        """
+
+        def claim(db: sqlite3.Connection) -> Run | None:
+            _need_connection(db, connection_name)
+            values = (connection_name, slot.on.isoformat(), slot.at.isoformat("minutes"))
+            if not db.execute("INSERT OR IGNORE INTO slot (connection, on_day, at) VALUES (?, ?, ?)", values).rowcount:
+                return None
+            return _enqueue(db, connection_name, kind, origin, now, systems, establishments, (), self._zone)
+
+        return self._database.atomically(claim)
+
+    def free_slots(self, connection_name: str, after: datetime) -> None:
+        """Forget the slots later than `after`, a moment of the new zone: they were served by the old one's clock."""
+        sql = "DELETE FROM slot WHERE connection = ? AND on_day || ' ' || at > ?"
+        self._database.change(sql, connection_name, after.strftime("%Y-%m-%d %H:%M"))
+
+    # runs
+
+    def enqueue_run(
+        self,
+        connection_name: str,
+        kind: RunKind,
+        origin: Origin,
+        now: datetime,
+        *,
+        systems: Systems = "all",
+        establishments: Sequence[str] = (),
+        ids: Sequence[str] = (),
+    ) -> Run:
+        """A new run, waiting to be carried. Raises RunInProgressError when the connection has one going."""
+
+        def enqueue(db: sqlite3.Connection) -> Run:
+            _need_connection(db, connection_name)
+            return _enqueue(db, connection_name, kind, origin, now, systems, establishments, ids, self._zone)
+
+        return self._database.atomically(enqueue)
+
+    def start_run(self, run_id: str, now: datetime, pid: int) -> Run:
+        """Process `pid` carries it from now on. Raises StoppedError when it is not waiting to be carried any more."""
+
+        def start(db: sqlite3.Connection) -> Run:
+            values = {"id": run_id, "now": encode_moment(now), "pid": pid}
+            sql = (
+                "UPDATE run SET state = CASE state WHEN 'waiting' THEN 'running' ELSE state END, started_at = :now,"
+                " beat_at = :now, pid = :pid WHERE id = :id AND started_at IS NULL AND ended_at IS NULL"
+            )
+            if not db.execute(sql, values).rowcount:
+                raise StoppedError
+            return run_of(db.execute("SELECT * FROM run WHERE id = ?", (run_id,)).fetchone())
+
+        return self._database.atomically(start)
+
+    def heartbeat(
+        self, run_id: str, now: datetime, counts: Counts, totals: ExpectedCounts, phase: str, *, rate: float = 0.0
+    ) -> bool:
+        """Show that it lives and how far it is. Answers whether it should stop: someone asked, or it was given up.
+
+        A run the journal no longer knows goes on: the journal was lost, the work was not.
+        """
+        encoded = msgspec.json.encode(counts), msgspec.json.encode(totals)
+        self._database.change(
+            "UPDATE run SET beat_at = ?, counts = ?, totals = ?, phase = ?, rate = ? WHERE id = ? AND ended_at IS NULL",
+            *(encode_moment(now), *encoded, phase, rate, run_id),
+        )
+        sql = "SELECT stop_asked OR ended_at IS NOT NULL AS stops FROM run WHERE id = ?"
+        return any(row["stops"] for row in self._database.rows(sql, run_id))
+
+    def request_stop(self, run_id: str) -> None:
+        """Ask it to stop at the next page. A run that has ended stays as it ended."""
+        self._database.change(
+            "UPDATE run SET stop_asked = 1, state = 'cancelling' WHERE id = ? AND ended_at IS NULL", run_id
+        )
+
+    def end_run(
+        self,
+        run_id: str,
+        state: RunState,
+        now: datetime,
+        counts: Counts | None = None,
+        code: str | None = None,
+        words: Mapping[str, object] | None = None,
+    ) -> bool:
+        """Close it, once: answers False when it had ended already. Without counts those of the last beat stay."""
+        said = {name: str(word) for name, word in (words or {}).items() if word is not None}
+        values = (
+            state,
+            encode_moment(now),
+            None if counts is None else msgspec.json.encode(counts),
+            code,
+            msgspec.json.encode(said),
+            run_id,
+        )
+        sql = (
+            "UPDATE run SET state = ?, ended_at = ?, counts = coalesce(?, counts), code = ?, words = ?"
+            " WHERE id = ? AND ended_at IS NULL"
+        )
+        return self._database.change(sql, *values) > 0
+
+    def close_orphaned_run(self, connection_name: str, now: datetime, is_alive: Callable[[Run], bool]) -> Run | None:
+        """Close the run that says it is going when nobody carries it; answers that run as it was."""
+        run = self.current_run(connection_name)
+        if run is None or is_alive(run) or not self.end_run(run.id, "interrupted", now, code="interrupted"):
+            return None
+        return run
+
+    def run(self, run_id: str) -> Run | None:
+        """The run of this id, if the journal knows it."""
+        return self._first_run("SELECT * FROM run WHERE id = ?", run_id)
+
+    def current_run(self, connection_name: str) -> Run | None:
+        """The run that is waiting, running or cancelling."""
+        return self._first_run("SELECT * FROM run WHERE connection = ? AND ended_at IS NULL", connection_name)
+
+    def last_run(self, connection_name: str) -> Run | None:
+        """The newest run that has ended."""
+        sql = "SELECT * FROM run WHERE connection = ? AND ended_at IS NOT NULL ORDER BY n DESC LIMIT 1"
+        return self._first_run(sql, connection_name)
+
+    def runs(self, connection_name: str, limit: int, before: str | None = None) -> tuple[Run, ...]:
+        """The newest runs, or those older than the run `before`, newest first."""
+        sql = (
+            "SELECT * FROM run WHERE connection = ? AND n < coalesce((SELECT n FROM run WHERE id = ?), 9e18)"
+            " ORDER BY n DESC LIMIT ?"
+        )
+        return tuple(run_of(row) for row in self._database.rows(sql, connection_name, before, limit))
+
+    def days(self, connection_name: str, since: date, zone: tzinfo) -> tuple[Day, ...]:
+        """Runs summed by the day of the wall they were asked on, oldest first. A day without runs is not there."""
+        rows = self._database.rows(
+            "SELECT asked_at, state, counts FROM run WHERE connection = ? AND asked_at >= ?",
+            connection_name,
+            encode_moment(datetime.combine(since, time(), zone)),
+        )
+        days: dict[date, Day] = {}
+        for row in rows:
+            on = decode_moment(row["asked_at"]).astimezone(zone).date()
+            day = days.get(on, Day(on=on, n_runs=0, n_failed=0, counts=Counts()))
+            days[on] = Day(
+                on=on,
+                n_runs=day.n_runs + 1,
+                n_failed=day.n_failed + (row["state"] in ("failed", "interrupted")),
+                counts=day.counts + msgspec.json.decode(row["counts"], type=Counts),
+            )
+        return tuple(days[on] for on in sorted(days))
+
+    # the rest
+
+    def unread_orders(self, connection_name: str) -> dict[str, int]:
+        """Orders of establishments the hub does not know, by code, as it said in the last run."""
+        sql = "SELECT establishment, n_orders FROM unread WHERE connection = ? ORDER BY establishment"
+        return {row["establishment"]: row["n_orders"] for row in self._database.rows(sql, connection_name)}
+
+    def save_unread_orders(self, connection_name: str, orders: Mapping[str, int]) -> None:
+        """Remember what the hub said of them. A connection the journal no longer knows is passed over."""
+        if self.unread_orders(connection_name) == orders:
+            return
+
+        def save(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM unread WHERE connection = ?", (connection_name,))
+            db.executemany(
+                "INSERT INTO unread SELECT name, ?, ? FROM connection WHERE name = ?",
+                [(code, n, connection_name) for code, n in orders.items()],
+            )
+
+        self._database.atomically(save)
+
+    def add_event(self, connection_name: str, code: str, now: datetime) -> None:
+        """Remember that a person changed something."""
+
+        def add(db: sqlite3.Connection) -> None:
+            _need_connection(db, connection_name)
+            _add_event(db, connection_name, code, now)
+
+        self._database.atomically(add)
+
+    def events(self, connection_name: str, limit: int) -> tuple[Event, ...]:
+        """What people changed, newest first."""
+        sql = "SELECT at, code FROM event WHERE connection = ? ORDER BY n DESC LIMIT ?"
+        return tuple(
+            Event(decode_moment(row["at"]), row["code"]) for row in self._database.rows(sql, connection_name, limit)
+        )
+
+    def notices(self) -> tuple[Notice, ...]:
+        """What happened to the journal itself, newest first."""
+        rows = self._database.rows("SELECT at, code, words FROM notice ORDER BY n DESC")
+        return tuple(Notice(decode_moment(row["at"]), row["code"], msgspec.json.decode(row["words"])) for row in rows)
+
+    def get_meta(self, key: str) -> str | None:
+        """A small thing remembered under this key."""
+        rows = self._database.rows("SELECT value FROM note WHERE key = ?", key)
+        return rows[0]["value"] if rows else None
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Remember a small thing under this key."""
+        sql = "INSERT INTO note (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+        self._database.change(sql, key, value)
+
+    def prune(self, now: datetime) -> None:
+        """Drop what is older than 90 days, and runs beyond the newest 10,000. A run that is going stays.
+
+        Counted from the newest run if that is earlier: a clock that was ahead for a moment forgets nothing.
+        """
+
+        def drop(db: sqlite3.Connection) -> None:
+            newest = db.execute("SELECT max(asked_at) AS at FROM run").fetchone()["at"]
+            oldest = encode_moment(min(now, decode_moment(newest) if newest else now) - KEPT_FOR)
+            db.execute(
+                "DELETE FROM run WHERE ended_at IS NOT NULL AND (asked_at < ? OR n <= coalesce("
+                "(SELECT n FROM run ORDER BY n DESC LIMIT 1 OFFSET ?), 0))",
+                (oldest, KEPT_RUNS),
+            )
+            db.execute("DELETE FROM event WHERE at < ?", (oldest,))
+            db.execute("DELETE FROM slot WHERE on_day < ?", (oldest[:10],))
+
+        self._database.atomically(drop)
+
+    def _first_run(self, sql: str, value: str) -> Run | None:
+        rows = self._database.rows(sql, value)
+        return run_of(rows[0]) if rows else None
+
+
+def _enqueue(
+    db: sqlite3.Connection,
+    connection_name: str,
+    kind: RunKind,
+    origin: Origin,
+    now: datetime,
+    systems: Systems,
+    establishments: Sequence[str],
+    ids: Sequence[str],
+    zone: str | None,
+) -> Run:
+    _refuse_while_going(db, connection_name, zone)
+    scope = [msgspec.json.encode(part) for part in (systems, establishments, ids)]
+    cursor = db.execute(
+        "INSERT INTO run (connection, kind, origin, asked_at, systems, establishments, ids)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (connection_name, kind, origin, encode_moment(now), *scope),
+    )
+    return run_of(db.execute("SELECT * FROM run WHERE n = ?", (cursor.lastrowid,)).fetchone())
+
+
+def _refuse_while_going(db: sqlite3.Connection, connection_name: str, zone: str | None) -> None:
+    row = db.execute("SELECT * FROM run WHERE connection = ? AND ended_at IS NULL", (connection_name,)).fetchone()
+    if row is not None:
+        run, connection = run_of(row), _need_connection(db, connection_name)
+        began_at = (run.started_at or run.asked_at).astimezone(connection_zone(connection, zone).zone)
+        raise RunInProgressError(hora=hour(began_at))
+
+
+def _need_connection(db: sqlite3.Connection, connection_name: str) -> Connection:
+    row = db.execute("SELECT body FROM connection WHERE name = ?", (connection_name,)).fetchone()
+    if row is None:
+        raise NotConfiguredError(nome=connection_name)
+    return msgspec.json.decode(row["body"], type=Connection)
+
+
+def _add_event(db: sqlite3.Connection, connection_name: str, code: str, now: datetime) -> None:
+    db.execute("INSERT INTO event (connection, at, code) VALUES (?, ?, ?)", (connection_name, encode_moment(now), code))
