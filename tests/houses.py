@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 from omnisync.agent.config.settings import Connection, ErpAddress, Home, HubAddress
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.journal.run import Run
-from omnisync.agent.runner import Carrier, Clockwork
 from omnisync.agent.schedule import Schedule
+from omnisync.agent.scheduler.processes import ProcessSupervisor
+from omnisync.agent.scheduler.scheduler import Scheduler
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 AURORA = Connection(
@@ -32,7 +33,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from omnisync.agent.progress import Counts, RowCounts, ExpectedCounts
 from omnisync.agent.journal.journal import Journal
-from omnisync.agent.runner import connection_lock
+from omnisync.agent.scheduler.processes import connection_lock
 from omnisync.agent.config.settings import Home
 home = Home(Path(os.environ["OMNISYNC_HOME"]))
 command, _, run_id, _, name = sys.argv[1:]
@@ -79,26 +80,26 @@ class House:
         self.journal = Journal(self.home.journal)
         self.journal.save_connection(AURORA)
         self.clock = Clock(TUESDAY + timedelta(hours=12))
-        self.carriers: list[Carrier] = []
+        self.carriers: list[ProcessSupervisor] = []
         self.is_hub_there = False
         self.probed: list[str] = []
 
-    def carrier(self, script: str, *, silence: timedelta = SOON, grace: timedelta = SOON) -> Carrier:
-        carrier = Carrier(
+    def carrier(self, script: str, *, silence: timedelta = SOON, grace: timedelta = SOON) -> ProcessSupervisor:
+        carrier = ProcessSupervisor(
             self.journal,
             self.home,
             clock=self.clock,
             environ=os.environ,  # noqa: TID251 - the stand-in needs the interpreter's own surroundings
             command=[sys.executable, "-c", script],
-            look_every=timedelta(milliseconds=20),
+            poll_every=timedelta(milliseconds=20),
             silence=silence,
             grace=grace,
         )
         self.carriers.append(carrier)
         return carrier
 
-    def clockwork(self, script: str) -> Clockwork:
-        return Clockwork(
+    def clockwork(self, script: str) -> Scheduler:
+        return Scheduler(
             self.journal,
             self.carrier(script),
             clock=self.clock,
@@ -138,16 +139,16 @@ def until(condition: Callable[[], bool], look: Callable[[], None] = lambda: None
     raise AssertionError("it never came to be")
 
 
-def settle(clockwork: Clockwork, house: House) -> None:
+def settle(clockwork: Scheduler, house: House) -> None:
     """A minute of looks at the present hour, a second apart."""
     for _ in range(62):
-        clockwork.look()
+        clockwork.tick()
         house.clock.now += timedelta(seconds=1)
 
 
-def finished(house: House, clockwork: Clockwork, n: int) -> None:
+def finished(house: House, clockwork: Scheduler, n: int) -> None:
     """Wait until n runs have ended."""
-    until(lambda: len(house.runs()) == n and house.journal.current_run("producao") is None, clockwork.look)
+    until(lambda: len(house.runs()) == n and house.journal.current_run("producao") is None, clockwork.tick)
 
 
 # carrying

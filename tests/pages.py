@@ -37,8 +37,8 @@ from omnisync.agent.journal.journal import Journal
 from omnisync.agent.journal.run import Origin, Run, RunKind, RunState, Systems
 from omnisync.agent.messages import texts
 from omnisync.agent.progress import Counts, ExpectedCounts, RowCounts
-from omnisync.agent.runner import Offline
 from omnisync.agent.schedule import System
+from omnisync.agent.scheduler.scheduler import Offline
 from omnisync.agent.ui import Parts, create_app
 from omnisync.contract.feed import Company, Identity, Lease, Limits, Reason, StreamHead, Streams
 from omnisync.contract.feed import Establishment as HubEstablishment

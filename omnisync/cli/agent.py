@@ -15,7 +15,8 @@ from omnisync.agent.config.settings import Connection
 from omnisync.agent.erp.catalog import KINDS
 from omnisync.agent.erp.language.layout import names
 from omnisync.agent.errors import OmnisyncError
-from omnisync.agent.runner import Carrier, Clockwork
+from omnisync.agent.scheduler.processes import ProcessSupervisor
+from omnisync.agent.scheduler.scheduler import Scheduler
 from omnisync.agent.ui import Parts
 from omnisync.agent.ui.certificate import Certificate, read_certificate
 from omnisync.agent.ui.serving import PageServer
@@ -63,8 +64,8 @@ def serve(
     pages without a password and TLS.
     """
     environ = {**build.environ, "OMNISYNC_HOME": str(parts.home.path)}  # the runs find the same home
-    carrier = Carrier(parts.journal, parts.home, clock=build.clock, environ=environ)
-    clockwork = Clockwork(
+    carrier = ProcessSupervisor(parts.journal, parts.home, clock=build.clock, environ=environ)
+    clockwork = Scheduler(
         parts.journal,
         carrier,
         clock=build.clock,
@@ -83,7 +84,7 @@ def serve(
     say("Omnisync encerrado.")
 
 
-def page_parts(parts: build.Parts, carrier: Carrier, clockwork: Clockwork) -> Parts:
+def page_parts(parts: build.Parts, carrier: ProcessSupervisor, clockwork: Scheduler) -> Parts:
     """What the pages stand on."""
     return Parts(
         journal=parts.journal,

@@ -25,8 +25,8 @@ from omnisync.agent.errors import BadTokenError, ErpSetupError, NotConfiguredErr
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
 from omnisync.agent.journal.journal import Journal
-from omnisync.agent.runner import is_carried
 from omnisync.agent.schedule import SYSTEMS, System
+from omnisync.agent.scheduler.processes import is_running
 from omnisync.agent.zones import ConnectionZone
 
 environ = os.environ  # noqa: TID251  # the environment enters here and nowhere else
@@ -71,7 +71,7 @@ class Parts(Struct, frozen=True):
     def close_dead(self, connection: Connection) -> None:
         """Close the run that says it is going when no process carries it: without an agent nobody else looks."""
         now = clock()
-        self.journal.close_orphaned_run(connection.name, now, lambda run: is_carried(self.home, run, now))
+        self.journal.close_orphaned_run(connection.name, now, lambda run: is_running(self.home, run, now))
 
     def zone(self, connection: Connection) -> tzinfo:
         """The zone of the connection's wall clock."""

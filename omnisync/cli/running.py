@@ -30,8 +30,8 @@ from omnisync.agent.journal.run import REFUSED_ROWS, Origin, Run, RunKind, RunSt
 from omnisync.agent.messages import texts
 from omnisync.agent.outbox import outbox_of
 from omnisync.agent.progress import Counts, ExpectedCounts, Progress
-from omnisync.agent.runner import connection_lock, is_about_to_begin
 from omnisync.agent.schedule import SYSTEMS
+from omnisync.agent.scheduler.processes import connection_lock, is_about_to_begin
 from omnisync.cli import parts as build
 from omnisync.cli.observers import Guard, guarded
 from omnisync.cli.progress import live_progress

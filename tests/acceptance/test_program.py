@@ -13,7 +13,7 @@ import pytest
 
 from omnisync.agent.config.settings import Home
 from omnisync.agent.journal.journal import Journal
-from omnisync.agent.runner import connection_lock
+from omnisync.agent.scheduler.processes import connection_lock
 from tests.acceptance.programs import Program, installed
 from tests.hubs import RunningHub, running_hub
 from tests.imports import send

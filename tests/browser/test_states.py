@@ -19,8 +19,8 @@ from omnisync.agent.erp.base import Rehearsal
 from omnisync.agent.messages import texts
 from omnisync.agent.outbox import Refusal, outbox_of
 from omnisync.agent.progress import Counts, ExpectedCounts, ExportCounts, RowCounts
-from omnisync.agent.runner import Offline
 from omnisync.agent.schedule import Schedule
+from omnisync.agent.scheduler.scheduler import Offline
 from omnisync.contract.feed import Reason
 from tests.browser.windows import Complaints, served, window
 from tests.pages import ALL, HOSTILE, NOW, Stage, connection, stage, unsettled, whole

@@ -20,8 +20,8 @@ from omnisync.agent.errors import BadTokenError, RunInProgressError, TemporaryEr
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.messages import times
 from omnisync.agent.progress import Counts, ExpectedCounts, Progress
-from omnisync.agent.runner import connection_lock
 from omnisync.agent.schedule import Schedule, Slot, missed
+from omnisync.agent.scheduler.processes import connection_lock
 from omnisync.cli import main, running
 from omnisync.cli import parts as build
 from omnisync.cli.running import Asked, Report, begin, carry
@@ -50,9 +50,9 @@ def test_a_slot_waits_for_a_rehearsal_which_has_no_row(house: House) -> None:
     house.clock.at(8, 0)
     clockwork = house.clockwork(DONE)
     with connection_lock(house.home, "producao"):
-        clockwork.look()
+        clockwork.tick()
         assert (house.runs(), house.served()) == ([], None)
-    clockwork.look()
+    clockwork.tick()
     finished(house, clockwork, 1)
     assert house.runs() == [("slot", "done")]
 
@@ -106,7 +106,7 @@ def test_a_lock_that_cannot_be_opened_leaves_the_others_their_slots(house: House
     saved(house)
     house.clock.at(9, 0)
     clockwork = house.clockwork(DONE)
-    clockwork.look()
+    clockwork.tick()
     finished(house, clockwork, 1)
     assert house.runs() == [("slot", "done")]
 
@@ -169,7 +169,7 @@ def test_a_clock_hours_ahead_silences_no_slot_once_it_is_right(house: House) -> 
     settle(clockwork, house)
     finished(house, clockwork, 1)
     house.clock.at(8, 15)
-    clockwork.look()
+    clockwork.tick()
     finished(house, clockwork, 2)
     assert house.runs() == [("catch_up", "done"), ("slot", "done")]
 
@@ -185,12 +185,12 @@ def test_a_schedule_that_was_switched_off_tries_nothing_again(house: House) -> N
     saved(house)
     house.clock.at(9, 0)
     clockwork = house.clockwork(UNREACHABLE)
-    clockwork.look()
+    clockwork.tick()
     finished(house, clockwork, 1)
     house.clock.at(9, 5)
     house.journal.save_schedule("producao", Schedule(is_active=False), house.clock())
     house.is_hub_there = True
-    clockwork.probe_hubs()
+    clockwork.reconnect()
     assert (house.runs(), house.probed) == ([("slot", "failed")], [])
 
 

@@ -15,7 +15,7 @@ from litestar.testing import TestClient
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.messages import pt, times
 from omnisync.agent.progress import Counts, ExpectedCounts, RowCounts
-from omnisync.agent.runner import Offline
+from omnisync.agent.scheduler.scheduler import Offline
 from omnisync.agent.ui import create_app, serving
 from tests.pages import (
     ALL,

@@ -18,9 +18,9 @@ from omnisync.agent.config.settings import Connection, file_lock
 from omnisync.agent.errors import RunInProgressError
 from omnisync.agent.journal.run import Systems
 from omnisync.agent.progress import Counts, RowCounts
-from omnisync.agent.runner import Carrier, Clockwork, connection_lock
-from omnisync.agent.runner.clockwork import keep
 from omnisync.agent.schedule import Schedule, Slot
+from omnisync.agent.scheduler.processes import ProcessSupervisor, connection_lock
+from omnisync.agent.scheduler.scheduler import Scheduler, run_every
 from tests.houses import (
     AURORA,
     BEATS,
@@ -43,7 +43,7 @@ def test_a_run_is_carried_by_a_child_process_to_its_end(house: House) -> None:
     carrier = house.carrier(DONE)
     run = carrier.start("producao", "import", "button", establishments=("0001",))
     assert run.state == "waiting"
-    until(lambda: not house.run(run.id).is_going, carrier.look)
+    until(lambda: not house.run(run.id).is_going, carrier.poll)
     ended = house.run(run.id)
     assert (ended.state, ended.counts, ended.establishments) == ("done", Counts(orders=RowCounts(written=3)), ("0001",))
     assert ended.pid not in (None, os.getpid())
@@ -52,7 +52,7 @@ def test_a_run_is_carried_by_a_child_process_to_its_end(house: House) -> None:
 def test_what_the_child_says_is_in_its_connections_log(house: House) -> None:
     carrier = house.carrier(DONE)
     run = carrier.start("producao", "import", "button")
-    until(lambda: not house.run(run.id).is_going, carrier.look)
+    until(lambda: not house.run(run.id).is_going, carrier.poll)
     assert (house.home.logs / "producao.log").read_text() == "olá import producao\n"
 
 
@@ -64,7 +64,7 @@ def test_a_large_log_gives_way_to_a_new_one(house: House) -> None:
         log.with_name(f"producao.log.{n}").write_text(str(n))
     carrier = house.carrier(DONE)
     run = carrier.start("producao", "import", "button")
-    until(lambda: not house.run(run.id).is_going, carrier.look)
+    until(lambda: not house.run(run.id).is_going, carrier.poll)
     assert log.read_text() == "olá import producao\n"
     assert log.with_name("producao.log.1").stat().st_size == 10 * 2**20
     assert log.with_name("producao.log.3").read_text() == "2"
@@ -75,7 +75,7 @@ def test_a_run_goes_on_without_its_log(house: House) -> None:
     (house.home.logs / "producao.log").mkdir()
     carrier = house.carrier(DONE)
     run = carrier.start("producao", "import", "button")
-    until(lambda: house.run(run.id).state == "done", carrier.look)
+    until(lambda: house.run(run.id).state == "done", carrier.poll)
 
 
 def test_a_second_click_starts_nothing(house: House) -> None:
@@ -89,7 +89,7 @@ def test_a_second_click_starts_nothing(house: House) -> None:
 def test_a_run_whose_process_died_is_interrupted_with_what_it_had_written(house: House) -> None:
     carrier = house.carrier(DIES)
     run = carrier.start("producao", "import", "button")
-    until(lambda: not house.run(run.id).is_going, carrier.look)
+    until(lambda: not house.run(run.id).is_going, carrier.poll)
     ended = house.run(run.id)
     assert (ended.state, ended.code) == ("interrupted", "interrupted")
     assert ended.counts == Counts(orders=RowCounts(written=2))
@@ -100,24 +100,24 @@ def test_a_killed_run_gives_its_place_to_the_next(house: House) -> None:
     run = carrier.start("producao", "import", "button")
     until(lambda: house.run(run.id).pid is not None)
     os.kill(house.run(run.id).pid or 0, signal.SIGKILL)
-    until(lambda: house.run(run.id).state == "interrupted", carrier.look)
+    until(lambda: house.run(run.id).state == "interrupted", carrier.poll)
     assert carrier.start("producao", "import", "button").state == "waiting"
 
 
 def test_a_run_that_is_told_to_stop_is_cancelled(house: House) -> None:
     carrier = house.carrier(BEATS)
     run = carrier.start("producao", "import", "button")
-    until(lambda: house.run(run.id).beat_at is not None, carrier.look)
+    until(lambda: house.run(run.id).beat_at is not None, carrier.poll)
     carrier.stop(run.id)
     assert house.run(run.id).state == "cancelling"
-    until(lambda: house.run(run.id).state == "cancelled", carrier.look)
+    until(lambda: house.run(run.id).state == "cancelled", carrier.poll)
 
 
 def test_a_run_without_a_beat_is_ended_even_when_it_hears_nothing(house: House) -> None:
     carrier = house.carrier(DEAF, silence=timedelta(milliseconds=100), grace=timedelta(milliseconds=100))
     run = carrier.start("producao", "import", "button")
     until(lambda: house.run(run.id).pid is not None)
-    until(lambda: house.run(run.id).state == "interrupted", carrier.look)
+    until(lambda: house.run(run.id).state == "interrupted", carrier.poll)
 
 
 def test_a_run_that_beats_is_left_alone_whatever_the_clock_does(house: House) -> None:
@@ -127,12 +127,12 @@ def test_a_run_that_beats_is_left_alone_whatever_the_clock_does(house: House) ->
     for _ in range(60):  # looks enough to end it, each with a beat of its own
         heard_at = house.run(run.id).beat_at
         until(partial(house.has_beaten_since, run.id, heard_at))
-        carrier.look()
+        carrier.poll()
     assert house.run(run.id).state == "running"
 
 
 def test_a_command_that_cannot_be_started_is_a_failed_run(house: House) -> None:
-    carrier = Carrier(house.journal, house.home, clock=house.clock, environ={}, command=["/nowhere/omnisync"])
+    carrier = ProcessSupervisor(house.journal, house.home, clock=house.clock, environ={}, command=["/nowhere/omnisync"])
     run = carrier.start("producao", "import", "button")
     assert (house.run(run.id).state, house.run(run.id).code) == ("failed", "internal")
 
@@ -159,7 +159,7 @@ def test_shutting_down_ends_a_run_that_hears_nothing(house: House) -> None:
 def test_a_run_left_by_an_agent_that_died_becomes_interrupted(house: House) -> None:
     run = house.journal.enqueue_run("producao", "import", "button", house.clock())
     house.journal.start_run(run.id, house.clock(), 4_000_000)
-    house.carrier(DONE).look()
+    house.carrier(DONE).poll()
     assert house.run(run.id).state == "interrupted"
 
 
@@ -168,19 +168,19 @@ def test_a_run_of_another_process_is_known_by_its_lock(house: House) -> None:
     house.journal.start_run(run.id, house.clock(), os.getpid())
     carrier = house.carrier(DONE)
     with connection_lock(house.home, "producao"):
-        carrier.look()
+        carrier.poll()
         assert house.run(run.id).state == "running"
-    carrier.look()
+    carrier.poll()
     assert house.run(run.id).state == "interrupted"
 
 
 def test_a_run_about_to_begin_has_a_minute_to_take_the_lock(house: House) -> None:
     run = house.journal.enqueue_run("producao", "import", "button", house.clock())
     carrier = house.carrier(DONE)
-    carrier.look()
+    carrier.poll()
     assert house.run(run.id).state == "waiting"
     house.clock.now += timedelta(seconds=61)
-    carrier.look()
+    carrier.poll()
     assert house.run(run.id).state == "interrupted"
 
 
@@ -223,20 +223,20 @@ def test_a_slot_starts_a_run_at_its_second_and_once(house: House) -> None:
     clockwork = house.clockwork(DONE)
     house.clock.at(12, 14, 58)
     house.journal.save_schedule("producao", Schedule(establishments=("0002",)), house.clock())
-    clockwork.look()
+    clockwork.tick()
     assert house.runs() == []
     house.clock.at(12, 15, 0)
-    clockwork.look()
+    clockwork.tick()
     finished(house, clockwork, 1)
     house.clock.at(12, 15, 1)
-    clockwork.look()
+    clockwork.tick()
     assert (house.runs(), house.served()) == ([("slot", "done")], "12:15")
     assert house.journal.runs("producao", 1)[0].establishments == ("0002",)
 
 
 def test_without_an_active_schedule_nothing_starts(house: House) -> None:
     clockwork = house.clockwork(DONE)
-    clockwork.look()
+    clockwork.tick()
     saved(house, Schedule(is_active=False))
     settle(clockwork, house)
     assert house.runs() == []
@@ -254,9 +254,9 @@ def test_slots_missed_while_the_program_was_off_become_one_run_after_a_minute(ho
     saved(house)
     house.clock.at(9, 7)
     clockwork = house.clockwork(DONE)
-    clockwork.look()
+    clockwork.tick()
     house.clock.at(9, 7, 30)
-    clockwork.look()
+    clockwork.tick()
     assert house.runs() == []
     settle(clockwork, house)
     finished(house, clockwork, 1)
@@ -267,9 +267,9 @@ def test_a_slot_that_comes_within_the_first_minute_stands_for_the_missed(house: 
     saved(house)
     house.clock.at(9, 14, 50)
     clockwork = house.clockwork(DONE)
-    clockwork.look()
+    clockwork.tick()
     house.clock.at(9, 15)
-    clockwork.look()
+    clockwork.tick()
     finished(house, clockwork, 1)
     settle(clockwork, house)
     assert house.runs() == [("slot", "done")]
@@ -279,10 +279,10 @@ def test_a_machine_asleep_over_five_slots_runs_once_and_late(house: House) -> No
     saved(house)
     house.clock.at(9, 0)
     clockwork = house.clockwork(DONE)
-    clockwork.look()
+    clockwork.tick()
     finished(house, clockwork, 1)
     house.clock.at(10, 20)
-    clockwork.look()
+    clockwork.tick()
     assert house.journal.current_run("producao") is None
     settle(clockwork, house)
     finished(house, clockwork, 2)
@@ -293,7 +293,7 @@ def test_a_clock_three_days_ahead_makes_one_run_and_set_back_makes_none_twice(ho
     saved(house)
     house.clock.at(9, 0)
     clockwork = house.clockwork(DONE)
-    clockwork.look()
+    clockwork.tick()
     finished(house, clockwork, 1)
     house.clock.now += timedelta(days=3, minutes=2)
     settle(clockwork, house)
@@ -311,19 +311,19 @@ def test_slots_that_pass_during_a_run_become_one_when_it_ends(house: House) -> N
     saved(house, Schedule(every_minutes=30))
     house.clock.at(10, 0)
     clockwork = house.clockwork(BEATS)
-    clockwork.look()
+    clockwork.tick()
     run = house.journal.current_run("producao")
     assert run is not None
-    until(lambda: house.run(run.id).beat_at is not None, clockwork.look)
+    until(lambda: house.run(run.id).beat_at is not None, clockwork.tick)
     for minute in range(62):
         house.clock.now += timedelta(seconds=20)
-        clockwork.look()
+        clockwork.tick()
         assert len(house.runs()) == 1, minute
     house.clock.at(11, 2)
     settle(clockwork, house)
     assert house.runs() == [("slot", "running")]
     house.journal.request_stop(run.id)
-    until(lambda: len(house.runs()) == 2, clockwork.look)
+    until(lambda: len(house.runs()) == 2, clockwork.tick)
     assert (house.runs()[0], house.runs()[1][0], house.served()) == (("slot", "cancelled"), "catch_up", "11:00")
 
 
@@ -337,7 +337,7 @@ def test_a_slot_imports_and_exports_what_its_systems_say(
     saved(house, Schedule(systems=systems))
     house.clock.at(12, 0)
     clockwork = house.clockwork(DONE)
-    clockwork.look()
+    clockwork.tick()
     finished(house, clockwork, 1)
     [run] = house.journal.runs("producao", 10)
     assert (run.kind, run.systems, run.state, house.served()) == (kind, systems, "done", "12:00")
@@ -355,8 +355,8 @@ def test_a_connection_in_trouble_leaves_the_others_their_slots(house: House, cap
         return {"producao": SAO_PAULO}[connection.name]
 
     carrier = house.carrier(DONE)
-    clockwork = Clockwork(house.journal, carrier, clock=house.clock, zone_of=zone_of, probe=house.probe)
-    clockwork.look()
+    clockwork = Scheduler(house.journal, carrier, clock=house.clock, zone_of=zone_of, probe=house.probe)
+    clockwork.tick()
     finished(house, clockwork, 1)
     assert house.runs() == [("slot", "done")]
     assert "a_primeira" in caplog.text
@@ -365,7 +365,7 @@ def test_a_connection_in_trouble_leaves_the_others_their_slots(house: House, cap
 # the hub that went away
 
 
-def offline_house(house: House, origin: str = "button") -> Clockwork:
+def offline_house(house: House, origin: str = "button") -> Scheduler:
     clockwork = house.clockwork(UNREACHABLE)
     run = house.journal.enqueue_run(
         "producao", "import", "command" if origin == "command" else "button", house.clock(), ids=("order:a",)
@@ -380,7 +380,7 @@ def test_a_hub_that_does_not_answer_is_asked_again_and_the_page_can_say_so(house
     since = house.clock()
     for n in (1, 2, 3):
         house.clock.now += timedelta(minutes=1)
-        clockwork.probe_hubs()
+        clockwork.reconnect()
         offline = clockwork.offline("producao")
         assert offline is not None
         assert (offline.n_tries, offline.since, offline.next_try_at) == (n, since, house.clock() + timedelta(minutes=1))
@@ -389,29 +389,29 @@ def test_a_hub_that_does_not_answer_is_asked_again_and_the_page_can_say_so(house
 
 def test_a_hub_that_answers_again_starts_one_run_of_the_same_scope(house: House) -> None:
     clockwork = offline_house(house)
-    clockwork.probe_hubs()
+    clockwork.reconnect()
     house.is_hub_there = True
-    clockwork.probe_hubs()
-    clockwork.probe_hubs()
+    clockwork.reconnect()
+    clockwork.reconnect()
     assert house.probed == ["producao", "producao"]
     assert [origin for origin, _ in house.runs()] == ["button", "retry"]
     assert house.journal.runs("producao", 1)[0].ids == ("order:a",)
     finished(house, clockwork, 2)
-    clockwork.probe_hubs()
+    clockwork.reconnect()
     assert [origin for origin, _ in house.runs()] == ["button", "retry", "retry"]
 
 
 def test_a_success_ends_the_asking(house: House) -> None:
     clockwork = offline_house(house)
-    clockwork.probe_hubs()
+    clockwork.reconnect()
     run = house.journal.enqueue_run("producao", "import", "button", house.clock())
     house.journal.end_run(run.id, "done", house.clock())
-    clockwork.probe_hubs()
+    clockwork.reconnect()
     assert (house.probed, clockwork.offline("producao")) == (["producao"], None)
 
 
 def test_a_command_that_failed_is_not_tried_again(house: House) -> None:
-    offline_house(house, "command").probe_hubs()
+    offline_house(house, "command").reconnect()
     assert house.probed == []
 
 
@@ -431,7 +431,7 @@ def test_the_loop_outlives_a_fault_and_ends_when_told(caplog: pytest.LogCaptureF
         if len(looks) == 1:
             raise ValueError("one bad look")
 
-    keep(look, timedelta(seconds=1), wait)
+    run_every(look, timedelta(seconds=1), wait)
     assert (looks, waits) == ([0, 1, 2], [1.0] * 4)
     assert "one bad look" in caplog.text
 

@@ -12,7 +12,7 @@ from omnisync.agent.journal.run import Run
 from omnisync.agent.messages import texts, times
 from omnisync.agent.messages.texts import counted, hour
 from omnisync.agent.progress import Counts
-from omnisync.agent.runner import Offline
+from omnisync.agent.scheduler.scheduler import Offline
 from omnisync.agent.ui.rows import Tone
 
 OFFLINE = frozenset({"hub_unreachable", "hub_other_page", "maintenance", "rate_limited"})

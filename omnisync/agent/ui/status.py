@@ -10,7 +10,7 @@ from msgspec import Struct
 from omnisync.agent.journal.run import Run
 from omnisync.agent.messages import texts, times
 from omnisync.agent.messages.texts import counted, hour, integer
-from omnisync.agent.runner import Offline
+from omnisync.agent.scheduler.scheduler import Offline
 from omnisync.agent.ui.ended import Box, boxes
 from omnisync.agent.ui.rows import Noun, Outgoing, nouns_of, outgoing_of, read_of, sum_of
 

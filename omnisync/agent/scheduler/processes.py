@@ -24,7 +24,7 @@ from omnisync.agent.errors import RunInProgressError, SettingsError
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.journal.run import Origin, Run, RunKind, Systems
 
-LOOK_EVERY = timedelta(seconds=1)
+POLL_EVERY = timedelta(seconds=1)
 SILENCE = timedelta(seconds=120)
 """Without a beat for so long a run is stuck: a driver blocked in C hears nothing but the end of its process."""
 GRACE = timedelta(seconds=10)
@@ -44,10 +44,10 @@ class _Child(Struct, kw_only=True):
     run: Run
     process: subprocess.Popen[bytes]
     silence: timedelta = timedelta()
-    is_told: bool = False
+    is_stop_sent: bool = False
 
 
-class Carrier:
+class ProcessSupervisor:
     """Starts runs in child processes and watches over them. Safe to use from several threads."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Carrier:
         clock: Callable[[], datetime],
         environ: Mapping[str, str],
         command: Sequence[str] = (sys.executable, "-m", "omnisync"),
-        look_every: timedelta = LOOK_EVERY,
+        poll_every: timedelta = POLL_EVERY,
         silence: timedelta = SILENCE,
         grace: timedelta = GRACE,
     ) -> None:
@@ -67,7 +67,7 @@ class Carrier:
         self._clock = clock
         self._environ = {**environ, "OMNISYNC_HOME": str(home.path)}
         self._command = tuple(command)
-        self._look_every = look_every
+        self._poll_every = poll_every
         self._silence = silence
         self._grace = grace
         self._children: dict[str, _Child] = {}
@@ -92,16 +92,16 @@ class Carrier:
             establishments=establishments,
             ids=ids,
         )
-        self.carry(run)
+        self.spawn(run)
         return run
 
-    def carry(self, run: Run) -> None:
+    def spawn(self, run: Run) -> None:
         """Start the process of a run that waits. One that cannot be started ends as failed."""
         command = "export" if run.kind == "export" else "import"
         arguments = (command, "--run", run.id, "--connection", run.connection)
         try:
             with _log(self._home.logs / f"{run.connection}.log") as log:
-                process = _spawn((*self._command, *arguments), self._environ, log)
+                process = _open_process((*self._command, *arguments), self._environ, log)
         except OSError as error:
             words = {"motivo": error.strerror}
             self._journal.end_run(run.id, "failed", self._clock(), code="internal", words=words)
@@ -112,20 +112,20 @@ class Carrier:
         """Ask a run to stop at its next page. What is written stays."""
         self._journal.request_stop(run_id)
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Close the runs whose process is gone, and end the processes that give no sign. To be called each second."""
         for child in list(self._children.values()):
             if child.process.poll() is None:
-                self._listen(child)
+                self._check_heartbeat(child)
             else:
-                self._bury(child)
+                self._reap(child)
         for connection in self._journal.connections():
             try:
-                self._journal.close_orphaned_run(connection.name, self._clock(), self._is_carried)
+                self._journal.close_orphaned_run(connection.name, self._clock(), self._is_running)
             except SettingsError as error:  # its lock is another account's: the other connections keep their slots
                 log.warning("%s: %s", connection.name, error.code)
 
-    def is_held(self, connection_name: str) -> bool:
+    def is_locked(self, connection_name: str) -> bool:
         """Whether something holds the connection: a run, or a rehearsal, which has no row."""
         return _is_locked(self._home, connection_name)
 
@@ -141,34 +141,34 @@ class Carrier:
             except subprocess.TimeoutExpired:
                 _kill(child.process)
                 child.process.wait()
-            self._bury(child)
+            self._reap(child)
 
-    def _listen(self, child: _Child) -> None:
+    def _check_heartbeat(self, child: _Child) -> None:
         run = self._journal.run(child.run.id)
         if run is not None and run.beat_at != child.run.beat_at:
             child.run, child.silence = run, timedelta()
             return
-        child.silence += self._look_every
+        child.silence += self._poll_every
         if child.silence >= self._silence + self._grace:
             _kill(child.process)
-        elif child.silence >= self._silence and not child.is_told:
-            child.is_told = True
+        elif child.silence >= self._silence and not child.is_stop_sent:
+            child.is_stop_sent = True
             child.process.terminate()  # at once on Windows: nothing is lost, position and data commit together
 
-    def _bury(self, child: _Child) -> None:
+    def _reap(self, child: _Child) -> None:
         """A process that closed its run itself did so before it ended: this then changes nothing."""
         self._journal.end_run(child.run.id, "interrupted", self._clock(), code="interrupted")
         self._children.pop(child.run.id, None)
 
-    def _is_carried(self, run: Run) -> bool:
+    def _is_running(self, run: Run) -> bool:
         """Whether some process carries it: ours, or one that holds the connection's lock, or is about to.
 
         The lock and not the process id: ids are used again, and a lock does not outlive who held it.
         """
-        return run.id in self._children or is_carried(self._home, run, self._clock())
+        return run.id in self._children or is_running(self._home, run, self._clock())
 
 
-def is_carried(home: Home, run: Run, now: datetime) -> bool:
+def is_running(home: Home, run: Run, now: datetime) -> bool:
     """Whether a process holds the run's connection, or is about to."""
     return _is_locked(home, run.connection) or is_about_to_begin(run, now)
 
@@ -229,7 +229,7 @@ def _rotate(path: Path) -> None:
             newer.replace(older)
 
 
-def _spawn(command: Sequence[str], environ: Mapping[str, str], log: int) -> subprocess.Popen[bytes]:
+def _open_process(command: Sequence[str], environ: Mapping[str, str], log: int) -> subprocess.Popen[bytes]:
     """In a session of its own: Ctrl-C at the agent's terminal is not the run's."""
     return subprocess.Popen(
         command,

@@ -14,8 +14,8 @@ from omnisync.agent.config.settings import Connection
 from omnisync.agent.errors import OmnisyncError, RunInProgressError
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.journal.run import Run
-from omnisync.agent.runner.carrier import LOOK_EVERY, Carrier
 from omnisync.agent.schedule import Schedule, Slot, missed
+from omnisync.agent.scheduler.processes import POLL_EVERY, ProcessSupervisor
 
 PROBE_EVERY = timedelta(minutes=1)
 LATE = timedelta(minutes=1)
@@ -37,7 +37,7 @@ class Offline(Struct, frozen=True):
     next_try_at: datetime
 
 
-class Clockwork:
+class Scheduler:
     """Starts the runs nobody clicks for. Never two at once for a connection: slots that pass meanwhile become one.
 
     `zone_of` is asked at every look, since the machine's zone may change. `probe` answers whether a connection's hub
@@ -47,18 +47,18 @@ class Clockwork:
     def __init__(
         self,
         journal: Journal,
-        carrier: Carrier,
+        supervisor: ProcessSupervisor,
         *,
         clock: Callable[[], datetime],
         zone_of: Callable[[Connection], tzinfo],
         probe: Callable[[Connection], bool],
     ) -> None:
         self._journal = journal
-        self._carrier = carrier
+        self._supervisor = supervisor
         self._clock = clock
         self._zone_of = zone_of
         self._probe = probe
-        self._looked_at: datetime | None = None
+        self._ticked_at: datetime | None = None
         self._awake_since: datetime | None = None
         self._offline: dict[str, Offline] = {}
         self._ended = Event()
@@ -66,8 +66,8 @@ class Clockwork:
 
     def start(self) -> None:
         """Look each second and ask missing hubs each minute, until `shutdown`."""
-        for action, every in ((self.look, LOOK_EVERY), (self.probe_hubs, PROBE_EVERY)):
-            thread = Thread(target=keep, args=(action, every, self._ended.wait), name=action.__name__, daemon=True)
+        for action, every in ((self.tick, POLL_EVERY), (self.reconnect, PROBE_EVERY)):
+            thread = Thread(target=run_every, args=(action, every, self._ended.wait), name=action.__name__, daemon=True)
             thread.start()
             self._threads.append(thread)
 
@@ -75,31 +75,31 @@ class Clockwork:
         """Start nothing any more, and end the runs that are going."""
         self._ended.set()
         for thread in self._threads:
-            thread.join(timeout=LOOK_EVERY.total_seconds())  # a probe may be waiting for its answer: it dies with us
-        self._carrier.shutdown()
+            thread.join(timeout=POLL_EVERY.total_seconds())  # a probe may be waiting for its answer: it dies with us
+        self._supervisor.shutdown()
 
-    def look(self) -> None:
+    def tick(self) -> None:
         """Close what ended, then serve the slot that is due of each connection."""
-        self._carrier.look()
+        self._supervisor.poll()
         now = self._clock()
-        awake_since = self._note_look(now)
+        awake_since = self._note_tick(now)
         for connection in self._journal.connections():
-            with _outlived(connection.name):
+            with _log_and_continue(connection.name):
                 self._serve(connection, now, is_settled=now - awake_since >= SETTLING)
 
-    def probe_hubs(self) -> None:
+    def reconnect(self) -> None:
         """Ask each hub that could not be reached; start one run of the same scope where it answers."""
         for connection in self._journal.connections():
-            with _outlived(connection.name):
-                self._reconnect(connection)
+            with _log_and_continue(connection.name):
+                self._reconnect_one(connection)
 
     def offline(self, connection_name: str) -> Offline | None:
         """What the page says of a hub that does not answer; None when it did, or when nobody tried."""
         return self._offline.get(connection_name)
 
-    def _note_look(self, now: datetime) -> datetime:
+    def _note_tick(self, now: datetime) -> datetime:
         """Since when the program has been awake. History is tidied whenever it wakes and once a day."""
-        before, self._looked_at = self._looked_at, now
+        before, self._ticked_at = self._ticked_at, now
         if before is None or before.date() != now.date():
             self._journal.prune(now)
         if self._awake_since is None or before is None or not timedelta() <= now - before <= ASLEEP:
@@ -119,7 +119,7 @@ class Clockwork:
         if slot is None:
             return
         is_late = now - slot.moment(zone) > LATE
-        if (is_settled or not is_late) and not self._carrier.is_held(connection.name):  # a rehearsal has no row
+        if (is_settled or not is_late) and not self._supervisor.is_locked(connection.name):  # a rehearsal has no row
             with suppress(RunInProgressError):  # the slot stays for when that run ends
                 self._begin(connection.name, schedule, slot, now, is_late=is_late)
 
@@ -134,16 +134,16 @@ class Clockwork:
             establishments=() if schedule.establishments == "all" else schedule.establishments,
         )
         if run is not None:
-            self._carrier.carry(run)
+            self._supervisor.spawn(run)
 
-    def _reconnect(self, connection: Connection) -> None:
+    def _reconnect_one(self, connection: Connection) -> None:
         if self._journal.current_run(connection.name) is not None:
             return
         run = self._journal.last_run(connection.name)
         if run is None or not _lost_the_hub(run) or self._was_switched_off_since(run):
             self._offline.pop(connection.name, None)
         elif self._probe(connection):
-            self._carrier.start(
+            self._supervisor.start(
                 connection.name,
                 run.kind,
                 "retry",
@@ -152,23 +152,23 @@ class Clockwork:
                 ids=run.ids,
             )
         else:
-            self._offline[connection.name] = self._tried_again(run)
+            self._offline[connection.name] = self._next_try(run)
 
     def _was_switched_off_since(self, run: Run) -> bool:
         """Whether the schedule was, by a person: then only buttons start something, as the page says."""
         schedule, saved_at = self._journal.schedule(run.connection), self._journal.schedule_saved_at(run.connection)
         return schedule is not None and saved_at is not None and not schedule.is_active and saved_at >= run.asked_at
 
-    def _tried_again(self, run: Run) -> Offline:
+    def _next_try(self, run: Run) -> Offline:
         before = self._offline.get(run.connection)
         since, n_tries = (before.since, before.n_tries) if before else (run.asked_at, 0)
         return Offline(since, n_tries + 1, self._clock() + PROBE_EVERY)
 
 
-def keep(action: Callable[[], None], every: timedelta, wait: Callable[[float], bool]) -> None:
+def run_every(action: Callable[[], None], every: timedelta, wait: Callable[[float], bool]) -> None:
     """Do it again and again, until `wait` answers that the program ends."""
     while not wait(every.total_seconds()):
-        with _outlived(action.__name__):
+        with _log_and_continue(action.__name__):
             action()
 
 
@@ -178,7 +178,7 @@ def _lost_the_hub(run: Run) -> bool:
 
 
 @contextmanager
-def _outlived(what: str) -> Iterator[None]:
+def _log_and_continue(what: str) -> Iterator[None]:
     """The schedule goes on after a fault of one look: the next comes in a second."""
     try:
         yield
