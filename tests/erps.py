@@ -18,8 +18,8 @@ from msgspec import Struct
 
 from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp import layouts
-from omnisync.agent.erp.base import Erp, Slice, Written
-from omnisync.agent.erp.catalog import memory_of, open_erp
+from omnisync.agent.erp.base import Erp, Slice, WriteResult
+from omnisync.agent.erp.databases import memory_of, open_erp
 from omnisync.contract.feed import Change, Unreadable
 from tests.records import NOW
 from tests.servers import PASSWORD, FirebirdServer, Server, statements
@@ -268,7 +268,7 @@ def part(
     )
 
 
-def write(erp: Erp, *changes: Change, **how: Any) -> Written:
+def write(erp: Erp, *changes: Change, **how: Any) -> WriteResult:
     """Write one slice wherever its stream stands."""
     what = part(*changes, **({"expected": ""} | how))
     if "expected" not in how:

@@ -285,7 +285,7 @@ def outgoing(erp: Erp) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
     for query in erp.exports():
         place = query.dataset.system, query.dataset.name
         found[place] = {}
-        with erp.outgoing(query) as rows:
+        with erp.open_export(query) as rows:
             for lot in rows.lots():
                 made = lot.made(range(len(lot.keys)))
                 assert not made.unfit

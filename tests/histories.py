@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from omnisync.agent import feed_reader
 from omnisync.agent.config.settings import ErpAddress
-from omnisync.agent.erp.base import Prepared
+from omnisync.agent.erp.base import PreparedRecord
 from omnisync.agent.erp.language.compiled import Layout
 from omnisync.agent.erp.writing.preparing import prepared
 from omnisync.agent.errors import ErpBusyError, HubUnreachableError
@@ -369,10 +369,10 @@ class Life:
         trap = trap or Trap(0, "kill")
         trapped: Any = erp
         trapped._database.commit = trap.around(trapped._database.commit, ErpBusyError)
-        if trapped._memory is not trapped._database:
-            trapped._memory.commit = trap.around(trapped._memory.commit, ErpBusyError)
+        if trapped._state_database is not trapped._database:
+            trapped._state_database.commit = trap.around(trapped._state_database.commit, ErpBusyError)
         if self._is_ahead:
-            trapped.make_ready = lambda stream, page: made_ready(trapped._layout, stream, page)
+            trapped.prepare_page = lambda stream, page: made_ready(trapped._layout, stream, page)
         if not trap.only_commits:
             trapped._bindings.save = trap.around(trapped._bindings.save)
             for name in ("streams", "page", "records", "send_receipts"):
@@ -585,11 +585,11 @@ def _importer(
     )
 
 
-def made_ready(layout: Layout, stream: str, body: bytes) -> Mapping[str, Prepared]:
+def made_ready(layout: Layout, stream: str, body: bytes) -> Mapping[str, PreparedRecord]:
     """The page made ready here and now, and brought back as if from afar."""
     page, _ = read_page(body, kind_of(stream))
     made = prepared(layout, stream, page.changes, adjusts_centavo=False)
-    return msgspec.msgpack.decode(msgspec.msgpack.encode(made), type=dict[str, Prepared])
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(made), type=dict[str, PreparedRecord])
 
 
 def _is_importable(customer_id: str, customers: dict[str, Customer | None]) -> bool:

@@ -27,9 +27,9 @@ from omnisync.agent.config.settings import (
     Secrets,
     Settings,
 )
-from omnisync.agent.erp.base import Erp, Rehearsal, Unsettled
-from omnisync.agent.erp.catalog import KINDS
-from omnisync.agent.erp.catalog import open_erp as open_real_erp
+from omnisync.agent.erp.base import DryRun, Erp, OpenIssue
+from omnisync.agent.erp.databases import KINDS
+from omnisync.agent.erp.databases import open_erp as open_real_erp
 from omnisync.agent.erp.language.layout import names
 from omnisync.agent.errors import BadTokenError, HubUnreachableError, OmnisyncError
 from omnisync.agent.hub_api.client import HubClient
@@ -99,7 +99,7 @@ class StillCarrier:
 class ShownErp:
     """An ERP that only shows what it was given."""
 
-    def __init__(self, records: Sequence[Unsettled] = (), error: OmnisyncError | None = None) -> None:
+    def __init__(self, records: Sequence[OpenIssue] = (), error: OmnisyncError | None = None) -> None:
         self.records = list(records)
         self.error = error
         self.n_opened = 0
@@ -111,7 +111,7 @@ class ShownErp:
         if self.error is not None:
             raise self.error
 
-    def unsettled(self, outcomes: Sequence[str], limit: int) -> list[Unsettled]:
+    def unsettled(self, outcomes: Sequence[str], limit: int) -> list[OpenIssue]:
         self.prepare()
         return [record for record in self.records if record.outcome in outcomes][:limit]
 
@@ -123,7 +123,7 @@ class ShownErp:
     def waiting_since(self) -> datetime | None:
         return min((record.since for record in self.records if record.outcome == "waiting"), default=None)
 
-    def warned(self, limit: int) -> list[Unsettled]:
+    def warned(self, limit: int) -> list[OpenIssue]:
         self.prepare()
         return [record for record in self.records if record.warnings][:limit]
 
@@ -131,7 +131,7 @@ class ShownErp:
         self.prepare()
         self.chosen.append((customer_id, erp_key))
 
-    def find(self, text: str, limit: int) -> list[Unsettled]:
+    def find(self, text: str, limit: int) -> list[OpenIssue]:
         self.prepare()
         return [record for record in self.records if text.lower() in record.label.lower()][:limit]
 
@@ -147,7 +147,7 @@ class KnownHub:
 
     def __init__(self, error: OmnisyncError | None = None) -> None:
         self.error = error
-        self.rehearsal: Rehearsal | None = None
+        self.rehearsal: DryRun | None = None
         self.taken_over: list[str] = []
 
     def health(self) -> None:
@@ -167,7 +167,7 @@ class KnownHub:
             limits=Limits(page=1000, receipts=1000, records=100, intake_records=500, intake_bytes=10**6),
         )
 
-    def converted(self) -> Rehearsal | None:
+    def converted(self) -> DryRun | None:
         if self.error is not None:
             raise self.error
         return self.rehearsal
@@ -324,9 +324,9 @@ def unsettled(
     value: str | None = None,
     warnings: tuple[Reason, ...] = (),
     **words: str,
-) -> Unsettled:
+) -> OpenIssue:
     """A record as the ERP shows it."""
-    return Unsettled(
+    return OpenIssue(
         kind=kind,
         id=id,
         version=1,

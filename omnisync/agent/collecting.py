@@ -107,7 +107,7 @@ class Collector:
         known = self._known
         if self.reads_all:
             self._outbox.forget_repeated(known)
-        with self._erp.outgoing(self._query, None if self.reads_all else known.since) as rows:
+        with self._erp.open_export(self._query, None if self.reads_all else known.since) as rows:
             for lot in rows.lots(self._is_known):
                 self._weigh(lot)
                 self._tell(self.counts)

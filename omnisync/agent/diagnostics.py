@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent.config.settings import Connection
-from omnisync.agent.erp.base import Unsettled
+from omnisync.agent.erp.base import OpenIssue
 from omnisync.agent.journal.run import Event, Run
 from omnisync.agent.schedule import Schedule
 
@@ -50,7 +50,7 @@ class Known(Struct, frozen=True, kw_only=True):
     schedule: Schedule | None
     runs: Sequence[Run]
     events: Sequence[Event]
-    unsettled: Iterable[Unsettled] | None
+    unsettled: Iterable[OpenIssue] | None
 
 
 def package(known: Known, now: datetime) -> bytes:
@@ -96,7 +96,7 @@ def _run(run: Run) -> dict[str, object]:
     return told | {"phase": run.phase.partition("!")[0]}
 
 
-def _reasons(found: Iterable[Unsettled]) -> Mapping[str, int]:
+def _reasons(found: Iterable[OpenIssue]) -> Mapping[str, int]:
     """How many records by outcome and code."""
     n: dict[str, int] = {}
     for one in found:

@@ -198,7 +198,7 @@ class Exporter:
         name, now = _name(query), self._clock()
         if name == PRODUCTS and answer.stored:
             # Before the batch goes from the outbox: after a kill it is sent again, and answered the same.
-            self.n_reconsidered += self._patiently(lambda: self._erp.reconsider(AFTER_PRODUCTS))
+            self.n_reconsidered += self._patiently(lambda: self._erp.requeue_by_reason(AFTER_PRODUCTS))
         if batch.is_final:
             known.held, known.snapshot = answer.held, known.snapshot if answer.held else ""
         refused = [

@@ -11,7 +11,7 @@ from threading import Thread
 
 from msgspec import Struct
 
-from omnisync.agent.erp.base import Prepared
+from omnisync.agent.erp.base import PreparedRecord
 from omnisync.agent.errors import FeedError
 from omnisync.agent.hub_api.client import HubClient, read_decoded
 from omnisync.agent.hub_api.transport import ExpiredError, RawResponse, UnreadableResponseError
@@ -24,10 +24,10 @@ class Read(Struct, frozen=True):
 
     page: Page
     unreadable: tuple[Unreadable, ...] = ()
-    prepared: Mapping[str, Prepared] = {}
+    prepared: Mapping[str, PreparedRecord] = {}
 
 
-Ahead = Future[tuple[RawResponse, Mapping[str, Prepared]]]
+Ahead = Future[tuple[RawResponse, Mapping[str, PreparedRecord]]]
 """The next page, as it will have come."""
 
 
@@ -37,7 +37,7 @@ class FeedReader:
     def __init__(
         self,
         hub: HubClient,
-        make_ready: Callable[[str, bytes], Mapping[str, Prepared]],
+        make_ready: Callable[[str, bytes], Mapping[str, PreparedRecord]],
         patiently: Retry,
         limit: int,
     ) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.erp.base import Erp, Position, Rehearsal, Slice
+from omnisync.agent.erp.base import DryRun, Erp, Position, Slice
 from omnisync.agent.errors import EstablishmentBusyError, FeedError, StoppedError, TemporaryError
 from omnisync.agent.feed_reader import Ahead, FeedReader, Read
 from omnisync.agent.hub_api.client import HubClient
@@ -113,7 +113,7 @@ class Importer:
             wait, clock, lambda trouble, retry_at: self._tell(self._phase, trouble, retry_at)
         )
         self._patiently = Retry(clock=clock, monotonic=monotonic, wait=told, uniform=uniform)
-        self._reader = FeedReader(hub, erp.make_ready, self._patiently, page_limit)
+        self._reader = FeedReader(hub, erp.prepare_page, self._patiently, page_limit)
 
     @property
     def counts(self) -> Counts:
@@ -173,7 +173,7 @@ class Importer:
         self._patiently(self._erp.prepare)
         self._patiently(lambda: self._erp.position(CUSTOMERS))
         for lot in sorted(wanted, key=lambda lot: lot.kind):  # "customer" comes before "order"
-            streams = self._erp.release(lot.kind, lot.ids, again=lot.again)
+            streams = self._erp.requeue(lot.kind, lot.ids, again=lot.again)
             for stream in sorted(streams):
                 self._patiently(lambda s=stream: self._erp.position(s))  # type: ignore[misc]  # as above
                 ids = streams[stream]
@@ -182,7 +182,7 @@ class Importer:
         self._send_receipts()
         return self._counts
 
-    def rehearse(self) -> Rehearsal | None:
+    def rehearse(self) -> DryRun | None:
         """Write the next page and take it back; None when nothing is new. Moves no cursor, owes no receipt.
 
         Orders come with the customers they name, so that all four tables are seen.
@@ -191,13 +191,13 @@ class Importer:
         streams = [*(f"order:{code}" for code in self._establishments), CUSTOMERS]
         positions = {stream: self._patiently(lambda s=stream: self._erp.position(s)) for stream in streams}  # type: ignore[misc]  # as above
         part = self._next_part(positions)
-        return None if part is None else self._patiently(lambda: self._erp.rehearse(part))
+        return None if part is None else self._patiently(lambda: self._erp.dry_run(part))
 
-    def convert(self) -> Rehearsal | None:
+    def convert(self) -> DryRun | None:
         """What the layout makes of the hub's first page; None when it has none. The ERP's database is not opened."""
         streams = [*(f"order:{code}" for code in self._establishments), CUSTOMERS]
         part = self._next_part(dict.fromkeys(streams, Position()))
-        return None if part is None else self._erp.converted(part)
+        return None if part is None else self._erp.preview(part)
 
     def _next_part(self, positions: dict[str, Position]) -> Slice | None:
         """The next page of the first of these streams that has one."""
@@ -298,7 +298,7 @@ class Importer:
             nonlocal is_redone, part
             if is_redone:
                 # The answer to COMMIT may have been lost: the position tells whether it stood.
-                position = self._erp.settle(part.stream)
+                position = self._erp.position_after_unknown_commit(part.stream)
                 if part.moves_to is not None and position.cursor == part.moves_to:
                     part = msgspec.structs.replace(part, expected=part.moves_to)
             is_redone = True
@@ -359,7 +359,7 @@ class Importer:
             self._hub.send_receipts(self._run_id, receipts)
         except TemporaryError:
             return False
-        self._patiently(lambda: self._erp.told(receipts))
+        self._patiently(lambda: self._erp.acknowledge(receipts))
         return True
 
     # --- telling and waiting

@@ -12,7 +12,7 @@ import rich_click as click
 
 from omnisync import __version__
 from omnisync.agent.config.settings import Connection
-from omnisync.agent.erp.catalog import KINDS
+from omnisync.agent.erp.databases import KINDS
 from omnisync.agent.erp.language.layout import names
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.scheduler.processes import ProcessSupervisor

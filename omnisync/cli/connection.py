@@ -19,7 +19,7 @@ from omnisync.agent.config.settings import (
     changed_connection,
     with_zone,
 )
-from omnisync.agent.erp.catalog import KINDS
+from omnisync.agent.erp.databases import KINDS
 from omnisync.agent.erp.language.layout import names
 from omnisync.agent.errors import NotConfiguredError, SettingsError
 from omnisync.agent.layout_folder import chosen, names_in

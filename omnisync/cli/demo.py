@@ -167,7 +167,7 @@ def show_summary(parts: build.Parts, connection: Connection, folder: DemoFolder,
     """What came and what went, what the ERP holds, what did not enter and why, and where to look."""
     with closing(parts.erp(connection)) as opened:
         opened.prepare()
-        rows, unsettled = opened.rows(), opened.unsettled(("refused", "waiting"), 1000)
+        rows, unsettled = opened.rows(), opened.open_issues(("refused", "waiting"), 1000)
     click.echo("")
     click.echo(summary(counts))
     click.echo("")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import rich_click as click
 
-from omnisync.agent.erp.catalog import KINDS
-from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.database import Database
+from omnisync.agent.erp.databases import KINDS
 from omnisync.agent.erp.inspecting.checking import OURS, examine
 from omnisync.agent.erp.inspecting.letters import name_column, names_read
 from omnisync.agent.erp.inspecting.uses import uses_of

@@ -6,7 +6,7 @@ import msgspec
 import rich_click as click
 
 from omnisync.agent.config.settings import Connection
-from omnisync.agent.erp.base import Rehearsal
+from omnisync.agent.erp.base import DryRun
 from omnisync.agent.progress import NOUNS, Counts
 from omnisync.cli import parts as build
 from omnisync.cli.ending import DONE, DONE_WITH_REFUSALS, plain_ending, say
@@ -56,7 +56,7 @@ def import_(
     return DONE
 
 
-def converted(parts: build.Parts, connection: Connection) -> Rehearsal | None:
+def converted(parts: build.Parts, connection: Connection) -> DryRun | None:
     """What the layout makes of the hub's first page, the ERP untouched; None when the hub has nothing."""
     with importer_of(parts, connection, "rehearsal", (), lambda progress: False) as importer:
         return importer.convert()
@@ -68,7 +68,7 @@ def show_rehearsal(
     """Rehearse, holding the connection's lock, and show what would have been written."""
     with held(parts, connection), stop_on_signals() as is_stopped:
         erp = parts.erp(connection)
-        left = erp.not_undone()
+        left = erp.dry_run_side_effects()
         if left and not yes:
             say("O ensaio desfaz o que gravar, menos isto: " + "; ".join(left) + ".")
             click.confirm("Continuar?", abort=True, err=True)

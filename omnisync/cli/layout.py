@@ -7,7 +7,7 @@ from pathlib import Path
 import rich_click as click
 
 from omnisync.agent.config.settings import Connection
-from omnisync.agent.erp.catalog import layout_named
+from omnisync.agent.erp.databases import layout_named
 from omnisync.agent.erp.inspecting.checking import check as examine
 from omnisync.agent.erp.inspecting.drafting import draft, sampler
 from omnisync.agent.erp.inspecting.findings import Finding

@@ -17,8 +17,8 @@ from msgspec import Struct
 from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.settings import Connection, Home, Secrets, Settings, connection_zone, read_settings
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.erp.catalog import layout_named, open_database, open_erp
-from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.database import Database
+from omnisync.agent.erp.databases import layout_named, open_database, open_erp
 from omnisync.agent.erp.language.de_para import of_layout
 from omnisync.agent.erp.language.queries import queries
 from omnisync.agent.errors import BadTokenError, ErpSetupError, NotConfiguredError, SetupError

@@ -9,7 +9,7 @@ import msgspec
 import rich_click as click
 
 from omnisync.agent.config.settings import Connection
-from omnisync.agent.erp.base import Unsettled
+from omnisync.agent.erp.base import OpenIssue
 from omnisync.agent.errors import SetupError
 from omnisync.agent.journal.decisions import Confirmation
 from omnisync.agent.journal.run import holders_of, left_to_another
@@ -127,7 +127,7 @@ def _choices(parts: build.Parts, connection: Connection) -> dict[str, Choice]:
     """What is to be chosen, by the customer's id."""
     with closing(parts.erp(connection)) as erp:
         erp.prepare()
-        found: Sequence[Unsettled] = erp.unsettled(("refused",), MOST)
+        found: Sequence[OpenIssue] = erp.open_issues(("refused",), MOST)
     return {one.id: choice for one in found if (choice := choice_of(one)) is not None}
 
 

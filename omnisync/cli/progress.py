@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import tzinfo
 
-from omnisync.agent.erp.base import Rehearsal
+from omnisync.agent.erp.base import DryRun
 from omnisync.agent.journal.run import RunKind
 from omnisync.agent.messages import texts
 from omnisync.agent.progress import NOUNS, Counts, Progress
@@ -101,7 +101,7 @@ def _phase(progress: Progress) -> str:
     return {"waiting": "Tentando de novo o que aguardava…", "receipts": "Avisando o OmniForce…"}.get(progress.phase, "")
 
 
-def rehearsal_lines(seen: Rehearsal) -> Iterator[str]:
+def rehearsal_lines(seen: DryRun) -> Iterator[str]:
     """The first rows of each table as they would have stood, and what would not have entered."""
     yield "Ensaio: nada ficou gravado."
     for table, rows in seen.tables.items():

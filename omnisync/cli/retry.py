@@ -43,6 +43,6 @@ def _refused(parts: build.Parts, name: str | None) -> tuple[str, ...]:
     erp = parts.erp(parts.connection(name))
     try:
         erp.prepare()
-        return tuple(f"{record.kind}:{record.id}" for record in erp.unsettled(("refused",), MOST))
+        return tuple(f"{record.kind}:{record.id}" for record in erp.open_issues(("refused",), MOST))
     finally:
         erp.close()

@@ -10,7 +10,7 @@ import msgspec
 import rich_click as click
 
 from omnisync.agent.config.settings import Connection
-from omnisync.agent.erp.base import Unsettled
+from omnisync.agent.erp.base import OpenIssue
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.journal.run import Run
 from omnisync.agent.messages import texts, times
@@ -36,7 +36,7 @@ def status(name: str | None, as_json: bool, verbose: bool) -> None:
         erp = parts.erp(connection)
         try:
             erp.prepare()
-            rows, unsettled, since = erp.rows(), erp.n_unsettled(), erp.waiting_since()
+            rows, unsettled, since = erp.rows(), erp.n_open_issues(), erp.waiting_since()
         finally:
             erp.close()
         if as_json:
@@ -132,7 +132,7 @@ def refused(name: str | None, limit: int, as_json: bool, as_csv: bool, verbose: 
         erp = parts.erp(connection)
         try:
             erp.prepare()
-            found = erp.unsettled(("refused", "waiting"), limit)
+            found = erp.open_issues(("refused", "waiting"), limit)
         finally:
             erp.close()
         with closing(outbox_of(parts.home, connection.name)) as outbox:
@@ -157,7 +157,7 @@ def _as_builtins(row: Refusal) -> dict[str, object]:
     return {"kind": "row", "outcome": "unsent"} | shown | {"message": row.detail, "since": row.at}
 
 
-def unsettled_line(record: Unsettled, now: datetime) -> str:
+def unsettled_line(record: OpenIssue, now: datetime) -> str:
     """One record that did not enter, with its reason; one that waits, with its age."""
     age = f" ({texts.age(record.since, now)})" if record.outcome == "waiting" else ""
     label = record.label or record.id

@@ -19,7 +19,7 @@ from threading import Event
 from typing import Any
 
 from omnisync.agent.collecting import Collector
-from omnisync.agent.erp.catalog import KINDS
+from omnisync.agent.erp.databases import KINDS
 from omnisync.agent.erp.dialects.sqlite import Sqlite
 from omnisync.agent.erp.writing.bindings import Bindings
 from omnisync.agent.hub_api.client import HubClient

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from omnisync.agent.config.settings import ErpAddress
-from omnisync.agent.erp.catalog import open_erp
+from omnisync.agent.erp.databases import open_erp
 from omnisync.cli import parts as build
 from omnisync.contract.datasets import DATASETS
 from omnisync.demo import sample_data

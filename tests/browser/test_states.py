@@ -15,7 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from omnisync.agent.config.settings import ErpAddress
-from omnisync.agent.erp.base import Rehearsal
+from omnisync.agent.erp.base import DryRun
 from omnisync.agent.messages import texts
 from omnisync.agent.outbox import Refusal, outbox_of
 from omnisync.agent.progress import Counts, ExpectedCounts, ExportCounts, RowCounts
@@ -259,7 +259,7 @@ def test_the_rehearsals_tables_are_sound(browser: Browser, tmp_path: Path) -> No
     complaints = Complaints()
     row: dict[str, object] = {f"coluna_{n}": HOSTILE for n in range(12)}
     with stage(tmp_path) as pages, served(pages.parts) as url, window(browser, complaints, bypass_csp=True) as page:
-        pages.hub.rehearsal = Rehearsal(counts=Counts(), tables={"clientes": [row] * 9}, unsettled=[])
+        pages.hub.rehearsal = DryRun(counts=Counts(), tables={"clientes": [row] * 9}, unsettled=[])
         page.goto(url + "/conexao")
         page.get_by_role("button", name="Conferir sem gravar").click()
         page.get_by_role("heading", name="clientes: 9 linhas").wait_for()

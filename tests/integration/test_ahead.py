@@ -18,8 +18,8 @@ import pytest
 
 from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.ahead import COMMAND, Ahead, Terms
-from omnisync.agent.erp.base import Prepared, Slice, Written
-from omnisync.agent.erp.catalog import open_erp
+from omnisync.agent.erp.base import PreparedRecord, Slice, WriteResult
+from omnisync.agent.erp.databases import open_erp
 from omnisync.agent.erp.language.compiled import compiled
 from omnisync.agent.erp.language.layout import names, shipped, text_of
 from omnisync.agent.erp.writing.preparing import prepared
@@ -69,15 +69,15 @@ READY = {
 }
 
 
-def _made(stream: str, changes: Sequence[Change]) -> Mapping[str, Prepared]:
+def _made(stream: str, changes: Sequence[Change]) -> Mapping[str, PreparedRecord]:
     return prepared(PADRAO, stream, changes, adjusts_centavo=False)
 
 
-def _nothing(stream: str, changes: Sequence[Change]) -> Mapping[str, Prepared]:
+def _nothing(stream: str, changes: Sequence[Change]) -> Mapping[str, PreparedRecord]:
     return {}
 
 
-def _slice(stream: str, changes: Sequence[Change], made: Mapping[str, Prepared], **more: Any) -> Slice:
+def _slice(stream: str, changes: Sequence[Change], made: Mapping[str, PreparedRecord], **more: Any) -> Slice:
     kind: Any = "customer" if stream == "customer" else "order"
     return Slice(
         **({"stream": stream, "kind": kind, "epoch": "e1", "changes": changes, "prepared": made, "expected": ""} | more)
@@ -105,7 +105,7 @@ def _all(keeper: Keeper) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def test_a_slice_made_ready_leaves_what_the_same_slice_leaves_without(pair: tuple[Keeper, Keeper]) -> None:
-    told: list[list[Written]] = []
+    told: list[list[WriteResult]] = []
     for keeper, make in zip(pair, (_nothing, _made), strict=True):
         erp = keeper.open()
         told.append([])
@@ -163,7 +163,7 @@ def test_a_core_must_be_left_beside_the_one_that_writes(kind: str, server: str, 
         memories=Path(),
         n_cores=n_cores,
     )
-    assert (erp._ahead is not None) == is_used
+    assert (erp._prepare_process is not None) == is_used
 
 
 # --- the process
@@ -192,7 +192,7 @@ def opened() -> Iterator[Callable[..., Ahead]]:
         ahead.close()
 
 
-def _up(ahead: Ahead, stream: str = "order:0001", changes: Sequence[Change] = ORDERS) -> Mapping[str, Prepared]:
+def _up(ahead: Ahead, stream: str = "order:0001", changes: Sequence[Change] = ORDERS) -> Mapping[str, PreparedRecord]:
     """The first answer: until the process is up there is none."""
     for _ in range(600):
         if made := ahead.prepare(stream, _page(changes)):
@@ -280,17 +280,17 @@ def test_an_import_with_the_process_leaves_what_one_without_it_leaves(
     for keeper, n_cores in zip(pair, (1, 2), strict=True):
         erp: Any = keeper.open(n_cores=n_cores)
         if n_cores > 1:
-            _up(erp._ahead)
-            ask = erp.make_ready
+            _up(erp._prepare_process)
+            ask = erp.prepare_page
 
-            def counted(stream: str, page: bytes) -> Mapping[str, Prepared]:
+            def counted(stream: str, page: bytes) -> Mapping[str, PreparedRecord]:
                 if fate == "killed" and len(ready) == 3:
-                    os.kill(_pid(erp._ahead), signal.SIGKILL)  # noqa: B023  # called within this turn of the loop
-                made: Mapping[str, Prepared] = ask(stream, page)  # noqa: B023  # as above
+                    os.kill(_pid(erp._prepare_process), signal.SIGKILL)  # noqa: B023  # called within this turn of the loop
+                made: Mapping[str, PreparedRecord] = ask(stream, page)  # noqa: B023  # as above
                 ready.append(len(made))
                 return made
 
-            erp.make_ready = counted
+            erp.prepare_page = counted
         with client(hub) as asked:
             importer(erp, asked, page_limit=40, ahead_from=0).run()
         erp.close()

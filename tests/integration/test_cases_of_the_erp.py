@@ -43,7 +43,7 @@ def toy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ToyErp]:
 
 
 def _reasons(erp: Erp, outcome: str = "refused") -> dict[str, str]:
-    return {record.id: record.code for record in erp.unsettled([outcome], 100)}
+    return {record.id: record.code for record in erp.open_issues([outcome], 100)}
 
 
 # --- A1
@@ -237,8 +237,8 @@ def test_case_h1_what_was_taken_away_is_brought_again_beside_theirs(toy: ToyErp)
     erp = _renumbered(toy)
     before = _theirs(toy)
     write(erp, change(order("ord_2")))
-    assert erp.release("customer", ["cus_1"], again=True) == {"customer": ["cus_1"], "order:0001": ["ord_2"]}
-    assert erp.release("order", ["ord_1"], again=True) == {"order:0001": ["ord_1"]}
+    assert erp.requeue("customer", ["cus_1"], again=True) == {"customer": ["cus_1"], "order:0001": ["ord_2"]}
+    assert erp.requeue("order", ["ord_1"], again=True) == {"order:0001": ["ord_1"]}
     write(erp, change(customer()), expected=None)
     written = write(erp, change(order()), change(order("ord_2")), expected=None)
     assert written.counts.orders == RowCounts(written=2)
@@ -369,7 +369,7 @@ def test_case_h3_a_query_that_the_database_refuses_for_one_record_refuses_it_alo
     assert write(erp, *page).counts.orders == RowCounts(written=4, refused=1)
     assert list(_reasons(erp)) == ["ord_2"]
     assert _reasons(erp)["ord_2"] in ("lookup_refused", "code_unmapped")
-    [refused] = erp.unsettled(["refused"], 10)
+    [refused] = erp.open_issues(["refused"], 10)
     assert "ANA" in refused.message or refused.value == "ANA"
     assert toy.rows("SELECT DISTINCT ven FROM ped") == [("Bia",)]
 
@@ -385,7 +385,7 @@ def test_case_h3_a_counter_row_that_is_missing_refuses_the_orders_of_its_filial_
     other = [change(order(f"ord_b{n}", establishment_code="0002")) for n in range(3)]
     assert write(erp, *other, stream="order:0002").counts.orders == RowCounts(refused=3)
     assert set(_reasons(erp).values()) == {"erp_no_number"}
-    assert "0002" in erp.unsettled(["refused"], 1)[0].message
+    assert "0002" in erp.open_issues(["refused"], 1)[0].message
     assert write(erp, change(order()), change(order("ord_2"))).counts.orders == RowCounts(written=2)
     assert toy.rows("SELECT num FROM ped ORDER BY num") == [(11,), (12,)]
 

@@ -19,8 +19,8 @@ from firebird.driver import DatabaseError  # type: ignore[import-untyped]  # the
 from msgspec import Struct
 
 from omnisync.agent.erp import layouts
+from omnisync.agent.erp.database import Database, formatted
 from omnisync.agent.erp.dialects import sqlite
-from omnisync.agent.erp.dialects.database import Database, formatted
 from omnisync.agent.erp.dialects.firebird import Firebird
 from omnisync.agent.erp.dialects.mariadb import Mariadb
 from omnisync.agent.erp.dialects.postgresql import Postgresql
@@ -394,13 +394,13 @@ def _insert(database: Database, table: str, row: dict[str, Any]) -> None:
 
 def test_savepoints_stand_one_within_another(database: Database) -> None:
     database.begin()
-    for k, then in ((1, None), (2, database.release), (3, database.return_to_savepoint)):
+    for k, then in ((1, None), (2, database.release_savepoint), (3, database.return_to_savepoint)):
         if then is not None:
             database.savepoint()
         database.execute("INSERT INTO t (k, nome) VALUES (?, ?)", (k, "x"))
         if k == 3:
             database.return_to_savepoint()
-            database.release()
+            database.release_savepoint()
     database.commit()
     assert database.select("SELECT k FROM t ORDER BY k") == [(1,), (2,)]
 
@@ -414,7 +414,7 @@ def test_a_refused_batch_leaves_nothing_behind(database: Database) -> None:
     database.return_to_savepoint()
     database.savepoint()
     database.insert_rows("t", COLUMNS, _rows(40))
-    database.release()
+    database.release_savepoint()
     database.commit()
     assert len(database.select("SELECT k FROM t")) == 41
 
@@ -643,7 +643,7 @@ def test_a_letter_the_database_cannot_hold_refuses_its_record_only(
         with pytest.raises(RefusedRecordError):
             database.insert_rows("t", ["k", "nome"], rows)
     if name != "MariaDB":
-        assert database.storable("ação ✓") == "ação ?"
+        assert database.encodable("ação ✓") == "ação ?"
     database.make_binding_tables()
     _write_binding(database)
     assert database.select("SELECT label FROM omnisync_binding") == [("Padaria São João",)]
@@ -713,7 +713,7 @@ CODES: dict[str, tuple[Any, Exception, type[OmnisyncError]]] = {
 @pytest.mark.parametrize("which", CODES)
 def test_each_error_says_what_to_do(which: str) -> None:
     database, error, expected = CODES[which]
-    assert type(database.translated(error)) is expected
+    assert type(database.translate_error(error)) is expected
 
 
 def test_marks_are_the_drivers_own_and_quoted_texts_keep_theirs() -> None:

@@ -51,7 +51,7 @@ def test_position_and_data_move_together(erp: Erp) -> None:
     assert erp.position("customer") == Position("", "")
     erp.write(part(change(customer()), expected="", moves_to="c1"))
     assert erp.position("customer") == Position("c1", "e1")
-    assert erp.settle("customer") == Position("c1", "e1")
+    assert erp.position_after_unknown_commit("customer") == Position("c1", "e1")
 
 
 def test_a_slice_that_is_not_the_pages_last_does_not_move_the_cursor(erp: Erp) -> None:
@@ -88,7 +88,7 @@ def test_an_older_version_is_ignored(keeper: Keeper, erp: Erp) -> None:
 def test_an_order_waits_for_its_customer_and_enters_when_it_comes(erp: Erp) -> None:
     early = write(erp, change(order()))
     assert early.counts.total == RowCounts(waiting=4)
-    [waiting] = erp.unsettled(["waiting"], 10)
+    [waiting] = erp.open_issues(["waiting"], 10)
     assert waiting.code == "customer_missing"
     write(erp, change(customer()))
     assert list(erp.waiting(["0001"])) == [("order:0001", ["ord_1"])]
@@ -99,11 +99,11 @@ def test_an_order_waits_for_its_customer_and_enters_when_it_comes(erp: Erp) -> N
 
 def test_an_order_that_goes_on_waiting_keeps_its_age_and_owes_no_second_receipt(keeper: Keeper, erp: Erp) -> None:
     write(erp, change(order()))
-    erp.told(erp.pending(10))
+    erp.acknowledge(erp.pending(10))
     keeper.run("UPDATE omnisync_binding SET outcome_at = '2026-01-01T00:00:00+00:00'")
     write(erp, change(order()), expected=None)
-    assert erp.unsettled(["waiting"], 10)[0].since.year == 2026
-    assert erp.unsettled(["waiting"], 10)[0].since.month == 1
+    assert erp.open_issues(["waiting"], 10)[0].since.year == 2026
+    assert erp.open_issues(["waiting"], 10)[0].since.month == 1
     assert erp.pending(10) == []
 
 
@@ -117,12 +117,12 @@ def test_a_related_customer_lands_before_its_order(erp: Erp) -> None:
 def test_orders_of_a_refused_customer_wait_with_its_reason(erp: Erp) -> None:
     write(erp, change(customer(document="12ABC34501DE36")))
     write(erp, change(order()))
-    [waiting] = erp.unsettled(["waiting"], 10)
+    [waiting] = erp.open_issues(["waiting"], 10)
     assert waiting.code == "customer_waiting"
     assert "CNPJ/CPF do cliente cus_1 está incorreto" in waiting.message
     write(erp, change(customer(), 2))
     write(erp, change(order()), expected=None)
-    assert erp.n_unsettled() == {"refused": 0, "waiting": 0}
+    assert erp.n_open_issues() == {"refused": 0, "waiting": 0}
 
 
 def test_a_refused_record_owes_a_receipt_with_its_reason(erp: Erp) -> None:
@@ -139,7 +139,7 @@ def test_a_receipt_carries_the_erps_number_and_is_owed_once(keeper: Keeper, erp:
     receipts = erp.pending(10)
     assert [(r.kind, r.outcome) for r in receipts] == [("customer", "imported"), ("order", "imported")]
     assert receipts[1].erp_number == str(keeper.query("SELECT numero FROM pedidos")[0][0])
-    erp.told(receipts)
+    erp.acknowledge(receipts)
     assert erp.pending(10) == []
 
 
@@ -147,7 +147,7 @@ def test_a_newer_outcome_stays_owed_when_an_older_one_was_told(erp: Erp) -> None
     write(erp, change(customer()))
     old = erp.pending(10)
     write(erp, change(customer(name="Outra"), 2))
-    erp.told(old)
+    erp.acknowledge(old)
     assert [(r.version, r.outcome) for r in erp.pending(10)] == [(2, "updated")]
 
 
@@ -159,7 +159,7 @@ def test_a_row_the_erp_took_away_is_not_made_again(keeper: Keeper, erp: Erp) -> 
     written = write(erp, change(order(notes="mudou"), 2))
     assert erp.rows()["orders"] == 0
     assert written.counts.orders == RowCounts(kept=1)
-    [kept] = erp.unsettled(["kept"], 10)
+    [kept] = erp.open_issues(["kept"], 10)
     assert kept.code == "order_removed"
 
 
@@ -168,7 +168,7 @@ def test_a_row_the_erp_took_away_comes_back_only_when_asked_for(keeper: Keeper, 
     write(erp, change(order()))
     for table in reversed(TABLES[1:]):
         keeper.run(f"DELETE FROM {table}")
-    assert erp.release("order", ["ord_1"], again=True) == {"order:0001": ["ord_1"]}
+    assert erp.requeue("order", ["ord_1"], again=True) == {"order:0001": ["ord_1"]}
     write(erp, change(order()), expected=None)
     assert erp.rows()["orders"] == 1
 
@@ -181,7 +181,7 @@ def test_an_invoiced_order_is_kept_as_the_erp_has_it(keeper: Keeper, erp: Erp) -
     written = write(erp, change(order(items=(item(1),)), 2))
     assert keeper.contents() == before
     assert written.counts.total == RowCounts(kept=3)
-    [kept] = erp.unsettled(["kept"], 10)
+    [kept] = erp.open_issues(["kept"], 10)
     assert kept.code == "order_locked"
     assert "faturado" in kept.message
 
@@ -200,7 +200,7 @@ def test_an_invoiced_order_is_not_cancelled(keeper: Keeper, erp: Erp) -> None:
     keeper.run("UPDATE pedidos SET situacao = 'faturado'")
     write(erp, change(order(status="cancelled"), 2))
     assert keeper.query("SELECT situacao FROM pedidos") == [("faturado",)]
-    assert erp.unsettled(["kept"], 10)[0].code == "order_locked"
+    assert erp.open_issues(["kept"], 10)[0].code == "order_locked"
 
 
 def test_an_order_cancelled_before_it_came_makes_no_row(erp: Erp) -> None:
@@ -257,7 +257,7 @@ def test_a_waiting_order_of_an_erased_customer_is_refused(erp: Erp) -> None:
     write(erp, change(order()))
     write(erp, deletion("customer", "cus_1", 2))
     write(erp, change(order()), expected=None)
-    assert erp.unsettled(["refused"], 10)[0].code == "customer_deleted"
+    assert erp.open_issues(["refused"], 10)[0].code == "customer_deleted"
 
 
 def test_after_the_hub_was_restored_equal_content_is_unchanged_and_different_content_is_written(
@@ -321,7 +321,7 @@ def test_a_bad_record_in_the_middle_of_a_page_is_refused_alone(keeper: Keeper, e
     write(erp, change(customer()))
     written = write(erp, *good[:3], bad, *good[3:])
     assert keeper.query("SELECT id_externo FROM pedidos ORDER BY 1") == [(f"ord_{n}",) for n in range(1, 7)]
-    [refused] = erp.unsettled(["refused"], 10)
+    [refused] = erp.open_issues(["refused"], 10)
     assert (refused.id, refused.code) == ("ord_bad", code)
     assert refused.message.endswith(".")
     assert written.counts.orders == RowCounts(written=6, refused=1)
@@ -332,24 +332,24 @@ def test_a_change_without_a_readable_envelope_is_refused_by_its_place(erp: Erp) 
     erp.position("order:0001")
     lost = Unreadable(kind="order", id="?abc", version=1, why="versão")
     erp.write(part(stream="order:0001", unreadable=[lost], moves_to="c1"))
-    assert [r.id for r in erp.unsettled(["refused"], 10)] == ["?abc"]
+    assert [r.id for r in erp.open_issues(["refused"], 10)] == ["?abc"]
 
 
 def test_a_refused_record_of_the_same_version_is_counted_again_without_being_read(erp: Erp) -> None:
     write(erp, change(customer()))
     bad = change(order("ord_bad", paid="1.00"))
     write(erp, bad)
-    erp.told(erp.pending(10))
+    erp.acknowledge(erp.pending(10))
     assert write(erp, bad).counts.orders == RowCounts(refused=1)
     assert erp.pending(10) == []
 
 
 def test_what_entered_with_a_warning_is_shown_and_nothing_else_is(erp: Erp) -> None:
     write(erp, change(customer()), change(customer("cus_2", name="\u200b \u202e")))
-    [warned] = erp.warned(10)
+    [warned] = erp.with_warnings(10)
     assert (warned.id, warned.outcome, [one.code for one in warned.warnings]) == ("cus_2", "imported", ["name_empty"])
     write(erp, change(customer("cus_2"), 2))
-    assert erp.warned(10) == []
+    assert erp.with_warnings(10) == []
 
 
 def test_find_answers_by_order_number_erp_number_and_customer_name(keeper: Keeper, erp: Erp) -> None:
@@ -426,7 +426,7 @@ def test_what_is_shown_is_sorted_and_limited_by_the_database(
         return rows
 
     database.select = counted
-    found = [record.id for record in erp.unsettled(outcomes, 4)]
+    found = [record.id for record in erp.open_issues(outcomes, 4)]
     expected = ["ord_11", "ord_9", "ord_7", "ord_5"] if outcomes == ("refused",) else ["ord_11", "ord_9", "ord_10"]
     assert (found[: len(expected)], len(found), fetched) == (expected, 4, [4])
-    assert erp.unsettled((), 4) == []
+    assert erp.open_issues((), 4) == []

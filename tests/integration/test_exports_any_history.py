@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from omnisync.agent.erp.language.hashing import hashes
 from omnisync.agent.erp.language.lines import Maker
+from omnisync.agent.erp.row_hash import hash_rows
 from omnisync.agent.outbox import KEYLESS, Outbox
 from omnisync.contract import batches
 from omnisync.contract.datasets import DATASETS
@@ -162,7 +162,7 @@ def test_a_row_is_the_same_line_whatever_stands_beside_it(case: tuple[str, list[
     for key, line in zip(keys, made.lines, strict=True):
         if line:
             data = bytes(msgspec.json.decode(line, type=batches.Upsert).data)
-            assert line == batches.upsert_line(key or "", hashes([data])[0].hex(), data)
+            assert line == batches.upsert_line(key or "", hash_rows([data])[0].hex(), data)
 
 
 _keys = some.one_of(

@@ -405,14 +405,14 @@ def test_told_to_stop_it_stops_and_the_next_run_goes_on(office: Office) -> None:
 def test_an_erp_that_is_busy_is_waited_for(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(office.keeper)
     erp = office.keeper.open()
-    whole, failures = erp.outgoing, [ErpBusyError(), ErpBusyError()]
+    whole, failures = erp.open_export, [ErpBusyError(), ErpBusyError()]
 
     def outgoing(*words: Any) -> Any:
         if failures:
             raise failures.pop()
         return whole(*words)
 
-    monkeypatch.setattr(erp, "outgoing", outgoing)
+    monkeypatch.setattr(erp, "open_export", outgoing)
     with client(office.hub) as hub:
         counts = office.exporter(erp, hub).run()
     erp.close()

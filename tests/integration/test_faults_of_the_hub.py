@@ -45,7 +45,7 @@ def keeper(tmp_path: Path) -> Keeper:
     made = make_sqlite(tmp_path)
     erp = made.open()
     write(erp, change(customer()))
-    erp.told(erp.pending(10))
+    erp.acknowledge(erp.pending(10))
     erp.close()
     return made
 

@@ -87,7 +87,7 @@ def test_an_emoji_the_erp_cannot_store_is_removed_with_a_warning(narrow: Keeper)
     written = write(opened, change(customer(name="Café \u2615 d’Ávila", trade_name="Pão – Açúcar")))
     assert written.counts.customers == RowCounts(written=1)
     assert narrow.query("SELECT CLI_RAZAO, CLI_FANTASIA FROM CLIENTE") == [("CAFÉ D'ÁVILA", "PÃO - AÇÚCAR")]
-    [warned] = opened.warned(10)
+    [warned] = opened.with_warnings(10)
     assert [warning.message for warning in warned.warnings] == [
         "O cliente Café \u2615 d’Ávila tem letras que o ERP não guarda (name). Gravamos o texto sem elas."
     ]
@@ -160,7 +160,7 @@ def test_a_total_off_by_a_centavo_is_refused_unless_the_setting_is_on(keeper: Ke
     off = keeper.open()
     write(off, change(customer()))
     write(off, change(_off(cent, field=field)))
-    assert [record.outcome for record in off.unsettled(["refused"], 10)] == ["refused"]
+    assert [record.outcome for record in off.open_issues(["refused"], 10)] == ["refused"]
     assert off.rows()["orders"] == 0
 
 
@@ -179,7 +179,7 @@ def test_with_the_setting_on_the_largest_item_takes_the_centavo_and_a_warning_sa
     ]
     assert keeper.query("SELECT valor_itens, total FROM pedidos") == [(str(Decimal("29.10") + Decimal(cent)),) * 2]
     assert _warnings(keeper, "ord_1") == ["centavo_adjusted"]
-    [warned] = on.warned(10)
+    [warned] = on.with_warnings(10)
     total = format(Decimal("29.10") + Decimal(cent), "f").replace(".", ",")
     assert warned.warnings[0].message == (
         f"O total do pedido OF-1 diferia da soma dos itens por 1 centavo (R$\u00a0{total} e R$\u00a029,10). "
@@ -218,7 +218,7 @@ def test_with_the_setting_on_what_is_not_one_centavo_of_the_total_is_refused_as_
     on = keeper.open(adjusts_centavo=True)
     write(on, change(customer()))
     write(on, change(wrong))
-    assert [record.code for record in on.unsettled(["refused"], 10)] == [code]
+    assert [record.code for record in on.open_issues(["refused"], 10)] == [code]
     assert on.rows()["items"] == 0
 
 
@@ -360,7 +360,7 @@ def test_a_new_kind_of_payment_enters_with_a_warning(keeper: Keeper, erp: Erp) -
 def test_a_new_order_type_or_status_is_refused_and_never_taken_for_a_sale(erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, raw_change(order("ord_1"), type="leasing"), raw_change(order("ord_2"), status="parked"))
-    assert {record.code for record in erp.unsettled(["refused"], 10)} == {"hub_changed_shape"}
+    assert {record.code for record in erp.open_issues(["refused"], 10)} == {"hub_changed_shape"}
 
 
 # n.º 19
@@ -548,7 +548,7 @@ def test_the_intake_refuses_a_negative_quantity_and_the_agent_would(
         send(hub, returned)
     write(erp, change(customer()))
     write(erp, returned)
-    assert [record.code for record in erp.unsettled(["refused"], 10)] == ["amount_invalid"]
+    assert [record.code for record in erp.open_issues(["refused"], 10)] == ["amount_invalid"]
 
 
 @pytest.mark.parametrize(
@@ -706,7 +706,7 @@ def test_an_order_larger_than_we_read_is_refused_by_its_place_and_the_stream_goe
     send(hub, *(change(order(f"ord_{n}")) for n in range(6, 10)))
     monkeypatch.setattr("omnisync.agent.hub_api.transport.MAX_BODY_BYTES", 20_000)
     assert run_import(keeper, hub).orders == RowCounts(written=9, refused=1)
-    [refused] = keeper.open().unsettled(["refused"], 10)
+    [refused] = keeper.open().open_issues(["refused"], 10)
     assert refused.message == (
         "O pedido sem identificação não pode ser lido (formato). Abra no OmniForce, salve e envie de novo."
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from omnisync.agent.config.settings import ErpAddress
-from omnisync.agent.erp.catalog import open_erp
+from omnisync.agent.erp.databases import open_erp
 from omnisync.agent.errors import BadTokenError, StoppedError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
@@ -210,7 +210,7 @@ def test_a_retry_brings_just_what_was_asked_for_and_the_orders_that_wait_for_it(
     with client(hub) as opened:
         importer(erp, opened).retry([Wanted(kind="customer", ids=("cus_1",))])
     assert erp.rows() == {"customers": 1, "orders": 1, "items": 2, "payments": 1}
-    assert erp.n_unsettled() == {"refused": 0, "waiting": 0}
+    assert erp.n_open_issues() == {"refused": 0, "waiting": 0}
 
 
 def test_an_order_the_erp_lost_comes_back_only_when_asked_for(keeper: Keeper, hub: RunningHub) -> None:
@@ -231,7 +231,7 @@ def test_an_erased_waiting_order_waits_no_more(keeper: Keeper, hub: RunningHub) 
     run_import(keeper, hub)
     send(hub, deletion("order", "ord_1", 2))
     run_import(keeper, hub)
-    assert keeper.open().n_unsettled() == {"refused": 0, "waiting": 0}
+    assert keeper.open().n_open_issues() == {"refused": 0, "waiting": 0}
 
 
 def test_a_revoked_token_stops_the_run_at_once(keeper: Keeper, hub: RunningHub) -> None:

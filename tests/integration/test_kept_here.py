@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.erp.catalog import layout_named, open_database
+from omnisync.agent.erp.databases import layout_named, open_database
 from omnisync.agent.erp.inspecting.checking import check
 from omnisync.agent.erp.language.layout import text_of
 from omnisync.agent.errors import ErpSetupError, LayoutError
@@ -88,7 +88,7 @@ def test_a_kill_between_the_two_commits_doubles_nothing(keeper: Keeper, erp: Erp
     def die() -> None:
         raise Killed
 
-    killed._memory.commit = die
+    killed._state_database.commit = die
     orders = [change(order(f"ord_{n}")) for n in range(1, 4)]
     with pytest.raises(Killed):
         killed.write(part(*orders, moves_to="c1"))
@@ -120,7 +120,7 @@ def test_an_answer_to_the_erps_commit_that_is_lost_doubles_nothing(keeper: Keepe
         erp.write(part(change(order()), moves_to="c1"))
     opened._database.commit = commit
     number = keeper.query("SELECT numero FROM pedidos")
-    assert erp.settle("order:0001").cursor == ""
+    assert erp.position_after_unknown_commit("order:0001").cursor == ""
     erp.write(part(change(order()), moves_to="c1"))
     assert keeper.query("SELECT numero FROM pedidos") == number
 
@@ -182,7 +182,7 @@ def test_an_order_the_erp_went_on_with_is_kept_and_the_sentence_says_what_is_not
     erp = keeper.open()
     _read_all(erp, [change(order(notes="mudou?"), 2)], [change(customer())])
     assert keeper.contents() == before
-    [kept] = erp.unsettled(["kept"], 10)
+    [kept] = erp.open_issues(["kept"], 10)
     [(number,)] = keeper.query("SELECT numero FROM pedidos")
     assert (kept.code, kept.erp_number, "já está no ERP" in kept.message) == ("order_found", str(number), True)
     erp.close()
@@ -247,8 +247,8 @@ def test_a_rehearsal_remembers_nothing(keeper: Keeper, erp: Erp) -> None:
     write(erp, change(order()))
     before = keeper.contents(), keeper.query("SELECT id, version FROM omnisync_binding ORDER BY id")
     keeper.run("DELETE FROM omnisync_binding WHERE kind = 'order'")
-    assert erp.not_undone() == []
-    shown = erp.rehearse(part(change(order(notes="ensaio"), 2), expected=None))
+    assert erp.dry_run_side_effects() == []
+    shown = erp.dry_run(part(change(order(notes="ensaio"), 2), expected=None))
     [row] = shown.tables["pedidos"]
     assert {name.lower(): value for name, value in row.items()}["observacoes"] == "ensaio"
     assert keeper.contents() == before[0]
@@ -309,7 +309,7 @@ def test_what_the_job_took_is_not_staged_again_and_what_it_refused_is(staging: B
     assert told["ord_1"] == ("kept", real["ord_1"].number)
     assert told["ord_3"] == ("kept", real["ord_3"].number)
     assert told["ord_bad"] == ("staged", None)
-    assert {kept.code for kept in erp.unsettled(["kept"], 10)} == {"order_found"}
+    assert {kept.code for kept in erp.open_issues(["kept"], 10)} == {"order_found"}
     staging.import_queue()
     assert real_orders(staging) == real
     erp.close()
@@ -320,7 +320,7 @@ def test_a_persons_word_stages_again_even_what_the_job_took(staging: Book) -> No
     _read_all(erp, [change(_named(order()))], [change(customer())])
     staging.import_queue()
     erp.read_outcomes()
-    assert erp.release("order", ["ord_1"], again=True) == {"order:0001": ["ord_1"]}
+    assert erp.requeue("order", ["ord_1"], again=True) == {"order:0001": ["ord_1"]}
     write(erp, change(_named(order())), expected=None)
     assert list(staging.orders()) == ["ord_1"]
     erp.close()

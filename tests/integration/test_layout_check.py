@@ -15,8 +15,8 @@ import pytest
 from msgspec import Struct
 
 from omnisync.agent.config.settings import ErpAddress
-from omnisync.agent.erp.catalog import open_database
-from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.database import Database
+from omnisync.agent.erp.databases import open_database
 from omnisync.agent.erp.inspecting.checking import check
 from omnisync.agent.erp.inspecting.findings import Finding
 from omnisync.agent.erp.language.compiled import compiled

@@ -183,7 +183,7 @@ def test_a_counter_of_an_unmapped_filial_refuses_its_order_only(bench: ToyErp) -
     written = write(erp, change(order("ord_1")), change(order("ord_2", type="bonus")), change(order("ord_3")))
     assert written.counts.orders == RowCounts(written=2, refused=1)
     assert _numbers(bench) == {"ord_1": 11, "ord_3": 12}
-    assert [(r.id, r.code, r.value) for r in erp.unsettled(["refused"], 9)] == [("ord_2", "code_unmapped", "bonus")]
+    assert [(r.id, r.code, r.value) for r in erp.open_issues(["refused"], 9)] == [("ord_2", "code_unmapped", "bonus")]
 
 
 def test_a_key_of_numbers_may_be_written_with_zeros(bench: ToyErp) -> None:
@@ -447,7 +447,7 @@ def test_a_customer_without_a_document_may_be_refused(bench: ToyErp) -> None:
     )
     written = write(erp, change(customer("cus_1", document=None, document_kind="none")), change(customer("cus_2")))
     assert written.counts.customers == RowCounts(written=1, refused=1)
-    assert [r.code for r in erp.unsettled(["refused"], 9)] == ["document_missing"]
+    assert [r.code for r in erp.open_issues(["refused"], 9)] == ["document_missing"]
 
 
 def test_a_matched_customer_has_the_listed_columns_updated(bench: ToyErp) -> None:

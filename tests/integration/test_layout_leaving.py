@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
-from omnisync.agent.erp.catalog import open_database
+from omnisync.agent.erp.databases import open_database
 from omnisync.agent.erp.inspecting.checking import check
 from omnisync.agent.erp.inspecting.findings import Finding
 from omnisync.agent.erp.language.layout import read_layout, text_of

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from omnisync.agent.erp.catalog import open_database
+from omnisync.agent.erp.databases import open_database
 from omnisync.agent.erp.inspecting.checking import check
 from omnisync.agent.erp.language.layout import read_layout
 from omnisync.agent.progress import RowCounts

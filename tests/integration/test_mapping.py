@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from omnisync.agent.config.settings import Home
-from omnisync.agent.erp.catalog import layout_named
+from omnisync.agent.erp.databases import layout_named
 from omnisync.agent.erp.language.de_para import of_layout
 from omnisync.agent.erp.language.layout import text_of
 from omnisync.agent.errors import ErpSetupError

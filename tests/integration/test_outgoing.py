@@ -70,7 +70,7 @@ def test_a_customers_telephone_and_whole_address_go_with_it_and_half_an_address_
 def test_a_row_that_does_not_fit_stands_alone(keeper: Keeper, erp: Erp) -> None:
     keeper.run("UPDATE produtos SET ativo = 7 WHERE codigo = '000104'")
     products = next(query for query in erp.exports() if query.dataset.name == "products")
-    with erp.outgoing(products) as rows:
+    with erp.open_export(products) as rows:
         [lot] = rows.lots()
         made = lot.made(range(len(lot.keys)))
     assert [key for key, line in zip(lot.keys, made.lines, strict=True) if line] == ["000101", "A~17~0b"]
@@ -79,7 +79,7 @@ def test_a_row_that_does_not_fit_stands_alone(keeper: Keeper, erp: Erp) -> None:
 
 def test_the_hash_of_a_row_changes_with_it_and_with_nothing_else(keeper: Keeper, erp: Erp) -> None:
     def hashes() -> dict[str | None, bytes]:
-        with erp.outgoing(stock) as rows:
+        with erp.open_export(stock) as rows:
             return {key: hash_ for lot in rows.lots() for key, hash_ in zip(lot.keys, lot.hashes, strict=True)}
 
     stock = next(query for query in erp.exports() if query.dataset.name == "stock")
@@ -99,15 +99,15 @@ def test_with_a_changed_at_column_only_what_changed_since_is_asked_for(
     layout.write_text(before.replace("[export.stock]", f'[export.stock]\nchanged_at = "{column.split()[-1]}"'))
     erp = keeper.open(layout=str(layout))
     stock = next(query for query in erp.exports() if query.dataset.name == "stock")
-    with erp.outgoing(stock) as rows:
+    with erp.open_export(stock) as rows:
         everything = [key for lot in rows.lots() for key in lot.keys]
     assert sorted(map(str, everything)) == ["0001/000101", "0001/000104", "0002/000101"]
     assert rows.latest is not None
     keeper.run("UPDATE estoque SET apurado_em = '2026-11-24 18:00:00' WHERE produto = '000104'")
-    with erp.outgoing(stock, rows.latest) as later:
+    with erp.open_export(stock, rows.latest) as later:
         lots = list(later.lots())
     assert sorted(str(key) for lot in lots for key in lot.keys) == ["0001/000101", "0001/000104"]
     assert b"alterado" not in b"".join(line for lot in lots for line in lot.made(range(len(lot.keys))).lines)
-    with erp.outgoing(stock, later.latest) as latest:
+    with erp.open_export(stock, later.latest) as latest:
         assert [key for lot in latest.lots() for key in lot.keys] == ["0001/000104"]
     erp.close()

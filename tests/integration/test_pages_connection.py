@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from omnisync.agent.config.settings import ErpAddress, HubAddress, Secret
-from omnisync.agent.erp.base import Rehearsal
+from omnisync.agent.erp.base import DryRun
 from omnisync.agent.errors import BadTokenError, ErpSetupError, HubUnreachableError
 from omnisync.agent.messages import texts
 from omnisync.agent.progress import Counts, RowCounts
@@ -127,7 +127,7 @@ def test_testing_says_what_is_wrong(pages: Stage) -> None:
 
 def test_rehearsing_shows_what_the_layout_makes_of_what_would_come(pages: Stage) -> None:
     rows: list[dict[str, object]] = [{"nome": f"{HOSTILE} {n}", "documento": "11222333000181"} for n in range(7)]
-    pages.hub.rehearsal = Rehearsal(
+    pages.hub.rehearsal = DryRun(
         counts=Counts(customers=RowCounts(written=7)), tables={"clientes": rows, "pedidos": []}, unsettled=[]
     )
     pages.erp.error = ErpSetupError(banco="ERP", servidor="erp-01")  # whoever opened it would fail

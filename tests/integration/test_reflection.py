@@ -11,10 +11,10 @@ import pytest
 from msgspec import Struct
 
 from omnisync.agent.config.settings import ErpAddress
-from omnisync.agent.erp.catalog import open_database
-from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.database import Database
+from omnisync.agent.erp.databases import open_database
 from omnisync.agent.erp.reflection import reflect, rights
-from omnisync.agent.erp.reflection.schema import Column, Rights, Schema, Table
+from omnisync.agent.erp.reflection.schema import DatabaseColumn, DatabaseTable, Rights, Schema
 from tests.servers import PASSWORD, Server
 
 # The same two tables everywhere, in each database's words.
@@ -119,13 +119,13 @@ def open_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Calla
         made.database.close()
 
 
-def _table(schema: Schema, name: str) -> Table:
+def _table(schema: Schema, name: str) -> DatabaseTable:
     found = schema.table(name)
     assert found is not None, sorted(schema.tables)
     return found
 
 
-def _column(table: Table, name: str) -> Column:
+def _column(table: DatabaseTable, name: str) -> DatabaseColumn:
     found = table.column(name)
     assert found is not None, sorted(table.columns)
     return found

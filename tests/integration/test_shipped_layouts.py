@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.erp.catalog import open_database
+from omnisync.agent.erp.databases import open_database
 from omnisync.agent.erp.inspecting.checking import check
 from omnisync.agent.erp.language.layout import shipped, text_of
 from omnisync.agent.errors import OvertakenError
@@ -152,7 +152,7 @@ def test_a_rehearsal_shows_the_rows_and_leaves_none(book: Book, erp: Erp) -> Non
     write(erp, change(customer()))
     write(erp, change(_named(order("ord_0", establishment_code="0002"))), stream="order:0002")
     erp.position("order:0001")
-    shown = erp.rehearse(part(change(_named(order())), expected=None))
+    shown = erp.dry_run(part(change(_named(order())), expected=None))
     assert {table: len(rows) for table, rows in shown.tables.items() if "CLI" not in table.upper()} == {
         "direto": {"PEDIDO": 1, "PEDIDO_ITEM": 2, "PARCELA": 1},
         "staging": {"pedido_web": 1, "pedido_web_item": 2, "pedido_web_parcela": 1},
@@ -183,7 +183,7 @@ def test_the_order_of_an_unknown_method_is_refused_by_its_code_and_enters_when_d
     odd = _named(msgspec.structs.replace(order(), payments=(payment,)))
     written = write(erp, change(_named(order("ord_0"))), change(odd), change(_named(order("ord_2"))))
     assert written.counts.orders == RowCounts(written=2, refused=1)
-    [refused] = erp.unsettled(["refused"], 10)
+    [refused] = erp.open_issues(["refused"], 10)
     assert (refused.code, refused.value) == ("payment_method_unmapped", "PIX2")
     assert "PIX2" in refused.message
     erp.close()
@@ -230,7 +230,7 @@ def test_an_order_the_database_refuses_takes_no_number(direto: Book, erp: Erp) -
     written = write(erp, change(order("ord_1")), change(bad), change(order("ord_3")))
     assert written.counts.orders == RowCounts(written=2, refused=1)
     assert {id_: seen.number for id_, seen in direto.orders().items()} == {"ord_1": "01/1001", "ord_3": "01/1002"}
-    [refused] = erp.unsettled(["refused"], 10)
+    [refused] = erp.open_issues(["refused"], 10)
     assert (refused.code, "proibido" in refused.message) == ("erp_refused", True)
 
 
@@ -280,7 +280,7 @@ def test_an_order_moved_to_another_filial_keeps_the_number_it_has(direto: Book, 
     written = write(erp, change(order(establishment_code="0002", notes="mudou"), 2), stream="order:0002")
     assert written.counts.orders == RowCounts(kept=1)
     assert direto.orders() == before
-    [kept] = erp.unsettled(["kept"], 10)
+    [kept] = erp.open_issues(["kept"], 10)
     assert (kept.code, kept.erp_number) == ("order_renumbered", "1001")
 
 
@@ -292,7 +292,7 @@ def test_an_invoiced_order_is_kept(direto: Book, erp: Erp) -> None:
     assert write(erp, change(order(items=(item(1),)), 2)).counts.orders == RowCounts(kept=1)
     assert write(erp, change(order(status="cancelled"), 3)).counts.orders == RowCounts(kept=1)
     assert direto.orders() == before
-    assert [kept.code for kept in erp.unsettled(["kept"], 10)] == ["order_locked"]
+    assert [kept.code for kept in erp.open_issues(["kept"], 10)] == ["order_locked"]
 
 
 def test_the_erps_own_triggers_agree_with_the_lines(direto: Book, erp: Erp) -> None:
@@ -310,10 +310,10 @@ def test_an_unknown_product_refuses_its_order_by_its_code(direto: Book, erp: Erp
     write(erp, change(customer()))
     written = write(erp, change(order()), change(order("ord_2", items=(item(1), item(2, product_code="777")))))
     assert written.counts.orders == RowCounts(written=1, refused=1)
-    [refused] = erp.unsettled(["refused"], 10)
+    [refused] = erp.open_issues(["refused"], 10)
     assert (refused.id, refused.code, refused.value) == ("ord_2", "product_unknown", "000777")
     direto.run("INSERT INTO PRODUTO (PRO_CODIGO, PRO_NOME) VALUES ('000777', 'NOVO')")
-    assert erp.reconsider(["product_unknown"]) == 1
+    assert erp.requeue_by_reason(["product_unknown"]) == 1
     again = change(order("ord_2", items=(item(1), item(2, product_code="777"))))
     assert write(erp, again, expected=None).counts.orders == RowCounts(written=1)
 
@@ -346,7 +346,7 @@ def test_a_city_is_found_by_its_ibge_code(direto: Book, erp: Erp) -> None:
     assert direto.query(
         "SELECT c.CID_NOME, k.CLI_NUMERO, k.CLI_CEP FROM CLIENTE k JOIN CIDADE c ON c.CID_CODIGO = k.CID_CODIGO"
     ) == [("SÃO PAULO", "LOTE 7", "01310-200")]
-    [refused] = erp.unsettled(["refused"], 10)
+    [refused] = erp.open_issues(["refused"], 10)
     assert (refused.code, refused.value) == ("code_unmapped", "9999999")
 
 
@@ -397,7 +397,7 @@ def test_one_cnpj_twice_in_the_erp_is_asked_about_once(direto: Book, erp: Erp) -
     _enrol(direto, "00901", "AURORA NOVA")
     assert write(erp, change(customer())).counts.customers == RowCounts(refused=1)
     assert write(erp, change(order())).counts.orders == RowCounts(waiting=1)
-    [asked] = erp.unsettled(["refused"], 10)
+    [asked] = erp.open_issues(["refused"], 10)
     assert (asked.code, asked.value) == ("customer_duplicate", "00900,00901")
     erp.choose("cus_1", "00901")
     assert list(erp.waiting(["0001"])) == [("customer", ["cus_1"]), ("order:0001", ["ord_1"])]
@@ -423,7 +423,7 @@ def test_a_code_that_is_too_long_is_refused_and_never_cut(direto: Book, erp: Erp
     long = customer("cus_2", email=f"{'a' * 120}@b.example", document=None, document_kind="none")
     written = write(erp, change(customer(state_registration="1" * 14)), change(long))
     assert written.counts.customers == RowCounts(written=1, refused=1)
-    [refused] = erp.unsettled(["refused"], 10)
+    [refused] = erp.open_issues(["refused"], 10)
     assert (refused.id, refused.code) == ("cus_2", "erp_refused")
 
 
@@ -442,7 +442,7 @@ def test_a_cnpj_with_letters_is_refused_by_a_column_of_numbers_and_said_so(
     others = [change(customer(f"cus_old{n}", document=document)) for n, document in enumerate(OLD_CNPJS)]
     assert write(erp, *others).counts.customers == RowCounts(written=2)
     assert write(erp, change(customer())).counts.customers == RowCounts(refused=1)
-    [refused] = erp.unsettled(["refused"], 10)
+    [refused] = erp.open_issues(["refused"], 10)
     assert (refused.code, "CLIENTE.CLI_CGC" in refused.message) == ("cnpj_column_numeric", True)
     assert set(book.query("SELECT CLI_CGC FROM CLIENTE")) == {("191",), ("11222333000181",)}
     assert write(erp, change(customer("cus_9", document=OLD_CNPJS[0]))).counts.customers == RowCounts(written=1)
@@ -469,7 +469,7 @@ def test_the_job_gives_the_number_or_the_refusal(staging: Book, erp: Erp) -> Non
         "ord_1": ("imported", "9001"),
         "ord_bad": ("refused", None),
     }
-    [refused] = erp.unsettled(["refused"], 10)
+    [refused] = erp.open_issues(["refused"], 10)
     assert (refused.code, "Produto não cadastrado no ERP" in refused.message) == ("erp_job_refused", True)
     assert real_orders(staging)["ord_1"].content == sold(order(), "staging", state="I")
     assert list(staging.orders()) == ["ord_bad"]
@@ -523,7 +523,7 @@ def test_what_the_job_refused_is_tried_again_by_the_button(staging: Book, erp: E
     staging.import_queue()
     erp.read_outcomes()
     staging.run("INSERT INTO produto (pro_codigo, pro_nome) VALUES ('000777', 'NOVO')")
-    assert erp.release("order", ["ord_1"]) == {"order:0001": ["ord_1"]}
+    assert erp.requeue("order", ["ord_1"]) == {"order:0001": ["ord_1"]}
     write(erp, bad, expected=None)
     staging.import_queue()
     erp.read_outcomes()

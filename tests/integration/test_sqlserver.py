@@ -11,7 +11,7 @@ import pytest
 from omnisync.agent.erp.dialects import sqlserver
 from omnisync.agent.erp.dialects.sqlserver import Sqlserver
 from omnisync.agent.erp.reflection import reflect, rights
-from omnisync.agent.erp.reflection.schema import ForeignKey, Rights, Table
+from omnisync.agent.erp.reflection.schema import DatabaseTable, ForeignKey, Rights
 from omnisync.agent.errors import (
     ErpBusyError,
     ErpFullError,
@@ -204,7 +204,7 @@ def test_queries_are_limited_names_quoted_and_texts_found() -> None:
     assert database.limited("SELECT DISTINCT k FROM t ORDER BY k", 5) == "SELECT DISTINCT TOP (5) k FROM t ORDER BY k"
     assert database.quoted("vendas.Pedido [da] Web") == "[vendas].[Pedido [da]] Web]"
     assert database.contains("[nome]") == "CHARINDEX(UPPER(?), UPPER([nome])) > 0"
-    assert database.storable("ação ✓") == "ação ✓"
+    assert database.encodable("ação ✓") == "ação ✓"
 
 
 def test_marks_within_a_transaction_are_saved_and_never_released() -> None:
@@ -212,7 +212,7 @@ def test_marks_within_a_transaction_are_saved_and_never_released() -> None:
         database.begin()
         database.savepoint()
         database.savepoint()
-        database.release()
+        database.release_savepoint()
         database.return_to_savepoint()
         database.commit()
         database.begin()
@@ -553,7 +553,7 @@ def test_sql_server_is_asked_for_rights_and_runs_no_trigger(is_closed: int, may:
     table = tds.rows("s i u d c", (1, 1, 0, 1, is_closed))
     with answering(lambda batch: table if "HAS_PERMS" in batch else _quiet(batch)) as wire:
         database = _opened(wire)
-        assert rights(database, Table(name="vendas.log", columns={})) == may
+        assert rights(database, DatabaseTable(name="vendas.log", columns={})) == may
         database.close()
     assert len(wire.batches) == 3
     assert "(SELECT '[vendas].[log]' AS t)" in wire.batches[2]

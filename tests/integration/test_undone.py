@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.erp.catalog import open_erp
-from omnisync.agent.erp.sql import SqlErp
+from omnisync.agent.erp.databases import open_erp
+from omnisync.agent.erp.sql_erp import SqlErp
 from omnisync.agent.erp.writing.landing import _refuse_blamed
 from omnisync.agent.erp.writing.verdicts import Verdict
 from omnisync.agent.errors import ErpBusyError, ErpUndoneError
@@ -67,7 +67,7 @@ def entered(keeper: Keeper) -> list[str]:
 
 
 def refused(erp: Erp) -> dict[str, str]:
-    return {record.id: record.message for record in erp.unsettled(["refused"], 100)}
+    return {record.id: record.message for record in erp.open_issues(["refused"], 100)}
 
 
 # --- a real database
@@ -113,7 +113,7 @@ def test_a_guilty_customer_is_refused_alone_and_its_orders_wait(keeper: Keeper, 
         written = write(erp, *sold)
     assert written.counts.orders == RowCounts(written=3, waiting=1)
     assert entered(keeper) == ["ord_0", "ord_1", "ord_3"]
-    [waiting] = erp.unsettled(["waiting"], 10)
+    [waiting] = erp.open_issues(["waiting"], 10)
     assert (waiting.id, waiting.code) == ("ord_2", "customer_waiting")
     assert WORDS in waiting.message
 
@@ -194,7 +194,7 @@ def test_an_import_through_such_an_erp_ends_with_one_refusal(keeper: Keeper, hub
 def _asking(erp: Erp, is_undone: Callable[[Verdict], bool]) -> None:
     """A lookup before anything is landed, that undoes everything for some orders: a code with letters, as a number."""
     assert isinstance(erp, SqlErp)
-    landed = erp._landing.orders
+    landed = erp._writer.orders
 
     def asked(verdicts: Sequence[Verdict], customers: Any, blamed: Any = None) -> None:
         _refuse_blamed(verdicts, blamed)
@@ -202,7 +202,7 @@ def _asking(erp: Erp, is_undone: Callable[[Verdict], bool]) -> None:
             raise ErpUndoneError(motivo=WORDS)
         landed(verdicts, customers, blamed)
 
-    erp._landing.orders = asked  # type: ignore[method-assign]  # no layout's own lookup does so on SQLite
+    erp._writer.orders = asked  # type: ignore[method-assign]  # no layout's own lookup does so on SQLite
 
 
 def test_an_order_that_was_only_asked_about_is_refused_alone_too(keeper: Keeper, erp: Erp) -> None:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from omnisync.agent.erp.dialects.database import Rows
+from omnisync.agent.erp.database import RowList
 from omnisync.agent.erp.language.compiled import compiled
 from omnisync.agent.erp.language.layout import Export, shipped
 from omnisync.agent.erp.language.outgoing import Lot, Outgoing
@@ -27,7 +27,7 @@ def query(name: str = "products", sql: str = "SELECT 1", changed_at: str = "") -
 
 
 def lot(names: tuple[str, ...], *rows: tuple[object, ...], dataset: str = "products", changed_at: str = "") -> Lot:
-    def once() -> Iterator[Rows]:
+    def once() -> Iterator[RowList]:
         yield list(rows)
 
     [found] = Outgoing(query(dataset, changed_at=changed_at), names, once()).lots()

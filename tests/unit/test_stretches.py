@@ -9,24 +9,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnisync.agent.erp.dialects.database import Rows
-from omnisync.agent.erp.language.hashing import hashes
+from omnisync.agent.erp.database import RowList
 from omnisync.agent.erp.language.stretches import Cut, stretches
+from omnisync.agent.erp.row_hash import hash_rows
 
 N = 3000
 
 
-def rows(*left_out: int, n: int = N) -> Rows:
+def rows(*left_out: int, n: int = N) -> RowList:
     return [(f"P{i:06}", i % 7) for i in range(n) if i not in left_out]
 
 
-def cut(all_rows: Rows, size: int = 2000) -> list[Cut]:
+def cut(all_rows: RowList, size: int = 2000) -> list[Cut]:
     lots = (all_rows[start : start + size] for start in range(0, len(all_rows), size))
     return list(stretches(lots, hashes_of))
 
 
-def hashes_of(some: Rows) -> list[bytes]:
-    return hashes(repr(row).encode() for row in some)
+def hashes_of(some: RowList) -> list[bytes]:
+    return hash_rows(repr(row).encode() for row in some)
 
 
 def sums(found: Sequence[Cut]) -> list[bytes]:
@@ -71,5 +71,5 @@ def test_a_row_that_is_new_or_gone_alters_its_own_stretch_alone(place: int) -> N
 
 def test_the_form_enters_every_hash() -> None:
     texts = [b"one", b"other", b""]
-    assert not {*hashes(texts, 1)} & {*hashes(texts, 2)}
-    assert hashes(texts, 2**64 - 1) == [hash_ for text in texts for hash_ in hashes([text], 2**64 - 1)]
+    assert not {*hash_rows(texts, 1)} & {*hash_rows(texts, 2)}
+    assert hash_rows(texts, 2**64 - 1) == [hash_ for text in texts for hash_ in hash_rows([text], 2**64 - 1)]

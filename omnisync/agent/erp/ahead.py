@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.erp.base import Prepared
+from omnisync.agent.erp.base import PreparedRecord
 from omnisync.agent.erp.language.compiled import Layout, compiled
 from omnisync.agent.erp.language.layout import read_layout
 from omnisync.agent.erp.writing.preparing import prepared
@@ -35,7 +35,7 @@ PATIENCE_S = 30.0
 _LENGTH = struct.Struct(">I")
 _LOST = (OSError, EOFError, ValueError, RuntimeError)
 """The process was ended, what came is no answer of it, or the system has no thread left to wait with."""
-_answer = msgspec.msgpack.Decoder(dict[str, Prepared])
+_answer = msgspec.msgpack.Decoder(dict[str, PreparedRecord])
 
 
 class Terms(Struct, frozen=True, kw_only=True):
@@ -64,7 +64,7 @@ class Ahead:
         self._is_over = False
         self._lock = Lock()
 
-    def prepare(self, stream: str, page: bytes) -> Mapping[str, Prepared]:
+    def prepare(self, stream: str, page: bytes) -> Mapping[str, PreparedRecord]:
         """Records of the page made ready, by id; none while the process is not up, or when it is no more.
 
         Never raises. One caller at a time.
@@ -160,7 +160,7 @@ def serve(asked: IO[bytes], answers: IO[bytes]) -> None:
             _send(answers, msgspec.msgpack.encode(made))
 
 
-def _prepared(layout: Layout, asked: _Asked, *, adjusts_centavo: bool) -> Mapping[str, Prepared]:
+def _prepared(layout: Layout, asked: _Asked, *, adjusts_centavo: bool) -> Mapping[str, PreparedRecord]:
     try:
         page, _ = read_page(asked.page, kind_of(asked.stream))
     except (TruncatedError, UndecodableError):  # who asked will meet it, too, and say so

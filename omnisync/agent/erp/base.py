@@ -28,10 +28,10 @@ class Position(Struct, frozen=True):
 
 
 Value = str | int | float | bool | None
-Row = tuple[Value, ...]
+ErpRow = tuple[Value, ...]
 
 
-class Prepared(Struct, frozen=True, array_like=True, gc=False):
+class PreparedRecord(Struct, frozen=True, array_like=True, gc=False):
     """A sound record made ready before its turn: what its binding keeps of it, and its rows by the layout.
 
     Only of a record in which nothing is to be told: no fault, no warning. `extras` are rows of further tables by label.
@@ -39,10 +39,10 @@ class Prepared(Struct, frozen=True, array_like=True, gc=False):
 
     label: str
     customer_id: str
-    row: Row
-    extras: dict[str, Row] = {}
-    items: tuple[Row, ...] = ()
-    payments: tuple[Row, ...] = ()
+    row: ErpRow
+    extras: dict[str, ErpRow] = {}
+    items: tuple[ErpRow, ...] = ()
+    payments: tuple[ErpRow, ...] = ()
 
 
 class Slice(Struct, frozen=True, kw_only=True):
@@ -59,7 +59,7 @@ class Slice(Struct, frozen=True, kw_only=True):
     changes: Sequence[Change]
     unreadable: Sequence[Unreadable] = ()
     related: Sequence[Change] = ()
-    prepared: Mapping[str, Prepared] = {}
+    prepared: Mapping[str, PreparedRecord] = {}
     expected: str | None
     moves_to: str | None = None
 
@@ -69,14 +69,14 @@ class Slice(Struct, frozen=True, kw_only=True):
         return self.stream.partition(":")[2]
 
 
-class Written(Struct, frozen=True, kw_only=True):
-    """What became of a slice, in rows, and the receipts that are owed for it: pending until `told`."""
+class WriteResult(Struct, frozen=True, kw_only=True):
+    """What became of a slice, in rows, and the receipts that are owed for it: pending until `acknowledge`."""
 
     counts: Counts
     receipts: tuple[Receipt, ...]
 
 
-class Rehearsal(Struct, frozen=True, kw_only=True):
+class DryRun(Struct, frozen=True, kw_only=True):
     """What a slice would have done: counts, rows as they stood in the ERP's tables, and what would not have entered."""
 
     counts: Counts
@@ -85,7 +85,7 @@ class Rehearsal(Struct, frozen=True, kw_only=True):
     """Label and reason."""
 
 
-class Unsettled(Struct, frozen=True, kw_only=True):
+class OpenIssue(Struct, frozen=True, kw_only=True):
     """A record that did not enter, for the eyes of a person. `since` is when it got this outcome."""
 
     kind: RecordKind
@@ -104,7 +104,7 @@ class Unsettled(Struct, frozen=True, kw_only=True):
 
 
 class Erp(Protocol):
-    """One company's records in one ERP, for one connection. Used from one thread, but for `make_ready`.
+    """One company's records in one ERP, for one connection. Used from one thread, but for `prepare_page`.
 
     Every method raises TemporaryError (worth trying again) or SetupError (a person must act), never a driver's error.
     """
@@ -115,19 +115,19 @@ class Erp(Protocol):
     def position(self, stream: str) -> Position:
         """Where the stream stands. The row is made, empty, in a transaction of its own when it is missing."""
 
-    def settle(self, stream: str) -> Position:
+    def position_after_unknown_commit(self, stream: str) -> Position:
         """Where the stream stands once every transaction that holds its row has ended, on a new connection.
 
         For a lost answer to COMMIT: a plain read could still see the state before it.
         """
 
-    def make_ready(self, stream: str, page: bytes) -> Mapping[str, Prepared]:
+    def prepare_page(self, stream: str, page: bytes) -> Mapping[str, PreparedRecord]:
         """Records of a page made ready, by id, from its bytes, while another page is written.
 
         May leave out any, or all. Never raises.
         """
 
-    def write(self, part: Slice) -> Written:
+    def write(self, part: Slice) -> WriteResult:
         """Make the company's tables equal to the slice, its bindings and its cursor, in one transaction.
 
         Twice leaves the same rows as once. An order lands with all its items and payments, or not at all. Records
@@ -137,19 +137,19 @@ class Erp(Protocol):
         Raises OvertakenError, with nothing written, when the stream's row does not hold `expected`.
         """
 
-    def not_undone(self) -> list[str]:
+    def dry_run_side_effects(self) -> list[str]:
         """What a rehearsal would leave behind all the same, in words for a person."""
 
-    def rehearse(self, part: Slice) -> Rehearsal:
+    def dry_run(self, part: Slice) -> DryRun:
         """Write the slice as `write` does, look at the rows, and take all of it back."""
 
-    def converted(self, part: Slice) -> Rehearsal:
+    def preview(self, part: Slice) -> DryRun:
         """What the layout makes of a slice, by table, without opening the database: lookups are shown as such."""
 
     def read_outcomes(self) -> int:
         """Ask what the ERP's own job made of staged orders; answers how many now have a number or a refusal."""
 
-    def reconsider(self, codes: Collection[str]) -> int:
+    def requeue_by_reason(self, codes: Collection[str]) -> int:
         """Records refused for one of these reasons wait again: their cause may be gone. Answers how many."""
 
     def choose(self, customer_id: str, erp_key: str) -> None:
@@ -161,29 +161,29 @@ class Erp(Protocol):
     def pending(self, limit: int) -> list[Receipt]:
         """Receipts not yet sent, in key order."""
 
-    def told(self, receipts: Sequence[Receipt]) -> None:
+    def acknowledge(self, receipts: Sequence[Receipt]) -> None:
         """These receipts reached the hub; a newer outcome of the same record stays pending."""
 
-    def release(self, kind: RecordKind, ids: Sequence[str], *, again: bool = False) -> dict[str, list[str]]:
+    def requeue(self, kind: RecordKind, ids: Sequence[str], *, again: bool = False) -> dict[str, list[str]]:
         """Turn refused records to waiting, and answer the ids that now wait, by stream.
 
         With `again`, also those whose row the ERP took away: they will be inserted anew. Orders that wait for a
         released customer are among them.
         """
 
-    def unsettled(self, outcomes: Sequence[str], limit: int) -> list[Unsettled]:
+    def open_issues(self, outcomes: Sequence[str], limit: int) -> list[OpenIssue]:
         """Records with one of these outcomes, newest first."""
 
-    def warned(self, limit: int) -> list[Unsettled]:
+    def with_warnings(self, limit: int) -> list[OpenIssue]:
         """Records that entered with a warning, the newest first. It reads widely: for who asks."""
 
-    def n_unsettled(self) -> dict[str, int]:
+    def n_open_issues(self) -> dict[str, int]:
         """How many records are refused and how many wait."""
 
     def waiting_since(self) -> datetime | None:
         """Since when the record waits that waits the longest; None when nothing does."""
 
-    def find(self, text: str, limit: int) -> list[Unsettled]:
+    def find(self, text: str, limit: int) -> list[OpenIssue]:
         """Records by order number, ERP number or customer name, whatever their outcome."""
 
     def rows(self) -> dict[str, int]:
@@ -192,7 +192,7 @@ class Erp(Protocol):
     def exports(self) -> tuple[Query, ...]:
         """The datasets that the layout has a query for, in the order they are sent."""
 
-    def outgoing(self, query: Query, since: Since = None) -> AbstractContextManager[Outgoing]:
+    def open_export(self, query: Query, since: Since = None) -> AbstractContextManager[Outgoing]:
         """A dataset's rows, streamed as of one moment: all, or those whose changed-at column is at least `since`.
 
         The ERP's people go on working meanwhile; until the block ends nothing else is asked of the database.

@@ -15,7 +15,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
 
 
 class CsvRecord(Protocol):
-    """A record that did not enter; the ERP's `Unsettled` is one."""
+    """A record that did not enter; the ERP's `OpenIssue` is one."""
 
     @property
     def kind(self) -> str: ...

@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
 from omnisync.agent import diagnostics
-from omnisync.agent.erp.base import Unsettled
+from omnisync.agent.erp.base import OpenIssue
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.messages import times
 from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, known, sentence_of
@@ -69,13 +69,13 @@ def diagnose(pages: NamedDependency[Pages], request: AnyRequest) -> Response[byt
     )
 
 
-def _unsettled(pages: Pages, shown: Shown) -> list[Unsettled] | None:
+def _unsettled(pages: Pages, shown: Shown) -> list[OpenIssue] | None:
     """What did not enter; None where the ERP cannot be asked. Before the first run there is nothing to ask it."""
     if shown.connection is None or not pages.recent(shown):
         return []
     erp = pages.parts.open_erp(shown.connection)
     try:
-        return list(erp.unsettled(("refused", "waiting"), diagnostics.N_RECORDS))
+        return list(erp.open_issues(("refused", "waiting"), diagnostics.N_RECORDS))
     except OmnisyncError:
         return None
     finally:

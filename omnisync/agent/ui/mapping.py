@@ -135,7 +135,7 @@ def _missing(pages: Pages, shown: Shown) -> tuple[Counter[tuple[str, str]], str]
         return found, ""
     erp = pages.parts.open_erp(shown.connection)
     try:
-        for record in erp.unsettled(("refused",), N_READ):
+        for record in erp.open_issues(("refused",), N_READ):
             if record.code in UNMAPPED and record.value:
                 found[UNMAPPED[record.code], record.value] += 1
     except OmnisyncError as error:

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.settings import Connection, Secrets, Settings, connection_zone
-from omnisync.agent.erp.base import Erp, Rehearsal
+from omnisync.agent.erp.base import DryRun, Erp
 from omnisync.agent.errors import NotConfiguredError, OmnisyncError, SetupError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.journal.journal import Journal
@@ -87,7 +87,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     check_erp: Callable[[Connection], None]
     de_para: Callable[[Connection], dict[str, dict[str, str]]]
     exports: Callable[[Connection], tuple[System, ...]]
-    convert: Callable[[Connection], Rehearsal | None]
+    convert: Callable[[Connection], DryRun | None]
     test_for: timedelta = TEST_FOR
     version: str
     computer: str
@@ -248,7 +248,7 @@ class Pages:
     def _count_unsettled(self, connection: Connection) -> dict[str, int]:
         erp = self.parts.open_erp(connection)
         try:
-            return erp.n_unsettled() | {"unsent": self.n_unsent(connection)}
+            return erp.n_open_issues() | {"unsent": self.n_unsent(connection)}
         except OmnisyncError:
             return {}  # the page's list of them says why; the state does not depend on it
         finally:

@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 from msgspec import Struct
 
-from omnisync.agent.erp.base import Unsettled
+from omnisync.agent.erp.base import OpenIssue
 from omnisync.agent.errors import OmnisyncError, RunInProgressError
 from omnisync.agent.journal.decisions import Confirmation
 from omnisync.agent.journal.run import REFUSED_ROWS, Run, RunKind, Systems, holders_of, left_to_another
@@ -97,11 +97,11 @@ def show_warned(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
 def export(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     """What did not enter, for a spreadsheet."""
     shown = pages.shown(request)
-    found: list[Unsettled] = []
+    found: list[OpenIssue] = []
     if shown.connection is not None and pages.recent(shown):
         erp = pages.parts.open_erp(shown.connection)
         try:
-            found = erp.unsettled(("refused", "waiting"), N_EXPORTED)
+            found = erp.open_issues(("refused", "waiting"), N_EXPORTED)
         finally:
             erp.close()
     return Response(
@@ -207,8 +207,8 @@ def pending(pages: Pages, shown: Shown, runs: Sequence[Run], *, limit: int = N_S
         return Pending()
     erp = pages.parts.open_erp(shown.connection)
     try:
-        counts = erp.n_unsettled()
-        found = erp.unsettled(("refused", "waiting"), limit) if any(counts.values()) else []
+        counts = erp.n_open_issues()
+        found = erp.open_issues(("refused", "waiting"), limit) if any(counts.values()) else []
     except OmnisyncError as error:
         # A run that never reached the database left no tables there; the state says why already.
         return Pending() if runs[0].state == "failed" else Pending(trouble=sentence_of(error))
@@ -260,7 +260,7 @@ def _choose(pages: Pages, shown: Shown, customer_id: str, key: str) -> bool:
     """Remember the choice, if it is still to be made and this is one of the answers."""
     erp = pages.parts.open_erp(known(shown))
     try:
-        open_choices = (choice_of(one) for one in erp.unsettled(("refused",), N_EXPORTED) if one.id == customer_id)
+        open_choices = (choice_of(one) for one in erp.open_issues(("refused",), N_EXPORTED) if one.id == customer_id)
         if not any(choice is not None and key in choice.keys for choice in open_choices):
             return False
         erp.choose(customer_id, key)
@@ -274,7 +274,7 @@ def _warned(pages: Pages, shown: Shown) -> tuple[list[Warned], list[Record], str
         return [], [], ""
     erp = pages.parts.open_erp(shown.connection)
     try:
-        warned, kept = erp.warned(N_WARNED), erp.unsettled(("kept",), N_WARNED)
+        warned, kept = erp.with_warnings(N_WARNED), erp.open_issues(("kept",), N_WARNED)
     except OmnisyncError as error:
         return [], [], sentence_of(error)
     finally:

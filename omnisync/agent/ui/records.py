@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from omnisync.agent.erp.base import Unsettled
+from omnisync.agent.erp.base import OpenIssue
 from omnisync.agent.messages import pt, texts, times
 
 Action = Literal["retry", "again", "automatic", "none"]
@@ -69,7 +69,7 @@ class Warned(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
 
 
-def choice_of(found: Unsettled) -> Choice | None:
+def choice_of(found: OpenIssue) -> Choice | None:
     """The choice that this record waits for, if it waits for one."""
     if found.code != "customer_duplicate" or found.outcome != "refused" or not found.value:
         return None
@@ -82,7 +82,7 @@ def choice_of(found: Unsettled) -> Choice | None:
     )
 
 
-def warned_of(found: Unsettled, now: datetime, zone: tzinfo) -> Warned:
+def warned_of(found: OpenIssue, now: datetime, zone: tzinfo) -> Warned:
     """The record as a row."""
     return Warned(
         name=_name(found),
@@ -92,7 +92,7 @@ def warned_of(found: Unsettled, now: datetime, zone: tzinfo) -> Warned:
     )
 
 
-def record_of(found: Unsettled, now: datetime, zone: tzinfo) -> Record:
+def record_of(found: OpenIssue, now: datetime, zone: tzinfo) -> Record:
     """The record as a row."""
     reason, remedy = split(found.code, found.message)
     if found.outcome == "waiting":
@@ -114,7 +114,7 @@ def record_of(found: Unsettled, now: datetime, zone: tzinfo) -> Record:
     )
 
 
-def _name(found: Unsettled) -> str:
+def _name(found: OpenIssue) -> str:
     return f"{texts.KINDS[found.kind]} {found.label or found.id}"
 
 
@@ -126,7 +126,7 @@ def split(code: str, message: str) -> tuple[str, str]:
     return message, ""
 
 
-def _action(found: Unsettled) -> Action:
+def _action(found: OpenIssue) -> Action:
     if found.outcome == "refused":
         return "retry"
     if found.outcome == "waiting":

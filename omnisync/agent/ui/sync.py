@@ -110,7 +110,7 @@ def try_all_again(pages: NamedDependency[Pages], request: AnyRequest) -> Html:
     if shown.connection is not None:
         erp = pages.parts.open_erp(shown.connection)
         try:
-            found = erp.unsettled(("refused",), N_TRIED)
+            found = erp.open_issues(("refused",), N_TRIED)
         finally:
             erp.close()
         if found:

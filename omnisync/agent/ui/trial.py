@@ -7,7 +7,7 @@ from concurrent.futures import Future, wait
 from msgspec import Struct
 
 from omnisync.agent.config.settings import Connection
-from omnisync.agent.erp.base import Rehearsal
+from omnisync.agent.erp.base import DryRun
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.messages import texts
 from omnisync.agent.ui.apart import Apart
@@ -109,7 +109,7 @@ def _failed(step: str, error: OmnisyncError) -> Finding:
     return Finding(False, STEPS.get(error.code, step), sentence_of(error))
 
 
-def convert(parts: Parts, apart: Apart, connection: Connection) -> tuple[Finding, Rehearsal | None]:
+def convert(parts: Parts, apart: Apart, connection: Connection) -> tuple[Finding, DryRun | None]:
     """Read a page of the hub and let the layout convert it, within the deadline; the ERP is not touched."""
     seconds = parts.test_for.total_seconds()
     going = apart.begin(f"convert:{connection.name}", lambda: parts.convert(connection))
@@ -130,7 +130,7 @@ def convert(parts: Parts, apart: Apart, connection: Connection) -> tuple[Finding
     return Finding(not refused, REHEARSAL, text + "Nada foi gravado no ERP. " + " ".join(refused)), rehearsal
 
 
-def tables_of(rehearsal: Rehearsal | None) -> tuple[Table, ...]:
+def tables_of(rehearsal: DryRun | None) -> tuple[Table, ...]:
     """The first rows of each table for a person's eyes."""
     if rehearsal is None:
         return ()

@@ -10,7 +10,7 @@ from typing import Any
 from firebird import driver  # type: ignore[import-untyped]  # the driver has no types
 from firebird.driver.core import CHARSET_MAP  # type: ignore[import-untyped]
 
-from omnisync.agent.erp.dialects.database import lots
+from omnisync.agent.erp.database import row_groups
 from omnisync.agent.erp.dialects.server import Server, by_table, refused, wrong_layout
 from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpSetupError, OmnisyncError, SettingsError
 
@@ -118,7 +118,7 @@ class Firebird(Server):
         self._forget_statements()
         super().close()
 
-    def storable(self, text: str) -> str:
+    def encodable(self, text: str) -> str:
         """The text with `?` for each letter the connection's charset cannot hold."""
         encoding = CHARSET_MAP[self._charset.upper()]
         return text.encode(encoding, "replace").decode(encoding)
@@ -128,7 +128,7 @@ class Firebird(Server):
     @contextmanager
     def _cursor(self, sql: str = "") -> Iterator[Any]:
         """A cursor. A statement outside a transaction gets one of its own, for there is no autocommit here."""
-        if self._is_begun:
+        if self._in_transaction:
             with super()._cursor(sql) as cursor:
                 yield cursor
             return
@@ -186,14 +186,14 @@ class Firebird(Server):
         """
         size = min(_LOT, len(ids))
         among = sql.replace("{ids}", f"({', '.join('?' * size)})")
-        return [row for lot in _full_lots(ids, size) for row in self.select(among, (*values, *lot))]
+        return [row for lot in _padded_groups(ids, size) for row in self.select(among, (*values, *lot))]
 
     def execute_among(self, sql: str, ids: Sequence[object], values: Sequence[object] = ()) -> None:
         """Run a statement that ends with `IN {ids}`; `values` are bound before the ids."""
         size = min(_LOT, len(ids))
         among = sql.replace("{ids}", f"({', '.join('?' * size)})")
         if ids:
-            self.execute_many(among, [(*values, *lot) for lot in _full_lots(ids, size)])
+            self.execute_many(among, [(*values, *lot) for lot in _padded_groups(ids, size)])
 
     def lock_row(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """The rows of a plain query of one table, held until the transaction ends and read as of then."""
@@ -263,7 +263,7 @@ class Firebird(Server):
                 raise
             self.return_to_savepoint()
         else:
-            self.release()
+            self.release_savepoint()
 
     # --- the catalogue
 
@@ -327,7 +327,7 @@ class Firebird(Server):
     def _begin(self, kind: bytes) -> None:
         with self._translating(""):
             self._connection.begin(kind)
-        self._is_begun, self._n_marks = True, 0
+        self._in_transaction, self._n_savepoints = True, 0
 
     def commit(self) -> None:
         """End the transaction; everything in it stands. After ErpBusyError nobody knows."""
@@ -335,15 +335,15 @@ class Firebird(Server):
         try:
             self._connection.commit()
         except self.errors as error:
-            ours = self._ours(error, "")
+            ours = self._translate(error, "")
             self.rollback()  # a COMMIT that was refused leaves its transaction open
             raise ours from error
-        self._is_begun = False
+        self._in_transaction = False
 
     def rollback(self) -> None:
         """End the transaction; nothing of it stands. Never raises on a broken connection."""
         self._forget_statements()
-        was_begun, self._is_begun = self._is_begun, False
+        was_begun, self._in_transaction = self._in_transaction, False
         if was_begun and self._open is not None:
             try:
                 self._open.rollback()
@@ -358,7 +358,7 @@ class Firebird(Server):
     def _is_duplicate(self, error: BaseException) -> bool:
         return not _DUPLICATE.isdisjoint(_codes(error))
 
-    def translated(self, error: Exception) -> OmnisyncError:
+    def translate_error(self, error: Exception) -> OmnisyncError:
         """The driver's error as ours, by what to do about it."""
         codes, text = _codes(error), str(error)
         if isinstance(error, UnicodeDecodeError) or codes & _CHARSET:
@@ -412,6 +412,6 @@ def _spellings(name: str) -> tuple[str, ...]:
     return (name, name.lower()) if name == name.upper() else (name,)
 
 
-def _full_lots(ids: Sequence[object], size: int) -> Iterator[Sequence[object]]:
-    for lot in lots(ids, size) if ids else ():
+def _padded_groups(ids: Sequence[object], size: int) -> Iterator[Sequence[object]]:
+    for lot in row_groups(ids, size) if ids else ():
         yield [*lot, *[lot[-1]] * (size - len(lot))]

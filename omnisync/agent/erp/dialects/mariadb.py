@@ -150,7 +150,7 @@ class Mariadb(Server):
     def _is_duplicate(self, error: BaseException) -> bool:
         return _code(error) in _DUPLICATE
 
-    def translated(self, error: Exception) -> OmnisyncError:
+    def translate_error(self, error: Exception) -> OmnisyncError:
         """The driver's error as ours, by what to do about it."""
         code, motive = _code(error), str(error.args[-1] if error.args else error)
         # 1030 tells of the disk in the words of the system only.

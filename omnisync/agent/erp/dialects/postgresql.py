@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from omnisync.agent.erp.dialects.database import formatted
+from omnisync.agent.erp.database import formatted
 from omnisync.agent.erp.dialects.server import (
     CONNECT_TIMEOUT_S,
     STATEMENT_TIMEOUT_S,
@@ -132,7 +132,7 @@ class Postgresql(Server):
         """The condition that a text column holds the text of one `?`, whatever the case of the letters."""
         return f"strpos(upper({column}), upper(CAST(? AS text))) > 0"
 
-    def storable(self, text: str) -> str:
+    def encodable(self, text: str) -> str:
         """The text with `?` for each letter this database cannot hold."""
         encoding = self._connection.info.encoding
         return text.encode(encoding, "replace").decode(encoding)
@@ -197,7 +197,7 @@ class Postgresql(Server):
                 if cursor.statusmessage == "ROLLBACK":
                     raise ErpBusyError
         finally:
-            self._is_begun = False
+            self._in_transaction = False
 
     def _is_lost(self, error: Exception) -> bool:
         return self._open is None or bool(self._open.closed)
@@ -205,7 +205,7 @@ class Postgresql(Server):
     def _is_duplicate(self, error: BaseException) -> bool:
         return isinstance(error, psycopg.errors.UniqueViolation)
 
-    def translated(self, error: Exception) -> OmnisyncError:
+    def translate_error(self, error: Exception) -> OmnisyncError:
         """The driver's error as ours, by what to do about it."""
         state = getattr(error, "sqlstate", None)
         if isinstance(error, psycopg.OperationalError) and state is None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from omnisync.agent.erp.dialects.database import STREAM_LOT, UNREADABLE_VALUE, Streamed, formatted, lots
+from omnisync.agent.erp.database import STREAM_ROWS, UNREADABLE_VALUE, StreamedRows, formatted, row_groups
 from omnisync.agent.errors import ErpBusyError, ErpSetupError, OmnisyncError, RecordError, RefusedRecordError
 
 CONNECT_TIMEOUT_S = 10
@@ -16,7 +16,7 @@ LOCK_TIMEOUT_S = 10
 """How long another writer is waited for."""
 STATEMENT_TIMEOUT_S = 300
 """How long one statement may take: a slice is sized to under a second, so this is a server that hangs."""
-LOT = 1000
+IDS_AT_ONCE = 1000
 """Ids in one query."""
 
 
@@ -53,8 +53,8 @@ class Server(ABC):
         self._charset = charset
         self._open: Any = None
         self._was_open = False
-        self._is_begun = False
-        self._n_marks = 0
+        self._in_transaction = False
+        self._n_savepoints = 0
 
     # --- what each database says for itself
 
@@ -79,7 +79,7 @@ class Server(ABC):
         """The columns of every table and view by its name."""
 
     @abstractmethod
-    def translated(self, error: Exception) -> OmnisyncError:
+    def translate_error(self, error: Exception) -> OmnisyncError:
         """The driver's error as ours, by what to do about it."""
 
     # --- the connection
@@ -94,7 +94,7 @@ class Server(ABC):
         self._was_open = True
 
     def _of_connecting(self, error: Exception) -> OmnisyncError:
-        ours = self.translated(error)
+        ours = self.translate_error(error)
         # A server that answered before is being restarted: the run waits for it instead of asking for a person.
         if self._was_open and ours.code == ErpSetupError.code:
             return ErpBusyError()
@@ -114,7 +114,7 @@ class Server(ABC):
     @property
     def _connection(self) -> Any:
         if self._open is None:
-            if self._is_begun:
+            if self._in_transaction:
                 raise ErpBusyError
             self.connect()
         return self._open
@@ -131,16 +131,16 @@ class Server(ABC):
         try:
             yield
         except self.errors as error:
-            raise self._ours(error, sql) from error
+            raise self._translate(error, sql) from error
 
-    def _ours(self, error: Exception, sql: str) -> OmnisyncError:
+    def _translate(self, error: Exception, sql: str) -> OmnisyncError:
         if self._is_lost(error):
             self.close()
             return ErpBusyError()
         if "omnisync_" in sql.lower() and self._is_duplicate(error):
             # Our own key is never a record's fault: another run got there first, and the slice is done again.
             return ErpBusyError()
-        return self.translated(error)
+        return self.translate_error(error)
 
     # --- statements
 
@@ -179,7 +179,7 @@ class Server(ABC):
         cursor.execute(formatted(sql), values)
 
     @contextmanager
-    def stream(self, sql: str, values: Sequence[object] = (), *, size: int = STREAM_LOT) -> Iterator[Streamed]:
+    def stream(self, sql: str, values: Sequence[object] = (), *, size: int = STREAM_ROWS) -> Iterator[StreamedRows]:
         """The rows of one query as they come, in lots, all of them as of one moment."""
         self._begin_reading()
         cursor, is_read = None, False
@@ -207,7 +207,7 @@ class Server(ABC):
         """Begin what makes a stream's rows all of one moment; nothing where a single query is so by itself."""
         if self.begins_reading:
             self.execute(self.begins_reading)
-            self._is_begun, self._n_marks = True, 0
+            self._in_transaction, self._n_savepoints = True, 0
 
     def _reading_cursor(self) -> Any:
         """A cursor that gives its rows as they come."""
@@ -218,7 +218,7 @@ class Server(ABC):
         if is_read:
             self.rollback()
         else:
-            self._is_begun = False
+            self._in_transaction = False
             self.close()
         if cursor is not None:
             with suppress(*self.errors):
@@ -227,22 +227,22 @@ class Server(ABC):
     def select_among(self, sql: str, ids: Sequence[object], values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """All rows of a query that ends with `IN {ids}`; `values` are bound before the ids."""
         found: list[tuple[object, ...]] = []
-        for lot in lots(ids, LOT):
-            found += self.select(sql.replace("{ids}", f"({', '.join('?' * len(lot))})"), (*values, *lot))
+        for group in row_groups(ids, IDS_AT_ONCE):
+            found += self.select(sql.replace("{ids}", f"({', '.join('?' * len(group))})"), (*values, *group))
         return found
 
     def execute_among(self, sql: str, ids: Sequence[object], values: Sequence[object] = ()) -> None:
         """Run a statement that ends with `IN {ids}`; `values` are bound before the ids."""
-        for lot in lots(ids, LOT):
-            self.execute(sql.replace("{ids}", f"({', '.join('?' * len(lot))})"), (*values, *lot))
+        for group in row_groups(ids, IDS_AT_ONCE):
+            self.execute(sql.replace("{ids}", f"({', '.join('?' * len(group))})"), (*values, *group))
 
     def records_among(self, table: str, column: str, keys: Sequence[object]) -> list[dict[str, object]]:
         """Whole rows of a table by the values of one column, each with its columns' names."""
         found: list[dict[str, object]] = []
-        for lot in lots(keys, 200):
-            marks = ", ".join("?" * len(lot))
+        for group in row_groups(keys, 200):
+            marks = ", ".join("?" * len(group))
             sql = f"SELECT * FROM {self.quoted(table)} WHERE {self.quoted(column)} IN ({marks})"  # noqa: S608  # quoted names
-            names, rows = self._read(sql, tuple(lot))
+            names, rows = self._read(sql, tuple(group))
             found += [dict(zip(names, row, strict=True)) for row in rows]
         return found
 
@@ -269,7 +269,7 @@ class Server(ABC):
         """The query, answering its first `n` rows only."""
         return f"{sql} LIMIT {n:d}"
 
-    def storable(self, text: str) -> str:
+    def encodable(self, text: str) -> str:
         """The text with `?` for each letter this database cannot hold."""
         return text
 
@@ -287,18 +287,18 @@ class Server(ABC):
     def begin(self) -> None:
         """Begin a writing transaction."""
         self.execute(self.begins)
-        self._is_begun, self._n_marks = True, 0
+        self._in_transaction, self._n_savepoints = True, 0
 
     def commit(self) -> None:
         """End the transaction; everything in it stands. After ErpBusyError nobody knows."""
         try:
             self.execute(self.commits)
         finally:
-            self._is_begun = False
+            self._in_transaction = False
 
     def rollback(self) -> None:
         """End the transaction; nothing of it stands. Never raises on a broken connection."""
-        was_begun, self._is_begun = self._is_begun, False
+        was_begun, self._in_transaction = self._in_transaction, False
         if was_begun and self._open is not None:
             try:
                 self.execute(self.rolls_back)
@@ -307,19 +307,19 @@ class Server(ABC):
 
     def savepoint(self) -> None:
         """Mark a place to return to. Marks may stand one within another."""
-        self.execute(self.marks.format(f"omnisync_{self._n_marks + 1}"))
-        self._n_marks += 1
+        self.execute(self.marks.format(f"omnisync_{self._n_savepoints + 1}"))
+        self._n_savepoints += 1
 
-    def release(self) -> None:
+    def release_savepoint(self) -> None:
         """Forget the last mark; what came after it stays."""
         if self.releases:
-            self.execute(self.releases.format(f"omnisync_{self._n_marks}"))
-        self._n_marks -= 1
+            self.execute(self.releases.format(f"omnisync_{self._n_savepoints}"))
+        self._n_savepoints -= 1
 
     def return_to_savepoint(self) -> None:
         """Undo what came after the last mark, and forget the mark."""
-        self.execute(self.returns.format(f"omnisync_{self._n_marks}"))
-        self.release()
+        self.execute(self.returns.format(f"omnisync_{self._n_savepoints}"))
+        self.release_savepoint()
 
 
 def refused(motive: str) -> RefusedRecordError:

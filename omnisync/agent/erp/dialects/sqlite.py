@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from omnisync.agent.erp.dialects.database import STREAM_LOT, UNREADABLE_VALUE, Streamed
+from omnisync.agent.erp.database import STREAM_ROWS, UNREADABLE_VALUE, StreamedRows
 from omnisync.agent.errors import (
     ErpBusyError,
     ErpFullError,
@@ -81,7 +81,7 @@ class Sqlite:
         self._database = database
         self._is_ours = is_ours
         self._open: sqlite3.Connection | None = None
-        self._is_begun = False
+        self._in_transaction = False
         self._undone: OmnisyncError | None = None
 
     def connect(self) -> None:
@@ -118,19 +118,19 @@ class Sqlite:
             self._open.execute(f"PRAGMA cache_size = -{CACHE_KIB:d}")
             self._write_ahead(self._open)
         except sqlite3.Error as error:
-            raise self.translated(error) from error
+            raise self.translate_error(error) from error
 
     def _write_ahead(self, connection: sqlite3.Connection) -> None:
         """Have the file keep its journal ahead. It alone waits for nobody: who is at the file now is left in peace."""
         try:
             connection.execute("PRAGMA journal_mode = WAL").fetchall()
         except sqlite3.OperationalError as error:
-            if not isinstance(self.translated(error), ErpBusyError):
+            if not isinstance(self.translate_error(error), ErpBusyError):
                 raise
 
     def close(self) -> None:
         """Close the file. Twice is once."""
-        self._is_begun, self._undone = False, None
+        self._in_transaction, self._undone = False, None
         if self._open is not None:
             self._open.close()
             self._open = None
@@ -143,7 +143,7 @@ class Sqlite:
         try:
             self._connection.executescript(script)
         except sqlite3.Error as error:
-            raise self.translated(error) from error
+            raise self.translate_error(error) from error
 
     @property
     def _connection(self) -> sqlite3.Connection:
@@ -178,7 +178,7 @@ class Sqlite:
             return self._connection.execute(sql, values).fetchall()
 
     @contextmanager
-    def stream(self, sql: str, values: Sequence[object] = (), *, size: int = STREAM_LOT) -> Iterator[Streamed]:
+    def stream(self, sql: str, values: Sequence[object] = (), *, size: int = STREAM_ROWS) -> Iterator[StreamedRows]:
         """The rows of one query as they come, in lots. In WAL who reads keeps nobody from writing."""
         self.execute("BEGIN")
         try:
@@ -202,8 +202,8 @@ class Sqlite:
         try:
             yield
         except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
-            ours = self.translated(error)
-            if self._is_begun and self._open is not None and not self._open.in_transaction:
+            ours = self.translate_error(error)
+            if self._in_transaction and self._open is not None and not self._open.in_transaction:
                 # RAISE(ROLLBACK), or a disk that is full: what came after would stand outside of any transaction.
                 is_record = isinstance(ours, RefusedRecordError)
                 self._undone = ErpUndoneError(motivo=ours.words["motivo"]) if is_record else ours
@@ -280,23 +280,23 @@ class Sqlite:
         """The condition that a text column holds the text of one `?`, whatever the case of the letters."""
         return f"instr(upper({column}), upper(?)) > 0"
 
-    def storable(self, text: str) -> str:
+    def encodable(self, text: str) -> str:
         """The text itself: a file holds every letter."""
         return text
 
     def begin(self) -> None:
         """Begin a writing transaction, holding the database's one write lock from the start."""
         self.execute("BEGIN IMMEDIATE")
-        self._is_begun = True
+        self._in_transaction = True
 
     def commit(self) -> None:
         """End the transaction; everything in it stands."""
         self.execute("COMMIT")
-        self._is_begun = False
+        self._in_transaction = False
 
     def rollback(self) -> None:
         """End the transaction; nothing of it stands. On a broken connection the database does so by itself."""
-        self._is_begun, self._undone = False, None
+        self._in_transaction, self._undone = False, None
         if self._open is not None and self._open.in_transaction:
             self._open.execute("ROLLBACK")
 
@@ -304,7 +304,7 @@ class Sqlite:
         """Mark a place to return to."""
         self.execute("SAVEPOINT omnisync")
 
-    def release(self) -> None:
+    def release_savepoint(self) -> None:
         """Forget the last mark; what came after it stays."""
         self.execute("RELEASE omnisync")
 
@@ -313,7 +313,7 @@ class Sqlite:
         self.execute("ROLLBACK TO omnisync")
         self.execute("RELEASE omnisync")
 
-    def translated(self, error: Exception) -> OmnisyncError:
+    def translate_error(self, error: Exception) -> OmnisyncError:
         """The driver's error as ours, by what to do about it."""
         text = str(error)
         if text.startswith(("too many attached databases", "not authorized", "cannot VACUUM")):

@@ -154,16 +154,21 @@ class Sqlserver(Server):
             raise self._undone
         return super()._connection
 
-    def _ours(self, error: Exception, sql: str) -> OmnisyncError:
-        ours = super()._ours(error, sql)
-        if self._is_begun and self._undone is None and self._open is not None and not self._is_standing():
+    def _translate(self, error: Exception, sql: str) -> OmnisyncError:
+        ours = super()._translate(error, sql)
+        if (
+            self._in_transaction
+            and self._undone is None
+            and self._open is not None
+            and not self._is_transaction_alive()
+        ):
             # What came after would stand outside of any transaction.
             is_record = not isinstance(ours, (ErpBusyError, ErpSetupError, ErpFullError))
             motive = ours.words.get("motivo")
             self._undone = ErpUndoneError(motivo=motive) if is_record else ours
         return ours
 
-    def _is_standing(self) -> bool:
+    def _is_transaction_alive(self) -> bool:
         """Whether the transaction outlived an error: most leave it, a trigger's and a conversion's do not."""
         try:
             with self._open.cursor() as cursor:
@@ -203,17 +208,17 @@ class Sqlserver(Server):
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Insert rows known to be new. On an error some may stand. Bulk copy would pass triggers and checks by."""
-        self._weigh_letters(table, columns, rows)
+        self._check_encodable(table, columns, rows)
         super().insert_rows(table, columns, rows)
 
     def update_rows(
         self, table: str, columns: Sequence[str], keys: Sequence[str], rows: Sequence[Sequence[object]]
     ) -> int:
         """Set `columns` where `keys` are equal; a row is the columns' values, then the keys'. Answers rows matched."""
-        self._weigh_letters(table, columns, rows)
+        self._check_encodable(table, columns, rows)
         return super().update_rows(table, columns, keys, rows)
 
-    def _weigh_letters(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    def _check_encodable(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Refuse a letter that a column's code page does not hold: the server would write another one, untold."""
         if not rows:
             return
@@ -228,14 +233,14 @@ class Sqlserver(Server):
                     if isinstance(text, str) and not text.isascii():
                         text.encode(encoding)
         except UnicodeEncodeError as error:
-            raise self.translated(error) from error
+            raise self.translate_error(error) from error
 
     def insert_returning(self, table: str, columns: Sequence[str], row: Sequence[object], made: str) -> object:
         """Insert one row; answers what the database made of the column `made`, as text.
 
         By way of a table of our own: OUTPUT to the client is refused on a table that has triggers.
         """
-        self._weigh_letters(table, columns, [row])
+        self._check_encodable(table, columns, [row])
         names, marks = ", ".join(map(self.quoted, columns)), ", ".join("?" * len(columns))
         sql = (
             f"INSERT INTO {self.quoted(table)} ({names}) OUTPUT INSERTED.{self.quoted(made)} INTO @omnisync "  # noqa: S608  # quoted names
@@ -322,9 +327,9 @@ class Sqlserver(Server):
     def _is_duplicate(self, error: BaseException) -> bool:
         return _number(error) in _DUPLICATE
 
-    def translated(self, error: Exception) -> OmnisyncError:
+    def translate_error(self, error: Exception) -> OmnisyncError:
         """The driver's error as ours, by what to do about it."""
-        number, motive = _told(error)
+        number, motive = _number_and_text(error)
         make = self._by_number(number)
         if make is not None:
             return make(motive)
@@ -430,7 +435,7 @@ def _encoding(page: object) -> str:
 # --- errors
 
 
-def _told(error: BaseException) -> tuple[int, str]:
+def _number_and_text(error: BaseException) -> tuple[int, str]:
     """Number and words of an error; -1 where it has no number. From 20000 to 20999 the number is the driver's own."""
     told = error.args
     is_connecting = bool(told) and isinstance(told[0], tuple)
@@ -447,7 +452,7 @@ def _told(error: BaseException) -> tuple[int, str]:
 
 
 def _number(error: BaseException) -> int:
-    return _told(error)[0]
+    return _number_and_text(error)[0]
 
 
 def _named(motive: str) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from omnisync.agent.config.settings import ErpAddress
-from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.inspecting.findings import Finding, error, near, warning
 from omnisync.agent.erp.inspecting.fitting import fit, is_short_for_code
 from omnisync.agent.erp.inspecting.given import Given, piped
@@ -15,7 +15,7 @@ from omnisync.agent.erp.inspecting.letters import letters
 from omnisync.agent.erp.inspecting.uses import Use, uses_of
 from omnisync.agent.erp.language.layout import LayoutFile, Lookup, Number
 from omnisync.agent.erp.reflection import reflect, rights
-from omnisync.agent.erp.reflection.schema import Column, Schema, Table
+from omnisync.agent.erp.reflection.schema import DatabaseColumn, DatabaseTable, Schema
 from omnisync.agent.errors import RecordError, SetupError
 from omnisync.agent.messages import texts
 
@@ -79,7 +79,7 @@ def _of_use(use: Use, schema: Schema, database: Database) -> Found:
         yield from _of_number(use, use.number, table, schema, database)
 
 
-def _missing(table: Table, named: Mapping[str, str]) -> Found:
+def _missing(table: DatabaseTable, named: Mapping[str, str]) -> Found:
     for name, where in named.items():
         if table.column(name) is None:
             yield error("check_missing_column", where, tabela=table.name, coluna=name, perto=near(name, table.columns))
@@ -88,7 +88,7 @@ def _missing(table: Table, named: Mapping[str, str]) -> Found:
 # --- columns
 
 
-def _of_columns(use: Use, table: Table, *, is_firebird: bool) -> Found:
+def _of_columns(use: Use, table: DatabaseTable, *, is_firebird: bool) -> Found:
     short: dict[str, int | None] = {}
     for name, given in use.given.items():
         column = table.column(name)
@@ -106,7 +106,7 @@ def _of_columns(use: Use, table: Table, *, is_firebird: bool) -> Found:
         yield warning("check_codes_short", table.name, colunas=codes)
 
 
-def _unfilled(use: Use, table: Table, schema: Schema) -> Found:
+def _unfilled(use: Use, table: DatabaseTable, schema: Schema) -> Found:
     """Columns that must not be empty, and that nobody fills; a trigger may."""
     given = {column.name for name in use.given if (column := table.column(name)) is not None}
     made = {column.name for name in use.keys[-1:] if (column := table.column(name)) is not None}
@@ -116,7 +116,7 @@ def _unfilled(use: Use, table: Table, schema: Schema) -> Found:
         yield found("check_unfilled", f"{table.name}.{column.name}", tabela=use.where, tipo=column.type)
 
 
-def _may_fill(table: Table, schema: Schema) -> bool:
+def _may_fill(table: DatabaseTable, schema: Schema) -> bool:
     """Whether a trigger of this table may put a value where there is none."""
     return table.has_insert_trigger and schema.label != "SQLite"
 
@@ -124,7 +124,7 @@ def _may_fill(table: Table, schema: Schema) -> bool:
 # --- keys
 
 
-def _of_keys(use: Use, table: Table, schema: Schema) -> Found:
+def _of_keys(use: Use, table: DatabaseTable, schema: Schema) -> Found:
     keys = [column.name for name in use.keys if (column := table.column(name)) is not None]
     if len(keys) == len(use.keys) and keys and not table.is_view:
         if not table.is_unique(*keys):
@@ -143,13 +143,13 @@ def _of_keys(use: Use, table: Table, schema: Schema) -> Found:
         yield warning("check_no_index", f"{table.name}.{parent[-1]}")
 
 
-def _is_made(column: Column, table: Table, schema: Schema) -> bool:
+def _is_made(column: DatabaseColumn, table: DatabaseTable, schema: Schema) -> bool:
     # SQLite's triggers come after the row, which must be able to do without its key until then.
     is_made_after = table.has_insert_trigger and column.is_nullable
     return column.is_identity or column.has_default or _may_fill(table, schema) or is_made_after
 
 
-def _of_external_id(use: Use, table: Table) -> Found:
+def _of_external_id(use: Use, table: DatabaseTable) -> Found:
     column = table.column(use.external_id)
     if column is None:
         return
@@ -165,7 +165,7 @@ def _of_external_id(use: Use, table: Table) -> Found:
 # --- numbers
 
 
-def _of_number(use: Use, number: Number, table: Table, schema: Schema, database: Database) -> Found:
+def _of_number(use: Use, number: Number, table: DatabaseTable, schema: Schema, database: Database) -> Found:
     where = f"{use.where}.number"
     if number.source == "sequence" and not schema.has_sequence(number.name):
         yield error("check_missing_sequence", where, nome=number.name, perto=near(number.name, schema.sequences))
@@ -262,7 +262,7 @@ def _of_match(layout: LayoutFile, schema: Schema) -> Found:
     yield from _of_document(where, column, piped("customer", "document"), customer.match.stored_as)
 
 
-def _of_document(where: str, column: Column, asked: Given, stored_as: str) -> Found:
+def _of_document(where: str, column: DatabaseColumn, asked: Given, stored_as: str) -> Found:
     """A column that is compared with documents must be able to hold one."""
     if not asked.is_document:
         return

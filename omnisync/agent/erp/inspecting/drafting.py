@@ -8,14 +8,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.inspecting.given import Given, piped
 from omnisync.agent.erp.inspecting.guessing import Guess, guess, reference_of, roles_of
 from omnisync.agent.erp.inspecting.vocabulary import COUNTER, IS_CODE, IS_IBGE, IS_INVERTED, LAST, spoken
-from omnisync.agent.erp.reflection.schema import Column, ForeignKey, Schema, Table
+from omnisync.agent.erp.reflection.schema import DatabaseColumn, DatabaseTable, ForeignKey, Schema
 from omnisync.agent.errors import OmnisyncError, TemporaryError
 
-Sample = Callable[[Table, str], list[str]]
+Sample = Callable[[DatabaseTable, str], list[str]]
 """A few values of a table's column, as texts."""
 
 MISSING = "PREENCHER"
@@ -52,7 +52,7 @@ class Draft(Struct, frozen=True):
 def sampler(database: Database) -> Sample:
     """Reads a few values of a column; none where it cannot be read."""
 
-    def sample(table: Table, column: str) -> list[str]:
+    def sample(table: DatabaseTable, column: str) -> list[str]:
         name = database.quoted(column)
         sql = f"SELECT {name} FROM {database.quoted(table.name)} WHERE {name} IS NOT NULL"  # noqa: S608  # quoted names
         try:
@@ -123,7 +123,7 @@ class _Writer:
         self._sample = sample
         self._is_firebird = is_firebird
 
-    def section(self, role: str, table: Table, known: Guess, parent: Table | None) -> list[str]:
+    def section(self, role: str, table: DatabaseTable, known: Guess, parent: DatabaseTable | None) -> list[str]:
         """One kind's lines."""
         lines = [f"# {_TITLES[role]}", f"[{role}]", _line("table", _quoted(table.name), "palpite")]
         fields = dict(known.fields)
@@ -140,7 +140,7 @@ class _Writer:
 
     # --- the table itself
 
-    def _main(self, role: str, table: Table, known: Guess, parent: Table | None) -> Iterator[str]:
+    def _main(self, role: str, table: DatabaseTable, known: Guess, parent: DatabaseTable | None) -> Iterator[str]:
         keys = table.key or (MISSING,)
         yield _line("key", _names(keys), "palpite" if table.key else "preencher: a tabela não tem chave primária")
         yield from self._number(table, keys[-1], known.fields)
@@ -152,7 +152,7 @@ class _Writer:
         else:
             yield from self._match(table, known)
 
-    def _number(self, table: Table, key: str, fields: Mapping[str, str]) -> Iterator[str]:
+    def _number(self, table: DatabaseTable, key: str, fields: Mapping[str, str]) -> Iterator[str]:
         column = table.columns.get(key)
         if column is None or column.is_identity or column.has_default or key in fields:
             return
@@ -174,14 +174,14 @@ class _Writer:
                 where = f", where = {{ {scope} }}" if scope else ""
                 yield f"# ou, se o número sai deste contador: number = {{ {named}{where} }}"
 
-    def _source(self, table: Table, column: Column, named: str = "") -> str:
+    def _source(self, table: DatabaseTable, column: DatabaseColumn, named: str = "") -> str:
         """Where a number comes from: a sequence with the table's name in it, else the highest there is."""
         near = [name for name in sorted(self._schema.sequences) if _is_of(name, table.name)]
         source = f'from = "sequence", name = {_quoted(near[0])}' if near else 'from = "max"'
         form = f', form = "zeros_left({column.length})"' if column.kind == "text" and column.length else ""
         return f"{{ {source}{named}{form} }}"
 
-    def _state(self, table: Table, known: Guess) -> Iterator[str]:
+    def _state(self, table: DatabaseTable, known: Guess) -> Iterator[str]:
         if not known.state:
             return
         seen = table.columns[known.state].values or tuple(self._sample(table, known.state)[:_SHOWN])
@@ -189,13 +189,15 @@ class _Writer:
         yield f"# preencher: a situação do pedido; valores vistos em {known.state}: {shown}"
         yield f'# state = {{ column = {_quoted(known.state)}, open = "…", cancelled = "…" }}'
 
-    def _match(self, table: Table, known: Guess) -> Iterator[str]:
+    def _match(self, table: DatabaseTable, known: Guess) -> Iterator[str]:
         column = next((name for name, field in known.fields.items() if field == "document"), "")
         if column:
             stored = "masked" if self._is_masked(table, column) else "plain"
             yield _line("match", f'{{ column = {_quoted(column)}, stored_as = "{stored}" }}', "palpite: o CNPJ/CPF")
 
-    def _child(self, table: Table, known: Guess, fields: dict[str, str], parent: Table | None) -> Iterator[str]:
+    def _child(
+        self, table: DatabaseTable, known: Guess, fields: dict[str, str], parent: DatabaseTable | None
+    ) -> Iterator[str]:
         columns = known.parent or (MISSING,)
         yield _line("parent", _names(columns), "palpite: recebe a chave do pedido")
         if parent is not None and len(parent.key) > len(columns):
@@ -218,12 +220,12 @@ class _Writer:
 
     # --- columns
 
-    def _column(self, role: str, table: Table, name: str, field: str) -> str:
+    def _column(self, role: str, table: DatabaseTable, name: str, field: str) -> str:
         column = table.columns[name]
         value, remark = self._value(role, table, column, field)
         return _line(_key(name), value, f"palpite: {column.type}{remark}")
 
-    def _value(self, role: str, table: Table, column: Column, field: str) -> tuple[str, str]:
+    def _value(self, role: str, table: DatabaseTable, column: DatabaseColumn, field: str) -> tuple[str, str]:
         looked_up = self._lookup(table, column, field)
         if looked_up[0]:
             return looked_up
@@ -242,7 +244,7 @@ class _Writer:
             remark = ", só aceita números"
         return json.dumps(text, ensure_ascii=False) if '"' not in text else f"'{text}'", remark
 
-    def _text(self, role: str, table: Table, column: Column, field: str) -> str:
+    def _text(self, role: str, table: DatabaseTable, column: DatabaseColumn, field: str) -> str:
         """The path with the converters that the column's type asks for."""
         given = piped(role, field)
         if given.kind == "bool":
@@ -263,7 +265,7 @@ class _Writer:
                 return f"{field} | cut({column.length})"
         return field
 
-    def _yes_no(self, column: Column, field: str) -> str:
+    def _yes_no(self, column: DatabaseColumn, field: str) -> str:
         is_inverted = bool(IS_INVERTED.search("_".join(spoken([column.name]).values())))
         words = {"text": ("S", "N"), "bool": ("true", "false")}.get(column.kind, ("1", "0"))
         if column.kind in ("text", "bool") or is_inverted:
@@ -272,14 +274,14 @@ class _Writer:
         return field
 
     @staticmethod
-    def _amount(column: Column, given: Given, field: str) -> str:
+    def _amount(column: DatabaseColumn, given: Given, field: str) -> str:
         if column.kind == "integer":
             return f"{field} | decimal(0)"
         if column.scale is not None and (given.scale or 0) > column.scale:
             return f"{field} | decimal({column.scale})"
         return field
 
-    def _lookup(self, table: Table, column: Column, field: str) -> tuple[str, str]:
+    def _lookup(self, table: DatabaseTable, column: DatabaseColumn, field: str) -> tuple[str, str]:
         """A code whose column takes its values from another table: found there by the table's own code, or its key.
 
         Without it an unknown product would meet the reference, and the database's own words for that.
@@ -307,7 +309,9 @@ class _Writer:
             f'take = {_quoted(reference.to[0])}{de_para}, missing = "{missing}" }}'
         ), remark
 
-    def _filled(self, table: Table, column: Column, other: Table, reference: ForeignKey, field: str) -> str:
+    def _filled(
+        self, table: DatabaseTable, column: DatabaseColumn, other: DatabaseTable, reference: ForeignKey, field: str
+    ) -> str:
         """The field as the other table's key is written: filled up with zeros where those seen there are."""
         key = other.columns.get(reference.to[0])
         if key is None or key.kind != "text":
@@ -315,13 +319,13 @@ class _Writer:
         zeros = self._zeros(other, key) or self._zeros(table, column)
         return f"{field} | zeros_left({zeros})" if zeros else field
 
-    def _is_masked(self, table: Table, column: str) -> bool:
+    def _is_masked(self, table: DatabaseTable, column: str) -> bool:
         seen = self._sample(table, column)
         if seen:
             return sum("." in text or "/" in text for text in seen) * 2 > len(seen)
         return 18 <= (table.columns[column].length or 0) <= 20
 
-    def _zeros(self, table: Table, column: Column) -> int:
+    def _zeros(self, table: DatabaseTable, column: DatabaseColumn) -> int:
         """How many digits the codes seen are filled up to; none where they are not."""
         seen = [text.strip() for text in self._sample(table, column.name)]
         lengths = {len(text) for text in seen}
@@ -332,7 +336,7 @@ class _Writer:
 
     # --- what is left
 
-    def _rest(self, table: Table, known: Guess, fields: dict[str, str], role: str) -> Iterator[str]:
+    def _rest(self, table: DatabaseTable, known: Guess, fields: dict[str, str], role: str) -> Iterator[str]:
         used = {*fields, *known.parent, *table.key[-1:], known.external_id, known.state}
         bare = [column for column in table.columns.values() if column.name not in used and not column.is_computed]
         for column in (column for column in bare if not column.is_filled):
@@ -346,7 +350,7 @@ class _Writer:
             more = ", …" if len(free) > _SHOWN * 2 else ""
             yield f"# sem uso: {', '.join(free[: _SHOWN * 2])}{more}"
 
-    def _suggested(self, column: Column) -> str:
+    def _suggested(self, column: DatabaseColumn) -> str:
         """What a column nobody guessed may be given: today, or a value of the ERP's."""
         if column.kind not in ("date", "datetime"):
             return '{ constant = "" }'
@@ -354,7 +358,7 @@ class _Writer:
         return f'{{ sql = "SELECT {today}{" FROM rdb$database" if self._is_firebird else ""}" }}'  # noqa: S608  # two words
 
 
-def _external(table: Table, known: Guess) -> Iterator[str]:
+def _external(table: DatabaseTable, known: Guess) -> Iterator[str]:
     if known.external_id:
         is_unique = table.is_unique(known.external_id)
         yield _line(
@@ -365,7 +369,7 @@ def _external(table: Table, known: Guess) -> Iterator[str]:
         yield '# external_id = "…"'
 
 
-def _code_of(table: Table, reference: ForeignKey) -> str:
+def _code_of(table: DatabaseTable, reference: ForeignKey) -> str:
     """The table's own code, beside the key that others refer to."""
     key = table.columns.get(reference.to[0])
     found = _by(table, IS_CODE.pattern, {"text"}, set(reference.to))
@@ -374,7 +378,9 @@ def _code_of(table: Table, reference: ForeignKey) -> str:
     return found if not is_text or (found and table.is_unique(found)) else ""
 
 
-def _by(table: Table, pattern: re.Pattern[str], kinds: Collection[str] = (), taken: set[str] | None = None) -> str:
+def _by(
+    table: DatabaseTable, pattern: re.Pattern[str], kinds: Collection[str] = (), taken: set[str] | None = None
+) -> str:
     names = spoken(table.columns)
     fitting = [
         name

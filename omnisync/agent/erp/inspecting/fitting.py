@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 
 from omnisync.agent.erp.inspecting.findings import Finding, error, warning
 from omnisync.agent.erp.inspecting.given import Given
-from omnisync.agent.erp.reflection.schema import Column
+from omnisync.agent.erp.reflection.schema import DatabaseColumn
 
 Found = Iterator[Finding]
 
@@ -17,7 +17,7 @@ _NUMBERS = frozenset({"integer", "decimal", "float"})
 _YES_OR_NO = frozenset({"true", "false", "t", "f", "yes", "no", "1", "0"})
 
 
-def fit(where: str, column: Column, given: Given, *, is_firebird: bool = False) -> Found:
+def fit(where: str, column: DatabaseColumn, given: Given, *, is_firebird: bool = False) -> Found:
     """What speaks against writing this into the column."""
     if given.is_optional and not column.is_nullable:
         yield warning("check_may_be_empty", where, campo=given.path or "o valor")
@@ -32,14 +32,14 @@ def fit(where: str, column: Column, given: Given, *, is_firebird: bool = False) 
         yield from _of_digits(where, column, given)
 
 
-def is_short_for_code(column: Column, given: Given) -> bool:
+def is_short_for_code(column: DatabaseColumn, given: Given) -> bool:
     """Whether the column holds only the shorter ones of the codes it gets."""
     if column.kind != "text" or given.values or given.path == "id" or given.is_document or not given.is_code:
         return False
     return given.kind == "text" and column.length is not None and (given.length or 0) > column.length
 
 
-def _of_values(where: str, column: Column, given: Given) -> Finding | None:
+def _of_values(where: str, column: DatabaseColumn, given: Given) -> Finding | None:
     """The layout's own values, each looked at."""
     if column.values:
         strange = [value for value in given.values if value not in column.values]
@@ -57,7 +57,7 @@ def _of_values(where: str, column: Column, given: Given) -> Finding | None:
     return None
 
 
-def _of_kind(where: str, column: Column, given: Given, *, is_firebird: bool) -> Finding | None:
+def _of_kind(where: str, column: DatabaseColumn, given: Given, *, is_firebird: bool) -> Finding | None:
     if column.kind in _NUMBERS:
         return _into_number(where, column, given)
     if column.kind == "bool":
@@ -69,7 +69,7 @@ def _of_kind(where: str, column: Column, given: Given, *, is_firebird: bool) -> 
     return None
 
 
-def _into_number(where: str, column: Column, given: Given) -> Finding | None:
+def _into_number(where: str, column: DatabaseColumn, given: Given) -> Finding | None:
     if given.kind == "text":
         if given.is_document:
             return error("cnpj_column_numeric", where, coluna=where)
@@ -85,7 +85,7 @@ def _into_number(where: str, column: Column, given: Given) -> Finding | None:
     return None
 
 
-def _into_time(where: str, column: Column, given: Given, *, is_firebird: bool) -> Finding | None:
+def _into_time(where: str, column: DatabaseColumn, given: Given, *, is_firebird: bool) -> Finding | None:
     if given.kind == "text" and given.path.endswith(("_on", "_at")):
         return None  # the layout's own form of a date, for a column that reads it
     if column.kind in ("date", "time") and given.kind == "datetime":
@@ -96,7 +96,7 @@ def _into_time(where: str, column: Column, given: Given, *, is_firebird: bool) -
     return error("check_type", where, campo=given.path or "o valor", tipo=column.type)
 
 
-def _of_length(where: str, column: Column, given: Given) -> Found:
+def _of_length(where: str, column: DatabaseColumn, given: Given) -> Found:
     room, wanted = column.length, given.length
     if room is None or wanted is None or wanted <= room:
         return
@@ -113,7 +113,7 @@ def _of_length(where: str, column: Column, given: Given) -> Found:
         yield error("check_short", where, **words)
 
 
-def _of_digits(where: str, column: Column, given: Given) -> Found:
+def _of_digits(where: str, column: DatabaseColumn, given: Given) -> Found:
     if column.precision is None or column.scale is None:
         return
     whole = column.precision - column.scale

@@ -16,7 +16,7 @@ from omnisync.agent.erp.language import converters
 from omnisync.agent.erp.language.converters import Call
 from omnisync.agent.erp.language.layout import Constant, FromSql, KeyOf, Lookup, Mapped, Scalar, written_as
 from omnisync.agent.erp.language.paths import NEVER_CUT, RECORDS, paths_of
-from omnisync.agent.erp.reflection.schema import Column, Schema
+from omnisync.agent.erp.reflection.schema import DatabaseColumn, Schema
 from omnisync.contract.records import Address, Order, Phone
 
 Kind = Literal["text", "integer", "decimal", "date", "datetime", "bool"]
@@ -96,7 +96,7 @@ def number(form: str, digits: int = 9) -> Given:
     return known
 
 
-def of_column(column: Column) -> Given | None:
+def of_column(column: DatabaseColumn) -> Given | None:
     """What is read from a column."""
     kinds: dict[str, Kind] = {"float": "decimal", "time": "text"}
     kind = kinds.get(column.kind, column.kind)

@@ -18,7 +18,7 @@ from omnisync.agent.erp.inspecting.vocabulary import (
     spoken,
     words_of,
 )
-from omnisync.agent.erp.reflection.schema import Column, ForeignKey, Schema, Table
+from omnisync.agent.erp.reflection.schema import DatabaseColumn, DatabaseTable, ForeignKey, Schema
 
 _ENOUGH = 8
 """Points below which a table is not taken for anything."""
@@ -28,10 +28,10 @@ _OURS = ("omnisync_binding", "omnisync_cursor")
 class Roles(Struct, frozen=True):
     """The tables taken for each kind; none where no table looks like it."""
 
-    customer: Table | None = None
-    order: Table | None = None
-    item: Table | None = None
-    payment: Table | None = None
+    customer: DatabaseTable | None = None
+    order: DatabaseTable | None = None
+    item: DatabaseTable | None = None
+    payment: DatabaseTable | None = None
 
 
 class Guess(Struct, frozen=True):
@@ -56,7 +56,7 @@ def roles_of(schema: Schema) -> Roles:
     return Roles(customer, order, item, _best(rest, lambda table: _as_line(table, "payment", order)))
 
 
-def guess(kind: str, table: Table, parent: Table | None) -> Guess:
+def guess(kind: str, table: DatabaseTable, parent: DatabaseTable | None) -> Guess:
     """The field of each column, as far as its name and its type tell. A field is taken once."""
     names = spoken(table.columns)
     held = _parent_columns(kind, table, names, parent)
@@ -80,13 +80,13 @@ def guess(kind: str, table: Table, parent: Table | None) -> Guess:
     return Guess({name: fields[name] for name in table.columns if name in fields}, external, state, held)
 
 
-def _with_reference(table: Table, name: str, words: str) -> str:
+def _with_reference(table: DatabaseTable, name: str, words: str) -> str:
     """A column's words and those of the table it refers to: VEN_CODIGO of the table VENDEDOR is a seller's."""
     reference = reference_of(table, name)
     return "_".join((words, *words_of(reference.table))) if reference is not None else words
 
 
-def _number_lines(kind: str, table: Table, held: tuple[str, ...], fields: dict[str, str]) -> None:
+def _number_lines(kind: str, table: DatabaseTable, held: tuple[str, ...], fields: dict[str, str]) -> None:
     """What is left of a line's key, beside its order's, numbers the lines."""
     own = [name for name in table.key if name not in held]
     if kind in ("item", "payment") and len(own) == 1 and "line" not in fields.values():
@@ -99,7 +99,7 @@ def _number_lines(kind: str, table: Table, held: tuple[str, ...], fields: dict[s
             fields[own[0]] = "line"
 
 
-def reference_of(table: Table, column: str) -> ForeignKey | None:
+def reference_of(table: DatabaseTable, column: str) -> ForeignKey | None:
     """The table a column's values stand in."""
     return next((key for key in table.foreign_keys if key.columns == (column,)), None)
 
@@ -107,31 +107,31 @@ def reference_of(table: Table, column: str) -> ForeignKey | None:
 # --- tables
 
 
-def _best(tables: Iterable[Table], points: Callable[[Table], int]) -> Table | None:
+def _best(tables: Iterable[DatabaseTable], points: Callable[[DatabaseTable], int]) -> DatabaseTable | None:
     scored = sorted(
         ((points(table), table.name, table) for table in tables), key=lambda one: (-one[0], len(one[1]), one[1])
     )
     return scored[0][2] if scored and scored[0][0] >= _ENOUGH else None
 
 
-def _named(table: Table, kind: str) -> bool:
+def _named(table: DatabaseTable, kind: str) -> bool:
     return any(TABLES[kind].match(word) for word in words_of(table.name)) or bool(
         TABLES[kind].search("".join(words_of(table.name))) and kind in ("item", "customer")
     )
 
 
-def _strange(table: Table) -> int:
+def _strange(table: DatabaseTable) -> int:
     return 8 if any(STRANGE.match(word) for word in words_of(table.name)) else 0
 
 
-def _has(table: Table, kind: str, *fields: str) -> int:
+def _has(table: DatabaseTable, kind: str, *fields: str) -> int:
     """How many of these fields the table has a column for."""
     names = spoken(table.columns)
     wanted = [rule for rule in RULES[kind] if rule.field in fields]
     return sum(bool(_first(rule, table, names, set())) for rule in wanted)
 
 
-def _as_customer(table: Table) -> int:
+def _as_customer(table: DatabaseTable) -> int:
     points = (
         6 * _named(table, "customer") + 4 * _has(table, "customer", "document") + 3 * _has(table, "customer", "name")
     )
@@ -140,7 +140,7 @@ def _as_customer(table: Table) -> int:
     return points - _strange(table)
 
 
-def _as_order(table: Table, customer: Table | None) -> int:
+def _as_order(table: DatabaseTable, customer: DatabaseTable | None) -> int:
     points = 6 * _named(table, "order") + 2 * _has(table, "order", "issued_at")
     points += 2 * _has(table, "order", "totals.total_amount") + bool(_first(STATE, table, spoken(table.columns), set()))
     points += 4 * bool(_parent_columns("order", table, spoken(table.columns), customer))
@@ -148,7 +148,7 @@ def _as_order(table: Table, customer: Table | None) -> int:
     return points - _strange(table)
 
 
-def _as_line(table: Table, kind: str, order: Table | None) -> int:
+def _as_line(table: DatabaseTable, kind: str, order: DatabaseTable | None) -> int:
     points = 5 * _named(table, kind) + 2 * _named(table, "order")
     if kind == "item":
         points += 4 * _has(table, kind, "product_code") + 4 * _has(table, kind, "quantity")
@@ -165,7 +165,9 @@ def _as_line(table: Table, kind: str, order: Table | None) -> int:
 # --- columns
 
 
-def _parent_columns(kind: str, table: Table, names: Mapping[str, str], parent: Table | None) -> tuple[str, ...]:
+def _parent_columns(
+    kind: str, table: DatabaseTable, names: Mapping[str, str], parent: DatabaseTable | None
+) -> tuple[str, ...]:
     """The columns that hold the parent's key: by the reference, else by their names."""
     if kind == "customer":
         return ()
@@ -177,7 +179,7 @@ def _parent_columns(kind: str, table: Table, names: Mapping[str, str], parent: T
     return next(((name,) for name in columns if _may_be_key(table.columns[name], names[name])), ())
 
 
-def _bound_columns(kind: str, table: Table, parent: Table) -> tuple[str, ...]:
+def _bound_columns(kind: str, table: DatabaseTable, parent: DatabaseTable) -> tuple[str, ...]:
     """The columns that refer to the parent, or are named as its key is."""
     reference = next((key for key in table.foreign_keys if key.table == parent.name), None)
     if reference is not None:
@@ -187,7 +189,7 @@ def _bound_columns(kind: str, table: Table, parent: Table) -> tuple[str, ...]:
     return shared if is_key and (kind != "order" or shared != table.key) else ()
 
 
-def _may_be_key(column: Column, words: str) -> bool:
+def _may_be_key(column: DatabaseColumn, words: str) -> bool:
     return column.kind in ("integer", "text", "decimal") and not _is_of_people(words)
 
 
@@ -203,18 +205,18 @@ def _is_of_people(words: str) -> bool:
     )
 
 
-def _own_keys(kind: str, table: Table) -> set[str]:
+def _own_keys(kind: str, table: DatabaseTable) -> set[str]:
     """The key's last column is made by the ERP, unless it is no number; a line's may be the line's own number."""
     last = [table.columns[name] for name in table.key[-1:]]
     is_main = kind in ("customer", "order")
     return {column.name for column in last if column.is_identity or (is_main and _may_be_made(table, column))}
 
 
-def _may_be_made(table: Table, column: Column) -> bool:
+def _may_be_made(table: DatabaseTable, column: DatabaseColumn) -> bool:
     return len(table.key) == 1 or column.kind in ("integer", "decimal")
 
 
-def _first(rule: Rule, table: Table, names: Mapping[str, str], taken: set[str]) -> str:
+def _first(rule: Rule, table: DatabaseTable, names: Mapping[str, str], taken: set[str]) -> str:
     """The table's column that fits a rule best: the shortest name, then the first."""
     fitting = [
         name
@@ -224,6 +226,6 @@ def _first(rule: Rule, table: Table, names: Mapping[str, str], taken: set[str]) 
     return min(fitting, key=lambda name: len(names[name]), default="")
 
 
-def _can_hold(rule: Rule, column: Column) -> bool:
+def _can_hold(rule: Rule, column: DatabaseColumn) -> bool:
     is_open = column.kind == "text" and column.length is None  # SQLite's people keep amounts and dates in them
     return not column.is_computed and (not rule.kinds or column.kind in rule.kinds or is_open)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date
 
-from omnisync.agent.erp.dialects.database import Database, Rows
+from omnisync.agent.erp.database import Database, RowList
 from omnisync.agent.erp.inspecting.findings import Finding, error, near, warning
 from omnisync.agent.erp.language.layout import LayoutFile
 from omnisync.agent.erp.language.outgoing import Lot, Outgoing, streamed
@@ -43,7 +43,7 @@ def _of_query(query: Query, where: str, database: Database) -> Found:
         yield from _of_rows(query, where, names, rows, database)
 
 
-def _first_rows(query: Query, database: Database) -> tuple[list[str], Rows]:
+def _first_rows(query: Query, database: Database) -> tuple[list[str], RowList]:
     with database.stream(query.sql, [A_DAY.isoformat() for _ in query.words], size=N_ROWS) as (names, lots):
         return [name.lower() for name in names], next(lots, [])
 
@@ -67,7 +67,7 @@ def _of_columns(query: Query, where: str, names: Sequence[str]) -> Found:
 # --- the first rows
 
 
-def _of_rows(query: Query, where: str, names: Sequence[str], rows: Rows, database: Database) -> Found:
+def _of_rows(query: Query, where: str, names: Sequence[str], rows: RowList, database: Database) -> Found:
     out = Outgoing(query, names, iter([rows]))
     try:
         [lot] = out.lots()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.inspecting.findings import Finding, error, warning
 from omnisync.agent.erp.inspecting.uses import Use
-from omnisync.agent.erp.reflection.schema import Schema, Table
+from omnisync.agent.erp.reflection.schema import DatabaseTable, Schema
 from omnisync.agent.errors import OmnisyncError, TemporaryError
 from omnisync.agent.messages import texts
 
@@ -39,7 +39,7 @@ def letters(uses: Sequence[Use], schema: Schema, database: Database, charset: st
         yield warning("check_charset_none", ", ".join(bare), nomes=shown, charset=charset)
 
 
-def name_column(uses: Sequence[Use], schema: Schema) -> tuple[Table, str] | None:
+def name_column(uses: Sequence[Use], schema: Schema) -> tuple[DatabaseTable, str] | None:
     """The column that holds people's names: the customers', else the first that is given a name."""
     for use in uses:
         table = schema.table(use.table)
@@ -51,7 +51,7 @@ def name_column(uses: Sequence[Use], schema: Schema) -> tuple[Table, str] | None
     return None
 
 
-def names_read(database: Database, table: Table, column: str) -> list[str]:
+def names_read(database: Database, table: DatabaseTable, column: str) -> list[str]:
     """A few texts of a column as they come through this connection, those with accents alone."""
     name = database.quoted(column)
     sql = f"SELECT {name} FROM {database.quoted(table.name)} WHERE {name} IS NOT NULL"  # noqa: S608  # quoted names

@@ -10,9 +10,9 @@ from typing import Any, get_type_hints
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.erp.dialects.database import Rows
+from omnisync.agent.erp.database import RowList
 from omnisync.agent.erp.language.coercing import Coerce, Unfit, coercer
-from omnisync.agent.erp.language.hashing import hashes
+from omnisync.agent.erp.row_hash import hash_rows
 from omnisync.contract import batches
 from omnisync.contract.batches import MAX_LINE_BYTES
 from omnisync.contract.datasets import Dataset, key
@@ -59,7 +59,7 @@ class Maker:
         )
         self._listed = list(listed)
 
-    def keys(self, rows: Rows) -> list[Key]:
+    def keys(self, rows: RowList) -> list[Key]:
         """Each row's key."""
         parts = [self._coerce[self._names[place]](list(map(itemgetter(place), rows))) for place in self._places_of_key]
         try:
@@ -71,7 +71,7 @@ class Maker:
             is_sound = False
         return texts if is_sound else [_key(row) for row in zip(*parts, strict=True)]
 
-    def made(self, rows: Rows, keys: Sequence[Key]) -> Made:
+    def made(self, rows: RowList, keys: Sequence[Key]) -> Made:
         """The rows, whose keys these are, as lines."""
         if not rows:
             return Made([], [])
@@ -83,7 +83,7 @@ class Maker:
         for n, own in enumerate(keys) if None in keys else ():
             if own is None:
                 found.setdefault(n, (Unfit("text"), ""))
-        lines = batches.upsert_lines([own or "" for own in keys], hashes(data), data)
+        lines = batches.upsert_lines([own or "" for own in keys], hash_rows(data), data)
         if max(map(len, lines)) > MAX_LINE_BYTES:
             for n, line in enumerate(lines):
                 if len(line) > MAX_LINE_BYTES:

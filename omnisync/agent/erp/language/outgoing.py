@@ -16,11 +16,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.erp.dialects.database import Database, Rows
-from omnisync.agent.erp.language.hashing import hashes
+from omnisync.agent.erp.database import Database, RowList
 from omnisync.agent.erp.language.lines import Key, Made, Maker
 from omnisync.agent.erp.language.queries import Query, check_names, known_names
 from omnisync.agent.erp.language.stretches import Cut, stretches
+from omnisync.agent.erp.row_hash import hash_rows
 from omnisync.agent.errors import LayoutError
 
 OVERLAP = timedelta(minutes=10)
@@ -47,7 +47,7 @@ class Lot(Struct, frozen=True):
 class Outgoing:
     """One dataset's rows, streamed. `latest` is the changed-at column's highest value in the rows that have come."""
 
-    def __init__(self, query: Query, names: Sequence[str], lots: Iterator[Rows]) -> None:
+    def __init__(self, query: Query, names: Sequence[str], lots: Iterator[RowList]) -> None:
         self._lots = lots
         self._changed_at = _place_of(query, names)
         fields = known_names(query.dataset)
@@ -65,7 +65,7 @@ class Outgoing:
         for cut in stretches(map(self._own, self._lots), self._hashes):
             yield self._lot(cut, is_known)
 
-    def _own(self, rows: Rows) -> Rows:
+    def _own(self, rows: RowList) -> RowList:
         """The rows without a column that is there only to say when they changed; that is noted."""
         self._note_changed(rows)
         if self._is_plain:
@@ -73,7 +73,7 @@ class Outgoing:
         pick: Callable[[Any], Any] = itemgetter(*self._places)
         return list(map(pick, rows)) if len(self._places) > 1 else [(row[self._places[0]],) for row in rows]
 
-    def _note_changed(self, rows: Rows) -> None:
+    def _note_changed(self, rows: RowList) -> None:
         place = self._changed_at
         if place is None:
             return
@@ -82,8 +82,8 @@ class Outgoing:
             told = _since(value)
             self.latest = told if self.latest is None else max(self.latest, told)
 
-    def _hashes(self, rows: Rows) -> list[bytes]:
-        return hashes(_raws(rows), self._form)
+    def _hashes(self, rows: RowList) -> list[bytes]:
+        return hash_rows(_raws(rows), self._form)
 
     def _lot(self, cut: Cut, is_known: Callable[[bytes], bool]) -> Lot:
         """The rows of those stretches that are not known, with their keys and hashes."""
@@ -99,7 +99,7 @@ class Outgoing:
         told = [(end - start, hash_) for start, end, hash_ in some]
         return Lot(keys, hashes_, told, lambda places: self._made(rows, keys, places))
 
-    def _made(self, rows: Rows, keys: list[Key], places: Sequence[int]) -> Made:
+    def _made(self, rows: RowList, keys: list[Key], places: Sequence[int]) -> Made:
         if len(places) < len(rows):
             rows, keys = [rows[place] for place in places], [keys[place] for place in places]
         return self._maker.made(rows, keys)
@@ -137,7 +137,7 @@ def _place_of(query: Query, names: Sequence[str]) -> int | None:
     return names.index(name) if name else None
 
 
-def _raws(rows: Rows) -> list[bytes]:
+def _raws(rows: RowList) -> list[bytes]:
     """What the database answered, row by row, as bytes: equal when the rows are."""
     try:
         return list(map(_raw, rows))

@@ -13,9 +13,9 @@ from datetime import tzinfo
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.erp.language.hashing import form_of
 from omnisync.agent.erp.language.layout import Export
 from omnisync.agent.erp.language.paths import nearest
+from omnisync.agent.erp.row_hash import seed_of
 from omnisync.agent.errors import LayoutError
 from omnisync.contract.datasets import DATASETS, Dataset
 from omnisync.contract.records import Address
@@ -41,7 +41,7 @@ class Query(Struct, frozen=True, kw_only=True):
         Every hash depends on it.
         """
         told = (FORM, self.dataset.system, self.dataset.name, self.sql, self.changed_at, str(self.zone), names)
-        return form_of(msgspec.msgpack.encode(told))
+        return seed_of(msgspec.msgpack.encode(told))
 
 
 def queries(exports: Mapping[str, Export], zone: tzinfo) -> tuple[Query, ...]:

@@ -11,8 +11,8 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from omnisync.agent.erp.dialects.database import Rows
-from omnisync.agent.erp.language.hashing import HASH_BYTES, hash_of_many
+from omnisync.agent.erp.database import RowList
+from omnisync.agent.erp.row_hash import HASH_BYTES, hash_of_hashes
 
 ONE_IN = 32
 """Rows that end a stretch, by one byte of their hash: longer stretches cost less where nothing changed, and more where
@@ -26,19 +26,19 @@ class Cut(Struct, frozen=True):
     `sums`, of the hashes of its rows.
     """
 
-    rows: Rows
+    rows: RowList
     hashes: list[bytes]
     ends: list[int]
     sums: list[bytes]
 
 
-def stretches(lots: Iterator[Rows], hashes_of: Callable[[Rows], list[bytes]]) -> Iterator[Cut]:
+def stretches(lots: Iterator[RowList], hashes_of: Callable[[RowList], list[bytes]]) -> Iterator[Cut]:
     """The rows of all lots in their order, cut into stretches: as many times some as there were lots.
 
     Where the lots begin and end does not matter, unless a whole one has no end of a stretch.
     """
     is_end = bytes(low % ONE_IN == 0 for low in range(256))
-    rows: Rows = []
+    rows: RowList = []
     hashes: list[bytes] = []
     for lot in lots:
         if rows:
@@ -50,13 +50,13 @@ def stretches(lots: Iterator[Rows], hashes_of: Callable[[Rows], list[bytes]]) ->
         yield _cut(rows, hashes, is_end, is_last=True)
 
 
-def _cut(rows: Rows, hashes: list[bytes], is_end: bytes, *, is_last: bool = False) -> Cut:
+def _cut(rows: RowList, hashes: list[bytes], is_end: bytes, *, is_last: bool = False) -> Cut:
     """The rows up to the last end among them, or all of them."""
     joined = b"".join(hashes)
     ends = _ends(joined, is_end)
     if not ends or (is_last and ends[-1] < len(rows)):
         ends.append(len(rows))
-    sums = [hash_of_many(joined[start * HASH_BYTES : end * HASH_BYTES]) for start, end in pairwise([0, *ends])]
+    sums = [hash_of_hashes(joined[start * HASH_BYTES : end * HASH_BYTES]) for start, end in pairwise([0, *ends])]
     return Cut(rows[: ends[-1]], hashes[: ends[-1]], ends, sums)
 
 

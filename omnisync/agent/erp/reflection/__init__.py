@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.reflection import firebird, mariadb, postgresql, sqlite, sqlserver
-from omnisync.agent.erp.reflection.schema import Rights, Schema, Table
+from omnisync.agent.erp.reflection.schema import DatabaseTable, Rights, Schema
 from omnisync.agent.errors import RecordError, SetupError
 
 _READERS: Mapping[str, Callable[[Database], Schema]] = {
@@ -31,7 +31,7 @@ def reflect(database: Database) -> Schema:
     return _READERS[database.label](database)
 
 
-def rights(database: Database, table: Table) -> Rights:
+def rights(database: Database, table: DatabaseTable) -> Rights:
     """What this user may do with the table. Nothing is left behind.
 
     By the server's own functions where it has triggers of statements; elsewhere by statements that match no row, which

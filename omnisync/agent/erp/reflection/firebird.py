@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.reflection.schema import Column, Kind, Parts, Schema, tables_of
+from omnisync.agent.erp.database import Database
+from omnisync.agent.erp.reflection.schema import ColumnKind, DatabaseColumn, Schema, SchemaRows, tables_of
 
 _COLUMNS = """
 SELECT TRIM(r.rdb$relation_name), TRIM(r.rdb$field_name), f.rdb$field_type, COALESCE(f.rdb$field_sub_type, 0),
@@ -52,7 +52,7 @@ _PROCEDURES = "SELECT TRIM(rdb$procedure_name) FROM rdb$procedures WHERE COALESC
 _CHARSET = "SELECT TRIM(rdb$character_set_name) FROM rdb$database"
 
 # The catalogue's numbers of types, and the word a person writes for each.
-_TYPES: dict[int, tuple[str, Kind]] = {
+_TYPES: dict[int, tuple[str, ColumnKind]] = {
     7: ("SMALLINT", "integer"),
     8: ("INTEGER", "integer"),
     10: ("FLOAT", "float"),
@@ -79,7 +79,7 @@ def read(database: Database) -> Schema:
     tables: list[Any] = database.select(_TABLES)
     columns: list[Any] = database.select(_COLUMNS)
     triggers: list[Any] = database.select(_TRIGGERS)
-    parts = Parts(
+    parts = SchemaRows(
         columns=[(row[0], _column(row[1:])) for row in columns],
         views={name for name, is_view, _ in tables if is_view},
         indexes=database.select(_INDEXES),
@@ -99,11 +99,11 @@ def read(database: Database) -> Schema:
     )
 
 
-def _column(row: Any) -> Column:
+def _column(row: Any) -> DatabaseColumn:
     name, number, sub_type, n_bytes, length, precision, scale, is_set, has_default, identity, computed, *letters = row
     charset, collation = letters
     word, kind = _type(number, sub_type, scale)
-    return Column(
+    return DatabaseColumn(
         name=name,
         type=_written(word, kind, length or n_bytes, precision, scale),
         kind=kind,
@@ -121,7 +121,7 @@ def _column(row: Any) -> Column:
     )
 
 
-def _type(number: int, sub_type: int, scale: int) -> tuple[str, Kind]:
+def _type(number: int, sub_type: int, scale: int) -> tuple[str, ColumnKind]:
     if number == _BLOB:
         return ("BLOB SUB_TYPE TEXT", "text") if sub_type == 1 else ("BLOB", "binary")
     word, kind = _TYPES.get(number, (f"TYPE {number}", "other"))
@@ -129,7 +129,7 @@ def _type(number: int, sub_type: int, scale: int) -> tuple[str, Kind]:
     return ("NUMERIC", "decimal") if kind == "integer" and (scale or sub_type) else (word, kind)
 
 
-def _written(word: str, kind: Kind, length: int, precision: int | None, scale: int) -> str:
+def _written(word: str, kind: ColumnKind, length: int, precision: int | None, scale: int) -> str:
     if word in ("CHAR", "VARCHAR"):
         return f"{word}({length})"
     return f"{word}({precision or 18},{scale})" if word == "NUMERIC" else word

@@ -5,8 +5,8 @@ from __future__ import annotations
 from re import compile as pattern
 from typing import Any
 
-from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.reflection.schema import Column, Kind, Parts, Schema, tables_of
+from omnisync.agent.erp.database import Database
+from omnisync.agent.erp.reflection.schema import ColumnKind, DatabaseColumn, Schema, SchemaRows, tables_of
 
 _COLUMNS = """
 SELECT table_name, column_name, data_type, column_type, character_maximum_length, numeric_precision, numeric_scale,
@@ -35,7 +35,7 @@ _PROCEDURES = "SELECT routine_name FROM information_schema.routines WHERE routin
 _LOOSE_ENGINES = "SELECT engine FROM information_schema.engines WHERE coalesce(transactions, 'NO') = 'NO'"
 
 _VALUE = pattern(r"'((?:[^']|'')*)'")
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, ColumnKind] = {
     **dict.fromkeys(("char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set"), "text"),
     **dict.fromkeys(("tinyint", "smallint", "mediumint", "int", "bigint", "year"), "integer"),
     **dict.fromkeys(("float", "double"), "float"),
@@ -52,7 +52,7 @@ def read(database: Database) -> Schema:
     columns: list[Any] = database.select(_COLUMNS)
     tables: list[Any] = database.select(_TABLES)
     sequences = {name for name, type_, _ in tables if type_ == "SEQUENCE"}
-    parts = Parts(
+    parts = SchemaRows(
         columns=[(row[0], _column(row[1:])) for row in columns if row[0] not in sequences],
         views={name for name, type_, _ in tables if type_ == "VIEW"},
         indexes=database.select(_INDEXES),
@@ -70,11 +70,11 @@ def read(database: Database) -> Schema:
     )
 
 
-def _column(row: Any) -> Column:
+def _column(row: Any) -> DatabaseColumn:
     name, word, type_, length, precision, scale, is_nullable, default, extra, charset, collation = row
     kind = _KINDS.get(word, "other")
     is_open = word.endswith("text")  # its room is counted in bytes
-    return Column(
+    return DatabaseColumn(
         name=name,
         type=type_,
         kind=kind,

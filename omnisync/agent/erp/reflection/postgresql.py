@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.reflection.schema import Column, Kind, Parts, Rights, Schema, tables_of
+from omnisync.agent.erp.database import Database
+from omnisync.agent.erp.reflection.schema import ColumnKind, DatabaseColumn, Rights, Schema, SchemaRows, tables_of
 
 _NAME = (
     "CASE WHEN pg_table_is_visible({0}.oid) THEN {0}.relname "
@@ -74,7 +74,7 @@ SELECT has_any_column_privilege(t, 'SELECT'),
 FROM (SELECT CAST(CAST(? AS text) AS regclass) AS t, current_setting('transaction_read_only') = 'off' AS is_writing) x
 """
 
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, ColumnKind] = {
     **dict.fromkeys(("varchar", "bpchar", "text", "char", "name", "citext"), "text"),
     **dict.fromkeys(("int2", "int4", "int8", "oid"), "integer"),
     **dict.fromkeys(("numeric", "money"), "decimal"),
@@ -90,7 +90,7 @@ _KINDS: dict[str, Kind] = {
 def read(database: Database) -> Schema:
     """What the database says of its tables; those outside the search path have their schema before the name."""
     columns: list[Any] = database.select(_COLUMNS)
-    parts = Parts(
+    parts = SchemaRows(
         columns=[(row[0], _column(row[2:])) for row in columns],
         views={row[0] for row in columns if row[1]},
         indexes=database.select(_INDEXES),
@@ -112,11 +112,11 @@ def rights(database: Database, table: str) -> Rights:
     return Rights(*(bool(may) for may in row))
 
 
-def _column(row: Any) -> Column:
+def _column(row: Any) -> DatabaseColumn:
     name, type_, base, category, mod, is_set, has_default, identity, generated, collation, values = row
-    kind: Kind = "text" if category == "e" else _KINDS.get(base, "other")
+    kind: ColumnKind = "text" if category == "e" else _KINDS.get(base, "other")
     has_size = mod >= 4
-    return Column(
+    return DatabaseColumn(
         name=name,
         type=type_,
         kind=kind,

@@ -9,12 +9,12 @@ from typing import Any, Literal, TypeVar
 
 from msgspec import Struct
 
-Kind = Literal["text", "integer", "decimal", "float", "date", "time", "datetime", "bool", "binary", "other"]
-Names = tuple[str, ...]
-Found = TypeVar("Found")
+ColumnKind = Literal["text", "integer", "decimal", "float", "date", "time", "datetime", "bool", "binary", "other"]
+ColumnNames = tuple[str, ...]
+NamedThing = TypeVar("NamedThing")
 
 
-class Column(Struct, frozen=True, kw_only=True):
+class DatabaseColumn(Struct, frozen=True, kw_only=True):
     """One column. `type` is the database's own word, `length` counts letters (None: no limit, or not a text).
 
     `n_bytes` stands beside `length` where the column's room is counted in bytes, so that an accent takes two.
@@ -23,7 +23,7 @@ class Column(Struct, frozen=True, kw_only=True):
 
     name: str
     type: str
-    kind: Kind
+    kind: ColumnKind
     length: int | None = None
     n_bytes: int | None = None
     precision: int | None = None
@@ -35,7 +35,7 @@ class Column(Struct, frozen=True, kw_only=True):
     is_padded: bool = False
     charset: str = ""
     collation: str = ""
-    values: Names = ()
+    values: ColumnNames = ()
 
     @property
     def is_filled(self) -> bool:
@@ -46,29 +46,29 @@ class Column(Struct, frozen=True, kw_only=True):
 class ForeignKey(Struct, frozen=True):
     """Columns whose values stand in the columns `to` of another table."""
 
-    columns: Names
+    columns: ColumnNames
     table: str
-    to: Names
+    to: ColumnNames
 
 
-class Table(Struct, frozen=True, kw_only=True):
+class DatabaseTable(Struct, frozen=True, kw_only=True):
     """One table or view. `unique` has the primary key among it, `indexes` has both; what is partial is in neither."""
 
     name: str
-    columns: Mapping[str, Column]
+    columns: Mapping[str, DatabaseColumn]
     is_view: bool = False
-    key: Names = ()
-    unique: tuple[Names, ...] = ()
-    indexes: tuple[Names, ...] = ()
+    key: ColumnNames = ()
+    unique: tuple[ColumnNames, ...] = ()
+    indexes: tuple[ColumnNames, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     has_insert_trigger: bool = False
     engine: str = ""
     is_transactional: bool = True
     folds: bool = False
 
-    def column(self, name: str) -> Column | None:
+    def column(self, name: str) -> DatabaseColumn | None:
         """The column a layout means by this name."""
-        return _meant(self.columns, name, folds=self.folds)
+        return _find_by_name(self.columns, name, folds=self.folds)
 
     def is_unique(self, *names: str) -> bool:
         """Whether no two rows have the same values in these columns."""
@@ -90,22 +90,22 @@ class Schema(Struct, frozen=True, kw_only=True):
 
     label: str
     charset: str
-    tables: Mapping[str, Table]
+    tables: Mapping[str, DatabaseTable]
     sequences: frozenset[str] = frozenset()
     procedures: frozenset[str] = frozenset()
     folds: bool = False
 
-    def table(self, name: str) -> Table | None:
+    def table(self, name: str) -> DatabaseTable | None:
         """The table a layout means by this name."""
-        return _meant(self.tables, name, folds=self.folds)
+        return _find_by_name(self.tables, name, folds=self.folds)
 
     def has_sequence(self, name: str) -> bool:
         """Whether there is a sequence (a generator, in Firebird) of this name."""
-        return _meant(dict.fromkeys(self.sequences, True), name, folds=self.folds) is not None
+        return _find_by_name(dict.fromkeys(self.sequences, True), name, folds=self.folds) is not None
 
     def has_procedure(self, name: str) -> bool:
         """Whether there is a stored procedure or function of this name."""
-        return _meant(dict.fromkeys(self.procedures, True), name, folds=self.folds) is not None
+        return _find_by_name(dict.fromkeys(self.procedures, True), name, folds=self.folds) is not None
 
 
 class Rights(Struct, frozen=True):
@@ -117,7 +117,7 @@ class Rights(Struct, frozen=True):
     may_delete: bool
 
 
-class Parts(Struct, kw_only=True):
+class SchemaRows(Struct, kw_only=True):
     """A catalogue's answers, as rows: what each database is asked for in its own words.
 
     columns   table, column
@@ -126,7 +126,7 @@ class Parts(Struct, kw_only=True):
     foreign   table, constraint, column, the other table, its column: in the order of the constraint
     """
 
-    columns: list[tuple[str, Column]]
+    columns: list[tuple[str, DatabaseColumn]]
     views: set[str]
     indexes: Sequence[Sequence[Any]]
     foreign: Sequence[Sequence[Any]]
@@ -137,9 +137,9 @@ class Parts(Struct, kw_only=True):
     folds: bool = False
 
 
-def tables_of(parts: Parts) -> dict[str, Table]:
+def tables_of(parts: SchemaRows) -> dict[str, DatabaseTable]:
     """The tables these rows tell of."""
-    columns: dict[str, dict[str, Column]] = {}
+    columns: dict[str, dict[str, DatabaseColumn]] = {}
     for table, column in parts.columns:
         columns.setdefault(table, {})[column.name] = column
     indexes = _by_name(parts.indexes)
@@ -151,11 +151,11 @@ def tables_of(parts: Parts) -> dict[str, Table]:
 
 
 def _table(
-    name: str, columns: dict[str, Column], parts: Parts, indexes: list[list[Any]], foreign: list[list[Any]]
-) -> Table:
+    name: str, columns: dict[str, DatabaseColumn], parts: SchemaRows, indexes: list[list[Any]], foreign: list[list[Any]]
+) -> DatabaseTable:
     engine = parts.engines.get(name, "")
     keys = [(tuple(row[2] for row in rows), bool(rows[0][3]), bool(rows[0][4])) for rows in indexes]
-    return Table(
+    return DatabaseTable(
         name=name,
         columns=columns,
         is_view=name in parts.views,
@@ -180,7 +180,7 @@ def _by_name(rows: Sequence[Sequence[Any]]) -> dict[str, list[list[Any]]]:
     return found
 
 
-def _meant(found: Mapping[str, Found], name: str, *, folds: bool) -> Found | None:
+def _find_by_name(found: Mapping[str, NamedThing], name: str, *, folds: bool) -> NamedThing | None:
     if name not in found and folds and name == name.lower():
         return found.get(name.upper())
     return found.get(name)

@@ -6,8 +6,8 @@ from re import IGNORECASE
 from re import compile as pattern
 from typing import Any
 
-from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.reflection.schema import Column, Kind, Parts, Schema, tables_of
+from omnisync.agent.erp.database import Database
+from omnisync.agent.erp.reflection.schema import ColumnKind, DatabaseColumn, Schema, SchemaRows, tables_of
 
 _TABLES = "SELECT name, type, sql FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite%'"
 _COLUMNS = f"""
@@ -32,7 +32,7 @@ _TYPE = pattern(r"\s*([A-Z ]*?)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?\s*$", IG
 _ON_INSERT = pattern(r"\bINSERT\s+ON\b", IGNORECASE)
 _WITHOUT_ROWID = pattern(r"\)[^)]*\bWITHOUT\s+ROWID\b[^)]*$", IGNORECASE)
 # In the order of SQLite's own reading of a type's words, and the words of dates before them.
-_KINDS: tuple[tuple[str, Kind], ...] = (
+_KINDS: tuple[tuple[str, ColumnKind], ...] = (
     ("DATETIME", "datetime"),
     ("TIMESTAMP", "datetime"),
     ("DATE", "date"),
@@ -59,7 +59,7 @@ def read(database: Database) -> Schema:
     n_keys = {table: sum(name == table for name, _ in keys) for table, _ in keys}
     columns: list[Any] = database.select(_COLUMNS)
     triggers: list[Any] = database.select(_TRIGGERS)
-    parts = Parts(
+    parts = SchemaRows(
         columns=[(row[0], _column(row, n_keys=n_keys.get(row[0], 0), is_plain=row[0] in plain)) for row in columns],
         views={name for name, type_, _ in made if type_ == "view"},
         indexes=[*((table, "", name, 1, 1) for table, name in keys), *database.select(_INDEXES)],
@@ -69,12 +69,12 @@ def read(database: Database) -> Schema:
     return Schema(label=database.label, charset="UTF-8", tables=tables_of(parts))
 
 
-def _column(row: Any, *, n_keys: int, is_plain: bool) -> Column:
+def _column(row: Any, *, n_keys: int, is_plain: bool) -> DatabaseColumn:
     _, name, type_, is_set, default, pk, hidden = row
     found = _TYPE.match(type_)
     word, first, second = found.groups() if found else (type_, None, None)
-    kind: Kind = next((kind for part, kind in _KINDS if part in word.upper()), "other")
-    return Column(
+    kind: ColumnKind = next((kind for part, kind in _KINDS if part in word.upper()), "other")
+    return DatabaseColumn(
         name=name,
         type=type_,
         kind=kind,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from omnisync.agent.erp.dialects.database import Database
-from omnisync.agent.erp.reflection.schema import Column, Kind, Parts, Rights, Schema, tables_of
+from omnisync.agent.erp.database import Database
+from omnisync.agent.erp.reflection.schema import ColumnKind, DatabaseColumn, Rights, Schema, SchemaRows, tables_of
 
 _NAME = (
     "CASE WHEN OBJECT_ID(QUOTENAME({0}.name)) = {0}.object_id THEN {0}.name "
@@ -53,7 +53,7 @@ SELECT HAS_PERMS_BY_NAME(t, 'OBJECT', 'SELECT'), HAS_PERMS_BY_NAME(t, 'OBJECT', 
 FROM (SELECT ? AS t) x
 """
 
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, ColumnKind] = {
     **dict.fromkeys(("char", "varchar", "nchar", "nvarchar", "text", "ntext"), "text"),
     **dict.fromkeys(("tinyint", "smallint", "int", "bigint"), "integer"),
     **dict.fromkeys(("decimal", "numeric", "money", "smallmoney"), "decimal"),
@@ -71,7 +71,7 @@ def read(database: Database) -> Schema:
     """What the database says of its tables; others than the login finds have their schema first."""
     columns: list[Any] = database.select(_COLUMNS)
     others: list[Any] = database.select(_OTHERS)
-    parts = Parts(
+    parts = SchemaRows(
         columns=[(row[0], _column(row[2:])) for row in columns],
         views={row[0] for row in columns if row[1]},
         indexes=database.select(_INDEXES),
@@ -93,12 +93,12 @@ def rights(database: Database, table: str) -> Rights:
     return Rights(bool(select), *(bool(may) and not is_closed for may in (insert, update, delete)))
 
 
-def _column(row: Any) -> Column:
+def _column(row: Any) -> DatabaseColumn:
     name, word, n_bytes, precision, scale, is_nullable, has_default, identity, computed, collation, page = row
     kind = _KINDS.get(word, "other")
     is_wide = word in ("nchar", "nvarchar")
     has_size = kind == "text" and n_bytes > 0 and word not in ("text", "ntext")
-    return Column(
+    return DatabaseColumn(
         name=name,
         type=_written(word, n_bytes // 2 if is_wide else n_bytes, precision, scale),
         kind=kind,

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from omnisync.agent.erp.base import Position
-from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.writing.outcomes import Ends
 from omnisync.agent.erp.writing.verdicts import ASKED_AGAIN, Binding, Verdict, hash_of
 from omnisync.agent.errors import OvertakenError
@@ -95,7 +95,7 @@ class Bindings:
 
     def save(self, verdicts: Sequence[Verdict], epoch: str, establishment: str, now: datetime) -> list[Receipt]:
         """Remember the verdicts that ended; answers the receipts they owe, which are pending until `told`."""
-        at, storable = now.isoformat(), self._database.storable
+        at, storable = now.isoformat(), self._database.encodable
         new: list[tuple[object, ...]] = []
         known: list[tuple[object, ...]] = []
         owed: list[Receipt] = []
@@ -260,7 +260,7 @@ class Bindings:
 
     def settle_staged(self, ends: Ends, now: datetime) -> None:
         """What the ERP's job made of staged orders: their numbers, or why they were refused. Receipts are owed."""
-        at, storable = now.isoformat(), self._database.storable
+        at, storable = now.isoformat(), self._database.encodable
         told = "outcome_at = ?, receipt_pending = 1 WHERE company = ? AND kind = 'order' AND id = ?"
         still = "AND outcome IN ('staged', 'kept') AND erp_number IS NULL"
         self._database.execute_many(

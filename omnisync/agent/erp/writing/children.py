@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.language.compiled import Table
 from omnisync.agent.erp.writing.keys import Key, as_asked, in_order, text_of
 from omnisync.agent.erp.writing.tables import New, Rows, among_keys

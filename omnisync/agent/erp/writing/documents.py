@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 
-from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.language.compiled import Layout, Table
 from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.erp.writing.verdicts import Verdict

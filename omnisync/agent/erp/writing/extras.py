@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.language.compiled import Extra, Main, Statement, Table
 from omnisync.agent.erp.language.rows import Answers
 from omnisync.agent.erp.writing.keys import text_of

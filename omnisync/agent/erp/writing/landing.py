@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.language.compiled import Layout, Main, Table
 from omnisync.agent.erp.language.rows import Answers, Column, UnfitError
 from omnisync.agent.erp.writing.building import build_customers, build_orders, refuse_unfit
@@ -223,7 +223,7 @@ class Landing:
                 lot[0].erp_key = lot[0].erp_number = None  # of a row that was taken back
                 self._refuse(lot[0], error)
         else:
-            self._database.release()
+            self._database.release_savepoint()
 
     def _refuse(self, verdict: Verdict, error: RefusedRecordError | UnfitError) -> None:
         if isinstance(error, UnfitError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from omnisync.agent.erp.dialects.database import UNREADABLE_VALUE, Database
+from omnisync.agent.erp.database import UNREADABLE_VALUE, Database
 from omnisync.agent.erp.language.layout import FromSql, Lookup
 from omnisync.agent.erp.language.rows import AMBIGUOUS, UNANSWERED, Answers, Column, Query, lookup_key
 from omnisync.agent.erp.writing.keys import UNREADABLE, Key, as_asked
@@ -43,7 +43,7 @@ def _values_of(database: Database, sql: str, keys: Sequence[tuple[object, ...]])
             return {keys[0]: UNANSWERED}
         middle = len(keys) // 2
         return _values_of(database, sql, keys[:middle]) | _values_of(database, sql, keys[middle:])
-    database.release()
+    database.release_savepoint()
     return {key: found[0][0] for key, found in rows.items() if found and found[0][0] is not None}
 
 
@@ -82,7 +82,7 @@ def comparable_rows(
         return comparable_rows(database, sql, keys[:middle], values) + comparable_rows(
             database, sql, keys[middle:], values
         )
-    database.release()
+    database.release_savepoint()
     return rows
 
 

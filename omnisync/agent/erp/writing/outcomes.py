@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.language.layout import Outcome
 from omnisync.agent.erp.writing.keys import is_same, parted, text_of
 from omnisync.agent.errors import ErpSetupError

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from omnisync.agent.erp.base import Prepared, Slice
+from omnisync.agent.erp.base import PreparedRecord, Slice
 from omnisync.agent.erp.language.compiled import Layout
 from omnisync.agent.erp.writing.building import build_customers, build_orders, nobody
 from omnisync.agent.erp.writing.reading import read_customers, read_orders
@@ -19,7 +19,7 @@ from omnisync.contract.feed import Change, kind_of
 
 def prepared(
     layout: Layout, stream: str, changes: Sequence[Change], *, adjusts_centavo: bool
-) -> Mapping[str, Prepared]:
+) -> Mapping[str, PreparedRecord]:
     """Those of a page's changes of which nothing is to be told, made ready, by id; the layout must ask nothing.
 
     Left out: deletes, cancellations, what has a fault or a warning, what stands twice in the page.
@@ -48,8 +48,8 @@ def _is_confirmed(verdict: Verdict) -> bool:
     return verdict.order is not None and verdict.order.status == "confirmed"
 
 
-def _made(verdict: Verdict) -> Prepared:
+def _made(verdict: Verdict) -> PreparedRecord:
     rows: Any = verdict
-    return Prepared(
+    return PreparedRecord(
         verdict.label, verdict.customer_id, rows.row, rows.extra_rows, tuple(rows.item_rows), tuple(rows.payment_rows)
     )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from omnisync.agent.erp.base import Slice
-from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.language.compiled import Layout
 from omnisync.agent.erp.writing.bindings import Bindings
 from omnisync.agent.erp.writing.keys import Key, joined

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.language.compiled import Layout, Table
 from omnisync.agent.erp.writing.building import build_customers, build_orders, nobody
 from omnisync.agent.erp.writing.keys import Key, text_of

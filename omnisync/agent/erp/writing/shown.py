@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from omnisync.agent.erp.base import Unsettled
-from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.base import OpenIssue
+from omnisync.agent.erp.database import Database
 from omnisync.contract.feed import Reason
 
 _SHOWN = "kind, id, version, outcome, label, reason, establishment, outcome_at, erp_number, warnings"
@@ -22,7 +22,7 @@ class Shown:
         self._database = database
         self._company = company
 
-    def unsettled(self, outcomes: Sequence[str], limit: int) -> list[Unsettled]:
+    def unsettled(self, outcomes: Sequence[str], limit: int) -> list[OpenIssue]:
         """Records with one of these outcomes, newest first. No more rows are fetched than `limit`."""
         if not outcomes:
             return []
@@ -34,7 +34,7 @@ class Shown:
             _shown(row) for row in self._database.select(self._database.limited(sql, limit), (self._company, *outcomes))
         ]
 
-    def warned(self, limit: int) -> list[Unsettled]:
+    def warned(self, limit: int) -> list[OpenIssue]:
         """Records with warnings, newest first."""
         sql = (
             f"SELECT {_SHOWN} FROM omnisync_binding WHERE company = ? AND warnings IS NOT NULL ORDER BY outcome_at DESC"  # noqa: S608  # constant text
@@ -57,7 +57,7 @@ class Shown:
         )
         return datetime.fromisoformat(rows[0][0]) if rows[0][0] else None
 
-    def find(self, text: str, limit: int) -> list[Unsettled]:
+    def find(self, text: str, limit: int) -> list[OpenIssue]:
         """Orders by their number, or a part of it, or the ERP's; customers by a part of their name, and their orders.
 
         What is called exactly so comes first.
@@ -69,15 +69,15 @@ class Shown:
             f"WHERE company = ? AND kind = 'customer' AND {is_named}))) "
             f"ORDER BY CASE WHEN {is_exact} THEN 0 ELSE 1 END, kind DESC, outcome_at DESC"
         )
-        text = self._database.storable(text)
+        text = self._database.encodable(text)
         values = (self._company, text, text, text, text, self._company, text, text, text, text)
         return [_shown(row) for row in self._database.select(self._database.limited(sql, limit), values)]
 
 
-def _shown(row: Any) -> Unsettled:
+def _shown(row: Any) -> OpenIssue:
     kind, id_, version, outcome, label, reason, establishment, at, number, warnings = row
     why = msgspec.json.decode(reason, type=Reason) if reason else None
-    return Unsettled(
+    return OpenIssue(
         kind=kind,
         id=id_,
         version=version,

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from omnisync.agent.erp.dialects.database import UNREADABLE_VALUE, Database, lots
+from omnisync.agent.erp.database import UNREADABLE_VALUE, Database, row_groups
 from omnisync.agent.erp.language.compiled import NumberFrom, Table
 from omnisync.agent.erp.language.rows import Answers
 from omnisync.agent.erp.writing.keys import (
@@ -298,7 +298,7 @@ def among_keys(
         if not held:
             yield from database.select_among(sql, last, prefix)
             continue
-        for lot in lots(last, _LOCKED_LOT):
+        for lot in row_groups(last, _LOCKED_LOT):
             marks = f"({', '.join('?' * len(lot))})"
             yield from database.lock_row(sql.replace("{ids}", marks), (*prefix, *lot))
 

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.erp.base import Prepared
+from omnisync.agent.erp.base import PreparedRecord
 from omnisync.agent.erp.writing.cleaning import read_record
 from omnisync.agent.erp.writing.keys import Claim, Key, parted
 from omnisync.agent.messages import texts
@@ -73,7 +73,7 @@ class Verdict(Struct, kw_only=True):
     is_saved: bool = False
     is_forgotten: bool = False
     record: Customer | Order | None = None
-    prepared: Prepared | None = None
+    prepared: PreparedRecord | None = None
     customer_key: str | None = None
     erp_key: str | None = None
     erp_number: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.language.compiled import Layout
 from omnisync.agent.erp.writing.keys import as_asked, is_same, joined, text_of
 from omnisync.agent.erp.writing.outcomes import JOB_REFUSED, End, Ends, read_outcomes

@@ -13,16 +13,16 @@ from xxhash import xxh3_64_digest, xxh3_64_intdigest, xxh3_128_digest
 HASH_BYTES = 8
 
 
-def form_of(told: bytes) -> int:
+def seed_of(text: bytes) -> int:
     """64 bits for what is told, to enter the hashes of rows."""
-    return xxh3_64_intdigest(told)
+    return xxh3_64_intdigest(text)
 
 
-def hashes(texts: Iterable[bytes], form: int = 0) -> list[bytes]:
-    """`HASH_BYTES` for each text; `form`, 64 bits, enters all of them."""
-    return list(map(xxh3_64_digest, texts, repeat(form)))
+def hash_rows(texts: Iterable[bytes], seed: int = 0) -> list[bytes]:
+    """`HASH_BYTES` for each text; `seed`, 64 bits, enters all of them."""
+    return list(map(xxh3_64_digest, texts, repeat(seed)))
 
 
-def hash_of_many(joined: bytes) -> bytes:
+def hash_of_hashes(concatenated: bytes) -> bytes:
     """One hash, of twice as many bytes, for hashes that came one after another."""
-    return xxh3_128_digest(joined)
+    return xxh3_128_digest(concatenated)

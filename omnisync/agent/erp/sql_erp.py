@@ -10,8 +10,8 @@ from itertools import chain
 import msgspec
 
 from omnisync.agent.erp.ahead import Ahead
-from omnisync.agent.erp.base import Position, Prepared, Rehearsal, Slice, Unsettled, Written
-from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.base import DryRun, OpenIssue, Position, PreparedRecord, Slice, WriteResult
+from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.language.compiled import Layout, Table
 from omnisync.agent.erp.language.outgoing import Outgoing, Since, streamed
 from omnisync.agent.erp.language.queries import Query
@@ -66,24 +66,26 @@ class SqlErp:
         establishments: Sequence[str],
         clock: Callable[[], datetime],
         adjusts_centavo: bool = False,
-        memory: Database | None = None,
-        ahead: Ahead | None = None,
+        state_database: Database | None = None,
+        prepare_process: Ahead | None = None,
     ) -> None:
-        """`memory` is where bindings and cursors are kept, when that is not the ERP's database.
+        """`state_database` is where bindings and cursors are kept, when that is not the ERP's database.
 
-        `ahead` makes records ready in a process of its own, by this same layout.
+        `prepare_process` makes records ready in a process of its own, by this same layout.
         """
         self._database = database
-        self._memory = memory or database
+        self._state_database = state_database or database
         self._layout = layout
-        self._bindings = Bindings(self._memory, company, connection)
-        self._shown = Shown(self._memory, company)
-        self._landing = Landing(database, layout)
-        self._recalling = Recalling(database, layout, self._bindings, self._landing) if memory is not None else None
+        self._bindings = Bindings(self._state_database, company, connection)
+        self._shown = Shown(self._state_database, company)
+        self._writer = Landing(database, layout)
+        self._recalling = (
+            Recalling(database, layout, self._bindings, self._writer) if state_database is not None else None
+        )
         self._here = frozenset(establishments)
         self._clock = clock
         self._adjusts_centavo = adjusts_centavo
-        self._ahead = ahead
+        self._prepare_process = prepare_process
         self._fingerprint = layout.fingerprint + ("+centavo" if adjusts_centavo else "")
 
     # --- the promise; see base.Erp
@@ -101,7 +103,7 @@ class SqlErp:
                 raise ErpSetupError("destination_missing_column", banco=self._database.label, motivo=motive)
         if self._recalling is not None:
             self._check_external_ids()
-        self._memory.make_binding_tables()
+        self._state_database.make_binding_tables()
         self._notice_layout()
 
     def _check_external_ids(self) -> None:
@@ -121,7 +123,7 @@ class SqlErp:
         before = self._bindings.position(_FINGERPRINT)
         if before is not None and before.cursor == self._fingerprint:
             return
-        with self._remembering():
+        with self._state_transaction():
             self._bindings.begin_stream(_FINGERPRINT)
             held = self._bindings.held(_FINGERPRINT)
             if held is not None and held.cursor not in ("", self._fingerprint):
@@ -132,25 +134,25 @@ class SqlErp:
         found = self._bindings.position(stream)
         if found is not None:
             return found
-        with self._remembering():
+        with self._state_transaction():
             self._bindings.begin_stream(stream)
             return self._bindings.position(stream) or Position()
 
-    def settle(self, stream: str) -> Position:
+    def position_after_unknown_commit(self, stream: str) -> Position:
         self._database.connect()
-        with self._remembering():
+        with self._state_transaction():
             return self._bindings.held(stream) or Position()
 
-    def make_ready(self, stream: str, page: bytes) -> Mapping[str, Prepared]:
-        return self._ahead.prepare(stream, page) if self._ahead is not None else {}
+    def prepare_page(self, stream: str, page: bytes) -> Mapping[str, PreparedRecord]:
+        return self._prepare_process.prepare(stream, page) if self._prepare_process is not None else {}
 
-    def write(self, part: Slice) -> Written:
+    def write(self, part: Slice) -> WriteResult:
         try:
             return self._write(part)
         except (ErpUndoneError, RefusedRecordError):
-            return self._write_apart(part)
+            return self._write_bisecting(part)
 
-    def _write_apart(self, part: Slice) -> Written:
+    def _write_bisecting(self, part: Slice) -> WriteResult:
         """Write a slice that the ERP undid, or refused at its COMMIT, in parts: each a transaction of its own.
 
         The related customers go before the orders, then each list in halves, down to the guilty record. What was
@@ -165,80 +167,80 @@ class SqlErp:
             middle = len(records) // 2
             first = msgspec.structs.replace(part, unreadable=(), moves_to=None, **{name: records[:middle]})
             return self._write_both(first, msgspec.structs.replace(part, **{name: records[middle:]}))
-        blamed: dict[tuple[str, str], str] = {}
+        rejected: dict[tuple[str, str], str] = {}
         while True:
             try:
-                return self._write(part, blamed)
+                return self._write(part, rejected)
             except (ErpUndoneError, RefusedRecordError) as error:
                 guilty = next(((change.kind, change.id) for change in records), None)
-                if guilty is None or guilty in blamed:
+                if guilty is None or guilty in rejected:
                     raise
-                blamed[guilty] = str(error.words.get("motivo", "–"))
+                rejected[guilty] = str(error.words.get("motivo", "–"))
 
-    def _write_both(self, first: Slice, rest: Slice) -> Written:
+    def _write_both(self, first: Slice, rest: Slice) -> WriteResult:
         one, other = self.write(first), self.write(rest)
-        return Written(counts=one.counts + other.counts, receipts=one.receipts + other.receipts)
+        return WriteResult(counts=one.counts + other.counts, receipts=one.receipts + other.receipts)
 
-    def _write(self, part: Slice, blamed: Blamed | None = None) -> Written:
+    def _write(self, part: Slice, rejected: Blamed | None = None) -> WriteResult:
         with self._transaction():
             self._bindings.hold(part.stream, part.expected)
-            related, verdicts = self._landed(part, blamed)
+            related, record_changes = self._write_slice(part, rejected)
             if self._recalling is not None:
-                self._announce_withdrawals(part, verdicts)
+                self._mark_cancellations(part, record_changes)
             now = self._clock()
             receipts = self._bindings.save(related, part.epoch, "", now)
-            receipts += self._bindings.save(verdicts, part.epoch, part.establishment, now)
+            receipts += self._bindings.save(record_changes, part.epoch, part.establishment, now)
             if part.moves_to is not None:
                 self._bindings.move(part.stream, part.moves_to, part.epoch)
         # A related customer met before is no news: counting it in every page would drown the counts.
         news = [v for v in related if v.bucket != "unchanged" and v.is_saved]
-        return Written(counts=count(chain(news, verdicts)), receipts=tuple(receipts))
+        return WriteResult(counts=count(chain(news, record_changes)), receipts=tuple(receipts))
 
-    def _announce_withdrawals(self, part: Slice, verdicts: Sequence[Verdict]) -> None:
+    def _mark_cancellations(self, part: Slice, record_changes: Sequence[Verdict]) -> None:
         """Remember what is to be cancelled before the ERP's COMMIT.
 
         After a kill between the two nobody would know a cancelled row as ours, and it could not be opened again.
         """
-        ids = [v.change.id for v in verdicts if v.outcome == "cancelled" and v.bucket == "written"]
+        ids = [v.change.id for v in record_changes if v.outcome == "cancelled" and v.bucket == "written"]
         if ids:
             self._bindings.withdraw(ids)
-            self._memory.commit()
-            self._memory.begin()
+            self._state_database.commit()
+            self._state_database.begin()
             self._bindings.hold(part.stream, part.expected)
 
-    def not_undone(self) -> list[str]:
+    def dry_run_side_effects(self) -> list[str]:
         self._database.connect()
         if self._recalling is not None or "omnisync_binding" in self._database.tables():
             return []
         return ["as duas tabelas do Omnisync (omnisync_binding e omnisync_cursor) serão criadas vazias"]
 
-    def rehearse(self, part: Slice) -> Rehearsal:
+    def dry_run(self, part: Slice) -> DryRun:
         try:
-            self._memory.begin()
+            self._state_database.begin()
             if self._recalling is not None:
                 self._database.begin()
-            related, verdicts = self._landed(part)
-            landed = [v for v in chain(related, verdicts) if v.bucket == "written"]
-            return Rehearsal(
-                counts=count(chain((v for v in related if v.is_saved), verdicts)),
+            related, record_changes = self._write_slice(part)
+            landed = [v for v in chain(related, record_changes) if v.bucket == "written"]
+            return DryRun(
+                counts=count(chain((v for v in related if v.is_saved), record_changes)),
                 tables=written_rows(self._database, self._layout, landed),
-                unsettled=_reasons(verdicts),
+                unsettled=_reasons(record_changes),
             )
         finally:
             self._database.rollback()
-            self._memory.rollback()
+            self._state_database.rollback()
 
-    def converted(self, part: Slice) -> Rehearsal:
+    def preview(self, part: Slice) -> DryRun:
         related = compare(_once(part.related), {}, part.epoch, retrying=False)
-        verdicts = compare(_once(part.changes), {}, part.epoch, retrying=False)
+        record_changes = compare(_once(part.changes), {}, part.epoch, retrying=False)
         read_customers(related)
         if part.kind == "customer":
-            read_customers(verdicts)
+            read_customers(record_changes)
         else:
-            read_orders(verdicts, part, self._here, adjusts_centavo=self._adjusts_centavo)
-        tables = converted_rows(self._layout, [*related, *verdicts])
-        return Rehearsal(
-            counts=count(chain(related, verdicts)), tables=tables, unsettled=_reasons([*related, *verdicts])
+            read_orders(record_changes, part, self._here, adjusts_centavo=self._adjusts_centavo)
+        tables = converted_rows(self._layout, [*related, *record_changes])
+        return DryRun(
+            counts=count(chain(related, record_changes)), tables=tables, unsettled=_reasons([*related, *record_changes])
         )
 
     def read_outcomes(self) -> int:
@@ -251,12 +253,12 @@ class SqlErp:
             self._bindings.settle_staged(ends, self._clock())
             return len(ends)
 
-    def reconsider(self, codes: Collection[str]) -> int:
-        with self._remembering():
+    def requeue_by_reason(self, codes: Collection[str]) -> int:
+        with self._state_transaction():
             return self._bindings.reconsider(codes)
 
     def choose(self, customer_id: str, erp_key: str) -> None:
-        with self._remembering():
+        with self._state_transaction():
             self._bindings.choose(customer_id, erp_key)
 
     def waiting(self, establishments: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
@@ -265,34 +267,34 @@ class SqlErp:
     def pending(self, limit: int) -> list[Receipt]:
         return self._bindings.pending(limit)
 
-    def told(self, receipts: Sequence[Receipt]) -> None:
-        with self._remembering():
+    def acknowledge(self, receipts: Sequence[Receipt]) -> None:
+        with self._state_transaction():
             self._bindings.told(receipts)
 
-    def release(self, kind: RecordKind, ids: Sequence[str], *, again: bool = False) -> dict[str, list[str]]:
+    def requeue(self, kind: RecordKind, ids: Sequence[str], *, again: bool = False) -> dict[str, list[str]]:
         with self._transaction():
             # What still has its row is only read again: forgotten, a later cancellation would not reach that row.
-            there = self._standing(kind, ids) if again else set()
+            there = self._existing(kind, ids) if again else set()
             return self._bindings.release(kind, ids, gone=[id_ for id_ in ids if id_ not in there] if again else ())
 
-    def _standing(self, kind: RecordKind, ids: Sequence[str]) -> set[str]:
+    def _existing(self, kind: RecordKind, ids: Sequence[str]) -> set[str]:
         """Which of these records still have their row."""
         bindings = self._bindings.of(kind, ids)
-        return self._landing.standing(kind, bindings.values(), ids)
+        return self._writer.standing(kind, bindings.values(), ids)
 
-    def unsettled(self, outcomes: Sequence[str], limit: int) -> list[Unsettled]:
+    def open_issues(self, outcomes: Sequence[str], limit: int) -> list[OpenIssue]:
         return self._shown.unsettled(outcomes, limit)
 
-    def warned(self, limit: int) -> list[Unsettled]:
+    def with_warnings(self, limit: int) -> list[OpenIssue]:
         return self._shown.warned(limit)
 
-    def n_unsettled(self) -> dict[str, int]:
+    def n_open_issues(self) -> dict[str, int]:
         return self._shown.n_unsettled()
 
     def waiting_since(self) -> datetime | None:
         return self._shown.waiting_since()
 
-    def find(self, text: str, limit: int) -> list[Unsettled]:
+    def find(self, text: str, limit: int) -> list[OpenIssue]:
         return self._shown.find(text, limit)
 
     def rows(self) -> dict[str, int]:
@@ -308,25 +310,25 @@ class SqlErp:
     def exports(self) -> tuple[Query, ...]:
         return self._layout.exports
 
-    def outgoing(self, query: Query, since: Since = None) -> AbstractContextManager[Outgoing]:
+    def open_export(self, query: Query, since: Since = None) -> AbstractContextManager[Outgoing]:
         return streamed(self._database, query, since, self._clock().astimezone(query.zone).date())
 
     def close(self) -> None:
-        if self._ahead is not None:
-            self._ahead.close()
+        if self._prepare_process is not None:
+            self._prepare_process.close()
         self._database.close()
-        self._memory.close()
+        self._state_database.close()
 
     # --- one transaction
 
-    def _landed(self, part: Slice, blamed: Blamed | None = None) -> tuple[list[Verdict], list[Verdict]]:
+    def _write_slice(self, part: Slice, rejected: Blamed | None = None) -> tuple[list[Verdict], list[Verdict]]:
         """The slice's rows put into the ERP's tables: the verdicts of the related customers, then its own."""
-        related = self._customers(part, part.related, blamed)
+        related = self._customers(part, part.related, rejected)
         if part.kind == "customer":
-            verdicts = self._customers(part, part.changes, blamed)
+            record_changes = self._customers(part, part.changes, rejected)
         else:
-            verdicts = self._orders(part, {v.change.id: v for v in related}, blamed)
-        return related, verdicts + self._unreadable(part)
+            record_changes = self._orders(part, {v.change.id: v for v in related}, rejected)
+        return related, record_changes + self._unreadable(part)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -334,47 +336,47 @@ class SqlErp:
 
         Else the ERP commits first: a kill in between leaves rows that are found again by their external ids.
         """
-        with self._remembering():
+        with self._state_transaction():
             if self._recalling is None:
                 yield
             else:
                 with _atomically(self._database):
                     yield
 
-    def _remembering(self) -> AbstractContextManager[None]:
+    def _state_transaction(self) -> AbstractContextManager[None]:
         """A transaction of our two tables alone."""
-        return _atomically(self._memory)
+        return _atomically(self._state_database)
 
-    def _customers(self, part: Slice, changes: Sequence[Change], blamed: Blamed | None) -> list[Verdict]:
-        verdicts = self._compared(part, "customer", changes)
-        read_customers(verdicts)
-        self._landing.customers(verdicts, blamed)
-        return verdicts
+    def _customers(self, part: Slice, changes: Sequence[Change], rejected: Blamed | None) -> list[Verdict]:
+        record_changes = self._compare(part, "customer", changes)
+        read_customers(record_changes)
+        self._writer.customers(record_changes, rejected)
+        return record_changes
 
-    def _orders(self, part: Slice, related: dict[str, Verdict], blamed: Blamed | None) -> list[Verdict]:
-        verdicts = self._compared(part, "order", part.changes)
-        read_orders(verdicts, part, self._here, adjusts_centavo=self._adjusts_centavo)
+    def _orders(self, part: Slice, related: dict[str, Verdict], rejected: Blamed | None) -> list[Verdict]:
+        record_changes = self._compare(part, "order", part.changes)
+        read_orders(record_changes, part, self._here, adjusts_centavo=self._adjusts_centavo)
         has_customers = self._layout.customer is not None
-        customers = self._customers_of(verdicts, related)
-        place(verdicts, customers, has_customers=has_customers)
+        customers = self._customers_of(record_changes, related)
+        place(record_changes, customers, has_customers=has_customers)
         if self._recalling is not None:
-            self._recalling.keep_taken(verdicts)
-        self._landing.orders(verdicts, customers, blamed)
-        return verdicts
+            self._recalling.keep_taken(record_changes)
+        self._writer.orders(record_changes, customers, rejected)
+        return record_changes
 
-    def _compared(self, part: Slice, kind: RecordKind, changes: Sequence[Change]) -> list[Verdict]:
+    def _compare(self, part: Slice, kind: RecordKind, changes: Sequence[Change]) -> list[Verdict]:
         bindings = self._bindings.of(kind, [change.id for change in changes])
-        verdicts = compare(_once(changes), bindings, part.epoch, retrying=part.expected is None)
+        record_changes = compare(_once(changes), bindings, part.epoch, retrying=part.expected is None)
         if self._recalling is not None:
-            self._recalling.recall(kind, verdicts, part, self._clock())
+            self._recalling.recall(kind, record_changes, part, self._clock())
         if part.prepared and kind == part.kind:
-            for verdict in verdicts:
-                if verdict.action == "read":
-                    verdict.prepared = part.prepared.get(verdict.change.id)
-        return verdicts
+            for record_change in record_changes:
+                if record_change.action == "read":
+                    record_change.prepared = part.prepared.get(record_change.change.id)
+        return record_changes
 
-    def _customers_of(self, verdicts: Sequence[Verdict], related: dict[str, Verdict]) -> dict[str, Binding]:
-        ids = {v.customer_id for v in verdicts if v.action == "read" and v.is_read}
+    def _customers_of(self, record_changes: Sequence[Verdict], related: dict[str, Verdict]) -> dict[str, Binding]:
+        ids = {v.customer_id for v in record_changes if v.action == "read" and v.is_read}
         known = self._bindings.customers(sorted(ids - related.keys()))
         # The related customers were written a moment ago in this transaction; their bindings are saved at its end.
         for id_ in ids & related.keys():
@@ -399,8 +401,8 @@ def _atomically(database: Database) -> Iterator[None]:
         raise
 
 
-def _reasons(verdicts: Sequence[Verdict]) -> list[tuple[str, str]]:
-    return [(v.label or v.change.id, v.reason.message) for v in verdicts if v.reason is not None]
+def _reasons(record_changes: Sequence[Verdict]) -> list[tuple[str, str]]:
+    return [(v.label or v.change.id, v.reason.message) for v in record_changes if v.reason is not None]
 
 
 def _once(changes: Sequence[Change]) -> Sequence[Change]:
@@ -415,25 +417,25 @@ def _once(changes: Sequence[Change]) -> Sequence[Change]:
     return list(newest.values())
 
 
-def _as_binding(verdict: Verdict) -> Binding:
+def _as_binding(record_change: Verdict) -> Binding:
     """What the binding of a verdict of this same transaction will say."""
-    before = verdict.binding
-    if before is not None and not verdict.is_saved:
+    before = record_change.binding
+    if before is not None and not record_change.is_saved:
         return before
     return Binding(
-        id=verdict.change.id,
+        id=record_change.change.id,
         epoch="",
-        version=verdict.change.version,
+        version=record_change.change.version,
         hash="",
-        written_version=verdict.change.version,
-        erp_key=verdict.erp_key or (before.erp_key if before is not None else None),
-        erp_number=verdict.erp_number,
+        written_version=record_change.change.version,
+        erp_key=record_change.erp_key or (before.erp_key if before is not None else None),
+        erp_number=record_change.erp_number,
         establishment="",
         customer_id="",
-        label=verdict.label,
-        merged_into=verdict.merged_into,
-        outcome=verdict.outcome or "unchanged",
-        reason=encoded(verdict.reason),
+        label=record_change.label,
+        merged_into=record_change.merged_into,
+        outcome=record_change.outcome or "unchanged",
+        reason=encoded(record_change.reason),
         warnings=None,
-        origin=origin_of(verdict),
+        origin=origin_of(record_change),
     )

@@ -10,12 +10,12 @@ from typing import Protocol
 
 from omnisync.agent.errors import OmnisyncError
 
-STREAM_LOT = 2000
+STREAM_ROWS = 2000
 """Rows of a stream that are in memory at once."""
 UNREADABLE_VALUE = "erp_unreadable"
 """The code of the RefusedRecordError that says a row was found and a value of it cannot be read."""
-Rows = list[tuple[object, ...]]
-Streamed = tuple[list[str], Iterator[Rows]]
+RowList = list[tuple[object, ...]]
+StreamedRows = tuple[list[str], Iterator[RowList]]
 """A query as it comes: the names of its columns, and its rows in lots."""
 
 _QUOTED_OR_MARK = pattern(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\?|%")
@@ -54,7 +54,7 @@ class Database(Protocol):
     def contains(self, column: str) -> str:
         """The condition that a text column (quoted) holds the text of one `?`, whatever the case of the letters."""
 
-    def storable(self, text: str) -> str:
+    def encodable(self, text: str) -> str:
         """The text with `?` for each letter this database cannot hold: for texts of ours, never for the ERP's."""
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> int:
@@ -84,8 +84,8 @@ class Database(Protocol):
         """All rows of one query."""
 
     def stream(
-        self, sql: str, values: Sequence[object] = (), *, size: int = STREAM_LOT
-    ) -> AbstractContextManager[Streamed]:
+        self, sql: str, values: Sequence[object] = (), *, size: int = STREAM_ROWS
+    ) -> AbstractContextManager[StreamedRows]:
         """The rows of one query as they come, in lots of `size`: memory holds a lot or two, whatever the table's size.
 
         All of them as of one moment, without a lock that a writer of the ERP's would wait for (SQL Server: only where
@@ -119,13 +119,13 @@ class Database(Protocol):
     def savepoint(self) -> None:
         """Mark a place to return to. Marks may stand one within another."""
 
-    def release(self) -> None:
+    def release_savepoint(self) -> None:
         """Forget the last mark; what came after it stays."""
 
     def return_to_savepoint(self) -> None:
         """Undo what came after the last mark, and forget the mark."""
 
-    def translated(self, error: Exception) -> OmnisyncError:
+    def translate_error(self, error: Exception) -> OmnisyncError:
         """The driver's error as ours, by what to do about it."""
 
 
@@ -138,6 +138,6 @@ def formatted(sql: str) -> str:
     )
 
 
-def lots(ids: Sequence[object], size: int) -> Iterable[Sequence[object]]:
+def row_groups(ids: Sequence[object], size: int) -> Iterable[Sequence[object]]:
     """The ids in lots of at most `size`."""
     return (ids[start : start + size] for start in range(0, len(ids), size))

@@ -15,12 +15,12 @@ from msgspec import Struct
 from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.ahead import Ahead, Terms
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.erp.dialects.database import Database
+from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.dialects.sqlite import Sqlite
 from omnisync.agent.erp.language.compiled import compiled
 from omnisync.agent.erp.language.compiling import Mappings
 from omnisync.agent.erp.language.layout import LayoutFile, names, read_layout, shipped, text_of
-from omnisync.agent.erp.sql import SqlErp
+from omnisync.agent.erp.sql_erp import SqlErp
 from omnisync.agent.errors import ErpSetupError, LayoutError
 from omnisync.agent.hub_api.address import is_this_computer
 
@@ -113,8 +113,8 @@ def open_erp(
         establishments=establishments,
         clock=clock,
         adjusts_centavo=adjusts_centavo,
-        memory=Sqlite(str(memory_of(address, memories)), is_ours=True) if how.is_kept_here else None,
-        ahead=ahead,
+        state_database=Sqlite(str(memory_of(address, memories)), is_ours=True) if how.is_kept_here else None,
+        prepare_process=ahead,
     )
 
 
