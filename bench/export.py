@@ -19,8 +19,8 @@ from urllib.request import urlopen
 
 from bench import servers
 from bench.run import HERE, WORK, Took, _end, _started, timed
-from omnisync.agent.erp.language.layout import shipped
-from omnisync.agent.erp.layouts import schema
+from omnisync.agent.erp.layout.schema import shipped_layout
+from omnisync.agent.erp.layout.shipped import schema
 from tests import exports
 from tests.erps import make_on
 
@@ -106,7 +106,7 @@ def _steps(folder: Path, url: str, n: int) -> Iterator[tuple[str, Took, int]]:
     for part in ("", "-wal", "-shm"):
         database.with_name(database.name + part).unlink(missing_ok=True)
     shutil.copy(folder / "filled.db", database)
-    sql = shipped("padrao").export["stock"].sql
+    sql = shipped_layout("padrao").export["stock"].sql
     bare = [sys.executable, str(HERE / "export_limit.py"), "--hub", url, "--database", str(database), "--sql", sql]
     environ = dict(os.environ)  # noqa: TID251  # a child inherits it
     yield "bare script", timed(bare, environ), n

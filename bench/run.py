@@ -26,7 +26,7 @@ from urllib.request import Request, urlopen
 
 import omnisync
 from bench import check
-from omnisync.agent.erp.layouts import schema
+from omnisync.agent.erp.layout.shipped import schema
 
 HERE = Path(__file__).parent
 WORK = HERE.parent / ".bench"

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from omnisync.agent.erp import layouts
 from omnisync.agent.erp.base import Erp
+from omnisync.agent.erp.layout import shipped
 from omnisync.demo import seed_data
 from tests.erps import Keeper, make_keeper
 
@@ -108,7 +108,7 @@ class Book(Struct, frozen=True):
 
 @cache
 def _capitals() -> frozenset[str]:
-    return frozenset(re.findall(r'"([A-Z_]+)"', layouts.schema("direto_postgresql")))
+    return frozenset(re.findall(r'"([A-Z_]+)"', shipped.schema("direto_postgresql")))
 
 
 def _orders_of_direto(book: Book) -> dict[str, Seen]:

@@ -13,9 +13,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from omnisync.agent import collecting
-from omnisync.agent.erp.language.layout import Export
 from omnisync.agent.erp.language.outgoing import Outgoing
-from omnisync.agent.erp.language.queries import Query, queries
+from omnisync.agent.erp.layout.export_queries import ExportQuery, compile_queries
+from omnisync.agent.erp.layout.schema import Export
 from omnisync.agent.errors import FeedError, TemporaryError
 from omnisync.agent.hub_api.transport import BatchConflictError
 from omnisync.agent.outbox import Outbox
@@ -186,16 +186,16 @@ class MemoryErp:
     def reconsider(self, codes: Sequence[str]) -> int:
         return 0
 
-    def query(self) -> Query:
+    def query(self) -> ExportQuery:
         sql = "SELECT x" + " " * self.n_layouts
-        [query] = queries({self.name: Export(sql=sql, changed_at=MARK if self.has_changed_at else "")}, ZONE)
+        [query] = compile_queries({self.name: Export(sql=sql, changed_at=MARK if self.has_changed_at else "")}, ZONE)
         return query
 
-    def exports(self) -> tuple[Query, ...]:
+    def exports(self) -> tuple[ExportQuery, ...]:
         return (self.query(),)
 
     @contextmanager
-    def outgoing(self, query: Query, since: Any = None) -> Iterator[Outgoing]:
+    def outgoing(self, query: ExportQuery, since: Any = None) -> Iterator[Outgoing]:
         rows = [row for row in self.rows if since is None or row[-1] >= since]
         if self.has_changed_at:
             yield Outgoing(query, (*COLUMNS[self.name], MARK), self._lots(rows))

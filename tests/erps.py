@@ -17,9 +17,9 @@ import pytest
 from msgspec import Struct
 
 from omnisync.agent.config.settings import ErpAddress
-from omnisync.agent.erp import layouts
 from omnisync.agent.erp.base import Erp, Slice, WriteResult
 from omnisync.agent.erp.databases import memory_of, open_erp
+from omnisync.agent.erp.layout import shipped
 from omnisync.contract.feed import Change, Unreadable
 from tests.records import NOW
 from tests.servers import PASSWORD, FirebirdServer, Server, statements
@@ -80,7 +80,7 @@ class Keeper(Struct, frozen=True):
         if self.memories is None:
             return name
         written = self.memories.parent / f"{name}.toml"
-        shipped = files(layouts).joinpath(f"{name}.toml").read_text(encoding="utf-8")
+        shipped = files(shipped).joinpath(f"{name}.toml").read_text(encoding="utf-8")
         written.write_text(f'state = "agent"\n{shipped}', encoding="utf-8")
         return str(written)
 
@@ -194,7 +194,7 @@ def make_sqlite(folder: Path, *, schema: str = "padrao") -> Keeper:
     """A SQLite file with the tables of a layout."""
     keeper = Keeper(ErpAddress(kind="sqlite", database=str(folder / "erp.db")))
     with closing(sqlite3.connect(keeper.database)) as plain:
-        plain.executescript(layouts.schema(f"{schema}_sqlite"))
+        plain.executescript(shipped.schema(f"{schema}_sqlite"))
     return keeper
 
 
@@ -211,7 +211,7 @@ def make_on(server: Server, *, charset: str = "UTF8", schema: str = "padrao") ->
 def _laid(server: Server, kind: str, charset: str, schema: str) -> Keeper:
     keeper = Keeper(_address(server, kind, server.database(charset), charset), PASSWORD)
     with closing(keeper.plain()) as plain:
-        for statement in statements(layouts.schema(f"{schema}_{kind}")):
+        for statement in statements(shipped.schema(f"{schema}_{kind}")):
             with closing(plain.cursor()) as cursor:
                 cursor.execute(statement)
             plain.commit()

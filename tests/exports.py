@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.erp.language.layout import text_of
+from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.exporting import Exporter
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.outbox import Outbox
@@ -367,6 +367,6 @@ def sent(counts: Counts) -> dict[str, int]:
 def with_queries(office: Office, folder: Path, queries: str) -> None:
     """Let the ERP's layout send out just these datasets."""
     layout = folder / "erp.toml"
-    before, _, _ = text_of("padrao").partition("# O que sai")
+    before, _, _ = shipped_text("padrao").partition("# O que sai")
     layout.write_text(f"{before}\n{queries}")
     office.layout = str(layout)

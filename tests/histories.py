@@ -22,7 +22,7 @@ from msgspec import Struct
 from omnisync.agent import feed_reader
 from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.base import PreparedRecord
-from omnisync.agent.erp.language.compiled import Layout
+from omnisync.agent.erp.layout.plan import Layout
 from omnisync.agent.erp.writing.preparing import prepared
 from omnisync.agent.errors import ErpBusyError, HubUnreachableError
 from omnisync.agent.hub_api.client import HubClient

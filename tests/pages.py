@@ -30,7 +30,7 @@ from omnisync.agent.config.settings import (
 from omnisync.agent.erp.base import DryRun, Erp, OpenIssue
 from omnisync.agent.erp.databases import KINDS
 from omnisync.agent.erp.databases import open_erp as open_real_erp
-from omnisync.agent.erp.language.layout import names
+from omnisync.agent.erp.layout.schema import shipped_names
 from omnisync.agent.errors import BadTokenError, HubUnreachableError, OmnisyncError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.journal.journal import Journal
@@ -298,7 +298,7 @@ def stage(
         hub=open_hub,
         offline=offline.get,
         erp_kinds={kind: one.label for kind, one in KINDS.items()},
-        layouts=names(),
+        layouts=shipped_names(),
         check_erp=checked,
         de_para=lambda asked: de_para,
         exports=lambda asked: tuple(exported),

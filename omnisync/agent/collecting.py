@@ -18,7 +18,7 @@ from msgspec import Struct
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.language.lines import Made
 from omnisync.agent.erp.language.outgoing import Lot
-from omnisync.agent.erp.language.queries import Query
+from omnisync.agent.erp.layout.export_queries import ExportQuery
 from omnisync.agent.outbox import KEYLESS, Batch, Entry, Known, Outbox, Refusal, Stretches
 from omnisync.agent.progress import ExportCounts
 from omnisync.contract import batches
@@ -80,7 +80,13 @@ class Collector:
     """
 
     def __init__(
-        self, erp: Erp, outbox: Outbox, query: Query, known: Known, terms: Terms, tell: Callable[[ExportCounts], None]
+        self,
+        erp: Erp,
+        outbox: Outbox,
+        query: ExportQuery,
+        known: Known,
+        terms: Terms,
+        tell: Callable[[ExportCounts], None],
     ) -> None:
         self._erp = erp
         self._outbox = outbox

@@ -15,7 +15,7 @@ import msgspec
 
 from omnisync.agent.collecting import Collector, Terms, packed
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.erp.language.queries import Query
+from omnisync.agent.erp.layout.export_queries import ExportQuery
 from omnisync.agent.errors import FeedError, OmnisyncError, OutboxLostError, StoppedError, TemporaryError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import BatchConflictError, TooLargeError
@@ -105,17 +105,17 @@ class Exporter:
                 self._export_again(query)
         return self.counts
 
-    def queries(self) -> list[Query]:
+    def queries(self) -> list[ExportQuery]:
         """What the layout sends out of what was chosen."""
         return [query for query in self._erp.exports() if self._is_chosen(query)]
 
-    def _is_chosen(self, query: Query) -> bool:
+    def _is_chosen(self, query: ExportQuery) -> bool:
         dataset = query.dataset
         return dataset.system in self._systems and (
             not self._datasets or not self._datasets.isdisjoint((dataset.name, _name(query)))
         )
 
-    def _export_again(self, query: Query) -> None:
+    def _export_again(self, query: ExportQuery) -> None:
         """From the beginning, once: a hub that never takes what it is sent is not ours to persuade."""
         self._epoch = self._patiently(self._hub.epoch)
         try:
@@ -123,7 +123,7 @@ class Exporter:
         except _UndeliverableError as error:
             raise FeedError("hub_said_no", motivo=f"{_name(query)}: o lote não foi aceito") from error
 
-    def _export(self, query: Query) -> None:
+    def _export(self, query: ExportQuery) -> None:
         name = _name(query)
         terms = Terms(
             clock=self._clock,
@@ -143,14 +143,14 @@ class Exporter:
         if has_read_all or known.held:
             self._hold(query.dataset.name, self._sent[name].held)
 
-    def _end_snapshot(self, query: Query, known: Known, terms: Terms) -> None:
+    def _end_snapshot(self, query: ExportQuery, known: Known, terms: Terms) -> None:
         """Say that all there is has been named: the hub deletes the rest, or holds them for a person's word."""
         has_agreed = terms.has_agreed(known.held)
         final = packed(terms, [], snapshot=known.snapshot, is_final=True, is_confirmed=has_agreed)
         self._outbox.keep(known, final, [])
         self._send(query, known)
 
-    def _collected(self, query: Query, terms: Terms) -> tuple[Known, bool]:
+    def _collected(self, query: ExportQuery, terms: Terms) -> tuple[Known, bool]:
         """The dataset as it is known when all that is to go was kept, and whether every row was read for it."""
         name = _name(query)
         before = msgspec.structs.replace(self._sent[name], read=0)  # begun again it reads all of it again
@@ -164,11 +164,11 @@ class Exporter:
         self._sent[name] = before + collector.collect()
         return known, collector.reads_all
 
-    def _known(self, query: Query) -> Known:
+    def _known(self, query: ExportQuery) -> Known:
         hub = f"{self._hub_name} {self._epoch}"
         return self._outbox.known(query.dataset.system, query.dataset.name, hub=hub, new_id=self._new_id)
 
-    def _send(self, query: Query, known: Known) -> None:
+    def _send(self, query: ExportQuery, known: Known) -> None:
         """Send what is kept, batch by batch; each goes from the outbox when it is answered."""
         for batch in self._outbox.pending(known):
             self._tell(f"send:{_name(query)}")
@@ -177,7 +177,7 @@ class Exporter:
                 raise _UndeliverableError
             self._take(query, known, batch, answer)
 
-    def _put(self, query: Query, batch: Batch) -> BatchAnswer:
+    def _put(self, query: ExportQuery, batch: Batch) -> BatchAnswer:
         try:
             return self._hub.send_batch(
                 query.dataset.system,
@@ -193,7 +193,7 @@ class Exporter:
         except (BatchConflictError, TooLargeError) as error:
             raise _UndeliverableError from error
 
-    def _take(self, query: Query, known: Known, batch: Batch, answer: BatchAnswer) -> None:
+    def _take(self, query: ExportQuery, known: Known, batch: Batch, answer: BatchAnswer) -> None:
         """What the hub answered, taken into the outbox."""
         name, now = _name(query), self._clock()
         if name == PRODUCTS and answer.stored:
@@ -227,7 +227,7 @@ class Exporter:
             raise StoppedError
 
 
-def _name(query: Query) -> str:
+def _name(query: ExportQuery) -> str:
     return f"{query.dataset.system}.{query.dataset.name}"
 
 

@@ -13,7 +13,7 @@ import rich_click as click
 from omnisync import __version__
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.erp.databases import KINDS
-from omnisync.agent.erp.language.layout import names
+from omnisync.agent.erp.layout.schema import shipped_names
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.scheduler.processes import ProcessSupervisor
 from omnisync.agent.scheduler.scheduler import Scheduler
@@ -97,7 +97,7 @@ def page_parts(parts: build.Parts, carrier: ProcessSupervisor, clockwork: Schedu
         hub=lambda connection: build.hub_client(parts, connection),
         offline=clockwork.offline,
         erp_kinds={kind: one.label for kind, one in KINDS.items()},
-        layouts=names(),
+        layouts=shipped_names(),
         check_erp=lambda connection: build.check_erp(parts, connection),
         de_para=build.de_para,
         exports=build.exports,

@@ -20,7 +20,7 @@ from omnisync.agent.config.settings import (
     with_zone,
 )
 from omnisync.agent.erp.databases import KINDS
-from omnisync.agent.erp.language.layout import names
+from omnisync.agent.erp.layout.schema import shipped_names
 from omnisync.agent.errors import NotConfiguredError, SettingsError
 from omnisync.agent.layout_folder import chosen, names_in
 from omnisync.agent.messages import texts, times
@@ -135,7 +135,7 @@ def set_(
         parts = build.agent_parts()
         before = _before(parts, name)
         if erp.get("layout") and erp["layout"] in names_in(parts.home.layouts):
-            erp["layout"] = chosen(erp["layout"], parts.home.layouts, names())
+            erp["layout"] = chosen(erp["layout"], parts.home.layouts, shipped_names())
         after = _changed(before, name, hub_url, {field: value for field, value in erp.items() if value is not None})
         if zone is not None:
             after = with_zone(after, typed_zone(zone) if zone.strip() else None)

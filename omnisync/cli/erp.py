@@ -11,7 +11,7 @@ from omnisync.agent.erp.databases import KINDS
 from omnisync.agent.erp.inspecting.checking import OURS, examine
 from omnisync.agent.erp.inspecting.letters import name_column, names_read
 from omnisync.agent.erp.inspecting.uses import uses_of
-from omnisync.agent.erp.language.layout import LayoutFile
+from omnisync.agent.erp.layout.schema import LayoutFile
 from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.erp.reflection.schema import Schema
 from omnisync.agent.errors import OmnisyncError, TemporaryError

@@ -11,8 +11,8 @@ from omnisync.agent.erp.databases import layout_named
 from omnisync.agent.erp.inspecting.checking import check as examine
 from omnisync.agent.erp.inspecting.drafting import draft, sampler
 from omnisync.agent.erp.inspecting.findings import Finding
-from omnisync.agent.erp.language.compiled import compiled
-from omnisync.agent.erp.language.layout import LayoutFile, names, shipped, text_of
+from omnisync.agent.erp.layout.plan import compile_layout
+from omnisync.agent.erp.layout.schema import LayoutFile, shipped_layout, shipped_names, shipped_text
 from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.layout_folder import chosen, names_in
@@ -34,8 +34,8 @@ def layout() -> None:
 def list_(verbose: bool) -> None:
     """Lista os layouts prontos, com os bancos de cada um."""
     with plain_ending(verbose=verbose):
-        for name in names():
-            one = shipped(name)
+        for name in shipped_names():
+            one = shipped_layout(name)
             click.echo(f"{name:<16}{', '.join(one.databases)}: {one.description}")
 
 
@@ -45,8 +45,8 @@ def list_(verbose: bool) -> None:
 def show(name: str, verbose: bool) -> None:
     """Mostra o arquivo de um layout pronto, para copiar e mudar."""
     with plain_ending(verbose=verbose):
-        shipped(name)
-        click.echo(text_of(name), nl=False)
+        shipped_layout(name)
+        click.echo(shipped_text(name), nl=False)
 
 
 @layout.command("check")
@@ -108,8 +108,10 @@ def new(path: str, force: bool, name: str | None, verbose: bool) -> None:
 
 def read(parts: build.Parts, connection: Connection, name: str) -> LayoutFile:
     """The layout of this name or file, right in itself. Raises LayoutError."""
-    file = layout_named(chosen(name, parts.home.layouts, names()) if name in names_in(parts.home.layouts) else name)
-    compiled(file, parts.zone(connection), {})
+    file = layout_named(
+        chosen(name, parts.home.layouts, shipped_names()) if name in names_in(parts.home.layouts) else name
+    )
+    compile_layout(file, parts.zone(connection), {})
     return file
 
 

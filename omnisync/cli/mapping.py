@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import rich_click as click
 
-from omnisync.agent.erp.language.de_para import KINDS
+from omnisync.agent.erp.layout.code_map import KINDS
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.messages.texts import MAPPINGS
 from omnisync.cli import parts as build

@@ -19,8 +19,8 @@ from omnisync.agent.config.settings import Connection, Home, Secrets, Settings, 
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.databases import layout_named, open_database, open_erp
-from omnisync.agent.erp.language.de_para import of_layout
-from omnisync.agent.erp.language.queries import queries
+from omnisync.agent.erp.layout.code_map import of_layout
+from omnisync.agent.erp.layout.export_queries import compile_queries
 from omnisync.agent.errors import BadTokenError, ErpSetupError, NotConfiguredError, SetupError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
@@ -125,7 +125,7 @@ def de_para(connection: Connection) -> dict[str, dict[str, str]]:
 
 def exports(connection: Connection) -> tuple[System, ...]:
     """The systems that the connection's layout has something to send to. Raises LayoutError."""
-    named = {query.dataset.system for query in queries(layout_named(connection.erp.layout).export, UTC)}
+    named = {query.dataset.system for query in compile_queries(layout_named(connection.erp.layout).export, UTC)}
     return tuple(system for system in SYSTEMS if system in named)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.erp.layouts import schema
+from omnisync.agent.erp.layout.shipped import schema
 from omnisync.demo import erp
 from omnisync.demo.sample_data import generate_changes
 from omnisync.demo.seed_data import ESTABLISHMENTS

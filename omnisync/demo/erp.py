@@ -9,7 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from random import Random
 
-from omnisync.agent.erp.language.layout import text_of
+from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.demo import seed_data
 from omnisync.demo.sample_data import SEED, ZONE
 
@@ -52,7 +52,7 @@ WHERE estabelecimento = e AND produto = code
 
 def layout() -> str:
     """The layout `padrao`, for an ERP that takes no product it does not know."""
-    padrao = text_of("padrao")
+    padrao = shipped_text("padrao")
     if _PRODUCT not in padrao:
         raise ValueError("the layout padrao names the product in another way")
     return padrao.replace(_PRODUCT, _KNOWN_PRODUCT)

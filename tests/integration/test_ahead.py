@@ -20,8 +20,8 @@ from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.ahead import COMMAND, Ahead, Terms
 from omnisync.agent.erp.base import PreparedRecord, Slice, WriteResult
 from omnisync.agent.erp.databases import open_erp
-from omnisync.agent.erp.language.compiled import compiled
-from omnisync.agent.erp.language.layout import names, shipped, text_of
+from omnisync.agent.erp.layout.plan import compile_layout
+from omnisync.agent.erp.layout.schema import shipped_layout, shipped_names, shipped_text
 from omnisync.agent.erp.writing.preparing import prepared
 from omnisync.contract.feed import Change, Page, Related
 from omnisync.contract.records import Phone, Totals
@@ -30,7 +30,7 @@ from tests.hubs import RunningHub, running_hub
 from tests.imports import client, importer, send
 from tests.records import NOW, change, customer, deletion, item, order
 
-PADRAO = compiled(shipped("padrao"), ZoneInfo("America/Sao_Paulo"), {})
+PADRAO = compile_layout(shipped_layout("padrao"), ZoneInfo("America/Sao_Paulo"), {})
 CUSTOMERS = (
     change(customer("cus_1")),
     change(customer("cus_2", name="  Padaria   da Sé ", notes="a\tb")),
@@ -136,7 +136,11 @@ def test_a_record_that_was_made_ready_is_still_refused_alone_by_the_database(pai
 
 
 def test_layouts_that_ask_the_erp_are_told_from_those_that_do_not() -> None:
-    asking = {name for name in names() if compiled(shipped(name), ZoneInfo("America/Sao_Paulo"), {}).asks}
+    asking = {
+        name
+        for name in shipped_names()
+        if compile_layout(shipped_layout(name), ZoneInfo("America/Sao_Paulo"), {}).needs_database
+    }
     assert "padrao" not in asking
     assert "direto" in asking
 
@@ -176,7 +180,7 @@ def _page(changes: Sequence[Change]) -> bytes:
 
 
 def _terms() -> Terms:
-    return Terms(layout=text_of("padrao"), mappings={}, zone="America/Sao_Paulo", adjusts_centavo=False)
+    return Terms(layout=shipped_text("padrao"), mappings={}, zone="America/Sao_Paulo", adjusts_centavo=False)
 
 
 @pytest.fixture

@@ -18,13 +18,13 @@ import pytest
 from firebird.driver import DatabaseError  # type: ignore[import-untyped]  # the driver has no types
 from msgspec import Struct
 
-from omnisync.agent.erp import layouts
 from omnisync.agent.erp.database import Database, formatted
 from omnisync.agent.erp.dialects import sqlite
 from omnisync.agent.erp.dialects.firebird import Firebird
 from omnisync.agent.erp.dialects.mariadb import Mariadb
 from omnisync.agent.erp.dialects.postgresql import Postgresql
 from omnisync.agent.erp.dialects.sqlite import Sqlite
+from omnisync.agent.erp.layout import shipped
 from omnisync.agent.errors import (
     ErpBusyError,
     ErpFullError,
@@ -348,7 +348,7 @@ def _write_binding(database: Database) -> None:
 
 
 def test_the_tables_of_padrao_give_numbers_and_keep_money(place: Place, database: Database) -> None:
-    for statement in statements(layouts.schema(f"padrao_{place.name.lower()}")):
+    for statement in statements(shipped.schema(f"padrao_{place.name.lower()}")):
         database.execute(statement)
     customer: dict[str, Any] = {
         "id_externo": "cus_1",

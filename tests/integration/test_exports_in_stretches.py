@@ -13,7 +13,7 @@ import pytest
 
 from omnisync.agent import collecting
 from omnisync.agent.erp.language import stretches
-from omnisync.agent.erp.language.layout import text_of
+from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.errors import StoppedError
 from omnisync.agent.outbox import Known, Outbox
 from omnisync.agent.progress import ExportCounts
@@ -148,7 +148,7 @@ def test_a_refused_row_stays_told_where_nothing_changes_and_can_be_tried_again(o
 
 def test_a_key_that_comes_twice_is_told_each_time(office: Office, tmp_path: Path) -> None:
     layout = tmp_path / "erp.toml"
-    before, _, _ = text_of("padrao").partition("# O que sai")
+    before, _, _ = shipped_text("padrao").partition("# O que sai")
     layout.write_text(
         f'{before}\n[export.products]\nsql = "SELECT codigo AS code, descricao AS name, unidade AS unit FROM produtos'
         " UNION ALL SELECT codigo, 'outro', 'UN' FROM produtos WHERE codigo = 'P0030'\""
@@ -182,7 +182,7 @@ def test_rows_that_changed_back_after_a_run_that_ended_half_read_are_sent(
 
 def test_a_row_that_changed_back_after_only_what_changed_was_read_is_sent(office: Office, tmp_path: Path) -> None:
     layout = tmp_path / "erp.toml"
-    layout.write_text(text_of("padrao").replace("[export.stock]", '[export.stock]\nchanged_at = "measured_at"'))
+    layout.write_text(shipped_text("padrao").replace("[export.stock]", '[export.stock]\nchanged_at = "measured_at"'))
     office.layout = str(layout)
     old = [("0001", f"P{n}", "1.0000", None, None, "2026-11-20 10:00:00") for n in range(N)]
     fill(office.keeper, {"estoque": old})

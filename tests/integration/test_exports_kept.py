@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from omnisync.agent import collecting
 from omnisync.agent.erp.language import stretches
-from omnisync.agent.erp.language.layout import text_of
+from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.errors import ErpBusyError, FeedError, HubUnreachableError, StoppedError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
@@ -187,7 +187,7 @@ def test_a_changed_query_sends_its_rows_again_and_the_hub_finds_them_unchanged(o
     with office.hub.client() as app:
         head = app.get("/v1/exports/omniforce/products").headers["etag"]
     layout = tmp_path / "erp.toml"
-    layout.write_text(text_of("padrao").replace("marca AS brand", "marca  AS brand"))
+    layout.write_text(shipped_text("padrao").replace("marca AS brand", "marca  AS brand"))
     office.layout = str(layout)
     assert sent(office.export()) == {"omniforce.products": 3}
     with office.hub.client() as app:
@@ -425,7 +425,7 @@ def test_an_erp_that_is_busy_is_waited_for(office: Office, monkeypatch: pytest.M
 
 def test_with_a_changed_at_column_deletes_show_once_a_day(office: Office, tmp_path: Path) -> None:
     layout = tmp_path / "erp.toml"
-    layout.write_text(text_of("padrao").replace("[export.stock]", '[export.stock]\nchanged_at = "measured_at"'))
+    layout.write_text(shipped_text("padrao").replace("[export.stock]", '[export.stock]\nchanged_at = "measured_at"'))
     office.layout = str(layout)
     rows = [("0001", f"P{n}", "1.0000", None, None, f"2026-11-{1 + n % 23:02} 10:00:00") for n in range(60)]
     fill(office.keeper, {"estoque": rows})
@@ -452,7 +452,7 @@ def test_an_order_refused_for_an_unknown_product_enters_after_the_products_expor
 ) -> None:
     looked_up = 'produto = { lookup = "produtos", by = "codigo", field = "product_code", take = "codigo" }'
     layout = tmp_path / "erp.toml"
-    layout.write_text(text_of("padrao").replace('produto = "product_code"', looked_up))
+    layout.write_text(shipped_text("padrao").replace('produto = "product_code"', looked_up))
     office.layout = str(layout)
     fill(office.keeper, products("000001"))
     send(office.hub, change(customer()), change(order()))

@@ -11,7 +11,7 @@ import pytest
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.databases import layout_named, open_database
 from omnisync.agent.erp.inspecting.checking import check
-from omnisync.agent.erp.language.layout import text_of
+from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.errors import ErpSetupError, LayoutError
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.records import Order
@@ -330,7 +330,7 @@ def test_a_persons_word_stages_again_even_what_the_job_took(staging: Book) -> No
 
 
 def _kept_here(name: str, *changes: tuple[str, str]) -> str:
-    text = f'state = "agent"\n{text_of(name)}'
+    text = f'state = "agent"\n{shipped_text(name)}'
     for before, after in changes:
         assert before in text
         text = text.replace(before, after, 1)

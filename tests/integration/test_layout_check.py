@@ -19,8 +19,8 @@ from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.databases import open_database
 from omnisync.agent.erp.inspecting.checking import check
 from omnisync.agent.erp.inspecting.findings import Finding
-from omnisync.agent.erp.language.compiled import compiled
-from omnisync.agent.erp.language.layout import names, read_layout, shipped
+from omnisync.agent.erp.layout.plan import compile_layout
+from omnisync.agent.erp.layout.schema import read_layout, shipped_layout, shipped_names
 from tests.erps import make_on, make_sqlite
 from tests.servers import PASSWORD, Server, statements
 
@@ -373,7 +373,7 @@ def _checked(
         assert old in layout, old
         layout = layout.replace(old, new)
     file = read_layout(layout.replace("#", n))
-    compiled(file, ZoneInfo("America/Sao_Paulo"), {})
+    compile_layout(file, ZoneInfo("America/Sao_Paulo"), {})
     return [
         Finding(found.level, _plain(found.where, n).lower(), found.code, _plain(found.sentence, n))
         for found in check(file, database, address)
@@ -413,7 +413,7 @@ def test_a_query_that_runs_says_nothing(place: Place, database: Database) -> Non
     assert _checked(database, place.address, _tables(place.address.kind), LAYOUT, ('obs = "notes"', query)) == []
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", shipped_names())
 def test_each_shipped_layout_fits_its_own_tables(
     request: pytest.FixtureRequest, tmp_path: Path, place: Place, name: str
 ) -> None:
@@ -423,7 +423,7 @@ def test_each_shipped_layout_fits_its_own_tables(
     else:
         keeper = make_on(request.getfixturevalue(f"{kind}_running"), schema=name)
     with closing(open_database(keeper.address, keeper.password)) as database:
-        found = check(shipped(name), database, keeper.address)
+        found = check(shipped_layout(name), database, keeper.address)
     assert [finding for finding in found if finding.level == "error"] == []
 
 

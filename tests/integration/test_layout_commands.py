@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from omnisync.agent.config.settings import ErpAddress, Home
-from omnisync.agent.erp.language.layout import text_of
+from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.journal.journal import Journal
 from omnisync.cli import main
 from tests.erps import make_sqlite
@@ -53,7 +53,7 @@ def test_the_shipped_layouts_are_listed_and_shown(capsys: pytest.CaptureFixture[
     assert status == 0
     assert "padrao" in said
     assert "sqlite, postgresql, mariadb, firebird, sqlserver" in said
-    assert run(capsys, "layout", "show", "padrao") == (0, text_of("padrao"))
+    assert run(capsys, "layout", "show", "padrao") == (0, shipped_text("padrao"))
     status, said = run(capsys, "layout", "show", "padrão")
     assert (status, "seria padrao?" in said) == (1, True)
 
@@ -69,7 +69,7 @@ def test_a_layout_that_does_not_fit_ends_with_one_and_says_where(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = place / "meu.toml"
-    path.write_text(text_of("padrao").replace('nome = "name"', 'nomes = "name"'), encoding="utf-8")
+    path.write_text(shipped_text("padrao").replace('nome = "name"', 'nomes = "name"'), encoding="utf-8")
     status, said = run(capsys, "layout", "check", str(path))
     assert status == 1
     assert "ERRO  customer.columns.nomes: A tabela clientes não tem a coluna nomes (seria nome?)." in said
@@ -78,7 +78,7 @@ def test_a_layout_that_does_not_fit_ends_with_one_and_says_where(
 
 def test_a_layout_wrong_in_itself_never_reaches_the_database(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = place / "meu.toml"
-    path.write_text(text_of("padrao").replace('nome = "name"', 'nome = "nam"'), encoding="utf-8")
+    path.write_text(shipped_text("padrao").replace('nome = "name"', 'nome = "nam"'), encoding="utf-8")
     (place / "erp.db").unlink()
     status, said = run(capsys, "layout", "check", str(path))
     assert (status, "seria name?" in said) == (1, True)
@@ -147,7 +147,7 @@ def test_a_layout_that_keeps_our_tables_here_is_checked_for_what_it_needs(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = place / "meu.toml"
-    path.write_text('state = "agent"\n' + text_of("padrao"), encoding="utf-8")
+    path.write_text('state = "agent"\n' + shipped_text("padrao"), encoding="utf-8")
     assert run(capsys, "layout", "check", str(path)) == (0, "O layout padrao serve para este banco.\n")
     with closing(sqlite3.connect(place / "erp.db")) as plain:
         [(made,)] = plain.execute("SELECT sql FROM sqlite_master WHERE name = 'pedidos'")
@@ -159,14 +159,14 @@ def test_a_layout_that_keeps_our_tables_here_is_checked_for_what_it_needs(
         1,
         True,
     )
-    path.write_text('state = "agent"\n' + text_of("padrao").replace('id_externo = "id"', "", 1), encoding="utf-8")
+    path.write_text('state = "agent"\n' + shipped_text("padrao").replace('id_externo = "id"', "", 1), encoding="utf-8")
     status, said = run(capsys, "layout", "check", str(path))
     assert (status, "customer.columns.id_externo: com state = 'agent', é 'id', sem conversores" in said) == (1, True)
 
 
 def test_the_look_at_the_erp_says_where_our_tables_are(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = place / "meu.toml"
-    path.write_text('state = "agent"\n' + text_of("padrao"), encoding="utf-8")
+    path.write_text('state = "agent"\n' + shipped_text("padrao"), encoding="utf-8")
     journal = Journal(Home(place / "home").journal)
     known = journal.connection("producao")
     journal.save_connection(msgspec.structs.replace(known, erp=msgspec.structs.replace(known.erp, layout=str(path))))

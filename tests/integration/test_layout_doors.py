@@ -11,7 +11,7 @@ import pytest
 
 from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.dialects.sqlite import Sqlite
-from omnisync.agent.erp.language.layout import text_of
+from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.errors import LayoutError
 from omnisync.agent.messages.texts import sentence
 from tests.erps import Keeper, make_sqlite, write
@@ -62,7 +62,7 @@ def test_case_f1_a_layout_that_attaches_is_refused_and_writes_nothing(keeper: Ke
     outside = tmp_path / "outro.db"
     evil = tmp_path / "evil.toml"
     line = f"""[order]\nafter_sql = "ATTACH DATABASE '{outside}' AS outro"\n"""
-    evil.write_text(text_of("padrao").replace("[order]\n", line, 1))
+    evil.write_text(shipped_text("padrao").replace("[order]\n", line, 1))
     with closing(keeper.open(layout=str(evil))) as erp:
         write(erp, change(customer()))
         with pytest.raises(LayoutError) as refused:
@@ -82,7 +82,7 @@ def test_case_f1_a_layout_that_attaches_is_refused_and_writes_nothing(keeper: Ke
 def laid(folder: Path, name: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / name
-    file.write_text(text_of("padrao"))
+    file.write_text(shipped_text("padrao"))
     return file
 
 

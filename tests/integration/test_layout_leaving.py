@@ -11,7 +11,7 @@ from msgspec import Struct
 from omnisync.agent.erp.databases import open_database
 from omnisync.agent.erp.inspecting.checking import check
 from omnisync.agent.erp.inspecting.findings import Finding
-from omnisync.agent.erp.language.layout import read_layout, text_of
+from omnisync.agent.erp.layout.schema import read_layout, shipped_text
 from tests.books import Book
 from tests.erps import KEEPERS
 from tests.wares import stocked
@@ -99,7 +99,7 @@ FAULTS = {
 
 
 def findings(book: Book, old: str = "", new: str = "") -> list[Finding]:
-    text = text_of(book.layout)
+    text = shipped_text(book.layout)
     assert old in text
     with closing(open_database(book.keeper.address, book.keeper.password)) as database:
         return check(read_layout(text.replace(old, new, 1)), database, book.keeper.address)

@@ -15,8 +15,15 @@ from omnisync.agent.erp.databases import open_database
 from omnisync.agent.erp.inspecting.checking import check
 from omnisync.agent.erp.inspecting.drafting import Draft, draft, sampler
 from omnisync.agent.erp.inspecting.findings import Finding
-from omnisync.agent.erp.language.compiled import compiled
-from omnisync.agent.erp.language.layout import LayoutFile, columns_of, names, read_layout, shipped, written_as
+from omnisync.agent.erp.layout.plan import compile_layout
+from omnisync.agent.erp.layout.schema import (
+    LayoutFile,
+    column_form,
+    columns_of,
+    read_layout,
+    shipped_layout,
+    shipped_names,
+)
 from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.records import Address
@@ -204,7 +211,7 @@ def test_an_order_enters_through_the_draft_once_it_is_filled_in(old: Keeper, tmp
     path = tmp_path / "meu.toml"
     path.write_text(text, encoding="utf-8")
     layout = read_layout(text)
-    compiled(layout, ZoneInfo("America/Sao_Paulo"), {})
+    compile_layout(layout, ZoneInfo("America/Sao_Paulo"), {})
     assert [(one.where, one.sentence) for one in _checked(old, layout) if one.level == "error"] == []
     erp = old.open(layout=str(path))
     main = Address(
@@ -232,7 +239,7 @@ def test_the_draft_of_padraos_tables_fits_them(kind: str, request: pytest.Fixtur
     made = _drafted(keeper)
     assert [name.lower() for name in made.tables] == ["clientes", "pedidos", "itens_pedido", "formas_pagamento"]
     layout = read_layout(made.text)
-    compiled(layout, ZoneInfo("America/Sao_Paulo"), {})
+    compile_layout(layout, ZoneInfo("America/Sao_Paulo"), {})
     assert [one for one in _checked(keeper, layout) if one.level == "error"] == []
 
 
@@ -241,13 +248,13 @@ def _fields(layout: LayoutFile) -> dict[str, str]:
     found: dict[str, str] = {}
     for where, columns in columns_of(layout):
         for name, source in columns.items():
-            written = written_as(source, where)
+            written = column_form(source, where)
             path = written if isinstance(written, str) else getattr(written, "field", "")
             found[f"{where}.{name}".lower()] = path.partition("|")[0].strip()
     return {place: path for place, path in found.items() if path}
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", shipped_names())
 @pytest.mark.parametrize("kind", KEEPERS)
 def test_most_fields_of_the_shipped_layouts_are_guessed(
     kind: str, name: str, request: pytest.FixtureRequest, tmp_path: Path
@@ -256,7 +263,7 @@ def test_most_fields_of_the_shipped_layouts_are_guessed(
         keeper = make_sqlite(tmp_path, schema=name)
     else:
         keeper = make_on(request.getfixturevalue(f"{kind}_running"), schema=name)
-    wanted, found = _fields(shipped(name)), _fields(read_layout(_drafted(keeper).text))
+    wanted, found = _fields(shipped_layout(name)), _fields(read_layout(_drafted(keeper).text))
     guessed = [place for place, path in wanted.items() if found.get(place) == path]
     assert len(guessed) / len(wanted) > 0.85, sorted(wanted.items() - found.items())
 
@@ -308,7 +315,7 @@ def test_english_names_are_recognized_and_values_seen_are_shown(tmp_path: Path) 
     assert "valores vistos em state: draft" in made.text
     assert 'identity = "replace"' in made.text
     assert "Parcelas do pedido: nenhuma tabela foi reconhecida" in made.text
-    compiled(read_layout(made.text), ZoneInfo("America/Sao_Paulo"), {})
+    compile_layout(read_layout(made.text), ZoneInfo("America/Sao_Paulo"), {})
 
 
 def test_names_glued_together_are_recognized(tmp_path: Path) -> None:
@@ -319,7 +326,7 @@ def test_names_glued_together_are_recognized(tmp_path: Path) -> None:
     assert _line(made, "DTABERTURA").startswith('"issued_at | date"')
     assert _line(made, "PVENDA").startswith('"net_price | decimal(4)"')
     assert "# external_id = " in made.text
-    compiled(read_layout(made.text), ZoneInfo("America/Sao_Paulo"), {})
+    compile_layout(read_layout(made.text), ZoneInfo("America/Sao_Paulo"), {})
 
 
 def test_a_database_without_anything_like_it_still_gives_a_draft_that_says_so(tmp_path: Path) -> None:

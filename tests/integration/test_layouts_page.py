@@ -9,7 +9,7 @@ import pytest
 
 from omnisync.agent.erp.databases import open_database
 from omnisync.agent.erp.inspecting.checking import check
-from omnisync.agent.erp.language.layout import read_layout
+from omnisync.agent.erp.layout.schema import read_layout
 from omnisync.agent.progress import RowCounts
 from tests.erps import make_keeper, write
 from tests.records import change, customer, item, order

@@ -11,8 +11,8 @@ import pytest
 
 from omnisync.agent.config.settings import Home
 from omnisync.agent.erp.databases import layout_named
-from omnisync.agent.erp.language.de_para import of_layout
-from omnisync.agent.erp.language.layout import text_of
+from omnisync.agent.erp.layout.code_map import of_layout
+from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.errors import ErpSetupError
 from omnisync.agent.journal.journal import Journal
 from tests.acceptance.programs import Program, installed
@@ -35,7 +35,7 @@ def pages(tmp_path: Path) -> Iterator[Stage]:
 def loja(folder: Path) -> Path:
     """The layout padrao, with a De/Para for the payment's method."""
     path = folder / "loja.toml"
-    path.write_text(text_of("padrao").replace('meio = "method_code"', MAPPED), encoding="utf-8")
+    path.write_text(shipped_text("padrao").replace('meio = "method_code"', MAPPED), encoding="utf-8")
     return path
 
 

@@ -13,11 +13,11 @@ import httpx
 import msgspec
 import pytest
 
-from omnisync.agent.erp.language.compiled import compiled
-from omnisync.agent.erp.language.compiling import Compiler
-from omnisync.agent.erp.language.layout import shipped
 from omnisync.agent.erp.language.outgoing import _since
-from omnisync.agent.erp.language.rows import Answers, UnfitError, rows_of
+from omnisync.agent.erp.layout.compiler import Compiler
+from omnisync.agent.erp.layout.plan import compile_layout
+from omnisync.agent.erp.layout.row_builder import LookupAnswers, UnconvertibleError, rows_of
+from omnisync.agent.erp.layout.schema import shipped_layout
 from omnisync.agent.erp.writing.preparing import prepared
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.feed import Change
@@ -134,7 +134,7 @@ def _store_as_before(hub: RunningHub, odd: dict[str, Change]) -> None:
 
 @pytest.mark.parametrize("layout", ["padrao", "direto", "staging"])
 def test_case_j1_a_page_made_ready_ahead_leaves_such_a_record_out(layout: str) -> None:
-    made_for = compiled(shipped(layout), ZoneInfo("America/Sao_Paulo"), {})
+    made_for = compile_layout(shipped_layout(layout), ZoneInfo("America/Sao_Paulo"), {})
     page = [
         change(order("ord_a")),
         *(_odd(id_, fields) for id_, fields in (MOMENTS | NUMBERS).items()),
@@ -148,15 +148,15 @@ def test_a_value_that_a_column_cannot_count_with_spoils_its_own_record() -> None
     columns = Compiler(ZoneInfo("America/Sao_Paulo"), {}).columns("order", {"dia": "cancelled_at | date"}, "aqui")
     far = datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone(timedelta(hours=-3)))
     orders = [order("ord_a", cancelled_at=NOW), order("ord_b", cancelled_at=far), order("ord_c", cancelled_at=NOW)]
-    first, spoiled, last = rows_of(columns, orders, Answers(None, []))
+    first, spoiled, last = rows_of(columns, orders, LookupAnswers(None, []))
     assert (first, last) == (("2026-11-24",), ("2026-11-24",))
-    assert isinstance(spoiled, UnfitError)
+    assert isinstance(spoiled, UnconvertibleError)
     assert (spoiled.code, spoiled.path) == ("value_uncountable", "cancelled_at")
 
 
 def test_an_early_year_is_written_with_four_digits() -> None:
     columns = Compiler(ZoneInfo("America/Sao_Paulo"), {}).columns("order", {"dia": "delivery_on | date"}, "aqui")
-    assert rows_of(columns, [order(delivery_on=date(1, 2, 3))], Answers(None, [])) == [("0001-02-03",)]
+    assert rows_of(columns, [order(delivery_on=date(1, 2, 3))], LookupAnswers(None, [])) == [("0001-02-03",)]
 
 
 def test_the_first_moment_of_all_is_asked_for_again_as_it_is() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.erp.language.layout import text_of
+from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.contract.datasets import DATASETS
 from tests.erps import KEEPERS, Keeper, make_keeper, write
 from tests.exports import WIRE, fill, outgoing
@@ -95,7 +95,7 @@ def test_with_a_changed_at_column_only_what_changed_since_is_asked_for(
     keeper: Keeper, tmp_path: Path, column: str
 ) -> None:
     layout = tmp_path / "erp.toml"
-    before = text_of("padrao").replace("apurado_em AS measured_at", column)
+    before = shipped_text("padrao").replace("apurado_em AS measured_at", column)
     layout.write_text(before.replace("[export.stock]", f'[export.stock]\nchanged_at = "{column.split()[-1]}"'))
     erp = keeper.open(layout=str(layout))
     stock = next(query for query in erp.exports() if query.dataset.name == "stock")

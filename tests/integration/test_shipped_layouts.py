@@ -14,7 +14,7 @@ import pytest
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.databases import open_database
 from omnisync.agent.erp.inspecting.checking import check
-from omnisync.agent.erp.language.layout import shipped, text_of
+from omnisync.agent.erp.layout.schema import shipped_layout, shipped_text
 from omnisync.agent.errors import OvertakenError
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.documents import mask
@@ -197,7 +197,7 @@ def test_the_order_of_an_unknown_method_is_refused_by_its_code_and_enters_when_d
 def test_a_shipped_layout_is_found_to_fit_its_tables(book: Book) -> None:
     database = open_database(book.keeper.address, book.keeper.password)
     database.connect()
-    assert check(shipped(book.layout), database, book.keeper.address) == []
+    assert check(shipped_layout(book.layout), database, book.keeper.address) == []
     database.close()
 
 
@@ -436,7 +436,7 @@ def test_a_cnpj_with_letters_is_refused_by_a_column_of_numbers_and_said_so(
         book.run("DROP INDEX CLIENTE_CGC")
     book.run("ALTER TABLE CLIENTE DROP COLUMN CLI_CGC" if kind != "firebird" else "ALTER TABLE CLIENTE DROP CLI_CGC")
     book.run("ALTER TABLE CLIENTE ADD CLI_CGC NUMERIC(14)")
-    text = text_of("direto").replace("document | document_masked", "document").replace('"masked"', '"plain"')
+    text = shipped_text("direto").replace("document | document_masked", "document").replace('"masked"', '"plain"')
     (tmp_path / "numerico.toml").write_text(text, encoding="utf-8")
     erp = book.keeper.open(layout=str(tmp_path / "numerico.toml"))
     others = [change(customer(f"cus_old{n}", document=document)) for n, document in enumerate(OLD_CNPJS)]

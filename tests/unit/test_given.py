@@ -9,8 +9,8 @@ import pytest
 
 from omnisync.agent.erp.inspecting import given
 from omnisync.agent.erp.inspecting.given import Given, bounds_of, constants, number, piped
-from omnisync.agent.erp.language import converters
-from omnisync.agent.erp.language.paths import RECORDS, paths_of
+from omnisync.agent.erp.layout import converters
+from omnisync.agent.erp.layout.field_paths import RECORDS, paths_of
 from omnisync.agent.messages import pt
 
 ERP = Path(given.__file__).parent

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from omnisync.agent.erp import layouts
-from omnisync.agent.erp.language.compiled import compiled
-from omnisync.agent.erp.language.compiling import Compiler
-from omnisync.agent.erp.language.layout import names, read_layout, shipped
-from omnisync.agent.erp.language.rows import Answers, Note, UnfitError, rows_of
+from omnisync.agent.erp.layout import shipped
+from omnisync.agent.erp.layout.compiler import Compiler
+from omnisync.agent.erp.layout.plan import compile_layout
+from omnisync.agent.erp.layout.row_builder import LookupAnswers, Note, UnconvertibleError, rows_of
+from omnisync.agent.erp.layout.schema import read_layout, shipped_layout, shipped_names
 from omnisync.agent.errors import LayoutError
 from omnisync.contract.records import Address, Phone
 from tests.records import customer, item, order
@@ -23,23 +23,23 @@ ZONE = ZoneInfo("America/Sao_Paulo")
 COUNTER = "from = 'counter'\ntable = 'c'\nvalue = 'v'"
 LOOKUP = "{ lookup = 't', by = 'b', field = 'seller_code', take = 'c' }"
 MAIN = Address(kind="main", street="Rua A", number="S/N", city_code="3550308", state="SP", postal_code="01310200")
-PADRAO = compiled(shipped("padrao"), ZONE, {})
+PADRAO = compile_layout(shipped_layout("padrao"), ZONE, {})
 
 
-def filled(kind: str, written: object, record: object, answers: Answers | None = None) -> object:
+def filled(kind: str, written: object, record: object, answers: LookupAnswers | None = None) -> object:
     """What one column gets for one record."""
     columns = Compiler(ZONE, {"payment_method": {"PIX": "99"}}).columns(kind, {"coluna": written}, "aqui")
-    [row] = rows_of(columns, [record], answers or Answers({}, []), [order()])
-    if isinstance(row, UnfitError):
+    [row] = rows_of(columns, [record], answers or LookupAnswers({}, []), [order()])
+    if isinstance(row, UnconvertibleError):
         raise row
     return row[0]
 
 
 def test_padrao_is_shipped_and_gives_every_column_its_value() -> None:
     table = PADRAO.order.table
-    assert "padrao" in names()
-    [row] = rows_of(table.columns, [order(delivery_on=date(2026, 12, 1))], Answers({}, []))
-    assert not isinstance(row, UnfitError)
+    assert "padrao" in shipped_names()
+    [row] = rows_of(table.columns, [order(delivery_on=date(2026, 12, 1))], LookupAnswers({}, []))
+    assert not isinstance(row, UnconvertibleError)
     named = dict(zip(table.names, row, strict=True))
     assert named["situacao"] == "aberto"
     assert named["emitido_em"] == "2026-11-24 12:00:00"
@@ -116,18 +116,18 @@ def test_what_the_company_wrote_in_de_para_stands_over_the_layouts_own_map() -> 
 
 def test_a_code_that_is_not_in_the_map_spoils_its_own_record_only() -> None:
     columns = Compiler(ZONE, {}).columns("customer", {"c": {"field": "icms_kind", "map": {"1": "C"}}}, "aqui")
-    rows = rows_of(columns, [customer(icms_kind="1"), customer(), customer(icms_kind="1")], Answers({}, []))
+    rows = rows_of(columns, [customer(icms_kind="1"), customer(), customer(icms_kind="1")], LookupAnswers({}, []))
     assert [row if isinstance(row, tuple) else row.code for row in rows] == [("C",), "code_unmapped", ("C",)]
 
 
 def test_a_text_that_is_cut_is_noted() -> None:
-    answers = Answers({}, [])
+    answers = LookupAnswers({}, [])
     assert filled("customer", "name | cut(10)", customer(), answers) == "Padaria"
     assert answers.notes == [Note(0, "text_shortened", "name", {"campo": "name", "n": 19, "max": 10})]
 
 
 def test_letters_that_no_plain_text_holds_are_noted_and_marks_are_not() -> None:
-    answers = Answers({}, [])
+    answers = LookupAnswers({}, [])
     assert filled("customer", "name | plain", customer(name="Café “São João” – 1º"), answers) == 'Café "São João" - 1º'
     assert answers.notes == []
     assert filled("customer", "trade_name | plain", customer(trade_name="Pão 🍞"), answers) == "Pão"
@@ -161,7 +161,7 @@ def test_a_converter_that_cannot_take_what_stands_before_it_is_named(written: st
 
 def test_what_the_company_wrote_in_de_para_is_what_a_lookup_takes() -> None:
     written = {"lookup": "FORMA", "by": "SIGLA", "field": "method_code", "take": "COD", "de_para": "payment_method"}
-    assert filled("payment", written, order().payments[0], Answers({"coluna": {"PIX": "7"}}, [])) == "99"
+    assert filled("payment", written, order().payments[0], LookupAnswers({"coluna": {"PIX": "7"}}, [])) == "99"
 
 
 def test_what_a_record_had_replaced_is_noted_beside_one_that_cannot_be_a_row() -> None:
@@ -169,10 +169,10 @@ def test_what_a_record_had_replaced_is_noted_beside_one_that_cannot_be_a_row() -
         "a": {"field": "seller_code", "map": {"V1": "1"}, "missing": "default", "default": "0"},
         "b": {"field": "icms_kind", "map": {"9": "N"}},
     }
-    answers = Answers({}, [])
+    answers = LookupAnswers({}, [])
     people = [customer(icms_kind="1"), customer(seller_code="V9"), customer(seller_code="V1")]
     rows = rows_of(Compiler(ZONE, {}).columns("customer", written, "aqui"), people, answers)
-    assert isinstance(rows[0], UnfitError)
+    assert isinstance(rows[0], UnconvertibleError)
     assert rows[1:] == [("0", "N"), ("1", "N")]
     assert [(note.index, note.code) for note in answers.notes] == [(1, "default_used")]
 
@@ -180,15 +180,15 @@ def test_what_a_record_had_replaced_is_noted_beside_one_that_cannot_be_a_row() -
 def test_a_lookup_takes_what_the_erp_answered() -> None:
     written = {"lookup": "CIDADE", "by": "IBGE", "field": "address.main.city_code", "take": "CODIGO"}
     person = customer(addresses=(MAIN,))
-    assert filled("customer", written, person, Answers({"coluna": {"3550308": 71}}, [])) == 71
-    with pytest.raises(UnfitError):
+    assert filled("customer", written, person, LookupAnswers({"coluna": {"3550308": 71}}, [])) == 71
+    with pytest.raises(UnconvertibleError):
         filled("customer", written, person)
     assert filled("customer", written | {"missing": "null"}, person) is None
-    assert filled("customer", written, person, Answers(None, [])) == "(CIDADE)"
+    assert filled("customer", written, person, LookupAnswers(None, [])) == "(CIDADE)"
 
 
 def _text(change: tuple[str, str]) -> str:
-    return (files(layouts) / "padrao.toml").read_text(encoding="utf-8").replace(*change, 1)
+    return (files(shipped) / "padrao.toml").read_text(encoding="utf-8").replace(*change, 1)
 
 
 @pytest.mark.parametrize(
@@ -221,14 +221,14 @@ def _text(change: tuple[str, str]) -> str:
 )
 def test_a_mistake_is_named_with_its_place_and_the_nearest_word(change: tuple[str, str], words: str | None) -> None:
     if words is None:
-        assert compiled(read_layout(_text(change)), ZONE, {}).order.table.external_id == ""
+        assert compile_layout(read_layout(_text(change)), ZONE, {}).order.table.external_id == ""
         return
     with pytest.raises(LayoutError) as raised:
-        compiled(read_layout(_text(change)), ZONE, {})
+        compile_layout(read_layout(_text(change)), ZONE, {})
     assert words in str(raised.value.words["motivo"])
 
 
 def test_an_unknown_layout_offers_the_nearest() -> None:
     with pytest.raises(LayoutError) as raised:
-        shipped("padro")
+        shipped_layout("padro")
     assert "seria padrao?" in str(raised.value.words["motivo"])

@@ -10,27 +10,27 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import fields
 
-from omnisync.agent.erp.language import converters, layout
-from omnisync.agent.erp.language.paths import paths_of
+from omnisync.agent.erp.layout import converters, schema
+from omnisync.agent.erp.layout.field_paths import paths_of
 from omnisync.contract.datasets import DATASETS
 
 PAGE = (Path(__file__).parents[2] / "docs/layouts.md").read_text(encoding="utf-8")
 FORMS: dict[str, type[Struct]] = {
-    "O arquivo": layout.LayoutFile,
-    "[customer]": layout.CustomerTable,
-    "[customer.match]": layout.Match,
-    "[order]": layout.OrderTable,
-    "[order.state]": layout.State,
-    "[order.outcome]": layout.Outcome,
-    "[item] e [payment]": layout.ChildTable,
-    "[[….before]] e [[….after]]": layout.Further,
-    "[….number]": layout.Number,
-    "[export.CONJUNTO]": layout.Export,
-    "Constante": layout.Constant,
-    "Chave de outra linha": layout.KeyOf,
-    "De/para": layout.Mapped,
-    "Consulta a uma tabela do ERP": layout.Lookup,
-    "SQL": layout.FromSql,
+    "O arquivo": schema.LayoutFile,
+    "[customer]": schema.CustomerTable,
+    "[customer.match]": schema.Match,
+    "[order]": schema.OrderTable,
+    "[order.state]": schema.OrderState,
+    "[order.outcome]": schema.OutcomeQuery,
+    "[item] e [payment]": schema.ChildTable,
+    "[[….before]] e [[….after]]": schema.ExtraTable,
+    "[….number]": schema.Number,
+    "[export.CONJUNTO]": schema.Export,
+    "Constante": schema.Constant,
+    "Chave de outra linha": schema.KeyOf,
+    "De/para": schema.Mapped,
+    "Consulta a uma tabela do ERP": schema.Lookup,
+    "SQL": schema.FromSql,
 }
 FIELDS = {"Do cliente": "customer", "Do pedido": "order", "Do item": "item", "Da parcela": "payment"}
 EXPLAINED = {"first", "subscriber", "main", "city_code", "tPag"}
@@ -50,7 +50,7 @@ def _expanded(path: str) -> set[str]:
 
 
 def test_every_form_of_a_file_is_on_the_page() -> None:
-    forms = {form for form in vars(layout).values() if isinstance(form, type) and issubclass(form, Struct)}
+    forms = {form for form in vars(schema).values() if isinstance(form, type) and issubclass(form, Struct)}
     assert forms - {Struct} == set(FORMS.values())
 
 

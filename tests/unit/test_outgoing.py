@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from omnisync.agent.erp.database import RowList
-from omnisync.agent.erp.language.compiled import compiled
-from omnisync.agent.erp.language.layout import Export, shipped
 from omnisync.agent.erp.language.outgoing import Lot, Outgoing
-from omnisync.agent.erp.language.queries import Query, queries
+from omnisync.agent.erp.layout.export_queries import ExportQuery, compile_queries
+from omnisync.agent.erp.layout.plan import compile_layout
+from omnisync.agent.erp.layout.schema import Export, shipped_layout
 from omnisync.agent.errors import LayoutError
 from omnisync.agent.messages import texts
 from omnisync.contract.datasets import DATASETS
@@ -21,8 +21,8 @@ SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 CUSTOMER = ("erp_code", "name", "phone.mobile", "address.main.street", "address.main.city_code", "address.main.state")
 
 
-def query(name: str = "products", sql: str = "SELECT 1", changed_at: str = "") -> Query:
-    [found] = queries({name: Export(sql=sql, changed_at=changed_at)}, SAO_PAULO)
+def query(name: str = "products", sql: str = "SELECT 1", changed_at: str = "") -> ExportQuery:
+    [found] = compile_queries({name: Export(sql=sql, changed_at=changed_at)}, SAO_PAULO)
     return found
 
 
@@ -42,11 +42,11 @@ def told(work: Any) -> str:
 
 def test_datasets_are_named_alone_or_with_their_system_and_come_in_the_catalogues_order() -> None:
     exports = {name: Export(sql="SELECT 1") for name in ("dash.sales-facts", "stock", "omniforce.products")}
-    assert [one.dataset.name for one in queries(exports, SAO_PAULO)] == ["products", "stock", "sales-facts"]
+    assert [one.dataset.name for one in compile_queries(exports, SAO_PAULO)] == ["products", "stock", "sales-facts"]
 
 
 def test_padrao_has_a_query_for_every_dataset() -> None:
-    layout = compiled(shipped("padrao"), SAO_PAULO, {})
+    layout = compile_layout(shipped_layout("padrao"), SAO_PAULO, {})
     assert [(one.dataset.system, one.dataset.name) for one in layout.exports] == list(DATASETS)
 
 
@@ -59,7 +59,7 @@ def test_a_dataset_that_does_not_exist_is_told_with_the_nearest() -> None:
 
 def test_a_dataset_is_there_once() -> None:
     exports = {name: Export(sql="SELECT 1") for name in ("stock", "omniforce.stock")}
-    assert "duas vezes" in told(lambda: queries(exports, SAO_PAULO))
+    assert "duas vezes" in told(lambda: compile_queries(exports, SAO_PAULO))
 
 
 def test_the_one_word_of_a_query_is_today_and_quoted_texts_keep_theirs() -> None:
@@ -86,7 +86,7 @@ def test_the_changed_at_column_must_be_one_of_the_querys() -> None:
 
 
 def test_the_fingerprint_changes_with_the_query_its_columns_and_the_zone() -> None:
-    [elsewhere] = queries({"products": Export(sql="SELECT 1")}, ZoneInfo("America/Manaus"))
+    [elsewhere] = compile_queries({"products": Export(sql="SELECT 1")}, ZoneInfo("America/Manaus"))
     others = (query(sql="SELECT 2"), query(changed_at="x"), query("stock"), elsewhere)
     told = {one.fingerprint(["code"]) for one in (query(), *others)} | {query().fingerprint(["name"])}
     assert len(told) == 6

@@ -22,8 +22,8 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent.erp.base import PreparedRecord
-from omnisync.agent.erp.language.compiled import Layout, compiled
-from omnisync.agent.erp.language.layout import read_layout
+from omnisync.agent.erp.layout.plan import Layout, compile_layout
+from omnisync.agent.erp.layout.schema import read_layout
 from omnisync.agent.erp.writing.preparing import prepared
 from omnisync.agent.gc_tuning import rare_collections
 from omnisync.contract.feed import TruncatedError, UndecodableError, kind_of, read_page
@@ -152,7 +152,7 @@ def serve(asked: IO[bytes], answers: IO[bytes]) -> None:
     """Answer page after page until there is no more to read."""
     with suppress(EOFError, BrokenPipeError):
         terms = msgspec.msgpack.decode(_receive(asked), type=Terms)
-        layout = compiled(read_layout(terms.layout), ZoneInfo(terms.zone), terms.mappings)
+        layout = compile_layout(read_layout(terms.layout), ZoneInfo(terms.zone), terms.mappings)
         _send(answers, b"")
         while True:
             one = msgspec.msgpack.decode(_receive(asked), type=_Asked)

@@ -15,7 +15,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from omnisync.agent.erp.language.outgoing import Outgoing, Since
-from omnisync.agent.erp.language.queries import Query
+from omnisync.agent.erp.layout.export_queries import ExportQuery
 from omnisync.agent.progress import Counts
 from omnisync.contract.feed import Change, Reason, Receipt, RecordKind, Unreadable
 
@@ -189,10 +189,10 @@ class Erp(Protocol):
     def rows(self) -> dict[str, int]:
         """Rows of the ERP's own tables by the seed's four nouns."""
 
-    def exports(self) -> tuple[Query, ...]:
+    def exports(self) -> tuple[ExportQuery, ...]:
         """The datasets that the layout has a query for, in the order they are sent."""
 
-    def open_export(self, query: Query, since: Since = None) -> AbstractContextManager[Outgoing]:
+    def open_export(self, query: ExportQuery, since: Since = None) -> AbstractContextManager[Outgoing]:
         """A dataset's rows, streamed as of one moment: all, or those whose changed-at column is at least `since`.
 
         The ERP's people go on working meanwhile; until the block ends nothing else is asked of the database.

@@ -17,9 +17,9 @@ from omnisync.agent.erp.ahead import Ahead, Terms
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.dialects.sqlite import Sqlite
-from omnisync.agent.erp.language.compiled import compiled
-from omnisync.agent.erp.language.compiling import Mappings
-from omnisync.agent.erp.language.layout import LayoutFile, names, read_layout, shipped, text_of
+from omnisync.agent.erp.layout.compiler import Mappings
+from omnisync.agent.erp.layout.plan import compile_layout
+from omnisync.agent.erp.layout.schema import LayoutFile, read_layout, shipped_layout, shipped_names, shipped_text
 from omnisync.agent.erp.sql_erp import SqlErp
 from omnisync.agent.errors import ErpSetupError, LayoutError
 from omnisync.agent.hub_api.address import is_this_computer
@@ -67,12 +67,12 @@ def layout_named(name: str) -> LayoutFile:
 def _read(name: str) -> tuple[LayoutFile, str]:
     """The layout, and the text it was read from."""
     if not name.endswith(".toml"):
-        return shipped(name), text_of(name)
+        return shipped_layout(name), shipped_text(name)
     try:
         text = Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise LayoutError(
-            motivo=f"o arquivo {name} não pode ser lido; os layouts prontos são {', '.join(names())}"
+            motivo=f"o arquivo {name} não pode ser lido; os layouts prontos são {', '.join(shipped_names())}"
         ) from error
     return read_layout(text), text
 
@@ -99,10 +99,10 @@ def open_erp(
     layout, text = _read(address.layout)
     if address.kind not in layout.databases:
         raise LayoutError(motivo=f"o layout {layout.name} não é para {address.kind}")
-    how = compiled(layout, zone, mappings or {})
+    how = compile_layout(layout, zone, mappings or {})
     database = open_database(address, password)
     ahead = None
-    if _has_core_to_spare(address, n_cores) and not how.asks and isinstance(zone, ZoneInfo):
+    if _has_core_to_spare(address, n_cores) and not how.needs_database and isinstance(zone, ZoneInfo):
         codes = {kind: dict(known) for kind, known in (mappings or {}).items()}
         ahead = Ahead(Terms(layout=text, mappings=codes, zone=zone.key, adjusts_centavo=adjusts_centavo))
     return SqlErp(

@@ -12,9 +12,9 @@ import msgspec
 from omnisync.agent.erp.ahead import Ahead
 from omnisync.agent.erp.base import DryRun, OpenIssue, Position, PreparedRecord, Slice, WriteResult
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.language.compiled import Layout, Table
 from omnisync.agent.erp.language.outgoing import Outgoing, Since, streamed
-from omnisync.agent.erp.language.queries import Query
+from omnisync.agent.erp.layout.export_queries import ExportQuery
+from omnisync.agent.erp.layout.plan import Layout, TablePlan
 from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.erp.writing.bindings import Bindings, encoded, origin_of
 from omnisync.agent.erp.writing.landing import Blamed, Landing
@@ -303,14 +303,14 @@ class SqlErp:
         nouns = {"customers": customer, "orders": layout.order.table, "items": layout.item, "payments": layout.payment}
         return {noun: self._n_rows(table) if table is not None else 0 for noun, table in nouns.items()}
 
-    def _n_rows(self, table: Table) -> int:
+    def _n_rows(self, table: TablePlan) -> int:
         sql = f"SELECT count(*) FROM {self._database.quoted(table.name)}"  # noqa: S608  # a quoted name
         return int(str(self._database.select(sql)[0][0]))
 
-    def exports(self) -> tuple[Query, ...]:
+    def exports(self) -> tuple[ExportQuery, ...]:
         return self._layout.exports
 
-    def open_export(self, query: Query, since: Since = None) -> AbstractContextManager[Outgoing]:
+    def open_export(self, query: ExportQuery, since: Since = None) -> AbstractContextManager[Outgoing]:
         return streamed(self._database, query, since, self._clock().astimezone(query.zone).date())
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 from msgspec import Struct
 
-from omnisync.agent.erp.language.de_para import KINDS, UNMAPPED
+from omnisync.agent.erp.layout.code_map import KINDS, UNMAPPED
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.messages.texts import MAPPINGS, counted
 from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, field, fields, form_of, known, see, sentence_of

@@ -13,7 +13,7 @@ from omnisync.agent.erp.inspecting.given import Given, piped
 from omnisync.agent.erp.inspecting.leaving import leaving
 from omnisync.agent.erp.inspecting.letters import letters
 from omnisync.agent.erp.inspecting.uses import Use, uses_of
-from omnisync.agent.erp.language.layout import LayoutFile, Lookup, Number
+from omnisync.agent.erp.layout.schema import LayoutFile, Lookup, Number
 from omnisync.agent.erp.reflection import reflect, rights
 from omnisync.agent.erp.reflection.schema import DatabaseColumn, DatabaseTable, Schema
 from omnisync.agent.errors import RecordError, SetupError

@@ -12,10 +12,10 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
-from omnisync.agent.erp.language import converters
-from omnisync.agent.erp.language.converters import Call
-from omnisync.agent.erp.language.layout import Constant, FromSql, KeyOf, Lookup, Mapped, Scalar, written_as
-from omnisync.agent.erp.language.paths import NEVER_CUT, RECORDS, paths_of
+from omnisync.agent.erp.layout import converters
+from omnisync.agent.erp.layout.converters import Call
+from omnisync.agent.erp.layout.field_paths import NEVER_CUT, RECORDS, paths_of
+from omnisync.agent.erp.layout.schema import Constant, FromSql, KeyOf, Lookup, Mapped, Scalar, column_form
 from omnisync.agent.erp.reflection.schema import DatabaseColumn, Schema
 from omnisync.contract.records import Address, Order, Phone
 
@@ -50,7 +50,7 @@ class Given(Struct, frozen=True, kw_only=True):
 
 def given(kind: str, source: str | Mapping[str, Any], where: str, schema: Schema) -> Given | None:
     """What this source gives; None where only the ERP knows (a query), or for the key of another row."""
-    written = written_as(source, where)
+    written = column_form(source, where)
     if isinstance(written, str):
         return piped(kind, written)
     if isinstance(written, Constant):
@@ -72,7 +72,7 @@ def piped(kind: str, text: str) -> Given:
     path, *rest = text.split("|", 1)
     path = path.strip()
     known = bounds_of(kind)[path]
-    for call in map(converters.called, converters.pieces(rest[0]) if rest else ()):
+    for call in map(converters.parse_call, converters.split_pipe(rest[0]) if rest else ()):
         known = _joined(kind, known, call) if call.name == "join" else _AFTER[call.name](known, *call.arguments)
     return known
 
@@ -89,7 +89,7 @@ def number(form: str, digits: int = 9) -> Given:
     Filled up with zeros, it has the width that the ERP gives its own numbers.
     """
     known = Given(kind="integer", whole=digits, length=digits)
-    for call in map(converters.called, converters.pieces(form)):
+    for call in map(converters.parse_call, converters.split_pipe(form)):
         known = _AFTER[call.name](known, *call.arguments)
         if call.name == "zeros_left":
             known = msgspec.structs.replace(known, length=int(call.arguments[0]))

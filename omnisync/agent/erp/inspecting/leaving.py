@@ -9,9 +9,9 @@ from datetime import UTC, date
 
 from omnisync.agent.erp.database import Database, RowList
 from omnisync.agent.erp.inspecting.findings import Finding, error, near, warning
-from omnisync.agent.erp.language.layout import LayoutFile
 from omnisync.agent.erp.language.outgoing import Lot, Outgoing, streamed
-from omnisync.agent.erp.language.queries import Query, known_names, queries, required_names
+from omnisync.agent.erp.layout.export_queries import ExportQuery, compile_queries, known_names, required_names
+from omnisync.agent.erp.layout.schema import LayoutFile
 from omnisync.agent.errors import LayoutError, RecordError, SetupError
 from omnisync.agent.messages import texts
 from omnisync.contract.batches import SENTENCES, RefusedLine, line_reader
@@ -27,11 +27,11 @@ Found = Iterator[Finding]
 def leaving(layout: LayoutFile, database: Database) -> Found:
     """What stands between each query and its dataset. Reads the first rows of each and leaves nothing behind."""
     places = {name.rpartition(".")[2]: f"export.{name}" for name in layout.export}
-    for query in queries(layout.export, UTC):
+    for query in compile_queries(layout.export, UTC):
         yield from _of_query(query, places[query.dataset.name], database)
 
 
-def _of_query(query: Query, where: str, database: Database) -> Found:
+def _of_query(query: ExportQuery, where: str, database: Database) -> Found:
     try:
         names, rows = _first_rows(query, database)
     except (SetupError, RecordError) as wrong:
@@ -43,12 +43,12 @@ def _of_query(query: Query, where: str, database: Database) -> Found:
         yield from _of_rows(query, where, names, rows, database)
 
 
-def _first_rows(query: Query, database: Database) -> tuple[list[str], RowList]:
+def _first_rows(query: ExportQuery, database: Database) -> tuple[list[str], RowList]:
     with database.stream(query.sql, [A_DAY.isoformat() for _ in query.words], size=N_ROWS) as (names, lots):
         return [name.lower() for name in names], next(lots, [])
 
 
-def _of_columns(query: Query, where: str, names: Sequence[str]) -> Found:
+def _of_columns(query: ExportQuery, where: str, names: Sequence[str]) -> Found:
     dataset, changed_at = query.dataset, query.changed_at.lower()
     known = known_names(dataset)
     for name in dict.fromkeys(names):
@@ -67,7 +67,7 @@ def _of_columns(query: Query, where: str, names: Sequence[str]) -> Found:
 # --- the first rows
 
 
-def _of_rows(query: Query, where: str, names: Sequence[str], rows: RowList, database: Database) -> Found:
+def _of_rows(query: ExportQuery, where: str, names: Sequence[str], rows: RowList, database: Database) -> Found:
     out = Outgoing(query, names, iter([rows]))
     try:
         [lot] = out.lots()
@@ -84,7 +84,7 @@ def _of_rows(query: Query, where: str, names: Sequence[str], rows: RowList, data
         yield error("check_query", f"{where}.changed_at", motivo=texts.sentence(wrong.code, **wrong.words))
 
 
-def _of_values(query: Query, where: str, lot: Lot) -> Found:
+def _of_values(query: ExportQuery, where: str, lot: Lot) -> Found:
     """Values that do not become what their field takes, and lines that the hub would refuse, by column and reason."""
     made = lot.made(range(len(lot.keys)))
     found = Counter((field, why.code) for _, why, field in made.unfit)

@@ -8,17 +8,17 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from omnisync.agent.erp.inspecting.given import Given, constants, given, number, of_column
-from omnisync.agent.erp.language.layout import (
+from omnisync.agent.erp.layout.schema import (
     ChildTable,
     CustomerTable,
+    ExtraTable,
     FromSql,
-    Further,
     KeyOf,
     LayoutFile,
     Lookup,
     Number,
     OrderTable,
-    written_as,
+    column_form,
 )
 from omnisync.agent.erp.reflection.schema import Schema
 
@@ -108,7 +108,7 @@ def _main(kind: str, main: CustomerTable | OrderTable, made: Made, schema: Schem
     )
 
 
-def _extra(kind: str, when: str, extra: Further, made: Made, schema: Schema) -> Use:
+def _extra(kind: str, when: str, extra: ExtraTable, made: Made, schema: Schema) -> Use:
     where = f"{kind}.{when}.{extra.name}"
     keys = names_of(extra.key)
     return Use(
@@ -145,7 +145,7 @@ def _child(kind: str, child: ChildTable, made: Made, schema: Schema) -> Use:
 def _given(kind: str, columns: Mapping[str, Any], where: str, made: Made, schema: Schema) -> dict[str, Given | None]:
     found: dict[str, Given | None] = {}
     for name, source in columns.items():
-        written = written_as(source, f"{where}.{name}")
+        written = column_form(source, f"{where}.{name}")
         if isinstance(written, KeyOf):
             found |= _keys_of(written.key_of, (name,), made, schema)
         else:
@@ -170,7 +170,7 @@ def _numbered(source: Number | None, key: str) -> dict[str, Given | None]:
 
 def _forms(columns: Mapping[str, Any], where: str, wanted: type[Form]) -> dict[str, Form]:
     """The columns of one form, by their place in the file."""
-    forms = ((name, written_as(source, f"{where}.{name}")) for name, source in columns.items())
+    forms = ((name, column_form(source, f"{where}.{name}")) for name, source in columns.items())
     return {f"{where}.{name}": form for name, form in forms if isinstance(form, wanted)}
 
 

@@ -18,8 +18,8 @@ from msgspec import Struct
 
 from omnisync.agent.erp.database import Database, RowList
 from omnisync.agent.erp.language.lines import Key, Made, Maker
-from omnisync.agent.erp.language.queries import Query, check_names, known_names
 from omnisync.agent.erp.language.stretches import Cut, stretches
+from omnisync.agent.erp.layout.export_queries import ExportQuery, check_names, known_names
 from omnisync.agent.erp.row_hash import hash_rows
 from omnisync.agent.errors import LayoutError
 
@@ -47,7 +47,7 @@ class Lot(Struct, frozen=True):
 class Outgoing:
     """One dataset's rows, streamed. `latest` is the changed-at column's highest value in the rows that have come."""
 
-    def __init__(self, query: Query, names: Sequence[str], lots: Iterator[RowList]) -> None:
+    def __init__(self, query: ExportQuery, names: Sequence[str], lots: Iterator[RowList]) -> None:
         self._lots = lots
         self._changed_at = _place_of(query, names)
         fields = known_names(query.dataset)
@@ -106,7 +106,7 @@ class Outgoing:
 
 
 @contextmanager
-def streamed(database: Database, query: Query, since: Since, today: date) -> Iterator[Outgoing]:
+def streamed(database: Database, query: ExportQuery, since: Since, today: date) -> Iterator[Outgoing]:
     """The rows of a dataset, all of them or those that changed since. Raises LayoutError for a column nobody knows."""
     values: list[object] = [today.isoformat() for _ in query.words]
     sql = query.sql
@@ -130,7 +130,7 @@ def _since(value: Any) -> str | int:
     raise LayoutError(motivo="export: changed_at precisa ser uma data, um número ou um texto")
 
 
-def _place_of(query: Query, names: Sequence[str]) -> int | None:
+def _place_of(query: ExportQuery, names: Sequence[str]) -> int | None:
     name = query.changed_at.lower()
     if name and name not in names:
         raise LayoutError(motivo=f"export.{query.dataset.name}.changed_at: a consulta não tem a coluna {name}")

@@ -6,18 +6,18 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
 
-from omnisync.agent.erp.language.compiled import Layout, Main, Table
-from omnisync.agent.erp.language.rows import Answers, Column, UnfitError, rows_of
+from omnisync.agent.erp.layout.plan import Layout, MainPlan, TablePlan
+from omnisync.agent.erp.layout.row_builder import ColumnPlan, LookupAnswers, UnconvertibleError, rows_of
 from omnisync.agent.erp.writing.verdicts import Verdict, reason_of
 
-Ask = Callable[[Sequence[Column], list[Any], Sequence[Any]], Answers]
+Ask = Callable[[Sequence[ColumnPlan], list[Any], Sequence[Any]], LookupAnswers]
 """Asks the ERP what columns need to know of it; without it nothing is asked (a dry run)."""
 _PERSONAL = ("document", "email", "phone")
 
 
-def nobody(columns: Sequence[Column], records: list[Any], parents: Sequence[Any]) -> Answers:
+def nobody(columns: Sequence[ColumnPlan], records: list[Any], parents: Sequence[Any]) -> LookupAnswers:
     """Asks nothing: rows as the layout alone makes them."""
-    return Answers(None, [])
+    return LookupAnswers(None, [])
 
 
 def build_customers(verdicts: Sequence[Verdict], layout: Layout, ask: Ask) -> None:
@@ -57,9 +57,9 @@ def _unprepared(lot: Sequence[Verdict]) -> list[Verdict]:
     return [verdict for verdict in lot if verdict.prepared is None]
 
 
-def _build_main(lot: Sequence[Verdict], main: Main, records: list[Any], ask: Ask) -> None:
+def _build_main(lot: Sequence[Verdict], main: MainPlan, records: list[Any], ask: Ask) -> None:
     for verdict, row in zip(lot, _made(main.table, lot, records, (), ask), strict=True):
-        if isinstance(row, UnfitError):
+        if isinstance(row, UnconvertibleError):
             refuse_unfit(verdict, row)
         else:
             verdict.row = row
@@ -72,14 +72,14 @@ def _build_main(lot: Sequence[Verdict], main: Main, records: list[Any], ask: Ask
         owners = [verdict for verdict, _ in having]
         rows = _made(extra.table, owners, [record for _, record in having], (), ask)
         for verdict, row in zip(owners, rows, strict=True):
-            if isinstance(row, UnfitError):
+            if isinstance(row, UnconvertibleError):
                 refuse_unfit(verdict, row)
             else:
                 verdict.extra_rows[extra.label] = row
 
 
 def _lines(
-    table: Table, lot: Sequence[Verdict], lines: Sequence[Sequence[Any]], ask: Ask, name: str
+    table: TablePlan, lot: Sequence[Verdict], lines: Sequence[Sequence[Any]], ask: Ask, name: str
 ) -> list[list[tuple[object, ...]]]:
     """The rows of each order's lines; empty where the order was refused for one of them."""
     records = [line for own in lines for line in own]
@@ -87,14 +87,14 @@ def _lines(
     owners = [verdict for verdict, own in zip(lot, lines, strict=True) for _ in own]
     built = _made(table, owners, records, parents, ask)
     rows = iter(built)
-    if UnfitError not in map(type, built):
+    if UnconvertibleError not in map(type, built):
         return [list(islice(rows, len(own))) for own in lines]  # type: ignore[arg-type]  # none of them is an error
     made: list[list[tuple[object, ...]]] = []
     for verdict, own in zip(lot, lines, strict=True):
         cut = list(islice(rows, len(own)))
-        good = [row for row in cut if not isinstance(row, UnfitError)]
+        good = [row for row in cut if not isinstance(row, UnconvertibleError)]
         if len(good) < len(cut):
-            i, error = next((i, row) for i, row in enumerate(cut) if isinstance(row, UnfitError))
+            i, error = next((i, row) for i, row in enumerate(cut) if isinstance(row, UnconvertibleError))
             if verdict.action != "none":
                 refuse_unfit(verdict, error, f"{name}[{i}].")
             good = []
@@ -103,8 +103,8 @@ def _lines(
 
 
 def _made(
-    table: Table, owners: Sequence[Verdict], records: list[Any], parents: Sequence[Any], ask: Ask
-) -> list[tuple[object, ...] | UnfitError]:
+    table: TablePlan, owners: Sequence[Verdict], records: list[Any], parents: Sequence[Any], ask: Ask
+) -> list[tuple[object, ...] | UnconvertibleError]:
     answers = ask(table.columns, records, parents)
     rows = rows_of(table.columns, records, answers, parents)
     for note in answers.notes:
@@ -115,7 +115,7 @@ def _made(
     return rows
 
 
-def refuse_unfit(verdict: Verdict, error: UnfitError, before: str = "") -> None:
+def refuse_unfit(verdict: Verdict, error: UnconvertibleError, before: str = "") -> None:
     """Set aside a record that cannot become a row; what is personal is not repeated in the reason."""
     is_personal = any(word in error.path for word in _PERSONAL)
     value = None if is_personal or error.value is None else str(error.value)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.language.compiled import Table
+from omnisync.agent.erp.layout.plan import TablePlan
 from omnisync.agent.erp.writing.keys import Key, as_asked, in_order, text_of
 from omnisync.agent.erp.writing.tables import New, Rows, among_keys
 
@@ -25,7 +25,7 @@ class Lines(Struct, frozen=True):
 class Children:
     """One table of orders' lines. Every method runs inside the caller's transaction."""
 
-    def __init__(self, database: Database, table: Table) -> None:
+    def __init__(self, database: Database, table: TablePlan) -> None:
         self._database = database
         self._table = table
         self._rows = Rows(database, table)
@@ -33,7 +33,7 @@ class Children:
 
     def insert(self, orders: Sequence[Lines]) -> None:
         """The lines of orders that have none yet."""
-        if self._table.number is None and not self._table.late:
+        if self._table.number is None and not self._table.foreign_key_columns:
             self._rows.insert_lines([lines.parent + values for lines in orders for values in lines.rows])
             return
         self._rows.insert([new for lines in orders for new in _new(lines)])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.language.compiled import Layout, Table
+from omnisync.agent.erp.layout.plan import Layout, TablePlan
 from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.erp.writing.verdicts import Verdict
 
@@ -43,5 +43,5 @@ class NumericDocuments:
         return found
 
 
-def _document_columns(table: Table) -> list[str]:
+def _document_columns(table: TablePlan) -> list[str]:
     return [column.name for column in table.columns if column.path in _PATHS]

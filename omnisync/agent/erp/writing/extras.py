@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.language.compiled import Extra, Main, Statement, Table
-from omnisync.agent.erp.language.rows import Answers
+from omnisync.agent.erp.layout.plan import ExtraPlan, MainPlan, Statement, TablePlan
+from omnisync.agent.erp.layout.row_builder import LookupAnswers
 from omnisync.agent.erp.writing.keys import text_of
 from omnisync.agent.erp.writing.tables import New, Rows, taken
 from omnisync.agent.erp.writing.verdicts import Verdict, key_of
@@ -15,7 +15,7 @@ from omnisync.agent.erp.writing.verdicts import Verdict, key_of
 class Extras:
     """The rows of one kind beside its main table. Every method runs inside the caller's transaction."""
 
-    def __init__(self, database: Database, main: Main) -> None:
+    def __init__(self, database: Database, main: MainPlan) -> None:
         self._database = database
         self._main = main
 
@@ -45,7 +45,7 @@ class Extras:
             for verdict in lot:
                 self._database.execute(statement.sql, _values(statement, verdict))
 
-    def _insert(self, extra: Extra, lot: Sequence[Verdict]) -> None:
+    def _insert(self, extra: ExtraPlan, lot: Sequence[Verdict]) -> None:
         having = [v for v in lot if extra.label in v.extra_rows]
         new = [New(v.change.id, recorded(v, extra.table), v.extra_rows[extra.label], v.keys) for v in having]
         for verdict, key in zip(having, Rows(self._database, extra.table).insert(new), strict=True):
@@ -54,7 +54,7 @@ class Extras:
 
     def _update_before(self, lot: Sequence[Verdict]) -> None:
         """Their keys stand in the main row: a key of one column each."""
-        late = {one.whose: one.column for one in self._main.table.late}
+        late = {one.whose: one.column for one in self._main.table.foreign_key_columns}
         labels = [extra.label for extra in self._main.before if extra.label in late]
         main = Rows(self._database, self._main.table)
         found = main.present([v.keys[self._main.table.kind] for v in lot], [late[label] for label in labels])
@@ -72,7 +72,7 @@ class Extras:
                     updates.append((*(values[i] for i in changing), text_of(key)))
             rows.update([extra.table.names[i] for i in changing], updates)
 
-    def _update_after(self, extra: Extra, verdict: Verdict) -> bool:
+    def _update_after(self, extra: ExtraPlan, verdict: Verdict) -> bool:
         """Found by its key where the layout fills it, else by the keys it takes and its constants.
 
         Answers whether it was there.
@@ -92,14 +92,16 @@ class Extras:
         return True
 
 
-def recorded(verdict: Verdict, table: Table) -> object:
+def recorded(verdict: Verdict, table: TablePlan) -> object:
     """The record of a row of this table, where its number takes anything of it."""
     return (verdict.customer or verdict.order) if table.reads_records else None
 
 
-def _identity(table: Table, values: Sequence[object], verdict: Verdict) -> dict[str, object]:
+def _identity(table: TablePlan, values: Sequence[object], verdict: Verdict) -> dict[str, object]:
     """The columns a row after the main one is found again by, with their values."""
-    late: dict[str, object] = dict(zip((one.column for one in table.late), taken(table, verdict.keys), strict=True))
+    late: dict[str, object] = dict(
+        zip((one.column for one in table.foreign_key_columns), taken(table, verdict.keys), strict=True)
+    )
     filled = dict(zip(table.names, values, strict=True)) | late
     if table.keys and set(table.keys) <= filled.keys():
         return {name: filled[name] for name in table.keys}
@@ -112,7 +114,7 @@ def _values(statement: Statement, verdict: Verdict) -> list[object]:
     key, binding = key_of(verdict), verdict.binding
     number = verdict.erp_number or (binding.erp_number if binding is not None else None)
     own = {f"key{place}": part for place, part in enumerate(key, 1)} | {"key": key[-1], "number": number or key[-1]}
-    nothing = Answers(None, [])
+    nothing = LookupAnswers(None, [])
     return [
         own.get(path) if fill is None else next(iter(fill(nothing, [record], [record])))
         for path, fill in statement.parameters

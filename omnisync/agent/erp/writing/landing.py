@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.language.compiled import Layout, Main, Table
-from omnisync.agent.erp.language.rows import Answers, Column, UnfitError
+from omnisync.agent.erp.layout.plan import Layout, MainPlan, TablePlan
+from omnisync.agent.erp.layout.row_builder import ColumnPlan, LookupAnswers, UnconvertibleError
 from omnisync.agent.erp.writing.building import build_customers, build_orders, refuse_unfit
 from omnisync.agent.erp.writing.children import Children, Lines
 from omnisync.agent.erp.writing.documents import NumericDocuments
@@ -171,7 +171,7 @@ class Landing:
 
     # --- a main row with those before and after it
 
-    def _insert_main(self, main: Main, lot: list[Verdict]) -> None:
+    def _insert_main(self, main: MainPlan, lot: list[Verdict]) -> None:
         extras = Extras(self._database, main)
         for verdict in lot:
             verdict.keys = _customer_key(verdict)
@@ -182,12 +182,12 @@ class Landing:
             verdict.keys[main.table.kind] = key
         extras.insert_after(lot)
 
-    def _update_main(self, main: Main, lot: list[Verdict]) -> None:
+    def _update_main(self, main: MainPlan, lot: list[Verdict]) -> None:
         lot.sort(key=_place)
         table, rows = main.table, Rows(self._database, main.table)
         changing = rows.changing()
-        customers = [i for i, late in enumerate(table.late) if late.whose == "customer"]
-        names = [*(table.late[i].column for i in customers), *(table.names[i] for i in changing)]
+        customers = [i for i, late in enumerate(table.foreign_key_columns) if late.whose == "customer"]
+        names = [*(table.foreign_key_columns[i].column for i in customers), *(table.names[i] for i in changing)]
         updates = []
         for verdict in lot:
             verdict.keys = _customer_key(verdict) | {table.kind: key_of(verdict)}
@@ -199,7 +199,7 @@ class Landing:
 
     # --- the whole lot, then halves
 
-    def _ask(self, columns: Sequence[Column], records: list[Any], parents: Sequence[Any]) -> Answers:
+    def _ask(self, columns: Sequence[ColumnPlan], records: list[Any], parents: Sequence[Any]) -> LookupAnswers:
         return answers_for(self._database, columns, records, parents)
 
     def _land(self, verdicts: Sequence[Verdict], action: str, write: Write) -> None:
@@ -211,7 +211,7 @@ class Landing:
         self._database.savepoint()
         try:
             write(lot)
-        except (RefusedRecordError, UnfitError) as error:
+        except (RefusedRecordError, UnconvertibleError) as error:
             self._database.return_to_savepoint()
             if len(lot) > 1:
                 middle = len(lot) // 2
@@ -225,8 +225,8 @@ class Landing:
         else:
             self._database.release_savepoint()
 
-    def _refuse(self, verdict: Verdict, error: RefusedRecordError | UnfitError) -> None:
-        if isinstance(error, UnfitError):
+    def _refuse(self, verdict: Verdict, error: RefusedRecordError | UnconvertibleError) -> None:
+        if isinstance(error, UnconvertibleError):
             refuse_unfit(verdict, error)
             return
         if error.code != "erp_refused":
@@ -268,11 +268,11 @@ def _refuse_blamed(verdicts: Sequence[Verdict], blamed: Blamed | None) -> None:
             verdict.refuse("erp_refused", motivo=motive)
 
 
-def _items(lot: Sequence[Verdict], table: Table) -> list[Lines]:
+def _items(lot: Sequence[Verdict], table: TablePlan) -> list[Lines]:
     return [_lines(v, v.item_rows, v.order.items if table.reads_records and v.order else ()) for v in lot]
 
 
-def _payments(lot: Sequence[Verdict], table: Table) -> list[Lines]:
+def _payments(lot: Sequence[Verdict], table: TablePlan) -> list[Lines]:
     return [_lines(v, v.payment_rows, v.order.payments if table.reads_records and v.order else ()) for v in lot]
 
 

@@ -6,25 +6,32 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from omnisync.agent.erp.database import UNREADABLE_VALUE, Database
-from omnisync.agent.erp.language.layout import FromSql, Lookup
-from omnisync.agent.erp.language.rows import AMBIGUOUS, UNANSWERED, Answers, Column, Query, lookup_key
+from omnisync.agent.erp.layout.row_builder import (
+    AMBIGUOUS,
+    UNANSWERED,
+    ColumnPlan,
+    ColumnQuery,
+    LookupAnswers,
+    lookup_key,
+)
+from omnisync.agent.erp.layout.schema import FromSql, Lookup
 from omnisync.agent.erp.writing.keys import UNREADABLE, Key, as_asked
 from omnisync.agent.errors import RefusedRecordError
 
 
 def answers_for(
-    database: Database, columns: Sequence[Column], records: list[Any], parents: Sequence[Any] = ()
-) -> Answers:
+    database: Database, columns: Sequence[ColumnPlan], records: list[Any], parents: Sequence[Any] = ()
+) -> LookupAnswers:
     """The answers to every column that asks, inside the caller's transaction."""
     found: dict[str, Mapping[Any, object]] = {}
     for column in columns:
         if column.query is not None and records:
             keys = column.query.keys(records, list(parents))
             found[column.name] = _answered(database, column.query, keys)
-    return Answers(found, [])
+    return LookupAnswers(found, [])
 
 
-def _answered(database: Database, query: Query, keys: Iterable[Any]) -> Mapping[Any, object]:
+def _answered(database: Database, query: ColumnQuery, keys: Iterable[Any]) -> Mapping[Any, object]:
     if isinstance(query.form, FromSql):
         return _values_of(database, query.sql, sorted({key for key in keys if None not in key}, key=repr))
     return _looked_up(database, query.form, sorted({str(key) for key in keys if key is not None}))

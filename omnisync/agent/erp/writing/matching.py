@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.language.compiled import Layout
+from omnisync.agent.erp.layout.plan import Layout
 from omnisync.agent.erp.writing.keys import UNREADABLE, Key, as_asked, in_order, joined, parted, text_of
 from omnisync.agent.erp.writing.lookups import comparable_rows
 from omnisync.agent.erp.writing.tables import Rows

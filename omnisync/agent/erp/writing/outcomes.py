@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.language.layout import Outcome
+from omnisync.agent.erp.layout.schema import OutcomeQuery
 from omnisync.agent.erp.writing.keys import is_same, parted, text_of
 from omnisync.agent.errors import ErpSetupError
 from omnisync.agent.messages import texts
@@ -31,7 +31,7 @@ Ends = Mapping[str, End]
 _AMONG = re.compile(r"\bIN\s*\(\s*:(ids|keys)\s*\)", re.IGNORECASE)
 
 
-def read_outcomes(database: Database, outcome: Outcome, staged: Mapping[str, str]) -> Ends:
+def read_outcomes(database: Database, outcome: OutcomeQuery, staged: Mapping[str, str]) -> Ends:
     """The staged orders (id → ERP key) that have an end by now; the others go on being staged.
 
     A state the layout does not know, or none, is no end: the job may be half-way.

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omnisync.agent.erp.base import PreparedRecord, Slice
-from omnisync.agent.erp.language.compiled import Layout
+from omnisync.agent.erp.layout.plan import Layout
 from omnisync.agent.erp.writing.building import build_customers, build_orders, nobody
 from omnisync.agent.erp.writing.reading import read_customers, read_orders
 from omnisync.agent.erp.writing.verdicts import Verdict

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from omnisync.agent.erp.base import Slice
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.language.compiled import Layout
+from omnisync.agent.erp.layout.plan import Layout
 from omnisync.agent.erp.writing.bindings import Bindings
 from omnisync.agent.erp.writing.keys import Key, joined
 from omnisync.agent.erp.writing.landing import Landing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.language.compiled import Layout, Table
+from omnisync.agent.erp.layout.plan import Layout, TablePlan
 from omnisync.agent.erp.writing.building import build_customers, build_orders, nobody
 from omnisync.agent.erp.writing.keys import Key, text_of
 from omnisync.agent.erp.writing.verdicts import Verdict, key_of
@@ -17,7 +17,7 @@ def written_rows(database: Database, layout: Layout, landed: Sequence[Verdict]) 
     """Whole rows of the four tables, as the database holds them now."""
     customers = [key_of(v) for v in landed if v.change.kind == "customer" and v.erp_key]
     orders = [key_of(v) for v in landed if v.change.kind == "order"]
-    places: list[tuple[Table, Sequence[str], list[Key]]] = []
+    places: list[tuple[TablePlan, Sequence[str], list[Key]]] = []
     if layout.customer is not None:
         places.append((layout.customer.table, layout.customer.table.keys, customers))
     places.append((layout.order.table, layout.order.table.keys, orders))
@@ -58,5 +58,5 @@ def converted_rows(layout: Layout, verdicts: Sequence[Verdict]) -> Shown:
     return shown
 
 
-def _named(table: Table, rows: Sequence[tuple[object, ...]]) -> list[dict[str, object]]:
+def _named(table: TablePlan, rows: Sequence[tuple[object, ...]]) -> list[dict[str, object]]:
     return [dict(zip(table.names, row, strict=True)) for row in rows]

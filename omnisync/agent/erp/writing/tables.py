@@ -9,8 +9,8 @@ from typing import Any
 from msgspec import Struct
 
 from omnisync.agent.erp.database import UNREADABLE_VALUE, Database, row_groups
-from omnisync.agent.erp.language.compiled import NumberFrom, Table
-from omnisync.agent.erp.language.rows import Answers
+from omnisync.agent.erp.layout.plan import NumberFrom, TablePlan
+from omnisync.agent.erp.layout.row_builder import LookupAnswers
 from omnisync.agent.erp.writing.keys import (
     UNREADABLE,
     Claim,
@@ -44,7 +44,7 @@ class New(Struct, frozen=True):
 class Rows:
     """The rows of one table. Every method runs inside the caller's transaction."""
 
-    def __init__(self, database: Database, table: Table) -> None:
+    def __init__(self, database: Database, table: TablePlan) -> None:
         self._database = database
         self._table = table
 
@@ -56,7 +56,7 @@ class Rows:
             return []
         table = self._table
         numbers = self._numbers(new)
-        names = [*table.parent, *(late.column for late in table.late), *self._numbered, *table.names]
+        names = [*table.parent, *(late.column for late in table.foreign_key_columns), *self._numbered, *table.names]
         rows = [
             one.parent + taken(table, one.late) + number + one.values for one, number in zip(new, numbers, strict=True)
         ]
@@ -143,7 +143,7 @@ class Rows:
         if number.source == "max":
             values = dict(zip(self._table.names, one.values, strict=True))
             return tuple(text_of(values[name]) for name in self._table.keys[:-1])
-        nothing = Answers(None, [])
+        nothing = LookupAnswers(None, [])
         return tuple(text_of(next(iter(fill(nothing, [one.record], [one.order])))) for _, fill in number.where)
 
     def _counted(self, number: NumberFrom, scope: tuple[str, ...], n: int) -> int:
@@ -171,7 +171,7 @@ class Rows:
 
     def _from_procedure(self, number: NumberFrom, one: New) -> object:
         assert number.statement is not None
-        nothing = Answers(None, [])
+        nothing = LookupAnswers(None, [])
         values = [next(iter(fill(nothing, [one.record], [one.order]))) for _, fill in number.statement.parameters]
         rows = self._database.select(number.statement.sql, values)
         if not rows or rows[0][0] is None:
@@ -303,8 +303,8 @@ def among_keys(
             yield from database.lock_row(sql.replace("{ids}", marks), (*prefix, *lot))
 
 
-def taken(table: Table, keys: Mapping[str, Key]) -> tuple[str | None, ...]:
+def taken(table: TablePlan, keys: Mapping[str, Key]) -> tuple[str | None, ...]:
     """What a table's late columns take of these keys; nothing of a row that was not made."""
-    if not table.late:
+    if not table.foreign_key_columns:
         return ()
-    return tuple([keys[late.whose][late.part] if late.whose in keys else None for late in table.late])
+    return tuple([keys[late.whose][late.part] if late.whose in keys else None for late in table.foreign_key_columns])

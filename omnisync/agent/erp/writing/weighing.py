@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.language.compiled import Layout
+from omnisync.agent.erp.layout.plan import Layout
 from omnisync.agent.erp.writing.keys import as_asked, is_same, joined, text_of
 from omnisync.agent.erp.writing.outcomes import JOB_REFUSED, End, Ends, read_outcomes
 from omnisync.agent.erp.writing.reading import effective, wait_for_customer
@@ -31,7 +31,10 @@ class Weighing:
         self._orders = Rows(database, layout.order.table)
         self._customers = Rows(database, layout.customer.table) if layout.customer is not None else None
         self._takes_customers = any(
-            late.whose == "customer" for table in layout.tables if table.kind != "customer" for late in table.late
+            late.whose == "customer"
+            for table in layout.tables
+            if table.kind != "customer"
+            for late in table.foreign_key_columns
         )
 
     def states(self, verdicts: Sequence[Verdict]) -> None:

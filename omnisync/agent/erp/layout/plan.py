@@ -13,21 +13,21 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.erp.language.compiling import Compiler, Mappings, constant_fill
-from omnisync.agent.erp.language.layout import (
+from omnisync.agent.erp.layout.compiler import Compiler, Mappings, constant_fill
+from omnisync.agent.erp.layout.export_queries import ExportQuery, compile_queries
+from omnisync.agent.erp.layout.field_paths import nearest, paths_of
+from omnisync.agent.erp.layout.row_builder import ColumnPlan, LookupAnswers
+from omnisync.agent.erp.layout.schema import (
     ChildTable,
     CustomerTable,
-    Further,
+    ExtraTable,
     LayoutFile,
     Match,
     Number,
+    OrderState,
     OrderTable,
-    Outcome,
-    State,
+    OutcomeQuery,
 )
-from omnisync.agent.erp.language.paths import nearest, paths_of
-from omnisync.agent.erp.language.queries import Query, queries
-from omnisync.agent.erp.language.rows import Answers, Column
 from omnisync.agent.errors import LayoutError
 
 Parameters = Sequence[tuple[str, Any]]
@@ -54,7 +54,7 @@ class NumberFrom(Struct, frozen=True):
     form: Callable[[Any], str]
 
 
-class Late(Struct, frozen=True):
+class ForeignKeyColumn(Struct, frozen=True):
     """A column that takes part of the key of another row of the same record, known only once that row stands."""
 
     column: str
@@ -68,7 +68,7 @@ class _Identified(Struct, frozen=True):
     id: str
 
 
-class Table(Struct, frozen=True, kw_only=True):
+class TablePlan(Struct, frozen=True, kw_only=True):
     """One table of the ERP.
 
     `keys` are its key's columns, the last of them made by the ERP, by `number`, or filled like any other column;
@@ -77,8 +77,8 @@ class Table(Struct, frozen=True, kw_only=True):
 
     kind: str
     name: str
-    columns: tuple[Column, ...]
-    late: tuple[Late, ...] = ()
+    columns: tuple[ColumnPlan, ...]
+    foreign_key_columns: tuple[ForeignKeyColumn, ...] = ()
     keys: tuple[str, ...] = ()
     parent: tuple[str, ...] = ()
     external_id: str = ""
@@ -101,7 +101,7 @@ class Table(Struct, frozen=True, kw_only=True):
         column = next((c for c in self.columns if c.name == self.external_id and c.path == "id"), None)
         if column is None:
             return list(ids)
-        return list(map(str, column.fill(Answers(None, []), list(map(_Identified, ids)), [])))
+        return list(map(str, column.fill(LookupAnswers(None, []), list(map(_Identified, ids)), [])))
 
     @property
     def reads_records(self) -> bool:
@@ -117,24 +117,24 @@ class Table(Struct, frozen=True, kw_only=True):
     def all_names(self) -> set[str]:
         """Every column the layout names in it."""
         number = {self.number.column} if self.number is not None else set()
-        named = {*self.names, *self.keys, *self.parent, *(late.column for late in self.late), *number}
+        named = {*self.names, *self.keys, *self.parent, *(late.column for late in self.foreign_key_columns), *number}
         return (named | {self.external_id, self.identity}) - {""}
 
 
-class Extra(Struct, frozen=True):
+class ExtraPlan(Struct, frozen=True):
     """One more row of a record, in another table; none where the record has no value at `when`."""
 
     label: str
-    table: Table
+    table: TablePlan
     when: Callable[[Any], Any] | None
 
 
-class Main(Struct, frozen=True, kw_only=True):
+class MainPlan(Struct, frozen=True, kw_only=True):
     """A kind with a table of its own, the rows before and after it, and what is run at the end of each record."""
 
-    table: Table
-    before: tuple[Extra, ...] = ()
-    after: tuple[Extra, ...] = ()
+    table: TablePlan
+    before: tuple[ExtraPlan, ...] = ()
+    after: tuple[ExtraPlan, ...] = ()
     after_sql: Statement | None = None
 
 
@@ -144,10 +144,10 @@ class Layout(Struct, frozen=True, kw_only=True):
     name: str
     fingerprint: str
     """Changes with the layout and with De/Para: what was refused for a code is then tried again."""
-    customer: Main | None
-    order: Main
-    item: Table
-    payment: Table | None
+    customer: MainPlan | None
+    order: MainPlan
+    item: TablePlan
+    payment: TablePlan | None
     match: Match | None
     without_document: Literal["accept", "refuse"]
     is_kept_here: bool
@@ -158,12 +158,12 @@ class Layout(Struct, frozen=True, kw_only=True):
     state_open: str
     state_cancelled: str | None
     update_while: frozenset[str]
-    outcome: Outcome | None
-    exports: tuple[Query, ...]
+    outcome: OutcomeQuery | None
+    exports: tuple[ExportQuery, ...]
     """What goes out, in the catalogue's order."""
 
     @property
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self) -> tuple[TablePlan, ...]:
         """Every table of it, the seed's four nouns first."""
         mains = [main for main in (self.customer, self.order) if main is not None]
         extras = [extra.table for main in mains for extra in (*main.before, *main.after)]
@@ -171,12 +171,12 @@ class Layout(Struct, frozen=True, kw_only=True):
         return (*(main.table for main in mains), *children, *extras)
 
     @property
-    def asks(self) -> bool:
+    def needs_database(self) -> bool:
         """Whether a column is filled with what the ERP answers."""
         return any(column.query is not None for table in self.tables for column in table.columns)
 
 
-def compiled(file: LayoutFile, zone: tzinfo, mappings: Mappings) -> Layout:
+def compile_layout(file: LayoutFile, zone: tzinfo, mappings: Mappings) -> Layout:
     """The layout as fast row makers. Raises LayoutError naming the place of what cannot be."""
     compiler = Compiler(zone, mappings)
     order, state = file.order, file.order.state
@@ -212,7 +212,7 @@ def compiled(file: LayoutFile, zone: tzinfo, mappings: Mappings) -> Layout:
         if state is not None
         else frozenset(),
         outcome=_outcome(order.outcome),
-        exports=queries(file.export, zone),
+        exports=compile_queries(file.export, zone),
     )
 
 
@@ -223,18 +223,18 @@ def _main(
     customer: tuple[str, ...] = (),
     *,
     is_queue: bool,
-) -> Main:
+) -> MainPlan:
     keys = _tuple(file.key)
     columns = compiler.columns(kind, file.columns, f"{kind}.columns")
-    late = _late(compiler, file.columns, f"{kind}.columns")
+    late = _foreign_key_columns(compiler, file.columns, f"{kind}.columns")
     befores = [extra.name for extra in file.before]
     known = [*befores, *(["customer"] if kind == "order" else [])]
-    _check_late(late, known, f"{kind}.columns")
-    table = Table(
+    _check_foreign_keys(late, known, f"{kind}.columns")
+    table = TablePlan(
         kind=kind,
         name=file.table,
         columns=columns,
-        late=(*(Late(name, "customer", i) for i, name in enumerate(customer)), *late),
+        foreign_key_columns=(*(ForeignKeyColumn(name, "customer", i) for i, name in enumerate(customer)), *late),
         keys=keys,
         external_id=file.external_id,
         number=_number(compiler, kind, file.number, keys[-1], f"{kind}.number"),
@@ -243,7 +243,7 @@ def _main(
     )
     _check_keys(table, kind)
     afters = [*known, kind]
-    return Main(
+    return MainPlan(
         table=table,
         before=tuple(_extra(compiler, kind, extra, befores[:i], "before") for i, extra in enumerate(file.before)),
         after=tuple(
@@ -257,34 +257,34 @@ def _of_the_row(n_keys: int) -> set[str]:
     return {"key", "number", *(f"key{place}" for place in range(1, n_keys + 1))}
 
 
-def _with_state(main: Main, state: State | None) -> Main:
+def _with_state(main: MainPlan, state: OrderState | None) -> MainPlan:
     """The state is a column like another: an order written is an open one."""
     if state is None:
         return main
     _expect(state.column not in main.table.names, f"order.columns.{state.column}: é a coluna de order.state")
-    column = Column(state.column, constant_fill(state.open), constant=_text(state.open))
+    column = ColumnPlan(state.column, constant_fill(state.open), constant=_text(state.open))
     table = msgspec.structs.replace(main.table, columns=(column, *main.table.columns))
     return msgspec.structs.replace(main, table=table)
 
 
-def _extra(compiler: Compiler, kind: str, file: Further, known: Sequence[str], when: str) -> Extra:
+def _extra(compiler: Compiler, kind: str, file: ExtraTable, known: Sequence[str], when: str) -> ExtraPlan:
     where = f"{kind}.{when}.{file.name}"
-    late = _late(compiler, file.columns, f"{where}.columns")
-    _check_late(late, known, f"{where}.columns")
+    late = _foreign_key_columns(compiler, file.columns, f"{where}.columns")
+    _check_foreign_keys(late, known, f"{where}.columns")
     keys = _tuple(file.key)
     _expect(when == "after" or bool(keys), f"{where}: falta a chave key, que a tabela principal recebe")
     _expect(when == "before" or bool(late), f"{where}: falta uma coluna com key_of, que a liga ao registro")
-    table = Table(
+    table = TablePlan(
         kind=kind,
         name=file.table,
         columns=compiler.columns(kind, file.columns, f"{where}.columns"),
-        late=late,
+        foreign_key_columns=late,
         keys=keys,
         number=_number(compiler, kind, file.number, keys[-1] if keys else "", f"{where}.number"),
         only_on_create=_only(file.only_on_create, file.columns, where),
     )
     _check_keys(table, where)
-    return Extra(file.name, table, _when(kind, file.when, where))
+    return ExtraPlan(file.name, table, _when(kind, file.when, where))
 
 
 def _when(kind: str, path: str, where: str) -> Callable[[Any], Any] | None:
@@ -295,20 +295,20 @@ def _when(kind: str, path: str, where: str) -> Callable[[Any], Any] | None:
     return known[path].read
 
 
-def _child(compiler: Compiler, kind: str, file: ChildTable, order: Main) -> Table:
+def _child(compiler: Compiler, kind: str, file: ChildTable, order: MainPlan) -> TablePlan:
     parent, n_keys = _tuple(file.parent), len(order.table.keys)
     _expect(len(parent) == n_keys, f"{kind}.parent: a chave do pedido tem {n_keys} colunas")
-    late = _late(compiler, file.columns, f"{kind}.columns")
-    _check_late(late, ["order", "customer"], f"{kind}.columns")
+    late = _foreign_key_columns(compiler, file.columns, f"{kind}.columns")
+    _check_foreign_keys(late, ["order", "customer"], f"{kind}.columns")
     identity = {"item_id": file.external_id, "line": file.line, "replace": ""}[file.identity]
     wanted = {"item_id": "external_id", "line": "line"}.get(file.identity)
     _expect(wanted is None or identity in file.columns, f"{kind}.{wanted}: diga qual coluna identifica a linha")
     _expect(file.number is None or bool(file.number.column), f"{kind}.number: falta a chave column")
-    return Table(
+    return TablePlan(
         kind=kind,
         name=file.table,
         columns=compiler.columns(kind, file.columns, f"{kind}.columns"),
-        late=late,
+        foreign_key_columns=late,
         parent=parent,
         external_id=file.external_id,
         number=_number(compiler, kind, file.number, "", f"{kind}.number"),
@@ -322,14 +322,14 @@ def _child(compiler: Compiler, kind: str, file: ChildTable, order: Main) -> Tabl
     )
 
 
-def _may_be_line(table: Table, identity: str) -> bool:
+def _may_be_line(table: TablePlan, identity: str) -> bool:
     """Whether a row of this table may pass for a line: one without what a line is known by is never deleted."""
     number = [table.number.column] if table.number is not None else []
-    filled = {*table.names, *table.keys, *(late.column for late in table.late), *number}
+    filled = {*table.names, *table.keys, *(late.column for late in table.foreign_key_columns), *number}
     return not identity or identity.lower() in {name.lower() for name in filled}
 
 
-def _constants_of(extra: Extra, parent: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+def _constants_of(extra: ExtraPlan, parent: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """What tells a row beside the order from the order's lines in the same table."""
     constants = tuple((c.name, c.constant) for c in extra.table.columns if c.constant is not None)
     apart = tuple(pair for pair in constants if pair[0] not in {*parent, *extra.table.only_on_create})
@@ -404,7 +404,7 @@ def _check_kept_here(file: LayoutFile) -> None:
     )
 
 
-def _outcome(file: Outcome | None) -> Outcome | None:
+def _outcome(file: OutcomeQuery | None) -> OutcomeQuery | None:
     if file is not None:
         _expect(":ids" in file.sql or ":keys" in file.sql, "order.outcome.sql: termine com IN (:ids) ou IN (:keys)")
     return file
@@ -416,16 +416,16 @@ def _only(names: Sequence[str], columns: Mapping[str, Any], where: str) -> froze
     return frozenset(names)
 
 
-def _check_keys(table: Table, where: str) -> None:
+def _check_keys(table: TablePlan, where: str) -> None:
     for name in table.keys[:-1]:
         _expect(name in table.names, f"{where}.key: a coluna {name} precisa estar em columns")
 
 
-def _late(compiler: Compiler, written: Mapping[str, Any], where: str) -> tuple[Late, ...]:
-    return tuple(Late(column, whose) for column, whose in compiler.late(written, where))
+def _foreign_key_columns(compiler: Compiler, written: Mapping[str, Any], where: str) -> tuple[ForeignKeyColumn, ...]:
+    return tuple(ForeignKeyColumn(column, whose) for column, whose in compiler.foreign_key_columns(written, where))
 
 
-def _check_late(late: Sequence[Late], known: Sequence[str], where: str) -> None:
+def _check_foreign_keys(late: Sequence[ForeignKeyColumn], known: Sequence[str], where: str) -> None:
     for one in late:
         _expect(one.whose in known, f"{where}.{one.column}: key_of = {one.whose} não existe{nearest(one.whose, known)}")
 

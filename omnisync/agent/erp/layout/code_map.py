@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import get_args
 
-from omnisync.agent.erp.language.layout import DeParaKind, LayoutFile, Lookup, Mapped, columns_of, written_as
+from omnisync.agent.erp.layout.schema import DeParaKind, LayoutFile, Lookup, Mapped, column_form, columns_of
 
 KINDS: tuple[DeParaKind, ...] = tuple(kind for kind in get_args(DeParaKind) if kind != "product")
 """A product the ERP does not know is registered there, not mapped by hand."""
@@ -18,7 +18,7 @@ def of_layout(layout: LayoutFile) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for where, columns in columns_of(layout):
         for name, written in columns.items():
-            form = written_as(written, f"{where}.{name}")
+            form = column_form(written, f"{where}.{name}")
             if isinstance(form, Mapped | Lookup) and form.de_para is not None:
                 known = form.map if isinstance(form, Mapped) else {}
                 found.setdefault(form.de_para, {}).update({code: str(value) for code, value in known.items()})

@@ -21,12 +21,12 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
-from omnisync.agent.erp import layouts
-from omnisync.agent.erp.language.paths import nearest
+from omnisync.agent.erp.layout import shipped
+from omnisync.agent.erp.layout.field_paths import nearest
 from omnisync.agent.errors import LayoutError
 
-Name = Annotated[str, Meta(min_length=1, max_length=130)]
-Names = Name | Annotated[tuple[Name, ...], Meta(min_length=1, max_length=4)]
+LayoutName = Annotated[str, Meta(min_length=1, max_length=130)]
+LayoutNames = LayoutName | Annotated[tuple[LayoutName, ...], Meta(min_length=1, max_length=4)]
 Scalar = str | int | float | bool
 DeParaKind = Literal["payment_method", "payment_terms", "seller", "establishment", "price_table", "product"]
 Missing = Literal["refuse", "null", "default", "same"]
@@ -41,7 +41,7 @@ class Constant(Struct, frozen=True, forbid_unknown_fields=True):
 class KeyOf(Struct, frozen=True, forbid_unknown_fields=True):
     """The key of another row of the same record: of a `before` table by its name, of `customer`, of `order`."""
 
-    key_of: Name
+    key_of: LayoutName
 
 
 class Mapped(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,12 +57,12 @@ class Mapped(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Lookup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A value of the ERP's own table: `take` of the row of `lookup` whose column `by` equals `field`."""
 
-    lookup: Name
-    by: Name
+    lookup: LayoutName
+    by: LayoutName
     field: str
-    take: Name
+    take: LayoutName
     stored_as: Literal["plain", "masked"] = "plain"
-    where: dict[Name, Scalar] = {}
+    where: dict[LayoutName, Scalar] = {}
     de_para: DeParaKind | None = None
     missing: Missing = "refuse"
     default: Scalar | None = None
@@ -76,8 +76,8 @@ class FromSql(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     default: Scalar | None = None
 
 
-Written = Constant | KeyOf | Mapped | Lookup | FromSql
-Columns = dict[Name, str | dict[str, Any]]
+ColumnForm = Constant | KeyOf | Mapped | Lookup | FromSql
+Columns = dict[LayoutName, str | dict[str, Any]]
 
 
 class Number(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"source": "from"}):
@@ -88,68 +88,68 @@ class Number(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rena
     """
 
     source: Literal["sequence", "procedure", "counter", "max"]
-    column: Name = ""
-    name: Name = ""
+    column: LayoutName = ""
+    name: LayoutName = ""
     sql: str = ""
-    table: Name = ""
-    value: Name = ""
-    where: dict[Name, str | dict[str, Any]] = {}
+    table: LayoutName = ""
+    value: LayoutName = ""
+    where: dict[LayoutName, str | dict[str, Any]] = {}
     form: str = ""
 
 
 class Match(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An ERP's own customer by CNPJ/CPF. Only its empty columns are filled, and those in `update` always."""
 
-    column: Name
+    column: LayoutName
     stored_as: Literal["plain", "masked", "both"] = "plain"
-    update: tuple[Name, ...] = ()
+    update: tuple[LayoutName, ...] = ()
 
 
-class Further(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ExtraTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One more row of the same record: `before` the main table's, which takes its key, or `after` it.
 
     `when` names a field: without it there is no such row.
     """
 
-    name: Name
-    table: Name
-    key: Names = ()
+    name: LayoutName
+    table: LayoutName
+    key: LayoutNames = ()
     number: Number | None = None
     when: str = ""
-    only_on_create: tuple[Name, ...] = ()
+    only_on_create: tuple[LayoutName, ...] = ()
     columns: Columns
 
 
 class CustomerTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The table of customers. Without `number` the ERP makes the key; `external_id` keeps the hub's id, unique."""
 
-    table: Name
-    key: Names
-    external_id: Name = ""
+    table: LayoutName
+    key: LayoutNames
+    external_id: LayoutName = ""
     number: Number | None = None
     match: Match | None = None
     without_document: Literal["accept", "refuse"] = "accept"
-    only_on_create: tuple[Name, ...] = ()
-    before: tuple[Further, ...] = ()
-    after: tuple[Further, ...] = ()
+    only_on_create: tuple[LayoutName, ...] = ()
+    before: tuple[ExtraTable, ...] = ()
+    after: tuple[ExtraTable, ...] = ()
     after_sql: str = ""
     columns: Columns
 
 
-class State(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OrderState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The column that tells how far the ERP is with an order.
 
     `open` is what we write; the order is changed only while the column holds one of `update_while` (`open` alone when
     it is absent); `cancelled` is written for a cancellation, and without it a cancellation leaves the ERP as it is.
     """
 
-    column: Name
+    column: LayoutName
     open: Scalar
     update_while: tuple[Scalar, ...] = ()
     cancelled: Scalar | None = None
 
 
-class Outcome(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OutcomeQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the ERP's own job made of staged orders, read back later.
 
     `sql` answers four columns: the id, the ERP's number, the state and the refusal's text; it ends in `IN (:ids)`
@@ -163,18 +163,18 @@ class Outcome(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class OrderTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The table of orders. `customer` holds the customer's key; `shown` the number people know, when not the key."""
 
-    table: Name
-    key: Names
-    external_id: Name = ""
+    table: LayoutName
+    key: LayoutNames
+    external_id: LayoutName = ""
     number: Number | None = None
-    shown: Name = ""
-    customer: Names = ()
+    shown: LayoutName = ""
+    customer: LayoutNames = ()
     landing: Literal["direct", "staging"] = "direct"
-    state: State | None = None
-    outcome: Outcome | None = None
-    only_on_create: tuple[Name, ...] = ()
-    before: tuple[Further, ...] = ()
-    after: tuple[Further, ...] = ()
+    state: OrderState | None = None
+    outcome: OutcomeQuery | None = None
+    only_on_create: tuple[LayoutName, ...] = ()
+    before: tuple[ExtraTable, ...] = ()
+    after: tuple[ExtraTable, ...] = ()
     after_sql: str = ""
     columns: Columns
 
@@ -186,13 +186,13 @@ class ChildTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     lines are written anew.
     """
 
-    table: Name
-    parent: Names
+    table: LayoutName
+    parent: LayoutNames
     identity: Literal["item_id", "line", "replace"] = "item_id"
-    external_id: Name = ""
-    line: Name = ""
+    external_id: LayoutName = ""
+    line: LayoutName = ""
     number: Number | None = None
-    only_on_create: tuple[Name, ...] = ()
+    only_on_create: tuple[LayoutName, ...] = ()
     columns: Columns
 
 
@@ -204,7 +204,7 @@ class Export(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     sql: str
-    changed_at: Name | Literal[""] = ""
+    changed_at: LayoutName | Literal[""] = ""
 
 
 class LayoutFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -213,7 +213,7 @@ class LayoutFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `state` says where our two tables stand: in the ERP's database, or, where a DBA forbids them, with the agent.
     """
 
-    name: Name
+    name: LayoutName
     description: str
     databases: tuple[str, ...]
     state: Literal["erp", "agent"] = "erp"
@@ -225,7 +225,7 @@ class LayoutFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 KINDS = ("customer", "order", "item", "payment")
-_FORMS: Mapping[str, type[Written]] = {
+_FORMS: Mapping[str, type[ColumnForm]] = {
     "constant": Constant,
     "key_of": KeyOf,
     "lookup": Lookup,
@@ -247,30 +247,30 @@ def read_layout(text: str) -> LayoutFile:
     try:
         layout = msgspec.convert(plain, LayoutFile)
     except msgspec.ValidationError as error:
-        raise LayoutError(motivo=_explained(str(error), LayoutFile, "")) from error
+        raise LayoutError(motivo=_explain(str(error), LayoutFile, "")) from error
     for where, columns in columns_of(layout):
         for name, written in columns.items():
-            written_as(written, f"{where}.{name}")
+            column_form(written, f"{where}.{name}")
     return layout
 
 
-def names() -> list[str]:
+def shipped_names() -> list[str]:
     """The layouts that are shipped."""
-    return sorted(file.name.removesuffix(".toml") for file in files(layouts).iterdir() if file.name.endswith(".toml"))
+    return sorted(file.name.removesuffix(".toml") for file in files(shipped).iterdir() if file.name.endswith(".toml"))
 
 
 @cache
-def shipped(name: str) -> LayoutFile:
+def shipped_layout(name: str) -> LayoutFile:
     """The shipped layout of this name. Raises LayoutError offering the nearest."""
-    if name not in names():
-        raise LayoutError(motivo=f"o layout {name} não existe{nearest(name, names())}")
-    return read_layout(text_of(name))
+    if name not in shipped_names():
+        raise LayoutError(motivo=f"o layout {name} não existe{nearest(name, shipped_names())}")
+    return read_layout(shipped_text(name))
 
 
 @cache
-def text_of(name: str) -> str:
+def shipped_text(name: str) -> str:
     """The file of a shipped layout, comments and all."""
-    return (files(layouts) / f"{name}.toml").read_text(encoding="utf-8")
+    return (files(shipped) / f"{name}.toml").read_text(encoding="utf-8")
 
 
 def columns_of(layout: LayoutFile) -> Iterator[tuple[str, Columns]]:
@@ -285,7 +285,7 @@ def columns_of(layout: LayoutFile) -> Iterator[tuple[str, Columns]]:
                 yield f"{kind}.{when}.{further.name}.columns", further.columns
 
 
-def written_as(written: str | Mapping[str, Any], where: str) -> str | Written:
+def column_form(written: str | Mapping[str, Any], where: str) -> str | ColumnForm:
     """What stands beside a column: a path with converters, or one of the forms. Raises LayoutError naming it."""
     if isinstance(written, str):
         return written
@@ -295,13 +295,13 @@ def written_as(written: str | Mapping[str, Any], where: str) -> str | Written:
     try:
         return msgspec.convert(written, form)
     except msgspec.ValidationError as error:
-        raise LayoutError(motivo=_explained(str(error), form, where)) from error
+        raise LayoutError(motivo=_explain(str(error), form, where)) from error
 
 
 # --- words
 
 
-def _explained(error: str, owner: Any, root: str) -> str:
+def _explain(error: str, owner: Any, root: str) -> str:
     """msgspec's message in pt-BR, with the nearest key when one was mistyped."""
     what, _, place = error.partition(" - at `$")
     path = place.strip("`.")
@@ -311,10 +311,10 @@ def _explained(error: str, owner: Any, root: str) -> str:
         return f"{where}: a chave {unknown} não existe{nearest(unknown, _keys_at(owner, path))}"
     if "missing required field" in what:
         return f"{where}: falta a chave {what.split('`')[1]}"
-    return f"{where}: {_in_words(what)}"
+    return f"{where}: {_describe(what)}"
 
 
-def _in_words(what: str) -> str:
+def _describe(what: str) -> str:
     """What msgspec says of a value, for people who write layouts."""
     wrong = re.fullmatch(r"Expected `(.+)`, got `(.+)`", what)
     if wrong is not None:

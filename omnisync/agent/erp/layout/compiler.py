@@ -11,21 +11,21 @@ from typing import Any
 
 from msgspec import Struct
 
-from omnisync.agent.erp.language import converters
-from omnisync.agent.erp.language.converters import Call, Convert, Cut, Plain
-from omnisync.agent.erp.language.layout import Constant, FromSql, KeyOf, Lookup, Mapped, Scalar, written_as
-from omnisync.agent.erp.language.paths import Field, field_of, nearest
-from omnisync.agent.erp.language.rows import (
+from omnisync.agent.erp.layout import converters
+from omnisync.agent.erp.layout.converters import Call, Convert, Cut, Plain
+from omnisync.agent.erp.layout.field_paths import FieldPath, field_of, nearest
+from omnisync.agent.erp.layout.row_builder import (
     AMBIGUOUS,
     UNANSWERED,
-    Answers,
-    Column,
+    ColumnPlan,
+    ColumnQuery,
     Fill,
+    LookupAnswers,
     Note,
-    Query,
-    UnfitError,
+    UnconvertibleError,
     lookup_key,
 )
+from omnisync.agent.erp.layout.schema import Constant, FromSql, KeyOf, Lookup, Mapped, Scalar, column_form
 from omnisync.agent.errors import LayoutError
 from omnisync.agent.messages import texts
 from omnisync.contract.documents import mask
@@ -65,22 +65,23 @@ class Compiler:
         self._store = text_store(zone)
         self._mappings = mappings
 
-    def columns(self, kind: str, written: Mapping[str, Any], where: str) -> tuple[Column, ...]:
-        """The columns in the file's order; those that wait for another row's key are left out (`late`)."""
+    def columns(self, kind: str, written: Mapping[str, Any], where: str) -> tuple[ColumnPlan, ...]:
+        """The columns in the file's order; those that wait for another row's key are left out
+        (`foreign_key_columns`)."""
         made = (self._column(kind, name, source, f"{where}.{name}") for name, source in written.items())
         return tuple(column for column in made if column is not None)
 
     @staticmethod
-    def late(written: Mapping[str, Any], where: str) -> tuple[tuple[str, str], ...]:
+    def foreign_key_columns(written: Mapping[str, Any], where: str) -> tuple[tuple[str, str], ...]:
         """The columns that take another row's key: (column, whose)."""
-        forms = ((name, written_as(source, f"{where}.{name}")) for name, source in written.items())
+        forms = ((name, column_form(source, f"{where}.{name}")) for name, source in written.items())
         return tuple((name, form.key_of) for name, form in forms if isinstance(form, KeyOf))
 
-    def field(self, kind: str, text: str, where: str) -> tuple[Field, Callable[[list[Any], list[Any]], list[Any]]]:
+    def field(self, kind: str, text: str, where: str) -> tuple[FieldPath, Callable[[list[Any], list[Any]], list[Any]]]:
         """A path with its converters, as values ready for the database."""
         fill = self._piped(kind, text, where)
         return field_of(kind, text.partition("|")[0].strip(), where), (
-            lambda records, parents: list(fill(Answers(None, []), records, parents))
+            lambda records, parents: list(fill(LookupAnswers(None, []), records, parents))
         )
 
     def form(self, text: str, where: str) -> Convert:
@@ -108,19 +109,19 @@ class Compiler:
 
         return _PARAMETER.sub(mark, sql), asked
 
-    def _column(self, kind: str, name: str, source: Any, where: str) -> Column | None:
-        written = written_as(source, where)
+    def _column(self, kind: str, name: str, source: Any, where: str) -> ColumnPlan | None:
+        written = column_form(source, where)
         if isinstance(written, KeyOf):
             return None
         if isinstance(written, str):
             path, _, rest = (part.strip() for part in written.partition("|"))
             joins = bool(rest) and any(call.name == "join" for call in _calls(rest, where))
-            return Column(name, self._piped(kind, written, where), path="" if joins else path)
+            return ColumnPlan(name, self._piped(kind, written, where), path="" if joins else path)
         if isinstance(written, Constant):
-            return Column(name, constant_fill(written.constant), constant=_plain(written.constant))
+            return ColumnPlan(name, constant_fill(written.constant), constant=_plain(written.constant))
         if isinstance(written, Mapped):
-            return Column(name, self._mapped(kind, written, where))
-        return self._asked(kind, name, written, where)
+            return ColumnPlan(name, self._mapped(kind, written, where))
+        return self._queried_column(kind, name, written, where)
 
     # --- paths with converters
 
@@ -133,18 +134,20 @@ class Compiler:
         done: list[Call] = []
         for call in calls:
             if call.name == "join":
-                first = _filler(field, source, self._ended(field, done, steps, is_optional=is_optional))
-                source, steps, done = self._joined(kind, first, call, where), [], [call]
+                first = _filler(field, source, self._with_text_at_end(field, done, steps, is_optional=is_optional))
+                source, steps, done = self._concatenated(kind, first, call, where), [], [call]
                 is_optional = is_text = True
                 continue
             step = self._step(call, where)
-            self._fits(field, call, where, is_first=not done, is_text=is_text)
+            self._check_applicable(field, call, where, is_first=not done, is_text=is_text)
             steps.append(step if call.name in converters.TAKES_NONE or not is_optional else _unless_none(step))
             done.append(call)
             is_text = is_text if call.name == "default" else call.name not in converters.OF_AMOUNTS
-        return _filler(field, source, self._ended(field, done, steps, is_optional=is_optional))
+        return _filler(field, source, self._with_text_at_end(field, done, steps, is_optional=is_optional))
 
-    def _ended(self, field: Field, done: Sequence[Call], steps: list[Convert], *, is_optional: bool) -> list[Convert]:
+    def _with_text_at_end(
+        self, field: FieldPath, done: Sequence[Call], steps: list[Convert], *, is_optional: bool
+    ) -> list[Convert]:
         """The steps with what makes the value a text at the end; with nothing more where it is one already."""
         last: Convert | None = None
         if not done:
@@ -170,7 +173,7 @@ class Compiler:
         except (TypeError, ValueError):
             raise LayoutError(motivo=f"{where}: o conversor {call} não foi entendido") from None
 
-    def _fits(self, field: Field, call: Call, where: str, *, is_first: bool, is_text: bool) -> None:
+    def _check_applicable(self, field: FieldPath, call: Call, where: str, *, is_first: bool, is_text: bool) -> None:
         """A converter must be able to take what stands before it."""
         if call.name == "cut" and not field.may_be_cut:
             raise LayoutError(motivo=f"{where}: {field.path} é código, documento ou número e não pode ser cortado")
@@ -186,17 +189,17 @@ class Compiler:
         if fits != {True}:
             raise LayoutError(motivo=f"{where}: o conversor {call.name} não serve para {field.path}")
 
-    def _joined(self, kind: str, first: Fill, call: Call, where: str) -> Fill:
+    def _concatenated(self, kind: str, first: Fill, call: Call, where: str) -> Fill:
         if len(call.arguments) < 2:
             raise LayoutError(motivo=f'{where}: join pede o separador e ao menos um campo: join(", ", notes)')
         separator, *paths = call.arguments
         fills = [first, *(self._piped(kind, path, where) for path in paths)]
 
-        def joined(answers: Answers, records: list[Any], parents: list[Any]) -> Iterable[object]:
+        def concatenate(answers: LookupAnswers, records: list[Any], parents: list[Any]) -> Iterable[object]:
             rows = zip(*(fill(answers, records, parents) for fill in fills), strict=True)
             return [separator.join(str(part) for part in row if part not in (None, "")) or None for row in rows]
 
-        return joined
+        return concatenate
 
     # --- codes
 
@@ -206,27 +209,27 @@ class Compiler:
         codes: dict[str, Any] = {**{code: _plain(value) for code, value in mapped.map.items()}, **own}
         missing = _Missing(mapped.missing, mapped.default, mapped.de_para, mapped.field.partition("|")[0].strip())
 
-        def values(answers: Answers, records: list[Any], parents: list[Any]) -> Iterable[object]:
+        def values(answers: LookupAnswers, records: list[Any], parents: list[Any]) -> Iterable[object]:
             given = list(fill(answers, records, parents))
             return [codes[code] if code in codes else missing.value(code, answers, i) for i, code in enumerate(given)]
 
         return values
 
-    def _asked(self, kind: str, name: str, form: Lookup | FromSql, where: str) -> Column:
+    def _queried_column(self, kind: str, name: str, form: Lookup | FromSql, where: str) -> ColumnPlan:
         if isinstance(form, FromSql):
             sql, asked = self.parameters(kind, form.sql, where)
             unknown = next((word for word, fill in asked if fill is None), None)
             if unknown is not None:
                 raise LayoutError(motivo=f"{where}: aqui não se sabe o que é :{unknown}")
             path = asked[0][0] if asked else ""
-            query = Query(name, form, sql, _parameters_of([fill for _, fill in asked]))
+            query = ColumnQuery(name, form, sql, _parameters_of([fill for _, fill in asked]))
         else:
             path = form.field.partition("|")[0].strip()
-            query = Query(name, form, "", self._lookup_keys(kind, form, where))
+            query = ColumnQuery(name, form, "", self._lookup_keys(kind, form, where))
         own = self._mappings.get(form.de_para, {}) if isinstance(form, Lookup) and form.de_para else {}
         missing = _Missing(form.missing, form.default, getattr(form, "de_para", None), path)
 
-        def values(answers: Answers, records: list[Any], parents: list[Any]) -> Iterable[object]:
+        def values(answers: LookupAnswers, records: list[Any], parents: list[Any]) -> Iterable[object]:
             keys = list(query.keys(records, parents))
             if answers.found is None:
                 return [
@@ -235,17 +238,17 @@ class Compiler:
             found = answers.found.get(name, {})
             given = [own[key] if key in own else _answer(found, key, path) for key in keys]
             return [
-                missing.value(_shown(key), answers, i) if value is _ABSENT else value
+                missing.value(_placeholder(key), answers, i) if value is _ABSENT else value
                 for i, (key, value) in enumerate(zip(keys, given, strict=True))
             ]
 
-        return Column(name, values, query)
+        return ColumnPlan(name, values, query)
 
     def _lookup_keys(self, kind: str, form: Lookup, where: str) -> Callable[[list[Any], list[Any]], Iterable[Any]]:
         fill = self._piped(kind, form.field, where)
 
         def keys(records: list[Any], parents: list[Any]) -> Iterable[Any]:
-            values: Iterable[Any] = fill(Answers(None, []), records, parents)
+            values: Iterable[Any] = fill(LookupAnswers(None, []), records, parents)
             return map(_masked, values) if form.stored_as == "masked" else values
 
         return keys
@@ -259,7 +262,7 @@ class _Missing(Struct, frozen=True):
     de_para: str | None
     path: str
 
-    def value(self, code: object, answers: Answers, index: int) -> object:
+    def value(self, code: object, answers: LookupAnswers, index: int) -> object:
         default = None if self.default is None else _plain(self.default)
         if code is None:
             return default
@@ -272,7 +275,7 @@ class _Missing(Struct, frozen=True):
             answers.notes.append(Note(index, "default_used", self.path, words))
             return default
         last = self.path.rpartition(".")[2]
-        raise UnfitError(_UNMAPPED.get(self.de_para or last, "code_unmapped"), self.path, code, campo=self.path)
+        raise UnconvertibleError(_UNMAPPED.get(self.de_para or last, "code_unmapped"), self.path, code, campo=self.path)
 
 
 _ABSENT = object()
@@ -283,13 +286,13 @@ def _answer(found: Mapping[Any, object], key: Any, path: str) -> object:
         return _ABSENT
     answer = found.get(key if isinstance(key, tuple) else lookup_key(key), _ABSENT)
     if answer is AMBIGUOUS:
-        raise UnfitError("lookup_ambiguous", "", _shown(key))
+        raise UnconvertibleError("lookup_ambiguous", "", _placeholder(key))
     if answer is UNANSWERED:
-        raise UnfitError("lookup_refused", path, _shown(key), campo=path)
+        raise UnconvertibleError("lookup_refused", path, _placeholder(key), campo=path)
     return answer
 
 
-def _shown(key: Any) -> Any:
+def _placeholder(key: Any) -> Any:
     return None if key is None else key[0] if isinstance(key, tuple) and key else key
 
 
@@ -306,7 +309,7 @@ def _plain(value: Scalar) -> str:
 
 def _parameters_of(fills: Sequence[Fill]) -> Callable[[list[Any], list[Any]], Iterable[Any]]:
     def parameters(records: list[Any], parents: list[Any]) -> Iterable[Any]:
-        nothing = Answers(None, [])
+        nothing = LookupAnswers(None, [])
         if not fills:
             return repeat((), len(records))
         return zip(*(fill(nothing, records, parents) for fill in fills), strict=True)
@@ -314,17 +317,17 @@ def _parameters_of(fills: Sequence[Fill]) -> Callable[[list[Any], list[Any]], It
     return parameters
 
 
-def _reader(field: Field) -> Fill:
+def _reader(field: FieldPath) -> Fill:
     """The field of each record, or of its order."""
     if field.is_of_order:
         return lambda answers, records, parents: map(field.read, parents)
     return lambda answers, records, parents: map(field.read, records)
 
 
-def _filler(field: Field, source: Fill, steps: Sequence[Convert]) -> Fill:
+def _filler(field: FieldPath, source: Fill, steps: Sequence[Convert]) -> Fill:
     """The steps over whole columns; a text that loses something is noted."""
 
-    def fill(answers: Answers, records: list[Any], parents: list[Any]) -> Iterable[object]:
+    def fill(answers: LookupAnswers, records: list[Any], parents: list[Any]) -> Iterable[object]:
         values: Iterable[Any] = source(answers, records, parents)
         for step in steps:
             losing = step if isinstance(step, (Cut, Plain)) else getattr(step, "losing", None)
@@ -339,7 +342,7 @@ def _filler(field: Field, source: Fill, steps: Sequence[Convert]) -> Fill:
     return fill
 
 
-def _cut_noting(field: Field, cut: Cut, values: list[str | None], notes: list[Note]) -> Iterable[str | None]:
+def _cut_noting(field: FieldPath, cut: Cut, values: list[str | None], notes: list[Note]) -> Iterable[str | None]:
     if max(map(len, filter(None, values)), default=0) <= cut.longest:
         return values
     for i, text in enumerate(values):
@@ -352,7 +355,7 @@ def _cut_noting(field: Field, cut: Cut, values: list[str | None], notes: list[No
 _NAMES = frozenset({"name", "customer.name"})
 
 
-def _plain_noting(field: Field, plain: Plain, values: list[str | None], notes: list[Note]) -> Iterable[str | None]:
+def _plain_noting(field: FieldPath, plain: Plain, values: list[str | None], notes: list[Note]) -> Iterable[str | None]:
     if all(text is None or text.isascii() for text in values):
         return values
     kept = [None if text is None else plain(text) for text in values]
@@ -367,7 +370,7 @@ def _plain_noting(field: Field, plain: Plain, values: list[str | None], notes: l
 
 def _calls(text: str, where: str) -> list[Call]:
     try:
-        return [converters.called(call) for call in converters.pieces(text)]
+        return [converters.parse_call(call) for call in converters.split_pipe(text)]
     except ValueError as error:
         raise LayoutError(motivo=f"{where}: o conversor {error} não foi entendido") from None
 

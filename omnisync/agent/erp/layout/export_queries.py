@@ -13,8 +13,8 @@ from datetime import tzinfo
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.erp.language.layout import Export
-from omnisync.agent.erp.language.paths import nearest
+from omnisync.agent.erp.layout.field_paths import nearest
+from omnisync.agent.erp.layout.schema import Export
 from omnisync.agent.erp.row_hash import seed_of
 from omnisync.agent.errors import LayoutError
 from omnisync.contract.datasets import DATASETS, Dataset
@@ -26,7 +26,7 @@ FORM = 2
 _WORD = re.compile(r"'[^']*'|\"[^\"]*\"|::|:([a-z_][a-z_0-9]*)")
 
 
-class Query(Struct, frozen=True, kw_only=True):
+class ExportQuery(Struct, frozen=True, kw_only=True):
     """How a dataset's rows are asked for. `words` are what its `?` stand for, in order."""
 
     dataset: Dataset
@@ -44,7 +44,7 @@ class Query(Struct, frozen=True, kw_only=True):
         return seed_of(msgspec.msgpack.encode(told))
 
 
-def queries(exports: Mapping[str, Export], zone: tzinfo) -> tuple[Query, ...]:
+def compile_queries(exports: Mapping[str, Export], zone: tzinfo) -> tuple[ExportQuery, ...]:
     """The layout's queries in the catalogue's order. Raises LayoutError naming the place of what cannot be."""
     named = {_dataset(name): (name, export) for name, export in exports.items()}
     if len(named) < len(exports):
@@ -63,7 +63,7 @@ def _dataset(name: str) -> tuple[str, str]:
     return place
 
 
-def _query(dataset: Dataset, name: str, export: Export, zone: tzinfo) -> Query:
+def _query(dataset: Dataset, name: str, export: Export, zone: tzinfo) -> ExportQuery:
     words: list[str] = []
 
     def mark(found: re.Match[str]) -> str:
@@ -75,7 +75,7 @@ def _query(dataset: Dataset, name: str, export: Export, zone: tzinfo) -> Query:
         return "?"
 
     sql = _WORD.sub(mark, export.sql.strip().rstrip(";"))
-    return Query(dataset=dataset, sql=sql, words=tuple(words), changed_at=export.changed_at, zone=zone)
+    return ExportQuery(dataset=dataset, sql=sql, words=tuple(words), changed_at=export.changed_at, zone=zone)
 
 
 def known_names(dataset: Dataset) -> list[str]:

@@ -12,11 +12,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from omnisync.agent.erp.language.layout import FromSql, Lookup
+from omnisync.agent.erp.layout.schema import FromSql, Lookup
 from omnisync.contract.rules import UNCOUNTABLE
 
 
-class UnfitError(Exception):
+class UnconvertibleError(Exception):
     """A record that cannot become a row: `code` names the sentence, `words` fill it."""
 
     def __init__(self, code: str, path: str, value: object, **words: object) -> None:
@@ -33,7 +33,7 @@ class Note(Struct, frozen=True):
     words: Mapping[str, object]
 
 
-class Query(Struct, frozen=True):
+class ColumnQuery(Struct, frozen=True):
     """What must be asked of the ERP before a column can be filled: one value by a key, or by a query's parameters.
 
     `keys` are the record's own values, made as the ERP's table holds them; None where there is nothing to ask.
@@ -45,57 +45,57 @@ class Query(Struct, frozen=True):
     keys: Callable[[list[Any], list[Any]], Iterable[Any]]
 
 
-class Answers(Struct, frozen=True):
+class LookupAnswers(Struct, frozen=True):
     """What the ERP answered, by column and key, and the notes taken. `None` for a dry run: nothing was asked."""
 
     found: Mapping[str, Mapping[Any, object]] | None
     notes: list[Note]
 
 
-Fill = Callable[[Answers, list[Any], list[Any]], Iterable[object]]
+Fill = Callable[[LookupAnswers, list[Any], list[Any]], Iterable[object]]
 """Values of one column for these records; the second list has each record's order, for items and payments."""
 
 
-class Column(Struct, frozen=True):
+class ColumnPlan(Struct, frozen=True):
     """One column of a table, ready to be filled for many records at once."""
 
     name: str
     fill: Fill
-    query: Query | None = None
+    query: ColumnQuery | None = None
     constant: str | None = None
     path: str = ""
     """The field it is filled from, where that is one."""
 
 
 def rows_of(
-    columns: Sequence[Column], records: list[Any], answers: Answers, parents: Sequence[Any] = ()
-) -> list[tuple[object, ...] | UnfitError]:
+    columns: Sequence[ColumnPlan], records: list[Any], answers: LookupAnswers, parents: Sequence[Any] = ()
+) -> list[tuple[object, ...] | UnconvertibleError]:
     """A row for each record, or why it cannot be one."""
     if not records:
         return []
     orders = list(parents)
     try:
         return list(zip(*(column.fill(answers, records, orders) for column in columns), strict=True))
-    except (UnfitError, *UNCOUNTABLE):
+    except (UnconvertibleError, *UNCOUNTABLE):
         pass
-    rows: list[tuple[object, ...] | UnfitError] = []
+    rows: list[tuple[object, ...] | UnconvertibleError] = []
     answers.notes.clear()
     for i, record in enumerate(records):
-        own = Answers(answers.found, [])
+        own = LookupAnswers(answers.found, [])
         try:
             rows.append(tuple(_value(column, own, record, orders[i : i + 1]) for column in columns))
-        except UnfitError as error:
+        except UnconvertibleError as error:
             rows.append(error)
         answers.notes.extend(Note(i, note.code, note.path, note.words) for note in own.notes)
     return rows
 
 
-def _value(column: Column, answers: Answers, record: Any, parents: list[Any]) -> object:
+def _value(column: ColumnPlan, answers: LookupAnswers, record: Any, parents: list[Any]) -> object:
     try:
         [value] = column.fill(answers, [record], parents)
     except UNCOUNTABLE as error:
         path = column.path or column.name
-        raise UnfitError("value_uncountable", path, None, campo=path) from error
+        raise UnconvertibleError("value_uncountable", path, None, campo=path) from error
     return value
 
 

@@ -68,7 +68,7 @@ class Plain(Struct, frozen=True):
         return len(marked.encode("cp1252", "ignore")) < len(marked)
 
 
-def called(text: str) -> Call:
+def parse_call(text: str) -> Call:
     """`zeros_left(5)` as its name and arguments; quotes keep blanks and commas. Raises ValueError."""
     found = _CALL.fullmatch(text.strip())
     if found is None:
@@ -87,7 +87,7 @@ def called(text: str) -> Call:
     return Call(name, tuple(arguments))
 
 
-def pieces(text: str) -> list[str]:
+def split_pipe(text: str) -> list[str]:
     """The converters between the bars; a bar within quotation marks parts nothing."""
     return _PIECE.findall(text)
 

@@ -31,7 +31,7 @@ NEVER_CUT = frozenset(
 """Last words of paths that are codes, documents, numbers or addresses of mail: half of one is another one."""
 
 
-class Field(Struct, frozen=True):
+class FieldPath(Struct, frozen=True):
     """A path, resolved: how to read it, what type it gives, and whether it may be absent.
 
     `is_of_order` for an item's or a payment's field that is read from their order.
@@ -52,7 +52,7 @@ class Field(Struct, frozen=True):
         return last not in NEVER_CUT and not last.endswith("code")
 
 
-def field_of(kind: str, path: str, where: str = "") -> Field:
+def field_of(kind: str, path: str, where: str = "") -> FieldPath:
     """The field at `path` of a record. Raises LayoutError offering the nearest path."""
     known = paths_of(kind)
     if path not in known:
@@ -61,15 +61,15 @@ def field_of(kind: str, path: str, where: str = "") -> Field:
 
 
 @cache
-def paths_of(kind: str) -> Mapping[str, Field]:
+def paths_of(kind: str) -> Mapping[str, FieldPath]:
     """Every field of a kind by its path."""
     fields = {field.path: field for field in _walked(RECORDS[kind], "")}
     if kind == "item":
-        fields["net_price"] = Field("net_price", _net_price, Decimal, is_optional=False)
+        fields["net_price"] = FieldPath("net_price", _net_price, Decimal, is_optional=False)
     if kind in ("item", "payment"):
         for field in _walked(Order, ""):
             path = f"order.{field.path}"
-            fields[path] = Field(path, field.read, field.type, field.is_optional, is_of_order=True)
+            fields[path] = FieldPath(path, field.read, field.type, field.is_optional, is_of_order=True)
     return fields
 
 
@@ -79,7 +79,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; seria {close[0]}?" if close else ""
 
 
-def _walked(record: type[Struct], prefix: str) -> Iterator[Field]:
+def _walked(record: type[Struct], prefix: str) -> Iterator[FieldPath]:
     """Every path below a struct. A struct within a struct is never absent in the contract; a value may be."""
     hints = get_type_hints(record, include_extras=False)
     for field in msgspec.structs.fields(record):
@@ -90,10 +90,10 @@ def _walked(record: type[Struct], prefix: str) -> Iterator[Field]:
         elif isinstance(inner, type) and issubclass(inner, Struct):
             yield from _walked(inner, f"{path}.")
         elif get_origin(inner) is not tuple:
-            yield Field(path, attrgetter(path), str if get_origin(inner) is Literal else inner, may_be_none)
+            yield FieldPath(path, attrgetter(path), str if get_origin(inner) is Literal else inner, may_be_none)
 
 
-def _named(parts: Any, read: Callable[[Any], Any]) -> Iterator[Field]:
+def _named(parts: Any, read: Callable[[Any], Any]) -> Iterator[FieldPath]:
     """`address.main.street`: the first of a list with this kind; for main, and for a phone's first, else any."""
     part = get_args(parts)[0]
     word = "address" if part is Address else "phone"
@@ -107,8 +107,8 @@ def _named(parts: Any, read: Callable[[Any], Any]) -> Iterator[Field]:
             yield _part(f"{word}.{kind}.subscriber", _of_kind(read, kind, _subscriber))
 
 
-def _part(path: str, read: Callable[[Any], Any]) -> Field:
-    return Field(path, read, str, is_optional=True)
+def _part(path: str, read: Callable[[Any], Any]) -> FieldPath:
+    return FieldPath(path, read, str, is_optional=True)
 
 
 def _of_kind(read: Callable[[Any], Any], kind: str, value: Callable[[Any], Any]) -> Callable[[Any], Any]:
