@@ -17,8 +17,8 @@ import pytest
 
 from omnisync.agent import collecting, outbox
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.erp.language import stretches
-from omnisync.agent.erp.language.lines import Maker
+from omnisync.agent.erp.export import chunking
+from omnisync.agent.erp.export.serializer import LineSerializer
 from omnisync.agent.errors import FeedError, StoppedError, TemporaryError
 from omnisync.agent.exporting import Exporter
 from omnisync.agent.hub_api.client import HubClient
@@ -249,17 +249,17 @@ class World:
     def _truths(self) -> dict[str, Truth]:
         """The ERP's rows one by one, by key; a row without a key by its values."""
         dataset = self._erp.query().dataset
-        maker = Maker(dataset, COLUMNS[self._name], ZONE)
+        maker = LineSerializer(dataset, COLUMNS[self._name], ZONE)
         read = line_reader(dataset)
         found: dict[str, Truth] = {}
         for *values, _ in self._erp.rows:
             row = tuple(values)
             [key] = maker.keys([row])
-            made = maker.made([row], [key])
+            made = maker.serialize([row], [key])
             truth = found.setdefault(KEYLESS + repr(row) if key is None else key, Truth())
             truth.raws.append(repr(row))
-            if made.unfit:
-                truth.codes.append(made.unfit[0][1].code)
+            if made.invalid:
+                truth.codes.append(made.invalid[0][1].code)
                 continue
             [verdict] = read(made.lines, 1)
             if isinstance(verdict, RefusedLine):
@@ -315,5 +315,5 @@ def world(name: str, *, has_changed_at: bool, sizes: Mapping[str, int]) -> Itera
     """A world in which batches, stretches and numbers are as small as `sizes` say."""
     with TemporaryDirectory(prefix="omnisync-") as folder, pytest.MonkeyPatch.context() as patch:
         for word, size in sizes.items():
-            patch.setattr({"ONE_IN": stretches, "ROWS_AT_ONCE": outbox}.get(word, collecting), word, size)
+            patch.setattr({"ONE_IN": chunking, "ROWS_AT_ONCE": outbox}.get(word, collecting), word, size)
         yield World(Path(folder), name, has_changed_at=has_changed_at)

@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from omnisync.agent import collecting
-from omnisync.agent.erp.language.outgoing import Outgoing
+from omnisync.agent.erp.export.row_stream import RowStream
 from omnisync.agent.erp.layout.export_queries import ExportQuery, compile_queries
 from omnisync.agent.erp.layout.schema import Export
 from omnisync.agent.errors import FeedError, TemporaryError
@@ -195,12 +195,12 @@ class MemoryErp:
         return (self.query(),)
 
     @contextmanager
-    def outgoing(self, query: ExportQuery, since: Any = None) -> Iterator[Outgoing]:
+    def outgoing(self, query: ExportQuery, since: Any = None) -> Iterator[RowStream]:
         rows = [row for row in self.rows if since is None or row[-1] >= since]
         if self.has_changed_at:
-            yield Outgoing(query, (*COLUMNS[self.name], MARK), self._lots(rows))
+            yield RowStream(query, (*COLUMNS[self.name], MARK), self._lots(rows))
         else:
-            yield Outgoing(query, COLUMNS[self.name], self._lots([row[:-1] for row in rows]))
+            yield RowStream(query, COLUMNS[self.name], self._lots([row[:-1] for row in rows]))
 
     def _lots(self, rows: list[Row]) -> Iterator[list[Row]]:
         for start in range(0, len(rows), self.lot):

@@ -286,9 +286,9 @@ def outgoing(erp: Erp) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
         place = query.dataset.system, query.dataset.name
         found[place] = {}
         with erp.open_export(query) as rows:
-            for lot in rows.lots():
-                made = lot.made(range(len(lot.keys)))
-                assert not made.unfit
+            for lot in rows.groups():
+                made = lot.serialize(range(len(lot.keys)))
+                assert not made.invalid
                 for verdict in line_reader(DATASETS[place])(made.lines, 1):
                     assert not hasattr(verdict, "code"), verdict
                 for line in made.lines:

@@ -16,8 +16,8 @@ from operator import itemgetter, lt
 from msgspec import Struct
 
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.erp.language.lines import Made
-from omnisync.agent.erp.language.outgoing import Lot
+from omnisync.agent.erp.export.row_stream import RowGroup
+from omnisync.agent.erp.export.serializer import SerializedLines
 from omnisync.agent.erp.layout.export_queries import ExportQuery
 from omnisync.agent.outbox import KEYLESS, Batch, Entry, Known, Outbox, Refusal, Stretches
 from omnisync.agent.progress import ExportCounts
@@ -114,7 +114,7 @@ class Collector:
         if self.reads_all:
             self._outbox.forget_repeated(known)
         with self._erp.open_export(self._query, None if self.reads_all else known.since) as rows:
-            for lot in rows.lots(self._is_known):
+            for lot in rows.groups(self._is_known):
                 self._weigh(lot)
                 self._tell(self.counts)
         self._keep()
@@ -155,7 +155,7 @@ class Collector:
         self._met[hash_] = packed_spans
         return True
 
-    def _weigh(self, lot: Lot) -> None:
+    def _weigh(self, lot: RowGroup) -> None:
         """Keep the rows that are new or have changed; mark all of them as seen."""
         if not lot.keys:
             return
@@ -166,24 +166,26 @@ class Collector:
         self._n_read += len(keys)
         entries = list(zip(keys, numbers, lot.hashes, strict=True))
         if changed:
-            self._gather(entries if len(changed) == len(entries) else [entries[n] for n in changed], lot.made(changed))
+            self._gather(
+                entries if len(changed) == len(entries) else [entries[n] for n in changed], lot.serialize(changed)
+            )
         if AGAIN in numbers:  # told after the row that has the key, which may be told for itself
             for key, number in zip(keys, numbers, strict=True):
                 if number == AGAIN:
                     self._refuse(key, "repeated", "", REPEATED)
-        self._note_stretches(lot.stretches, numbers)
+        self._note_stretches(lot.chunks, numbers)
         if len(self._unfit) > MAX_LINES:
             self._keep()
 
-    def _gather(self, entries: list[Entry], made: Made) -> None:
+    def _gather(self, entries: list[Entry], made: SerializedLines) -> None:
         """Gather the lines that were made of rows, and the rows that do not fit."""
         lines = made.lines
-        if made.unfit:
+        if made.invalid:
             fit = [n for n, line in enumerate(lines) if line]
             self._add([entries[n] for n in fit], [lines[n] for n in fit])
         else:
             self._add(entries, lines)
-        for n, why, field in made.unfit:
+        for n, why, field in made.invalid:
             self._entries.append(entries[n])
             self._refuse(entries[n][0], why.code, f"/data/{field}" if field else "", SENTENCES[why.code])
 
@@ -207,9 +209,9 @@ class Collector:
         self._seen.extend(b"\1" * len(keys))
         return range(first, len(self._seen)), range(len(keys))
 
-    def _compared(self, keys: list[str], lot: Lot) -> tuple[Sequence[int], Sequence[int]]:
+    def _compared(self, keys: list[str], lot: RowGroup) -> tuple[Sequence[int], Sequence[int]]:
         """The numbers of rows, and the places of those that are new or have changed."""
-        bounds = pairwise(accumulate((n for n, _ in lot.stretches), initial=0))
+        bounds = pairwise(accumulate((n for n, _ in lot.chunks), initial=0))
         found = self._outbox.entries(self._known, [keys[start:end] for start, end in bounds]) | self._gathered(keys)
         seen, numbers, changed = self._seen, [], []
         for place, (key, hash_) in enumerate(zip(keys, lot.hashes, strict=True)):

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from omnisync.agent.erp.language.lines import Maker
+from omnisync.agent.erp.export.serializer import LineSerializer
 from omnisync.agent.erp.row_hash import hash_rows
 from omnisync.agent.outbox import KEYLESS, Outbox
 from omnisync.contract import batches
@@ -152,13 +152,13 @@ def test_rows_that_changed_back_after_a_run_that_ended_at_any_transaction_are_se
 )
 def test_a_row_is_the_same_line_whatever_stands_beside_it(case: tuple[str, list[Row]]) -> None:
     name, rows = case
-    maker = Maker(DATASETS["omniforce", name], COLUMNS[name], ZONE)
+    maker = LineSerializer(DATASETS["omniforce", name], COLUMNS[name], ZONE)
     keys = maker.keys(rows)
     assert keys == [key for row in rows for key in maker.keys([row])]
-    made = maker.made(rows, keys)
-    alone = [maker.made([row], [key]) for row, key in zip(rows, keys, strict=True)]
+    made = maker.serialize(rows, keys)
+    alone = [maker.serialize([row], [key]) for row, key in zip(rows, keys, strict=True)]
     assert made.lines == [line for one in alone for line in one.lines]
-    assert made.unfit == [(n, why, name) for n, one in enumerate(alone) for _, why, name in one.unfit]
+    assert made.invalid == [(n, why, name) for n, one in enumerate(alone) for _, why, name in one.invalid]
     for key, line in zip(keys, made.lines, strict=True):
         if line:
             data = bytes(msgspec.json.decode(line, type=batches.Upsert).data)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from omnisync.agent import collecting
-from omnisync.agent.erp.language import stretches
+from omnisync.agent.erp.export import chunking
 from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.errors import StoppedError
 from omnisync.agent.outbox import Known, Outbox
@@ -53,7 +53,7 @@ def outbox(tmp_path: Path) -> Iterator[WatchedOutbox]:
 
 @pytest.fixture
 def office(tmp_path: Path, outbox: WatchedOutbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
-    monkeypatch.setattr(stretches, "ONE_IN", 6)
+    monkeypatch.setattr(chunking, "ONE_IN", 6)
     with running_hub(tmp_path) as hub:
         made = Office(make_sqlite(tmp_path), hub, outbox)
         fill(made.keeper, products(*CODES))

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from omnisync.agent import collecting
-from omnisync.agent.erp.language import stretches
+from omnisync.agent.erp.export import chunking
 from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.errors import ErpBusyError, FeedError, HubUnreachableError, StoppedError
 from omnisync.agent.hub_api.client import HubClient
@@ -516,7 +516,7 @@ def test_whatever_happens_in_between_the_next_export_leaves_the_hub_as_the_erp(
 ) -> None:
     folder = tmp_path_factory.mktemp("office")
     office = Office(make_sqlite(folder), shared_hub, Outbox(folder / "out.db"), agreed={"products": 10**6})
-    with patched(collecting, "MAX_LINES", 3), patched(stretches, "ONE_IN", 2):
+    with patched(collecting, "MAX_LINES", 3), patched(chunking, "ONE_IN", 2):
         for event in events:
             _happen(office, folder, *event)
         office.export(datasets=("products",))

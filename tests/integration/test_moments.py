@@ -13,7 +13,7 @@ import httpx
 import msgspec
 import pytest
 
-from omnisync.agent.erp.language.outgoing import _since
+from omnisync.agent.erp.export.row_stream import _since
 from omnisync.agent.erp.layout.compiler import Compiler
 from omnisync.agent.erp.layout.plan import compile_layout
 from omnisync.agent.erp.layout.row_builder import LookupAnswers, UnconvertibleError, rows_of

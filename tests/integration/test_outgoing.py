@@ -71,16 +71,16 @@ def test_a_row_that_does_not_fit_stands_alone(keeper: Keeper, erp: Erp) -> None:
     keeper.run("UPDATE produtos SET ativo = 7 WHERE codigo = '000104'")
     products = next(query for query in erp.exports() if query.dataset.name == "products")
     with erp.open_export(products) as rows:
-        [lot] = rows.lots()
-        made = lot.made(range(len(lot.keys)))
+        [lot] = rows.groups()
+        made = lot.serialize(range(len(lot.keys)))
     assert [key for key, line in zip(lot.keys, made.lines, strict=True) if line] == ["000101", "A~17~0b"]
-    assert [(lot.keys[n], why.code, field) for n, why, field in made.unfit] == [("000104", "type", "is_active")]
+    assert [(lot.keys[n], why.code, field) for n, why, field in made.invalid] == [("000104", "type", "is_active")]
 
 
 def test_the_hash_of_a_row_changes_with_it_and_with_nothing_else(keeper: Keeper, erp: Erp) -> None:
     def hashes() -> dict[str | None, bytes]:
         with erp.open_export(stock) as rows:
-            return {key: hash_ for lot in rows.lots() for key, hash_ in zip(lot.keys, lot.hashes, strict=True)}
+            return {key: hash_ for lot in rows.groups() for key, hash_ in zip(lot.keys, lot.hashes, strict=True)}
 
     stock = next(query for query in erp.exports() if query.dataset.name == "stock")
     before = hashes()
@@ -100,14 +100,14 @@ def test_with_a_changed_at_column_only_what_changed_since_is_asked_for(
     erp = keeper.open(layout=str(layout))
     stock = next(query for query in erp.exports() if query.dataset.name == "stock")
     with erp.open_export(stock) as rows:
-        everything = [key for lot in rows.lots() for key in lot.keys]
+        everything = [key for lot in rows.groups() for key in lot.keys]
     assert sorted(map(str, everything)) == ["0001/000101", "0001/000104", "0002/000101"]
     assert rows.latest is not None
     keeper.run("UPDATE estoque SET apurado_em = '2026-11-24 18:00:00' WHERE produto = '000104'")
     with erp.open_export(stock, rows.latest) as later:
-        lots = list(later.lots())
+        lots = list(later.groups())
     assert sorted(str(key) for lot in lots for key in lot.keys) == ["0001/000101", "0001/000104"]
-    assert b"alterado" not in b"".join(line for lot in lots for line in lot.made(range(len(lot.keys))).lines)
+    assert b"alterado" not in b"".join(line for lot in lots for line in lot.serialize(range(len(lot.keys))).lines)
     with erp.open_export(stock, later.latest) as latest:
-        assert [key for lot in latest.lots() for key in lot.keys] == ["0001/000104"]
+        assert [key for lot in latest.groups() for key in lot.keys] == ["0001/000104"]
     erp.close()

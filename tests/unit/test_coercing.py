@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnisync.agent.erp.language.coercing import Unfit, coercer
+from omnisync.agent.erp.export.coercion import InvalidValue, coercer
 from omnisync.contract.datasets import DATASETS
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
@@ -25,7 +25,7 @@ PRICES, STOCK, SALES, TERMS = (
         ("omniforce", "payment-terms"),
     )
 )
-TYPE, PATTERN, FORMAT = Unfit("type"), Unfit("pattern"), Unfit("format")
+TYPE, PATTERN, FORMAT = InvalidValue("type"), InvalidValue("pattern"), InvalidValue("format")
 MONEY, BALANCE, PRICE, QUANTITY = SALES["net"], STOCK["on_hand"], PRICES["price"], SALES["quantity"]
 TEXT, FLAG, DAY, MOMENT, DAYS = SALES["invoice"], TERMS["is_active"], SALES["day"], STOCK["measured_at"], TERMS["days"]
 KIND = SALES["kind"]

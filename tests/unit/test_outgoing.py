@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from omnisync.agent.erp.database import RowList
-from omnisync.agent.erp.language.outgoing import Lot, Outgoing
+from omnisync.agent.erp.export.row_stream import RowGroup, RowStream
 from omnisync.agent.erp.layout.export_queries import ExportQuery, compile_queries
 from omnisync.agent.erp.layout.plan import compile_layout
 from omnisync.agent.erp.layout.schema import Export, shipped_layout
@@ -26,11 +26,11 @@ def query(name: str = "products", sql: str = "SELECT 1", changed_at: str = "") -
     return found
 
 
-def lot(names: tuple[str, ...], *rows: tuple[object, ...], dataset: str = "products", changed_at: str = "") -> Lot:
+def lot(names: tuple[str, ...], *rows: tuple[object, ...], dataset: str = "products", changed_at: str = "") -> RowGroup:
     def once() -> Iterator[RowList]:
         yield list(rows)
 
-    [found] = Outgoing(query(dataset, changed_at=changed_at), names, once()).lots()
+    [found] = RowStream(query(dataset, changed_at=changed_at), names, once()).groups()
     return found
 
 
@@ -100,8 +100,8 @@ def test_telephones_and_addresses_are_gathered_from_their_columns() -> None:
         ("2", "Boreal", None, "Rua B", None, "SP"),
         dataset="customers",
     )
-    made = one.made((0, 1))
-    assert made.unfit == []
+    made = one.serialize((0, 1))
+    assert made.invalid == []
     assert b'"phones":[{"kind":"mobile","number":"11987654321"}]' in made.lines[0]
     assert b'"addresses":[{"kind":"main","street":"Rua A","city_code":"3550308","state":"SP"}]' in made.lines[0]
     assert b"phones" not in made.lines[1]
@@ -121,9 +121,9 @@ def test_rows_that_cannot_travel_are_told_apart_and_the_others_go() -> None:
         ("g\tg", "x", "UN", 1),
         ("h", "x" * 70_000, "UN", 1),
     )
-    made = one.made(range(9))
+    made = one.serialize(range(9))
     assert [key for key, line in zip(one.keys, made.lines, strict=True) if line] == ["a", "f"]
-    assert [(place, why.code, field) for place, why, field in made.unfit] == [
+    assert [(place, why.code, field) for place, why, field in made.invalid] == [
         (1, "required", "code"),
         (2, "required", "name"),
         (3, "pattern", "is_active"),

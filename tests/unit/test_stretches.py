@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnisync.agent.erp.database import RowList
-from omnisync.agent.erp.language.stretches import Cut, stretches
+from omnisync.agent.erp.export.chunking import ChunkedRows, content_defined_chunks
 from omnisync.agent.erp.row_hash import hash_rows
 
 N = 3000
@@ -20,20 +20,20 @@ def rows(*left_out: int, n: int = N) -> RowList:
     return [(f"P{i:06}", i % 7) for i in range(n) if i not in left_out]
 
 
-def cut(all_rows: RowList, size: int = 2000) -> list[Cut]:
+def cut(all_rows: RowList, size: int = 2000) -> list[ChunkedRows]:
     lots = (all_rows[start : start + size] for start in range(0, len(all_rows), size))
-    return list(stretches(lots, hashes_of))
+    return list(content_defined_chunks(lots, hashes_of))
 
 
 def hashes_of(some: RowList) -> list[bytes]:
     return hash_rows(repr(row).encode() for row in some)
 
 
-def sums(found: Sequence[Cut]) -> list[bytes]:
-    return [hash_ for one in found for hash_ in one.sums]
+def sums(found: Sequence[ChunkedRows]) -> list[bytes]:
+    return [hash_ for one in found for hash_ in one.chunk_hashes]
 
 
-def lengths(found: Sequence[Cut]) -> list[int]:
+def lengths(found: Sequence[ChunkedRows]) -> list[int]:
     return [end - start for one in found for start, end in pairwise([0, *one.ends])]
 
 
@@ -55,7 +55,7 @@ def test_where_the_lots_begin_does_not_matter(size: int) -> None:
 
 def test_there_are_as_many_times_some_as_lots() -> None:
     lots = iter([rows()[:1500], rows()[1500:2900], rows()[2900:]])
-    assert len(list(stretches(lots, hashes_of))) == 3
+    assert len(list(content_defined_chunks(lots, hashes_of))) == 3
 
 
 def test_a_lot_without_an_end_in_it_is_a_stretch() -> None:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from omnisync.agent.erp.language.outgoing import Outgoing, Since
+from omnisync.agent.erp.export.row_stream import RowStream, Since
 from omnisync.agent.erp.layout.export_queries import ExportQuery
 from omnisync.agent.progress import Counts
 from omnisync.contract.feed import Change, Reason, Receipt, RecordKind, Unreadable
@@ -192,7 +192,7 @@ class Erp(Protocol):
     def exports(self) -> tuple[ExportQuery, ...]:
         """The datasets that the layout has a query for, in the order they are sent."""
 
-    def open_export(self, query: ExportQuery, since: Since = None) -> AbstractContextManager[Outgoing]:
+    def open_export(self, query: ExportQuery, since: Since = None) -> AbstractContextManager[RowStream]:
         """A dataset's rows, streamed as of one moment: all, or those whose changed-at column is at least `since`.
 
         The ERP's people go on working meanwhile; until the block ends nothing else is asked of the database.

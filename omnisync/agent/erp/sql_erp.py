@@ -12,7 +12,7 @@ import msgspec
 from omnisync.agent.erp.ahead import Ahead
 from omnisync.agent.erp.base import DryRun, OpenIssue, Position, PreparedRecord, Slice, WriteResult
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.language.outgoing import Outgoing, Since, streamed
+from omnisync.agent.erp.export.row_stream import RowStream, Since, open_stream
 from omnisync.agent.erp.layout.export_queries import ExportQuery
 from omnisync.agent.erp.layout.plan import Layout, TablePlan
 from omnisync.agent.erp.reflection import reflect
@@ -310,8 +310,8 @@ class SqlErp:
     def exports(self) -> tuple[ExportQuery, ...]:
         return self._layout.exports
 
-    def open_export(self, query: ExportQuery, since: Since = None) -> AbstractContextManager[Outgoing]:
-        return streamed(self._database, query, since, self._clock().astimezone(query.zone).date())
+    def open_export(self, query: ExportQuery, since: Since = None) -> AbstractContextManager[RowStream]:
+        return open_stream(self._database, query, since, self._clock().astimezone(query.zone).date())
 
     def close(self) -> None:
         if self._prepare_process is not None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date
 
 from omnisync.agent.erp.database import Database, RowList
+from omnisync.agent.erp.export.row_stream import RowGroup, RowStream, open_stream
 from omnisync.agent.erp.inspecting.findings import Finding, error, near, warning
-from omnisync.agent.erp.language.outgoing import Lot, Outgoing, streamed
 from omnisync.agent.erp.layout.export_queries import ExportQuery, compile_queries, known_names, required_names
 from omnisync.agent.erp.layout.schema import LayoutFile
 from omnisync.agent.errors import LayoutError, RecordError, SetupError
@@ -68,9 +68,9 @@ def _of_columns(query: ExportQuery, where: str, names: Sequence[str]) -> Found:
 
 
 def _of_rows(query: ExportQuery, where: str, names: Sequence[str], rows: RowList, database: Database) -> Found:
-    out = Outgoing(query, names, iter([rows]))
+    out = RowStream(query, names, iter([rows]))
     try:
-        [lot] = out.lots()
+        [lot] = out.groups()
     except LayoutError:
         yield error("check_export_changed_at_type", f"{where}.changed_at", coluna=query.changed_at)
         return
@@ -78,16 +78,16 @@ def _of_rows(query: ExportQuery, where: str, names: Sequence[str], rows: RowList
     if out.latest is None:
         return
     try:
-        with streamed(database, query, out.latest, A_DAY) as later:
-            next(later.lots(), None)
+        with open_stream(database, query, out.latest, A_DAY) as later:
+            next(later.groups(), None)
     except (SetupError, RecordError) as wrong:
         yield error("check_query", f"{where}.changed_at", motivo=texts.sentence(wrong.code, **wrong.words))
 
 
-def _of_values(query: ExportQuery, where: str, lot: Lot) -> Found:
+def _of_values(query: ExportQuery, where: str, lot: RowGroup) -> Found:
     """Values that do not become what their field takes, and lines that the hub would refuse, by column and reason."""
-    made = lot.made(range(len(lot.keys)))
-    found = Counter((field, why.code) for _, why, field in made.unfit)
+    made = lot.serialize(range(len(lot.keys)))
+    found = Counter((field, why.code) for _, why, field in made.invalid)
     for verdict in line_reader(query.dataset)([line for line in made.lines if line], 1):
         if isinstance(verdict, RefusedLine):
             found[verdict.pointer.removeprefix("/data/"), verdict.code] += 1

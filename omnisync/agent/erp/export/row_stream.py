@@ -17,8 +17,8 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent.erp.database import Database, RowList
-from omnisync.agent.erp.language.lines import Key, Made, Maker
-from omnisync.agent.erp.language.stretches import Cut, stretches
+from omnisync.agent.erp.export.chunking import ChunkedRows, content_defined_chunks
+from omnisync.agent.erp.export.serializer import LineSerializer, OptionalKey, SerializedLines
 from omnisync.agent.erp.layout.export_queries import ExportQuery, check_names, known_names
 from omnisync.agent.erp.row_hash import hash_rows
 from omnisync.agent.errors import LayoutError
@@ -34,38 +34,38 @@ Since = str | int | None
 """The latest value of a layout's changed-at column; None: everything is asked for."""
 
 
-class Lot(Struct, frozen=True):
+class RowGroup(Struct, frozen=True):
     """Some rows as they came. `stretches` are those they came in: how many rows, and the hash of them all."""
 
-    keys: list[Key]
+    keys: list[OptionalKey]
     hashes: list[bytes]
-    stretches: list[tuple[int, bytes]]
-    made: Callable[[Sequence[int]], Made]
+    chunks: list[tuple[int, bytes]]
+    serialize: Callable[[Sequence[int]], SerializedLines]
     """The rows at these places as lines."""
 
 
-class Outgoing:
+class RowStream:
     """One dataset's rows, streamed. `latest` is the changed-at column's highest value in the rows that have come."""
 
-    def __init__(self, query: ExportQuery, names: Sequence[str], lots: Iterator[RowList]) -> None:
-        self._lots = lots
+    def __init__(self, query: ExportQuery, names: Sequence[str], row_lists: Iterator[RowList]) -> None:
+        self._row_lists = row_lists
         self._changed_at = _place_of(query, names)
         fields = known_names(query.dataset)
         own = [name for name in names if name != query.changed_at.lower() or name in fields]
         check_names(query.dataset, own)
         self._places = [names.index(name) for name in own]
         self._is_plain = len(own) == len(names)
-        self._maker = Maker(query.dataset, own, query.zone)
+        self._serializer = LineSerializer(query.dataset, own, query.zone)
         self._form = query.fingerprint(own)  # of a view the names alone may change
         self.latest: Since = None
 
-    def lots(self, is_known: Callable[[bytes], bool] = lambda hash_: False) -> Iterator[Lot]:
+    def groups(self, is_known: Callable[[bytes], bool] = lambda hash_: False) -> Iterator[RowGroup]:
         """All rows, a lot at a time, without the stretches whose hash is known; nothing else is asked of the database
         meanwhile."""
-        for cut in stretches(map(self._own, self._lots), self._hashes):
-            yield self._lot(cut, is_known)
+        for cut in content_defined_chunks(map(self._without_helper_column, self._row_lists), self._hashes):
+            yield self._group(cut, is_known)
 
-    def _own(self, rows: RowList) -> RowList:
+    def _without_helper_column(self, rows: RowList) -> RowList:
         """The rows without a column that is there only to say when they changed; that is noted."""
         self._note_changed(rows)
         if self._is_plain:
@@ -85,28 +85,30 @@ class Outgoing:
     def _hashes(self, rows: RowList) -> list[bytes]:
         return hash_rows(_raws(rows), self._form)
 
-    def _lot(self, cut: Cut, is_known: Callable[[bytes], bool]) -> Lot:
+    def _group(self, cut: ChunkedRows, is_known: Callable[[bytes], bool]) -> RowGroup:
         """The rows of those stretches that are not known, with their keys and hashes."""
         bounds = pairwise([0, *cut.ends])
         some = [
-            (start, end, hash_) for (start, end), hash_ in zip(bounds, cut.sums, strict=True) if not is_known(hash_)
+            (start, end, hash_)
+            for (start, end), hash_ in zip(bounds, cut.chunk_hashes, strict=True)
+            if not is_known(hash_)
         ]
         rows, hashes_ = cut.rows, cut.hashes
-        if len(some) < len(cut.sums):
+        if len(some) < len(cut.chunk_hashes):
             rows = [row for start, end, _ in some for row in cut.rows[start:end]]
             hashes_ = [hash_ for start, end, _ in some for hash_ in cut.hashes[start:end]]
-        keys = self._maker.keys(rows)
+        keys = self._serializer.keys(rows)
         told = [(end - start, hash_) for start, end, hash_ in some]
-        return Lot(keys, hashes_, told, lambda places: self._made(rows, keys, places))
+        return RowGroup(keys, hashes_, told, lambda places: self._serialize(rows, keys, places))
 
-    def _made(self, rows: RowList, keys: list[Key], places: Sequence[int]) -> Made:
+    def _serialize(self, rows: RowList, keys: list[OptionalKey], places: Sequence[int]) -> SerializedLines:
         if len(places) < len(rows):
             rows, keys = [rows[place] for place in places], [keys[place] for place in places]
-        return self._maker.made(rows, keys)
+        return self._serializer.serialize(rows, keys)
 
 
 @contextmanager
-def streamed(database: Database, query: ExportQuery, since: Since, today: date) -> Iterator[Outgoing]:
+def open_stream(database: Database, query: ExportQuery, since: Since, today: date) -> Iterator[RowStream]:
     """The rows of a dataset, all of them or those that changed since. Raises LayoutError for a column nobody knows."""
     values: list[object] = [today.isoformat() for _ in query.words]
     sql = query.sql
@@ -114,7 +116,7 @@ def streamed(database: Database, query: ExportQuery, since: Since, today: date) 
         sql = f"SELECT * FROM ({sql}) omnisync WHERE {database.quoted(query.changed_at)} >= ?"  # noqa: S608  # the layout's own
         values.append(since)
     with database.stream(sql, values) as (names, lots):
-        yield Outgoing(query, [name.lower() for name in names], lots)
+        yield RowStream(query, [name.lower() for name in names], lots)
 
 
 def _since(value: Any) -> str | int:

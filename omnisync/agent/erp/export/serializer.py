@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent.erp.database import RowList
-from omnisync.agent.erp.language.coercing import Coerce, Unfit, coercer
+from omnisync.agent.erp.export.coercion import Coerce, InvalidValue, coercer
 from omnisync.agent.erp.row_hash import hash_rows
 from omnisync.contract import batches
 from omnisync.contract.batches import MAX_LINE_BYTES
@@ -24,20 +24,20 @@ _LISTS: dict[str, tuple[str, type[Struct]]] = {"phone": ("phones", Phone), "addr
 _OF_ADDRESS = {field.name for field in msgspec.structs.fields(Address) if field.required} - {"kind"}
 _encoder = msgspec.json.Encoder()
 
-Key = str | None
+OptionalKey = str | None
 """A row without a key, or with one that cannot travel, has none."""
-Place = tuple[int, Unfit, str]
+InvalidPlace = tuple[int, InvalidValue, str]
 """Of a row that does not fit: which of the rows it is, why, and the field."""
 
 
-class Made(Struct, frozen=True):
-    """Rows as lines, each where its row was; empty where one does not fit, and `unfit` says why."""
+class SerializedLines(Struct, frozen=True):
+    """Rows as lines, each where its row was; empty where one does not fit, and `invalid` says why."""
 
     lines: list[bytes]
-    unfit: list[Place]
+    invalid: list[InvalidPlace]
 
 
-class Maker:
+class LineSerializer:
     """What the columns of one dataset's query mean; moments without a zone are of `zone`."""
 
     def __init__(self, dataset: Dataset, names: Sequence[str], zone: tzinfo) -> None:
@@ -59,7 +59,7 @@ class Maker:
         )
         self._listed = list(listed)
 
-    def keys(self, rows: RowList) -> list[Key]:
+    def keys(self, rows: RowList) -> list[OptionalKey]:
         """Each row's key."""
         parts = [self._coerce[self._names[place]](list(map(itemgetter(place), rows))) for place in self._places_of_key]
         try:
@@ -71,42 +71,42 @@ class Maker:
             is_sound = False
         return texts if is_sound else [_key(row) for row in zip(*parts, strict=True)]
 
-    def made(self, rows: RowList, keys: Sequence[Key]) -> Made:
+    def serialize(self, rows: RowList, keys: Sequence[OptionalKey]) -> SerializedLines:
         """The rows, whose keys these are, as lines."""
         if not rows:
-            return Made([], [])
+            return SerializedLines([], [])
         columns = dict(zip(self._names, zip(*rows, strict=True), strict=True))
-        found: dict[int, tuple[Unfit, str]] = {}
-        wire = {name: self._coerced(name, columns[name], found) for name in self._names}
-        values = [wire[name] for name in self._plain] + self._gathered(wire, len(rows))
+        found: dict[int, tuple[InvalidValue, str]] = {}
+        wire = {name: self._coerce_column(name, columns[name], found) for name in self._names}
+        values = [wire[name] for name in self._plain] + self._with_lists(wire, len(rows))
         data = _encoded(list(map(self._row, *values)), found)
         for n, own in enumerate(keys) if None in keys else ():
             if own is None:
-                found.setdefault(n, (Unfit("text"), ""))
+                found.setdefault(n, (InvalidValue("text"), ""))
         lines = batches.upsert_lines([own or "" for own in keys], hash_rows(data), data)
         if max(map(len, lines)) > MAX_LINE_BYTES:
             for n, line in enumerate(lines):
                 if len(line) > MAX_LINE_BYTES:
-                    found.setdefault(n, (Unfit("length"), ""))
+                    found.setdefault(n, (InvalidValue("length"), ""))
         for n in found:
             lines[n] = b""
-        return Made(lines, [(n, *why) for n, why in sorted(found.items())])
+        return SerializedLines(lines, [(n, *why) for n, why in sorted(found.items())])
 
-    def _coerced(self, name: str, column: Sequence[Any], found: dict[int, tuple[Unfit, str]]) -> list[Any]:
+    def _coerce_column(self, name: str, column: Sequence[Any], found: dict[int, tuple[InvalidValue, str]]) -> list[Any]:
         values = self._coerce[name](column)
-        if Unfit in set(map(type, values)):
+        if InvalidValue in set(map(type, values)):
             for n, value in enumerate(values):
-                if isinstance(value, Unfit):
+                if isinstance(value, InvalidValue):
                     found.setdefault(n, (value, name))
                     values[n] = None
         if name in self._required and None in values:
             for n, value in enumerate(values):
                 if value is None:
-                    found.setdefault(n, (Unfit("required"), name))
+                    found.setdefault(n, (InvalidValue("required"), name))
         default = self._defaults.get(name)
         return values if default is None else [default if value is None else value for value in values]
 
-    def _gathered(self, wire: dict[str, list[Any]], n: int) -> list[list[Any]]:
+    def _with_lists(self, wire: dict[str, list[Any]], n: int) -> list[list[Any]]:
         """The columns of telephones and addresses put together into the dataset's lists."""
         gathered: dict[str, list[list[Any]]] = {name: [[] for _ in range(n)] for name in self._listed}
         kinds = dict.fromkeys(name.rpartition(".")[0] if name.count(".") > 1 else name for name in self._lists)
@@ -126,14 +126,14 @@ class Maker:
         return [list(map(tuple, gathered[name])) for name in self._listed]
 
 
-def _key(parts: Sequence[Any]) -> Key:
+def _key(parts: Sequence[Any]) -> OptionalKey:
     if not all(isinstance(part, str) for part in parts):
         return None
     text = key(*parts)
     return text if text.isprintable() and len(text) <= MAX_KEY else None
 
 
-def _encoded(rows: list[Any], found: dict[int, tuple[Unfit, str]]) -> list[bytes]:
+def _encoded(rows: list[Any], found: dict[int, tuple[InvalidValue, str]]) -> list[bytes]:
     """Each row as JSON; a text with half a letter in it does not fit."""
     try:
         return _encoder.encode_lines(rows).splitlines()
@@ -144,5 +144,5 @@ def _encoded(rows: list[Any], found: dict[int, tuple[Unfit, str]]) -> list[bytes
                 texts.append(_encoder.encode(row))
             except UnicodeEncodeError:
                 texts.append(b"null")
-                found.setdefault(n, (Unfit("text"), ""))
+                found.setdefault(n, (InvalidValue("text"), ""))
         return texts

@@ -19,7 +19,7 @@ ONE_IN = 32
 something did."""
 
 
-class Cut(Struct, frozen=True):
+class ChunkedRows(Struct, frozen=True):
     """Some rows as they came one after another, each with its hash.
 
     `ends` are the places behind which a stretch ends, the last one behind the last row; each stretch has one hash in
@@ -29,10 +29,12 @@ class Cut(Struct, frozen=True):
     rows: RowList
     hashes: list[bytes]
     ends: list[int]
-    sums: list[bytes]
+    chunk_hashes: list[bytes]
 
 
-def stretches(lots: Iterator[RowList], hashes_of: Callable[[RowList], list[bytes]]) -> Iterator[Cut]:
+def content_defined_chunks(
+    row_lists: Iterator[RowList], hashes_of: Callable[[RowList], list[bytes]]
+) -> Iterator[ChunkedRows]:
     """The rows of all lots in their order, cut into stretches: as many times some as there were lots.
 
     Where the lots begin and end does not matter, unless a whole one has no end of a stretch.
@@ -40,24 +42,24 @@ def stretches(lots: Iterator[RowList], hashes_of: Callable[[RowList], list[bytes
     is_end = bytes(low % ONE_IN == 0 for low in range(256))
     rows: RowList = []
     hashes: list[bytes] = []
-    for lot in lots:
+    for lot in row_lists:
         if rows:
-            cut = _cut(rows, hashes, is_end)
+            cut = _split(rows, hashes, is_end)
             yield cut
             rows, hashes = rows[cut.ends[-1] :], hashes[cut.ends[-1] :]
         rows, hashes = rows + lot, hashes + hashes_of(lot)
     if rows:
-        yield _cut(rows, hashes, is_end, is_last=True)
+        yield _split(rows, hashes, is_end, is_last=True)
 
 
-def _cut(rows: RowList, hashes: list[bytes], is_end: bytes, *, is_last: bool = False) -> Cut:
+def _split(rows: RowList, hashes: list[bytes], is_end: bytes, *, is_last: bool = False) -> ChunkedRows:
     """The rows up to the last end among them, or all of them."""
     joined = b"".join(hashes)
     ends = _ends(joined, is_end)
     if not ends or (is_last and ends[-1] < len(rows)):
         ends.append(len(rows))
     sums = [hash_of_hashes(joined[start * HASH_BYTES : end * HASH_BYTES]) for start, end in pairwise([0, *ends])]
-    return Cut(rows[: ends[-1]], hashes[: ends[-1]], ends, sums)
+    return ChunkedRows(rows[: ends[-1]], hashes[: ends[-1]], ends, sums)
 
 
 def _ends(joined: bytes, is_end: bytes) -> list[int]:

@@ -1,6 +1,7 @@
 """What a database answers as the wire writes it, a column at a time: exact or not at all.
 
-Nothing is rounded, cut or guessed. A value that does not fit stands as an `Unfit` in its place: its row is refused.
+Nothing is rounded, cut or guessed. A value that does not fit stands as an `InvalidValue` in its place: its row is
+refused.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ _CENTAVO = Decimal("0.01")
 _YES_NO = {"S": True, "N": False, "1": True, "0": False, "T": True, "F": False}
 
 
-class Unfit(Struct, frozen=True):
+class InvalidValue(Struct, frozen=True):
     """A value that is not what its field takes; the code is one of the contract's (`shape.SENTENCES`)."""
 
     code: str
 
 
-_TYPE, _PATTERN, _FORMAT = Unfit("type"), Unfit("pattern"), Unfit("format")
+_TYPE, _PATTERN, _FORMAT = InvalidValue("type"), InvalidValue("pattern"), InvalidValue("format")
 
 
 def coercer(hint: Any, zone: tzinfo) -> Coerce:
@@ -84,7 +85,7 @@ def _texts(values: Sequence[Any]) -> list[Any]:
     return _each(_text, values)
 
 
-def _text(value: object) -> str | None | Unfit:
+def _text(value: object) -> str | None | InvalidValue:
     """A text without the spaces a CHAR is filled up with; an empty one is none. A number is its digits."""
     if isinstance(value, str):
         return value.strip() or None
@@ -100,16 +101,16 @@ def _amounts(pattern: re.Pattern[str], values: Sequence[object]) -> list[Any]:
     kinds = set(map(type, values))
     if kinds <= {Decimal, str, int}:
         texts: list[Any] = list(values) if kinds == {str} else list(map(str, values))
-        if _fit(texts, pattern):
+        if _all_match(texts, pattern):
             return texts
     elif kinds <= {Decimal, str, int, NoneType}:
         some = [value if value is None else str(value) for value in values]
-        if _fit([text for text in some if text is not None], pattern):
+        if _all_match([text for text in some if text is not None], pattern):
             return some
     return _each(partial(_amount, pattern), values)
 
 
-def _fit(texts: list[str], pattern: re.Pattern[str], digits: Mapping[int, int] = _ANY_DIGIT) -> bool:
+def _all_match(texts: list[str], pattern: re.Pattern[str], digits: Mapping[int, int] = _ANY_DIGIT) -> bool:
     """Whether every text keeps to the pattern: one look for each form among them, a digit being as good as any."""
     if not texts:
         return True
@@ -117,7 +118,7 @@ def _fit(texts: list[str], pattern: re.Pattern[str], digits: Mapping[int, int] =
     return len(forms) == len(texts) and all(map(pattern.search, set(forms)))
 
 
-def _amount(pattern: re.Pattern[str], value: Any) -> str | None | Unfit:
+def _amount(pattern: re.Pattern[str], value: Any) -> str | None | InvalidValue:
     """The number in the form the pattern asks for, if it can be had without rounding: 10 as 10.00, 1.50000 as 1.5."""
     if isinstance(value, str):
         value = value.strip()
@@ -147,7 +148,7 @@ def _flags(values: Sequence[Any]) -> list[Any]:
     return _each(_flag, values)
 
 
-def _flag(value: Any) -> bool | None | Unfit:
+def _flag(value: Any) -> bool | None | InvalidValue:
     if isinstance(value, str):
         text = value.strip().upper()
         return _YES_NO.get(text, _PATTERN) if text else None
@@ -159,7 +160,7 @@ def _days(values: Sequence[Any]) -> list[Any]:
     return list(map(date.isoformat, values)) if set(map(type, values)) == {date} else _each(_day, values)
 
 
-def _day(value: Any) -> str | None | Unfit:
+def _day(value: Any) -> str | None | InvalidValue:
     """A day; of a moment its day on the database's own wall."""
     if isinstance(value, datetime):
         return value.date().isoformat()
@@ -207,7 +208,7 @@ def _offset(moment: datetime) -> str:
 def _moments(offsets: _Offsets, values: Sequence[Any]) -> list[Any]:
     """Moments; where all are texts of the usual form, an hour of them is read at once."""
     texts = [value for value in values if value is not None]
-    if texts and set(map(type, texts)) == {str} and _fit(texts, _WALL, _LOW_OR_HIGH):
+    if texts and set(map(type, texts)) == {str} and _all_match(texts, _WALL, _LOW_OR_HIGH):
         ends = {hour: offsets.of_hour(hour) for hour in set(map(_hour, texts))}
         end, *others = set(ends.values())
         if end is not None and not others and len(texts) == len(values):  # nearly always: all of them at once
@@ -217,7 +218,7 @@ def _moments(offsets: _Offsets, values: Sequence[Any]) -> list[Any]:
     return _each(partial(_moment, offsets), values)
 
 
-def _moment(offsets: _Offsets, value: Any) -> str | None | Unfit:
+def _moment(offsets: _Offsets, value: Any) -> str | None | InvalidValue:
     if isinstance(value, str):
         if not value.strip():
             return None
@@ -232,7 +233,7 @@ def _moment(offsets: _Offsets, value: Any) -> str | None | Unfit:
     return text if moment.tzinfo is not None else text + offsets.of(moment, text)
 
 
-def _numbers(value: Any) -> tuple[int, ...] | Unfit:
+def _numbers(value: Any) -> tuple[int, ...] | InvalidValue:
     """Whole numbers: an array, one number, or a text like 30/60/90."""
     if isinstance(value, str):
         text = value.strip()
