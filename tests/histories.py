@@ -23,7 +23,7 @@ from omnisync.agent import feed_reader
 from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.base import PreparedRecord
 from omnisync.agent.erp.layout.plan import Layout
-from omnisync.agent.erp.writing.preparing import prepared
+from omnisync.agent.erp.upsert.prepare import prepare_records
 from omnisync.agent.errors import ErpBusyError, HubUnreachableError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import ExpiredError, RawResponse
@@ -588,7 +588,7 @@ def _importer(
 def made_ready(layout: Layout, stream: str, body: bytes) -> Mapping[str, PreparedRecord]:
     """The page made ready here and now, and brought back as if from afar."""
     page, _ = read_page(body, kind_of(stream))
-    made = prepared(layout, stream, page.changes, adjusts_centavo=False)
+    made = prepare_records(layout, stream, page.changes, adjusts_centavo=False)
     return msgspec.msgpack.decode(msgspec.msgpack.encode(made), type=dict[str, PreparedRecord])
 
 

@@ -17,12 +17,12 @@ import msgspec
 import pytest
 
 from omnisync.agent.config.settings import ErpAddress
-from omnisync.agent.erp.ahead import COMMAND, Ahead, Terms
 from omnisync.agent.erp.base import PreparedRecord, Slice, WriteResult
 from omnisync.agent.erp.databases import open_erp
 from omnisync.agent.erp.layout.plan import compile_layout
 from omnisync.agent.erp.layout.schema import shipped_layout, shipped_names, shipped_text
-from omnisync.agent.erp.writing.preparing import prepared
+from omnisync.agent.erp.upsert.prepare import prepare_records
+from omnisync.agent.erp.upsert.prepare_process import COMMAND, PrepareConfig, PrepareProcess
 from omnisync.contract.feed import Change, Page, Related
 from omnisync.contract.records import Phone, Totals
 from tests.erps import Keeper, make_sqlite
@@ -70,7 +70,7 @@ READY = {
 
 
 def _made(stream: str, changes: Sequence[Change]) -> Mapping[str, PreparedRecord]:
-    return prepared(PADRAO, stream, changes, adjusts_centavo=False)
+    return prepare_records(PADRAO, stream, changes, adjusts_centavo=False)
 
 
 def _nothing(stream: str, changes: Sequence[Change]) -> Mapping[str, PreparedRecord]:
@@ -179,16 +179,16 @@ def _page(changes: Sequence[Change]) -> bytes:
     )
 
 
-def _terms() -> Terms:
-    return Terms(layout=shipped_text("padrao"), mappings={}, zone="America/Sao_Paulo", adjusts_centavo=False)
+def _terms() -> PrepareConfig:
+    return PrepareConfig(layout=shipped_text("padrao"), mappings={}, zone="America/Sao_Paulo", adjusts_centavo=False)
 
 
 @pytest.fixture
-def opened() -> Iterator[Callable[..., Ahead]]:
-    made: list[Ahead] = []
+def opened() -> Iterator[Callable[..., PrepareProcess]]:
+    made: list[PrepareProcess] = []
 
-    def open_(**how: Any) -> Ahead:
-        made.append(Ahead(_terms(), **how))
+    def open_(**how: Any) -> PrepareProcess:
+        made.append(PrepareProcess(_terms(), **how))
         return made[-1]
 
     yield open_
@@ -196,7 +196,9 @@ def opened() -> Iterator[Callable[..., Ahead]]:
         ahead.close()
 
 
-def _up(ahead: Ahead, stream: str = "order:0001", changes: Sequence[Change] = ORDERS) -> Mapping[str, PreparedRecord]:
+def _up(
+    ahead: PrepareProcess, stream: str = "order:0001", changes: Sequence[Change] = ORDERS
+) -> Mapping[str, PreparedRecord]:
     """The first answer: until the process is up there is none."""
     for _ in range(600):
         if made := ahead.prepare(stream, _page(changes)):
@@ -205,12 +207,12 @@ def _up(ahead: Ahead, stream: str = "order:0001", changes: Sequence[Change] = OR
     raise AssertionError("the process never came up")
 
 
-def _pid(ahead: Ahead) -> int:
+def _pid(ahead: PrepareProcess) -> int:
     assert ahead._process is not None
     return ahead._process.pid
 
 
-def test_the_process_answers_what_the_functions_make(opened: Callable[..., Ahead]) -> None:
+def test_the_process_answers_what_the_functions_make(opened: Callable[..., PrepareProcess]) -> None:
     ahead = opened()
     assert ahead.prepare("order:0001", _page(ORDERS)) == {}  # it begins now
     assert _up(ahead) == _made("order:0001", ORDERS)
@@ -219,7 +221,7 @@ def test_the_process_answers_what_the_functions_make(opened: Callable[..., Ahead
     assert ahead.prepare("customer", _page(CUSTOMERS)).keys() == READY["customer"]
 
 
-def test_a_process_that_is_killed_is_a_help_no_more(opened: Callable[..., Ahead]) -> None:
+def test_a_process_that_is_killed_is_a_help_no_more(opened: Callable[..., PrepareProcess]) -> None:
     ahead = opened()
     _up(ahead)
     os.kill(_pid(ahead), signal.SIGKILL)
@@ -229,11 +231,11 @@ def test_a_process_that_is_killed_is_a_help_no_more(opened: Callable[..., Ahead]
     ahead.close()
 
 
-def test_a_process_that_stands_still_holds_nobody_up(opened: Callable[..., Ahead]) -> None:
-    ahead = opened(patience_s=10.0)
+def test_a_process_that_stands_still_holds_nobody_up(opened: Callable[..., PrepareProcess]) -> None:
+    ahead = opened(timeout_s=10.0)
     _up(ahead)
     os.kill(_pid(ahead), signal.SIGSTOP)
-    ahead._patience_s = 0.2
+    ahead._timeout_s = 0.2
     assert ahead.prepare("order:0001", _page(ORDERS)) == {}
 
 
@@ -246,14 +248,14 @@ def test_a_process_that_stands_still_holds_nobody_up(opened: Callable[..., Ahead
     ],
     ids=["missing", "ends", "talks"],
 )
-def test_a_process_that_is_not_ours_is_no_harm(opened: Callable[..., Ahead], command: tuple[str, ...]) -> None:
-    ahead = opened(command=command, patience_s=0.5)
+def test_a_process_that_is_not_ours_is_no_harm(opened: Callable[..., PrepareProcess], command: tuple[str, ...]) -> None:
+    ahead = opened(command=command, timeout_s=0.5)
     for _ in range(20):
         assert ahead.prepare("order:0001", _page(ORDERS)) == {}
         time.sleep(0.05)  # noqa: TID251  # a real process ends
 
 
-def test_the_process_ends_with_who_began_it(opened: Callable[..., Ahead]) -> None:
+def test_the_process_ends_with_who_began_it(opened: Callable[..., PrepareProcess]) -> None:
     ahead = opened(command=COMMAND)
     _up(ahead)
     process = ahead._process
@@ -296,7 +298,7 @@ def test_an_import_with_the_process_leaves_what_one_without_it_leaves(
 
             erp.prepare_page = counted
         with client(hub) as asked:
-            importer(erp, asked, page_limit=40, ahead_from=0).run()
+            importer(erp, asked, page_limit=40, prefetch_from=0).run()
         erp.close()
     assert pair[0].contents() == pair[1].contents()
     assert len(pair[1].query("SELECT * FROM pedidos")) == 600

@@ -20,7 +20,7 @@ from litestar.testing import TestClient
 
 from omnisync.agent.config.settings import HubAddress
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.erp.writing.phones import dialled
+from omnisync.agent.erp.upsert.phones import dialled
 from omnisync.agent.progress import Progress, RowCounts
 from omnisync.agent.ui import create_app
 from omnisync.contract.feed import Change

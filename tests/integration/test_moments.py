@@ -18,7 +18,7 @@ from omnisync.agent.erp.layout.compiler import Compiler
 from omnisync.agent.erp.layout.plan import compile_layout
 from omnisync.agent.erp.layout.row_builder import LookupAnswers, UnconvertibleError, rows_of
 from omnisync.agent.erp.layout.schema import shipped_layout
-from omnisync.agent.erp.writing.preparing import prepared
+from omnisync.agent.erp.upsert.prepare import prepare_records
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.feed import Change
 from omnisync.hub.store import bulk
@@ -140,7 +140,7 @@ def test_case_j1_a_page_made_ready_ahead_leaves_such_a_record_out(layout: str) -
         *(_odd(id_, fields) for id_, fields in (MOMENTS | NUMBERS).items()),
         change(order("ord_b")),
     ]
-    made = prepared(made_for, "order:0001", page, adjusts_centavo=True)
+    made = prepare_records(made_for, "order:0001", page, adjusts_centavo=True)
     assert made.keys() <= {"ord_a", "ord_b"}
 
 

@@ -21,8 +21,8 @@ from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.databases import open_erp
 from omnisync.agent.erp.sql_erp import SqlErp
-from omnisync.agent.erp.writing.landing import _refuse_blamed
-from omnisync.agent.erp.writing.verdicts import Verdict
+from omnisync.agent.erp.upsert.record_change import RecordChange
+from omnisync.agent.erp.upsert.writer import _refuse_rejected
 from omnisync.agent.errors import ErpBusyError, ErpUndoneError
 from omnisync.agent.messages import texts
 from omnisync.agent.progress import RowCounts
@@ -191,13 +191,13 @@ def test_an_import_through_such_an_erp_ends_with_one_refusal(keeper: Keeper, hub
     assert run_import(keeper, hub).total == RowCounts()
 
 
-def _asking(erp: Erp, is_undone: Callable[[Verdict], bool]) -> None:
+def _asking(erp: Erp, is_undone: Callable[[RecordChange], bool]) -> None:
     """A lookup before anything is landed, that undoes everything for some orders: a code with letters, as a number."""
     assert isinstance(erp, SqlErp)
     landed = erp._writer.orders
 
-    def asked(verdicts: Sequence[Verdict], customers: Any, blamed: Any = None) -> None:
-        _refuse_blamed(verdicts, blamed)
+    def asked(verdicts: Sequence[RecordChange], customers: Any, blamed: Any = None) -> None:
+        _refuse_rejected(verdicts, blamed)
         if any(map(is_undone, verdicts)):
             raise ErpUndoneError(motivo=WORDS)
         landed(verdicts, customers, blamed)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from omnisync.agent.erp.writing.cleaning import clean_customer, clean_order, clean_text
+from omnisync.agent.erp.upsert.normalize import clean_customer, clean_order, clean_text
 from omnisync.contract.records import Customer, decode_customer, decode_order, encode
 from tests.records import customer, item, order
 

@@ -13,7 +13,6 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent.config.settings import ErpAddress
-from omnisync.agent.erp.ahead import Ahead, Terms
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.dialects.sqlite import Sqlite
@@ -21,6 +20,7 @@ from omnisync.agent.erp.layout.compiler import Mappings
 from omnisync.agent.erp.layout.plan import compile_layout
 from omnisync.agent.erp.layout.schema import LayoutFile, read_layout, shipped_layout, shipped_names, shipped_text
 from omnisync.agent.erp.sql_erp import SqlErp
+from omnisync.agent.erp.upsert.prepare_process import PrepareConfig, PrepareProcess
 from omnisync.agent.errors import ErpSetupError, LayoutError
 from omnisync.agent.hub_api.address import is_this_computer
 
@@ -104,7 +104,9 @@ def open_erp(
     ahead = None
     if _has_core_to_spare(address, n_cores) and not how.needs_database and isinstance(zone, ZoneInfo):
         codes = {kind: dict(known) for kind, known in (mappings or {}).items()}
-        ahead = Ahead(Terms(layout=text, mappings=codes, zone=zone.key, adjusts_centavo=adjusts_centavo))
+        ahead = PrepareProcess(
+            PrepareConfig(layout=text, mappings=codes, zone=zone.key, adjusts_centavo=adjusts_centavo)
+        )
     return SqlErp(
         database,
         how,

@@ -9,27 +9,21 @@ from itertools import chain
 
 import msgspec
 
-from omnisync.agent.erp.ahead import Ahead
 from omnisync.agent.erp.base import DryRun, OpenIssue, Position, PreparedRecord, Slice, WriteResult
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.export.row_stream import RowStream, Since, open_stream
 from omnisync.agent.erp.layout.export_queries import ExportQuery
 from omnisync.agent.erp.layout.plan import Layout, TablePlan
 from omnisync.agent.erp.reflection import reflect
+from omnisync.agent.erp.upsert.decode import read_customers, read_orders, resolve_customers
+from omnisync.agent.erp.upsert.dry_run import previewed_rows, written_rows
+from omnisync.agent.erp.upsert.prepare_process import PrepareProcess
+from omnisync.agent.erp.upsert.record_change import Binding, RecordChange, compare, count, unreadable_change
+from omnisync.agent.erp.upsert.staging_results import read_outcomes
+from omnisync.agent.erp.upsert.writer import RecordWriter, RejectedRecords
 from omnisync.agent.erp.writing.bindings import Bindings, encoded, origin_of
-from omnisync.agent.erp.writing.landing import Blamed, Landing
-from omnisync.agent.erp.writing.outcomes import read_outcomes
-from omnisync.agent.erp.writing.reading import place, read_customers, read_orders
 from omnisync.agent.erp.writing.recalling import Recalling
-from omnisync.agent.erp.writing.rehearsing import converted_rows, written_rows
 from omnisync.agent.erp.writing.shown import Shown
-from omnisync.agent.erp.writing.verdicts import (
-    Binding,
-    Verdict,
-    compare,
-    count,
-    unreadable_verdict,
-)
 from omnisync.agent.errors import ErpSetupError, ErpUndoneError, RefusedRecordError
 from omnisync.contract.feed import Change, Receipt, RecordKind
 from omnisync.contract.rules import UNSUMMED
@@ -67,7 +61,7 @@ class SqlErp:
         clock: Callable[[], datetime],
         adjusts_centavo: bool = False,
         state_database: Database | None = None,
-        prepare_process: Ahead | None = None,
+        prepare_process: PrepareProcess | None = None,
     ) -> None:
         """`state_database` is where bindings and cursors are kept, when that is not the ERP's database.
 
@@ -78,7 +72,7 @@ class SqlErp:
         self._layout = layout
         self._bindings = Bindings(self._state_database, company, connection)
         self._shown = Shown(self._state_database, company)
-        self._writer = Landing(database, layout)
+        self._writer = RecordWriter(database, layout)
         self._recalling = (
             Recalling(database, layout, self._bindings, self._writer) if state_database is not None else None
         )
@@ -181,7 +175,7 @@ class SqlErp:
         one, other = self.write(first), self.write(rest)
         return WriteResult(counts=one.counts + other.counts, receipts=one.receipts + other.receipts)
 
-    def _write(self, part: Slice, rejected: Blamed | None = None) -> WriteResult:
+    def _write(self, part: Slice, rejected: RejectedRecords | None = None) -> WriteResult:
         with self._transaction():
             self._bindings.hold(part.stream, part.expected)
             related, record_changes = self._write_slice(part, rejected)
@@ -193,15 +187,15 @@ class SqlErp:
             if part.moves_to is not None:
                 self._bindings.move(part.stream, part.moves_to, part.epoch)
         # A related customer met before is no news: counting it in every page would drown the counts.
-        news = [v for v in related if v.bucket != "unchanged" and v.is_saved]
+        news = [v for v in related if v.outcome_group != "unchanged" and v.needs_save]
         return WriteResult(counts=count(chain(news, record_changes)), receipts=tuple(receipts))
 
-    def _mark_cancellations(self, part: Slice, record_changes: Sequence[Verdict]) -> None:
+    def _mark_cancellations(self, part: Slice, record_changes: Sequence[RecordChange]) -> None:
         """Remember what is to be cancelled before the ERP's COMMIT.
 
         After a kill between the two nobody would know a cancelled row as ours, and it could not be opened again.
         """
-        ids = [v.change.id for v in record_changes if v.outcome == "cancelled" and v.bucket == "written"]
+        ids = [v.change.id for v in record_changes if v.outcome == "cancelled" and v.outcome_group == "written"]
         if ids:
             self._bindings.withdraw(ids)
             self._state_database.commit()
@@ -220,9 +214,9 @@ class SqlErp:
             if self._recalling is not None:
                 self._database.begin()
             related, record_changes = self._write_slice(part)
-            landed = [v for v in chain(related, record_changes) if v.bucket == "written"]
+            landed = [v for v in chain(related, record_changes) if v.outcome_group == "written"]
             return DryRun(
-                counts=count(chain((v for v in related if v.is_saved), record_changes)),
+                counts=count(chain((v for v in related if v.needs_save), record_changes)),
                 tables=written_rows(self._database, self._layout, landed),
                 unsettled=_reasons(record_changes),
             )
@@ -238,7 +232,7 @@ class SqlErp:
             read_customers(record_changes)
         else:
             read_orders(record_changes, part, self._here, adjusts_centavo=self._adjusts_centavo)
-        tables = converted_rows(self._layout, [*related, *record_changes])
+        tables = previewed_rows(self._layout, [*related, *record_changes])
         return DryRun(
             counts=count(chain(related, record_changes)), tables=tables, unsettled=_reasons([*related, *record_changes])
         )
@@ -280,7 +274,7 @@ class SqlErp:
     def _existing(self, kind: RecordKind, ids: Sequence[str]) -> set[str]:
         """Which of these records still have their row."""
         bindings = self._bindings.of(kind, ids)
-        return self._writer.standing(kind, bindings.values(), ids)
+        return self._writer.existing(kind, bindings.values(), ids)
 
     def open_issues(self, outcomes: Sequence[str], limit: int) -> list[OpenIssue]:
         return self._shown.unsettled(outcomes, limit)
@@ -321,7 +315,9 @@ class SqlErp:
 
     # --- one transaction
 
-    def _write_slice(self, part: Slice, rejected: Blamed | None = None) -> tuple[list[Verdict], list[Verdict]]:
+    def _write_slice(
+        self, part: Slice, rejected: RejectedRecords | None = None
+    ) -> tuple[list[RecordChange], list[RecordChange]]:
         """The slice's rows put into the ERP's tables: the verdicts of the related customers, then its own."""
         related = self._customers(part, part.related, rejected)
         if part.kind == "customer":
@@ -347,24 +343,28 @@ class SqlErp:
         """A transaction of our two tables alone."""
         return _atomically(self._state_database)
 
-    def _customers(self, part: Slice, changes: Sequence[Change], rejected: Blamed | None) -> list[Verdict]:
+    def _customers(
+        self, part: Slice, changes: Sequence[Change], rejected: RejectedRecords | None
+    ) -> list[RecordChange]:
         record_changes = self._compare(part, "customer", changes)
         read_customers(record_changes)
         self._writer.customers(record_changes, rejected)
         return record_changes
 
-    def _orders(self, part: Slice, related: dict[str, Verdict], rejected: Blamed | None) -> list[Verdict]:
+    def _orders(
+        self, part: Slice, related: dict[str, RecordChange], rejected: RejectedRecords | None
+    ) -> list[RecordChange]:
         record_changes = self._compare(part, "order", part.changes)
         read_orders(record_changes, part, self._here, adjusts_centavo=self._adjusts_centavo)
         has_customers = self._layout.customer is not None
         customers = self._customers_of(record_changes, related)
-        place(record_changes, customers, has_customers=has_customers)
+        resolve_customers(record_changes, customers, has_customers=has_customers)
         if self._recalling is not None:
             self._recalling.keep_taken(record_changes)
         self._writer.orders(record_changes, customers, rejected)
         return record_changes
 
-    def _compare(self, part: Slice, kind: RecordKind, changes: Sequence[Change]) -> list[Verdict]:
+    def _compare(self, part: Slice, kind: RecordKind, changes: Sequence[Change]) -> list[RecordChange]:
         bindings = self._bindings.of(kind, [change.id for change in changes])
         record_changes = compare(_once(changes), bindings, part.epoch, retrying=part.expected is None)
         if self._recalling is not None:
@@ -375,7 +375,9 @@ class SqlErp:
                     record_change.prepared = part.prepared.get(record_change.change.id)
         return record_changes
 
-    def _customers_of(self, record_changes: Sequence[Verdict], related: dict[str, Verdict]) -> dict[str, Binding]:
+    def _customers_of(
+        self, record_changes: Sequence[RecordChange], related: dict[str, RecordChange]
+    ) -> dict[str, Binding]:
         ids = {v.customer_id for v in record_changes if v.action == "read" and v.is_read}
         known = self._bindings.customers(sorted(ids - related.keys()))
         # The related customers were written a moment ago in this transaction; their bindings are saved at its end.
@@ -384,10 +386,10 @@ class SqlErp:
         merged = {b.merged_into for b in known.values() if b.merged_into} - known.keys()
         return self._bindings.customers(sorted(merged)) | known
 
-    def _unreadable(self, part: Slice) -> list[Verdict]:
+    def _unreadable(self, part: Slice) -> list[RecordChange]:
         bindings = self._bindings.of(part.kind, [u.id for u in part.unreadable])
         now, retrying = self._clock(), part.expected is None
-        return [unreadable_verdict(u, bindings.get(u.id), retrying=retrying, now=now) for u in part.unreadable]
+        return [unreadable_change(u, bindings.get(u.id), retrying=retrying, now=now) for u in part.unreadable]
 
 
 @contextmanager
@@ -401,7 +403,7 @@ def _atomically(database: Database) -> Iterator[None]:
         raise
 
 
-def _reasons(record_changes: Sequence[Verdict]) -> list[tuple[str, str]]:
+def _reasons(record_changes: Sequence[RecordChange]) -> list[tuple[str, str]]:
     return [(v.label or v.change.id, v.reason.message) for v in record_changes if v.reason is not None]
 
 
@@ -417,10 +419,10 @@ def _once(changes: Sequence[Change]) -> Sequence[Change]:
     return list(newest.values())
 
 
-def _as_binding(record_change: Verdict) -> Binding:
+def _as_binding(record_change: RecordChange) -> Binding:
     """What the binding of a verdict of this same transaction will say."""
     before = record_change.binding
-    if before is not None and not record_change.is_saved:
+    if before is not None and not record_change.needs_save:
         return before
     return Binding(
         id=record_change.change.id,

@@ -12,8 +12,8 @@ import msgspec
 
 from omnisync.agent.erp.base import Position
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.writing.outcomes import Ends
-from omnisync.agent.erp.writing.verdicts import ASKED_AGAIN, Binding, Verdict, hash_of
+from omnisync.agent.erp.upsert.record_change import REINSERT_REQUESTED, Binding, RecordChange, hash_of
+from omnisync.agent.erp.upsert.staging_results import StagingResults
 from omnisync.agent.errors import OvertakenError
 from omnisync.contract.feed import MAX_RECORDS, Reason, Receipt, RecordKind, is_unnamed
 
@@ -93,14 +93,14 @@ class Bindings:
             missing = _merged(found)
         return found
 
-    def save(self, verdicts: Sequence[Verdict], epoch: str, establishment: str, now: datetime) -> list[Receipt]:
+    def save(self, verdicts: Sequence[RecordChange], epoch: str, establishment: str, now: datetime) -> list[Receipt]:
         """Remember the verdicts that ended; answers the receipts they owe, which are pending until `told`."""
         at, storable = now.isoformat(), self._database.encodable
         new: list[tuple[object, ...]] = []
         known: list[tuple[object, ...]] = []
         owed: list[Receipt] = []
         for verdict in verdicts:
-            if verdict.is_saved and not _is_told(verdict, epoch, storable):
+            if verdict.needs_save and not _is_told(verdict, epoch, storable):
                 values = _values(verdict, epoch, establishment, at, storable)
                 (new if verdict.binding is None else known).append((*values, self._company, *_key(verdict)))
                 if values[_PENDING]:
@@ -206,7 +206,7 @@ class Bindings:
         self._database.execute_many(
             "UPDATE omnisync_binding SET written_version = NULL, erp_key = NULL, outcome = 'waiting', hash = ? "  # noqa: S608  # constant text
             f"{mine}",
-            [(ASKED_AGAIN, self._company, kind, id_) for id_ in gone],
+            [(REINSERT_REQUESTED, self._company, kind, id_) for id_ in gone],
         )
         streams: dict[str, list[str]] = {}
         for id_, establishment in self._released(kind, ids):
@@ -258,7 +258,7 @@ class Bindings:
         )
         return {id_: key for id_, key, establishment in rows if establishment in establishments}
 
-    def settle_staged(self, ends: Ends, now: datetime) -> None:
+    def settle_staged(self, ends: StagingResults, now: datetime) -> None:
         """What the ERP's job made of staged orders: their numbers, or why they were refused. Receipts are owed."""
         at, storable = now.isoformat(), self._database.encodable
         told = "outcome_at = ?, receipt_pending = 1 WHERE company = ? AND kind = 'order' AND id = ?"
@@ -289,7 +289,7 @@ def _found_values(b: Binding, now: datetime) -> tuple[object, ...]:
     )
 
 
-def _is_told(verdict: Verdict, epoch: str, storable: Callable[[str], str]) -> bool:
+def _is_told(verdict: RecordChange, epoch: str, storable: Callable[[str], str]) -> bool:
     """Tried again with the same end: its age goes on, and the hub knows already."""
     before = verdict.binding
     if before is None or (before.version, before.epoch) != (verdict.change.version, epoch):
@@ -311,7 +311,7 @@ def _stored(what: Reason | tuple[Reason, ...] | None, storable: Callable[[str], 
     return storable(text) if text is not None else None
 
 
-def _receipt(verdict: Verdict, now: datetime) -> Receipt:
+def _receipt(verdict: RecordChange, now: datetime) -> Receipt:
     change, before = verdict.change, verdict.binding
     assert verdict.outcome is not None
     return Receipt(
@@ -321,11 +321,11 @@ def _receipt(verdict: Verdict, now: datetime) -> Receipt:
         outcome=verdict.outcome,
         at=now,
         erp_number=verdict.erp_number or (before.erp_number if before is not None else None),
-        reason=None if verdict.is_forgotten else verdict.reason,
+        reason=None if verdict.purge_personal_data else verdict.reason,
     )
 
 
-def _key(verdict: Verdict) -> tuple[str, str]:
+def _key(verdict: RecordChange) -> tuple[str, str]:
     return verdict.change.kind, verdict.change.id
 
 
@@ -334,12 +334,12 @@ def _position(rows: Sequence[tuple[object, ...]]) -> Position | None:
 
 
 def _values(
-    verdict: Verdict, epoch: str, establishment: str, at: str, storable: Callable[[str], str]
+    verdict: RecordChange, epoch: str, establishment: str, at: str, storable: Callable[[str], str]
 ) -> tuple[object, ...]:
     change, before = verdict.change, verdict.binding
     has_row = verdict.outcome in _WRITES and verdict.erp_key is not None
     written = change.version if has_row else (before.written_version if before is not None else None)
-    forgotten = verdict.is_forgotten
+    forgotten = verdict.purge_personal_data
     return (
         epoch,
         change.version,
@@ -360,7 +360,7 @@ def _values(
     )
 
 
-def origin_of(verdict: Verdict) -> Literal["made", "matched", "withdrawn"]:
+def origin_of(verdict: RecordChange) -> Literal["made", "matched", "withdrawn"]:
     """Where the record's row comes from, once its verdict is saved."""
     if verdict.is_matched:
         return "matched"

@@ -12,24 +12,24 @@ from datetime import datetime
 from omnisync.agent.erp.base import Slice
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import Layout
+from omnisync.agent.erp.upsert.keys import ErpKey, encode_key
+from omnisync.agent.erp.upsert.record_change import ADOPTED, REINSERT_REQUESTED, Binding, RecordChange, leave_unchanged
+from omnisync.agent.erp.upsert.staging_results import read_outcomes
+from omnisync.agent.erp.upsert.writer import RecordWriter
 from omnisync.agent.erp.writing.bindings import Bindings
-from omnisync.agent.erp.writing.keys import Key, joined
-from omnisync.agent.erp.writing.landing import Landing
-from omnisync.agent.erp.writing.outcomes import read_outcomes
-from omnisync.agent.erp.writing.verdicts import ASKED_AGAIN, FOUND, Binding, Verdict, keep
 from omnisync.contract.feed import RecordKind
 
 
 class Recalling:
     """Every method runs inside the caller's transaction."""
 
-    def __init__(self, database: Database, layout: Layout, bindings: Bindings, landing: Landing) -> None:
+    def __init__(self, database: Database, layout: Layout, bindings: Bindings, landing: RecordWriter) -> None:
         self._database = database
         self._layout = layout
         self._bindings = bindings
         self._landing = landing
 
-    def recall(self, kind: RecordKind, verdicts: Sequence[Verdict], part: Slice, now: datetime) -> None:
+    def recall(self, kind: RecordKind, verdicts: Sequence[RecordChange], part: Slice, now: datetime) -> None:
         """Bind the records to be read to the rows the ERP has of them, where the binding knows none or another."""
         news = {v.change.id: v for v in verdicts if v.action == "read"}
         keys = {
@@ -45,7 +45,7 @@ class Recalling:
             news[binding.id].binding = binding
 
     def _bound(
-        self, kind: RecordKind, id_: str, key: Key, number: str | None, before: Binding | None, part: Slice
+        self, kind: RecordKind, id_: str, key: ErpKey, number: str | None, before: Binding | None, part: Slice
     ) -> Binding:
         # With `match` nobody knows whose the row is: it is only filled in, as one found by its document.
         is_theirs = kind == "customer" and self._layout.match is not None
@@ -54,7 +54,7 @@ class Recalling:
                 id=id_,
                 epoch=part.epoch,
                 version=0,
-                hash=FOUND,
+                hash=ADOPTED,
                 written_version=None,
                 erp_key=None,
                 erp_number=None,
@@ -68,12 +68,12 @@ class Recalling:
             )
         return before._replace(
             written_version=0,
-            erp_key=joined(key),
+            erp_key=encode_key(key),
             erp_number=number or before.erp_number,
             origin="matched" if is_theirs else before.origin,
         )
 
-    def keep_taken(self, verdicts: Sequence[Verdict]) -> None:
+    def keep_taken(self, verdicts: Sequence[RecordChange]) -> None:
         """Orders about to be staged that the ERP's own job took before, as its `outcome` says, are kept as they are.
 
         What the job refused is not in the ERP: it is staged again.
@@ -85,18 +85,18 @@ class Recalling:
         for id_, end in read_outcomes(self._database, outcome, dict.fromkeys(unknown, "")).items():
             if end.reason is None:
                 unknown[id_].erp_number = end.number
-                keep(unknown[id_], "order_found")
+                leave_unchanged(unknown[id_], "order_found")
 
 
-def _is_unknown(kind: RecordKind, binding: Binding | None, key: Key) -> bool:
+def _is_unknown(kind: RecordKind, binding: Binding | None, key: ErpKey) -> bool:
     if binding is None or binding.written_version is None:
         return True
     # A customer's row may be another's, matched or chosen; an order's is its own.
-    return kind == "order" and binding.erp_key != joined(key)
+    return kind == "order" and binding.erp_key != encode_key(key)
 
 
-def _is_unwritten(verdict: Verdict) -> bool:
+def _is_unwritten(verdict: RecordChange) -> bool:
     """Whether the record would be taken for one that was never in the ERP. A person's word stands over that."""
-    if verdict.was_written or (verdict.binding is not None and verdict.binding.hash == ASKED_AGAIN):
+    if verdict.was_written or (verdict.binding is not None and verdict.binding.hash == REINSERT_REQUESTED):
         return False
     return verdict.action == "insert" or verdict.outcome == "cancelled"

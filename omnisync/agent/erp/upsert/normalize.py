@@ -12,25 +12,25 @@ from unicodedata import is_normalized, normalize
 import msgspec
 from msgspec import Raw, Struct
 
-from omnisync.agent.erp.writing.phones import are_plain, dialled
+from omnisync.agent.erp.upsert.phones import are_plain, dialled
 from omnisync.agent.messages import texts
 from omnisync.contract.feed import Change, Reason
 from omnisync.contract.records import Customer, Order, decode_customer, decode_order
 
-Record = TypeVar("Record", bound=Struct)
+CleanedStruct = TypeVar("CleanedStruct", bound=Struct)
 
 _CONTROL = re.compile(r"[\x01-\x1f\x7f-\x9f\s]+")
 # Marks that turn the reading direction: invisible, and they garble a name on a printed order.
 _INVISIBLE = re.compile("[\x00\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
-def _glanced(byte: int) -> int:
+def _glance_byte(byte: int) -> int:
     is_plain = 0x20 < byte < 0x7F or 0x80 <= byte <= 0xBF or byte == 0xC3  # ASCII, and UTF-8 from À to ÿ
     return ord('"') if byte == 0x20 else byte if is_plain else ord("\\")
 
 
 # Blanks read as quotation marks, what is neither ASCII nor a letter from À to ÿ as a backslash: two searches find all.
-_GLANCE = bytes(map(_glanced, range(256)))
+_GLANCE = bytes(map(_glance_byte, range(256)))
 # Dashes, curly quotation marks, an ellipsis: U+2010 to U+2027. They are clean in any text, as an inch mark is.
 _MARKS = re.compile(b"\xe2\x80[\x90-\xa7]")
 
@@ -84,10 +84,10 @@ def _is_clean(raw: Raw) -> bool:
     A raw control character would be no JSON, so it can only stand there as an escape.
     """
     text = bytes(raw)
-    return _is_plain(text) or _is_plain(_without_marks(text)) or _is_clean_text(text.decode())
+    return _is_plain(text) or _is_plain(_without_punctuation(text)) or _is_clean_text(text.decode())
 
 
-def _without_marks(text: bytes) -> bytes:
+def _without_punctuation(text: bytes) -> bytes:
     return _MARKS.sub(b"'", text.replace(b'\\"', b"'"))
 
 
@@ -105,7 +105,7 @@ def _is_clean_text(text: str) -> bool:
     return not has_blank and text.isprintable() and is_normalized("NFC", text)
 
 
-def _clean(record: Record) -> Record:
+def _clean(record: CleanedStruct) -> CleanedStruct:
     changes: dict[str, object] = {}
     for name in record.__struct_fields__:
         value = getattr(record, name)

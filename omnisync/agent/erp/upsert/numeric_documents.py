@@ -8,7 +8,7 @@ from functools import cached_property
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import Layout, TablePlan
 from omnisync.agent.erp.reflection import reflect
-from omnisync.agent.erp.writing.verdicts import Verdict
+from omnisync.agent.erp.upsert.record_change import RecordChange
 
 _NUMBERS = frozenset({"integer", "decimal", "float"})
 _PATHS = frozenset({"document", "customer.document"})
@@ -21,13 +21,13 @@ class NumericDocuments:
         self._database = database
         self._layout = layout
 
-    def holds(self, verdict: Verdict) -> str:
+    def column_refusing(self, record_change: RecordChange) -> str:
         """The numeric column that could not take this record's document, as TABLE.COLUMN; empty where there is none."""
-        record = verdict.customer or (verdict.order.customer if verdict.order is not None else None)
+        record = record_change.customer or (record_change.order.customer if record_change.order is not None else None)
         document = record.document if record is not None else None
         if document is None or document.isdigit():
             return ""
-        return self._columns.get(verdict.change.kind, "")
+        return self._columns.get(record_change.change.kind, "")
 
     @cached_property
     def _columns(self) -> Mapping[str, str]:

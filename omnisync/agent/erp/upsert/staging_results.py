@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.schema import OutcomeQuery
-from omnisync.agent.erp.writing.keys import is_same, parted, text_of
+from omnisync.agent.erp.upsert.keys import as_text, decode_key, is_same
 from omnisync.agent.errors import ErpSetupError
 from omnisync.agent.messages import texts
 from omnisync.contract.documents import redact
@@ -18,20 +18,20 @@ from omnisync.contract.feed import Reason
 JOB_REFUSED = "erp_job_refused"
 
 
-class End(Struct, frozen=True):
+class StagingResult(Struct, frozen=True):
     """What became of a staged order: its number in the ERP, or why the ERP refused it."""
 
     number: str | None
     reason: Reason | None
 
 
-Ends = Mapping[str, End]
+StagingResults = Mapping[str, StagingResult]
 """By the order's id."""
 
 _AMONG = re.compile(r"\bIN\s*\(\s*:(ids|keys)\s*\)", re.IGNORECASE)
 
 
-def read_outcomes(database: Database, outcome: OutcomeQuery, staged: Mapping[str, str]) -> Ends:
+def read_outcomes(database: Database, outcome: OutcomeQuery, staged: Mapping[str, str]) -> StagingResults:
     """The staged orders (id → ERP key) that have an end by now; the others go on being staged.
 
     A state the layout does not know, or none, is no end: the job may be half-way.
@@ -39,20 +39,20 @@ def read_outcomes(database: Database, outcome: OutcomeQuery, staged: Mapping[str
     found = _AMONG.search(outcome.sql)
     if found is None:
         raise ErpSetupError("layout", motivo="order.outcome.sql: termine com IN (:ids) ou IN (:keys)")
-    by_key = {parted(key)[-1]: id_ for id_, key in staged.items()}
+    by_key = {decode_key(key)[-1]: id_ for id_, key in staged.items()}
     asked = {id_: id_ for id_ in staged} if found[1].lower() == "ids" else by_key
     rows = database.select_among(_AMONG.sub("IN {ids}", outcome.sql), sorted(asked))
-    ends: dict[str, End] = {}
+    results: dict[str, StagingResult] = {}
     for row in rows:
-        id_ = asked.get(text_of(row[0]))
+        id_ = asked.get(as_text(row[0]))
         state = next((end for text, end in outcome.states.items() if is_same(row[2], text)), None)
         if id_ is None or state in (None, "staged"):
             continue
         if state == "refused":
-            ends[id_] = End(None, _refusal(id_, row[3]))
+            results[id_] = StagingResult(None, _refusal(id_, row[3]))
         elif row[1] is not None:  # without its number it is not in the ERP yet
-            ends[id_] = End(text_of(row[1]), None)
-    return ends
+            results[id_] = StagingResult(as_text(row[1]), None)
+    return results
 
 
 def _refusal(id_: str, text: object) -> Reason:

@@ -15,7 +15,7 @@ from omnisync.agent.erp.layout.row_builder import (
     lookup_key,
 )
 from omnisync.agent.erp.layout.schema import FromSql, Lookup
-from omnisync.agent.erp.writing.keys import UNREADABLE, Key, as_asked
+from omnisync.agent.erp.upsert.keys import UNREADABLE, ErpKey, match_ignoring_padding
 from omnisync.agent.errors import RefusedRecordError
 
 
@@ -27,14 +27,14 @@ def answers_for(
     for column in columns:
         if column.query is not None and records:
             keys = column.query.keys(records, list(parents))
-            found[column.name] = _answered(database, column.query, keys)
+            found[column.name] = _query_answers(database, column.query, keys)
     return LookupAnswers(found, [])
 
 
-def _answered(database: Database, query: ColumnQuery, keys: Iterable[Any]) -> Mapping[Any, object]:
+def _query_answers(database: Database, query: ColumnQuery, keys: Iterable[Any]) -> Mapping[Any, object]:
     if isinstance(query.form, FromSql):
         return _values_of(database, query.sql, sorted({key for key in keys if None not in key}, key=repr))
-    return _looked_up(database, query.form, sorted({str(key) for key in keys if key is not None}))
+    return _lookup_answers(database, query.form, sorted({str(key) for key in keys if key is not None}))
 
 
 def _values_of(database: Database, sql: str, keys: Sequence[tuple[object, ...]]) -> dict[Any, object]:
@@ -54,17 +54,17 @@ def _values_of(database: Database, sql: str, keys: Sequence[tuple[object, ...]])
     return {key: found[0][0] for key, found in rows.items() if found and found[0][0] is not None}
 
 
-def _looked_up(database: Database, form: Lookup, keys: Sequence[str]) -> dict[str, object]:
+def _lookup_answers(database: Database, form: Lookup, keys: Sequence[str]) -> dict[str, object]:
     quoted = database.quoted
     where = "".join(f"{quoted(name)} = ? AND " for name in form.where)
     by, take = quoted(form.by), quoted(form.take)
     sql = f"SELECT {by}, {take} FROM {quoted(form.lookup)} WHERE {where}{by} IN {{ids}}"  # noqa: S608  # quoted names
-    answers: dict[Key, object] = {}
+    answers: dict[ErpKey, object] = {}
     for found, taken in comparable_rows(database, sql, keys, [_plain(value) for value in form.where.values()]):
         key = (lookup_key(found),)
         answer = UNANSWERED if taken is UNREADABLE else taken
         answers[key] = answer if answers.get(key, answer) == answer else AMBIGUOUS
-    found_by = as_asked({(lookup_key(key),) for key in keys}, answers)
+    found_by = match_ignoring_padding({(lookup_key(key),) for key in keys}, answers)
     return {key: taken for [key], taken in found_by.items() if taken is not None}
 
 

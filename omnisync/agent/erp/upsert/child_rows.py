@@ -8,48 +8,48 @@ from msgspec import Struct
 
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import TablePlan
-from omnisync.agent.erp.writing.keys import Key, as_asked, in_order, text_of
-from omnisync.agent.erp.writing.tables import New, Rows, among_keys
+from omnisync.agent.erp.upsert.keys import ErpKey, as_text, match_ignoring_padding, sort_key
+from omnisync.agent.erp.upsert.table import NewRow, TableWriter, among_keys
 
 
-class Lines(Struct, frozen=True):
+class OrderLines(Struct, frozen=True):
     """The lines one order has: the order, its key, the keys its rows take, and a row of values for each."""
 
     order: object
-    parent: Key
-    late: dict[str, Key]
+    parent: ErpKey
+    foreign_keys: dict[str, ErpKey]
     records: Sequence[object]
     rows: Sequence[tuple[object, ...]]
 
 
-class Children:
+class ChildRows:
     """One table of orders' lines. Every method runs inside the caller's transaction."""
 
     def __init__(self, database: Database, table: TablePlan) -> None:
         self._database = database
         self._table = table
-        self._rows = Rows(database, table)
+        self._rows = TableWriter(database, table)
         self._at = table.names.index(table.identity) if table.identity else None
 
-    def insert(self, orders: Sequence[Lines]) -> None:
+    def insert(self, orders: Sequence[OrderLines]) -> None:
         """The lines of orders that have none yet."""
         if self._table.number is None and not self._table.foreign_key_columns:
             self._rows.insert_lines([lines.parent + values for lines in orders for values in lines.rows])
             return
         self._rows.insert([new for lines in orders for new in _new(lines)])
 
-    def equalise(self, orders: Sequence[Lines]) -> None:
+    def sync(self, orders: Sequence[OrderLines]) -> None:
         """Known lines updated, new ones inserted, those that left their order deleted; all anew without an identity."""
         if self._at is None:
             self._delete([lines.parent for lines in orders])
             self.insert(orders)
             return
-        wanted = {(*lines.parent, text_of(new.values[self._at])): new for lines in orders for new in _new(lines)}
-        found = self._there([lines.parent for lines in orders])
-        there = as_asked(wanted, {line: line for line in found})
-        gone: list[Key] = sorted(found - set(there.values()), key=in_order)
+        wanted = {(*lines.parent, as_text(new.values[self._at])): new for lines in orders for new in _new(lines)}
+        found = self._existing([lines.parent for lines in orders])
+        there = match_ignoring_padding(wanted, {line: line for line in found})
+        gone: list[ErpKey] = sorted(found - set(there.values()), key=sort_key)
         self._delete_where(self._line_keys, gone)
-        changing = self._rows.changing()
+        changing = self._rows.updatable_columns()
         names = [self._table.names[i] for i in changing if i != self._at]
         places = [i for i in changing if i != self._at]
         known = [(*(new.values[i] for i in places), *line) for line, new in wanted.items() if line in there]
@@ -61,14 +61,14 @@ class Children:
     def _line_keys(self) -> list[str]:
         return [*self._table.parent, self._table.identity]
 
-    def _there(self, parents: Sequence[Key]) -> set[Key]:
+    def _existing(self, parents: Sequence[ErpKey]) -> set[ErpKey]:
         """The lines that stand: the order's key, then what the line is known by. Those the ERP added have nothing."""
         table = self._table
         rows = among_keys(self._database, table.name, table.parent, parents, [table.identity])
-        return {tuple(map(text_of, row)) for row in rows if row[-1] is not None}
+        return {tuple(map(as_text, row)) for row in rows if row[-1] is not None}
 
-    def _delete(self, parents: Sequence[Key]) -> None:
-        ordered: list[Key] = sorted(parents, key=in_order)
+    def _delete(self, parents: Sequence[ErpKey]) -> None:
+        ordered: list[ErpKey] = sorted(parents, key=sort_key)
         self._delete_where(self._table.parent, ordered)
 
     def _delete_where(self, names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -85,8 +85,8 @@ class Children:
         self._database.execute_many(sql, [(*row, *kept) for row in rows])
 
 
-def _new(lines: Lines) -> list[New]:
+def _new(lines: OrderLines) -> list[NewRow]:
     return [
-        New("", record, values, lines.late, lines.parent, lines.order)
+        NewRow("", record, values, lines.foreign_keys, lines.parent, lines.order)
         for record, values in zip(lines.records, lines.rows, strict=True)
     ]

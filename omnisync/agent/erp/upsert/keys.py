@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-Key = tuple[str, ...]
-Found = TypeVar("Found")
+ErpKey = tuple[str, ...]
+KeyedValue = TypeVar("KeyedValue")
 _PART = "\x1f"
 
 
@@ -20,7 +20,7 @@ class Claim(Struct, frozen=True):
     """
 
     id: str
-    key: Key
+    key: ErpKey
     is_matched: bool = False
 
 
@@ -34,30 +34,30 @@ class Unreadable(Struct, frozen=True):
 UNREADABLE = Unreadable()
 
 
-def joined(key: Key) -> str:
+def encode_key(key: ErpKey) -> str:
     """A key as one text, for a binding."""
     return _PART.join(key)
 
 
-def parted(text: str) -> Key:
+def decode_key(text: str) -> ErpKey:
     """The key within a binding."""
     return tuple(text.split(_PART))
 
 
-def in_order(key: Key) -> tuple[tuple[int, str], ...]:
+def sort_key(key: ErpKey) -> tuple[tuple[int, str], ...]:
     """Sorts keys as their numbers do: rows are locked in the same order by everyone."""
     return tuple((len(part), part) for part in key)
 
 
-def by_prefix(keys: Iterable[Key]) -> dict[Key, list[str]]:
+def by_prefix(keys: Iterable[ErpKey]) -> dict[ErpKey, list[str]]:
     """Last parts in lots of one beginning, sorted as they are locked: an index over the whole key serves each lot."""
-    parts: dict[Key, set[str]] = {}
+    parts: dict[ErpKey, set[str]] = {}
     for key in keys:
         parts.setdefault(key[:-1], set()).add(key[-1])
     return {prefix: sorted(parts[prefix], key=lambda text: (len(text), text)) for prefix in sorted(parts)}
 
 
-def as_asked(wanted: Collection[Key], found: Mapping[Key, Found]) -> dict[Key, Found]:
+def match_ignoring_padding(wanted: Collection[ErpKey], found: Mapping[ErpKey, KeyedValue]) -> dict[ErpKey, KeyedValue]:
     """What the database found, by the keys it was asked with: a column of numbers answers `00012` as 12."""
     exact = {key: found[key] for key in wanted if key in found}
     if len(exact) == len(wanted) or len(exact) == len(found):
@@ -67,12 +67,12 @@ def as_asked(wanted: Collection[Key], found: Mapping[Key, Found]) -> dict[Key, F
     return exact | {key: others[plain] for key, plain in missing if plain in others}
 
 
-def without_zeros(key: Key) -> Key:
+def without_zeros(key: ErpKey) -> ErpKey:
     """A key as columns of numbers hold it."""
     return tuple(part.lstrip("0") or "0" if part.isdecimal() else part for part in key)
 
 
-def text_of(value: object) -> str:
+def as_text(value: object) -> str:
     """A value as the database gives it, as text: without a CHAR column's blanks or a whole number's point.
 
     A column of binary text (MariaDB's VARBINARY) answers bytes.
@@ -96,4 +96,4 @@ def is_same(value: object, text: str) -> bool:
             return Decimal(text.strip()) == (Decimal(str(value)) if isinstance(value, float) else value)
         except InvalidOperation:
             return False
-    return value is not None and not isinstance(value, Unreadable) and text_of(value) == text.rstrip()
+    return value is not None and not isinstance(value, Unreadable) and as_text(value) == text.rstrip()

@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import Layout, TablePlan
-from omnisync.agent.erp.writing.building import build_customers, build_orders, nobody
-from omnisync.agent.erp.writing.keys import Key, text_of
-from omnisync.agent.erp.writing.verdicts import Verdict, key_of
+from omnisync.agent.erp.upsert.build_rows import ask_nothing, build_customers, build_orders
+from omnisync.agent.erp.upsert.keys import ErpKey, as_text
+from omnisync.agent.erp.upsert.record_change import RecordChange, key_of
 
-Shown = dict[str, list[dict[str, object]]]
+TableRows = dict[str, list[dict[str, object]]]
 
 
-def written_rows(database: Database, layout: Layout, landed: Sequence[Verdict]) -> Shown:
+def written_rows(database: Database, layout: Layout, record_changes: Sequence[RecordChange]) -> TableRows:
     """Whole rows of the four tables, as the database holds them now."""
-    customers = [key_of(v) for v in landed if v.change.kind == "customer" and v.erp_key]
-    orders = [key_of(v) for v in landed if v.change.kind == "order"]
-    places: list[tuple[TablePlan, Sequence[str], list[Key]]] = []
+    customers = [key_of(v) for v in record_changes if v.change.kind == "customer" and v.erp_key]
+    orders = [key_of(v) for v in record_changes if v.change.kind == "order"]
+    places: list[tuple[TablePlan, Sequence[str], list[ErpKey]]] = []
     if layout.customer is not None:
         places.append((layout.customer.table, layout.customer.table.keys, customers))
     places.append((layout.order.table, layout.order.table.keys, orders))
@@ -25,7 +25,7 @@ def written_rows(database: Database, layout: Layout, landed: Sequence[Verdict]) 
     return {table.name: _rows_of(database, table.name, by, keys) for table, by, keys in places}
 
 
-def _rows_of(database: Database, table: str, by: Sequence[str], keys: Sequence[Key]) -> list[dict[str, object]]:
+def _rows_of(database: Database, table: str, by: Sequence[str], keys: Sequence[ErpKey]) -> list[dict[str, object]]:
     """Whole rows of these keys. A database may spell in capitals what the layout has in small letters."""
     wanted = set(keys)
     rows = database.records_among(table, by[-1], [key[-1] for key in keys])
@@ -34,20 +34,20 @@ def _rows_of(database: Database, table: str, by: Sequence[str], keys: Sequence[K
     return [row for row in rows if not others or _key_in(row, [*others, spelled[by[-1].upper()]]) in wanted]
 
 
-def _key_in(row: Mapping[str, object], by: Sequence[str]) -> Key:
-    return tuple(text_of(row[name]) for name in by)
+def _key_in(row: Mapping[str, object], by: Sequence[str]) -> ErpKey:
+    return tuple(as_text(row[name]) for name in by)
 
 
-def converted_rows(layout: Layout, verdicts: Sequence[Verdict]) -> Shown:
+def previewed_rows(layout: Layout, record_changes: Sequence[RecordChange]) -> TableRows:
     """Rows as the layout makes them, without the ERP: keys are not known, and lookups show what would be asked."""
 
-    for verdict in verdicts:
+    for verdict in record_changes:
         if verdict.action == "read" and verdict.order is not None:
             verdict.action = "insert" if verdict.order.status == "confirmed" else "none"
-    build_customers([v for v in verdicts if v.customer is not None], layout, nobody)
-    build_orders(verdicts, layout, nobody)
-    customers = [v.row for v in verdicts if v.customer is not None and v.action == "insert"]
-    orders = [v for v in verdicts if v.order is not None and v.action == "insert"]
+    build_customers([v for v in record_changes if v.customer is not None], layout, ask_nothing)
+    build_orders(record_changes, layout, ask_nothing)
+    customers = [v.row for v in record_changes if v.customer is not None and v.action == "insert"]
+    orders = [v for v in record_changes if v.order is not None and v.action == "insert"]
     shown = {}
     if layout.customer is not None:
         shown[layout.customer.table.name] = _named(layout.customer.table, customers)

@@ -9,100 +9,114 @@ from collections.abc import Sequence
 
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import Layout
-from omnisync.agent.erp.writing.keys import UNREADABLE, Key, as_asked, in_order, joined, parted, text_of
-from omnisync.agent.erp.writing.lookups import comparable_rows
-from omnisync.agent.erp.writing.tables import Rows
-from omnisync.agent.erp.writing.verdicts import Verdict, keep, key_of
+from omnisync.agent.erp.upsert.keys import (
+    UNREADABLE,
+    ErpKey,
+    as_text,
+    decode_key,
+    encode_key,
+    match_ignoring_padding,
+    sort_key,
+)
+from omnisync.agent.erp.upsert.lookups import comparable_rows
+from omnisync.agent.erp.upsert.record_change import RecordChange, key_of, leave_unchanged
+from omnisync.agent.erp.upsert.table import TableWriter
 from omnisync.contract.documents import mask
 
 _MAX_VALUE = 120
 """What the contract gives a reason's value."""
 
 
-class Matching:
+class CustomerMatch:
     """The layout's `match`. Every method runs inside the caller's transaction."""
 
     def __init__(self, database: Database, layout: Layout) -> None:
         self._database = database
         self._layout = layout
 
-    def sort(self, verdicts: Sequence[Verdict]) -> list[Verdict]:
+    def match_by_document(self, record_changes: Sequence[RecordChange]) -> list[RecordChange]:
         """Turn what is to be inserted to "match" where the ERP has it; answers what must wait for its twin's row.
 
         Those of before stay what they were: made by us, or matched.
         """
-        self._refuse_without_document(verdicts)
+        self._refuse_without_document(record_changes)
         match = self._layout.match
         if match is None:
             return []
-        for verdict in verdicts:
-            if verdict.action == "update" and verdict.binding is not None and verdict.binding.origin == "matched":
-                verdict.action = "match"
-        new = [v for v in verdicts if v.action == "insert"]
-        self._take_chosen(new)
+        for record_change in record_changes:
+            if (
+                record_change.action == "update"
+                and record_change.binding is not None
+                and record_change.binding.origin == "matched"
+            ):
+                record_change.action = "match"
+        new = [v for v in record_changes if v.action == "insert"]
+        self._bind_chosen(new)
         new = [v for v in new if v.action == "insert" and _document(v)]
-        found = self._found([_document(v) for v in new])
+        found = self._keys_by_document([_document(v) for v in new])
         twins, seen = [], set()
-        for verdict in new:
-            document = _document(verdict)
+        for record_change in new:
+            document = _document(record_change)
             keys = found.get(document, [])
             if any(str(UNREADABLE) in key for key in keys):
                 assert self._layout.customer is not None
                 table = self._layout.customer.table
-                verdict.refuse("erp_unreadable", "document", onde=f"{table.name}.{', '.join(table.keys)}")
+                record_change.refuse("erp_unreadable", "document", onde=f"{table.name}.{', '.join(table.keys)}")
             elif len(keys) > 1:
-                verdict.refuse("customer_duplicate", "document", choices(keys), n=len(keys))
+                record_change.refuse("customer_duplicate", "document", candidate_keys(keys), n=len(keys))
             elif keys:
-                _take(verdict, keys[0])
+                _bind(record_change, keys[0])
             elif document in seen:
-                verdict.action = "none"
-                twins.append(verdict)
+                record_change.action = "none"
+                twins.append(record_change)
             seen.add(document)
         return twins
 
-    def fill(self, lot: list[Verdict]) -> None:
+    def update_matched(self, group: list[RecordChange]) -> None:
         """Fill the empty columns of matched rows, and those the layout lists in `update`."""
         assert self._layout.customer is not None
         assert self._layout.match is not None
         table = self._layout.customer.table
-        rows = Rows(self._database, table)
+        rows = TableWriter(self._database, table)
         names = table.names
         always = set(self._layout.match.update)
         fixed = {*table.keys} | table.only_on_create
-        found = rows.present([key_of(v) for v in lot], names, held=True)
+        found = rows.fetch_by_key([key_of(v) for v in group], names, held=True)
         updates: dict[tuple[int, ...], list[tuple[object, ...]]] = {}
-        for verdict in sorted(lot, key=lambda v: in_order(key_of(v))):
-            key = key_of(verdict)
+        for record_change in sorted(group, key=lambda v: sort_key(key_of(v))):
+            key = key_of(record_change)
             if key not in found:
-                keep(verdict, "customer_removed")
+                leave_unchanged(record_change, "customer_removed")
                 continue
             there = found[key]
             places = tuple(
                 i
                 for i, name in enumerate(names)
-                if name not in fixed and verdict.row[i] not in (None, "") and (name in always or _is_empty(there[i]))
+                if name not in fixed
+                and record_change.row[i] not in (None, "")
+                and (name in always or _is_empty(there[i]))
             )
             if places:
-                updates.setdefault(places, []).append((*(verdict.row[i] for i in places), *key))
-            verdict.erp_number = key[-1]
-            verdict.end("updated" if verdict.was_written else "imported", "written")
+                updates.setdefault(places, []).append((*(record_change.row[i] for i in places), *key))
+            record_change.erp_number = key[-1]
+            record_change.finish("updated" if record_change.was_written else "imported", "written")
         for places, lot_rows in updates.items():
             rows.update([names[i] for i in places], lot_rows)
 
-    def _refuse_without_document(self, verdicts: Sequence[Verdict]) -> None:
+    def _refuse_without_document(self, record_changes: Sequence[RecordChange]) -> None:
         if self._layout.without_document == "refuse":
-            for verdict in verdicts:
-                if verdict.action == "insert" and not _document(verdict):
-                    verdict.refuse("document_missing", "document")
+            for record_change in record_changes:
+                if record_change.action == "insert" and not _document(record_change):
+                    record_change.refuse("document_missing", "document")
 
-    def _take_chosen(self, new: Sequence[Verdict]) -> None:
+    def _bind_chosen(self, new: Sequence[RecordChange]) -> None:
         """What a person chose among several rows of the ERP stands in the binding, without a written version."""
-        for verdict in new:
-            binding = verdict.binding
+        for record_change in new:
+            binding = record_change.binding
             if binding is not None and binding.origin == "matched" and binding.erp_key is not None:
-                _take(verdict, parted(binding.erp_key))
+                _bind(record_change, decode_key(binding.erp_key))
 
-    def _found(self, documents: Sequence[str]) -> dict[str, list[Key]]:
+    def _keys_by_document(self, documents: Sequence[str]) -> dict[str, list[ErpKey]]:
         """The keys of the ERP's customers by their document; one that cannot be read is UNREADABLE's text."""
         match, main = self._layout.match, self._layout.customer
         assert match is not None
@@ -111,33 +125,33 @@ class Matching:
         quoted = self._database.quoted
         names = ", ".join(map(quoted, (match.column, *main.table.keys)))
         sql = f"SELECT {names} FROM {quoted(main.table.name)} WHERE {quoted(match.column)} IN {{ids}}"  # noqa: S608  # quoted names
-        rows: dict[Key, list[Key]] = {}
+        rows: dict[ErpKey, list[ErpKey]] = {}
         for row in comparable_rows(self._database, sql, sorted(stored)):
-            rows.setdefault((text_of(row[0]),), []).append(tuple(map(text_of, row[1:])))
-        found: dict[str, list[Key]] = {}
-        for [form], keys in as_asked({(form,) for form in stored}, rows).items():
+            rows.setdefault((as_text(row[0]),), []).append(tuple(map(as_text, row[1:])))
+        found: dict[str, list[ErpKey]] = {}
+        for [form], keys in match_ignoring_padding({(form,) for form in stored}, rows).items():
             found.setdefault(stored[form], []).extend(keys)
-        return {document: sorted(keys, key=in_order) for document, keys in found.items()}
+        return {document: sorted(keys, key=sort_key) for document, keys in found.items()}
 
 
-def choices(keys: Sequence[Key]) -> str:
+def candidate_keys(keys: Sequence[ErpKey]) -> str:
     """The keys a person may choose from, as many whole ones as a reason's value holds."""
     shown = ""
     for key in keys:
-        longer = f"{shown},{joined(key)}" if shown else joined(key)
+        longer = f"{shown},{encode_key(key)}" if shown else encode_key(key)
         if len(longer) > _MAX_VALUE:
             break
         shown = longer
     return shown
 
 
-def _take(verdict: Verdict, key: Key) -> None:
-    verdict.action, verdict.is_matched = "match", True
-    verdict.erp_key = joined(key)
+def _bind(record_change: RecordChange, key: ErpKey) -> None:
+    record_change.action, record_change.is_matched = "match", True
+    record_change.erp_key = encode_key(key)
 
 
-def _document(verdict: Verdict) -> str:
-    return (verdict.customer.document or "") if verdict.customer is not None else ""
+def _document(record_change: RecordChange) -> str:
+    return (record_change.customer.document or "") if record_change.customer is not None else ""
 
 
 def _forms(document: str, stored_as: str) -> set[str]:

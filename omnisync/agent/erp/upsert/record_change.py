@@ -14,8 +14,8 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent.erp.base import PreparedRecord
-from omnisync.agent.erp.writing.cleaning import read_record
-from omnisync.agent.erp.writing.keys import Claim, Key, parted
+from omnisync.agent.erp.upsert.keys import Claim, ErpKey, decode_key
+from omnisync.agent.erp.upsert.normalize import read_record
 from omnisync.agent.messages import texts
 from omnisync.agent.progress import Counts, RowCounts
 from omnisync.contract.documents import redact
@@ -23,13 +23,13 @@ from omnisync.contract.feed import Change, Outcome, Reason, Unreadable, is_unnam
 from omnisync.contract.records import Customer, Order
 from omnisync.contract.rules import Fault, canonical_customer
 
-Bucket = Literal["written", "unchanged", "refused", "waiting", "kept"]
-Action = Literal["none", "read", "insert", "match", "update", "cancel"]
+OutcomeGroup = Literal["written", "unchanged", "refused", "waiting", "kept"]
+ChangeAction = Literal["none", "read", "insert", "match", "update", "cancel"]
 
 
-FOUND = "found"
+ADOPTED = "found"
 """The hash of a binding made of a row that was found in the ERP: nobody knows which version it holds."""
-ASKED_AGAIN = "again"
+REINSERT_REQUESTED = "again"
 """The hash of a binding whose record a person wants in the ERP anew, whatever became of its row."""
 
 
@@ -57,7 +57,7 @@ class Binding(NamedTuple):
     origin: Literal["made", "matched", "withdrawn"] = "made"
 
 
-class Verdict(Struct, kw_only=True):
+class RecordChange(Struct, kw_only=True):
     """One change on its way into the ERP. Begins as a comparison, ends as an outcome.
 
     One that was prepared is not read again, unless somebody asks for its record.
@@ -65,20 +65,20 @@ class Verdict(Struct, kw_only=True):
 
     change: Change
     binding: Binding | None
-    action: Action = "none"
-    bucket: Bucket = "unchanged"
+    action: ChangeAction = "none"
+    outcome_group: OutcomeGroup = "unchanged"
     outcome: Outcome | None = None
     reason: Reason | None = None
     warnings: tuple[Reason, ...] = ()
-    is_saved: bool = False
-    is_forgotten: bool = False
+    needs_save: bool = False
+    purge_personal_data: bool = False
     record: Customer | Order | None = None
     prepared: PreparedRecord | None = None
     customer_key: str | None = None
     erp_key: str | None = None
     erp_number: str | None = None
     is_matched: bool = False
-    keys: dict[str, Key] = {}
+    keys: dict[str, ErpKey] = {}
     """Keys of this record's rows, and of its customer's, by the names a layout gives them."""
     row: tuple[object, ...] = ()
     extra_rows: dict[str, tuple[object, ...]] = {}
@@ -98,16 +98,16 @@ class Verdict(Struct, kw_only=True):
     @property
     def customer(self) -> Customer | None:
         """The customer that was read."""
-        record = self._read()
+        record = self._decoded()
         return record if isinstance(record, Customer) else None
 
     @property
     def order(self) -> Order | None:
         """The order that was read."""
-        record = self._read()
+        record = self._decoded()
         return record if isinstance(record, Order) else None
 
-    def _read(self) -> Customer | Order | None:
+    def _decoded(self) -> Customer | Order | None:
         if self.record is None and self.prepared is not None:
             record, _ = read_record(self.change)
             canonical = canonical_customer(record) if isinstance(record, Customer) else record
@@ -142,79 +142,81 @@ class Verdict(Struct, kw_only=True):
             return self.record.merged_into
         return self.binding.merged_into if self.binding is not None and self.prepared is None else None
 
-    def end(self, outcome: Outcome, bucket: Bucket, reason: Reason | None = None) -> None:
+    def finish(self, outcome: Outcome, outcome_group: OutcomeGroup, reason: Reason | None = None) -> None:
         """Fix what becomes of the change; its binding is saved with it."""
         self.action = "none"
-        self.outcome, self.bucket, self.reason, self.is_saved = outcome, bucket, reason, True
+        self.outcome, self.outcome_group, self.reason, self.needs_save = outcome, outcome_group, reason, True
 
     def refuse(self, code: str, field: str | None = None, value: str | None = None, **words: object) -> None:
         """Set the record aside with a reason."""
-        self.end("refused", "refused", reason_of(code, self, field, value, **words))
+        self.finish("refused", "refused", reason_of(code, self, field, value, **words))
 
 
 def reason_of(
-    code: str, verdict: Verdict, field: str | None = None, value: str | None = None, /, **words: object
+    code: str, record_change: RecordChange, field: str | None = None, value: str | None = None, /, **words: object
 ) -> Reason:
     """A reason with its sentence, the record's own number and name filled in."""
-    change, label = verdict.change, verdict.label or verdict.change.id
+    change, label = record_change.change, record_change.label or record_change.change.id
     known: dict[str, object] = {
         "numero": label,
         "codigo": change.id,
         "nome": label,
         "campo": field or "–",
         "registro": f"{texts.KINDS[change.kind].lower()} {label}",
-        "numero_erp": verdict.erp_number or (verdict.binding.erp_number if verdict.binding else None),
+        "numero_erp": record_change.erp_number or (record_change.binding.erp_number if record_change.binding else None),
     }
     message = texts.sentence(code, **(known | words))
     return Reason(code=code, field=field, value=value, message=redact(message)[:600])
 
 
-def key_of(verdict: Verdict) -> Key:
+def key_of(record_change: RecordChange) -> ErpKey:
     """The key of the record's row in the ERP."""
-    key = verdict.erp_key or (verdict.binding.erp_key if verdict.binding is not None else None)
+    key = record_change.erp_key or (record_change.binding.erp_key if record_change.binding is not None else None)
     assert key is not None
-    return parted(key)
+    return decode_key(key)
 
 
-def claim_for(verdict: Verdict) -> Claim:
+def claim_for(record_change: RecordChange) -> Claim:
     """The row that an update of this record would change."""
-    is_matched = verdict.binding is not None and verdict.binding.origin == "matched"
-    return Claim(verdict.change.id, key_of(verdict), is_matched)
+    is_matched = record_change.binding is not None and record_change.binding.origin == "matched"
+    return Claim(record_change.change.id, key_of(record_change), is_matched)
 
 
 def claim_of(binding: Binding) -> Claim | None:
     """The row that a record is bound to; None where it never had one."""
-    return Claim(binding.id, parted(binding.erp_key), binding.origin == "matched") if binding.erp_key else None
+    return Claim(binding.id, decode_key(binding.erp_key), binding.origin == "matched") if binding.erp_key else None
 
 
-def keep(verdict: Verdict, code: str, **words: object) -> None:
+def leave_unchanged(record_change: RecordChange, code: str, **words: object) -> None:
     """The ERP stays as it is; the reason says why."""
-    verdict.end("kept", "kept", reason_of(code, verdict, **words))
+    record_change.finish("kept", "kept", reason_of(code, record_change, **words))
 
 
-def compare(changes: Iterable[Change], bindings: Mapping[str, Binding], epoch: str, *, retrying: bool) -> list[Verdict]:
+def compare(
+    changes: Iterable[Change], bindings: Mapping[str, Binding], epoch: str, *, retrying: bool
+) -> list[RecordChange]:
     """A verdict for each change by its id and version alone; `action` is "read" where the record must be decoded.
 
     Newer wins, equal is the same, older is ignored. A binding of another epoch (the hub was restored from a backup,
     its versions may have gone back) is compared by the hash of the raw record instead.
     """
-    verdicts = []
+    record_changes = []
     for change in changes:
         binding = bindings.get(change.id)
-        verdict = Verdict(change=change, binding=binding)
-        if binding is None or _is_news(change, binding, epoch, retrying=retrying):
-            verdict.action = "read"
+        record_change = RecordChange(change=change, binding=binding)
+        if binding is None or _is_new_version(change, binding, epoch, retrying=retrying):
+            record_change.action = "read"
         else:
-            _count_again(verdict, binding)
+            _count_repeated(record_change, binding)
             if binding.epoch != epoch:
-                verdict.outcome, verdict.is_saved = binding.outcome, True
-                verdict.reason = stored_reason(binding)
-                verdict.warnings = stored_warnings(binding)
-        verdicts.append(verdict)
-    return verdicts
+                record_change.outcome, record_change.needs_save = binding.outcome, True
+                record_change.reason = stored_reason(binding)
+                record_change.warnings = stored_warnings(binding)
+        record_changes.append(record_change)
+    return record_changes
 
 
-def _is_news(change: Change, binding: Binding, epoch: str, *, retrying: bool) -> bool:
+def _is_new_version(change: Change, binding: Binding, epoch: str, *, retrying: bool) -> bool:
     if retrying and binding.outcome == "waiting":
         return True
     if binding.epoch != epoch:
@@ -222,9 +224,9 @@ def _is_news(change: Change, binding: Binding, epoch: str, *, retrying: bool) ->
     return change.version > binding.version
 
 
-def _count_again(verdict: Verdict, binding: Binding) -> None:
-    if verdict.change.version >= binding.version and binding.outcome in ("refused", "waiting"):
-        verdict.bucket = "refused" if binding.outcome == "refused" else "waiting"
+def _count_repeated(record_change: RecordChange, binding: Binding) -> None:
+    if record_change.change.version >= binding.version and binding.outcome in ("refused", "waiting"):
+        record_change.outcome_group = "refused" if binding.outcome == "refused" else "waiting"
 
 
 def stored_reason(binding: Binding) -> Reason | None:
@@ -243,26 +245,28 @@ def hash_of(change: Change) -> str:
     return sha1(told, usedforsecurity=False).hexdigest()
 
 
-def unreadable_verdict(unreadable: Unreadable, binding: Binding | None, *, retrying: bool, now: datetime) -> Verdict:
+def unreadable_change(
+    unreadable: Unreadable, binding: Binding | None, *, retrying: bool, now: datetime
+) -> RecordChange:
     """A change that cannot be read, refused by its id or its place; ignored when a newer version was met."""
     known = binding.version if binding is not None else 0
     version = max(unreadable.version, known) if retrying else unreadable.version
     change = Change(kind=unreadable.kind, op="upsert", id=unreadable.id, version=version, changed_at=now)
-    verdict = Verdict(change=change, binding=binding)
+    record_change = RecordChange(change=change, binding=binding)
     if version >= known:
         words = {"registro": f"{texts.KINDS[change.kind].lower()} sem identificação"} if is_unnamed(change.id) else {}
-        verdict.refuse("record_unreadable", campo=unreadable.why, **words)
-    return verdict
+        record_change.refuse("record_unreadable", campo=unreadable.why, **words)
+    return record_change
 
 
-def count(verdicts: Iterable[Verdict]) -> Counts:
+def count(record_changes: Iterable[RecordChange]) -> Counts:
     """Rows by noun and bucket. An order counts with the items and payments the hub announced; a delete as one."""
     customers: dict[str, int] = {}
     orders: dict[str, int] = {}
     items: dict[str, int] = {}
     payments: dict[str, int] = {}
-    for verdict in verdicts:
-        change, bucket = verdict.change, verdict.bucket
+    for record_change in record_changes:
+        change, bucket = record_change.change, record_change.outcome_group
         if change.kind == "customer":
             customers[bucket] = customers.get(bucket, 0) + 1
             continue

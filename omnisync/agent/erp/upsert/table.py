@@ -11,15 +11,15 @@ from msgspec import Struct
 from omnisync.agent.erp.database import UNREADABLE_VALUE, Database, row_groups
 from omnisync.agent.erp.layout.plan import NumberFrom, TablePlan
 from omnisync.agent.erp.layout.row_builder import LookupAnswers
-from omnisync.agent.erp.writing.keys import (
+from omnisync.agent.erp.upsert.keys import (
     UNREADABLE,
     Claim,
-    Key,
-    as_asked,
+    ErpKey,
+    as_text,
     by_prefix,
-    in_order,
     is_same,
-    text_of,
+    match_ignoring_padding,
+    sort_key,
     without_zeros,
 )
 from omnisync.agent.errors import ErpSetupError, RefusedRecordError
@@ -27,7 +27,7 @@ from omnisync.agent.errors import ErpSetupError, RefusedRecordError
 _LOCKED_LOT = 200
 
 
-class New(Struct, frozen=True):
+class NewRow(Struct, frozen=True):
     """A row to be inserted: its external id, its record (for its number), its values, and keys it takes.
 
     `order` is that of a line.
@@ -36,12 +36,12 @@ class New(Struct, frozen=True):
     id: str
     record: Any
     values: tuple[object, ...]
-    late: Mapping[str, Key] = {}
-    parent: Key = ()
+    foreign_keys: Mapping[str, ErpKey] = {}
+    parent: ErpKey = ()
     order: Any = None
 
 
-class Rows:
+class TableWriter:
     """The rows of one table. Every method runs inside the caller's transaction."""
 
     def __init__(self, database: Database, table: TablePlan) -> None:
@@ -50,7 +50,7 @@ class Rows:
 
     # --- inserting
 
-    def insert(self, new: Sequence[New]) -> list[Key]:
+    def insert(self, new: Sequence[NewRow]) -> list[ErpKey]:
         """Insert rows known to be new; answers their keys, empty where the table has none."""
         if not new:
             return []
@@ -58,25 +58,26 @@ class Rows:
         numbers = self._numbers(new)
         names = [*table.parent, *(late.column for late in table.foreign_key_columns), *self._numbered, *table.names]
         rows = [
-            one.parent + taken(table, one.late) + number + one.values for one, number in zip(new, numbers, strict=True)
+            one.parent + foreign_keys(table, one.foreign_keys) + number + one.values
+            for one, number in zip(new, numbers, strict=True)
         ]
         if not table.keys:
             self._database.insert_rows(table.name, names, rows)
             return [()] * len(new)
         if self._is_known:
             self._database.insert_rows(table.name, names, rows)
-            known = [self._known(one, number) for one, number in zip(new, numbers, strict=True)]
+            known = [self._known_key(one, number) for one, number in zip(new, numbers, strict=True)]
             return self._read_back(list(map(Claim, (one.id for one in new), known)))
         if table.external_id:
             self._database.insert_rows(table.name, names, rows)
             made = self._keys_of_all([one.id for one in new])
             return [made[one.id] for one in new]
         return [
-            self._with_made(one, self._database.insert_returning(table.name, names, row, table.keys[-1]))
+            self._completed_key(one, self._database.insert_returning(table.name, names, row, table.keys[-1]))
             for one, row in zip(new, rows, strict=True)
         ]
 
-    def _read_back(self, claims: Sequence[Claim]) -> list[Key]:
+    def _read_back(self, claims: Sequence[Claim]) -> list[ErpKey]:
         """The keys of rows just inserted, as they stand: a trigger may have left one out, or given it another key."""
         if not self._table.carries_ids:
             return [claim.key for claim in claims]
@@ -86,7 +87,7 @@ class Rows:
         moved = self.keys_of(elsewhere) if self._table.is_queue else self._keys_of_all(elsewhere)
         return [moved.get(claim.id, claim.key) for claim in claims]
 
-    def _keys_of_all(self, ids: Sequence[str]) -> dict[str, Key]:
+    def _keys_of_all(self, ids: Sequence[str]) -> dict[str, ErpKey]:
         """The keys of rows just inserted, by their external ids. One that is missing refuses its record."""
         keys = self.keys_of(ids)
         if len(keys) < len(ids):
@@ -107,21 +108,21 @@ class Rows:
         last = self._table.keys[-1]
         return last in self._table.names or last in self._numbered
 
-    def _known(self, one: New, number: tuple[str, ...]) -> Key:
+    def _known_key(self, one: NewRow, number: tuple[str, ...]) -> ErpKey:
         values = dict(zip(self._table.names, one.values, strict=True)) | dict(zip(self._numbered, number, strict=True))
-        return tuple(text_of(values[name]) for name in self._table.keys)
+        return tuple(as_text(values[name]) for name in self._table.keys)
 
-    def _with_made(self, one: New, made: object) -> Key:
+    def _completed_key(self, one: NewRow, made: object) -> ErpKey:
         if made is None:
             # A trigger that runs after the row stands: only reading the row again would tell.
             motive = f"{self._table.name}: a chave feita pelo banco só se lê com external_id"
             raise ErpSetupError("layout", motivo=motive)
         values = dict(zip(self._table.names, one.values, strict=True))
-        return (*(text_of(values[name]) for name in self._table.keys[:-1]), text_of(made))
+        return (*(as_text(values[name]) for name in self._table.keys[:-1]), as_text(made))
 
     # --- numbers
 
-    def _numbers(self, new: Sequence[New]) -> list[tuple[str, ...]]:
+    def _numbers(self, new: Sequence[NewRow]) -> list[tuple[str, ...]]:
         number = self._table.number
         if number is None:
             return [()] * len(new)
@@ -134,19 +135,21 @@ class Rows:
         scopes = sorted((self._scope(number, one), i) for i, one in enumerate(new))
         for scope, lot in groupby(scopes, lambda pair: pair[0]):
             places = [i for _, i in lot]
-            first = self._counted(number, scope, len(places)) if number.source == "counter" else self._highest(scope)
+            first = (
+                self._raise_counter(number, scope, len(places)) if number.source == "counter" else self._highest(scope)
+            )
             for step, i in enumerate(places, 1):
                 taken[i] = (number.form(first + step),)
         return taken
 
-    def _scope(self, number: NumberFrom, one: New) -> tuple[str, ...]:
+    def _scope(self, number: NumberFrom, one: NewRow) -> tuple[str, ...]:
         if number.source == "max":
             values = dict(zip(self._table.names, one.values, strict=True))
-            return tuple(text_of(values[name]) for name in self._table.keys[:-1])
+            return tuple(as_text(values[name]) for name in self._table.keys[:-1])
         nothing = LookupAnswers(None, [])
-        return tuple(text_of(next(iter(fill(nothing, [one.record], [one.order])))) for _, fill in number.where)
+        return tuple(as_text(next(iter(fill(nothing, [one.record], [one.order])))) for _, fill in number.where)
 
-    def _counted(self, number: NumberFrom, scope: tuple[str, ...], n: int) -> int:
+    def _raise_counter(self, number: NumberFrom, scope: tuple[str, ...], n: int) -> int:
         """Raise the counter by n under its row's lock; answers what it was."""
         quoted = self._database.quoted
         where = " AND ".join(f"{quoted(name)} = ?" for name, _ in number.where)
@@ -169,7 +172,7 @@ class Rows:
         highest = self._database.select(sql, scope)[0][0]
         return _number_in(highest, self._table.name) if highest is not None else 0
 
-    def _from_procedure(self, number: NumberFrom, one: New) -> object:
+    def _from_procedure(self, number: NumberFrom, one: NewRow) -> object:
         assert number.statement is not None
         nothing = LookupAnswers(None, [])
         values = [next(iter(fill(nothing, [one.record], [one.order]))) for _, fill in number.statement.parameters]
@@ -177,34 +180,38 @@ class Rows:
         if not rows or rows[0][0] is None:
             motive = f"a consulta do número de {self._table.name} não respondeu nada"
             raise RefusedRecordError("erp_no_number", motivo=motive)
-        return text_of(rows[0][0])
+        return as_text(rows[0][0])
 
     # --- finding
 
-    def keys_of(self, ids: Sequence[str]) -> dict[str, Key]:
+    def keys_of(self, ids: Sequence[str]) -> dict[str, ErpKey]:
         """The keys of the rows with these external ids."""
         table, quoted = self._table, self._database.quoted
         if not table.external_id or not ids:
             return {}
         names = ", ".join(map(quoted, (table.external_id, *table.keys)))
-        id_of: dict[Key, str] = {(carried,): id_ for carried, id_ in zip(table.carried(ids), ids, strict=True)}
+        id_of: dict[ErpKey, str] = {(carried,): id_ for carried, id_ in zip(table.carried(ids), ids, strict=True)}
         rows = self._database.select_among(
             f"SELECT {names} FROM {quoted(table.name)} WHERE {quoted(table.external_id)} IN {{ids}}",  # noqa: S608  # quoted names
             [carried for (carried,) in id_of],
         )
-        found: dict[Key, Key] = {(text_of(row[0]),): tuple(map(text_of, row[1:])) for row in rows}
-        return {id_of[carried]: key for carried, key in as_asked(id_of, found).items()}
+        found: dict[ErpKey, ErpKey] = {(as_text(row[0]),): tuple(map(as_text, row[1:])) for row in rows}
+        return {id_of[carried]: key for carried, key in match_ignoring_padding(id_of, found).items()}
 
-    def present(self, keys: Sequence[Key], columns: Sequence[str] = (), *, held: bool = False) -> dict[Key, list[Any]]:
+    def fetch_by_key(
+        self, keys: Sequence[ErpKey], columns: Sequence[str] = (), *, held: bool = False
+    ) -> dict[ErpKey, list[Any]]:
         """The rows that stand, by key, with these columns; held until the transaction ends when so asked.
 
         A value that cannot be read is UNREADABLE, alone.
         """
         n_keys = len(self._table.keys)
         found = self._readable(keys, columns, held=held)
-        return as_asked(set(keys), {tuple(map(text_of, row[:n_keys])): list(row[n_keys:]) for row in found})
+        return match_ignoring_padding(
+            set(keys), {tuple(map(as_text, row[:n_keys])): list(row[n_keys:]) for row in found}
+        )
 
-    def _readable(self, keys: Sequence[Key], columns: Sequence[str], *, held: bool) -> list[tuple[object, ...]]:
+    def _readable(self, keys: Sequence[ErpKey], columns: Sequence[str], *, held: bool) -> list[tuple[object, ...]]:
         """The rows of these keys: all at once, and where a value among them cannot be read, halved down to it."""
         table = self._table
         try:
@@ -213,7 +220,7 @@ class Rows:
             if error.code != UNREADABLE_VALUE:
                 raise
         if len(keys) > 1:
-            ordered = sorted(keys, key=in_order)
+            ordered = sorted(keys, key=sort_key)
             middle = len(ordered) // 2
             return self._readable(ordered[:middle], columns, held=held) + self._readable(
                 ordered[middle:], columns, held=held
@@ -235,7 +242,7 @@ class Rows:
         """
         table, wanted = self._table, list(claims)
         names = [table.external_id, *columns] if table.carries_ids else list(columns)
-        rows = self.present([claim.key for claim in wanted], names, held=held)
+        rows = self.fetch_by_key([claim.key for claim in wanted], names, held=held)
         if not table.carries_ids:
             return {claim.id: rows[claim.key] for claim in wanted if claim.key in rows}
         owned = {}
@@ -251,15 +258,15 @@ class Rows:
 
     def _is_own(self, carried: object, id_: str, *, is_matched: bool) -> bool:
         if is_matched:
-            is_marked = carried is not None and bool(text_of(carried))
+            is_marked = carried is not None and bool(as_text(carried))
             return is_marked or self._table.external_id in self._table.only_on_create
         return is_same(carried, id_)
 
-    def records(self, keys: Sequence[Key]) -> dict[Key, dict[str, object]]:
+    def records(self, keys: Sequence[ErpKey]) -> dict[ErpKey, dict[str, object]]:
         """Whole rows by key, with their columns' names as the layout writes them."""
         table = self._table
         names = sorted(table.all_names)
-        return {key: dict(zip(names, row, strict=True)) for key, row in self.present(keys, names).items()}
+        return {key: dict(zip(names, row, strict=True)) for key, row in self.fetch_by_key(keys, names).items()}
 
     # --- changing
 
@@ -267,7 +274,7 @@ class Rows:
         """Set columns by key; a row is the columns' values, then the key's. Answers how many were matched."""
         return self._database.update_rows(self._table.name, names, self._table.keys, rows) if rows and names else 0
 
-    def changing(self) -> list[int]:
+    def updatable_columns(self) -> list[int]:
         """The places of the columns that an update sets: not its key, not what is written once."""
         fixed = {*self._table.keys, self._table.external_id} | self._table.only_on_create
         return [i for i, name in enumerate(self._table.names) if name not in fixed]
@@ -275,7 +282,7 @@ class Rows:
 
 def _number_in(value: object, where: str) -> int:
     try:
-        return int(text_of(value))
+        return int(as_text(value))
     except ValueError:
         raise RefusedRecordError("erp_no_number", motivo=f"o maior número de {where} não é um número") from None
 
@@ -284,7 +291,7 @@ def among_keys(
     database: Database,
     table: str,
     by: Sequence[str],
-    keys: Sequence[Key],
+    keys: Sequence[ErpKey],
     columns: Sequence[str],
     *,
     held: bool = False,
@@ -303,7 +310,7 @@ def among_keys(
             yield from database.lock_row(sql.replace("{ids}", marks), (*prefix, *lot))
 
 
-def taken(table: TablePlan, keys: Mapping[str, Key]) -> tuple[str | None, ...]:
+def foreign_keys(table: TablePlan, keys: Mapping[str, ErpKey]) -> tuple[str | None, ...]:
     """What a table's late columns take of these keys; nothing of a row that was not made."""
     if not table.foreign_key_columns:
         return ()

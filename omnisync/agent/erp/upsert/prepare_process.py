@@ -24,12 +24,12 @@ from msgspec import Struct
 from omnisync.agent.erp.base import PreparedRecord
 from omnisync.agent.erp.layout.plan import Layout, compile_layout
 from omnisync.agent.erp.layout.schema import read_layout
-from omnisync.agent.erp.writing.preparing import prepared
+from omnisync.agent.erp.upsert.prepare import prepare_records
 from omnisync.agent.gc_tuning import rare_collections
 from omnisync.contract.feed import TruncatedError, UndecodableError, kind_of, read_page
 
-COMMAND = (sys.executable, "-P", "-m", "omnisync.agent.erp.ahead")
-PATIENCE_S = 30.0
+COMMAND = (sys.executable, "-P", "-m", "omnisync.agent.erp.upsert.prepare_process")
+ANSWER_TIMEOUT_S = 30.0
 """A page takes a tenth of a second; a process that was stopped, or swapped out, holds nobody up for longer."""
 
 _LENGTH = struct.Struct(">I")
@@ -38,7 +38,7 @@ _LOST = (OSError, EOFError, ValueError, RuntimeError)
 _answer = msgspec.msgpack.Decoder(dict[str, PreparedRecord])
 
 
-class Terms(Struct, frozen=True, kw_only=True):
+class PrepareConfig(Struct, frozen=True, kw_only=True):
     """By what records are made ready: the layout's text, De/Para, the time zone's name, and the company's rules."""
 
     layout: str
@@ -47,18 +47,20 @@ class Terms(Struct, frozen=True, kw_only=True):
     adjusts_centavo: bool
 
 
-class _Asked(Struct, frozen=True, array_like=True):
+class _PrepareRequest(Struct, frozen=True, array_like=True):
     stream: str
     page: bytes
 
 
-class Ahead:
+class PrepareProcess:
     """The process, as seen by who writes. It begins with the first page asked of it, and answers once it is up."""
 
-    def __init__(self, terms: Terms, *, command: Sequence[str] = COMMAND, patience_s: float = PATIENCE_S) -> None:
-        """An answer that takes longer than `patience_s` is the last one: the process is ended."""
-        self._terms = terms
-        self._command, self._patience_s = command, patience_s
+    def __init__(
+        self, config: PrepareConfig, *, command: Sequence[str] = COMMAND, timeout_s: float = ANSWER_TIMEOUT_S
+    ) -> None:
+        """An answer that takes longer than `timeout_s` is the last one: the process is ended."""
+        self._config = config
+        self._command, self._timeout_s = command, timeout_s
         self._process: subprocess.Popen[bytes] | None = None
         self._is_up = False
         self._is_over = False
@@ -71,11 +73,11 @@ class Ahead:
         """
         with self._lock:
             if self._process is None and not self._is_over:
-                self._begin()
+                self._start()
             if self._is_over or not self._is_up:
                 return {}
             try:
-                return _answer.decode(self._ask(msgspec.msgpack.encode(_Asked(stream, page))))
+                return _answer.decode(self._ask(msgspec.msgpack.encode(_PrepareRequest(stream, page))))
             except _LOST:
                 self._is_over = True
                 return {}
@@ -91,7 +93,7 @@ class Ahead:
                     with suppress(OSError):  # it may hold what was never read
                         pipe.close()
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         try:
             self._process = subprocess.Popen(
                 self._command,
@@ -106,7 +108,7 @@ class Ahead:
 
     def _wait_until_up(self) -> None:
         try:
-            self._ask(msgspec.msgpack.encode(self._terms))
+            self._ask(msgspec.msgpack.encode(self._config))
         except _LOST:
             self._is_over = True
         else:
@@ -117,7 +119,7 @@ class Ahead:
         assert process is not None
         assert process.stdin is not None
         assert process.stdout is not None
-        impatience = Timer(self._patience_s, process.kill)
+        impatience = Timer(self._timeout_s, process.kill)
         impatience.daemon = True
         impatience.start()
         try:
@@ -151,21 +153,21 @@ def _receive(pipe: IO[bytes]) -> bytes:
 def serve(asked: IO[bytes], answers: IO[bytes]) -> None:
     """Answer page after page until there is no more to read."""
     with suppress(EOFError, BrokenPipeError):
-        terms = msgspec.msgpack.decode(_receive(asked), type=Terms)
+        terms = msgspec.msgpack.decode(_receive(asked), type=PrepareConfig)
         layout = compile_layout(read_layout(terms.layout), ZoneInfo(terms.zone), terms.mappings)
         _send(answers, b"")
         while True:
-            one = msgspec.msgpack.decode(_receive(asked), type=_Asked)
+            one = msgspec.msgpack.decode(_receive(asked), type=_PrepareRequest)
             made = _prepared(layout, one, adjusts_centavo=terms.adjusts_centavo)
             _send(answers, msgspec.msgpack.encode(made))
 
 
-def _prepared(layout: Layout, asked: _Asked, *, adjusts_centavo: bool) -> Mapping[str, PreparedRecord]:
+def _prepared(layout: Layout, asked: _PrepareRequest, *, adjusts_centavo: bool) -> Mapping[str, PreparedRecord]:
     try:
         page, _ = read_page(asked.page, kind_of(asked.stream))
     except (TruncatedError, UndecodableError):  # who asked will meet it, too, and say so
         return {}
-    return prepared(layout, asked.stream, page.changes, adjusts_centavo=adjusts_centavo)
+    return prepare_records(layout, asked.stream, page.changes, adjusts_centavo=adjusts_centavo)
 
 
 def main() -> None:

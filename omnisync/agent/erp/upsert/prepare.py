@@ -1,0 +1,60 @@
+"""Sound records made ready before their turn, by the layout alone. Pure: no database, no binding.
+
+By the very functions that read and build a slice, so that a prepared record is what it would have become.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from omnisync.agent.erp.base import PreparedRecord, Slice
+from omnisync.agent.erp.layout.plan import Layout
+from omnisync.agent.erp.upsert.build_rows import ask_nothing, build_customers, build_orders
+from omnisync.agent.erp.upsert.decode import read_customers, read_orders
+from omnisync.agent.erp.upsert.record_change import RecordChange
+from omnisync.contract.feed import Change, kind_of
+
+
+def prepare_records(
+    layout: Layout, stream: str, changes: Sequence[Change], *, adjusts_centavo: bool
+) -> Mapping[str, PreparedRecord]:
+    """Those of a page's changes of which nothing is to be told, made ready, by id; the layout must ask nothing.
+
+    Left out: deletes, cancellations, what has a fault or a warning, what stands twice in the page.
+    """
+    n_of = Counter(change.id for change in changes)
+    record_changes = [
+        RecordChange(change=change, binding=None, action="read")
+        for change in changes
+        if change.op == "upsert" and n_of[change.id] == 1
+    ]
+    if kind_of(stream) == "customer":
+        read_customers(record_changes)
+        sound = [v for v in record_changes if v.action == "insert" and not v.warnings]
+        build_customers(sound, layout, ask_nothing)
+    else:
+        part = Slice(stream=stream, kind="order", epoch="", changes=changes, expected="")
+        read_orders(record_changes, part, frozenset(), adjusts_centavo=adjusts_centavo)
+        sound = [v for v in record_changes if v.action == "read" and not v.warnings and _is_confirmed(v)]
+        for record_change in sound:
+            record_change.action = "insert"
+        build_orders(sound, layout, ask_nothing)
+    return {v.change.id: _prepared_record(v) for v in sound if v.action == "insert" and not v.warnings}
+
+
+def _is_confirmed(record_change: RecordChange) -> bool:
+    return record_change.order is not None and record_change.order.status == "confirmed"
+
+
+def _prepared_record(record_change: RecordChange) -> PreparedRecord:
+    rows: Any = record_change
+    return PreparedRecord(
+        record_change.label,
+        record_change.customer_id,
+        rows.row,
+        rows.extra_rows,
+        tuple(rows.item_rows),
+        tuple(rows.payment_rows),
+    )
