@@ -21,7 +21,7 @@ from typing import Any
 from omnisync.agent.collecting import Collector
 from omnisync.agent.erp.databases import KINDS
 from omnisync.agent.erp.dialects.sqlite import Sqlite
-from omnisync.agent.erp.writing.bindings import Bindings
+from omnisync.agent.erp.state.bindings import Bindings
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.outbox import Outbox
 from omnisync.cli import main

@@ -15,15 +15,15 @@ from omnisync.agent.erp.export.row_stream import RowStream, Since, open_stream
 from omnisync.agent.erp.layout.export_queries import ExportQuery
 from omnisync.agent.erp.layout.plan import Layout, TablePlan
 from omnisync.agent.erp.reflection import reflect
+from omnisync.agent.erp.state.bindings import Bindings, encoded, origin_of
+from omnisync.agent.erp.state.queries import RecordQueries
+from omnisync.agent.erp.state.recovery import StateRecovery
 from omnisync.agent.erp.upsert.decode import read_customers, read_orders, resolve_customers
 from omnisync.agent.erp.upsert.dry_run import previewed_rows, written_rows
 from omnisync.agent.erp.upsert.prepare_process import PrepareProcess
 from omnisync.agent.erp.upsert.record_change import Binding, RecordChange, compare, count, unreadable_change
 from omnisync.agent.erp.upsert.staging_results import read_outcomes
 from omnisync.agent.erp.upsert.writer import RecordWriter, RejectedRecords
-from omnisync.agent.erp.writing.bindings import Bindings, encoded, origin_of
-from omnisync.agent.erp.writing.recalling import Recalling
-from omnisync.agent.erp.writing.shown import Shown
 from omnisync.agent.errors import ErpSetupError, ErpUndoneError, RefusedRecordError
 from omnisync.contract.feed import Change, Receipt, RecordKind
 from omnisync.contract.rules import UNSUMMED
@@ -71,10 +71,10 @@ class SqlErp:
         self._state_database = state_database or database
         self._layout = layout
         self._bindings = Bindings(self._state_database, company, connection)
-        self._shown = Shown(self._state_database, company)
+        self._shown = RecordQueries(self._state_database, company)
         self._writer = RecordWriter(database, layout)
         self._recalling = (
-            Recalling(database, layout, self._bindings, self._writer) if state_database is not None else None
+            StateRecovery(database, layout, self._bindings, self._writer) if state_database is not None else None
         )
         self._here = frozenset(establishments)
         self._clock = clock
@@ -119,10 +119,10 @@ class SqlErp:
             return
         with self._state_transaction():
             self._bindings.begin_stream(_FINGERPRINT)
-            held = self._bindings.held(_FINGERPRINT)
+            held = self._bindings.locked_position(_FINGERPRINT)
             if held is not None and held.cursor not in ("", self._fingerprint):
-                self._bindings.reconsider(_CODES_OF_LAYOUT | (UNSUMMED if self._adjusts_centavo else set()))
-            self._bindings.move(_FINGERPRINT, self._fingerprint, "")
+                self._bindings.requeue_by_reason(_CODES_OF_LAYOUT | (UNSUMMED if self._adjusts_centavo else set()))
+            self._bindings.move_stream(_FINGERPRINT, self._fingerprint, "")
 
     def position(self, stream: str) -> Position:
         found = self._bindings.position(stream)
@@ -135,7 +135,7 @@ class SqlErp:
     def position_after_unknown_commit(self, stream: str) -> Position:
         self._database.connect()
         with self._state_transaction():
-            return self._bindings.held(stream) or Position()
+            return self._bindings.locked_position(stream) or Position()
 
     def prepare_page(self, stream: str, page: bytes) -> Mapping[str, PreparedRecord]:
         return self._prepare_process.prepare(stream, page) if self._prepare_process is not None else {}
@@ -177,7 +177,7 @@ class SqlErp:
 
     def _write(self, part: Slice, rejected: RejectedRecords | None = None) -> WriteResult:
         with self._transaction():
-            self._bindings.hold(part.stream, part.expected)
+            self._bindings.lock_stream(part.stream, part.expected)
             related, record_changes = self._write_slice(part, rejected)
             if self._recalling is not None:
                 self._mark_cancellations(part, record_changes)
@@ -185,7 +185,7 @@ class SqlErp:
             receipts = self._bindings.save(related, part.epoch, "", now)
             receipts += self._bindings.save(record_changes, part.epoch, part.establishment, now)
             if part.moves_to is not None:
-                self._bindings.move(part.stream, part.moves_to, part.epoch)
+                self._bindings.move_stream(part.stream, part.moves_to, part.epoch)
         # A related customer met before is no news: counting it in every page would drown the counts.
         news = [v for v in related if v.outcome_group != "unchanged" and v.needs_save]
         return WriteResult(counts=count(chain(news, record_changes)), receipts=tuple(receipts))
@@ -200,7 +200,7 @@ class SqlErp:
             self._bindings.withdraw(ids)
             self._state_database.commit()
             self._state_database.begin()
-            self._bindings.hold(part.stream, part.expected)
+            self._bindings.lock_stream(part.stream, part.expected)
 
     def dry_run_side_effects(self) -> list[str]:
         self._database.connect()
@@ -244,12 +244,12 @@ class SqlErp:
             return 0
         with self._transaction():
             ends = read_outcomes(self._database, outcome, staged)
-            self._bindings.settle_staged(ends, self._clock())
+            self._bindings.save_staging_results(ends, self._clock())
             return len(ends)
 
     def requeue_by_reason(self, codes: Collection[str]) -> int:
         with self._state_transaction():
-            return self._bindings.reconsider(codes)
+            return self._bindings.requeue_by_reason(codes)
 
     def choose(self, customer_id: str, erp_key: str) -> None:
         with self._state_transaction():
@@ -263,13 +263,13 @@ class SqlErp:
 
     def acknowledge(self, receipts: Sequence[Receipt]) -> None:
         with self._state_transaction():
-            self._bindings.told(receipts)
+            self._bindings.acknowledge(receipts)
 
     def requeue(self, kind: RecordKind, ids: Sequence[str], *, again: bool = False) -> dict[str, list[str]]:
         with self._transaction():
             # What still has its row is only read again: forgotten, a later cancellation would not reach that row.
             there = self._existing(kind, ids) if again else set()
-            return self._bindings.release(kind, ids, gone=[id_ for id_ in ids if id_ not in there] if again else ())
+            return self._bindings.requeue(kind, ids, gone=[id_ for id_ in ids if id_ not in there] if again else ())
 
     def _existing(self, kind: RecordKind, ids: Sequence[str]) -> set[str]:
         """Which of these records still have their row."""
@@ -277,13 +277,13 @@ class SqlErp:
         return self._writer.existing(kind, bindings.values(), ids)
 
     def open_issues(self, outcomes: Sequence[str], limit: int) -> list[OpenIssue]:
-        return self._shown.unsettled(outcomes, limit)
+        return self._shown.open_issues(outcomes, limit)
 
     def with_warnings(self, limit: int) -> list[OpenIssue]:
-        return self._shown.warned(limit)
+        return self._shown.with_warnings(limit)
 
     def n_open_issues(self) -> dict[str, int]:
-        return self._shown.n_unsettled()
+        return self._shown.n_open_issues()
 
     def waiting_since(self) -> datetime | None:
         return self._shown.waiting_since()
@@ -360,7 +360,7 @@ class SqlErp:
         customers = self._customers_of(record_changes, related)
         resolve_customers(record_changes, customers, has_customers=has_customers)
         if self._recalling is not None:
-            self._recalling.keep_taken(record_changes)
+            self._recalling.skip_already_taken(record_changes)
         self._writer.orders(record_changes, customers, rejected)
         return record_changes
 
@@ -368,7 +368,7 @@ class SqlErp:
         bindings = self._bindings.of(kind, [change.id for change in changes])
         record_changes = compare(_once(changes), bindings, part.epoch, retrying=part.expected is None)
         if self._recalling is not None:
-            self._recalling.recall(kind, record_changes, part, self._clock())
+            self._recalling.adopt_existing(kind, record_changes, part, self._clock())
         if part.prepared and kind == part.kind:
             for record_change in record_changes:
                 if record_change.action == "read":

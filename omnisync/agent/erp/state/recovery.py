@@ -12,39 +12,43 @@ from datetime import datetime
 from omnisync.agent.erp.base import Slice
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import Layout
+from omnisync.agent.erp.state.bindings import Bindings
 from omnisync.agent.erp.upsert.keys import ErpKey, encode_key
 from omnisync.agent.erp.upsert.record_change import ADOPTED, REINSERT_REQUESTED, Binding, RecordChange, leave_unchanged
 from omnisync.agent.erp.upsert.staging_results import read_outcomes
 from omnisync.agent.erp.upsert.writer import RecordWriter
-from omnisync.agent.erp.writing.bindings import Bindings
 from omnisync.contract.feed import RecordKind
 
 
-class Recalling:
+class StateRecovery:
     """Every method runs inside the caller's transaction."""
 
-    def __init__(self, database: Database, layout: Layout, bindings: Bindings, landing: RecordWriter) -> None:
+    def __init__(self, database: Database, layout: Layout, bindings: Bindings, writer: RecordWriter) -> None:
         self._database = database
         self._layout = layout
         self._bindings = bindings
-        self._landing = landing
+        self._writer = writer
 
-    def recall(self, kind: RecordKind, verdicts: Sequence[RecordChange], part: Slice, now: datetime) -> None:
+    def adopt_existing(
+        self, kind: RecordKind, record_changes: Sequence[RecordChange], part: Slice, now: datetime
+    ) -> None:
         """Bind the records to be read to the rows the ERP has of them, where the binding knows none or another."""
-        news = {v.change.id: v for v in verdicts if v.action == "read"}
+        news = {v.change.id: v for v in record_changes if v.action == "read"}
         keys = {
             id_: key
-            for id_, key in self._landing.keys_of(kind, list(news)).items()
+            for id_, key in self._writer.keys_of(kind, list(news)).items()
             if id_ in news and _is_unknown(kind, news[id_].binding, key)
         }
-        numbers = self._landing.numbers_of(kind, keys)
-        found = [self._bound(kind, id_, key, numbers.get(id_), news[id_].binding, part) for id_, key in keys.items()]
+        numbers = self._writer.numbers_of(kind, keys)
+        found = [
+            self._binding_for(kind, id_, key, numbers.get(id_), news[id_].binding, part) for id_, key in keys.items()
+        ]
         if found:
             self._bindings.adopt(kind, found, now)
         for binding in found:
             news[binding.id].binding = binding
 
-    def _bound(
+    def _binding_for(
         self, kind: RecordKind, id_: str, key: ErpKey, number: str | None, before: Binding | None, part: Slice
     ) -> Binding:
         # With `match` nobody knows whose the row is: it is only filled in, as one found by its document.
@@ -73,13 +77,13 @@ class Recalling:
             origin="matched" if is_theirs else before.origin,
         )
 
-    def keep_taken(self, verdicts: Sequence[RecordChange]) -> None:
+    def skip_already_taken(self, record_changes: Sequence[RecordChange]) -> None:
         """Orders about to be staged that the ERP's own job took before, as its `outcome` says, are kept as they are.
 
         What the job refused is not in the ERP: it is staged again.
         """
         outcome = self._layout.outcome
-        unknown = {v.change.id: v for v in verdicts if _is_unwritten(v)}
+        unknown = {v.change.id: v for v in record_changes if _is_unwritten(v)}
         if outcome is None or not unknown:
             return
         for id_, end in read_outcomes(self._database, outcome, dict.fromkeys(unknown, "")).items():
@@ -95,8 +99,10 @@ def _is_unknown(kind: RecordKind, binding: Binding | None, key: ErpKey) -> bool:
     return kind == "order" and binding.erp_key != encode_key(key)
 
 
-def _is_unwritten(verdict: RecordChange) -> bool:
+def _is_unwritten(record_change: RecordChange) -> bool:
     """Whether the record would be taken for one that was never in the ERP. A person's word stands over that."""
-    if verdict.was_written or (verdict.binding is not None and verdict.binding.hash == REINSERT_REQUESTED):
+    if record_change.was_written or (
+        record_change.binding is not None and record_change.binding.hash == REINSERT_REQUESTED
+    ):
         return False
-    return verdict.action == "insert" or verdict.outcome == "cancelled"
+    return record_change.action == "insert" or record_change.outcome == "cancelled"

@@ -48,17 +48,17 @@ class Bindings:
             "omnisync_cursor", names, names[:3], (self._company, self._connection, stream, "", "")
         )
 
-    def held(self, stream: str) -> Position | None:
+    def locked_position(self, stream: str) -> Position | None:
         """Where the stream stands, its row held until the transaction ends: nobody else moves it meanwhile."""
         return _position(self._database.lock_row(self._cursor_query(), (self._company, self._connection, stream)))
 
-    def hold(self, stream: str, expected: str | None) -> None:
+    def lock_stream(self, stream: str, expected: str | None) -> None:
         """Lock the stream's row; raises OvertakenError when another run moved it from `expected`."""
-        found = self.held(stream)
+        found = self.locked_position(stream)
         if found is None or (expected is not None and found.cursor != expected):
             raise OvertakenError
 
-    def move(self, stream: str, cursor: str, epoch: str) -> None:
+    def move_stream(self, stream: str, cursor: str, epoch: str) -> None:
         """The stream now stands at `cursor`."""
         self._database.execute(
             f"UPDATE omnisync_cursor SET {self._database.quoted('cursor')} = ?, epoch = ? "  # noqa: S608  # a quoted name
@@ -93,18 +93,20 @@ class Bindings:
             missing = _merged(found)
         return found
 
-    def save(self, verdicts: Sequence[RecordChange], epoch: str, establishment: str, now: datetime) -> list[Receipt]:
+    def save(
+        self, record_changes: Sequence[RecordChange], epoch: str, establishment: str, now: datetime
+    ) -> list[Receipt]:
         """Remember the verdicts that ended; answers the receipts they owe, which are pending until `told`."""
         at, storable = now.isoformat(), self._database.encodable
         new: list[tuple[object, ...]] = []
         known: list[tuple[object, ...]] = []
         owed: list[Receipt] = []
-        for verdict in verdicts:
-            if verdict.needs_save and not _is_told(verdict, epoch, storable):
-                values = _values(verdict, epoch, establishment, at, storable)
-                (new if verdict.binding is None else known).append((*values, self._company, *_key(verdict)))
+        for record_change in record_changes:
+            if record_change.needs_save and not _is_already_reported(record_change, epoch, storable):
+                values = _values(record_change, epoch, establishment, at, storable)
+                (new if record_change.binding is None else known).append((*values, self._company, *_key(record_change)))
                 if values[_PENDING]:
-                    owed.append(_receipt(verdict, now))
+                    owed.append(_receipt(record_change, now))
         self._database.insert_rows("omnisync_binding", (*_SAVED, *_KEY), new)
         self._database.update_rows("omnisync_binding", _SAVED, _KEY, known)
         return owed
@@ -158,7 +160,7 @@ class Bindings:
             for id_, version, outcome, at, number, reason in sorted(rows, key=itemgetter(0))
         ]
 
-    def told(self, receipts: Sequence[Receipt]) -> None:
+    def acknowledge(self, receipts: Sequence[Receipt]) -> None:
         """These receipts were sent; a newer outcome stays pending."""
         alike: dict[tuple[object, ...], list[str]] = {}
         for r in receipts:
@@ -196,7 +198,7 @@ class Bindings:
         )
         return [str(row[0]) for row in rows]
 
-    def release(self, kind: RecordKind, ids: Sequence[str], *, gone: Sequence[str]) -> dict[str, list[str]]:
+    def requeue(self, kind: RecordKind, ids: Sequence[str], *, gone: Sequence[str]) -> dict[str, list[str]]:
         """Refused ones wait again; so do those whose row is gone, whatever their outcome, and they forget that row."""
         mine = "WHERE company = ? AND kind = ? AND id = ?"
         self._database.execute_many(
@@ -209,11 +211,11 @@ class Bindings:
             [(REINSERT_REQUESTED, self._company, kind, id_) for id_ in gone],
         )
         streams: dict[str, list[str]] = {}
-        for id_, establishment in self._released(kind, ids):
+        for id_, establishment in self._requeue(kind, ids):
             streams.setdefault(f"order:{establishment}" if establishment else "customer", []).append(id_)
         return streams
 
-    def _released(self, kind: RecordKind, ids: Sequence[str]) -> list[tuple[str, str]]:
+    def _requeue(self, kind: RecordKind, ids: Sequence[str]) -> list[tuple[str, str]]:
         own = f"SELECT id, establishment FROM omnisync_binding WHERE company = ? AND {_IS_WAITING} AND "  # noqa: S608  # constant text
         rows: list[Any] = self._database.select_among(f"{own} kind = ? AND id IN {{ids}}", ids, (self._company, kind))
         if kind == "customer":
@@ -222,7 +224,7 @@ class Bindings:
             )
         return rows
 
-    def reconsider(self, codes: Collection[str]) -> int:
+    def requeue_by_reason(self, codes: Collection[str]) -> int:
         """What was refused for one of these reasons waits again; answers how many records do."""
         rows: list[Any] = self._database.select(
             f"SELECT kind, id, reason FROM omnisync_binding WHERE company = ? AND {_IS_REFUSED}",  # noqa: S608  # constant text
@@ -258,19 +260,23 @@ class Bindings:
         )
         return {id_: key for id_, key, establishment in rows if establishment in establishments}
 
-    def settle_staged(self, ends: StagingResults, now: datetime) -> None:
+    def save_staging_results(self, results: StagingResults, now: datetime) -> None:
         """What the ERP's job made of staged orders: their numbers, or why they were refused. Receipts are owed."""
         at, storable = now.isoformat(), self._database.encodable
         told = "outcome_at = ?, receipt_pending = 1 WHERE company = ? AND kind = 'order' AND id = ?"
         still = "AND outcome IN ('staged', 'kept') AND erp_number IS NULL"
         self._database.execute_many(
             f"UPDATE omnisync_binding SET outcome = 'refused', reason = ?, {told} {still}",  # noqa: S608  # constant text
-            [(_stored(e.reason, storable), at, self._company, id_) for id_, e in ends.items() if e.reason is not None],
+            [
+                (_stored(e.reason, storable), at, self._company, id_)
+                for id_, e in results.items()
+                if e.reason is not None
+            ],
         )
         self._database.execute_many(
             "UPDATE omnisync_binding SET outcome = CASE WHEN outcome = 'staged' THEN 'imported' ELSE outcome END, "  # noqa: S608  # constant text
             f"erp_number = ?, {told} {still}",
-            [(end.number, at, self._company, id_) for id_, end in ends.items() if end.reason is None],
+            [(end.number, at, self._company, id_) for id_, end in results.items() if end.reason is None],
         )
 
 
@@ -289,12 +295,12 @@ def _found_values(b: Binding, now: datetime) -> tuple[object, ...]:
     )
 
 
-def _is_told(verdict: RecordChange, epoch: str, storable: Callable[[str], str]) -> bool:
+def _is_already_reported(record_change: RecordChange, epoch: str, storable: Callable[[str], str]) -> bool:
     """Tried again with the same end: its age goes on, and the hub knows already."""
-    before = verdict.binding
-    if before is None or (before.version, before.epoch) != (verdict.change.version, epoch):
+    before = record_change.binding
+    if before is None or (before.version, before.epoch) != (record_change.change.version, epoch):
         return False
-    return before.outcome == verdict.outcome and before.reason == _stored(verdict.reason, storable)
+    return before.outcome == record_change.outcome and before.reason == _stored(record_change.reason, storable)
 
 
 def _merged(found: dict[str, Binding]) -> list[str]:
@@ -311,22 +317,22 @@ def _stored(what: Reason | tuple[Reason, ...] | None, storable: Callable[[str], 
     return storable(text) if text is not None else None
 
 
-def _receipt(verdict: RecordChange, now: datetime) -> Receipt:
-    change, before = verdict.change, verdict.binding
-    assert verdict.outcome is not None
+def _receipt(record_change: RecordChange, now: datetime) -> Receipt:
+    change, before = record_change.change, record_change.binding
+    assert record_change.outcome is not None
     return Receipt(
         kind=change.kind,
         id=change.id,
         version=change.version,
-        outcome=verdict.outcome,
+        outcome=record_change.outcome,
         at=now,
-        erp_number=verdict.erp_number or (before.erp_number if before is not None else None),
-        reason=None if verdict.purge_personal_data else verdict.reason,
+        erp_number=record_change.erp_number or (before.erp_number if before is not None else None),
+        reason=None if record_change.purge_personal_data else record_change.reason,
     )
 
 
-def _key(verdict: RecordChange) -> tuple[str, str]:
-    return verdict.change.kind, verdict.change.id
+def _key(record_change: RecordChange) -> tuple[str, str]:
+    return record_change.change.kind, record_change.change.id
 
 
 def _position(rows: Sequence[tuple[object, ...]]) -> Position | None:
@@ -334,39 +340,39 @@ def _position(rows: Sequence[tuple[object, ...]]) -> Position | None:
 
 
 def _values(
-    verdict: RecordChange, epoch: str, establishment: str, at: str, storable: Callable[[str], str]
+    record_change: RecordChange, epoch: str, establishment: str, at: str, storable: Callable[[str], str]
 ) -> tuple[object, ...]:
-    change, before = verdict.change, verdict.binding
-    has_row = verdict.outcome in _WRITES and verdict.erp_key is not None
+    change, before = record_change.change, record_change.binding
+    has_row = record_change.outcome in _WRITES and record_change.erp_key is not None
     written = change.version if has_row else (before.written_version if before is not None else None)
-    forgotten = verdict.purge_personal_data
+    forgotten = record_change.purge_personal_data
     return (
         epoch,
         change.version,
         hash_of(change),
         written,
-        origin_of(verdict),
-        verdict.erp_key or (before.erp_key if before is not None else None),
-        verdict.erp_number or (before.erp_number if before is not None else None),
+        origin_of(record_change),
+        record_change.erp_key or (before.erp_key if before is not None else None),
+        record_change.erp_number or (before.erp_number if before is not None else None),
         establishment,
-        verdict.customer_id,
-        "" if forgotten else storable(verdict.label),
-        verdict.merged_into,
-        verdict.outcome,
-        None if forgotten else _stored(verdict.reason, storable),
-        None if forgotten else _stored(verdict.warnings, storable),
+        record_change.customer_id,
+        "" if forgotten else storable(record_change.label),
+        record_change.merged_into,
+        record_change.outcome,
+        None if forgotten else _stored(record_change.reason, storable),
+        None if forgotten else _stored(record_change.warnings, storable),
         at,
         0 if is_unnamed(change.id) else 1,
     )
 
 
-def origin_of(verdict: RecordChange) -> Literal["made", "matched", "withdrawn"]:
+def origin_of(record_change: RecordChange) -> Literal["made", "matched", "withdrawn"]:
     """Where the record's row comes from, once its verdict is saved."""
-    if verdict.is_matched:
+    if record_change.is_matched:
         return "matched"
-    if verdict.change.kind == "order" and verdict.outcome in _WRITES:
-        return "withdrawn" if verdict.outcome == "cancelled" else "made"
-    return verdict.binding.origin if verdict.binding is not None else "made"
+    if record_change.change.kind == "order" and record_change.outcome in _WRITES:
+        return "withdrawn" if record_change.outcome == "cancelled" else "made"
+    return record_change.binding.origin if record_change.binding is not None else "made"
 
 
 def _code_of(reason: str | None) -> str:

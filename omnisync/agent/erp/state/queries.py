@@ -15,14 +15,14 @@ from omnisync.contract.feed import Reason
 _SHOWN = "kind, id, version, outcome, label, reason, establishment, outcome_at, erp_number, warnings"
 
 
-class Shown:
+class RecordQueries:
     """The bindings of one company, to be looked at. Nothing is changed; no more rows are fetched than asked for."""
 
     def __init__(self, database: Database, company: str) -> None:
         self._database = database
         self._company = company
 
-    def unsettled(self, outcomes: Sequence[str], limit: int) -> list[OpenIssue]:
+    def open_issues(self, outcomes: Sequence[str], limit: int) -> list[OpenIssue]:
         """Records with one of these outcomes, newest first. No more rows are fetched than `limit`."""
         if not outcomes:
             return []
@@ -31,17 +31,18 @@ class Shown:
             f"AND outcome IN ({', '.join('?' * len(outcomes))}) ORDER BY outcome_at DESC, id DESC"
         )
         return [
-            _shown(row) for row in self._database.select(self._database.limited(sql, limit), (self._company, *outcomes))
+            _open_issue(row)
+            for row in self._database.select(self._database.limited(sql, limit), (self._company, *outcomes))
         ]
 
-    def warned(self, limit: int) -> list[OpenIssue]:
+    def with_warnings(self, limit: int) -> list[OpenIssue]:
         """Records with warnings, newest first."""
         sql = (
             f"SELECT {_SHOWN} FROM omnisync_binding WHERE company = ? AND warnings IS NOT NULL ORDER BY outcome_at DESC"  # noqa: S608  # constant text
         )
-        return [_shown(row) for row in self._database.select(self._database.limited(sql, limit), (self._company,))]
+        return [_open_issue(row) for row in self._database.select(self._database.limited(sql, limit), (self._company,))]
 
-    def n_unsettled(self) -> dict[str, int]:
+    def n_open_issues(self) -> dict[str, int]:
         """How many records are refused and how many wait."""
         rows: list[Any] = self._database.select(
             "SELECT outcome, count(*) FROM omnisync_binding WHERE company = ? AND outcome IN ('refused', 'waiting') "
@@ -71,10 +72,10 @@ class Shown:
         )
         text = self._database.encodable(text)
         values = (self._company, text, text, text, text, self._company, text, text, text, text)
-        return [_shown(row) for row in self._database.select(self._database.limited(sql, limit), values)]
+        return [_open_issue(row) for row in self._database.select(self._database.limited(sql, limit), values)]
 
 
-def _shown(row: Any) -> OpenIssue:
+def _open_issue(row: Any) -> OpenIssue:
     kind, id_, version, outcome, label, reason, establishment, at, number, warnings = row
     why = msgspec.json.decode(reason, type=Reason) if reason else None
     return OpenIssue(
