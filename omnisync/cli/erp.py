@@ -8,10 +8,10 @@ import rich_click as click
 
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.databases import KINDS
-from omnisync.agent.erp.inspecting.checking import OURS, examine
-from omnisync.agent.erp.inspecting.letters import name_column, names_read
-from omnisync.agent.erp.inspecting.uses import uses_of
 from omnisync.agent.erp.layout.schema import LayoutFile
+from omnisync.agent.erp.layout_check.check import OURS, check_schema
+from omnisync.agent.erp.layout_check.encoding_check import name_column, names_read
+from omnisync.agent.erp.layout_check.table_usage import table_usages
 from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.erp.reflection.schema import Schema
 from omnisync.agent.errors import OmnisyncError, TemporaryError
@@ -44,7 +44,7 @@ def check(name: str | None, verbose: bool) -> int:
             schema = reflect(database)
             for line in seen(file, schema, database):
                 click.echo(f"ok    {line}")
-            findings = examine(file, schema, database, known.erp)
+            findings = check_schema(file, schema, database, known.erp)
         finally:
             database.close()
         for finding in findings:
@@ -59,7 +59,7 @@ def check(name: str | None, verbose: bool) -> int:
 def seen(layout: LayoutFile, schema: Schema, database: Database) -> Iterator[str]:
     """What the database holds, for a person to recognize it by."""
     yield f"Banco: {len(schema.tables)} tabelas, charset {schema.charset}."
-    found = name_column(uses_of(layout, schema), schema)
+    found = name_column(table_usages(layout, schema), schema)
     try:
         read = names_read(database, *found) if found is not None else []
     except TemporaryError:

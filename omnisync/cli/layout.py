@@ -8,11 +8,11 @@ import rich_click as click
 
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.erp.databases import layout_named
-from omnisync.agent.erp.inspecting.checking import check as examine
-from omnisync.agent.erp.inspecting.drafting import draft, sampler
-from omnisync.agent.erp.inspecting.findings import Finding
 from omnisync.agent.erp.layout.plan import compile_layout
 from omnisync.agent.erp.layout.schema import LayoutFile, shipped_layout, shipped_names, shipped_text
+from omnisync.agent.erp.layout_check.check import check as examine
+from omnisync.agent.erp.layout_check.findings import Finding
+from omnisync.agent.erp.layout_draft.draft import draft, sampler
 from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.layout_folder import chosen, names_in

@@ -17,10 +17,10 @@ from msgspec import Struct
 from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.databases import open_database
-from omnisync.agent.erp.inspecting.checking import check
-from omnisync.agent.erp.inspecting.findings import Finding
 from omnisync.agent.erp.layout.plan import compile_layout
 from omnisync.agent.erp.layout.schema import read_layout, shipped_layout, shipped_names
+from omnisync.agent.erp.layout_check.check import check
+from omnisync.agent.erp.layout_check.findings import Finding
 from tests.erps import make_on, make_sqlite
 from tests.servers import PASSWORD, Server, statements
 

@@ -9,9 +9,9 @@ import pytest
 from msgspec import Struct
 
 from omnisync.agent.erp.databases import open_database
-from omnisync.agent.erp.inspecting.checking import check
-from omnisync.agent.erp.inspecting.findings import Finding
 from omnisync.agent.erp.layout.schema import read_layout, shipped_text
+from omnisync.agent.erp.layout_check.check import check
+from omnisync.agent.erp.layout_check.findings import Finding
 from tests.books import Book
 from tests.erps import KEEPERS
 from tests.wares import stocked

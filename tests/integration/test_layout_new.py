@@ -12,9 +12,6 @@ import pytest
 from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.databases import open_database
-from omnisync.agent.erp.inspecting.checking import check
-from omnisync.agent.erp.inspecting.drafting import Draft, draft, sampler
-from omnisync.agent.erp.inspecting.findings import Finding
 from omnisync.agent.erp.layout.plan import compile_layout
 from omnisync.agent.erp.layout.schema import (
     LayoutFile,
@@ -24,6 +21,9 @@ from omnisync.agent.erp.layout.schema import (
     shipped_layout,
     shipped_names,
 )
+from omnisync.agent.erp.layout_check.check import check
+from omnisync.agent.erp.layout_check.findings import Finding
+from omnisync.agent.erp.layout_draft.draft import Draft, draft, sampler
 from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.records import Address

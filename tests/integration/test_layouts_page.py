@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from omnisync.agent.erp.databases import open_database
-from omnisync.agent.erp.inspecting.checking import check
 from omnisync.agent.erp.layout.schema import read_layout
+from omnisync.agent.erp.layout_check.check import check
 from omnisync.agent.progress import RowCounts
 from tests.erps import make_keeper, write
 from tests.records import change, customer, item, order

@@ -13,8 +13,8 @@ import pytest
 
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.databases import open_database
-from omnisync.agent.erp.inspecting.checking import check
 from omnisync.agent.erp.layout.schema import shipped_layout, shipped_text
+from omnisync.agent.erp.layout_check.check import check
 from omnisync.agent.errors import OvertakenError
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.documents import mask

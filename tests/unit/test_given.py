@@ -7,18 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from omnisync.agent.erp.inspecting import given
-from omnisync.agent.erp.inspecting.given import Given, bounds_of, constants, number, piped
 from omnisync.agent.erp.layout import converters
 from omnisync.agent.erp.layout.field_paths import RECORDS, paths_of
+from omnisync.agent.erp.layout_check import value_bounds
+from omnisync.agent.erp.layout_check.value_bounds import (
+    ValueBounds,
+    constant_bounds,
+    field_bounds,
+    number_bounds,
+    path_bounds,
+)
 from omnisync.agent.messages import pt
 
-ERP = Path(given.__file__).parent
+ERP = Path(value_bounds.__file__).parent
 
 
 @pytest.mark.parametrize("kind", RECORDS)
 def test_every_field_has_its_bounds(kind: str) -> None:
-    known = bounds_of(kind)
+    known = field_bounds(kind)
     assert known.keys() == paths_of(kind).keys()
     assert all(one.path in (path, path.removeprefix("order.")) for path, one in known.items())
     assert all(one.length is not None for one in known.values() if one.kind == "text")
@@ -26,7 +32,7 @@ def test_every_field_has_its_bounds(kind: str) -> None:
 
 
 def test_every_converter_is_followed() -> None:
-    assert {*given._AFTER, "join"} == set(converters.names())
+    assert {*value_bounds._AFTER, "join"} == set(converters.names())
 
 
 @pytest.mark.parametrize(
@@ -55,7 +61,7 @@ def test_every_converter_is_followed() -> None:
     ],
 )
 def test_a_path_with_converters_has_a_kind_and_a_length(kind: str, text: str, expected: tuple[str, int]) -> None:
-    found = piped(kind, text)
+    found = path_bounds(kind, text)
     assert (found.kind, found.length) == expected
 
 
@@ -71,12 +77,12 @@ def test_a_path_with_converters_has_a_kind_and_a_length(kind: str, text: str, ex
     ],
 )
 def test_amounts_keep_count_of_their_digits(text: str, expected: tuple[str, int, int]) -> None:
-    found = piped("item", text)
+    found = path_bounds("item", text)
     assert (found.kind, found.whole, found.scale) == expected
 
 
 def test_what_may_be_absent_is_told() -> None:
-    assert [piped("customer", text).is_optional for text in ("name", "notes", 'notes | default("")')] == [
+    assert [path_bounds("customer", text).is_optional for text in ("name", "notes", 'notes | default("")')] == [
         False,
         True,
         False,
@@ -84,13 +90,17 @@ def test_what_may_be_absent_is_told() -> None:
 
 
 def test_constants_and_numbers_are_known_by_their_texts() -> None:
-    assert constants("A", "BCD", True) == Given(kind="text", length=3, values=("A", "BCD", "1"))
-    assert (number("").kind, number("zeros_left(6)").kind, number("prefix(V) | zeros_left(12)").length) == (
+    assert constant_bounds("A", "BCD", True) == ValueBounds(kind="text", length=3, values=("A", "BCD", "1"))
+    assert (
+        number_bounds("").kind,
+        number_bounds("zeros_left(6)").kind,
+        number_bounds("prefix(V) | zeros_left(12)").length,
+    ) == (
         "integer",
         "text",
         12,
     )
-    assert number("zeros_left(5)").length == 5
+    assert number_bounds("zeros_left(5)").length == 5
 
 
 def test_every_finding_has_its_sentence_and_every_sentence_is_used() -> None:

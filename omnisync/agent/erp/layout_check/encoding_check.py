@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.inspecting.findings import Finding, error, warning
-from omnisync.agent.erp.inspecting.uses import Use
+from omnisync.agent.erp.layout_check.findings import Finding, error, warning
+from omnisync.agent.erp.layout_check.table_usage import TableUsage
 from omnisync.agent.erp.reflection.schema import DatabaseTable, Schema
 from omnisync.agent.errors import OmnisyncError, TemporaryError
 from omnisync.agent.messages import texts
@@ -18,7 +18,7 @@ _BARE = frozenset({"NONE", "SQL_ASCII"})
 _GARBLED = re.compile("Ã[\u0080-\u00bf\u2010-\u2122\u0152-\u0178\u0192\u02c6\u02dc]|\ufffd")
 
 
-def letters(uses: Sequence[Use], schema: Schema, database: Database, charset: str) -> Iterator[Finding]:
+def check_encoding(uses: Sequence[TableUsage], schema: Schema, database: Database, charset: str) -> Iterator[Finding]:
     """What speaks against the charsets; the names read back stand in the sentences, for a person to look at."""
     bare = sorted({_bare(use, schema) for use in uses} - {""})
     found = name_column(uses, schema)
@@ -39,11 +39,11 @@ def letters(uses: Sequence[Use], schema: Schema, database: Database, charset: st
         yield warning("check_charset_none", ", ".join(bare), nomes=shown, charset=charset)
 
 
-def name_column(uses: Sequence[Use], schema: Schema) -> tuple[DatabaseTable, str] | None:
+def name_column(uses: Sequence[TableUsage], schema: Schema) -> tuple[DatabaseTable, str] | None:
     """The column that holds people's names: the customers', else the first that is given a name."""
     for use in uses:
         table = schema.table(use.table)
-        for column, given in use.given.items():
+        for column, given in use.bounds.items():
             if table is not None and given is not None and given.path.rpartition(".")[2] == "name":
                 found = table.column(column)
                 if found is not None and found.kind == "text":
@@ -59,11 +59,11 @@ def names_read(database: Database, table: DatabaseTable, column: str) -> list[st
     return [text for text in dict.fromkeys(texts_read) if not text.isascii()]
 
 
-def _bare(use: Use, schema: Schema) -> str:
+def _bare(use: TableUsage, schema: Schema) -> str:
     """The table, where a column of letters is kept in it without a charset."""
     table = schema.table(use.table)
     if table is None:
         return ""
-    columns = [column for name in use.given if (column := table.column(name)) is not None and column.kind == "text"]
+    columns = [column for name in use.bounds if (column := table.column(name)) is not None and column.kind == "text"]
     bare = any((column.charset or schema.charset) in _BARE for column in columns)
     return table.name if bare else ""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 
-from omnisync.agent.erp.inspecting.vocabulary import (
+from omnisync.agent.erp.layout_draft.name_patterns import (
     CUSTOMER_KEY,
     EXTERNAL_ID,
     ORDER_KEY,
@@ -15,7 +15,7 @@ from omnisync.agent.erp.inspecting.vocabulary import (
     STRANGE,
     TABLES,
     Rule,
-    spoken,
+    column_words,
     words_of,
 )
 from omnisync.agent.erp.reflection.schema import DatabaseColumn, DatabaseTable, ForeignKey, Schema
@@ -58,7 +58,7 @@ def roles_of(schema: Schema) -> Roles:
 
 def guess(kind: str, table: DatabaseTable, parent: DatabaseTable | None) -> Guess:
     """The field of each column, as far as its name and its type tell. A field is taken once."""
-    names = spoken(table.columns)
+    names = column_words(table.columns)
     held = _parent_columns(kind, table, names, parent)
     external = _first(EXTERNAL_ID, table, names, set(held))
     state = _first(STATE, table, names, {*held, external}) if kind == "order" else ""
@@ -126,7 +126,7 @@ def _strange(table: DatabaseTable) -> int:
 
 def _has(table: DatabaseTable, kind: str, *fields: str) -> int:
     """How many of these fields the table has a column for."""
-    names = spoken(table.columns)
+    names = column_words(table.columns)
     wanted = [rule for rule in RULES[kind] if rule.field in fields]
     return sum(bool(_first(rule, table, names, set())) for rule in wanted)
 
@@ -142,8 +142,10 @@ def _as_customer(table: DatabaseTable) -> int:
 
 def _as_order(table: DatabaseTable, customer: DatabaseTable | None) -> int:
     points = 6 * _named(table, "order") + 2 * _has(table, "order", "issued_at")
-    points += 2 * _has(table, "order", "totals.total_amount") + bool(_first(STATE, table, spoken(table.columns), set()))
-    points += 4 * bool(_parent_columns("order", table, spoken(table.columns), customer))
+    points += 2 * _has(table, "order", "totals.total_amount") + bool(
+        _first(STATE, table, column_words(table.columns), set())
+    )
+    points += 4 * bool(_parent_columns("order", table, column_words(table.columns), customer))
     points -= 6 * (_named(table, "item") or _named(table, "payment")) + 4 * _has(table, "item", "quantity")
     return points - _strange(table)
 
@@ -156,7 +158,7 @@ def _as_line(table: DatabaseTable, kind: str, order: DatabaseTable | None) -> in
         points += (
             5 * _has(table, kind, "due_on") + 2 * _has(table, kind, "amount") - 4 * _has(table, "item", "quantity")
         )
-    if not _parent_columns(kind, table, spoken(table.columns), order):
+    if not _parent_columns(kind, table, column_words(table.columns), order):
         return 0
     is_bound = order is not None and bool(_bound_columns(kind, table, order))
     return points + 3 + 5 * is_bound - _strange(table)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.inspecting.given import Given, piped
-from omnisync.agent.erp.inspecting.guessing import Guess, guess, reference_of, roles_of
-from omnisync.agent.erp.inspecting.vocabulary import COUNTER, IS_CODE, IS_IBGE, IS_INVERTED, LAST, spoken
+from omnisync.agent.erp.layout_check.value_bounds import ValueBounds, path_bounds
+from omnisync.agent.erp.layout_draft.guess import Guess, guess, reference_of, roles_of
+from omnisync.agent.erp.layout_draft.name_patterns import COUNTER, IS_CODE, IS_IBGE, IS_INVERTED, LAST, column_words
 from omnisync.agent.erp.reflection.schema import DatabaseColumn, DatabaseTable, ForeignKey, Schema
 from omnisync.agent.errors import OmnisyncError, TemporaryError
 
@@ -69,7 +69,7 @@ def sampler(database: Database) -> Sample:
 def draft(schema: Schema, sample: Sample, *, kind: str, name: str) -> Draft:
     """The draft for a database of this kind. It reads as a layout as soon as the tables were recognized."""
     roles = roles_of(schema)
-    writer = _Writer(schema, sample, is_firebird=schema.folds)
+    writer = _DraftWriter(schema, sample, is_firebird=schema.folds)
     parts = [_head(kind, name)]
     for role, table, parent in (
         ("customer", roles.customer, None),
@@ -115,7 +115,7 @@ def _unknown(role: str) -> list[str]:
     return [*lines, f"[{role}.columns]"]
 
 
-class _Writer:
+class _DraftWriter:
     """Writes the sections of a draft."""
 
     def __init__(self, schema: Schema, sample: Sample, *, is_firebird: bool) -> None:
@@ -235,7 +235,7 @@ class _Writer:
         if field in _MAPPED_ALWAYS:
             return f'{{ field = "{field}", de_para = "{_DE_PARA[field]}", missing = "same" }}', ""
         text, remark = self._text(role, table, column, field), ""
-        given = piped(role, text)
+        given = path_bounds(role, text)
         if given.is_optional and not column.is_nullable:
             remark = ", não aceita vazio e o campo pode faltar"
             if column.kind == "text":
@@ -246,7 +246,7 @@ class _Writer:
 
     def _text(self, role: str, table: DatabaseTable, column: DatabaseColumn, field: str) -> str:
         """The path with the converters that the column's type asks for."""
-        given = piped(role, field)
+        given = path_bounds(role, field)
         if given.kind == "bool":
             return self._yes_no(column, field)
         if field == "document":
@@ -266,7 +266,7 @@ class _Writer:
         return field
 
     def _yes_no(self, column: DatabaseColumn, field: str) -> str:
-        is_inverted = bool(IS_INVERTED.search("_".join(spoken([column.name]).values())))
+        is_inverted = bool(IS_INVERTED.search("_".join(column_words([column.name]).values())))
         words = {"text": ("S", "N"), "bool": ("true", "false")}.get(column.kind, ("1", "0"))
         if column.kind in ("text", "bool") or is_inverted:
             yes, no = reversed(words) if is_inverted else words
@@ -274,7 +274,7 @@ class _Writer:
         return field
 
     @staticmethod
-    def _amount(column: DatabaseColumn, given: Given, field: str) -> str:
+    def _amount(column: DatabaseColumn, given: ValueBounds, field: str) -> str:
         if column.kind == "integer":
             return f"{field} | decimal(0)"
         if column.scale is not None and (given.scale or 0) > column.scale:
@@ -381,7 +381,7 @@ def _code_of(table: DatabaseTable, reference: ForeignKey) -> str:
 def _by(
     table: DatabaseTable, pattern: re.Pattern[str], kinds: Collection[str] = (), taken: set[str] | None = None
 ) -> str:
-    names = spoken(table.columns)
+    names = column_words(table.columns)
     fitting = [
         name
         for name, words in names.items()

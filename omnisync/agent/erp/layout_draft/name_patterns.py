@@ -32,7 +32,7 @@ def words_of(name: str) -> tuple[str, ...]:
     return tuple(word.lower() for part in re.split(r"[^0-9A-Za-z]+", plain) for word in _WORD.findall(part))
 
 
-def spoken(names: Iterable[str]) -> dict[str, str]:
+def column_words(names: Iterable[str]) -> dict[str, str]:
     """Columns as words joined by `_`, without what most of a table's columns begin with (`CLI_`): it says nothing."""
     words = {name: words_of(name) for name in names}
     firsts = [one[0] for one in words.values() if len(one) > 1 and len(one[0]) <= _PREFIX_LETTERS]

@@ -7,19 +7,19 @@ from collections.abc import Iterator, Mapping
 
 from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.inspecting.findings import Finding, error, near, warning
-from omnisync.agent.erp.inspecting.fitting import fit, is_short_for_code
-from omnisync.agent.erp.inspecting.given import Given, piped
-from omnisync.agent.erp.inspecting.leaving import leaving
-from omnisync.agent.erp.inspecting.letters import letters
-from omnisync.agent.erp.inspecting.uses import Use, uses_of
 from omnisync.agent.erp.layout.schema import LayoutFile, Lookup, Number
+from omnisync.agent.erp.layout_check.column_fit import check_fit, is_short_for_code
+from omnisync.agent.erp.layout_check.encoding_check import check_encoding
+from omnisync.agent.erp.layout_check.export_check import check_exports
+from omnisync.agent.erp.layout_check.findings import Finding, error, near, warning
+from omnisync.agent.erp.layout_check.table_usage import TableUsage, table_usages
+from omnisync.agent.erp.layout_check.value_bounds import ValueBounds, path_bounds
 from omnisync.agent.erp.reflection import reflect, rights
 from omnisync.agent.erp.reflection.schema import DatabaseColumn, DatabaseTable, Schema
 from omnisync.agent.errors import RecordError, SetupError
 from omnisync.agent.messages import texts
 
-Found = Iterator[Finding]
+CheckFindings = Iterator[Finding]
 
 OURS = ("omnisync_binding", "omnisync_cursor")
 _RIGHTS = {"may_select": "ler", "may_insert": "incluir", "may_update": "alterar", "may_delete": "apagar"}
@@ -42,23 +42,23 @@ def check(layout: LayoutFile, database: Database, address: ErpAddress) -> list[F
     Reads the catalogue, a few names and the first rows of what goes out, and asks for rights; leaves nothing behind.
     Raises what the database raises where it cannot be read at all.
     """
-    return examine(layout, reflect(database), database, address)
+    return check_schema(layout, reflect(database), database, address)
 
 
-def examine(layout: LayoutFile, schema: Schema, database: Database, address: ErpAddress) -> list[Finding]:
+def check_schema(layout: LayoutFile, schema: Schema, database: Database, address: ErpAddress) -> list[Finding]:
     """As `check`, of a catalogue that was read before."""
-    uses = uses_of(layout, schema)
+    uses = table_usages(layout, schema)
     found = [] if address.kind in layout.databases else [error("check_database", "databases", tipo=address.kind)]
     for use in uses:
         found += _of_use(use, schema, database)
     found += _of_match(layout, schema)
-    found += letters(uses, schema, database, address.charset)
+    found += check_encoding(uses, schema, database, address.charset)
     found += _of_rights(layout, uses, schema, database)
-    found += leaving(layout, database)
+    found += check_exports(layout, database)
     return sorted(dict.fromkeys(found), key=lambda finding: finding.level)
 
 
-def _of_use(use: Use, schema: Schema, database: Database) -> Found:
+def _of_use(use: TableUsage, schema: Schema, database: Database) -> CheckFindings:
     for place, lookup in use.lookups.items():
         yield from _of_lookup(use, place, lookup, schema)
     for place, sql in use.queries.items():
@@ -79,7 +79,7 @@ def _of_use(use: Use, schema: Schema, database: Database) -> Found:
         yield from _of_number(use, use.number, table, schema, database)
 
 
-def _missing(table: DatabaseTable, named: Mapping[str, str]) -> Found:
+def _missing(table: DatabaseTable, named: Mapping[str, str]) -> CheckFindings:
     for name, where in named.items():
         if table.column(name) is None:
             yield error("check_missing_column", where, tabela=table.name, coluna=name, perto=near(name, table.columns))
@@ -88,9 +88,9 @@ def _missing(table: DatabaseTable, named: Mapping[str, str]) -> Found:
 # --- columns
 
 
-def _of_columns(use: Use, table: DatabaseTable, *, is_firebird: bool) -> Found:
+def _of_columns(use: TableUsage, table: DatabaseTable, *, is_firebird: bool) -> CheckFindings:
     short: dict[str, int | None] = {}
-    for name, given in use.given.items():
+    for name, given in use.bounds.items():
         column = table.column(name)
         if column is None:
             continue
@@ -98,7 +98,7 @@ def _of_columns(use: Use, table: DatabaseTable, *, is_firebird: bool) -> Found:
         if column.is_computed:
             yield error("check_computed", where)
         elif given is not None:
-            yield from fit(where, column, given, is_firebird=is_firebird)
+            yield from check_fit(where, column, given, is_firebird=is_firebird)
             if is_short_for_code(column, given):
                 short[column.name] = column.length
     if short:
@@ -106,9 +106,9 @@ def _of_columns(use: Use, table: DatabaseTable, *, is_firebird: bool) -> Found:
         yield warning("check_codes_short", table.name, colunas=codes)
 
 
-def _unfilled(use: Use, table: DatabaseTable, schema: Schema) -> Found:
+def _unfilled(use: TableUsage, table: DatabaseTable, schema: Schema) -> CheckFindings:
     """Columns that must not be empty, and that nobody fills; a trigger may."""
-    given = {column.name for name in use.given if (column := table.column(name)) is not None}
+    given = {column.name for name in use.bounds if (column := table.column(name)) is not None}
     made = {column.name for name in use.keys[-1:] if (column := table.column(name)) is not None}
     bare = [column for column in table.columns.values() if not column.is_filled and column.name not in given | made]
     for column in bare:
@@ -124,13 +124,13 @@ def _may_fill(table: DatabaseTable, schema: Schema) -> bool:
 # --- keys
 
 
-def _of_keys(use: Use, table: DatabaseTable, schema: Schema) -> Found:
+def _of_keys(use: TableUsage, table: DatabaseTable, schema: Schema) -> CheckFindings:
     keys = [column.name for name in use.keys if (column := table.column(name)) is not None]
     if len(keys) == len(use.keys) and keys and not table.is_view:
         if not table.is_unique(*keys):
             yield error("check_key_not_unique", f"{table.name}.{', '.join(keys)}")
         last = table.columns[keys[-1]]
-        if use.keys[-1] not in use.given and not _is_made(last, table, schema):
+        if use.keys[-1] not in use.bounds and not _is_made(last, table, schema):
             yield error("check_key_unmade", f"{table.name}.{last.name}", tabela=use.where)
     if use.external_id:
         yield from _of_external_id(use, table)
@@ -149,7 +149,7 @@ def _is_made(column: DatabaseColumn, table: DatabaseTable, schema: Schema) -> bo
     return column.is_identity or column.has_default or _may_fill(table, schema) or is_made_after
 
 
-def _of_external_id(use: Use, table: DatabaseTable) -> Found:
+def _of_external_id(use: TableUsage, table: DatabaseTable) -> CheckFindings:
     column = table.column(use.external_id)
     if column is None:
         return
@@ -165,7 +165,9 @@ def _of_external_id(use: Use, table: DatabaseTable) -> Found:
 # --- numbers
 
 
-def _of_number(use: Use, number: Number, table: DatabaseTable, schema: Schema, database: Database) -> Found:
+def _of_number(
+    use: TableUsage, number: Number, table: DatabaseTable, schema: Schema, database: Database
+) -> CheckFindings:
     where = f"{use.where}.number"
     if number.source == "sequence" and not schema.has_sequence(number.name):
         yield error("check_missing_sequence", where, nome=number.name, perto=near(number.name, schema.sequences))
@@ -180,7 +182,7 @@ def _of_number(use: Use, number: Number, table: DatabaseTable, schema: Schema, d
             yield error("check_max_not_unique", f"{table.name}.{column}", tabela=table.name)
 
 
-def _of_procedure(number: Number, where: str, schema: Schema) -> Found:
+def _of_procedure(number: Number, where: str, schema: Schema) -> CheckFindings:
     for generator in (next(filter(None, names)) for names in _GENERATOR.findall(number.sql)):
         if not schema.has_sequence(generator):
             yield error("check_missing_sequence", where, nome=generator, perto=near(generator, schema.sequences))
@@ -189,7 +191,7 @@ def _of_procedure(number: Number, where: str, schema: Schema) -> Found:
             yield error("check_missing_procedure", where, nome=name, perto=near(name, schema.procedures))
 
 
-def _of_counter(number: Number, where: str, schema: Schema, database: Database) -> Found:
+def _of_counter(number: Number, where: str, schema: Schema, database: Database) -> CheckFindings:
     table = schema.table(number.table)
     if table is None:
         yield error(
@@ -214,7 +216,7 @@ def _of_counter(number: Number, where: str, schema: Schema, database: Database) 
 # --- the ERP's own tables
 
 
-def _of_lookup(use: Use, place: str, lookup: Lookup, schema: Schema) -> Found:
+def _of_lookup(use: TableUsage, place: str, lookup: Lookup, schema: Schema) -> CheckFindings:
     table = schema.table(lookup.lookup)
     if table is None:
         yield error(
@@ -231,10 +233,10 @@ def _of_lookup(use: Use, place: str, lookup: Lookup, schema: Schema) -> Found:
     if not table.is_view and not table.is_indexed(lookup.by):
         yield warning("check_no_index", f"{table.name}.{by.name}")
     kind = use.where.partition(".")[0]
-    yield from _of_document(f"{table.name}.{by.name}", by, piped(kind, lookup.field), lookup.stored_as)
+    yield from _of_document(f"{table.name}.{by.name}", by, path_bounds(kind, lookup.field), lookup.stored_as)
 
 
-def _of_query(place: str, sql: str, database: Database) -> Found:
+def _of_query(place: str, sql: str, database: Database) -> CheckFindings:
     """The layout's own query, asked about nothing: what names a table or a column that is not there is met."""
     asked = _PARAMETER.sub(lambda found: "NULL" if found.group(1) else found.group(), sql)
     if not asked.lstrip().upper().startswith(("SELECT", "WITH")) or _GENERATOR.search(asked):
@@ -248,7 +250,7 @@ def _of_query(place: str, sql: str, database: Database) -> Found:
         return  # of a value, and there was none
 
 
-def _of_match(layout: LayoutFile, schema: Schema) -> Found:
+def _of_match(layout: LayoutFile, schema: Schema) -> CheckFindings:
     customer = layout.customer
     table = schema.table(customer.table) if customer is not None else None
     if customer is None or customer.match is None or table is None:
@@ -259,12 +261,12 @@ def _of_match(layout: LayoutFile, schema: Schema) -> Found:
     where = f"{table.name}.{column.name}"
     if not table.is_view and not table.is_indexed(column.name):
         yield warning("check_no_index", where)
-    yield from _of_document(where, column, piped("customer", "document"), customer.match.stored_as)
+    yield from _of_document(where, column, path_bounds("customer", "document"), customer.match.stored_as)
 
 
-def _of_document(where: str, column: DatabaseColumn, asked: Given, stored_as: str) -> Found:
+def _of_document(where: str, column: DatabaseColumn, bounds: ValueBounds, stored_as: str) -> CheckFindings:
     """A column that is compared with documents must be able to hold one."""
-    if not asked.is_document:
+    if not bounds.is_document:
         return
     wanted = 14 if stored_as == "plain" else 18
     if column.kind in ("integer", "decimal", "float"):
@@ -276,7 +278,7 @@ def _of_document(where: str, column: DatabaseColumn, asked: Given, stored_as: st
 # --- rights
 
 
-def _of_rights(layout: LayoutFile, uses: list[Use], schema: Schema, database: Database) -> Found:
+def _of_rights(layout: LayoutFile, uses: list[TableUsage], schema: Schema, database: Database) -> CheckFindings:
     wanted: dict[str, set[str]] = {}
     for use in uses:
         wanted.setdefault(use.table, set()).update(_WRITES, ("may_delete",) if use.is_child else ())

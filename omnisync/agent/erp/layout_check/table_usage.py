@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from omnisync.agent.erp.inspecting.given import Given, constants, given, number, of_column
 from omnisync.agent.erp.layout.schema import (
     ChildTable,
     CustomerTable,
@@ -20,12 +19,19 @@ from omnisync.agent.erp.layout.schema import (
     OrderTable,
     column_form,
 )
+from omnisync.agent.erp.layout_check.value_bounds import (
+    ValueBounds,
+    column_bounds,
+    constant_bounds,
+    number_bounds,
+    value_bounds,
+)
 from omnisync.agent.erp.reflection.schema import Schema
 
-Form = TypeVar("Form")
+FormType = TypeVar("FormType")
 
 
-class Use(Struct, frozen=True, kw_only=True):
+class TableUsage(Struct, frozen=True, kw_only=True):
     """One table the layout writes. `given` has what goes into each column, None where only the ERP knows.
 
     `named` are columns the layout reads or finds rows by, beside those.
@@ -33,7 +39,7 @@ class Use(Struct, frozen=True, kw_only=True):
 
     where: str
     table: str
-    given: Mapping[str, Given | None]
+    bounds: Mapping[str, ValueBounds | None]
     named: Mapping[str, str]
     """Column → the key of the file that names it."""
     keys: tuple[str, ...] = ()
@@ -48,12 +54,12 @@ class Use(Struct, frozen=True, kw_only=True):
     @property
     def columns(self) -> set[str]:
         """Every column of it that the layout names."""
-        return {*self.given, *self.named}
+        return {*self.bounds, *self.named}
 
 
-def uses_of(layout: LayoutFile, schema: Schema) -> list[Use]:
+def table_usages(layout: LayoutFile, schema: Schema) -> list[TableUsage]:
     """Every table the layout writes, main ones first."""
-    found: list[Use] = []
+    found: list[TableUsage] = []
     made: dict[str, tuple[str, tuple[str, ...]]] = {}
     for kind, main in (("customer", layout.customer), ("order", layout.order)):
         if main is not None:
@@ -75,12 +81,12 @@ def names_of(names: str | tuple[str, ...]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else names
 
 
-Made = Mapping[str, tuple[str, tuple[str, ...]]]
+MadeKeys = Mapping[str, tuple[str, tuple[str, ...]]]
 """The rows whose keys others take: their table and its key's columns, by name."""
 
 
-def _main(kind: str, main: CustomerTable | OrderTable, made: Made, schema: Schema) -> Use:
-    columns = _given(kind, main.columns, f"{kind}.columns", made, schema)
+def _main(kind: str, main: CustomerTable | OrderTable, made: MadeKeys, schema: Schema) -> TableUsage:
+    columns = _bounds(kind, main.columns, f"{kind}.columns", made, schema)
     named = dict.fromkeys(names_of(main.key), f"{kind}.key")
     if main.external_id:
         named[main.external_id] = f"{kind}.external_id"
@@ -89,15 +95,15 @@ def _main(kind: str, main: CustomerTable | OrderTable, made: Made, schema: Schem
         if main.state is not None:
             state = main.state
             values = [state.open, *state.update_while, *([state.cancelled] if state.cancelled is not None else [])]
-            columns[state.column] = constants(*values)
+            columns[state.column] = constant_bounds(*values)
         if main.shown:
             named[main.shown] = "order.shown"
     elif main.match is not None:
         named[main.match.column] = "customer.match.column"
-    return Use(
+    return TableUsage(
         where=kind,
         table=main.table,
-        given=columns | _numbered(main.number, names_of(main.key)[-1]),
+        bounds=columns | _numbered(main.number, names_of(main.key)[-1]),
         named=named,
         keys=names_of(main.key),
         external_id=main.external_id,
@@ -108,13 +114,13 @@ def _main(kind: str, main: CustomerTable | OrderTable, made: Made, schema: Schem
     )
 
 
-def _extra(kind: str, when: str, extra: ExtraTable, made: Made, schema: Schema) -> Use:
+def _extra(kind: str, when: str, extra: ExtraTable, made: MadeKeys, schema: Schema) -> TableUsage:
     where = f"{kind}.{when}.{extra.name}"
     keys = names_of(extra.key)
-    return Use(
+    return TableUsage(
         where=where,
         table=extra.table,
-        given=_given(kind, extra.columns, f"{where}.columns", made, schema)
+        bounds=_bounds(kind, extra.columns, f"{where}.columns", made, schema)
         | (_numbered(extra.number, keys[-1]) if keys else {}),
         named=dict.fromkeys(keys, f"{where}.key"),
         keys=keys,
@@ -124,12 +130,12 @@ def _extra(kind: str, when: str, extra: ExtraTable, made: Made, schema: Schema) 
     )
 
 
-def _child(kind: str, child: ChildTable, made: Made, schema: Schema) -> Use:
+def _child(kind: str, child: ChildTable, made: MadeKeys, schema: Schema) -> TableUsage:
     named = {child.external_id: f"{kind}.external_id", child.line: f"{kind}.line"}
-    return Use(
+    return TableUsage(
         where=kind,
         table=child.table,
-        given=_given(kind, child.columns, f"{kind}.columns", made, schema)
+        bounds=_bounds(kind, child.columns, f"{kind}.columns", made, schema)
         | _keys_of("order", names_of(child.parent), made, schema)
         | _numbered(child.number, ""),
         named={name: where for name, where in named.items() if name},
@@ -142,33 +148,35 @@ def _child(kind: str, child: ChildTable, made: Made, schema: Schema) -> Use:
     )
 
 
-def _given(kind: str, columns: Mapping[str, Any], where: str, made: Made, schema: Schema) -> dict[str, Given | None]:
-    found: dict[str, Given | None] = {}
+def _bounds(
+    kind: str, columns: Mapping[str, Any], where: str, made: MadeKeys, schema: Schema
+) -> dict[str, ValueBounds | None]:
+    found: dict[str, ValueBounds | None] = {}
     for name, source in columns.items():
         written = column_form(source, f"{where}.{name}")
         if isinstance(written, KeyOf):
             found |= _keys_of(written.key_of, (name,), made, schema)
         else:
-            found[name] = given(kind, source, f"{where}.{name}", schema)
+            found[name] = value_bounds(kind, source, f"{where}.{name}", schema)
     return found
 
 
-def _keys_of(whose: str, names: tuple[str, ...], made: Made, schema: Schema) -> dict[str, Given | None]:
+def _keys_of(whose: str, names: tuple[str, ...], made: MadeKeys, schema: Schema) -> dict[str, ValueBounds | None]:
     """What columns get that take a row's key: all of it, or the last part where there is one column only."""
     table, keys = made.get(whose, ("", ()))
     there = schema.table(table)
     taken = keys[-len(names) :] if names else ()
     return {
-        name: of_column(column) if there is not None and (column := there.column(key)) is not None else None
+        name: column_bounds(column) if there is not None and (column := there.column(key)) is not None else None
         for name, key in zip(names, taken, strict=False)
     } | {name: None for name in names[len(taken) :]}
 
 
-def _numbered(source: Number | None, key: str) -> dict[str, Given | None]:
-    return {source.column or key: number(source.form)} if source is not None else {}
+def _numbered(source: Number | None, key: str) -> dict[str, ValueBounds | None]:
+    return {source.column or key: number_bounds(source.form)} if source is not None else {}
 
 
-def _forms(columns: Mapping[str, Any], where: str, wanted: type[Form]) -> dict[str, Form]:
+def _forms(columns: Mapping[str, Any], where: str, wanted: type[FormType]) -> dict[str, FormType]:
     """The columns of one form, by their place in the file."""
     forms = ((name, column_form(source, f"{where}.{name}")) for name, source in columns.items())
     return {f"{where}.{name}": form for name, form in forms if isinstance(form, wanted)}

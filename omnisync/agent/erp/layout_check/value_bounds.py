@@ -19,16 +19,16 @@ from omnisync.agent.erp.layout.schema import Constant, FromSql, KeyOf, Lookup, M
 from omnisync.agent.erp.reflection.schema import DatabaseColumn, Schema
 from omnisync.contract.records import Address, Order, Phone
 
-Kind = Literal["text", "integer", "decimal", "date", "datetime", "bool"]
+ValueKind = Literal["text", "integer", "decimal", "date", "datetime", "bool"]
 
 
-class Given(Struct, frozen=True, kw_only=True):
+class ValueBounds(Struct, frozen=True, kw_only=True):
     """What goes into a column. `length` counts letters; `whole` and `scale` the digits around the point.
 
     `values` are all there are, where the layout itself names them.
     """
 
-    kind: Kind
+    kind: ValueKind
     path: str = ""
     length: int | None = None
     whole: int | None = None
@@ -48,47 +48,49 @@ class Given(Struct, frozen=True, kw_only=True):
         return last in NEVER_CUT or last == "email" or last.endswith("code")
 
 
-def given(kind: str, source: str | Mapping[str, Any], where: str, schema: Schema) -> Given | None:
+def value_bounds(kind: str, source: str | Mapping[str, Any], where: str, schema: Schema) -> ValueBounds | None:
     """What this source gives; None where only the ERP knows (a query), or for the key of another row."""
     written = column_form(source, where)
     if isinstance(written, str):
-        return piped(kind, written)
+        return path_bounds(kind, written)
     if isinstance(written, Constant):
-        return constants(written.constant)
+        return constant_bounds(written.constant)
     if isinstance(written, Mapped):
         return _mapped(kind, written)
     if isinstance(written, Lookup):
         table = schema.table(written.lookup)
         column = table.column(written.take) if table is not None else None
-        taken = of_column(column) if column is not None else None
-        is_optional = written.missing == "null" or (written.default is None and piped(kind, written.field).is_optional)
+        taken = column_bounds(column) if column is not None else None
+        is_optional = written.missing == "null" or (
+            written.default is None and path_bounds(kind, written.field).is_optional
+        )
         return msgspec.structs.replace(taken, is_optional=is_optional) if taken is not None else None
     assert isinstance(written, KeyOf | FromSql)
     return None
 
 
-def piped(kind: str, text: str) -> Given:
+def path_bounds(kind: str, text: str) -> ValueBounds:
     """What a path with its converters gives. The layout was compiled before: paths and converters are right."""
     path, *rest = text.split("|", 1)
     path = path.strip()
-    known = bounds_of(kind)[path]
+    known = field_bounds(kind)[path]
     for call in map(converters.parse_call, converters.split_pipe(rest[0]) if rest else ()):
-        known = _joined(kind, known, call) if call.name == "join" else _AFTER[call.name](known, *call.arguments)
+        known = _concatenated(kind, known, call) if call.name == "join" else _AFTER[call.name](known, *call.arguments)
     return known
 
 
-def constants(*values: Scalar) -> Given:
+def constant_bounds(*values: Scalar) -> ValueBounds:
     """These values and no others."""
     texts = tuple(("1" if value else "0") if isinstance(value, bool) else str(value) for value in values)
-    return Given(kind="text", length=max(map(len, texts)), values=texts)
+    return ValueBounds(kind="text", length=max(map(len, texts)), values=texts)
 
 
-def number(form: str, digits: int = 9) -> Given:
+def number_bounds(form: str, digits: int = 9) -> ValueBounds:
     """A number of the ERP's, with its converters: of nine digits, for nobody knows how far it goes.
 
     Filled up with zeros, it has the width that the ERP gives its own numbers.
     """
-    known = Given(kind="integer", whole=digits, length=digits)
+    known = ValueBounds(kind="integer", whole=digits, length=digits)
     for call in map(converters.parse_call, converters.split_pipe(form)):
         known = _AFTER[call.name](known, *call.arguments)
         if call.name == "zeros_left":
@@ -96,24 +98,24 @@ def number(form: str, digits: int = 9) -> Given:
     return known
 
 
-def of_column(column: DatabaseColumn) -> Given | None:
+def column_bounds(column: DatabaseColumn) -> ValueBounds | None:
     """What is read from a column."""
-    kinds: dict[str, Kind] = {"float": "decimal", "time": "text"}
+    kinds: dict[str, ValueKind] = {"float": "decimal", "time": "text"}
     kind = kinds.get(column.kind, column.kind)
-    if kind not in get_args(Kind):
+    if kind not in get_args(ValueKind):
         return None
     whole = column.precision - (column.scale or 0) if column.precision is not None else None
-    return Given(kind=kind, length=column.length, whole=whole, scale=column.scale)  # type: ignore[arg-type]  # one of Kind
+    return ValueBounds(kind=kind, length=column.length, whole=whole, scale=column.scale)  # type: ignore[arg-type]  # one of Kind
 
 
 @cache
-def bounds_of(kind: str) -> Mapping[str, Given]:
+def field_bounds(kind: str) -> Mapping[str, ValueBounds]:
     """Every field of a kind with the room the contract gives it."""
     found = dict(_walked(RECORDS[kind], ""))
     if kind in ("item", "payment"):
         found |= {f"order.{path}": known for path, known in _walked(Order, "")}
     if kind == "item":
-        found["net_price"] = Given(kind="decimal", path="net_price", whole=11, scale=10)
+        found["net_price"] = ValueBounds(kind="decimal", path="net_price", whole=11, scale=10)
     return {
         path: msgspec.structs.replace(known, is_optional=paths_of(kind)[path].is_optional)
         for path, known in found.items()
@@ -123,7 +125,7 @@ def bounds_of(kind: str) -> Mapping[str, Given]:
 # --- the contract's own bounds
 
 _DIGITS = re.compile(r"\{(?:1,)?(\d+)\}")
-_KINDS: Mapping[Any, Kind] = {bool: "bool", int: "integer", Decimal: "decimal", date: "date", datetime: "datetime"}
+_KINDS: Mapping[Any, ValueKind] = {bool: "bool", int: "integer", Decimal: "decimal", date: "date", datetime: "datetime"}
 # Narrower than the contract, which makes room for other countries' and for what could not be read.
 _USUAL = {
     "email": 100,
@@ -136,7 +138,7 @@ _USUAL = {
 _WRITTEN = {"date": 10, "datetime": 19, "bool": 1}
 
 
-def _walked(record: type[Struct], prefix: str) -> Iterator[tuple[str, Given]]:
+def _walked(record: type[Struct], prefix: str) -> Iterator[tuple[str, ValueBounds]]:
     hints = get_type_hints(record, include_extras=True)
     for field in msgspec.structs.fields(record):
         hint = hints[field.name]
@@ -145,84 +147,84 @@ def _walked(record: type[Struct], prefix: str) -> Iterator[tuple[str, Given]]:
         inner = plain[0]
         bare = get_args(inner)[0] if hasattr(inner, "__metadata__") else inner
         if bare in (tuple[Address, ...], tuple[Phone, ...]):
-            yield from _named(get_args(bare)[0])
+            yield from _named_parts(get_args(bare)[0])
         elif isinstance(bare, type) and issubclass(bare, Struct):
             yield from _walked(bare, f"{path}.")
         elif get_origin(bare) is not tuple:
             yield path, _bounded(path, inner, bare)
 
 
-def _named(part: type[Struct]) -> Iterator[tuple[str, Given]]:
+def _named_parts(part: type[Struct]) -> Iterator[tuple[str, ValueBounds]]:
     word = "address" if part is Address else "phone"
     kinds = (*get_args(get_type_hints(part)["kind"]), *(("first",) if part is Phone else ()))
     fields = {path: known for path, known in _walked(part, "") if path != "kind"}
     if part is Phone:
-        fields |= {name: Given(kind="text", length=0) for name in ("ddd", "subscriber")}
+        fields |= {name: ValueBounds(kind="text", length=0) for name in ("ddd", "subscriber")}
     for kind in kinds:
         for name, known in fields.items():
             usual = _USUAL.get(f"{word}.{name}", known.length)
             yield f"{word}.{kind}.{name}", msgspec.structs.replace(known, path=f"{word}.{kind}.{name}", length=usual)
 
 
-def _bounded(path: str, hint: Any, bare: Any) -> Given:
+def _bounded(path: str, hint: Any, bare: Any) -> ValueBounds:
     metas = [meta for meta in getattr(hint, "__metadata__", ()) if isinstance(meta, Meta)]
     if get_origin(bare) is Literal:
-        return Given(kind="text", path=path, length=max(map(len, get_args(bare))))
+        return ValueBounds(kind="text", path=path, length=max(map(len, get_args(bare))))
     kind = _KINDS.get(bare, "text")
     if kind == "decimal":
         pattern = next(str((meta.extra_json_schema or {}).get("pattern", "")) for meta in metas)
         whole, scale = map(int, _DIGITS.findall(pattern))
-        return Given(kind=kind, path=path, whole=whole, scale=scale, length=whole + scale + 1)
+        return ValueBounds(kind=kind, path=path, whole=whole, scale=scale, length=whole + scale + 1)
     if kind == "integer":
         most = next((meta.le for meta in metas if meta.le is not None), 999_999_999)
-        return Given(kind=kind, path=path, whole=len(str(int(most))), length=len(str(int(most))))
+        return ValueBounds(kind=kind, path=path, whole=len(str(int(most))), length=len(str(int(most))))
     length = next((meta.max_length for meta in metas if meta.max_length is not None), None)
     usual = _USUAL.get(path.rpartition(".")[2], length)
-    return Given(kind=kind, path=path, length=_WRITTEN.get(kind, usual))
+    return ValueBounds(kind=kind, path=path, length=_WRITTEN.get(kind, usual))
 
 
 # --- what converters make of it
 
 
-def _with(**changes: Any) -> Callable[..., Given]:
+def _with(**changes: Any) -> Callable[..., ValueBounds]:
     return lambda known, *_: msgspec.structs.replace(known, **changes)
 
 
-def _cut(known: Given, n: str) -> Given:
+def _cut(known: ValueBounds, n: str) -> ValueBounds:
     return _as_text(known, min(int(n), known.length if known.length is not None else int(n)))
 
 
-def _slice(known: Given, first: str, last: str) -> Given:
+def _slice(known: ValueBounds, first: str, last: str) -> ValueBounds:
     return _as_text(known, int(last) - int(first) + 1)
 
 
-def _zeros_left(known: Given, n: str) -> Given:
+def _zeros_left(known: ValueBounds, n: str) -> ValueBounds:
     return _as_text(known, max(int(n), known.length or 0))
 
 
-def _prefix(known: Given, text: str) -> Given:
+def _prefix(known: ValueBounds, text: str) -> ValueBounds:
     return _as_text(known, len(text) + known.length if known.length is not None else None)
 
 
-def _decimal(known: Given, n: str) -> Given:
+def _decimal(known: ValueBounds, n: str) -> ValueBounds:
     return msgspec.structs.replace(known, kind="decimal" if int(n) else "integer", scale=int(n))
 
 
-def _scale(known: Given, n: str) -> Given:
+def _scale(known: ValueBounds, n: str) -> ValueBounds:
     whole, scale = (known.whole or 0) + int(n), max((known.scale or 0) - int(n), 0)
     return msgspec.structs.replace(known, kind="decimal" if scale else "integer", whole=whole, scale=scale)
 
 
-def _default(known: Given, text: str) -> Given:
+def _default(known: ValueBounds, text: str) -> ValueBounds:
     length = max(known.length, len(text)) if known.length is not None else None
     return msgspec.structs.replace(known, is_optional=False, length=length)
 
 
-def _yes_no(known: Given, yes: str, no: str) -> Given:
-    return msgspec.structs.replace(constants(yes, no), path=known.path)
+def _yes_no(known: ValueBounds, yes: str, no: str) -> ValueBounds:
+    return msgspec.structs.replace(constant_bounds(yes, no), path=known.path)
 
 
-def _day(known: Given, form: str = "") -> Given:
+def _day(known: ValueBounds, form: str = "") -> ValueBounds:
     return (
         _as_text(known, len(date(2026, 11, 24).strftime(form)))
         if form
@@ -230,23 +232,23 @@ def _day(known: Given, form: str = "") -> Given:
     )
 
 
-def _moment(known: Given, form: str = "") -> Given:
+def _moment(known: ValueBounds, form: str = "") -> ValueBounds:
     return _as_text(known, len(datetime(2026, 11, 24).strftime(form))) if form else known  # noqa: DTZ001  # any moment
 
 
-def _as_text(known: Given, length: int | None) -> Given:
+def _as_text(known: ValueBounds, length: int | None) -> ValueBounds:
     return msgspec.structs.replace(known, kind="text", length=length, whole=None, scale=None)
 
 
-def _joined(kind: str, known: Given, call: Call) -> Given:
+def _concatenated(kind: str, known: ValueBounds, call: Call) -> ValueBounds:
     separator, *paths = call.arguments
-    lengths = [known.length, *(bounds_of(kind)[path].length for path in paths)]
+    lengths = [known.length, *(field_bounds(kind)[path].length for path in paths)]
     is_bound = all(length is not None for length in lengths)
     length = sum(length or 0 for length in lengths) + len(separator) * len(paths) if is_bound else None
     return msgspec.structs.replace(_as_text(known, length), is_optional=True, path="")
 
 
-_AFTER: Mapping[str, Callable[..., Given]] = {
+_AFTER: Mapping[str, Callable[..., ValueBounds]] = {
     "upper": _with(),
     "digits": _with(),
     "plain": _with(),
@@ -266,10 +268,10 @@ _AFTER: Mapping[str, Callable[..., Given]] = {
 }
 
 
-def _mapped(kind: str, mapped: Mapped) -> Given:
-    field = piped(kind, mapped.field)
+def _mapped(kind: str, mapped: Mapped) -> ValueBounds:
+    field = path_bounds(kind, mapped.field)
     values = [*mapped.map.values(), *([mapped.default] if mapped.default is not None else [])]
-    known = constants(*values) if values else None
+    known = constant_bounds(*values) if values else None
     is_optional = mapped.missing == "null" or (field.is_optional and mapped.default is None)
     if mapped.missing == "same" or known is None:
         length = max(field.length or 0, known.length or 0 if known is not None else 0)

@@ -9,9 +9,9 @@ from datetime import UTC, date
 
 from omnisync.agent.erp.database import Database, RowList
 from omnisync.agent.erp.export.row_stream import RowGroup, RowStream, open_stream
-from omnisync.agent.erp.inspecting.findings import Finding, error, near, warning
 from omnisync.agent.erp.layout.export_queries import ExportQuery, compile_queries, known_names, required_names
 from omnisync.agent.erp.layout.schema import LayoutFile
+from omnisync.agent.erp.layout_check.findings import Finding, error, near, warning
 from omnisync.agent.errors import LayoutError, RecordError, SetupError
 from omnisync.agent.messages import texts
 from omnisync.contract.batches import SENTENCES, RefusedLine, line_reader
@@ -21,17 +21,17 @@ N_ROWS = 200
 A_DAY = date(2026, 1, 1)
 """What `:today` is here: whether the query runs does not depend on it."""
 
-Found = Iterator[Finding]
+ExportFindings = Iterator[Finding]
 
 
-def leaving(layout: LayoutFile, database: Database) -> Found:
+def check_exports(layout: LayoutFile, database: Database) -> ExportFindings:
     """What stands between each query and its dataset. Reads the first rows of each and leaves nothing behind."""
     places = {name.rpartition(".")[2]: f"export.{name}" for name in layout.export}
     for query in compile_queries(layout.export, UTC):
         yield from _of_query(query, places[query.dataset.name], database)
 
 
-def _of_query(query: ExportQuery, where: str, database: Database) -> Found:
+def _of_query(query: ExportQuery, where: str, database: Database) -> ExportFindings:
     try:
         names, rows = _first_rows(query, database)
     except (SetupError, RecordError) as wrong:
@@ -48,7 +48,7 @@ def _first_rows(query: ExportQuery, database: Database) -> tuple[list[str], RowL
         return [name.lower() for name in names], next(lots, [])
 
 
-def _of_columns(query: ExportQuery, where: str, names: Sequence[str]) -> Found:
+def _of_columns(query: ExportQuery, where: str, names: Sequence[str]) -> ExportFindings:
     dataset, changed_at = query.dataset, query.changed_at.lower()
     known = known_names(dataset)
     for name in dict.fromkeys(names):
@@ -67,7 +67,7 @@ def _of_columns(query: ExportQuery, where: str, names: Sequence[str]) -> Found:
 # --- the first rows
 
 
-def _of_rows(query: ExportQuery, where: str, names: Sequence[str], rows: RowList, database: Database) -> Found:
+def _of_rows(query: ExportQuery, where: str, names: Sequence[str], rows: RowList, database: Database) -> ExportFindings:
     out = RowStream(query, names, iter([rows]))
     try:
         [lot] = out.groups()
@@ -84,7 +84,7 @@ def _of_rows(query: ExportQuery, where: str, names: Sequence[str], rows: RowList
         yield error("check_query", f"{where}.changed_at", motivo=texts.sentence(wrong.code, **wrong.words))
 
 
-def _of_values(query: ExportQuery, where: str, lot: RowGroup) -> Found:
+def _of_values(query: ExportQuery, where: str, lot: RowGroup) -> ExportFindings:
     """Values that do not become what their field takes, and lines that the hub would refuse, by column and reason."""
     made = lot.serialize(range(len(lot.keys)))
     found = Counter((field, why.code) for _, why, field in made.invalid)

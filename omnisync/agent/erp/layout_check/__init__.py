@@ -1,0 +1,1 @@
+"""Check a layout against a database before the first order: `layout check`."""

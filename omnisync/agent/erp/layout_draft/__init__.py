@@ -1,0 +1,1 @@
+"""Draft a layout from a database's catalogue: `layout new`."""
