@@ -15,15 +15,15 @@ from typing import Any, cast
 
 import pytest
 
-from omnisync.agent import collecting, outbox
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.export import chunking
 from omnisync.agent.erp.export.serializer import LineSerializer
 from omnisync.agent.errors import FeedError, StoppedError, TemporaryError
-from omnisync.agent.exporting import Exporter
 from omnisync.agent.hub_api.client import HubClient
-from omnisync.agent.outbox import KEYLESS, Outbox
 from omnisync.agent.progress import ExportCounts, Progress
+from omnisync.agent.sync import change_detector, outbox
+from omnisync.agent.sync.exporter import Exporter
+from omnisync.agent.sync.outbox import WITHOUT_KEY, Outbox
 from omnisync.contract.batches import RefusedLine, line_reader
 from tests.doubles import COLUMNS, ZONE, KillError, MemoryErp, MemoryHub, Row, Shelf, flaky
 from tests.imports import Clock
@@ -256,7 +256,7 @@ class World:
             row = tuple(values)
             [key] = maker.keys([row])
             made = maker.serialize([row], [key])
-            truth = found.setdefault(KEYLESS + repr(row) if key is None else key, Truth())
+            truth = found.setdefault(WITHOUT_KEY + repr(row) if key is None else key, Truth())
             truth.raws.append(repr(row))
             if made.invalid:
                 truth.codes.append(made.invalid[0][1].code)
@@ -288,9 +288,9 @@ class World:
                 assert not now, ("deleted though there", row.key)
 
     def _check_told(self, told: Mapping[str, str], truths: Mapping[str, Truth]) -> None:
-        keyed = {key: code for key, code in told.items() if not key.startswith(KEYLESS)}
+        keyed = {key: code for key, code in told.items() if not key.startswith(WITHOUT_KEY)}
         wrong = {key: truth.must_be_told for key, truth in truths.items() if truth.must_be_told}
-        assert keyed.keys() == {key for key in wrong if not key.startswith(KEYLESS)}
+        assert keyed.keys() == {key for key in wrong if not key.startswith(WITHOUT_KEY)}
         for key, code in keyed.items():
             assert code in wrong[key], key
         assert len(told) == len(wrong)  # a row without a key is told under its hash
@@ -315,5 +315,5 @@ def world(name: str, *, has_changed_at: bool, sizes: Mapping[str, int]) -> Itera
     """A world in which batches, stretches and numbers are as small as `sizes` say."""
     with TemporaryDirectory(prefix="omnisync-") as folder, pytest.MonkeyPatch.context() as patch:
         for word, size in sizes.items():
-            patch.setattr({"ONE_IN": chunking, "ROWS_AT_ONCE": outbox}.get(word, collecting), word, size)
+            patch.setattr({"ONE_IN": chunking, "ROWS_AT_ONCE": outbox}.get(word, change_detector), word, size)
         yield World(Path(folder), name, has_changed_at=has_changed_at)

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from omnisync.agent import collecting
 from omnisync.agent.erp.export.row_stream import RowStream
 from omnisync.agent.erp.layout.export_queries import ExportQuery, compile_queries
 from omnisync.agent.erp.layout.schema import Export
 from omnisync.agent.errors import FeedError, TemporaryError
 from omnisync.agent.hub_api.transport import BatchConflictError
-from omnisync.agent.outbox import Outbox
-from omnisync.agent.outbox.database import OutboxFile
+from omnisync.agent.sync import change_detector
+from omnisync.agent.sync.outbox import Outbox
+from omnisync.agent.sync.outbox_file import OutboxFile
 from omnisync.contract import batches
 from omnisync.contract.batches import FEW_DELETES, MAX_SHARE_DELETED, BatchAnswer, RefusedLine, ValidRow, line_reader
 from omnisync.contract.datasets import DATASETS
@@ -108,7 +108,7 @@ class MemoryHub:
             return answer
         raw = gzip.decompress(body).split(b"\n") if lines else []
         assert digest == batches.content_digest(body)
-        assert len(raw) == lines <= collecting.MAX_LINES  # type: ignore[attr-defined]  # the one that tests make small
+        assert len(raw) == lines <= change_detector.MAX_LINES  # type: ignore[attr-defined]  # the one that tests make small
         shot = shelf.snapshots.setdefault(snapshot, Snapshot(self._now, len(shelf.rows)))
         self._now += 1
         n: Counter[str] = Counter()

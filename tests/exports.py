@@ -15,10 +15,10 @@ from msgspec import Struct
 
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.layout.schema import shipped_text
-from omnisync.agent.exporting import Exporter
 from omnisync.agent.hub_api.client import HubClient
-from omnisync.agent.outbox import Outbox
 from omnisync.agent.progress import Counts
+from omnisync.agent.sync.exporter import Exporter
+from omnisync.agent.sync.outbox import Outbox
 from omnisync.contract.batches import line_reader
 from omnisync.contract.datasets import DATASETS
 from tests.catalogue import lines_of

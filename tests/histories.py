@@ -19,7 +19,6 @@ from typing import Any, cast
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent import feed_reader
 from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.base import PreparedRecord
 from omnisync.agent.erp.layout.plan import Layout
@@ -27,8 +26,9 @@ from omnisync.agent.erp.upsert.prepare import prepare_records
 from omnisync.agent.errors import ErpBusyError, HubUnreachableError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import ExpiredError, RawResponse
-from omnisync.agent.importing import Importer, Wanted
 from omnisync.agent.progress import ExpectedCounts, Progress
+from omnisync.agent.sync import feed_reader
+from omnisync.agent.sync.importer import Importer, RetryRequest
 from omnisync.contract.feed import (
     Change,
     Receipt,
@@ -359,7 +359,7 @@ class Life:
         slice_size: int = 50,
         trap: Trap | None = None,
         meanwhile: Sequence[Edit] = (),
-        wanted: Wanted | None = None,
+        wanted: RetryRequest | None = None,
     ) -> None:
         """One import by a new process; `meanwhile` is what happens before each page is answered."""
         waiting, waiting_customers = self._n_waiting("order", establishments), self._n_waiting("customer", ("",))
@@ -384,7 +384,7 @@ class Life:
             return False
 
         importer = _importer(trapped, hub, establishments, limit, report)
-        importer._pace._size = slice_size
+        importer._slice_size._size = slice_size
         self._is_proven = False
         try:
             if wanted is not None:
@@ -581,7 +581,7 @@ def _importer(
         wait=clock.wait,
         uniform=lambda low, high: low,
         page_limit=limit,
-        ahead_from=0,
+        prefetch_from=0,
     )
 
 

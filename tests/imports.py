@@ -9,8 +9,8 @@ from typing import Any
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
-from omnisync.agent.importing import Importer
 from omnisync.agent.progress import Counts, Progress
+from omnisync.agent.sync.importer import Importer
 from omnisync.contract.feed import Change
 from omnisync.hub import intake
 from tests.erps import Keeper

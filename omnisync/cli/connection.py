@@ -24,7 +24,7 @@ from omnisync.agent.erp.layout.schema import shipped_names
 from omnisync.agent.errors import NotConfiguredError, SettingsError
 from omnisync.agent.layout_folder import chosen, names_in
 from omnisync.agent.messages import texts, times
-from omnisync.agent.outbox import outbox_of
+from omnisync.agent.sync.outbox import outbox_of
 from omnisync.agent.zones import typed_zone
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending, say

@@ -59,7 +59,7 @@ def import_(
 def converted(parts: build.Parts, connection: Connection) -> DryRun | None:
     """What the layout makes of the hub's first page, the ERP untouched; None when the hub has nothing."""
     with importer_of(parts, connection, "rehearsal", (), lambda progress: False) as importer:
-        return importer.convert()
+        return importer.preview()
 
 
 def show_rehearsal(
@@ -73,7 +73,7 @@ def show_rehearsal(
             say("O ensaio desfaz o que gravar, menos isto: " + "; ".join(left) + ".")
             click.confirm("Continuar?", abort=True, err=True)
         with importer_of(parts, connection, "rehearsal", codes, lambda progress: is_stopped()) as importer:
-            seen = importer.rehearse()
+            seen = importer.dry_run()
     if as_json:
         click.echo(msgspec.json.encode(seen).decode())
     elif seen is None:

@@ -22,16 +22,16 @@ from omnisync.agent.errors import (
     StoppedError,
     TemporaryError,
 )
-from omnisync.agent.exporting import Exporter
 from omnisync.agent.gc_tuning import rare_collections
 from omnisync.agent.hub_api.client import HubClient
-from omnisync.agent.importing import Importer, Wanted
 from omnisync.agent.journal.run import REFUSED_ROWS, Origin, Run, RunKind, RunState, Systems
 from omnisync.agent.messages import texts
-from omnisync.agent.outbox import outbox_of
 from omnisync.agent.progress import Counts, ExpectedCounts, Progress
 from omnisync.agent.schedule import SYSTEMS
 from omnisync.agent.scheduler.processes import connection_lock, is_about_to_begin
+from omnisync.agent.sync.exporter import Exporter
+from omnisync.agent.sync.importer import Importer, RetryRequest
+from omnisync.agent.sync.outbox import outbox_of
 from omnisync.cli import parts as build
 from omnisync.cli.observers import Guard, guarded
 from omnisync.cli.progress import live_progress
@@ -201,9 +201,9 @@ class Work:
             busy = error
         self._report.before = importer.counts
         exporter = self._export(connection, hub, erp)
-        if exporter.n_reconsidered:
+        if exporter.n_requeued:
             self._report.before = exporter.counts
-            importer.bring_waiting()
+            importer.import_waiting()
         if busy is not None:
             raise busy
         return importer.counts + exporter.counts
@@ -256,7 +256,7 @@ def held_back(counts: Counts) -> tuple[str | None, Mapping[str, object]]:
     return None, {}
 
 
-def wanted(ids: tuple[str, ...]) -> list[Wanted]:
+def wanted(ids: tuple[str, ...]) -> list[RetryRequest]:
     """What the row's ids ask for: `order:ID`, `customer:ID`, `again:order:ID`, `again:any:ID`."""
     lots: dict[tuple[RecordKind, bool], list[str]] = {}
     for text in ids:
@@ -264,7 +264,7 @@ def wanted(ids: tuple[str, ...]) -> list[Wanted]:
         kind, _, id_ = text.removeprefix("again:").partition(":")
         for one in KINDS if kind == "any" else [k for k in KINDS if k == kind]:
             lots.setdefault((one, again), []).append(id_)
-    return [Wanted(kind=kind, ids=tuple(found), again=again) for (kind, again), found in lots.items()]
+    return [RetryRequest(kind=kind, ids=tuple(found), again=again) for (kind, again), found in lots.items()]
 
 
 class Report:

@@ -15,8 +15,8 @@ from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.journal.run import Run
 from omnisync.agent.messages import texts, times
 from omnisync.agent.messages.spreadsheet import open_issues_csv
-from omnisync.agent.outbox import Refusal, outbox_of
 from omnisync.agent.progress import NOUNS
+from omnisync.agent.sync.outbox import RowRefusal, outbox_of
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending
 from omnisync.cli.options import connection_option, json_option, verbose_option
@@ -151,7 +151,7 @@ def refused(name: str | None, limit: int, as_json: bool, as_csv: bool, verbose: 
             click.echo(f"{texts.UNSENT:<11}{texts.row_name(row.dataset, row.key)}: {row.detail}")
 
 
-def _as_builtins(row: Refusal) -> dict[str, object]:
+def _as_builtins(row: RowRefusal) -> dict[str, object]:
     """A row that did not go out, beside the records that did not come in."""
     shown = {name: getattr(row, name) for name in ("system", "dataset", "key", "code", "pointer")}
     return {"kind": "row", "outcome": "unsent"} | shown | {"message": row.detail, "since": row.at}

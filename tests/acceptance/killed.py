@@ -18,12 +18,12 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from omnisync.agent.collecting import Collector
 from omnisync.agent.erp.databases import KINDS
 from omnisync.agent.erp.dialects.sqlite import Sqlite
 from omnisync.agent.erp.state.bindings import Bindings
 from omnisync.agent.hub_api.client import HubClient
-from omnisync.agent.outbox import Outbox
+from omnisync.agent.sync.change_detector import ChangeDetector
+from omnisync.agent.sync.outbox import Outbox
 from omnisync.cli import main
 from omnisync.contract.feed import Receipt
 
@@ -36,7 +36,7 @@ MOMENTS: dict[str, tuple[Any, str, bool]] = {
     "between_a_slice_commits": (Sqlite, "commit", True),
     "before_a_slice_commits": (None, "commit", True),
     "after_a_slice_committed": (None, "commit", False),
-    "while_a_lot_is_weighed": (Collector, "_weigh", True),
+    "while_a_lot_is_weighed": (ChangeDetector, "_weigh", True),
     "before_a_batch_is_kept": (Outbox, "keep", True),
     "after_a_batch_is_kept": (Outbox, "keep", False),
     "before_a_batch_is_sent": (HubClient, "send_batch", True),

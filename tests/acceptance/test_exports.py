@@ -11,7 +11,7 @@ import pytest
 
 from omnisync.agent.config.settings import Home
 from omnisync.agent.journal.journal import Journal
-from omnisync.agent.outbox import Outbox
+from omnisync.agent.sync.outbox import Outbox
 from omnisync.demo.erp import layout as demo_layout
 from tests.acceptance.programs import Program, installed
 from tests.exports import Office, fill

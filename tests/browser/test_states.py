@@ -17,10 +17,10 @@ from playwright.sync_api import Browser, Page
 from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.base import DryRun
 from omnisync.agent.messages import texts
-from omnisync.agent.outbox import Refusal, outbox_of
 from omnisync.agent.progress import Counts, ExpectedCounts, ExportCounts, RowCounts
 from omnisync.agent.schedule import Schedule
 from omnisync.agent.scheduler.scheduler import Offline
+from omnisync.agent.sync.outbox import RowRefusal, outbox_of
 from omnisync.contract.feed import Reason
 from tests.browser.windows import Complaints, served, window
 from tests.pages import ALL, HOSTILE, NOW, Stage, connection, stage, unsettled, whole
@@ -98,10 +98,10 @@ def both_ways(pages: Stage) -> None:
     counts = whole() + Counts(exports=OUT)
     pages.run("done_with_refusals", kind="both", counts=counts, totals=ALL, code="many_rows_deleted", n="7")
     with closing(outbox_of(pages.parts.settings.home, "producao")) as outbox:
-        known = outbox.known("omniforce", "stock", hub="h", new_id=lambda: "s")
+        known = outbox.dataset_state("omniforce", "stock", hub="h", new_id=lambda: "s")
         keys = ("0001/000104", HOSTILE, "LONGA" * 20)
-        unfit = [Refusal(key=key, code="length", pointer="/data/unit", detail="Longo.", at=NOW) for key in keys]
-        outbox.keep(known, None, [], unfit=unfit)
+        unfit = [RowRefusal(key=key, code="length", pointer="/data/unit", detail="Longo.", at=NOW) for key in keys]
+        outbox.enqueue(known, None, [], refused=unfit)
 
 
 def failed(pages: Stage) -> None:

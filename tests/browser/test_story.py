@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from omnisync.agent.messages.times import WEEKDAYS
-from omnisync.agent.outbox import Outbox
+from omnisync.agent.sync.outbox import Outbox
 from omnisync.hub.store import AGENT_SCOPES
 from tests.acceptance.programs import Program, installed
 from tests.browser.windows import Complaints, window

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.outbox import Outbox
+from omnisync.agent.sync.outbox import Outbox
 from tests.erps import Keeper, make_sqlite
 from tests.exports import Office
 from tests.houses import House

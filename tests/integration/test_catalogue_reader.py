@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from omnisync.agent.outbox import Outbox
+from omnisync.agent.sync.outbox import Outbox
 from omnisync.contract.datasets import DATASETS as EVERY
 from tests.catalogue import PRODUCTS, STOCK, delete, line, product, put, stock
 from tests.erps import make_sqlite, write

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from omnisync.agent.outbox import Outbox
+from omnisync.agent.sync.outbox import Outbox
 from omnisync.cli.simulate import goods_at, shelf
 from omnisync.demo import erp, seed_data
 from omnisync.demo.company import DemoFolder

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from omnisync.agent.outbox import Outbox
+from omnisync.agent.sync.outbox import Outbox
 from omnisync.contract.datasets import DATASETS
 from tests.books import Book
 from tests.erps import KEEPERS, write

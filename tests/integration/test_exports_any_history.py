@@ -18,7 +18,7 @@ from hypothesis import strategies as some
 
 from omnisync.agent.erp.export.serializer import LineSerializer
 from omnisync.agent.erp.row_hash import hash_rows
-from omnisync.agent.outbox import KEYLESS, Outbox
+from omnisync.agent.sync.outbox import WITHOUT_KEY, Outbox
 from omnisync.contract import batches
 from omnisync.contract.datasets import DATASETS
 from tests.any_history import Event, world
@@ -169,7 +169,7 @@ _keys = some.one_of(
     _plain,
     some.text(some.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=3),
     some.integers(0, 99).map("{:02}".format),
-    some.binary(min_size=1, max_size=2).map(lambda hash_: KEYLESS + hash_.hex()),
+    some.binary(min_size=1, max_size=2).map(lambda hash_: WITHOUT_KEY + hash_.hex()),
 )
 _runs = some.lists(_keys, min_size=1, max_size=12).flatmap(
     lambda run: some.sampled_from((run, sorted(run), sorted(set(run))))
@@ -179,15 +179,17 @@ _runs = some.lists(_keys, min_size=1, max_size=12).flatmap(
 @given(known=some.sets(_keys, max_size=60), runs=some.lists(_runs, max_size=8))
 def test_the_rows_that_are_looked_up_are_those_a_plain_select_finds(known: set[str], runs: list[list[str]]) -> None:
     with TemporaryDirectory(prefix="omnisync-") as folder, closing(Outbox(Path(folder) / "out.db")) as outbox:
-        datasets = [outbox.known("omniforce", name, hub="h", new_id=lambda: "s") for name in ("one", "mine", "two")]
+        datasets = [
+            outbox.dataset_state("omniforce", name, hub="h", new_id=lambda: "s") for name in ("one", "mine", "two")
+        ]
         for dataset in datasets:
-            outbox.keep(dataset, None, [(key, n, bytes([dataset.id, n])) for n, key in enumerate(known)])
+            outbox.enqueue(dataset, None, [(key, n, bytes([dataset.id, n])) for n, key in enumerate(known)])
         mine = datasets[1]
-        found = outbox.entries(mine, runs)
+        found = outbox.known_rows(mine, runs)
         with outbox._file.reading() as db:
             rows = db.execute("SELECT key, n, hash FROM row WHERE dataset = ?", (mine.id,)).fetchall()
         whole = {key: (n, hash_) for key, n, hash_ in rows}
         assert found.items() <= whole.items()
         assert found.keys() >= whole.keys() & {key for run in runs for key in run}
         assert outbox.last_key(mine) == max(known, default="")
-        assert list(outbox.unseen(mine, bytearray())) == sorted(known)
+        assert list(outbox.missing_keys(mine, bytearray())) == sorted(known)

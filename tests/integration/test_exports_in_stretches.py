@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from omnisync.agent import collecting
 from omnisync.agent.erp.export import chunking
 from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.errors import StoppedError
-from omnisync.agent.outbox import Known, Outbox
 from omnisync.agent.progress import ExportCounts
+from omnisync.agent.sync import change_detector
+from omnisync.agent.sync.outbox import DatasetState, Outbox
 from tests.erps import make_sqlite
 from tests.exports import Office, fill
 from tests.hubs import running_hub
@@ -31,10 +31,10 @@ class WatchedOutbox(Outbox):
 
     n_asked = 0
 
-    def entries(self, known: Known, runs: Iterable[Sequence[str]]) -> dict[str, tuple[int, bytes]]:
+    def known_rows(self, known: DatasetState, runs: Iterable[Sequence[str]]) -> dict[str, tuple[int, bytes]]:
         asked = list(runs)
         self.n_asked += sum(map(len, asked))
-        return super().entries(known, asked)
+        return super().known_rows(known, asked)
 
 
 def products(*codes: str, name: str = "Produto") -> dict[str, list[tuple[Any, ...]]]:
@@ -166,7 +166,7 @@ def test_a_key_that_comes_twice_is_told_each_time(office: Office, tmp_path: Path
 def test_rows_that_changed_back_after_a_run_that_ended_half_read_are_sent(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collecting, "MAX_LINES", 1)
+    monkeypatch.setattr(change_detector, "MAX_LINES", 1)
     export(office)
     for code in CODES[30:33]:
         rename(office, code, "Outro")

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from omnisync.agent import collecting
 from omnisync.agent.erp.export import chunking
 from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.errors import ErpBusyError, FeedError, HubUnreachableError, StoppedError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
-from omnisync.agent.outbox import Outbox
 from omnisync.agent.progress import Counts, ExportCounts, Progress
+from omnisync.agent.sync import change_detector
+from omnisync.agent.sync.outbox import Outbox
 from omnisync.contract.batches import BatchAnswer, content_digest
 from tests.erps import make_sqlite
 from tests.exports import Office, fill, sent, with_queries
@@ -86,7 +86,7 @@ def test_a_layout_without_queries_exports_nothing_and_asks_nobody(office: Office
 
 def test_more_rows_than_a_batch_takes_go_in_several(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(office.keeper, many(250))
-    monkeypatch.setattr(collecting, "MAX_LINES", 100)
+    monkeypatch.setattr(change_detector, "MAX_LINES", 100)
     assert office.export().exports["omniforce.products"] == ExportCounts(read=250, prepared=250, sent=250)
     office.keeper.run("DELETE FROM produtos")
     office.agreed = {"products": 250}
@@ -95,14 +95,14 @@ def test_more_rows_than_a_batch_takes_go_in_several(office: Office, monkeypatch:
 
 
 def test_lines_that_are_long_make_smaller_batches(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collecting, "MAX_RAW_BYTES", 1000)
+    monkeypatch.setattr(change_detector, "MAX_RAW_BYTES", 1000)
     fill(office.keeper, many(30))
     office.export()
     assert len(the_products(office)) == 30
 
 
 def test_a_batch_that_packs_too_well_is_not_taken_for_a_bomb(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collecting, "MAX_RATIO", 20)
+    monkeypatch.setattr(change_detector, "MAX_RATIO", 20)
     notes = "a" * 2000
     rows = [(n, f"cus_{n}", "company", "none", None, "x", None, "9", *[None] * 14, 1, notes) for n in range(1, 1500)]
     fill(office.keeper, {"clientes": rows})
@@ -466,7 +466,7 @@ def test_an_order_refused_for_an_unknown_product_enters_after_the_products_expor
     with client(office.hub) as hub:
         exporter = office.exporter(erp, hub)
         exporter.run()
-        assert exporter.n_reconsidered == 1
+        assert exporter.n_requeued == 1
     erp.close()
     assert importing(office).orders.written == 1
     assert office.keeper.query("SELECT count(*) FROM itens_pedido") == [(2,)]
@@ -481,14 +481,14 @@ def importing(office: Office) -> Counts:
 
 
 def test_numbers_of_rows_that_are_gone_are_given_again(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collecting, "MANY_NUMBERS", 10)
+    monkeypatch.setattr(change_detector, "MANY_NUMBERS", 10)
     office.agreed = {"products": 1000}
     for n in range(6):
         office.keeper.run("DELETE FROM produtos")
         fill(office.keeper, products(*(f"{n}-{i}" for i in range(10))))
         office.export()
         assert office.at_hub() == office.in_erp()
-    known = office.outbox.known("omniforce", "products", hub=f"{COMPANY} {epoch(office)}", new_id=lambda: "x")
+    known = office.outbox.dataset_state("omniforce", "products", hub=f"{COMPANY} {epoch(office)}", new_id=lambda: "x")
     assert (known.n_rows, known.next_n <= 50) == (10, True)
     assert sent(office.export()) == {}
 
@@ -516,7 +516,7 @@ def test_whatever_happens_in_between_the_next_export_leaves_the_hub_as_the_erp(
 ) -> None:
     folder = tmp_path_factory.mktemp("office")
     office = Office(make_sqlite(folder), shared_hub, Outbox(folder / "out.db"), agreed={"products": 10**6})
-    with patched(collecting, "MAX_LINES", 3), patched(chunking, "ONE_IN", 2):
+    with patched(change_detector, "MAX_LINES", 3), patched(chunking, "ONE_IN", 2):
         for event in events:
             _happen(office, folder, *event)
         office.export(datasets=("products",))

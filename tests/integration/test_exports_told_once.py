@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from omnisync.agent import collecting
-from omnisync.agent.collecting import Terms, packed
 from omnisync.agent.errors import ErpBusyError
 from omnisync.agent.progress import ExportCounts
+from omnisync.agent.sync import change_detector
+from omnisync.agent.sync.change_detector import ExportOptions, packed_batch
 from omnisync.contract import batches
 from tests.exports import Office, fill, with_queries
 from tests.imports import client
@@ -57,7 +57,7 @@ GOOD, OTHER = ("A", "a", "UN", None, 1), ("A", "b", "UN", None, 1)
 def test_a_repeated_key_is_told_though_its_row_goes_in_a_later_batch(
     office: Office, table: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collecting, "MAX_LINES", 1)
+    monkeypatch.setattr(change_detector, "MAX_LINES", 1)
     table(("B", "b", "UN", None, 1), GOOD, OTHER)
     assert export(office).refused == 1
     assert told(office) == [("A", "repeated")]
@@ -113,15 +113,15 @@ def test_a_repeated_key_stays_told_when_only_what_changed_is_read(office: Office
 
 def test_rows_that_do_not_fit_are_kept_in_lots(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory holds a batch of what is refused, however many rows are."""
-    monkeypatch.setattr(collecting, "MAX_LINES", 10)
+    monkeypatch.setattr(change_detector, "MAX_LINES", 10)
     lots: list[int] = []
-    whole = office.outbox.keep
+    whole = office.outbox.enqueue
 
     def keep(*words: Any, **more: Any) -> None:
         lots.append(len(more.get("unfit", ())))
         whole(*words, **more)
 
-    monkeypatch.setattr(office.outbox, "keep", keep)
+    monkeypatch.setattr(office.outbox, "enqueue", keep)
     fill(office.keeper, {"produtos": [(f"P{n:05}", "a", "UN", *[None] * 5, 7) for n in range(7000)]})
     assert export(office).refused == 7000
     assert max(lots) <= 4000 + 10  # two lots of the stream beyond the batch
@@ -131,14 +131,14 @@ def test_a_reading_begun_again_counts_its_rows_once(office: Office, monkeypatch:
     fill(office.keeper, {"produtos": [(f"P{n:05}", "a", "UN", *[None] * 5, 1) for n in range(5000)]})
     fill(office.keeper, {"produtos": [("Q", "a", "UN", *[None] * 5, 7)]})
     failures = [ErpBusyError()]
-    whole = collecting.Collector._keep
+    whole = change_detector.ChangeDetector._keep
 
     def keep(self: Any) -> None:
         if failures:
             raise failures.pop()
         whole(self)
 
-    monkeypatch.setattr(collecting.Collector, "_keep", keep)
+    monkeypatch.setattr(change_detector.ChangeDetector, "_keep", keep)
     erp = office.keeper.open()
     with client(office.hub) as opened:
         counts = office.exporter(erp, opened, datasets=("products",)).run().exports[NAME]
@@ -148,13 +148,13 @@ def test_a_reading_begun_again_counts_its_rows_once(office: Office, monkeypatch:
 
 def test_deletes_held_by_the_hub_of_rows_that_came_back_are_not_counted(office: Office, tmp_path: Path) -> None:
     outbox = office.outbox
-    known = outbox.known("s", "d", hub="h", new_id=lambda: "x")
-    terms = Terms(clock=lambda: NOW, new_id=lambda: "b1")
-    outbox.keep(known, packed(terms, [batches.delete_line("A")]), [], gone=["A"])
+    known = outbox.dataset_state("s", "d", hub="h", new_id=lambda: "x")
+    terms = ExportOptions(clock=lambda: NOW, new_id=lambda: "b1")
+    outbox.enqueue(known, packed_batch(terms, [batches.delete_line("A")]), [], gone=["A"])
     known.n_rows, known.next_n = 1, 1
-    outbox.keep(known, None, [("A", 0, b"h")])
+    outbox.enqueue(known, None, [("A", 0, b"h")])
     [batch] = outbox.pending(known)
-    outbox.answered(known, batch, kept_back=["A"])
+    outbox.acknowledge(known, batch, kept_back=["A"])
     outbox.close()
     with closing(sqlite3.connect(tmp_path / "exports" / "producao.db")) as db:
         assert db.execute("SELECT count(*) FROM row").fetchone() == (known.n_rows,)

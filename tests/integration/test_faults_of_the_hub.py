@@ -388,7 +388,7 @@ def test_a_cursor_that_stands_still_ends_the_run(keeper: Keeper, clock: Clock) -
 
 
 def test_a_stream_without_an_end_ends_the_run(keeper: Keeper, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("omnisync.agent.importing.MAX_UNANNOUNCED_PAGES", 20)
+    monkeypatch.setattr("omnisync.agent.sync.importer.MAX_UNANNOUNCED_PAGES", 20)
     cursors = count()
 
     def endless(connection: socket.socket) -> None:

@@ -19,8 +19,8 @@ from hypothesis import strategies as some
 from msgspec import Struct
 from sqlalchemy import MetaData, create_engine
 
-from omnisync.agent.outbox import Outbox
 from omnisync.agent.progress import RowCounts
+from omnisync.agent.sync.outbox import Outbox
 from omnisync.contract import batches
 from omnisync.contract.datasets import DATASETS
 from omnisync.contract.feed import Page, read_page

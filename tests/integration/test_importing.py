@@ -13,8 +13,8 @@ from omnisync.agent.erp.databases import open_erp
 from omnisync.agent.errors import BadTokenError, StoppedError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
-from omnisync.agent.importing import Wanted
 from omnisync.agent.progress import Progress, RowCounts
+from omnisync.agent.sync.importer import RetryRequest
 from tests.erps import Keeper, make_sqlite
 from tests.hubs import RunningHub, running_hub
 from tests.imports import ALL, client, importer, run_import, send
@@ -78,7 +78,7 @@ def test_a_retry_says_nothing_of_orders_that_nobody_reads(keeper: Keeper, hub: R
 
     erp = keeper.open()
     with client(hub) as opened:
-        importer(erp, opened, report=report).retry([Wanted(kind="order", ids=("ord_1",))])
+        importer(erp, opened, report=report).retry([RetryRequest(kind="order", ids=("ord_1",))])
     assert {progress.unread for progress in told} == {None}
 
 
@@ -208,7 +208,7 @@ def test_a_retry_brings_just_what_was_asked_for_and_the_orders_that_wait_for_it(
     send(hub, change(customer(), 2), change(customer("cus_2")))
     erp = keeper.open()
     with client(hub) as opened:
-        importer(erp, opened).retry([Wanted(kind="customer", ids=("cus_1",))])
+        importer(erp, opened).retry([RetryRequest(kind="customer", ids=("cus_1",))])
     assert erp.rows() == {"customers": 1, "orders": 1, "items": 2, "payments": 1}
     assert erp.n_open_issues() == {"refused": 0, "waiting": 0}
 
@@ -222,7 +222,7 @@ def test_an_order_the_erp_lost_comes_back_only_when_asked_for(keeper: Keeper, hu
     with client(hub) as opened:
         importer(erp, opened).run()
         assert erp.rows()["orders"] == 0
-        importer(erp, opened).retry([Wanted(kind="order", ids=("ord_1",), again=True)])
+        importer(erp, opened).retry([RetryRequest(kind="order", ids=("ord_1",), again=True)])
     assert erp.rows()["orders"] == 1
 
 
@@ -264,7 +264,7 @@ def test_converting_a_page_shows_its_rows_and_never_opens_the_erp(tmp_path: Path
         memories=tmp_path,
     )
     with client(hub) as opened:
-        seen = importer(erp, opened).convert()
+        seen = importer(erp, opened).preview()
     assert seen is not None
     assert {name: len(rows) for name, rows in seen.tables.items()} == {
         "clientes": 1,

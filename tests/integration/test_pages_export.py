@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from omnisync.agent.journal.run import REFUSED_ROWS
-from omnisync.agent.outbox import Refusal, outbox_of
 from omnisync.agent.progress import Counts, ExportCounts, RowCounts
+from omnisync.agent.sync.outbox import RowRefusal, outbox_of
 from tests.pages import ALL, HTMX, NOW, Stage, post, stage, text, unsettled, whole
 
 PRODUCTS = "omniforce.products"
@@ -30,12 +30,12 @@ def pages(tmp_path: Path) -> Iterator[Stage]:
 def refuse(pages: Stage, *rows: tuple[str, str, str]) -> None:
     """Put rows into the outbox that the hub did not take: key, code, field."""
     with closing(outbox_of(pages.parts.settings.home, "producao")) as outbox:
-        known = outbox.known("omniforce", "stock", hub="h", new_id=lambda: "s")
+        known = outbox.dataset_state("omniforce", "stock", hub="h", new_id=lambda: "s")
         unfit = [
-            Refusal(key=key, code=code, pointer=f"/data/{field}" if field else "", detail="O texto é longo.", at=NOW)
+            RowRefusal(key=key, code=code, pointer=f"/data/{field}" if field else "", detail="O texto é longo.", at=NOW)
             for key, code, field in rows
         ]
-        outbox.keep(known, None, [], unfit=unfit)
+        outbox.enqueue(known, None, [], refused=unfit)
 
 
 # --- the button

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from omnisync.agent.importing import Wanted
+from omnisync.agent.sync.importer import RetryRequest
 from omnisync.hub import receipts
 from tests.histories import CUSTOMER_IDS, ELSEWHERE, ORDER_IDS, Edit, Life, Trap, templates, work_at_once
 from tests.hubs import COMPANY
@@ -114,7 +114,7 @@ class Histories(RuleBasedStateMachine):
     @rule(wanted=_wanted, n=some.integers(0, 8))
     def a_record_is_tried_again(self, wanted: tuple[Any, str, bool], n: int) -> None:
         kind, id_, again = wanted
-        self._life.run(wanted=Wanted(kind=kind, ids=(id_,), again=again), trap=Trap(n, "kill"))
+        self._life.run(wanted=RetryRequest(kind=kind, ids=(id_,), again=again), trap=Trap(n, "kill"))
 
     @rule(n=some.integers(0, 3))
     def an_order_is_invoiced(self, n: int) -> None:
@@ -232,7 +232,7 @@ def test_an_order_asked_for_again_while_its_row_stands_is_still_cancelled_there(
     life.edit(("order", "ord_1", "cus_1", "0001", True, "confirmed", 1))
     life.run()
     life.edit(("order", "ord_1", "cus_1", "0001", True, "cancelled", 1))
-    life.run(wanted=Wanted(kind="order", ids=("ord_1",), again=True))
+    life.run(wanted=RetryRequest(kind="order", ids=("ord_1",), again=True))
     life.run()
     life.check()
 
@@ -275,7 +275,7 @@ def test_what_is_announced_after_a_restore_is_what_is_still_to_come(life: Life) 
 def test_a_customer_released_by_a_run_that_was_killed_is_tried_by_the_next(life: Life) -> None:
     life.edit(("customer", "cus_1", False, None))
     life.run()
-    life.run(wanted=Wanted(kind="customer", ids=("cus_1",)), trap=Trap(5, "kill"))
+    life.run(wanted=RetryRequest(kind="customer", ids=("cus_1",)), trap=Trap(5, "kill"))
     assert life.keeper.query("SELECT outcome FROM omnisync_binding") == [("waiting",)]
     life.run()
     life.check()
@@ -327,7 +327,7 @@ def test_an_order_asked_for_again_that_is_another_computers_by_now_waits_no_more
     life.edit(("order", "ord_1", "cus_1", ELSEWHERE, True, "confirmed", 1))
     life.run()
     life.remove(0)
-    life.run(wanted=Wanted(kind="order", ids=("ord_1",), again=True))
+    life.run(wanted=RetryRequest(kind="order", ids=("ord_1",), again=True))
     life.run()
     life.check()
     assert life.keeper.query("SELECT outcome FROM omnisync_binding WHERE kind = 'order'") == [("cancelled",)]

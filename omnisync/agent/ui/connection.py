@@ -23,7 +23,7 @@ from omnisync.agent.errors import SetupError
 from omnisync.agent.layout_folder import chosen, names_in
 from omnisync.agent.messages import times
 from omnisync.agent.messages.texts import hour
-from omnisync.agent.outbox import outbox_of
+from omnisync.agent.sync.outbox import outbox_of
 from omnisync.agent.ui import first_steps
 from omnisync.agent.ui.connection_form import CHARSETS, Error, Typed, connection_of, error_of, read, typed_of
 from omnisync.agent.ui.pages import SHOWN_NOTE, AnyRequest, Html, Pages, Shown, field, fields, form_of, known, see

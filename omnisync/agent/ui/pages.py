@@ -21,9 +21,9 @@ from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.journal.run import Origin, Run, RunKind, Systems
 from omnisync.agent.messages import texts, times
-from omnisync.agent.outbox import outbox_of
 from omnisync.agent.schedule import System
 from omnisync.agent.scheduler.scheduler import Offline
+from omnisync.agent.sync.outbox import outbox_of
 from omnisync.agent.ui.apart import Apart
 from omnisync.agent.ui.door import Door
 from omnisync.agent.ui.locks import FIELD, token_of

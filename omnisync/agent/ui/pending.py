@@ -17,7 +17,7 @@ from omnisync.agent.journal.decisions import Confirmation
 from omnisync.agent.journal.run import REFUSED_ROWS, Run, RunKind, Systems, holders_of, left_to_another
 from omnisync.agent.messages import texts, times
 from omnisync.agent.messages.spreadsheet import open_issues_csv
-from omnisync.agent.outbox import Refusal, outbox_of
+from omnisync.agent.sync.outbox import RowRefusal, outbox_of
 from omnisync.agent.ui.pages import AnyRequest, Html, Pages, Shown, field, form_of, known, see, sentence_of
 from omnisync.agent.ui.records import RUN_ID, Choice, Record, Warned, choice_of, record_of, warned_of
 from omnisync.agent.ui.unsent import Unsent, unsent_of
@@ -249,7 +249,7 @@ def _named(code: str, names: Mapping[str, str]) -> str:
     return f"{code} - {names[code]}" if names.get(code) else code
 
 
-def _unsent(pages: Pages, shown: Shown) -> list[Refusal]:
+def _unsent(pages: Pages, shown: Shown) -> list[RowRefusal]:
     if shown.connection is None:
         return []
     with closing(outbox_of(pages.parts.settings.home, shown.connection.name)) as outbox:

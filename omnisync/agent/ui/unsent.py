@@ -8,7 +8,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from omnisync.agent.messages import texts
-from omnisync.agent.outbox import Refusal
+from omnisync.agent.sync.outbox import RowRefusal
 
 REMEDIES = {"repeated": "Acerte a consulta no layout ou o cadastro no ERP."}
 REMEDY = "Corrija no ERP: vai na próxima exportação."
@@ -35,12 +35,12 @@ class Unsent(Struct, frozen=True, kw_only=True):
         return max(0, self.n - len(self.lines))
 
 
-def unsent_of(found: Sequence[Refusal], n: int, now: datetime) -> Unsent:
+def unsent_of(found: Sequence[RowRefusal], n: int, now: datetime) -> Unsent:
     """These of `n` rows."""
     return Unsent(lines=tuple(_line(one, now) for one in found), n=n)
 
 
-def _line(found: Refusal, now: datetime) -> Line:
+def _line(found: RowRefusal, now: datetime) -> Line:
     field = found.pointer.rpartition("/")[2]
     return Line(
         name=texts.row_name(found.dataset, found.key),

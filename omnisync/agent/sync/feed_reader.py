@@ -19,7 +19,7 @@ from omnisync.agent.retry import Retry
 from omnisync.contract.feed import Page, Unreadable, kind_of, unnamed_record
 
 
-class Read(Struct, frozen=True):
+class DecodedPage(Struct, frozen=True):
     """A page, the changes of it that cannot be read, and those that were made ready."""
 
     page: Page
@@ -27,37 +27,37 @@ class Read(Struct, frozen=True):
     prepared: Mapping[str, PreparedRecord] = {}
 
 
-Ahead = Future[tuple[RawResponse, Mapping[str, PreparedRecord]]]
+Prefetch = Future[tuple[RawResponse, Mapping[str, PreparedRecord]]]
 """The next page, as it will have come."""
 
 
 class FeedReader:
-    """Reads pages of at most `limit` changes. `make_ready` is the ERP's: it works on a page before its turn."""
+    """Reads pages of at most `limit` changes. `prepare_page` is the ERP's: it works on a page before its turn."""
 
     def __init__(
         self,
         hub: HubClient,
-        make_ready: Callable[[str, bytes], Mapping[str, PreparedRecord]],
-        patiently: Retry,
+        prepare_page: Callable[[str, bytes], Mapping[str, PreparedRecord]],
+        retrying: Retry,
         limit: int,
     ) -> None:
         self._hub = hub
-        self._make_ready = make_ready
-        self._patiently = patiently
+        self._prepare_page = prepare_page
+        self._retrying = retrying
         self._most = self._limit = limit
 
-    def ahead(self, stream: str, cursor: str, until: str, *, is_prepared: bool) -> Ahead:
+    def prefetch(self, stream: str, cursor: str, until: str, *, is_prepared: bool) -> Prefetch:
         """The page after the cursor, fetched and made ready by a thread: it hides the network. One at a time.
 
         The thread does not decode: that would make SQLite slower, which takes turns with it.
         """
-        future: Ahead = Future()
+        future: Prefetch = Future()
         limit = self._limit
 
         def fetch() -> None:
             try:
                 fetched = self._hub.page(stream, cursor, customers_until=until, limit=limit)
-                future.set_result((fetched, self._make_ready(stream, fetched.body) if is_prepared else {}))
+                future.set_result((fetched, self._prepare_page(stream, fetched.body) if is_prepared else {}))
             except Exception as error:  # noqa: BLE001  # carried to the importer's own thread, which raises it
                 future.set_exception(error)
 
@@ -65,45 +65,49 @@ class FeedReader:
         Thread(target=fetch, name="ahead", daemon=True).start()
         return future
 
-    def page(self, stream: str, cursor: str, until: str, ahead: Ahead | None = None, *, epoch: str) -> Read:
+    def page(
+        self, stream: str, cursor: str, until: str, prefetched: Prefetch | None = None, *, epoch: str
+    ) -> DecodedPage:
         """The page after the cursor, or the first one when the cursor stands no more; as it was fetched ahead, if so.
 
         Raises ExpiredError, FeedError, or what outlived all patience.
         """
         try:
-            return self._readable(stream, cursor, until, ahead, epoch)
+            return self._read_readable(stream, cursor, until, prefetched, epoch)
         except ExpiredError:
             if not cursor:
                 raise
-            return self._readable(stream, "", until, None, epoch)
+            return self._read_readable(stream, "", until, None, epoch)
 
-    def _readable(self, stream: str, cursor: str, until: str, ahead: Ahead | None, epoch: str) -> Read:
+    def _read_readable(
+        self, stream: str, cursor: str, until: str, prefetched: Prefetch | None, epoch: str
+    ) -> DecodedPage:
         """Asked for in halves while it cannot be read; a single record that cannot be read is refused by its place."""
-        tries = iter([] if ahead is None else [ahead])
+        tries = iter([] if prefetched is None else [prefetched])
 
-        def ask() -> Read:
+        def ask() -> DecodedPage:
             first = next(tries, None)
             fetched, prepared = (
                 (self._hub.page(stream, cursor, customers_until=until, limit=self._limit), {})
                 if first is None
                 else first.result()
             )
-            return Read(*read_decoded(fetched, kind_of(stream)), prepared)
+            return DecodedPage(*read_decoded(fetched, kind_of(stream)), prepared)
 
         while True:
             try:
-                read = self._patiently(ask)
+                read = self._retrying(ask)
             except UnreadableResponseError as error:
                 if self._limit == 1:
-                    return _passed(stream, cursor, epoch, error)
+                    return _skip_unreadable(stream, cursor, epoch, error)
                 self._limit //= 2
             else:
                 self._limit = min(self._most, self._limit * 2)
                 return read
 
 
-def _passed(stream: str, cursor: str, epoch: str, error: UnreadableResponseError) -> Read:
+def _skip_unreadable(stream: str, cursor: str, epoch: str, error: UnreadableResponseError) -> DecodedPage:
     if error.next_cursor in ("", cursor):
         raise FeedError("hub_broken", **error.words)
     page = Page(contract="", epoch=epoch, changes=(), cursor=error.next_cursor, has_more=True)
-    return Read(page, (unnamed_record(kind_of(stream), cursor),))
+    return DecodedPage(page, (unnamed_record(kind_of(stream), cursor),))

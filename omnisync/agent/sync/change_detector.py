@@ -19,8 +19,8 @@ from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.export.row_stream import RowGroup
 from omnisync.agent.erp.export.serializer import SerializedLines
 from omnisync.agent.erp.layout.export_queries import ExportQuery
-from omnisync.agent.outbox import KEYLESS, Batch, Entry, Known, Outbox, Refusal, Stretches
 from omnisync.agent.progress import ExportCounts
+from omnisync.agent.sync.outbox import WITHOUT_KEY, Batch, ChunkHashes, DatasetState, KnownRow, Outbox, RowRefusal
 from omnisync.contract import batches
 from omnisync.contract.batches import FEW_DELETES, MAX_LINES, MAX_SHARE_DELETED, SENTENCES
 
@@ -38,7 +38,7 @@ REPEATED = "A chave se repete na consulta do layout."
 _SPAN = struct.Struct("<2I")
 
 
-class Terms(Struct, frozen=True, kw_only=True):
+class ExportOptions(Struct, frozen=True, kw_only=True):
     """What a collector is given: the clock, names for batches, and how many deletes a person agreed to.
 
     With `is_full` every row is read, whatever the layout's changed-at column would spare.
@@ -54,8 +54,13 @@ class Terms(Struct, frozen=True, kw_only=True):
         return 0 < n <= self.agreed
 
 
-def packed(
-    terms: Terms, lines: list[bytes], *, snapshot: str = "", is_final: bool = False, is_confirmed: bool = False
+def packed_batch(
+    options: ExportOptions,
+    lines: list[bytes],
+    *,
+    snapshot: str = "",
+    is_final: bool = False,
+    is_confirmed: bool = False,
 ) -> Batch:
     """A new batch of these lines, under a name of its own."""
     raw = b"\n".join(lines)
@@ -63,7 +68,7 @@ def packed(
     if len(raw) > MAX_RATIO * len(body):
         body = zlib.compress(raw, 0, wbits=31)
     return Batch(
-        id=terms.new_id(),
+        id=options.new_id(),
         lines=len(lines),
         digest=batches.content_digest(body),
         body=body,
@@ -73,8 +78,8 @@ def packed(
     )
 
 
-class Collector:
-    """Reads one dataset to its end. `tell` is called after each lot and may raise to stop.
+class ChangeDetector:
+    """Reads one dataset to its end. `report` is called after each lot and may raise to stop.
 
     `reads_all` says whether it reads every row, and not only those that changed since.
     """
@@ -84,45 +89,45 @@ class Collector:
         erp: Erp,
         outbox: Outbox,
         query: ExportQuery,
-        known: Known,
-        terms: Terms,
-        tell: Callable[[ExportCounts], None],
+        state: DatasetState,
+        options: ExportOptions,
+        report: Callable[[ExportCounts], None],
     ) -> None:
         self._erp = erp
         self._outbox = outbox
         self._query = query
-        self._known = known
-        self._terms = terms
-        self._tell = tell
-        self._today = terms.clock().astimezone(query.zone).date().isoformat()
-        self._first_new = known.next_n
-        self._last_key = outbox.last_key(known)
-        self._seen = bytearray(known.next_n)
+        self._state = state
+        self._options = options
+        self._report = report
+        self._today = options.clock().astimezone(query.zone).date().isoformat()
+        self._first_new = state.next_n
+        self._last_key = outbox.last_key(state)
+        self._seen = bytearray(state.next_n)
         self._lines: list[bytes] = []
         self._n_bytes = 0
-        self._entries: list[Entry] = []
+        self._entries: list[KnownRow] = []
         self._by_key: dict[str, tuple[int, bytes]] = {}
-        self._unfit: list[Refusal] = []
+        self._invalid: list[RowRefusal] = []
         self.reads_all = self._needs_all()
-        self._stretches = outbox.stretches(known) if self.reads_all else {}
-        self._met: Stretches = {}
+        self._stretches = outbox.chunk_hashes(state) if self.reads_all else {}
+        self._met_chunks: ChunkHashes = {}
         self._n_read = self._n_prepared = self._n_refused = self._n_held = 0
 
-    def collect(self) -> ExportCounts:
+    def detect(self) -> ExportCounts:
         """Keep what is to go. Twice is once: what is kept already is known."""
-        known = self._known
+        state = self._state
         if self.reads_all:
-            self._outbox.forget_repeated(known)
-        with self._erp.open_export(self._query, None if self.reads_all else known.since) as rows:
-            for lot in rows.groups(self._is_known):
-                self._weigh(lot)
-                self._tell(self.counts)
+            self._outbox.forget_repeated(state)
+        with self._erp.open_export(self._query, None if self.reads_all else state.since) as rows:
+            for group in rows.groups(self._is_known):
+                self._compare(group)
+                self._report(self.counts)
         self._keep()
         if self.reads_all:
             self._drop_missing()
-            known.full_on = self._today
-        known.since = known.since if rows.latest is None else rows.latest
-        self._outbox.note(known, self._met if self.reads_all else None)
+            state.full_on = self._today
+        state.since = state.since if rows.latest is None else rows.latest
+        self._outbox.save_state(state, self._met_chunks if self.reads_all else None)
         return self.counts
 
     @property
@@ -132,10 +137,10 @@ class Collector:
 
     def _needs_all(self) -> bool:
         """Whether every row must be read: what was deleted shows only so, and a snapshot names everything."""
-        known, terms = self._known, self._terms
-        is_asked = terms.is_full or terms.agreed > 0
-        is_in_snapshot = bool(known.snapshot) and not known.held
-        is_due = known.since is None or known.full_on != self._today
+        state, options = self._state, self._options
+        is_asked = options.is_full or options.agreed > 0
+        is_in_snapshot = bool(state.snapshot) and not state.held
+        is_due = state.since is None or state.full_on != self._today
         return not self._query.changed_at or is_asked or is_in_snapshot or is_due
 
     # --- one lot
@@ -152,32 +157,32 @@ class Collector:
         for start, end in spans:
             seen[start:end] = b"\1" * (end - start)
             self._n_read += end - start
-        self._met[hash_] = packed_spans
+        self._met_chunks[hash_] = packed_spans
         return True
 
-    def _weigh(self, lot: RowGroup) -> None:
+    def _compare(self, group: RowGroup) -> None:
         """Keep the rows that are new or have changed; mark all of them as seen."""
-        if not lot.keys:
+        if not group.keys:
             return
-        keys = [key or KEYLESS + hash_.hex() for key, hash_ in zip(lot.keys, lot.hashes, strict=True)]
+        keys = [key or WITHOUT_KEY + hash_.hex() for key, hash_ in zip(group.keys, group.hashes, strict=True)]
         are_new = self._are_new(keys)
-        numbers, changed = self._numbered(keys) if are_new else self._compared(keys, lot)
+        numbers, changed = self._numbered(keys) if are_new else self._changed_rows(keys, group)
         self._last_key = max(self._last_key, *keys)
         self._n_read += len(keys)
-        entries = list(zip(keys, numbers, lot.hashes, strict=True))
+        entries = list(zip(keys, numbers, group.hashes, strict=True))
         if changed:
             self._gather(
-                entries if len(changed) == len(entries) else [entries[n] for n in changed], lot.serialize(changed)
+                entries if len(changed) == len(entries) else [entries[n] for n in changed], group.serialize(changed)
             )
         if AGAIN in numbers:  # told after the row that has the key, which may be told for itself
             for key, number in zip(keys, numbers, strict=True):
                 if number == AGAIN:
                     self._refuse(key, "repeated", "", REPEATED)
-        self._note_stretches(lot.chunks, numbers)
-        if len(self._unfit) > MAX_LINES:
+        self._save_chunks(group.chunks, numbers)
+        if len(self._invalid) > MAX_LINES:
             self._keep()
 
-    def _gather(self, entries: list[Entry], made: SerializedLines) -> None:
+    def _gather(self, entries: list[KnownRow], made: SerializedLines) -> None:
         """Gather the lines that were made of rows, and the rows that do not fit."""
         lines = made.lines
         if made.invalid:
@@ -189,13 +194,13 @@ class Collector:
             self._entries.append(entries[n])
             self._refuse(entries[n][0], why.code, f"/data/{field}" if field else "", SENTENCES[why.code])
 
-    def _note_stretches(self, stretches: Sequence[tuple[int, bytes]], numbers: Sequence[int]) -> None:
+    def _save_chunks(self, chunks: Sequence[tuple[int, bytes]], numbers: Sequence[int]) -> None:
         """Remember which rows these are; not where a key came again, which is told each time."""
         start = 0
-        for n, hash_ in stretches:
+        for n, hash_ in chunks:
             own = numbers[start : start + n]
             if AGAIN not in own:
-                self._met[hash_] = _packed_spans(own)
+                self._met_chunks[hash_] = _packed_spans(own)
             start += n
 
     def _are_new(self, keys: list[str]) -> bool:
@@ -209,12 +214,14 @@ class Collector:
         self._seen.extend(b"\1" * len(keys))
         return range(first, len(self._seen)), range(len(keys))
 
-    def _compared(self, keys: list[str], lot: RowGroup) -> tuple[Sequence[int], Sequence[int]]:
+    def _changed_rows(self, keys: list[str], group: RowGroup) -> tuple[Sequence[int], Sequence[int]]:
         """The numbers of rows, and the places of those that are new or have changed."""
-        bounds = pairwise(accumulate((n for n, _ in lot.chunks), initial=0))
-        found = self._outbox.entries(self._known, [keys[start:end] for start, end in bounds]) | self._gathered(keys)
+        bounds = pairwise(accumulate((n for n, _ in group.chunks), initial=0))
+        found = self._outbox.known_rows(self._state, [keys[start:end] for start, end in bounds]) | self._waiting_rows(
+            keys
+        )
         seen, numbers, changed = self._seen, [], []
-        for place, (key, hash_) in enumerate(zip(keys, lot.hashes, strict=True)):
+        for place, (key, hash_) in enumerate(zip(keys, group.hashes, strict=True)):
             entry = found.get(key)
             if entry is None:
                 found[key] = entry = (len(seen), hash_)
@@ -229,13 +236,13 @@ class Collector:
             numbers.append(entry[0])
         return numbers, changed
 
-    def _gathered(self, keys: list[str]) -> dict[str, tuple[int, bytes]]:
+    def _waiting_rows(self, keys: list[str]) -> dict[str, tuple[int, bytes]]:
         """Of those of these keys that have gathered: number and hash."""
         by_key = self._by_key
         by_key.update((key, (n, hash_)) for key, n, hash_ in self._entries[len(by_key) :])
         return {key: by_key[key] for key in by_key.keys() & keys}
 
-    def _add(self, entries: list[Entry], lines: list[bytes]) -> None:
+    def _add(self, entries: list[KnownRow], lines: list[bytes]) -> None:
         """Gather lines with their rows; a batch that would be too large is kept first."""
         n_bytes = sum(map(len, lines)) + len(lines)
         if len(self._lines) + len(lines) > MAX_LINES or self._n_bytes + n_bytes > MAX_RAW_BYTES:
@@ -250,46 +257,52 @@ class Collector:
         self._entries += entries
 
     def _refuse(self, key: str, code: str, pointer: str, detail: str) -> None:
-        self._unfit.append(Refusal(key=key, code=code, pointer=pointer, detail=detail, at=self._terms.clock()))
+        self._invalid.append(RowRefusal(key=key, code=code, pointer=pointer, detail=detail, at=self._options.clock()))
 
     def _keep(self) -> None:
         """Keep what has gathered, rows and lines together."""
-        if not self._entries and not self._unfit:
+        if not self._entries and not self._invalid:
             return
-        known = self._known
-        is_named = bool(known.snapshot) and not known.held
-        batch = packed(self._terms, self._lines, snapshot=known.snapshot if is_named else "") if self._lines else None
-        known.n_rows += sum(map(self._first_new.__le__, map(itemgetter(1), self._entries)))
-        known.next_n = len(self._seen)
-        self._outbox.keep(known, batch, self._entries, unfit=self._unfit)
+        state = self._state
+        is_named = bool(state.snapshot) and not state.held
+        batch = (
+            packed_batch(self._options, self._lines, snapshot=state.snapshot if is_named else "")
+            if self._lines
+            else None
+        )
+        state.n_rows += sum(map(self._first_new.__le__, map(itemgetter(1), self._entries)))
+        state.next_n = len(self._seen)
+        self._outbox.enqueue(state, batch, self._entries, refused=self._invalid)
         self._n_prepared += len(self._lines)
-        self._n_refused += len(self._unfit)
-        self._lines, self._n_bytes, self._entries, self._by_key, self._unfit = [], 0, [], {}, []
+        self._n_refused += len(self._invalid)
+        self._lines, self._n_bytes, self._entries, self._by_key, self._invalid = [], 0, [], {}, []
 
     # --- what is gone
 
     def _drop_missing(self) -> None:
         """Keep a delete for every row that the ERP has no more; many of them only with a person's word."""
-        known, terms = self._known, self._terms
-        n = known.n_rows - self._seen.count(1)
-        is_many = n > FEW_DELETES and n * MAX_SHARE_DELETED > known.n_rows
-        has_agreed = terms.has_agreed(n)
+        state, options = self._state, self._options
+        n = state.n_rows - self._seen.count(1)
+        is_many = n > FEW_DELETES and n * MAX_SHARE_DELETED > state.n_rows
+        has_agreed = options.has_agreed(n)
         if is_many and not has_agreed:
             self._n_held = n
             return
-        missing = self._outbox.unseen(known, self._seen) if n else iter(())
+        missing = self._outbox.missing_keys(state, self._seen) if n else iter(())
         while some := list(islice(missing, MAX_LINES)):
-            lines = [batches.delete_line(key) for key in some if not key.startswith(KEYLESS)]
-            known.n_rows -= len(some)
-            self._outbox.keep(known, packed(terms, lines, is_confirmed=has_agreed) if lines else None, [], gone=some)
+            lines = [batches.delete_line(key) for key in some if not key.startswith(WITHOUT_KEY)]
+            state.n_rows -= len(some)
+            self._outbox.enqueue(
+                state, packed_batch(options, lines, is_confirmed=has_agreed) if lines else None, [], gone=some
+            )
             self._n_prepared += len(lines)
-        if known.next_n > MANY_NUMBERS + 4 * known.n_rows:
-            self._outbox.renumber(known)
-            self._met = {}
+        if state.next_n > MANY_NUMBERS + 4 * state.n_rows:
+            self._outbox.compact_numbers(state)
+            self._met_chunks = {}
 
 
 def _packed_spans(numbers: Sequence[int]) -> bytes:
-    """Numbers as `Stretches` has them."""
+    """Numbers as `ChunkHashes` has them."""
     if isinstance(numbers, range):
         return _SPAN.pack(numbers.start, numbers.stop)
     breaks = [place for place, (one, after) in enumerate(pairwise(numbers), 1) if after != one + 1]

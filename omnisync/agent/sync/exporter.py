@@ -13,15 +13,15 @@ from datetime import datetime
 
 import msgspec
 
-from omnisync.agent.collecting import Collector, Terms, packed
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.layout.export_queries import ExportQuery
 from omnisync.agent.errors import FeedError, OmnisyncError, OutboxLostError, StoppedError, TemporaryError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import BatchConflictError, TooLargeError
-from omnisync.agent.outbox import Batch, Known, Outbox, Refusal
 from omnisync.agent.progress import Counts, ExpectedCounts, ExportCounts, Progress
 from omnisync.agent.retry import Retry, wait_reporting_progress
+from omnisync.agent.sync.change_detector import ChangeDetector, ExportOptions, packed_batch
+from omnisync.agent.sync.outbox import Batch, DatasetState, Outbox, RowRefusal
 from omnisync.contract.batches import BatchAnswer
 
 PRODUCTS = "omniforce.products"
@@ -76,11 +76,11 @@ class Exporter:
         self._epoch = ""
         self._phase = ""
         self._sent: dict[str, ExportCounts] = {}
-        self.n_reconsidered = 0
+        self.n_requeued = 0
         told = wait_reporting_progress(
-            wait, clock, lambda trouble, retry_at: self._tell(self._phase, trouble, retry_at)
+            wait, clock, lambda trouble, retry_at: self._report_progress(self._phase, trouble, retry_at)
         )
-        self._patiently = Retry(clock=clock, monotonic=monotonic, wait=told, uniform=uniform)
+        self._retrying = Retry(clock=clock, monotonic=monotonic, wait=told, uniform=uniform)
 
     @property
     def counts(self) -> Counts:
@@ -95,8 +95,8 @@ class Exporter:
         """
         queries = self.queries()
         if queries:
-            self._patiently(self._erp.prepare)
-            self._epoch = self._patiently(self._hub.epoch)
+            self._retrying(self._erp.prepare)
+            self._epoch = self._retrying(self._hub.epoch)
         for query in queries:
             try:
                 self._export(query)
@@ -117,7 +117,7 @@ class Exporter:
 
     def _export_again(self, query: ExportQuery) -> None:
         """From the beginning, once: a hub that never takes what it is sent is not ours to persuade."""
-        self._epoch = self._patiently(self._hub.epoch)
+        self._epoch = self._retrying(self._hub.epoch)
         try:
             self._export(query)
         except _UndeliverableError as error:
@@ -125,57 +125,57 @@ class Exporter:
 
     def _export(self, query: ExportQuery) -> None:
         name = _name(query)
-        terms = Terms(
+        options = ExportOptions(
             clock=self._clock,
             new_id=self._new_id,
             agreed=self._agreed.get(query.dataset.name, 0),
             is_full=self._is_full,
         )
         self._sent[name] = ExportCounts()
-        self._send(query, self._known(query))
-        known, has_read_all = self._patiently(lambda: self._collected(query, terms))
-        self._send(query, known)
-        if known.snapshot:
-            self._end_snapshot(query, known, terms)
-            if terms.has_agreed(known.held):  # how many they are, only the hub's answer told
-                self._end_snapshot(query, known, terms)
-        self._count(name, ExportCounts(held=known.held))
-        if has_read_all or known.held:
+        self._send(query, self._dataset_state(query))
+        state, has_read_all = self._retrying(lambda: self._collect(query, options))
+        self._send(query, state)
+        if state.snapshot:
+            self._end_snapshot(query, state, options)
+            if options.has_agreed(state.held):  # how many they are, only the hub's answer told
+                self._end_snapshot(query, state, options)
+        self._count(name, ExportCounts(held=state.held))
+        if has_read_all or state.held:
             self._hold(query.dataset.name, self._sent[name].held)
 
-    def _end_snapshot(self, query: ExportQuery, known: Known, terms: Terms) -> None:
+    def _end_snapshot(self, query: ExportQuery, state: DatasetState, options: ExportOptions) -> None:
         """Say that all there is has been named: the hub deletes the rest, or holds them for a person's word."""
-        has_agreed = terms.has_agreed(known.held)
-        final = packed(terms, [], snapshot=known.snapshot, is_final=True, is_confirmed=has_agreed)
-        self._outbox.keep(known, final, [])
-        self._send(query, known)
+        has_agreed = options.has_agreed(state.held)
+        final = packed_batch(options, [], snapshot=state.snapshot, is_final=True, is_confirmed=has_agreed)
+        self._outbox.enqueue(state, final, [])
+        self._send(query, state)
 
-    def _collected(self, query: ExportQuery, terms: Terms) -> tuple[Known, bool]:
+    def _collect(self, query: ExportQuery, options: ExportOptions) -> tuple[DatasetState, bool]:
         """The dataset as it is known when all that is to go was kept, and whether every row was read for it."""
         name = _name(query)
         before = msgspec.structs.replace(self._sent[name], read=0)  # begun again it reads all of it again
 
-        def tell(read: ExportCounts) -> None:
+        def report_read(read: ExportCounts) -> None:
             self._sent[name] = before + read
-            self._tell(f"read:{name}")
+            self._report_progress(f"read:{name}")
 
-        known = self._known(query)
-        collector = Collector(self._erp, self._outbox, query, known, terms, tell)
-        self._sent[name] = before + collector.collect()
-        return known, collector.reads_all
+        state = self._dataset_state(query)
+        collector = ChangeDetector(self._erp, self._outbox, query, state, options, report_read)
+        self._sent[name] = before + collector.detect()
+        return state, collector.reads_all
 
-    def _known(self, query: ExportQuery) -> Known:
+    def _dataset_state(self, query: ExportQuery) -> DatasetState:
         hub = f"{self._hub_name} {self._epoch}"
-        return self._outbox.known(query.dataset.system, query.dataset.name, hub=hub, new_id=self._new_id)
+        return self._outbox.dataset_state(query.dataset.system, query.dataset.name, hub=hub, new_id=self._new_id)
 
-    def _send(self, query: ExportQuery, known: Known) -> None:
+    def _send(self, query: ExportQuery, state: DatasetState) -> None:
         """Send what is kept, batch by batch; each goes from the outbox when it is answered."""
-        for batch in self._outbox.pending(known):
-            self._tell(f"send:{_name(query)}")
-            answer = self._patiently(lambda b=batch: self._put(query, b))  # type: ignore[misc]  # a default binds the loop's value
+        for batch in self._outbox.pending(state):
+            self._report_progress(f"send:{_name(query)}")
+            answer = self._retrying(lambda b=batch: self._put(query, b))  # type: ignore[misc]  # a default binds the loop's value
             if answer.epoch != self._epoch:
                 raise _UndeliverableError
-            self._take(query, known, batch, answer)
+            self._record_answer(query, state, batch, answer)
 
     def _put(self, query: ExportQuery, batch: Batch) -> BatchAnswer:
         try:
@@ -193,20 +193,20 @@ class Exporter:
         except (BatchConflictError, TooLargeError) as error:
             raise _UndeliverableError from error
 
-    def _take(self, query: ExportQuery, known: Known, batch: Batch, answer: BatchAnswer) -> None:
+    def _record_answer(self, query: ExportQuery, state: DatasetState, batch: Batch, answer: BatchAnswer) -> None:
         """What the hub answered, taken into the outbox."""
         name, now = _name(query), self._clock()
         if name == PRODUCTS and answer.stored:
             # Before the batch goes from the outbox: after a kill it is sent again, and answered the same.
-            self.n_reconsidered += self._patiently(lambda: self._erp.requeue_by_reason(AFTER_PRODUCTS))
+            self.n_requeued += self._retrying(lambda: self._erp.requeue_by_reason(AFTER_PRODUCTS))
         if batch.is_final:
-            known.held, known.snapshot = answer.held, known.snapshot if answer.held else ""
+            state.held, state.snapshot = answer.held, state.snapshot if answer.held else ""
         refused = [
-            Refusal(key=line.key or "", code=line.code, pointer=line.pointer, detail=line.detail, at=now)
+            RowRefusal(key=line.key or "", code=line.code, pointer=line.pointer, detail=line.detail, at=now)
             for line in answer.refused
         ]
         kept_back = _deleted_in(batch) if answer.held and not batch.is_final else []
-        self._outbox.answered(known, batch, refused, kept_back)
+        self._outbox.acknowledge(state, batch, refused, kept_back)
         n_held = len(kept_back)
         self._count(
             name,
@@ -218,7 +218,9 @@ class Exporter:
     def _count(self, name: str, more: ExportCounts) -> None:
         self._sent[name] += more
 
-    def _tell(self, phase: str, trouble: TemporaryError | None = None, retry_at: datetime | None = None) -> None:
+    def _report_progress(
+        self, phase: str, trouble: TemporaryError | None = None, retry_at: datetime | None = None
+    ) -> None:
         self._phase = phase
         progress = Progress(
             phase=phase, counts=self.counts, totals=ExpectedCounts(), trouble=trouble, retry_at=retry_at

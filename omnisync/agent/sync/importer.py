@@ -14,11 +14,11 @@ from msgspec import Struct
 
 from omnisync.agent.erp.base import DryRun, Erp, Position, Slice
 from omnisync.agent.errors import EstablishmentBusyError, FeedError, StoppedError, TemporaryError
-from omnisync.agent.feed_reader import Ahead, FeedReader, Read
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import ExpiredError, UnreadableResponseError
 from omnisync.agent.progress import Counts, ExpectedCounts, Progress
 from omnisync.agent.retry import Retry, wait_reporting_progress
+from omnisync.agent.sync.feed_reader import DecodedPage, FeedReader, Prefetch
 from omnisync.contract.feed import (
     MAX_PAGE,
     MAX_RECEIPTS,
@@ -39,11 +39,11 @@ MAX_SLICE_S = 1.0
 MAX_UNANNOUNCED_PAGES = 1000
 """A stream with more pages than twice the rows announced and these has no end."""
 
-AHEAD_FROM = 20_000
+PREFETCH_FROM = 20_000
 """Rows announced from which on another process makes records ready: below, it would not have begun before the end."""
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class RetryRequest(Struct, frozen=True, kw_only=True):
     """What a run of origin retry asks for: records by kind and id. `again` also those the ERP took away."""
 
     kind: RecordKind
@@ -51,14 +51,14 @@ class Wanted(Struct, frozen=True, kw_only=True):
     again: bool = False
 
 
-class Pace:
+class AdaptiveSliceSize:
     """How many records the next transaction takes: doubled or halved by the time the last one took."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._size = FIRST_SLICE
 
-    def cuts(self, n: int) -> Iterator[tuple[int, int]]:
+    def slices(self, n: int) -> Iterator[tuple[int, int]]:
         """The slices of a page of n records, each timed between two steps of the iteration."""
         start = 0
         while start < n or start == 0:
@@ -91,9 +91,9 @@ class Importer:
         wait: Callable[[float], None],
         uniform: Callable[[float, float], float],
         page_limit: int = MAX_PAGE,
-        ahead_from: int = AHEAD_FROM,
+        prefetch_from: int = PREFETCH_FROM,
     ) -> None:
-        """From `ahead_from` rows on, a page is made ready while the one before it is written."""
+        """From `prefetch_from` rows on, a page is made ready while the one before it is written."""
         self._erp = erp
         self._hub = hub
         self._run_id = run_id
@@ -102,18 +102,18 @@ class Importer:
         self._counts = Counts()
         self._totals = ExpectedCounts()
         self._phase = CUSTOMERS
-        self._owed: dict[tuple[RecordKind, str], Receipt] = {}
+        self._unsent_receipts: dict[tuple[RecordKind, str], Receipt] = {}
         self._epoch = ""
         self._busy: dict[str, EstablishmentBusyError] = {}
         self._unread: Mapping[str, int] | None = None
-        self._pace = Pace(monotonic)
-        self._ahead_from = ahead_from
-        self._is_filling = False
+        self._slice_size = AdaptiveSliceSize(monotonic)
+        self._prefetch_from = prefetch_from
+        self._mostly_new = False
         told = wait_reporting_progress(
-            wait, clock, lambda trouble, retry_at: self._tell(self._phase, trouble, retry_at)
+            wait, clock, lambda trouble, retry_at: self._report_progress(self._phase, trouble, retry_at)
         )
-        self._patiently = Retry(clock=clock, monotonic=monotonic, wait=told, uniform=uniform)
-        self._reader = FeedReader(hub, erp.prepare_page, self._patiently, page_limit)
+        self._retrying = Retry(clock=clock, monotonic=monotonic, wait=told, uniform=uniform)
+        self._reader = FeedReader(hub, erp.prepare_page, self._retrying, page_limit)
 
     @property
     def counts(self) -> Counts:
@@ -127,20 +127,20 @@ class Importer:
         act, EstablishmentBusyError once all is done but what another computer is importing; what was written before
         stays, and the next run goes on from there.
         """
-        self._patiently(self._erp.prepare)
+        self._retrying(self._erp.prepare)
         # First: of an order changed since, the ERP's number is known before the change is weighed.
-        self._patiently(self._erp.read_outcomes)
+        self._retrying(self._erp.read_outcomes)
         try:
             self._read_all()
         except ExpiredError:  # the hub was restored while we read
             self._read_all()
-        self._patiently(self._erp.read_outcomes)
+        self._retrying(self._erp.read_outcomes)
         self._send_receipts()
         if self._busy:
             raise _all_busy(self._busy)
         return self._counts
 
-    def bring_waiting(self) -> Counts:
+    def import_waiting(self) -> Counts:
         """After a run: what waits by now, of what an export gave another chance. Reads no stream."""
         self._read_waiting()
         self._send_receipts()
@@ -148,12 +148,12 @@ class Importer:
 
     def _read_all(self) -> None:
         streams = [CUSTOMERS, *(f"order:{code}" for code in self._establishments)]
-        positions = {stream: self._patiently(lambda s=stream: self._erp.position(s)) for stream in streams}  # type: ignore[misc]  # a default binds the loop's value
-        heads = self._heads(positions)
+        positions = {stream: self._retrying(lambda s=stream: self._erp.position(s)) for stream in streams}  # type: ignore[misc]  # a default binds the loop's value
+        heads = self._stream_status(positions)
         news = {head.stream for head in heads.streams if _n_rows(head)}
         news |= {stream for stream, at in positions.items() if at.cursor and at.epoch != heads.epoch}
         self._totals = _totals(heads, streams)
-        self._tell(CUSTOMERS)
+        self._report_progress(CUSTOMERS)
         asked = {
             stream: position if position.epoch == heads.epoch else Position() for stream, position in positions.items()
         }
@@ -168,41 +168,41 @@ class Importer:
                 except EstablishmentBusyError as error:  # told at the end: the others go on
                     self._busy[stream.removeprefix("order:")] = error
 
-    def retry(self, wanted: Sequence[Wanted]) -> Counts:
+    def retry(self, requests: Sequence[RetryRequest]) -> Counts:
         """Try just these records again, and the orders that wait for these customers; reads no stream."""
-        self._patiently(self._erp.prepare)
-        self._patiently(lambda: self._erp.position(CUSTOMERS))
-        for lot in sorted(wanted, key=lambda lot: lot.kind):  # "customer" comes before "order"
+        self._retrying(self._erp.prepare)
+        self._retrying(lambda: self._erp.position(CUSTOMERS))
+        for lot in sorted(requests, key=lambda lot: lot.kind):  # "customer" comes before "order"
             streams = self._erp.requeue(lot.kind, lot.ids, again=lot.again)
             for stream in sorted(streams):
-                self._patiently(lambda s=stream: self._erp.position(s))  # type: ignore[misc]  # as above
+                self._retrying(lambda s=stream: self._erp.position(s))  # type: ignore[misc]  # as above
                 ids = streams[stream]
                 for start in range(0, len(ids), MAX_RECORDS):
                     self._read_again(stream, ids[start : start + MAX_RECORDS])
         self._send_receipts()
         return self._counts
 
-    def rehearse(self) -> DryRun | None:
+    def dry_run(self) -> DryRun | None:
         """Write the next page and take it back; None when nothing is new. Moves no cursor, owes no receipt.
 
         Orders come with the customers they name, so that all four tables are seen.
         """
-        self._patiently(self._erp.prepare)
+        self._retrying(self._erp.prepare)
         streams = [*(f"order:{code}" for code in self._establishments), CUSTOMERS]
-        positions = {stream: self._patiently(lambda s=stream: self._erp.position(s)) for stream in streams}  # type: ignore[misc]  # as above
-        part = self._next_part(positions)
-        return None if part is None else self._patiently(lambda: self._erp.dry_run(part))
+        positions = {stream: self._retrying(lambda s=stream: self._erp.position(s)) for stream in streams}  # type: ignore[misc]  # as above
+        part = self._next_slice(positions)
+        return None if part is None else self._retrying(lambda: self._erp.dry_run(part))
 
-    def convert(self) -> DryRun | None:
+    def preview(self) -> DryRun | None:
         """What the layout makes of the hub's first page; None when it has none. The ERP's database is not opened."""
         streams = [*(f"order:{code}" for code in self._establishments), CUSTOMERS]
-        part = self._next_part(dict.fromkeys(streams, Position()))
+        part = self._next_slice(dict.fromkeys(streams, Position()))
         return None if part is None else self._erp.preview(part)
 
-    def _next_part(self, positions: dict[str, Position]) -> Slice | None:
+    def _next_slice(self, positions: dict[str, Position]) -> Slice | None:
         """The next page of the first of these streams that has one."""
         streams = list(positions)
-        heads = self._heads(positions)
+        heads = self._stream_status(positions)
         news = {head.stream for head in heads.streams if _n_rows(head)}
         stream = next((stream for stream in streams if stream in news), None)
         if stream is None:
@@ -222,51 +222,51 @@ class Importer:
 
     # --- streams
 
-    def _heads(self, positions: dict[str, Position]) -> Streams:
+    def _stream_status(self, positions: dict[str, Position]) -> Streams:
         """What waits after these positions; one the hub does not know any more counts from the beginning."""
         after = {stream: at for stream, at in positions.items() if at.cursor}
         while True:
             try:
-                heads = self._heads_after(after)
+                heads = self._stream_status_after(after)
                 break
             except ExpiredError:
                 if not after:
                     raise
-                epoch = self._heads_after({}).epoch
+                epoch = self._stream_status_after({}).epoch
                 standing = {stream: at for stream, at in after.items() if at.epoch == epoch}
                 after = standing if len(standing) < len(after) else {}
         self._epoch = heads.epoch
         self._unread = heads.unread
         return heads
 
-    def _heads_after(self, after: dict[str, Position]) -> Streams:
+    def _stream_status_after(self, after: dict[str, Position]) -> Streams:
         cursors = [(stream, at.cursor) for stream, at in after.items()]
-        return self._patiently(lambda: self._hub.streams(cursors))
+        return self._retrying(lambda: self._hub.streams(cursors))
 
     def _read(self, stream: str, expected: str, cursor: str, until: str) -> str:
         """Read a stream to its end; answers the cursor it ends at. The next page is fetched while one is written."""
         seen = {cursor}
         most = 2 * self._totals.total + MAX_UNANNOUNCED_PAGES
-        ahead: Ahead | None = None
+        ahead: Prefetch | None = None
         while True:
-            self._tell(stream)
+            self._report_progress(stream)
             read = self._reader.page(stream, cursor, until, ahead, epoch=self._epoch)
             page = read.page
             if page.has_more and (page.cursor in seen or len(seen) > most):
                 raise FeedError("hub_repeats")
             seen.add(page.cursor)
-            is_worth = self._is_filling and self._totals.total >= self._ahead_from
-            ahead = self._reader.ahead(stream, page.cursor, until, is_prepared=is_worth) if page.has_more else None
+            is_worth = self._mostly_new and self._totals.total >= self._prefetch_from
+            ahead = self._reader.prefetch(stream, page.cursor, until, is_prepared=is_worth) if page.has_more else None
             if page.changes or read.unreadable or page.cursor != expected:
                 self._write_page(stream, read, expected)
             expected = cursor = page.cursor
             if not page.has_more:
                 return cursor
 
-    def _write_page(self, stream: str, read: Read, expected: str) -> None:
+    def _write_page(self, stream: str, read: DecodedPage, expected: str) -> None:
         page, n = read.page, len(read.page.changes)
         n_written = self._n_written()
-        for start, end in self._pace.cuts(n):
+        for start, end in self._slice_size.slices(n):
             is_first, is_last = start == 0, end >= n
             self._write(
                 Slice(
@@ -281,11 +281,11 @@ class Importer:
                     moves_to=page.cursor if is_last else None,
                 )
             )
-            if len(self._owed) >= MAX_RECEIPTS:
-                self._send_owed()
-            self._tell(stream)
+            if len(self._unsent_receipts) >= MAX_RECEIPTS:
+                self._send_unsent_receipts()
+            self._report_progress(stream)
         # What is all news is worth making ready; of what is bound already nothing is even decoded.
-        self._is_filling = 2 * (self._n_written() - n_written) > n
+        self._mostly_new = 2 * (self._n_written() - n_written) > n
 
     def _n_written(self) -> int:
         return self._counts.customers.written + self._counts.orders.written
@@ -304,21 +304,21 @@ class Importer:
             is_redone = True
             written = self._erp.write(part)
             self._counts += written.counts
-            self._owed |= {(receipt.kind, receipt.id): receipt for receipt in written.receipts}
+            self._unsent_receipts |= {(receipt.kind, receipt.id): receipt for receipt in written.receipts}
 
-        self._patiently(write)
+        self._retrying(write)
 
     # --- records asked for by id
 
     def _read_waiting(self) -> None:
         for stream, ids in self._erp.waiting(self._establishments):
-            self._tell("waiting")
+            self._report_progress("waiting")
             self._read_again(stream, ids)
 
     def _read_again(self, stream: str, ids: Sequence[str]) -> None:
         kind = kind_of(stream)
         try:
-            changes, unreadable = self._patiently(lambda: self._hub.records(kind, ids))
+            changes, unreadable = self._retrying(lambda: self._hub.records(kind, ids))
         except UnreadableResponseError:
             if len(ids) > 1:
                 self._read_again(stream, ids[: len(ids) // 2])
@@ -327,7 +327,7 @@ class Importer:
             changes, unreadable = (), (Unreadable(kind=kind, id=ids[0], version=1, why="formato"),)
         epoch = self._erp.position(stream).epoch
         n = len(changes)
-        for start, end in self._pace.cuts(n):
+        for start, end in self._slice_size.slices(n):
             self._write(
                 Slice(
                     stream=stream,
@@ -338,33 +338,35 @@ class Importer:
                     expected=None,
                 )
             )
-        self._tell("waiting")
+        self._report_progress("waiting")
 
     # --- receipts
 
     def _send_receipts(self) -> None:
         """Send all that is pending, of earlier runs, too. What cannot be sent now stays pending for the next chance."""
-        is_sent = self._send_owed()
+        is_sent = self._send_unsent_receipts()
         while is_sent and (receipts := self._erp.pending(MAX_RECEIPTS)):
             is_sent = self._send(receipts)
 
-    def _send_owed(self) -> bool:
+    def _send_unsent_receipts(self) -> bool:
         """Send what this run owes, at hand since it was written: reading it back is a thirtieth of a first load."""
-        owed, self._owed = list(self._owed.values()), {}
+        owed, self._unsent_receipts = list(self._unsent_receipts.values()), {}
         return all(self._send(owed[i : i + MAX_RECEIPTS]) for i in range(0, len(owed), MAX_RECEIPTS))
 
     def _send(self, receipts: Sequence[Receipt]) -> bool:
-        self._tell("receipts")
+        self._report_progress("receipts")
         try:
             self._hub.send_receipts(self._run_id, receipts)
         except TemporaryError:
             return False
-        self._patiently(lambda: self._erp.acknowledge(receipts))
+        self._retrying(lambda: self._erp.acknowledge(receipts))
         return True
 
     # --- telling and waiting
 
-    def _tell(self, phase: str, trouble: TemporaryError | None = None, retry_at: datetime | None = None) -> None:
+    def _report_progress(
+        self, phase: str, trouble: TemporaryError | None = None, retry_at: datetime | None = None
+    ) -> None:
         self._phase = phase
         progress = Progress(
             phase=phase,

@@ -19,15 +19,15 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent.config.settings import Home
-from omnisync.agent.outbox.database import OutboxFile
+from omnisync.agent.sync.outbox_file import OutboxFile
 
-KEYLESS = "\n"
+WITHOUT_KEY = "\n"
 """What the name of a row begins with that has no key of its own: no key on the wire does."""
 ROWS_AT_ONCE = 300
 """Kept by one statement, half the time of one each; SQLite may be built to take no more than 999 values."""
 
 
-class Known(Struct):
+class DatasetState(Struct):
     """What is known of one dataset. `hub` is whom its rows went to.
 
     `snapshot` names one that is not over; `held` counts the deletes that the hub keeps back in it for a person's word.
@@ -57,7 +57,7 @@ class Batch(Struct, frozen=True, kw_only=True):
     n: int = 0
 
 
-class Refusal(Struct, frozen=True, kw_only=True):
+class RowRefusal(Struct, frozen=True, kw_only=True):
     """A row that the hub has not as the ERP has it. `at` is since when."""
 
     key: str
@@ -74,9 +74,9 @@ def outbox_of(home: Home, connection_name: str) -> Outbox:
     return Outbox(home.exports / f"{connection_name}.db")
 
 
-Entry = tuple[str, int, bytes]
+KnownRow = tuple[str, int, bytes]
 """A row: its key, its number, the hash of what the database answered."""
-Stretches = dict[bytes, bytes]
+ChunkHashes = dict[bytes, bytes]
 """Rows that came one after another, by the one hash of what the database answered for all of them.
 
 They are numbers in spans, each from its first to the one behind its last, packed as four bytes for either (little
@@ -104,7 +104,7 @@ class Outbox:
 
     # --- datasets
 
-    def known(self, system: str, name: str, *, hub: str, new_id: Callable[[], str]) -> Known:
+    def dataset_state(self, system: str, name: str, *, hub: str, new_id: Callable[[], str]) -> DatasetState:
         """What is known of a dataset. Of another hub, or of one restored since, nothing is: a snapshot begins."""
         with self._file.changing() as db:
             row = db.execute("SELECT * FROM dataset WHERE system = ? AND name = ?", (system, name)).fetchone()
@@ -115,15 +115,15 @@ class Outbox:
                 values = (system, name, hub, new_id())
                 db.execute("INSERT INTO dataset (system, name, hub, snapshot) VALUES (?, ?, ?, ?)", values)
                 row = db.execute("SELECT * FROM dataset WHERE system = ? AND name = ?", (system, name)).fetchone()
-        fields = {name: row[name] for name in Known.__struct_fields__}
-        return Known(**fields | {"since": msgspec.json.decode(row["since"])})
+        fields = {name: row[name] for name in DatasetState.__struct_fields__}
+        return DatasetState(**fields | {"since": msgspec.json.decode(row["since"])})
 
-    def note(self, known: Known, stretches: Stretches | None = None) -> None:
+    def save_state(self, state: DatasetState, chunk_hashes: ChunkHashes | None = None) -> None:
         """Keep what was learned of a dataset, and its stretches if they are given."""
         with self._file.changing() as db:
-            _note(db, known)
-            if stretches is not None:
-                told = (known.id, msgspec.msgpack.encode(stretches))
+            _save_state(db, state)
+            if chunk_hashes is not None:
+                told = (state.id, msgspec.msgpack.encode(chunk_hashes))
                 db.execute("INSERT OR REPLACE INTO stretches (dataset, known) VALUES (?, ?)", told)
 
     def forget(self, system: str = "", name: str = "") -> None:
@@ -135,21 +135,21 @@ class Outbox:
 
     # --- rows
 
-    def stretches(self, known: Known) -> Stretches:
+    def chunk_hashes(self, state: DatasetState) -> ChunkHashes:
         """What was noted of stretches. None any more once a row was kept or dropped since, or is to be tried again:
         so a row of a stretch stands as it stood when the stretch was noted."""
         with self._file.reading() as db:
-            row = db.execute("SELECT known FROM stretches WHERE dataset = ?", (known.id,)).fetchone()
-        return msgspec.msgpack.decode(row["known"], type=Stretches) if row is not None else {}
+            row = db.execute("SELECT known FROM stretches WHERE dataset = ?", (state.id,)).fetchone()
+        return msgspec.msgpack.decode(row["known"], type=ChunkHashes) if row is not None else {}
 
-    def last_key(self, known: Known) -> str:
+    def last_key(self, state: DatasetState) -> str:
         """The last key of all that are known, in the order of code points."""
         with self._file.reading() as db:
             sql = "SELECT key FROM row WHERE dataset = ? ORDER BY key DESC LIMIT 1"
-            row = db.execute(sql, (known.id,)).fetchone()
+            row = db.execute(sql, (state.id,)).fetchone()
         return row["key"] if row is not None else ""
 
-    def entries(self, known: Known, runs: Iterable[Sequence[str]]) -> dict[str, tuple[int, bytes]]:
+    def known_rows(self, state: DatasetState, runs: Iterable[Sequence[str]]) -> dict[str, tuple[int, bytes]]:
         """Number and hash of those of these keys that are known, and maybe of others. Keys come in runs: one that rises
         is read as a stretch of the table, where few others stand in it; that is half the work."""
         between = "SELECT key, n, hash FROM row WHERE dataset = ? AND key BETWEEN ? AND ? LIMIT ?"
@@ -162,45 +162,45 @@ class Outbox:
             for run in runs:
                 if all(map(lt, run, run[1:])):
                     limit = 2 * len(run)
-                    rows = cursor.execute(between, (known.id, run[0], run[-1], limit)).fetchall()
+                    rows = cursor.execute(between, (state.id, run[0], run[-1], limit)).fetchall()
                     if len(rows) < limit:
                         found.update((key, (n, hash_)) for key, n, hash_ in rows)
                         continue
                 scattered += run
             if scattered:
-                rows = cursor.execute(among, (known.id, msgspec.json.encode(scattered).decode())).fetchall()
+                rows = cursor.execute(among, (state.id, msgspec.json.encode(scattered).decode())).fetchall()
                 found.update((key, (n, hash_)) for key, n, hash_ in rows)
         return found
 
-    def unseen(self, known: Known, seen: bytearray) -> Iterator[str]:
+    def missing_keys(self, state: DatasetState, seen: bytearray) -> Iterator[str]:
         """The keys of rows whose number is not marked in `seen`. Rows may be kept and dropped meanwhile."""
         after = ""
         sql = "SELECT key, n FROM row WHERE dataset = ? AND key > ? ORDER BY key LIMIT 10000"
         while True:
             with self._file.reading() as db:
-                rows = [tuple(row) for row in db.execute(sql, (known.id, after))]
+                rows = [tuple(row) for row in db.execute(sql, (state.id, after))]
             if not rows:
                 return
             yield from (key for key, n in rows if n >= len(seen) or not seen[n])
             after = rows[-1][0]
 
-    def keep(
+    def enqueue(
         self,
-        known: Known,
+        state: DatasetState,
         batch: Batch | None,
-        entries: Sequence[Entry],
+        rows: Sequence[KnownRow],
         gone: Sequence[str] = (),
-        unfit: Sequence[Refusal] = (),
+        refused: Sequence[RowRefusal] = (),
     ) -> None:
         """Keep a batch with the rows in it, those that are gone, and those that do not fit: all of it or nothing.
 
         `known` is brought up to date, and kept with it.
         """
         with self._file.changing() as db:
-            id_ = known.id
-            if entries or gone:
+            id_ = state.id
+            if rows or gone:
                 db.execute("DELETE FROM stretches WHERE dataset = ?", (id_,))
-            _enter(db, id_, entries)
+            _enter(db, id_, rows)
             if batch is not None:
                 columns = "dataset, id, lines, digest, snapshot, is_final, is_confirmed, body"
                 told = (batch.id, batch.lines, batch.digest, batch.snapshot, batch.is_final, batch.is_confirmed)
@@ -208,13 +208,13 @@ class Outbox:
                     f"INSERT INTO batch ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # our own names
                     (id_, *told, batch.body),
                 )
-            self._cure(db, id_, batch.id if batch is not None else "", [key for key, _, _ in entries])
+            self._clear_refusals(db, id_, batch.id if batch is not None else "", [key for key, _, _ in rows])
             db.executemany("DELETE FROM row WHERE dataset = ? AND key = ?", [(id_, key) for key in gone])
             db.executemany("DELETE FROM refusal WHERE dataset = ? AND key = ?", [(id_, key) for key in gone])
-            _refuse(db, id_, unfit)
-            _note(db, known)
+            _refuse(db, id_, refused)
+            _save_state(db, state)
 
-    def _cure(self, db: sqlite3.Connection, id_: int, batch: str, keys: Sequence[str]) -> None:
+    def _clear_refusals(self, db: sqlite3.Connection, id_: int, batch: str, keys: Sequence[str]) -> None:
         """What was refused before may be well now: that shows when the batch is answered."""
         if keys and db.execute("SELECT 1 FROM refusal WHERE dataset = ? LIMIT 1", (id_,)).fetchone():
             sql = (
@@ -223,27 +223,27 @@ class Outbox:
             )
             db.execute(sql, (batch, id_, msgspec.json.encode(keys).decode()))
 
-    def renumber(self, known: Known) -> None:
+    def compact_numbers(self, state: DatasetState) -> None:
         """Number the rows from 0 again: numbers of rows that are gone cost a byte each in every export."""
         with self._file.changing() as db:
             db.execute("CREATE TEMP TABLE numbered (key TEXT PRIMARY KEY, n INTEGER) WITHOUT ROWID")
             sql = "INSERT INTO numbered SELECT key, row_number() OVER (ORDER BY key) - 1 FROM row WHERE dataset = ?"
-            known.n_rows = known.next_n = db.execute(sql, (known.id,)).rowcount
+            state.n_rows = state.next_n = db.execute(sql, (state.id,)).rowcount
             of_key = "(SELECT n FROM numbered WHERE numbered.key = row.key)"
-            db.execute(f"UPDATE row SET n = {of_key} WHERE dataset = ?", (known.id,))  # noqa: S608  # our own text
+            db.execute(f"UPDATE row SET n = {of_key} WHERE dataset = ?", (state.id,))  # noqa: S608  # our own text
             db.execute("DROP TABLE numbered")
-            db.execute("DELETE FROM stretches WHERE dataset = ?", (known.id,))
-            _note(db, known)
+            db.execute("DELETE FROM stretches WHERE dataset = ?", (state.id,))
+            _save_state(db, state)
 
     # --- batches
 
-    def pending(self, known: Known) -> Iterator[Batch]:
+    def pending(self, state: DatasetState) -> Iterator[Batch]:
         """The dataset's batches that have not been answered, in the order they were kept; one in memory at a time."""
         after = 0
         while True:
             with self._file.reading() as db:
                 row = db.execute(
-                    "SELECT * FROM batch WHERE dataset = ? AND n > ? ORDER BY n LIMIT 1", (known.id, after)
+                    "SELECT * FROM batch WHERE dataset = ? AND n > ? ORDER BY n LIMIT 1", (state.id, after)
                 ).fetchone()
             if row is None:
                 return
@@ -259,33 +259,33 @@ class Outbox:
                 n=row["n"],
             )
 
-    def n_pending(self, known: Known) -> int:
+    def n_pending(self, state: DatasetState) -> int:
         """How many lines have not been answered."""
         with self._file.reading() as db:
             sql = "SELECT coalesce(sum(lines), 0) FROM batch WHERE dataset = ?"
-            return int(db.execute(sql, (known.id,)).fetchone()[0])
+            return int(db.execute(sql, (state.id,)).fetchone()[0])
 
-    def answered(
-        self, known: Known, batch: Batch, refused: Sequence[Refusal] = (), kept_back: Sequence[str] = ()
+    def acknowledge(
+        self, state: DatasetState, batch: Batch, refused: Sequence[RowRefusal] = (), kept_back: Sequence[str] = ()
     ) -> None:
         """The hub took the batch, but for the rows it refused, and for the deletes it holds back: those stay known."""
-        first = known.next_n
-        known.next_n += len(kept_back)
+        first = state.next_n
+        state.next_n += len(kept_back)
         with self._file.changing() as db:
             db.execute("DELETE FROM batch WHERE n = ?", (batch.n,))
-            db.execute("DELETE FROM refusal WHERE dataset = ? AND batch = ?", (known.id, batch.id))
-            _refuse(db, known.id, refused)
-            rows = [(known.id, key, n) for n, key in enumerate(kept_back, first)]
+            db.execute("DELETE FROM refusal WHERE dataset = ? AND batch = ?", (state.id, batch.id))
+            _refuse(db, state.id, refused)
+            rows = [(state.id, key, n) for n, key in enumerate(kept_back, first)]
             sql = "INSERT OR IGNORE INTO row (dataset, key, n, hash) VALUES (?, ?, ?, X'')"
-            known.n_rows += db.executemany(sql, rows).rowcount if rows else 0  # one may have come back meanwhile
-            _note(db, known)
+            state.n_rows += db.executemany(sql, rows).rowcount if rows else 0  # one may have come back meanwhile
+            _save_state(db, state)
 
     # --- what was refused
 
-    def forget_repeated(self, known: Known) -> None:
+    def forget_repeated(self, state: DatasetState) -> None:
         """Keys that came twice are found again, if they still do."""
         with self._file.changing() as db:
-            db.execute("DELETE FROM refusal WHERE dataset = ? AND code = 'repeated'", (known.id,))
+            db.execute("DELETE FROM refusal WHERE dataset = ? AND code = 'repeated'", (state.id,))
 
     def try_again(self) -> int:
         """Forget the rows that were refused, so that the next export sends them as they are; how many they were."""
@@ -295,7 +295,7 @@ class Outbox:
             db.execute("DELETE FROM stretches WHERE dataset IN (SELECT dataset FROM refusal)")
             return int(db.execute("SELECT count(*) FROM refusal").fetchone()[0])
 
-    def refused(self, limit: int) -> list[Refusal]:
+    def refused(self, limit: int) -> list[RowRefusal]:
         """The rows that the hub has not as the ERP has them, newest first."""
         sql = (
             "SELECT r.*, d.system, d.name FROM refusal r JOIN dataset d ON d.id = r.dataset"
@@ -303,8 +303,8 @@ class Outbox:
         )
         with self._file.reading() as db:
             return [
-                Refusal(
-                    key="" if row["key"].startswith(KEYLESS) else row["key"],
+                RowRefusal(
+                    key="" if row["key"].startswith(WITHOUT_KEY) else row["key"],
                     code=row["code"],
                     pointer=row["pointer"],
                     detail=row["detail"],
@@ -321,7 +321,7 @@ class Outbox:
             return int(db.execute("SELECT count(*) FROM refusal").fetchone()[0])
 
 
-def _enter(db: sqlite3.Connection, id_: int, entries: Sequence[Entry]) -> None:
+def _enter(db: sqlite3.Connection, id_: int, entries: Sequence[KnownRow]) -> None:
     """Keep rows. One that is known comes with the number it has."""
     rest = iter(sorted(entries))  # in the table's own order: each page is looked for once
     while some := list(islice(rest, ROWS_AT_ONCE)):
@@ -331,14 +331,14 @@ def _enter(db: sqlite3.Connection, id_: int, entries: Sequence[Entry]) -> None:
         db.execute(sql, [value for key, n, hash_ in some for value in (key, n, bytearray(hash_))])
 
 
-def _note(db: sqlite3.Connection, known: Known) -> None:
-    told = {name: getattr(known, name) for name in Known.__struct_fields__}
+def _save_state(db: sqlite3.Connection, state: DatasetState) -> None:
+    told = {name: getattr(state, name) for name in DatasetState.__struct_fields__}
     sets = ", ".join(f"{name} = :{name}" for name in told if name != "id")
-    since = msgspec.json.encode(known.since)
+    since = msgspec.json.encode(state.since)
     db.execute(f"UPDATE dataset SET {sets} WHERE id = :id", told | {"since": since})  # noqa: S608  # our own names
 
 
-def _refuse(db: sqlite3.Connection, id_: int, refused: Iterable[Refusal]) -> None:
+def _refuse(db: sqlite3.Connection, id_: int, refused: Iterable[RowRefusal]) -> None:
     values: list[tuple[Any, ...]] = [
         (id_, one.key, one.code, one.pointer, one.detail, one.at.isoformat()) for one in refused
     ]

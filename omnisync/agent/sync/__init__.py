@@ -1,0 +1,1 @@
+"""What one run does: import, export, and what both need."""
