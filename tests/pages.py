@@ -36,10 +36,11 @@ from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.journal.run import Origin, Run, RunKind, RunState, Systems
 from omnisync.agent.messages import texts
+from omnisync.agent.pages.app import create_app
+from omnisync.agent.pages.rendering import PageServices
 from omnisync.agent.progress import Counts, ExpectedCounts, RowCounts
 from omnisync.agent.schedule import System
 from omnisync.agent.scheduler.scheduler import Offline
-from omnisync.agent.ui import Parts, create_app
 from omnisync.contract.feed import Company, Identity, Lease, Limits, Reason, StreamHead, Streams
 from omnisync.contract.feed import Establishment as HubEstablishment
 
@@ -189,7 +190,7 @@ class KnownHub:
 class Stage(Struct, kw_only=True):
     """The pages with everything they stand on, to be set as a test needs it."""
 
-    parts: Parts
+    parts: PageServices
     erp: ShownErp
     hub: KnownHub
     app: Litestar
@@ -287,11 +288,11 @@ def stage(
             memories=home.memories,
         )
 
-    parts = Parts(
+    parts = PageServices(
         journal=journal,
         secrets=secrets,
         password=PagePassword(home.page_password, QUICK),
-        carrier=StillCarrier(journal),
+        runs=StillCarrier(journal),
         settings=Settings(home=home, zone=zone),
         clock=lambda: NOW,
         open_erp=lambda asked: cast(Erp, erp),

@@ -15,11 +15,11 @@ from omnisync.agent.config.settings import Connection
 from omnisync.agent.erp.databases import KINDS
 from omnisync.agent.erp.layout.schema import shipped_names
 from omnisync.agent.errors import OmnisyncError
+from omnisync.agent.pages.certificate import Certificate, read_certificate
+from omnisync.agent.pages.rendering import PageServices
+from omnisync.agent.pages.server import PageServer
 from omnisync.agent.scheduler.processes import ProcessSupervisor
 from omnisync.agent.scheduler.scheduler import Scheduler
-from omnisync.agent.ui import Parts
-from omnisync.agent.ui.certificate import Certificate, read_certificate
-from omnisync.agent.ui.serving import PageServer
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending, say
 from omnisync.cli.import_ import converted
@@ -84,13 +84,13 @@ def serve(
     say("Omnisync encerrado.")
 
 
-def page_parts(parts: build.Parts, carrier: ProcessSupervisor, clockwork: Scheduler) -> Parts:
+def page_parts(parts: build.Parts, carrier: ProcessSupervisor, clockwork: Scheduler) -> PageServices:
     """What the pages stand on."""
-    return Parts(
+    return PageServices(
         journal=parts.journal,
         secrets=parts.secrets,
         password=parts.password,
-        carrier=carrier,
+        runs=carrier,
         settings=parts.settings,
         clock=build.clock,
         open_erp=parts.erp,

@@ -30,8 +30,8 @@ from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.messages import texts
+from omnisync.agent.pages.server import listening_socket
 from omnisync.agent.progress import NOUNS, Counts
-from omnisync.agent.ui.serving import listening
 from omnisync.cli import parts as build
 from omnisync.cli.agent import serve
 from omnisync.cli.ending import plain_ending, say
@@ -218,7 +218,7 @@ def go_on_invoicing(path: Path, stop: threading.Event) -> None:
 def free_port(first: int) -> int:
     """The first free port of this computer from here on."""
     for port in range(first, first + N_PORTS):
-        with suppress(SettingsError), listening(HOST, port):
+        with suppress(SettingsError), listening_socket(HOST, port):
             return port
     raise SetupError("ports_busy", de=first, ate=first + N_PORTS - 1)
 

@@ -13,8 +13,8 @@ from msgspec import Struct
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.messages import texts, times
-from omnisync.agent.ui.certificate import Certificate
-from omnisync.agent.ui.serving import check_openness, is_loopback
+from omnisync.agent.pages.certificate import Certificate
+from omnisync.agent.pages.server import check_exposure, is_loopback
 from omnisync.cli import parts as build
 from omnisync.cli.agent import certificate_of
 from omnisync.cli.ending import DONE, FAILED, plain_ending, sentence_of
@@ -129,7 +129,7 @@ def _pages(parts: build.Parts) -> Iterator[Finding]:
     """Who can reach the pages, by the settings of this shell: what `omnisync agent` would open."""
     settings = parts.settings
     certificate = certificate_of(settings.certificate, settings.key)
-    check_openness(parts.password, settings.host, certificate)
+    check_exposure(parts.password, settings.host, certificate)
     where = f"{'https' if certificate else 'http'}://{settings.host}:{settings.port}"
     who = "só neste computador" if is_loopback(settings.host) else "também de outros computadores, por TLS"
     how = (

@@ -14,7 +14,7 @@ from omnisync.agent.errors import SetupError
 from omnisync.agent.journal.decisions import Confirmation
 from omnisync.agent.journal.run import holders_of, left_to_another
 from omnisync.agent.messages import texts
-from omnisync.agent.ui.records import PART, Choice, choice_of
+from omnisync.agent.pages.pending.record_rows import PART, Choice, choice_of
 from omnisync.cli import parts as build
 from omnisync.cli.ending import plain_ending, say
 from omnisync.cli.options import connection_option, json_option, verbose_option

@@ -12,7 +12,7 @@ import trustme
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from omnisync.agent.ui.certificate import read_certificate
+from omnisync.agent.pages.certificate import read_certificate
 from tests.browser.test_states import RULES, WIDTHS
 from tests.browser.windows import Complaints, served, window
 from tests.pages import Stage, stage

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from omnisync.agent.pages.server import PageServer
 from omnisync.agent.progress import Counts, ExpectedCounts, RowCounts
-from omnisync.agent.ui.serving import PageServer
 from tests.browser.windows import Complaints, served, window
 from tests.pages import ALL, NOW, Stage, stage, unsettled, whole
 

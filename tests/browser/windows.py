@@ -9,9 +9,9 @@ from typing import Any
 
 from playwright.sync_api import Browser, Dialog, Page
 
-from omnisync.agent.ui import Parts
-from omnisync.agent.ui.certificate import Certificate
-from omnisync.agent.ui.serving import PageServer
+from omnisync.agent.pages.certificate import Certificate
+from omnisync.agent.pages.rendering import PageServices
+from omnisync.agent.pages.server import PageServer
 
 
 class Complaints:
@@ -49,7 +49,7 @@ def window(browser: Browser, complaints: Complaints | None = None, **context: An
 
 
 @contextmanager
-def served(parts: Parts, certificate: Certificate | None = None) -> Iterator[str]:
+def served(parts: PageServices, certificate: Certificate | None = None) -> Iterator[str]:
     """The pages on a port of their own; their address."""
     server = PageServer(parts, "127.0.0.1", 0, certificate)
     is_ready = threading.Event()

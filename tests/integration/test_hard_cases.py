@@ -21,8 +21,8 @@ from litestar.testing import TestClient
 from omnisync.agent.config.settings import HubAddress
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.upsert.phones import dialled
+from omnisync.agent.pages.app import create_app
 from omnisync.agent.progress import Progress, RowCounts
-from omnisync.agent.ui import create_app
 from omnisync.contract.feed import Change
 from omnisync.contract.records import Address, Phone
 from omnisync.hub import intake, receipts

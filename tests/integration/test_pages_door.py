@@ -18,11 +18,11 @@ from litestar.testing import TestClient
 
 from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.errors import SettingsError
-from omnisync.agent.ui import create_app
-from omnisync.agent.ui.certificate import Certificate, read_certificate
-from omnisync.agent.ui.door import Door
-from omnisync.agent.ui.entrance import place_of
-from omnisync.agent.ui.serving import PageServer
+from omnisync.agent.pages.app import create_app
+from omnisync.agent.pages.auth.sessions import Sessions
+from omnisync.agent.pages.certificate import Certificate, read_certificate
+from omnisync.agent.pages.login.login_page import local_path
+from omnisync.agent.pages.server import PageServer
 from tests.browser.windows import served
 from tests.integration.test_pages_locks import contents, get_paths, post_routes
 from tests.pages import HOST, HTMX, NOW, QUICK, Client, Stage, stage, text, token_in
@@ -179,7 +179,7 @@ def test_a_wrong_password_lets_nobody_in_and_does_not_come_back(pages: Stage, wr
     ["https://evil.example/", "//evil.example/x", "/\\evil.example", "javascript:x", "/x", "http://[", ""],
 )
 def test_nobody_is_led_elsewhere(pages: Stage, place: str) -> None:
-    assert place_of(place) == "/"
+    assert local_path(place) == "/"
     assert enter(pages.client(), para=place).headers["location"] == "/"
 
 
@@ -284,8 +284,8 @@ def test_the_right_password_forgives_the_wrong_ones_of_its_address(pages: Stage)
 
 
 def test_a_hundred_wrong_passwords_from_anywhere_close_the_door_to_all(pages: Stage) -> None:
-    door = Door(pages.parts.password, lambda: NOW, port=8787, is_secure=True, needs_password=True)
-    waits = [door.wait(f"10.0.0.{n // 9}") for n in range(101)]
+    door = Sessions(pages.parts.password, lambda: NOW, port=8787, is_secure=True, needs_password=True)
+    waits = [door.throttle(f"10.0.0.{n // 9}") for n in range(101)]
     assert waits == [None] * 100 + [timedelta(minutes=10)]
 
 

@@ -12,8 +12,8 @@ from litestar import Litestar
 
 from omnisync.agent.config.settings import Secret
 from omnisync.agent.journal.journal import Journal
+from omnisync.agent.pages.rendering import FOLDER
 from omnisync.agent.schedule import Schedule
-from omnisync.agent.ui.pages import FOLDER
 from tests.pages import (
     ALL,
     HOST,

@@ -14,9 +14,10 @@ from litestar.testing import TestClient
 
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.messages import pt, times
+from omnisync.agent.pages import server
+from omnisync.agent.pages.app import create_app
 from omnisync.agent.progress import Counts, ExpectedCounts, RowCounts
 from omnisync.agent.scheduler.scheduler import Offline
-from omnisync.agent.ui import create_app, serving
 from tests.pages import (
     ALL,
     HOST,
@@ -258,14 +259,14 @@ def test_a_failed_button_says_so_in_place(pages: Stage) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.10", "::", "::1", "erp.local"])
 def test_an_address_others_could_reach_is_refused(pages: Stage, host: str) -> None:
     with pytest.raises(SettingsError) as refused:
-        serving.PageServer(pages.parts, host, 0)
+        server.PageServer(pages.parts, host, 0)
     assert refused.value.code == "pages_without_password"
 
 
 def test_a_busy_port_is_told(pages: Stage) -> None:
-    first = serving.PageServer(pages.parts, "127.0.0.1", 0)
+    first = server.PageServer(pages.parts, "127.0.0.1", 0)
     with pytest.raises(SettingsError) as refused:
-        serving.PageServer(pages.parts, "127.0.0.1", int(first.url.rsplit(":", 1)[1]))
+        server.PageServer(pages.parts, "127.0.0.1", int(first.url.rsplit(":", 1)[1]))
     first._socket.close()
     assert refused.value.code == "pages_port_busy"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from omnisync.agent.journal.run import Day
+from omnisync.agent.pages.sync.chart import HEIGHT, bars
 from omnisync.agent.progress import Counts, ExportCounts, RowCounts
-from omnisync.agent.ui.chart import HEIGHT, bars
 
 FIRST = date(2026, 11, 14)
 

@@ -1,0 +1,1 @@
+"""Sessions, throttling and the protection of forms."""

@@ -1,0 +1,1 @@
+"""The connection page: its form, its test, and the setup wizard."""

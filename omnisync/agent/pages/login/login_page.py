@@ -1,0 +1,105 @@
+"""Entrar: the page that asks for the password, and the way out."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlsplit
+
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
+
+from omnisync.agent.messages import texts
+from omnisync.agent.pages.auth.csrf import FIELD
+from omnisync.agent.pages.rendering import PLACES, Html, HtmlRequest, PageContext, field, form_of, is_htmx, redirect
+
+LOGIN_PATH = "/entrar"
+STATIC = "/static/"
+STALE = "Esta página estava aberta de antes. Digite a senha de novo."
+
+
+@get(LOGIN_PATH, sync_to_thread=True)
+def show(pages: NamedDependency[PageContext], request: HtmlRequest, para: FromQuery[str] = "/") -> Html:
+    """The form; nobody needs it who is inside already."""
+    if is_authenticated(pages, request):
+        return redirect(local_path(para))
+    return page(pages, para)
+
+
+@post(LOGIN_PATH, sync_to_thread=True, status_code=200)
+def log_in(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
+    """Open a session, where the password fits."""
+    form = form_of(request)
+    para = local_path(field(form, "para"))
+    who = request.client.host if request.client is not None else ""
+    wait = pages.sessions.throttle(who)
+    if wait is not None:
+        seconds = max(1, int(wait.total_seconds()))
+        minutes = texts.counted(-(-seconds // 60), "minuto", "minutos")
+        said = texts.sentence("page_password_wait", minutos=minutes)
+        return page(pages, para, error=said, status=429, headers={"Retry-After": str(seconds)})
+    typed = form.get("senha", "")
+    token = pages.sessions.open(who, typed if isinstance(typed, str) else "")
+    if token is None:
+        return page(pages, para, error=texts.sentence("page_password_wrong"), status=401)
+    return pages.sessions.set_cookie(redirect(para), token)
+
+
+@post("/sair", sync_to_thread=True, status_code=200)
+def log_out(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
+    """End the session."""
+    pages.sessions.close(request.cookies.get(pages.sessions.cookie))
+    return pages.sessions.set_cookie(redirect(LOGIN_PATH), None)
+
+
+def is_authenticated(pages: PageContext, request: HtmlRequest) -> bool:
+    """Whether the pages are open, or who asks has a session."""
+    return not pages.sessions.needs_password() or pages.sessions.is_valid(request.cookies.get(pages.sessions.cookie))
+
+
+def is_public(path: str) -> bool:
+    """What is shown to who stands outside: the form itself, and the style and scripts that come with the program."""
+    return path == LOGIN_PATH or path.startswith(STATIC)
+
+
+def redirect_to_login(pages: PageContext, request: HtmlRequest) -> Html:
+    """To the form, and back from there to what was asked for. What was to be done is not done."""
+    if is_htmx(request):
+        where = _to(request.headers.get("hx-current-url", "/"))
+        return pages.html("empty.html", status=401, headers={"HX-Redirect": where})
+    if request.method != "GET":
+        return pages.html("error.html", status=401, sentence=texts.sentence("page_session_over"))
+    return redirect(_to(str(request.url)))
+
+
+def stale(pages: PageContext, request: HtmlRequest) -> Html:
+    """The form again, when its page was open since before its token changed."""
+    return page(pages, field(form_of(request), "para"), error=STALE, status=403)
+
+
+def local_path(address: str) -> str:
+    """A page of ours out of an address, never a place elsewhere."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "/"
+    query = f"?{parts.query}" if parts.query else ""
+    return parts.path + query if parts.path in PLACES.values() else "/"
+
+
+def _to(address: str) -> str:
+    return f"{LOGIN_PATH}?para={quote(local_path(address), safe='/')}"
+
+
+def page(
+    pages: PageContext, para: str, *, error: str = "", status: int = 200, headers: dict[str, str] | None = None
+) -> Html:
+    """The whole page. It shows nothing of the company, and carries a token that is good for this form alone."""
+    return pages.html(
+        "entrance.html",
+        status=status,
+        headers=headers,
+        error=error,
+        para=local_path(para),
+        keys={FIELD: pages.entrance_token},
+        version=pages.services.version,
+    )

@@ -1,0 +1,1 @@
+"""The code map page (De/Para)."""

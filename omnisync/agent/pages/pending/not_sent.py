@@ -1,0 +1,50 @@
+"""Rows of the ERP that the hub has not as the ERP has them, as rows of a page. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from omnisync.agent.messages import texts
+from omnisync.agent.sync.outbox import RowRefusal
+
+REMEDIES = {"repeated": "Acerte a consulta no layout ou o cadastro no ERP."}
+REMEDY = "Corrija no ERP: vai na próxima exportação."
+
+
+class NotSentRow(Struct, frozen=True, kw_only=True):
+    """A row that did not go out: what it is, why, and what to do."""
+
+    name: str
+    reason: str
+    remedy: str
+    age: str
+
+
+class NotSentRows(Struct, frozen=True, kw_only=True):
+    """The newest of them, and how many there are."""
+
+    lines: tuple[NotSentRow, ...] = ()
+    n: int = 0
+
+    @property
+    def n_more(self) -> int:
+        """How many there are beyond those shown."""
+        return max(0, self.n - len(self.lines))
+
+
+def not_sent_rows(found: Sequence[RowRefusal], n: int, now: datetime) -> NotSentRows:
+    """These of `n` rows."""
+    return NotSentRows(lines=tuple(_row(one, now) for one in found), n=n)
+
+
+def _row(found: RowRefusal, now: datetime) -> NotSentRow:
+    field = found.pointer.rpartition("/")[2]
+    return NotSentRow(
+        name=texts.row_name(found.dataset, found.key),
+        reason=f"{found.detail[:-1]} ({field})." if field and found.detail.endswith(".") else found.detail,
+        remedy=REMEDIES.get(found.code, REMEDY),
+        age=texts.age(found.at, now),
+    )

@@ -1,0 +1,136 @@
+"""Records that did not enter, or that someone looked for, as rows of a page."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, tzinfo
+from typing import Literal
+
+from msgspec import Struct
+
+from omnisync.agent.erp.base import OpenIssue
+from omnisync.agent.messages import pt, texts, times
+
+RowAction = Literal["retry", "again", "automatic", "none"]
+PART = "\x1f"
+"""Between the parts of an ERP key of several columns."""
+
+AUTOMATIC = {
+    "customer_waiting": "Resolve-se com o cliente.",
+    "customer_missing": "Entra sozinho assim que o cliente chegar.",
+    "customer_duplicate": "Já foi escolhido: entra na próxima importação.",
+}
+DELETED = "Apagado no OmniForce. O que o ERP tinha ficou como estava."
+DELETED_BEFORE = "Apagado no OmniForce, sem número no ERP."
+LINKS = {f"{kind}_unmapped": ("Abrir De/Para", f"/de-para#{kind}-titulo") for kind in texts.MAPPINGS}
+LINKS["customer_duplicate"] = ("Escolher", "/pendencias#escolher")
+"""Where a refused record's cause is put right, by its code."""
+RUN_ID = re.compile(r"(?:again:)?(?:customer|order):[!-~]{1,100}")
+"""What a form may ask to be tried again."""
+
+
+class RecordRow(Struct, frozen=True, kw_only=True):
+    """A record as a row: what it is, what became of it, why, what to do, and what the button does."""
+
+    name: str
+    ask: str
+    outcome: str
+    is_refused: bool
+    reason: str
+    remedy: str
+    action: RowAction
+    when: str
+    age: str
+    erp_number: str
+    link: tuple[str, str] | None = None
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """Several customers of the ERP with one CNPJ: which of them is this one?"""
+
+    name: str
+    ask: str
+    reason: str
+    options: tuple[tuple[str, str], ...]
+    """Each ERP key with how a person reads it."""
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The answers there are."""
+        return frozenset(key for key, _ in self.options)
+
+
+class WarnedRow(Struct, frozen=True, kw_only=True):
+    """A record that entered, and what had to be changed for it."""
+
+    name: str
+    when: str
+    erp_number: str
+    warnings: tuple[str, ...]
+
+
+def choice_of(issue: OpenIssue) -> Choice | None:
+    """The choice that this record waits for, if it waits for one."""
+    if issue.code != "customer_duplicate" or issue.outcome != "refused" or not issue.value:
+        return None
+    keys = issue.value.split(",")
+    return Choice(
+        name=_name(issue),
+        ask=f"{issue.kind}:{issue.id}",
+        reason=issue.message,
+        options=tuple((key, key.replace(PART, " / ")) for key in keys),
+    )
+
+
+def warned_row(issue: OpenIssue, now: datetime, zone: tzinfo) -> WarnedRow:
+    """The record as a row."""
+    return WarnedRow(
+        name=_name(issue),
+        when=times.at(issue.since, now, zone),
+        erp_number=issue.erp_number or "",
+        warnings=tuple(warning.message for warning in issue.warnings),
+    )
+
+
+def record_row(issue: OpenIssue, now: datetime, zone: tzinfo) -> RecordRow:
+    """The record as a row."""
+    reason, remedy = split(issue.code, issue.message)
+    if issue.outcome == "waiting":
+        remedy = AUTOMATIC.get(issue.code, remedy)
+    if issue.outcome == "kept" and not reason:
+        reason = DELETED if issue.erp_number else DELETED_BEFORE
+    return RecordRow(
+        name=_name(issue),
+        ask=f"{issue.kind}:{issue.id}",
+        outcome=texts.OUTCOMES[issue.outcome],
+        is_refused=issue.outcome == "refused",
+        reason=reason,
+        remedy=remedy,
+        action=_action(issue),
+        when=times.at(issue.since, now, zone),
+        age=texts.age(issue.since, now),
+        erp_number=issue.erp_number or "",
+        link=LINKS.get(issue.code) if issue.outcome == "refused" else None,
+    )
+
+
+def _name(issue: OpenIssue) -> str:
+    return f"{texts.KINDS[issue.kind]} {issue.label or issue.id}"
+
+
+def split(code: str, message: str) -> tuple[str, str]:
+    """What happened, and what to do: the sentence's own remedy is cut off where it closes the message."""
+    _, _, remedy = pt.SENTENCES.get(code, "").partition(". ")
+    if remedy and "{" not in remedy and message.endswith(remedy):
+        return message.removesuffix(remedy).rstrip(), remedy
+    return message, ""
+
+
+def _action(issue: OpenIssue) -> RowAction:
+    if issue.outcome == "refused":
+        return "retry"
+    if issue.outcome == "waiting":
+        return "automatic"
+    if issue.outcome == "kept" and issue.code in ("order_removed", "customer_removed"):
+        return "again"
+    return "none"

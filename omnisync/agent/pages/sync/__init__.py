@@ -1,0 +1,1 @@
+"""The first page: import, export, their state, and the last runs."""

@@ -1,0 +1,198 @@
+"""What the first page says of the runs: one state, its sentence, and numbers that add up. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta, tzinfo
+
+from msgspec import Struct
+
+from omnisync.agent.journal.run import Run
+from omnisync.agent.messages import texts, times
+from omnisync.agent.messages.texts import counted, hour, integer
+from omnisync.agent.pages.sync.last_run import Alert, alerts
+from omnisync.agent.pages.sync.run_rows import (
+    DatasetRow,
+    EntityRow,
+    dataset_rows,
+    entity_rows,
+    export_summary,
+    import_summary,
+)
+from omnisync.agent.scheduler.scheduler import Offline
+
+FIRST_ESTIMATE = timedelta(seconds=3)
+"""Before it a rate says nothing."""
+SILENT = timedelta(seconds=5)
+BY_WHOM = {
+    "button": "por você",
+    "slot": "pelo agendamento",
+    "catch_up": "pelo agendamento, atrasada",
+    "command": "pela linha de comando",
+    "retry": "como nova tentativa",
+}
+PHASES = {
+    "customer": "Importando clientes",
+    "waiting": "Tentando de novo o que aguardava",
+    "receipts": "Avisando o OmniForce",
+}
+
+
+class RunningState(Struct, frozen=True, kw_only=True):
+    """A run that has not ended. `is_sending` once its second half has begun, or it is an export alone."""
+
+    id: str
+    sentence: str
+    figures: str
+    began: str
+    name: str
+    percent: int | None
+    trouble: str
+    is_cancelling: bool
+    is_export: bool
+    is_sending: bool
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """All the first page refreshes by itself."""
+
+    title: str
+    announcement: str
+    ended_id: str
+    going: RunningState | None
+    alerts: tuple[Alert, ...]
+    nouns: tuple[EntityRow, ...]
+    sum: str
+    outgoing: tuple[DatasetRow, ...]
+    read: str
+
+
+def status_of(
+    runs: Sequence[Run],
+    now: datetime,
+    zone: tzinfo,
+    *,
+    unsettled: dict[str, int],
+    offline: Offline | None = None,
+) -> Status:
+    """What these runs, newest first, mean to who looks."""
+    last = runs[0] if runs else None
+    if last is not None and last.is_going:
+        return _status_going(last, now, zone)
+    shown = alerts(runs, now, zone, unsettled, offline)
+    came = last is not None and last.counts.total.received > 0
+    went = last is not None and last.counts.sent.read > 0
+    return Status(
+        title={"error": "Falhou", "warn": "Atenção", "info": "Sem conexão"}.get(shown[0].tone, "Sincronização"),
+        announcement=f"Última {texts.RUNS[last.kind]}: {texts.STATES[last.state].lower()}." if last is not None else "",
+        ended_id=last.id if last is not None else "",
+        going=None,
+        alerts=shown,
+        nouns=entity_rows(last) if last is not None and came else (),
+        sum=import_summary(last.counts) if last is not None and came else "",
+        outgoing=dataset_rows(last) if last is not None else (),
+        read=export_summary(last.counts) if last is not None and went else "",
+    )
+
+
+def _status_going(run: Run, now: datetime, zone: tzinfo) -> Status:
+    going = _going(run, now, zone)
+    doing = "Exportando" if _is_exporting(run) else "Importando"
+    quarter = "" if going.percent is None else f" {going.percent // 25 * 25}%"
+    shown = "" if going.percent is None else f" {going.percent}%"
+    return Status(
+        title="Cancelando" if going.is_cancelling else f"{doing}{shown}",
+        announcement=f"Cancelando a {texts.RUNS[run.kind]}." if going.is_cancelling else f"{doing}.{quarter}",
+        ended_id="",
+        going=going,
+        alerts=(),
+        nouns=entity_rows(run) if run.kind != "export" else (),
+        sum=import_summary(run.counts) if run.counts.total.received else "",
+        outgoing=dataset_rows(run),
+        read=export_summary(run.counts) if run.counts.sent.read else "",
+    )
+
+
+# --- a run that goes
+
+
+def _is_exporting(run: Run) -> bool:
+    """Whether its second half has begun."""
+    return run.kind == "export" or bool(texts.exporting(run.phase))
+
+
+def _going(run: Run, now: datetime, zone: tzinfo) -> RunningState:
+    phase, _, trouble = run.phase.partition("!")
+    word, percent = texts.RUNS[run.kind], _percent(run)
+    is_cancelling = run.state == "cancelling"
+    if is_cancelling:
+        current = "de enviar o lote atual" if _is_exporting(run) else "de gravar a página atual"
+        sentence = f"Cancelando… terminando {current}."
+    else:
+        name = "Importando pedidos de vendas" if phase.startswith("order") else PHASES.get(phase)
+        name = name or texts.exporting(phase) or f"Começando a {word}"
+        sentence = f"{name}…" if percent is None else f"{name}… {percent}%"
+    return RunningState(
+        id=run.id,
+        sentence=sentence,
+        figures=_figures(run, now),
+        began=f"Iniciada {times.at(run.asked_at, now, zone)} {BY_WHOM[run.origin]}. "
+        + (
+            "Pode fechar esta página: o que já foi gravado fica."
+            if is_cancelling
+            else f"Pode fechar esta página: a {word} continua."
+        ),
+        name="Exportação" if _is_exporting(run) else "Importação",
+        percent=percent,
+        trouble=_trouble(trouble, now, zone, is_export=_is_exporting(run)) if trouble else "",
+        is_cancelling=is_cancelling,
+        is_export=run.kind == "export",
+        is_sending=_is_exporting(run),
+    )
+
+
+def _percent(run: Run) -> int | None:
+    """How far the half that goes has come; None where nobody knows how much there is: an export that still reads."""
+    if _is_exporting(run):
+        return None
+    received, total = run.counts.total.received, run.totals.total
+    return min(99, 100 * received // total) if total else None
+
+
+def _trouble(trouble: str, now: datetime, zone: tzinfo, *, is_export: bool) -> str:
+    """What a run waits out, "hub_unreachable!2026-11-24T15:04:00+00:00", in words."""
+    code, _, text = trouble.partition("!")
+    retry_at = datetime.fromisoformat(text)
+    seconds = max(1, round((retry_at - now).total_seconds()))
+    return texts.of_waiting(code, {"hora": hour(retry_at.astimezone(zone)), "n": seconds}, is_export=is_export)
+
+
+def _figures(run: Run, now: datetime) -> str:
+    """258.112 de 415.400 · 41.300 registros/s · faltam cerca de 4 s; of an export 12.345 lidos · 300 enviados."""
+    received, total = run.counts.total.received, run.totals.total
+    sent, is_exporting = run.counts.sent, _is_exporting(run)
+    if is_exporting:
+        figures = [counted(sent.read, "lido", "lidos"), counted(sent.sent, "enviado", "enviados")]
+    else:
+        figures = [f"{integer(received)} de {integer(total)}" if total >= received else counted(received, *_RECORDS)]
+    if not (sent.read + sent.sent if is_exporting else received):
+        return ""
+    rate = _rate(run)
+    if rate is not None:
+        figures.append(f"{integer(round(rate))} registros/s")
+        if not is_exporting and total > received and rate > 0:
+            figures.append(f"faltam cerca de {times.short_span(timedelta(seconds=(total - received) / rate))}")
+    if run.beat_at is not None and now - run.beat_at > SILENT:
+        figures.append(f"último sinal há {times.short_span(now - run.beat_at)}")
+    return " · ".join(figures)
+
+
+_RECORDS = ("registro", "registros")
+
+
+def _rate(run: Run) -> float | None:
+    """Rows per second: the carrier's own figure, else the mean since the start. None while it would say nothing."""
+    if run.duration < FIRST_ESTIMATE:
+        return None
+    n_rows = run.counts.total.received + run.counts.sent.read + run.counts.sent.sent
+    return run.rate or n_rows / run.duration.total_seconds()
