@@ -9,7 +9,7 @@ from importlib import import_module
 import rich_click as click
 
 from omnisync import __version__
-from omnisync.cli.ending import run
+from omnisync.cli.exit import run
 from omnisync.cli.options import in_portuguese
 
 # httpx would bring its own command line along, and rich and pygments with it: a third of what an idle poll imports.

@@ -20,9 +20,9 @@ from omnisync.agent.pages.rendering import PageServices
 from omnisync.agent.pages.server import PageServer
 from omnisync.agent.scheduler.processes import ProcessSupervisor
 from omnisync.agent.scheduler.scheduler import Scheduler
-from omnisync.cli import parts as build
-from omnisync.cli.ending import plain_ending, say
-from omnisync.cli.import_ import converted
+from omnisync.cli import composition
+from omnisync.cli.exit import exit_cleanly, print_status
+from omnisync.cli.import_ import previewed
 from omnisync.cli.options import verbose_option
 
 PEM = click.Path(dir_okay=False, path_type=Path)
@@ -40,14 +40,14 @@ PEM = click.Path(dir_okay=False, path_type=Path)
 @verbose_option
 def agent(host: str | None, port: int | None, certificate: Path | None, key: Path | None, verbose: bool) -> None:
     """Abre as telas, cuida do agendamento e carrega as execuções, até Ctrl-C."""
-    with plain_ending(verbose=verbose):
-        parts = build.agent_parts()
-        known = parts.settings
+    with exit_cleanly(verbose=verbose):
+        context = composition.open_context()
+        known = context.settings
         read = certificate_of(certificate or known.certificate, key or (None if certificate else known.key))
-        if read is not None and read.expires_at <= build.clock():
-            say("O certificado das telas venceu: os navegadores avisam a quem as abre. Renove-o.")
+        if read is not None and read.expires_at <= composition.clock():
+            print_status("O certificado das telas venceu: os navegadores avisam a quem as abre. Renove-o.")
         address = host or known.host, port or known.port
-        serve(parts, *address, lambda url: say(f"Omnisync em {url} (Ctrl-C encerra)"), certificate=read)
+        serve(context, *address, lambda url: print_status(f"Omnisync em {url} (Ctrl-C encerra)"), certificate=read)
 
 
 def certificate_of(certificate: Path | None, key: Path | None) -> Certificate | None:
@@ -56,52 +56,59 @@ def certificate_of(certificate: Path | None, key: Path | None) -> Certificate | 
 
 
 def serve(
-    parts: build.Parts, host: str, port: int, ready: Callable[[str], None], *, certificate: Certificate | None = None
+    context: composition.AgentContext,
+    host: str,
+    port: int,
+    ready: Callable[[str], None],
+    *,
+    certificate: Certificate | None = None,
 ) -> None:
     """Serve the pages, keep the schedule and carry the runs until told to end; the page being written is ended first.
 
     Raises SettingsError, before anything starts, when the port is taken, or when other computers could reach the
     pages without a password and TLS.
     """
-    environ = {**build.environ, "OMNISYNC_HOME": str(parts.home.path)}  # the runs find the same home
-    carrier = ProcessSupervisor(parts.journal, parts.home, clock=build.clock, environ=environ)
-    clockwork = Scheduler(
-        parts.journal,
-        carrier,
-        clock=build.clock,
-        zone_of=parts.zone,
-        probe=lambda connection: is_hub_there(parts, connection),
+    environ = {**composition.environ, "OMNISYNC_HOME": str(context.home.path)}  # the runs find the same home
+    supervisor = ProcessSupervisor(context.journal, context.home, clock=composition.clock, environ=environ)
+    scheduler = Scheduler(
+        context.journal,
+        supervisor,
+        clock=composition.clock,
+        zone_of=context.zone,
+        probe=lambda connection: is_hub_there(context, connection),
     )
-    server = PageServer(page_parts(parts, carrier, clockwork), host, port, certificate)
+    server = PageServer(page_services(context, supervisor, scheduler), host, port, certificate)
     # The server hands a signal on once it has ended; SIGTERM's own way would leave the runs without their shutdown.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    clockwork.start()
+    scheduler.start()
     try:
         with suppress(KeyboardInterrupt):  # the way a person ends it: no error
             server.run(ready)
     finally:
-        clockwork.shutdown()
-    say("Omnisync encerrado.")
+        scheduler.shutdown()
+    print_status("Omnisync encerrado.")
 
 
-def page_parts(parts: build.Parts, carrier: ProcessSupervisor, clockwork: Scheduler) -> PageServices:
+def page_services(
+    context: composition.AgentContext, supervisor: ProcessSupervisor, scheduler: Scheduler
+) -> PageServices:
     """What the pages stand on."""
     return PageServices(
-        journal=parts.journal,
-        secrets=parts.secrets,
-        password=parts.password,
-        runs=carrier,
-        settings=parts.settings,
-        clock=build.clock,
-        open_erp=parts.erp,
-        hub=lambda connection: build.hub_client(parts, connection),
-        offline=clockwork.offline,
+        journal=context.journal,
+        secrets=context.secrets,
+        password=context.password,
+        runs=supervisor,
+        settings=context.settings,
+        clock=composition.clock,
+        open_erp=context.erp,
+        hub=lambda connection: composition.hub_client(context, connection),
+        offline=scheduler.offline,
         erp_kinds={kind: one.label for kind, one in KINDS.items()},
         layouts=shipped_names(),
-        check_erp=lambda connection: build.check_erp(parts, connection),
-        de_para=build.de_para,
-        exports=build.exports,
-        convert=lambda connection: converted(parts, connection),
+        check_erp=lambda connection: composition.check_erp(context, connection),
+        de_para=composition.de_para,
+        exports=composition.exported_systems,
+        convert=lambda connection: previewed(context, connection),
         version=version_text(),
         computer=socket.gethostname(),
     )
@@ -113,10 +120,10 @@ def version_text() -> str:
     return f"v {year}.{int(month):02} R"
 
 
-def is_hub_there(parts: build.Parts, connection: Connection) -> bool:
+def is_hub_there(context: composition.AgentContext, connection: Connection) -> bool:
     """Whether the connection's hub answers."""
     try:
-        hub = build.hub_client(parts, connection)
+        hub = composition.hub_client(context, connection)
         try:
             hub.health()
         finally:

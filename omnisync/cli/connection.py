@@ -26,8 +26,8 @@ from omnisync.agent.layout_folder import chosen, names_in
 from omnisync.agent.messages import texts, times
 from omnisync.agent.sync.outbox import outbox_of
 from omnisync.agent.zones import typed_zone
-from omnisync.cli import parts as build
-from omnisync.cli.ending import plain_ending, say
+from omnisync.cli import composition
+from omnisync.cli.exit import exit_cleanly, print_status
 from omnisync.cli.options import connection_option, verbose_option
 
 
@@ -40,8 +40,8 @@ def connection() -> None:
 @verbose_option
 def list_(verbose: bool) -> None:
     """Mostra as conexões deste computador."""
-    with plain_ending(verbose=verbose):
-        known = build.agent_parts().journal.connections()
+    with exit_cleanly(verbose=verbose):
+        known = composition.open_context().journal.connections()
         if not known:
             raise NotConfiguredError("no_connection")
         for one in known:
@@ -53,27 +53,27 @@ def list_(verbose: bool) -> None:
 @verbose_option
 def show(name: str | None, verbose: bool) -> None:
     """Mostra a conexão, sem os segredos."""
-    with plain_ending(verbose=verbose):
-        parts = build.agent_parts()
-        known = parts.connection(name)
+    with exit_cleanly(verbose=verbose):
+        context = composition.open_context()
+        known = context.connection(name)
         erp = known.erp
         click.echo(f"Conexão:           {known.name}")
         click.echo(f"Central:           {known.hub.url if known.hub is not None else 'não informada'}")
-        click.echo(f"Chave de acesso:   {_kept(parts, known, 'hub_token')}")
+        click.echo(f"Chave de acesso:   {_kept(context, known, 'hub_token')}")
         click.echo(f"Banco do ERP:      {_place(erp)}")
         if erp.kind != "sqlite":
             click.echo(f"Usuário do banco:  {erp.user or 'não informado'}")
-            click.echo(f"Senha do banco:    {_kept(parts, known, 'erp_password')}")
+            click.echo(f"Senha do banco:    {_kept(context, known, 'erp_password')}")
             click.echo(f"Caracteres:        {erp.charset or 'os de costume do banco'}")
         click.echo(f"Layout:            {erp.layout}")
-        zone, now = parts.zone_found(known), build.clock()
+        zone, now = context.zone_found(known), composition.clock()
         click.echo(f"Fuso horário:      {times.zone_line(zone, now)}")
         if known.adjusts_centavo:
             click.echo("Regra:             ajusta 1 centavo no maior item")
         for establishment in known.establishments:
             click.echo(f"Estabelecimento:   {establishment.code} - {establishment.name}")
         if advice := times.zone_advice(zone, now, times.zone_command(known.name)):
-            say(advice)
+            print_status(advice)
 
 
 def _place(erp: ErpAddress) -> str:
@@ -82,10 +82,10 @@ def _place(erp: ErpAddress) -> str:
     return f"{erp.kind} {erp.database}{where}"
 
 
-def _kept(parts: build.Parts, known: Connection, kind: SecretKind) -> str:
-    if parts.secrets.get(known, kind) is None:
+def _kept(context: composition.AgentContext, known: Connection, kind: SecretKind) -> str:
+    if context.secrets.get(known, kind) is None:
         return "não informada"
-    return f"guardada em {parts.home.secrets} (só este usuário lê)"
+    return f"guardada em {context.home.secrets} (só este usuário lê)"
 
 
 @connection.command("set")
@@ -131,57 +131,59 @@ def set_(
     **erp: Any,
 ) -> None:
     """Cria ou muda a conexão. Mudar a central ou o banco esvazia o segredo que era do outro."""
-    with plain_ending(verbose=verbose):
-        parts = build.agent_parts()
-        before = _before(parts, name)
-        if erp.get("layout") and erp["layout"] in names_in(parts.home.layouts):
-            erp["layout"] = chosen(erp["layout"], parts.home.layouts, shipped_names())
+    with exit_cleanly(verbose=verbose):
+        context = composition.open_context()
+        before = _before(context, name)
+        if erp.get("layout") and erp["layout"] in names_in(context.home.layouts):
+            erp["layout"] = chosen(erp["layout"], context.home.layouts, shipped_names())
         after = _changed(before, name, hub_url, {field: value for field, value in erp.items() if value is not None})
         if zone is not None:
             after = with_zone(after, typed_zone(zone) if zone.strip() else None)
         after = _with_establishments(after, codes)
         if adjusts_centavo is not None:
             after = msgspec.structs.replace(after, adjusts_centavo=adjusts_centavo)
-        build.check_erp(parts, after)
-        emptied = _emptied(parts, before, after)
-        parts.journal.save_connection(after)
+        composition.check_erp(context, after)
+        emptied = _emptied(context, before, after)
+        context.journal.save_connection(after)
         if before is not None and before.zone != after.zone:
-            parts.journal.free_slots(after.name, build.clock().astimezone(parts.zone(after)))
-        parts.journal.add_event(after.name, "connection_saved", build.clock())
-        parts.secrets.keep_only_for(after)
+            context.journal.free_slots(after.name, composition.clock().astimezone(context.zone(after)))
+        context.journal.add_event(after.name, "connection_saved", composition.clock())
+        context.secrets.keep_only_for(after)
         if token_stdin:
-            parts.secrets.put(after, "hub_token", Secret(sys.stdin.readline().strip()))
+            context.secrets.put(after, "hub_token", Secret(sys.stdin.readline().strip()))
         elif "hub_token" in emptied:
-            say("A central mudou: informe de novo a chave de acesso com --token-stdin.")
+            print_status("A central mudou: informe de novo a chave de acesso com --token-stdin.")
         if erp_password_stdin:
-            parts.secrets.put(after, "erp_password", Secret(sys.stdin.readline().rstrip("\r\n")))
+            context.secrets.put(after, "erp_password", Secret(sys.stdin.readline().rstrip("\r\n")))
         elif "erp_password" in emptied:
-            say("O banco mudou: a senha que era do outro foi apagada. Se este pede senha, use --erp-password-stdin.")
-        say(f"Conexão {name} guardada.")
-        _say_zone(parts, before, after)
+            print_status(
+                "O banco mudou: a senha que era do outro foi apagada. Se este pede senha, use --erp-password-stdin."
+            )
+        print_status(f"Conexão {name} guardada.")
+        _say_zone(context, before, after)
 
 
-def _say_zone(parts: build.Parts, before: Connection | None, after: Connection) -> None:
+def _say_zone(context: composition.AgentContext, before: Connection | None, after: Connection) -> None:
     """A new connection's zone where it is not the machine's, and another one's where it changed."""
-    found, now = parts.zone_found(after), build.clock()
-    if before is not None and found.zone != parts.zone(before):
-        say(f"Fuso horário: {times.zone_line(found, now)}. O que já está no ERP fica como está.")
+    found, now = context.zone_found(after), composition.clock()
+    if before is not None and found.zone != context.zone(before):
+        print_status(f"Fuso horário: {times.zone_line(found, now)}. O que já está no ERP fica como está.")
     if advice := times.zone_advice(found, now, times.zone_command(after.name)):
-        say(advice)
+        print_status(advice)
 
 
-def _before(parts: build.Parts, name: str) -> Connection | None:
+def _before(context: composition.AgentContext, name: str) -> Connection | None:
     try:
-        return parts.journal.connection(name)
+        return context.journal.connection(name)
     except NotConfiguredError:
         return None
 
 
-def _emptied(parts: build.Parts, before: Connection | None, after: Connection) -> set[SecretKind]:
+def _emptied(context: composition.AgentContext, before: Connection | None, after: Connection) -> set[SecretKind]:
     """The secrets there were for the old addresses."""
     if before is None:
         return set()
-    return {kind for kind in changed_connection(before, after) if parts.secrets.get(before, kind) is not None}
+    return {kind for kind in changed_connection(before, after) if context.secrets.get(before, kind) is not None}
 
 
 def _changed(before: Connection | None, name: str, hub_url: str | None, erp: dict[str, Any]) -> Connection:
@@ -214,17 +216,17 @@ def _with_establishments(known: Connection, codes: tuple[str, ...]) -> Connectio
 @verbose_option
 def remove(name: str, yes: bool, verbose: bool) -> None:
     """Esquece a conexão, seu agendamento, seu histórico e seus segredos. O banco do ERP fica como está."""
-    with plain_ending(verbose=verbose):
-        parts = build.agent_parts()
-        known = parts.connection(name)
+    with exit_cleanly(verbose=verbose):
+        context = composition.open_context()
+        known = context.connection(name)
         if not yes:
-            say(f"A conexão {known.name} será esquecida, com o agendamento, o histórico, a chave e a senha.")
+            print_status(f"A conexão {known.name} será esquecida, com o agendamento, o histórico, a chave e a senha.")
             click.confirm("Continuar?", abort=True, err=True)
-        parts.close_dead(known)
-        parts.journal.remove_connection(known.name)
-        parts.secrets.forget(known.name)
-        outbox_of(parts.home, known.name).remove()
-        say(f"Conexão {known.name} esquecida.")
+        context.close_orphaned_run(known)
+        context.journal.remove_connection(known.name)
+        context.secrets.forget(known.name)
+        outbox_of(context.home, known.name).remove()
+        print_status(f"Conexão {known.name} esquecida.")
 
 
 @connection.command("test")
@@ -232,10 +234,10 @@ def remove(name: str, yes: bool, verbose: bool) -> None:
 @verbose_option
 def test(name: str | None, verbose: bool) -> None:
     """Fala com a central e com o banco do ERP, e diz o que encontrou; traz os estabelecimentos se não houver."""
-    with plain_ending(verbose=verbose):
-        parts = build.agent_parts()
-        known = parts.connection(name)
-        hub = build.hub_client(parts, known)
+    with exit_cleanly(verbose=verbose):
+        context = composition.open_context()
+        known = context.connection(name)
+        hub = composition.hub_client(context, known)
         try:
             identity = hub.identity()
         finally:
@@ -244,10 +246,10 @@ def test(name: str | None, verbose: bool) -> None:
             ConnectionEstablishment(e.code, e.name) for e in identity.establishments
         )
         known = msgspec.structs.replace(known, company=identity.company.id, establishments=establishments)
-        parts.journal.save_connection(known)
+        context.journal.save_connection(known)
         known_there = texts.counted(len(identity.establishments), "estabelecimento", "estabelecimentos")
         click.echo(f"Central: {identity.company.name}, {known_there}.")
-        erp = parts.erp(known)
+        erp = context.erp(known)
         try:
             erp.prepare()
             rows = erp.rows()

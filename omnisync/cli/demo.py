@@ -32,14 +32,14 @@ from omnisync.agent.journal.journal import Journal
 from omnisync.agent.messages import texts
 from omnisync.agent.pages.server import listening_socket
 from omnisync.agent.progress import NOUNS, Counts
-from omnisync.cli import parts as build
+from omnisync.cli import composition
 from omnisync.cli.agent import serve
-from omnisync.cli.ending import plain_ending, say
+from omnisync.cli.exit import exit_cleanly, print_status
 from omnisync.cli.options import verbose_option
 from omnisync.cli.progress import export_summary, summary
-from omnisync.cli.running import Asked, carry
-from omnisync.cli.simulate import free_number, hired, patiently, shelf
-from omnisync.cli.status import unsettled_line
+from omnisync.cli.run_executor import RunRequest, execute_run
+from omnisync.cli.simulate import exported_products, free_number, retry_when_silent, simulated_sellers
+from omnisync.cli.status import open_issue_line
 from omnisync.demo import company, erp
 from omnisync.demo.company import DemoFolder
 from omnisync.demo.sample_data import ZONE, buyers
@@ -68,30 +68,32 @@ STORY_SENT = "demo_story_sent"
 @verbose_option
 def demo(once: bool, fresh: bool, verbose: bool) -> None:
     """A empresa de exemplo: uma central, um ERP em SQLite, uma importação e o resumo."""
-    with plain_ending(verbose=verbose):
-        settings = read_settings(build.environ)
+    with exit_cleanly(verbose=verbose):
+        settings = read_settings(composition.environ)
         folder = DemoFolder(settings.home.path / "demo")
         if fresh:
             folder.clear()
-        folder.make(build.clock())
-        parts = demo_parts(settings, folder.path)
+        folder.make(composition.clock())
+        context = demo_context(settings, folder.path)
         with open_hub(folder) as hub:
-            tokens = company.create_company(hub.store, build.clock())
-            tell_story(parts, hub.store)
-            connection = connect(parts, hub.url, folder, tokens[0])
-            came = carry(parts, connection, Asked(kind="import"))
-            invoice(parts, folder)
-            went = carry(parts, connection, Asked(kind="export"))
-            show_summary(parts, connection, folder, came + went)
+            tokens = company.create_company(hub.store, composition.clock())
+            send_sample(context, hub.store)
+            connection = connect(context, hub.url, folder, tokens[0])
+            came = execute_run(context, connection, RunRequest(kind="import"))
+            invoice(context, folder)
+            went = execute_run(context, connection, RunRequest(kind="export"))
+            show_summary(context, connection, folder, came + went)
             if not once:
-                go_on(parts, hub, folder, tokens[1])
+                keep_running(context, hub, folder, tokens[1])
 
 
-def demo_parts(settings: Settings, path: Path) -> build.Parts:
+def demo_context(settings: Settings, path: Path) -> composition.AgentContext:
     """The agent's parts, with the demo's folder as their home."""
     home = Home(path).prepare()
     known = msgspec.structs.replace(settings, home=home)
-    return build.Parts(known, home, Journal(home.journal), Secrets(home.secrets), PagePassword(home.page_password))
+    return composition.AgentContext(
+        known, home, Journal(home.journal), Secrets(home.secrets), PagePassword(home.page_password)
+    )
 
 
 class OpenHub(msgspec.Struct, frozen=True):
@@ -128,27 +130,27 @@ def _server(store: Store) -> HubServer:
     raise SetupError("ports_busy", de=HUB_PORT, ate=HUB_PORT + N_PORTS - 1)
 
 
-def tell_story(parts: build.Parts, store: Store) -> None:
+def send_sample(context: composition.AgentContext, store: Store) -> None:
     """Put the sample sales into the hub, once."""
-    journal = parts.journal
+    journal = context.journal
     if journal.get_meta(STORY_SENT):
         return
-    day = journal.get_meta(STORY_DAY) or build.clock().date().isoformat()
+    day = journal.get_meta(STORY_DAY) or composition.clock().date().isoformat()
     journal.set_meta(STORY_DAY, day)
-    say("Preparando a empresa de exemplo: os vendedores enviam suas vendas à central…")
-    company.send_sample_data(store, today=date.fromisoformat(day), now=build.clock(), report=lambda n: None)
+    print_status("Preparando a empresa de exemplo: os vendedores enviam suas vendas à central…")
+    company.send_sample_data(store, today=date.fromisoformat(day), now=composition.clock(), report=lambda n: None)
     journal.set_meta(STORY_SENT, "1")
 
 
-def invoice(parts: build.Parts, folder: DemoFolder) -> None:
+def invoice(context: composition.AgentContext, folder: DemoFolder) -> None:
     """What the ERP's people do once the orders are there: all but those of the story's last days are invoiced."""
-    told_on = date.fromisoformat(parts.journal.get_meta(STORY_DAY) or build.clock().date().isoformat())
-    n = erp.invoice(folder.erp, told_on - UNTOUCHED, build.clock())
+    told_on = date.fromisoformat(context.journal.get_meta(STORY_DAY) or composition.clock().date().isoformat())
+    n = erp.invoice(folder.erp, told_on - UNTOUCHED, composition.clock())
     if n:
-        say(f"No ERP, o faturamento emitiu {texts.counted(n, 'nota', 'notas')}.")
+        print_status(f"No ERP, o faturamento emitiu {texts.counted(n, 'nota', 'notas')}.")
 
 
-def connect(parts: build.Parts, hub_url: str, folder: DemoFolder, token: str) -> Connection:
+def connect(context: composition.AgentContext, hub_url: str, folder: DemoFolder, token: str) -> Connection:
     """The connection `producao`, between the demo's hub and its ERP."""
     connection = Connection(
         name=company.AGENT,
@@ -158,14 +160,14 @@ def connect(parts: build.Parts, hub_url: str, folder: DemoFolder, token: str) ->
         establishments=tuple(ConnectionEstablishment(code, name) for code, name in ESTABLISHMENTS.items()),
         zone="America/Sao_Paulo",
     )
-    parts.journal.save_connection(connection)
-    parts.secrets.put(connection, "hub_token", Secret(token))
+    context.journal.save_connection(connection)
+    context.secrets.put(connection, "hub_token", Secret(token))
     return connection
 
 
-def show_summary(parts: build.Parts, connection: Connection, folder: DemoFolder, counts: Counts) -> None:
+def show_summary(context: composition.AgentContext, connection: Connection, folder: DemoFolder, counts: Counts) -> None:
     """What came and what went, what the ERP holds, what did not enter and why, and where to look."""
-    with closing(parts.erp(connection)) as opened:
+    with closing(context.erp(connection)) as opened:
         opened.prepare()
         rows, unsettled = opened.rows(), opened.open_issues(("refused", "waiting"), 1000)
     click.echo("")
@@ -179,7 +181,7 @@ def show_summary(parts: build.Parts, connection: Connection, folder: DemoFolder,
     n_refused = sum(record.outcome == "refused" for record in unsettled)
     click.echo(f"Recusados: {n_refused}. Aguardando: {len(unsettled) - n_refused}.")
     for record in sorted(unsettled, key=lambda record: (record.outcome, record.kind, record.id)):
-        click.echo(f"  {unsettled_line(record, build.clock())}")
+        click.echo(f"  {open_issue_line(record, composition.clock())}")
     click.echo("")
     click.echo(export_summary(counts))
     click.echo("")
@@ -191,26 +193,28 @@ def show_summary(parts: build.Parts, connection: Connection, folder: DemoFolder,
     click.echo(f"Central (SQLite):      {folder.path / 'central.db'}")
 
 
-def go_on(parts: build.Parts, hub: OpenHub, folder: DemoFolder, token: str) -> None:
+def keep_running(context: composition.AgentContext, hub: OpenHub, folder: DemoFolder, token: str) -> None:
     """The pages, salespeople who go on selling, and an ERP whose people go on invoicing, until Ctrl-C."""
     stop = threading.Event()
 
     def begin(url: str) -> None:
-        say("")
-        say(f"Abra {url} e clique em IMPORTAR: os vendedores acabam de enviar {N_NEW_ORDERS} pedidos. Ctrl-C encerra.")
+        print_status("")
+        print_status(
+            f"Abra {url} e clique em IMPORTAR: os vendedores acabam de enviar {N_NEW_ORDERS} pedidos. Ctrl-C encerra."
+        )
         threading.Thread(target=sell, args=(hub.url, token, stop), name="salespeople", daemon=True).start()
-        threading.Thread(target=go_on_invoicing, args=(folder.erp, stop), name="invoicing", daemon=True).start()
+        threading.Thread(target=keep_invoicing, args=(folder.erp, stop), name="invoicing", daemon=True).start()
 
     try:
-        serve(parts, HOST, free_port(parts.settings.port), begin)
+        serve(context, HOST, free_port(context.settings.port), begin)
     finally:
         stop.set()
 
 
-def go_on_invoicing(path: Path, stop: threading.Event) -> None:
+def keep_invoicing(path: Path, stop: threading.Event) -> None:
     """A few of the older orders every few seconds, so that an export has something to tell."""
     while not stop.wait(SECONDS_BETWEEN_INVOICES):
-        now = build.clock()
+        now = composition.clock()
         with suppress(sqlite3.OperationalError):  # an import holds the file: the next turn will do
             erp.invoice(path, now.astimezone(ZONE).date() - LEFT_ALONE, now, N_INVOICED)
 
@@ -228,21 +232,23 @@ def sell(hub_url: str, token: str, stop: threading.Event) -> None:
 
     Numbered by the clock, so a later demo is new too.
     """
-    client = HubClient(Transport(hub_url, token, clock=build.clock, monotonic=build.monotonic))
-    first = free_number(build.clock())
-    known = shelf(client)
-    goods: tuple[SampleProduct, ...] = ()
-    people = hired(client, seed=first, first_number=first, customers=buyers(), begin_version=first, goods=lambda: goods)
+    client = HubClient(Transport(hub_url, token, clock=composition.clock, monotonic=composition.monotonic))
+    first = free_number(composition.clock())
+    known = exported_products(client)
+    products: tuple[SampleProduct, ...] = ()
+    people = simulated_sellers(
+        client, seed=first, first_number=first, customers=buyers(), begin_version=first, products=lambda: products
+    )
 
     def look() -> None:
-        nonlocal goods
-        goods = known.read_available()
+        nonlocal products
+        products = known.read_available()
 
-    patiently(look, stop.wait)
-    if goods:
-        patiently(lambda: people.burst(N_NEW_ORDERS), stop.wait)
+    retry_when_silent(look, stop.wait)
+    if products:
+        retry_when_silent(lambda: people.burst(N_NEW_ORDERS), stop.wait)
     while not stop.wait(SECONDS_BETWEEN_SALES):
-        patiently(look, stop.wait)
-        if goods:
-            patiently(people.step, stop.wait)
+        retry_when_silent(look, stop.wait)
+        if products:
+            retry_when_silent(people.step, stop.wait)
     client.close()

@@ -15,9 +15,9 @@ from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.messages import texts, times
 from omnisync.agent.pages.certificate import Certificate
 from omnisync.agent.pages.server import check_exposure, is_loopback
-from omnisync.cli import parts as build
+from omnisync.cli import composition
 from omnisync.cli.agent import certificate_of
-from omnisync.cli.ending import DONE, FAILED, plain_ending, sentence_of
+from omnisync.cli.exit import DONE, FAILED, exit_cleanly, sentence_of
 from omnisync.cli.options import connection_option, verbose_option
 
 SKEW = timedelta(minutes=2)
@@ -27,7 +27,7 @@ RENEWAL_DAYS = 30
 """With less than this a certificate is to be renewed."""
 
 
-class Finding(Struct, frozen=True):
+class DoctorFinding(Struct, frozen=True):
     """One thing that was looked at."""
 
     what: str
@@ -40,120 +40,122 @@ class Finding(Struct, frozen=True):
 @verbose_option
 def doctor(name: str | None, verbose: bool) -> int:
     """Confere central, chave, relógio, banco do ERP, fuso, disco e telas. Termina com 1 se algo precisa de atenção."""
-    with plain_ending(verbose=verbose):
-        parts = build.agent_parts()
-        connection = parts.connection(name)
-        findings = list(examined(parts, connection))
+    with exit_cleanly(verbose=verbose):
+        context = composition.open_context()
+        connection = context.connection(name)
+        findings = list(check_all(context, connection))
         for finding in findings:
             click.echo(f"{'ok   ' if finding.is_good else 'FALHA'} {finding.what}: {finding.words}")
         return DONE if all(finding.is_good for finding in findings) else FAILED
     return FAILED
 
 
-def examined(parts: build.Parts, connection: Connection) -> Iterator[Finding]:
+def check_all(context: composition.AgentContext, connection: Connection) -> Iterator[DoctorFinding]:
     """Look at everything, one trouble not hiding the next."""
-    yield from _told("Central e chave", lambda: _hub(parts, connection))
-    yield from _told("Banco do ERP", lambda: _erp(parts, connection))
-    yield _zone(parts, connection)
-    yield _disk(parts)
-    yield _secrets(parts)
-    yield from _told("Telas", lambda: _pages(parts))
+    yield from _checked("Central e chave", lambda: _hub(context, connection))
+    yield from _checked("Banco do ERP", lambda: _erp(context, connection))
+    yield _zone(context, connection)
+    yield _disk(context)
+    yield _secrets(context)
+    yield from _checked("Telas", lambda: _pages(context))
 
 
-def _told(what: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+def _checked(what: str, look: Callable[[], Iterator[DoctorFinding]]) -> Iterator[DoctorFinding]:
     try:
         yield from look()
     except OmnisyncError as error:
-        yield Finding(what, False, sentence_of(error))
+        yield DoctorFinding(what, False, sentence_of(error))
 
 
-def _hub(parts: build.Parts, connection: Connection) -> Iterator[Finding]:
-    hub = build.hub_client(parts, connection)
+def _hub(context: composition.AgentContext, connection: Connection) -> Iterator[DoctorFinding]:
+    hub = composition.hub_client(context, connection)
     try:
         identity = hub.identity()
     finally:
         hub.close()
     where = connection.hub.url if connection.hub is not None else ""
-    yield Finding("Central e chave", True, f"{where} responde para {identity.company.name}.")
-    yield clock_finding(build.clock(), identity.server_time)
+    yield DoctorFinding("Central e chave", True, f"{where} responde para {identity.company.name}.")
+    yield clock_finding(composition.clock(), identity.server_time)
 
 
-def clock_finding(here: datetime, there: datetime) -> Finding:
+def clock_finding(here: datetime, there: datetime) -> DoctorFinding:
     """How far this computer's clock is from the hub's."""
     skew = here - there
     if abs(skew) <= SKEW:
-        return Finding("Relógio", True, "certo com o da central.")
+        return DoctorFinding("Relógio", True, "certo com o da central.")
     minutes = round(abs(skew).total_seconds() / 60)
     words = texts.sentence("clock_skew", n=minutes, direcao="adiantado" if skew > timedelta() else "atrasado")
-    return Finding("Relógio", False, words)
+    return DoctorFinding("Relógio", False, words)
 
 
-def _erp(parts: build.Parts, connection: Connection) -> Iterator[Finding]:
-    erp = parts.erp(connection)
+def _erp(context: composition.AgentContext, connection: Connection) -> Iterator[DoctorFinding]:
+    erp = context.erp(connection)
     try:
         erp.prepare()
         rows = erp.rows()
     finally:
         erp.close()
     n_orders = texts.counted(rows["orders"], "pedido", "pedidos")
-    yield Finding("Banco do ERP", True, f"{connection.erp.database} abre e tem as tabelas do layout; {n_orders}.")
+    yield DoctorFinding("Banco do ERP", True, f"{connection.erp.database} abre e tem as tabelas do layout; {n_orders}.")
 
 
-def _zone(parts: build.Parts, connection: Connection) -> Finding:
+def _zone(context: composition.AgentContext, connection: Connection) -> DoctorFinding:
     """Report the zone whose hours are written to the ERP; a fault while a person should confirm it."""
-    found, now = parts.zone_found(connection), build.clock()
+    found, now = context.zone_found(connection), composition.clock()
     advice = times.zone_advice(found, now, times.zone_command(connection.name))
-    return Finding("Fuso horário", not found.is_unanswered, advice or f"{times.zone_line(found, now)}.")
+    return DoctorFinding("Fuso horário", not found.is_unanswered, advice or f"{times.zone_line(found, now)}.")
 
 
-def _disk(parts: build.Parts) -> Finding:
-    free = shutil.disk_usage(parts.home.path).free
-    words = f"{texts.integer(free // 2**20)} MB livres em {parts.home.path}."
+def _disk(context: composition.AgentContext) -> DoctorFinding:
+    free = shutil.disk_usage(context.home.path).free
+    words = f"{texts.integer(free // 2**20)} MB livres em {context.home.path}."
     if free < FREE_BYTES:
-        return Finding("Disco", False, f"{words} Libere espaço.")
-    return Finding("Disco", True, words)
+        return DoctorFinding("Disco", False, f"{words} Libere espaço.")
+    return DoctorFinding("Disco", True, words)
 
 
-def _secrets(parts: build.Parts) -> Finding:
-    path = parts.home.secrets
+def _secrets(context: composition.AgentContext) -> DoctorFinding:
+    path = context.home.secrets
     if not path.exists():
-        return Finding("Segredos", False, "nenhuma chave guardada. Informe a chave em Conexão.")
+        return DoctorFinding("Segredos", False, "nenhuma chave guardada. Informe a chave em Conexão.")
     is_closed = path.stat().st_mode & 0o077 == 0
     words = f"guardados em {path}, " + (
         "só este usuário lê." if is_closed else "que outros usuários podem ler. Feche-o."
     )
-    return Finding("Segredos", is_closed, words)
+    return DoctorFinding("Segredos", is_closed, words)
 
 
-def _pages(parts: build.Parts) -> Iterator[Finding]:
+def _pages(context: composition.AgentContext) -> Iterator[DoctorFinding]:
     """Who can reach the pages, by the settings of this shell: what `omnisync agent` would open."""
-    settings = parts.settings
+    settings = context.settings
     certificate = certificate_of(settings.certificate, settings.key)
-    check_exposure(parts.password, settings.host, certificate)
+    check_exposure(context.password, settings.host, certificate)
     where = f"{'https' if certificate else 'http'}://{settings.host}:{settings.port}"
     who = "só neste computador" if is_loopback(settings.host) else "também de outros computadores, por TLS"
     how = (
-        "com senha" if parts.password.stored_hash() is not None else "sem senha; para pedir uma: omnisync password set"
+        "com senha"
+        if context.password.stored_hash() is not None
+        else "sem senha; para pedir uma: omnisync password set"
     )
-    yield Finding("Telas", True, f"abrem em {where}, {who}, {how}.")
+    yield DoctorFinding("Telas", True, f"abrem em {where}, {who}, {how}.")
     if certificate is not None:
-        yield certificate_finding(certificate, build.clock())
+        yield certificate_finding(certificate, composition.clock())
         yield _key(settings.key or settings.certificate)
 
 
-def certificate_finding(certificate: Certificate, now: datetime) -> Finding:
+def certificate_finding(certificate: Certificate, now: datetime) -> DoctorFinding:
     """How long the pages' certificate still serves, and for which names."""
     names, days = ", ".join(certificate.names), (certificate.expires_at - now).days
     if days < 0:
-        return Finding(
+        return DoctorFinding(
             "Certificado", False, f"de {names}, venceu. Renove-o: os navegadores avisam a quem abre as telas."
         )
     words = f"de {names}, vence em {texts.counted(days, 'dia', 'dias')}."
-    return Finding("Certificado", days >= RENEWAL_DAYS, words if days >= RENEWAL_DAYS else f"{words} Renove-o.")
+    return DoctorFinding("Certificado", days >= RENEWAL_DAYS, words if days >= RENEWAL_DAYS else f"{words} Renove-o.")
 
 
-def _key(path: Path | None) -> Finding:
+def _key(path: Path | None) -> DoctorFinding:
     """Whether the certificate's key is this account's alone."""
     is_closed = path is not None and path.stat().st_mode & 0o077 == 0
     words = "só este usuário lê." if is_closed else "que outros usuários podem ler. Feche-o."
-    return Finding("Chave do certificado", is_closed, f"em {path}, {words}")
+    return DoctorFinding("Chave do certificado", is_closed, f"em {path}, {words}")

@@ -15,9 +15,9 @@ from omnisync.agent.erp.layout_check.table_usage import table_usages
 from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.erp.reflection.schema import Schema
 from omnisync.agent.errors import OmnisyncError, TemporaryError
+from omnisync.cli import composition
 from omnisync.cli import layout as layouts
-from omnisync.cli import parts as build
-from omnisync.cli.ending import DONE, FAILED, plain_ending
+from omnisync.cli.exit import DONE, FAILED, exit_cleanly
 from omnisync.cli.options import connection_option, verbose_option
 
 _SHOWN = 5
@@ -33,11 +33,11 @@ def erp() -> None:
 @verbose_option
 def check(name: str | None, verbose: bool) -> int:
     """Confere o banco do ERP: abre, lê nomes com acento, compara com o layout, vê as permissões. Não grava nada."""
-    with plain_ending(verbose=verbose):
-        parts = build.agent_parts()
-        known = parts.connection(name)
-        file = layouts.read(parts, known, known.erp.layout)
-        database = parts.database(known)
+    with exit_cleanly(verbose=verbose):
+        context = composition.open_context()
+        known = context.connection(name)
+        file = layouts.read(context, known, known.erp.layout)
+        database = context.database(known)
         try:
             database.connect()
             click.echo(f"ok    Conexão: {KINDS[known.erp.kind].label}, {known.erp.database}.")
@@ -48,7 +48,7 @@ def check(name: str | None, verbose: bool) -> int:
         finally:
             database.close()
         for finding in findings:
-            click.echo(layouts.told(finding))
+            click.echo(layouts.finding_line(finding))
         has_errors = any(finding.level == "error" for finding in findings)
         if not has_errors:
             click.echo(f"ok    Layout {file.name}: as tabelas, as colunas e as permissões servem.")

@@ -9,12 +9,12 @@ import rich_click as click
 
 from omnisync.agent.progress import Counts
 from omnisync.agent.schedule import SYSTEMS, System
-from omnisync.cli import parts as build
-from omnisync.cli.ending import DONE, DONE_WITH_REFUSALS, plain_ending
+from omnisync.cli import composition
+from omnisync.cli.exit import DONE, DONE_WITH_REFUSALS, exit_cleanly
 from omnisync.cli.observers import show_result
 from omnisync.cli.options import connection_option, verbose_option
 from omnisync.cli.progress import export_summary
-from omnisync.cli.running import Asked, carry
+from omnisync.cli.run_executor import RunRequest, execute_run
 from omnisync.contract.datasets import DATASETS
 
 NAMES = sorted({name for _, name in DATASETS})
@@ -47,17 +47,17 @@ def export(
 
     Termina com 0 (feito), 1 (falhou), 2 (uso errado), 3 (feito, com recusas) ou 4 (cancelado ou interrompido).
     """
-    with plain_ending(verbose=verbose):
-        parts = build.agent_parts()
-        connection = parts.connection(name)
-        asked = Asked(
+    with exit_cleanly(verbose=verbose):
+        context = composition.open_context()
+        connection = context.connection(name)
+        asked = RunRequest(
             kind="export",
             systems=cast("tuple[System, ...]", systems) or "all",
             datasets=datasets,
             is_full=is_full,
             is_again=is_again,
         )
-        counts = carry(parts, connection, asked, run_id=run_id, quiet=as_json)
+        counts = execute_run(context, connection, asked, run_id=run_id, quiet=as_json)
         show_result(as_builtins(counts), lambda: export_summary(counts), as_json=as_json)
         return DONE_WITH_REFUSALS if counts.has_refusals else DONE
     return DONE

@@ -31,7 +31,7 @@ _database: Callable[[Any], Any] = click.option(
 )
 
 
-class _WithSalespeople(click.RichGroup):
+class _WithSimulation(click.RichGroup):
     """Brings the simulated salespeople only when they are called: they come with the demo and the agent."""
 
     group_class = click.RichGroup  # of the groups below it, which have none
@@ -47,7 +47,7 @@ class _WithSalespeople(click.RichGroup):
         return in_portuguese(simulate)
 
 
-@click.group(cls=_WithSalespeople)
+@click.group(cls=_WithSimulation)
 def hub() -> None:
     """A central: o web service que recebe dos aplicativos e entrega aos agentes."""
 

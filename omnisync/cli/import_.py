@@ -8,12 +8,12 @@ import rich_click as click
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.erp.base import DryRun
 from omnisync.agent.progress import NOUNS, Counts
-from omnisync.cli import parts as build
-from omnisync.cli.ending import DONE, DONE_WITH_REFUSALS, plain_ending, say
+from omnisync.cli import composition
+from omnisync.cli.exit import DONE, DONE_WITH_REFUSALS, exit_cleanly, print_status
 from omnisync.cli.observers import show_result
 from omnisync.cli.options import connection_option, verbose_option
-from omnisync.cli.progress import rehearsal_lines, summary
-from omnisync.cli.running import Asked, carry, held, importer_of, stop_on_signals
+from omnisync.cli.progress import dry_run_lines, summary
+from omnisync.cli.run_executor import RunRequest, exclusive_run, execute_run, importer_of, stop_on_signals
 
 
 @click.command("import")
@@ -41,45 +41,45 @@ def import_(
 
     Termina com 0 (feito), 1 (falhou), 2 (uso errado), 3 (feito, com recusas) ou 4 (cancelado ou interrompido).
     """
-    with plain_ending(verbose=verbose):
-        parts = build.agent_parts()
-        connection = parts.connection(name)
+    with exit_cleanly(verbose=verbose):
+        context = composition.open_context()
+        connection = context.connection(name)
         if rehearse:
-            return show_rehearsal(parts, connection, codes, as_json=as_json, yes=yes)
+            return show_dry_run(context, connection, codes, as_json=as_json, yes=yes)
         if again and not yes:
-            say("O que o ERP não tem mais será criado de novo nele: " + ", ".join(again))
+            print_status("O que o ERP não tem mais será criado de novo nele: " + ", ".join(again))
             click.confirm("Continuar?", abort=True, err=True)
         ids = tuple(f"again:any:{id_}" for id_ in again)
-        counts = carry(parts, connection, Asked(codes=codes, ids=ids), run_id=run_id, quiet=as_json)
+        counts = execute_run(context, connection, RunRequest(codes=codes, ids=ids), run_id=run_id, quiet=as_json)
         show_result(as_builtins(counts), lambda: summary(counts), as_json=as_json)
         return DONE_WITH_REFUSALS if counts.has_refusals else DONE
     return DONE
 
 
-def converted(parts: build.Parts, connection: Connection) -> DryRun | None:
+def previewed(context: composition.AgentContext, connection: Connection) -> DryRun | None:
     """What the layout makes of the hub's first page, the ERP untouched; None when the hub has nothing."""
-    with importer_of(parts, connection, "rehearsal", (), lambda progress: False) as importer:
+    with importer_of(context, connection, "rehearsal", (), lambda progress: False) as importer:
         return importer.preview()
 
 
-def show_rehearsal(
-    parts: build.Parts, connection: Connection, codes: tuple[str, ...], *, as_json: bool, yes: bool
+def show_dry_run(
+    context: composition.AgentContext, connection: Connection, codes: tuple[str, ...], *, as_json: bool, yes: bool
 ) -> int:
     """Rehearse, holding the connection's lock, and show what would have been written."""
-    with held(parts, connection), stop_on_signals() as is_stopped:
-        erp = parts.erp(connection)
+    with exclusive_run(context, connection), stop_on_signals() as is_stopped:
+        erp = context.erp(connection)
         left = erp.dry_run_side_effects()
         if left and not yes:
-            say("O ensaio desfaz o que gravar, menos isto: " + "; ".join(left) + ".")
+            print_status("O ensaio desfaz o que gravar, menos isto: " + "; ".join(left) + ".")
             click.confirm("Continuar?", abort=True, err=True)
-        with importer_of(parts, connection, "rehearsal", codes, lambda progress: is_stopped()) as importer:
+        with importer_of(context, connection, "rehearsal", codes, lambda progress: is_stopped()) as importer:
             seen = importer.dry_run()
     if as_json:
         click.echo(msgspec.json.encode(seen).decode())
     elif seen is None:
-        say("Não há dados novos no OmniForce.")
+        print_status("Não há dados novos no OmniForce.")
     else:
-        for line in rehearsal_lines(seen):
+        for line in dry_run_lines(seen):
             click.echo(line)
     return DONE
 

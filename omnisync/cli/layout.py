@@ -17,8 +17,8 @@ from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.layout_folder import chosen, names_in
 from omnisync.agent.messages import texts
-from omnisync.cli import parts as build
-from omnisync.cli.ending import DONE, FAILED, plain_ending
+from omnisync.cli import composition
+from omnisync.cli.exit import DONE, FAILED, exit_cleanly
 from omnisync.cli.options import connection_option, verbose_option
 
 _LEVELS = {"error": "ERRO ", "warning": "AVISO"}
@@ -33,7 +33,7 @@ def layout() -> None:
 @verbose_option
 def list_(verbose: bool) -> None:
     """Lista os layouts prontos, com os bancos de cada um."""
-    with plain_ending(verbose=verbose):
+    with exit_cleanly(verbose=verbose):
         for name in shipped_names():
             one = shipped_layout(name)
             click.echo(f"{name:<16}{', '.join(one.databases)}: {one.description}")
@@ -44,7 +44,7 @@ def list_(verbose: bool) -> None:
 @verbose_option
 def show(name: str, verbose: bool) -> None:
     """Mostra o arquivo de um layout pronto, para copiar e mudar."""
-    with plain_ending(verbose=verbose):
+    with exit_cleanly(verbose=verbose):
         shipped_layout(name)
         click.echo(shipped_text(name), nl=False)
 
@@ -55,18 +55,18 @@ def show(name: str, verbose: bool) -> None:
 @verbose_option
 def check(which: str | None, name: str | None, verbose: bool) -> int:
     """Confere um layout com o banco do ERP, sem gravar nada. Sem nome, o da conexão. Termina com 1 se há erro."""
-    with plain_ending(verbose=verbose):
-        parts = build.agent_parts()
-        known = parts.connection(name)
-        file = read(parts, known, which or known.erp.layout)
-        database = parts.database(known)
+    with exit_cleanly(verbose=verbose):
+        context = composition.open_context()
+        known = context.connection(name)
+        file = read(context, known, which or known.erp.layout)
+        database = context.database(known)
         try:
             database.connect()
             findings = examine(file, database, known.erp)
         finally:
             database.close()
         for finding in findings:
-            click.echo(told(finding))
+            click.echo(finding_line(finding))
         n_errors = sum(finding.level == "error" for finding in findings)
         click.echo(_summed(file.name, n_errors, len(findings) - n_errors))
         return FAILED if n_errors else DONE
@@ -80,15 +80,15 @@ def check(which: str | None, name: str | None, verbose: bool) -> int:
 @verbose_option
 def new(path: str, force: bool, name: str | None, verbose: bool) -> None:
     """Lê o banco do ERP e escreve um primeiro rascunho de layout, com os palpites marcados."""
-    with plain_ending(verbose=verbose):
-        parts = build.agent_parts()
-        known = parts.connection(name)
+    with exit_cleanly(verbose=verbose):
+        context = composition.open_context()
+        known = context.connection(name)
         file = Path(path)
         if file.suffix != ".toml":
             raise SettingsError(motivo="o arquivo do layout termina em .toml")
         if file.exists() and not force:
             raise SettingsError(motivo=f"o arquivo {file} já existe; use --force para gravar por cima")
-        database = parts.database(known)
+        database = context.database(known)
         try:
             database.connect()
             made = draft(reflect(database), sampler(database), kind=known.erp.kind, name=file.stem[:60])
@@ -106,16 +106,16 @@ def new(path: str, force: bool, name: str | None, verbose: bool) -> None:
         )
 
 
-def read(parts: build.Parts, connection: Connection, name: str) -> LayoutFile:
+def read(context: composition.AgentContext, connection: Connection, name: str) -> LayoutFile:
     """The layout of this name or file, right in itself. Raises LayoutError."""
     file = layout_named(
-        chosen(name, parts.home.layouts, shipped_names()) if name in names_in(parts.home.layouts) else name
+        chosen(name, context.home.layouts, shipped_names()) if name in names_in(context.home.layouts) else name
     )
-    compile_layout(file, parts.zone(connection), {})
+    compile_layout(file, context.zone(connection), {})
     return file
 
 
-def told(finding: Finding) -> str:
+def finding_line(finding: Finding) -> str:
     """A finding in one line."""
     return f"{_LEVELS[finding.level]} {finding.where}: {finding.sentence}"
 

@@ -8,8 +8,8 @@ import rich_click as click
 from omnisync.agent.erp.layout.code_map import KINDS
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.messages.texts import MAPPINGS
-from omnisync.cli import parts as build
-from omnisync.cli.ending import plain_ending, say
+from omnisync.cli import composition
+from omnisync.cli.exit import exit_cleanly, print_status
 from omnisync.cli.options import connection_option, json_option, verbose_option
 
 kind_argument = click.argument("kind", type=click.Choice(KINDS), metavar="GRUPO")
@@ -26,10 +26,10 @@ def mapping() -> None:
 @verbose_option
 def list_(name: str | None, as_json: bool, verbose: bool) -> None:
     """Mostra os códigos informados e os do layout."""
-    with plain_ending(verbose=verbose):
-        parts = build.agent_parts()
-        connection = parts.connection(name)
-        told, of_layout = parts.journal.mappings(connection.name), build.de_para(connection)
+    with exit_cleanly(verbose=verbose):
+        context = composition.open_context()
+        connection = context.connection(name)
+        told, of_layout = context.journal.mappings(connection.name), composition.de_para(connection)
         if as_json:
             click.echo(msgspec.json.encode({"told": told, "layout": of_layout}).decode())
             return
@@ -50,11 +50,11 @@ def list_(name: str | None, as_json: bool, verbose: bool) -> None:
 @verbose_option
 def set_(kind: str, code: str, erp_code: str, name: str | None, verbose: bool) -> None:
     """Diz qual é o código no ERP. O recusado por causa dele é tentado de novo na próxima importação."""
-    with plain_ending(verbose=verbose):
+    with exit_cleanly(verbose=verbose):
         if not code.strip() or not erp_code.strip():
             raise SettingsError(motivo="o código não pode ser vazio")
         _save(name, kind, code.strip(), erp_code.strip())
-        say(f"{MAPPINGS[kind]}: {code} é {erp_code} no ERP.")
+        print_status(f"{MAPPINGS[kind]}: {code} é {erp_code} no ERP.")
 
 
 @mapping.command("unset")
@@ -64,13 +64,13 @@ def set_(kind: str, code: str, erp_code: str, name: str | None, verbose: bool) -
 @verbose_option
 def unset(kind: str, code: str, name: str | None, verbose: bool) -> None:
     """Esquece o código; volta a valer o que o layout diz."""
-    with plain_ending(verbose=verbose):
+    with exit_cleanly(verbose=verbose):
         _save(name, kind, code.strip(), None)
-        say(f"{MAPPINGS[kind]}: {code} esquecido.")
+        print_status(f"{MAPPINGS[kind]}: {code} esquecido.")
 
 
 def _save(name: str | None, kind: str, code: str, erp_code: str | None) -> None:
-    parts = build.agent_parts()
-    connection = parts.connection(name)
-    parts.journal.answers.save_mappings(connection.name, kind, {code: erp_code})
-    parts.journal.add_event(connection.name, "mapping_saved", build.clock())
+    context = composition.open_context()
+    connection = context.connection(name)
+    context.journal.answers.save_mappings(connection.name, kind, {code: erp_code})
+    context.journal.add_event(connection.name, "mapping_saved", composition.clock())

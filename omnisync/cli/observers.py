@@ -10,7 +10,7 @@ from typing import TypeVar
 from omnisync.agent.errors import SettingsError, TemporaryError
 from omnisync.agent.messages import texts
 from omnisync.agent.progress import Progress
-from omnisync.cli.ending import say, show
+from omnisync.cli.exit import print_status, show
 
 Answer = TypeVar("Answer")
 Show = Callable[[Progress], None]
@@ -42,7 +42,7 @@ class Guard:
                 self._has_failed = True
                 with suppress(Exception):  # the screen it is said on may be what failed
                     log.debug("an observer of the run failed", exc_info=error)
-                    say(texts.sentence("display_failed", motivo=type(error).__name__))
+                    print_status(texts.sentence("display_failed", motivo=type(error).__name__))
             return otherwise
 
 
@@ -63,7 +63,7 @@ def show_result(result: object, sentence: Callable[[], str], *, as_json: bool) -
     if as_json:
         show(result, "", as_json=True)
     else:
-        Guard()(lambda: say(sentence()), None)
+        Guard()(lambda: print_status(sentence()), None)
 
 
 def _ignore(progress: Progress) -> None:

@@ -7,8 +7,8 @@ import sys
 import rich_click as click
 
 from omnisync.agent.errors import SettingsError
-from omnisync.cli import parts as build
-from omnisync.cli.ending import plain_ending, say
+from omnisync.cli import composition
+from omnisync.cli.exit import exit_cleanly, print_status
 from omnisync.cli.options import verbose_option
 
 
@@ -21,13 +21,13 @@ def password() -> None:
 @verbose_option
 def set_(verbose: bool) -> None:
     """Define a senha das telas: pergunta, ou lê uma linha da entrada padrão. Quem estava dentro entra de novo."""
-    with plain_ending(verbose=verbose):
-        kept = build.agent_parts().password
-        kept.set(_asked() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n"))
-        say(f"Senha das telas guardada em {kept.path}, cifrada sem volta (argon2id); só este usuário lê.")
+    with exit_cleanly(verbose=verbose):
+        kept = composition.open_context().password
+        kept.set(_prompt() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n"))
+        print_status(f"Senha das telas guardada em {kept.path}, cifrada sem volta (argon2id); só este usuário lê.")
 
 
-def _asked() -> str:
+def _prompt() -> str:
     typed = [str(click.prompt(text, hide_input=True, err=True)) for text in ("Nova senha das telas", "De novo")]
     if typed[0] != typed[1]:
         raise SettingsError("page_password_differs")
@@ -39,8 +39,8 @@ def _asked() -> str:
 @verbose_option
 def remove(yes: bool, verbose: bool) -> None:
     """Retira a senha: as telas abrem a quem usa este computador, e em nenhum outro."""
-    with plain_ending(verbose=verbose):
-        kept = build.agent_parts().password
+    with exit_cleanly(verbose=verbose):
+        kept = composition.open_context().password
         if not yes:
             click.confirm("As telas passam a abrir sem senha neste computador. Continuar?", abort=True, err=True)
-        say("Senha das telas retirada." if kept.forget() else "As telas já abriam sem senha.")
+        print_status("Senha das telas retirada." if kept.forget() else "As telas já abriam sem senha.")

@@ -15,8 +15,8 @@ from omnisync.agent.journal.decisions import Confirmation
 from omnisync.agent.journal.run import holders_of, left_to_another
 from omnisync.agent.messages import texts
 from omnisync.agent.pages.pending.record_rows import PART, Choice, choice_of
-from omnisync.cli import parts as build
-from omnisync.cli.ending import plain_ending, say
+from omnisync.cli import composition
+from omnisync.cli.exit import exit_cleanly, print_status
 from omnisync.cli.options import connection_option, json_option, verbose_option
 from omnisync.cli.retry import MOST
 
@@ -34,12 +34,12 @@ def pending() -> None:
 @verbose_option
 def list_(name: str | None, as_json: bool, verbose: bool) -> None:
     """Mostra o que espera uma escolha ou uma confirmação, e como responder."""
-    with plain_ending(verbose=verbose):
-        parts = build.agent_parts()
-        connection = parts.connection(name)
-        choices = _choices(parts, connection)
-        asked = parts.journal.answers.confirmations(connection.name)
-        busy = _busy(parts, connection)
+    with exit_cleanly(verbose=verbose):
+        context = composition.open_context()
+        connection = context.connection(name)
+        choices = _choices(context, connection)
+        asked = context.journal.answers.confirmations(connection.name)
+        busy = _busy(context, connection)
         if as_json:
             shown = {
                 "choices": [{"customer": id_, "keys": _typed(choice)} for id_, choice in choices.items()],
@@ -61,19 +61,21 @@ def list_(name: str | None, as_json: bool, verbose: bool) -> None:
 @verbose_option
 def choose(customer_id: str, key: str, name: str | None, verbose: bool) -> None:
     """De vários clientes do ERP com um CNPJ, diz qual é este. Entra na próxima importação, com seus pedidos."""
-    with plain_ending(verbose=verbose):
-        parts = build.agent_parts()
-        connection = parts.connection(name)
-        choice = _choices(parts, connection).get(customer_id)
+    with exit_cleanly(verbose=verbose):
+        context = composition.open_context()
+        connection = context.connection(name)
+        choice = _choices(context, connection).get(customer_id)
         if choice is None:
             raise SetupError("choice_not_asked", codigo=customer_id)
         meant = dict(zip(_typed(choice), (key for key, _ in choice.options), strict=True))
         typed = key.replace(" ", "")
         if typed not in meant:
             raise SetupError("choice_not_offered", codigo=customer_id, chave=key, chaves=", ".join(meant))
-        with closing(parts.erp(connection)) as erp:
+        with closing(context.erp(connection)) as erp:
             erp.choose(customer_id, meant[typed])
-        say(f"Escolha salva: {choice.name} é {typed} no ERP. O cliente e seus pedidos entram na próxima importação.")
+        print_status(
+            f"Escolha salva: {choice.name} é {typed} no ERP. O cliente e seus pedidos entram na próxima importação."
+        )
 
 
 @pending.command("confirm")
@@ -83,13 +85,13 @@ def choose(customer_id: str, key: str, name: str | None, verbose: bool) -> None:
 @verbose_option
 def confirm(dataset: str, n: int, name: str | None, verbose: bool) -> None:
     """Confirma que tantos registros deixam de aparecer; o número é o que `pending list` mostra."""
-    with plain_ending(verbose=verbose):
-        parts = build.agent_parts()
-        connection = parts.connection(name)
-        asked = _asked(parts, connection, dataset)
-        if not parts.journal.answers.confirm(connection.name, dataset, n, build.clock()):
+    with exit_cleanly(verbose=verbose):
+        context = composition.open_context()
+        connection = context.connection(name)
+        asked = _open_confirmation(context, connection, dataset)
+        if not context.journal.answers.confirm(connection.name, dataset, n, composition.clock()):
             raise SetupError("confirmation_changed", dados=texts.DATASETS[dataset], n=texts.integer(asked.n))
-        say("Confirmado: a próxima exportação continua.")
+        print_status("Confirmado: a próxima exportação continua.")
 
 
 @pending.command("refuse")
@@ -98,12 +100,14 @@ def confirm(dataset: str, n: int, name: str | None, verbose: bool) -> None:
 @verbose_option
 def refuse(dataset: str, name: str | None, verbose: bool) -> None:
     """Recusa que registros deixem de aparecer, ou volta atrás antes que aconteça. Nada sai sem nova pergunta."""
-    with plain_ending(verbose=verbose):
-        parts = build.agent_parts()
-        connection = parts.connection(name)
-        _asked(parts, connection, dataset)
-        parts.journal.answers.end_confirmation(connection.name, dataset)
-        say("Recusado: nada deixa de aparecer. Se no ERP continuar assim, a próxima exportação pergunta de novo.")
+    with exit_cleanly(verbose=verbose):
+        context = composition.open_context()
+        connection = context.connection(name)
+        _open_confirmation(context, connection, dataset)
+        context.journal.answers.end_confirmation(connection.name, dataset)
+        print_status(
+            "Recusado: nada deixa de aparecer. Se no ERP continuar assim, a próxima exportação pergunta de novo."
+        )
 
 
 @pending.command("take-over")
@@ -112,20 +116,20 @@ def refuse(dataset: str, name: str | None, verbose: bool) -> None:
 @verbose_option
 def take_over(code: str, name: str | None, verbose: bool) -> None:
     """Assume um estabelecimento que outro computador está importando; o outro para na próxima página."""
-    with plain_ending(verbose=verbose):
-        parts = build.agent_parts()
-        connection = parts.connection(name)
-        build.codes_of(connection, [code])
-        with closing(build.hub_client(parts, connection)) as hub:
+    with exit_cleanly(verbose=verbose):
+        context = composition.open_context()
+        connection = context.connection(name)
+        composition.codes_of(connection, [code])
+        with closing(composition.hub_client(context, connection)) as hub:
             lease = hub.take_over(code)
-        parts.journal.add_event(connection.name, "taken_over", build.clock())
+        context.journal.add_event(connection.name, "taken_over", composition.clock())
         whose = f", que estava com outro computador ({lease.taken_from})" if lease.taken_from else ""
-        say(f"Este computador assumiu o estabelecimento {code}{whose}. Importe agora com omnisync import.")
+        print_status(f"Este computador assumiu o estabelecimento {code}{whose}. Importe agora com omnisync import.")
 
 
-def _choices(parts: build.Parts, connection: Connection) -> dict[str, Choice]:
+def _choices(context: composition.AgentContext, connection: Connection) -> dict[str, Choice]:
     """What is to be chosen, by the customer's id."""
-    with closing(parts.erp(connection)) as erp:
+    with closing(context.erp(connection)) as erp:
         erp.prepare()
         found: Sequence[OpenIssue] = erp.open_issues(("refused",), MOST)
     return {one.id: choice for one in found if (choice := choice_of(one)) is not None}
@@ -136,16 +140,16 @@ def _typed(choice: Choice) -> list[str]:
     return [key.replace(PART, "/").replace(" ", "") for key, _ in choice.options]
 
 
-def _asked(parts: build.Parts, connection: Connection, dataset: str) -> Confirmation:
-    for one in parts.journal.answers.confirmations(connection.name):
+def _open_confirmation(context: composition.AgentContext, connection: Connection, dataset: str) -> Confirmation:
+    for one in context.journal.answers.confirmations(connection.name):
         if one.dataset == dataset:
             return one
     raise SetupError("confirmation_not_asked", dados=texts.DATASETS[dataset])
 
 
-def _busy(parts: build.Parts, connection: Connection) -> dict[str, tuple[str, str]]:
+def _busy(context: composition.AgentContext, connection: Connection) -> dict[str, tuple[str, str]]:
     """What another computer was importing when this one last tried."""
-    last = left_to_another(parts.journal.runs(connection.name, 10))
+    last = left_to_another(context.journal.runs(connection.name, 10))
     return holders_of(last) if last is not None else {}
 
 

@@ -11,7 +11,7 @@ from omnisync.agent.erp.base import DryRun
 from omnisync.agent.journal.run import RunKind
 from omnisync.agent.messages import texts
 from omnisync.agent.progress import NOUNS, Counts, Progress
-from omnisync.cli.ending import say
+from omnisync.cli.exit import print_status
 
 ROWS_SHOWN = 3
 _WORDS = {
@@ -75,7 +75,7 @@ def _lines(zone: tzinfo, kind: RunKind) -> Callable[[Progress], None]:
         line = _trouble(progress, zone) or _phase(progress) or f"Começando a {texts.RUNS[kind]}…"
         if line not in said:
             said.add(line)
-            say(line)
+            print_status(line)
 
     return show
 
@@ -101,7 +101,7 @@ def _phase(progress: Progress) -> str:
     return {"waiting": "Tentando de novo o que aguardava…", "receipts": "Avisando o OmniForce…"}.get(progress.phase, "")
 
 
-def rehearsal_lines(seen: DryRun) -> Iterator[str]:
+def dry_run_lines(seen: DryRun) -> Iterator[str]:
     """The first rows of each table as they would have stood, and what would not have entered."""
     yield "Ensaio: nada ficou gravado."
     for table, rows in seen.tables.items():

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import rich_click as click
 
-from omnisync.cli import parts as build
-from omnisync.cli.ending import DONE, DONE_WITH_REFUSALS, WRONG_USE, plain_ending, say
+from omnisync.cli import composition
+from omnisync.cli.exit import DONE, DONE_WITH_REFUSALS, WRONG_USE, exit_cleanly, print_status
 from omnisync.cli.import_ import as_builtins
 from omnisync.cli.observers import show_result
 from omnisync.cli.options import connection_option, json_option, verbose_option
 from omnisync.cli.progress import summary
-from omnisync.cli.running import Asked, carry
+from omnisync.cli.run_executor import RunRequest, execute_run
 
 MOST = 100_000
 
@@ -23,24 +23,24 @@ MOST = 100_000
 @verbose_option
 def retry(ids: tuple[str, ...], is_all: bool, name: str | None, as_json: bool, verbose: bool) -> int:
     """Tenta de novo os registros recusados de ID (como em `omnisync refused --json`), ou todos com --all."""
-    with plain_ending(verbose=verbose):
+    with exit_cleanly(verbose=verbose):
         if bool(ids) is is_all:
-            say("Diga os registros a tentar de novo, ou todos com --all.")
+            print_status("Diga os registros a tentar de novo, ou todos com --all.")
             return WRONG_USE
-        parts = build.agent_parts()
-        connection = parts.connection(name)
-        wanted = tuple(f"any:{id_}" for id_ in ids) or _refused(parts, name)
+        context = composition.open_context()
+        connection = context.connection(name)
+        wanted = tuple(f"any:{id_}" for id_ in ids) or _refused(context, name)
         if not wanted:
-            say("Nenhum registro recusado.")
+            print_status("Nenhum registro recusado.")
             return DONE
-        counts = carry(parts, connection, Asked(ids=wanted, origin="retry"), quiet=as_json)
+        counts = execute_run(context, connection, RunRequest(ids=wanted, origin="retry"), quiet=as_json)
         show_result(as_builtins(counts), lambda: summary(counts), as_json=as_json)
         return DONE_WITH_REFUSALS if counts.total.refused else DONE
     return DONE
 
 
-def _refused(parts: build.Parts, name: str | None) -> tuple[str, ...]:
-    erp = parts.erp(parts.connection(name))
+def _refused(context: composition.AgentContext, name: str | None) -> tuple[str, ...]:
+    erp = context.erp(context.connection(name))
     try:
         erp.prepare()
         return tuple(f"{record.kind}:{record.id}" for record in erp.open_issues(("refused",), MOST))

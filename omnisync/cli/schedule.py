@@ -11,8 +11,8 @@ from omnisync.agent.config.settings import Connection
 from omnisync.agent.errors import SettingsError, SetupError
 from omnisync.agent.messages import times
 from omnisync.agent.schedule import Schedule, System
-from omnisync.cli import parts as build
-from omnisync.cli.ending import plain_ending, say
+from omnisync.cli import composition
+from omnisync.cli.exit import exit_cleanly, print_status
 from omnisync.cli.options import connection_option, json_option, verbose_option
 
 DAYS = ("seg", "ter", "qua", "qui", "sex", "sab", "dom")
@@ -30,18 +30,18 @@ def schedule() -> None:
 @verbose_option
 def show(name: str | None, as_json: bool, verbose: bool) -> None:
     """Mostra o agendamento e as próximas execuções."""
-    with plain_ending(verbose=verbose):
-        parts = build.agent_parts()
-        connection = parts.connection(name)
-        saved = parts.journal.schedule(connection.name)
+    with exit_cleanly(verbose=verbose):
+        context = composition.open_context()
+        connection = context.connection(name)
+        saved = context.journal.schedule(connection.name)
         if as_json:
             click.echo(msgspec.json.encode(saved).decode())
             return
-        _tell(parts, connection, saved)
+        _print_schedule(context, connection, saved)
 
 
-def _tell(parts: build.Parts, connection: Connection, saved: Schedule | None) -> None:
-    now, zone = build.clock(), parts.zone(connection)
+def _print_schedule(context: composition.AgentContext, connection: Connection, saved: Schedule | None) -> None:
+    now, zone = composition.clock(), context.zone(connection)
     if saved is None:
         click.echo("Agendamento: não definido.")
         return
@@ -75,10 +75,10 @@ def set_(
     verbose: bool,
 ) -> None:
     """Salva o agendamento e o deixa ativo. A primeira execução é a do próximo horário."""
-    with plain_ending(verbose=verbose):
-        parts = build.agent_parts()
-        connection = parts.connection(name)
-        build.codes_of(connection, codes)
+    with exit_cleanly(verbose=verbose):
+        context = composition.open_context()
+        connection = context.connection(name)
+        composition.codes_of(connection, codes)
         start_hour, start_minute = _clock(start, "schedule_start_invalid")
         every_hours, every_minutes = _clock(every, "schedule_interval_invalid")
         wanted = Schedule(
@@ -90,8 +90,8 @@ def set_(
             establishments=codes or "all",
             systems="all" if system == "todos" else SYSTEMS[system],
         )
-        parts.journal.save_schedule(connection.name, wanted, build.clock())
-        _tell(parts, connection, wanted)
+        context.journal.save_schedule(connection.name, wanted, composition.clock())
+        _print_schedule(context, connection, wanted)
 
 
 @schedule.command("off")
@@ -99,14 +99,16 @@ def set_(
 @verbose_option
 def off(name: str | None, verbose: bool) -> None:
     """Desativa o agendamento e guarda os valores para a próxima vez."""
-    with plain_ending(verbose=verbose):
-        parts = build.agent_parts()
-        connection = parts.connection(name)
-        saved = parts.journal.schedule(connection.name)
+    with exit_cleanly(verbose=verbose):
+        context = composition.open_context()
+        connection = context.connection(name)
+        saved = context.journal.schedule(connection.name)
         if saved is None:
             raise SetupError("schedule_never_saved")
-        parts.journal.save_schedule(connection.name, msgspec.structs.replace(saved, is_active=False), build.clock())
-        say("Agendamento desativado.")
+        context.journal.save_schedule(
+            connection.name, msgspec.structs.replace(saved, is_active=False), composition.clock()
+        )
+        print_status("Agendamento desativado.")
 
 
 def _clock(text: str, code: str) -> tuple[int, int]:

@@ -14,8 +14,8 @@ from omnisync.agent.config.settings import HubAddress
 from omnisync.agent.errors import BadTokenError, SetupError, TemporaryError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
-from omnisync.cli import parts as build
-from omnisync.cli.ending import plain_ending, say
+from omnisync.cli import composition
+from omnisync.cli.exit import exit_cleanly, print_status
 from omnisync.cli.options import verbose_option
 from omnisync.contract.feed import MAX_INTAKE, IntakeAnswer
 from omnisync.contract.records import Customer
@@ -46,26 +46,26 @@ def simulate(
     verbose: bool,
 ) -> None:
     """Faz de conta que é o OmniForce: clientes e pedidos novos, alterados, cancelados, movidos, apagados e errados."""
-    with plain_ending(verbose=verbose):
+    with exit_cleanly(verbose=verbose):
         client = HubClient(
             Transport(
                 HubAddress(url).url,
                 sys.stdin.readline().strip(),
-                clock=build.clock,
-                monotonic=build.monotonic,
-                verify=build.trusted(url),
+                clock=composition.clock,
+                monotonic=composition.monotonic,
+                verify=composition.trusted(url),
             )
         )
-        first = first_number or free_number(build.clock())
-        goods = goods_at(client)
-        people = hired(client, seed=seed, first_number=first, goods=lambda: goods)
-        say(f"{people.burst(burst)} registros enviados." if burst else "Enviando vendas; Ctrl-C encerra.")
+        first = first_number or free_number(composition.clock())
+        goods = products_at(client)
+        people = simulated_sellers(client, seed=seed, first_number=first, products=lambda: goods)
+        print_status(f"{people.burst(burst)} registros enviados." if burst else "Enviando vendas; Ctrl-C encerra.")
         n_done = 0
         while not steps or n_done < steps:
-            patiently(people.step, build.wait)
+            retry_when_silent(people.step, composition.wait)
             n_done += 1
             if not steps or n_done < steps:
-                build.wait(1 / rate)
+                composition.wait(1 / rate)
         client.close()
 
 
@@ -74,41 +74,41 @@ def free_number(now: datetime) -> int:
     return 1_000_000 + int(now.timestamp()) - 1_767_225_600
 
 
-def hired(
+def simulated_sellers(
     client: HubClient,
     *,
     seed: int,
     first_number: int,
     customers: Sequence[Customer] = (),
     begin_version: int = BEGIN_VERSION,
-    goods: Callable[[], Sequence[SampleProduct]] = lambda: SOLD_WHOLE,
+    products: Callable[[], Sequence[SampleProduct]] = lambda: SOLD_WHOLE,
 ) -> SimulatedSellers:
     """Salespeople who send what they do to this hub."""
     return SimulatedSellers(
         lambda records: send(client, records),
         random.Random(seed),  # noqa: S311  # sales, not secrets
-        build.clock,
+        composition.clock,
         next_customer=first_number,
         next_order=first_number,
         customers=customers,
         begin_version=begin_version,
-        products=goods,
+        products=products,
     )
 
 
-def shelf(client: HubClient) -> ExportedProducts:
+def exported_products(client: HubClient) -> ExportedProducts:
     """What the ERP sent out to this hub, as the salespeople's app keeps it."""
     return ExportedProducts(lambda dataset, cursor: client.exported("omniforce", dataset, cursor))
 
 
-def goods_at(client: HubClient) -> tuple[SampleProduct, ...]:
+def products_at(client: HubClient) -> tuple[SampleProduct, ...]:
     """What may be sold at this hub; where no ERP sent anything, or the key may not read it, the sample's own goods."""
     try:
-        found = shelf(client).read_available()
+        found = exported_products(client).read_available()
     except BadTokenError:
         found = ()
     if not found:
-        say("A central ainda não recebeu produtos do ERP: vendem-se os da empresa de exemplo.")
+        print_status("A central ainda não recebeu produtos do ERP: vendem-se os da empresa de exemplo.")
     return found or SOLD_WHOLE
 
 
@@ -121,7 +121,7 @@ def send(client: HubClient, records: Sequence[bytes]) -> None:
             raise SetupError("hub_said_no", motivo=f"{refused[0].id} {refused[0].pointer} {refused[0].code}")
 
 
-def patiently(step: Callable[[], object], wait: Callable[[float], object]) -> None:
+def retry_when_silent(step: Callable[[], object], wait: Callable[[float], object]) -> None:
     """One step; a hub that does not answer is tried again later."""
     try:
         step()

@@ -17,8 +17,8 @@ from omnisync.agent.messages import texts, times
 from omnisync.agent.messages.spreadsheet import open_issues_csv
 from omnisync.agent.progress import NOUNS
 from omnisync.agent.sync.outbox import RowRefusal, outbox_of
-from omnisync.cli import parts as build
-from omnisync.cli.ending import plain_ending
+from omnisync.cli import composition
+from omnisync.cli.exit import exit_cleanly
 from omnisync.cli.options import connection_option, json_option, verbose_option
 
 
@@ -28,12 +28,12 @@ from omnisync.cli.options import connection_option, json_option, verbose_option
 @verbose_option
 def status(name: str | None, as_json: bool, verbose: bool) -> None:
     """Como está a conexão: última importação, linhas no ERP, recusados e o que aguarda."""
-    with plain_ending(verbose=verbose):
-        parts = build.agent_parts()
-        connection = parts.connection(name)
-        parts.close_dead(connection)
-        last = parts.journal.last_run(connection.name)
-        erp = parts.erp(connection)
+    with exit_cleanly(verbose=verbose):
+        context = composition.open_context()
+        connection = context.connection(name)
+        context.close_orphaned_run(connection)
+        last = context.journal.last_run(connection.name)
+        erp = context.erp(connection)
         try:
             erp.prepare()
             rows, unsettled, since = erp.rows(), erp.n_open_issues(), erp.waiting_since()
@@ -42,36 +42,36 @@ def status(name: str | None, as_json: bool, verbose: bool) -> None:
         if as_json:
             known: dict[str, Any] = {"connection": connection.name, "state": last.state if last else None, "rows": rows}
             known |= {**unsettled, "waiting_since": since}
-            zone = parts.zone_found(connection)
+            zone = context.zone_found(connection)
             known |= {"zone": zone.name, "zone_is_unanswered": zone.is_unanswered}
-            known["unknown_establishments"] = unread_orders(parts, connection)
+            known["unknown_establishments"] = unread_orders(context, connection)
             click.echo(msgspec.json.encode(known).decode())
             return
         hub_url = connection.hub.url if connection.hub is not None else "central não informada"
         click.echo(f"Conexão {connection.name}: {hub_url} → {connection.erp.database}")
-        click.echo(_last(last, parts.zone(connection)))
+        click.echo(_last(last, context.zone(connection)))
         for noun in NOUNS:
             click.echo(f"  {texts.NOUNS[noun]:<22}{texts.integer(rows[noun]):>12}")
         click.echo(f"  {'Recusados':<22}{texts.integer(unsettled['refused']):>12}")
-        oldest = f"   o mais antigo {texts.age(since, build.clock())}" if since is not None else ""
+        oldest = f"   o mais antigo {texts.age(since, composition.clock())}" if since is not None else ""
         click.echo(f"  {'Aguardando':<22}{texts.integer(unsettled['waiting']):>12}{oldest}")
-        for sentence in texts.unread(unread_orders(parts, connection)):
+        for sentence in texts.unread(unread_orders(context, connection)):
             click.echo(sentence)
-        if parts.zone_found(connection).is_unanswered:
+        if context.zone_found(connection).is_unanswered:
             where = times.zone_command(connection.name)
-            click.echo(times.zone_advice(parts.zone_found(connection), build.clock(), where))
+            click.echo(times.zone_advice(context.zone_found(connection), composition.clock(), where))
 
 
-def unread_orders(parts: build.Parts, connection: Connection) -> dict[str, int]:
+def unread_orders(context: composition.AgentContext, connection: Connection) -> dict[str, int]:
     """Orders of establishments the hub does not know, which nobody reads; as of the last run when it is silent now."""
     try:
-        hub = build.hub_client(parts, connection)
+        hub = composition.hub_client(context, connection)
         try:
             return hub.unknown_establishments()
         finally:
             hub.close()
     except OmnisyncError:
-        return parts.journal.unread_orders(connection.name)
+        return context.journal.unread_orders(connection.name)
 
 
 def _last(run: Run | None, zone: tzinfo) -> str:
@@ -91,18 +91,18 @@ def _moment(moment: datetime, zone: tzinfo) -> str:
 @verbose_option
 def runs(name: str | None, limit: int, as_json: bool, verbose: bool) -> None:
     """As últimas execuções, a mais nova primeiro."""
-    with plain_ending(verbose=verbose):
-        parts = build.agent_parts()
-        connection = parts.connection(name)
-        parts.close_dead(connection)
-        found = parts.journal.runs(connection.name, limit)
+    with exit_cleanly(verbose=verbose):
+        context = composition.open_context()
+        connection = context.connection(name)
+        context.close_orphaned_run(connection)
+        found = context.journal.runs(connection.name, limit)
         if as_json:
             click.echo(msgspec.json.encode(found).decode())
             return
         if not found:
             click.echo("Nenhuma importação feita ainda.")
         for run in found:
-            click.echo(_run_line(run, parts.zone(connection)))
+            click.echo(_run_line(run, context.zone(connection)))
 
 
 def _run_line(run: Run, zone: tzinfo) -> str:
@@ -126,27 +126,27 @@ def _run_line(run: Run, zone: tzinfo) -> str:
 @verbose_option
 def refused(name: str | None, limit: int, as_json: bool, as_csv: bool, verbose: bool) -> None:
     """Os registros recusados, os que aguardam e as linhas que não foram enviadas, com o motivo."""
-    with plain_ending(verbose=verbose):
-        parts = build.agent_parts()
-        connection = parts.connection(name)
-        erp = parts.erp(connection)
+    with exit_cleanly(verbose=verbose):
+        context = composition.open_context()
+        connection = context.connection(name)
+        erp = context.erp(connection)
         try:
             erp.prepare()
             found = erp.open_issues(("refused", "waiting"), limit)
         finally:
             erp.close()
-        with closing(outbox_of(parts.home, connection.name)) as outbox:
+        with closing(outbox_of(context.home, connection.name)) as outbox:
             unsent = outbox.refused(limit)
         if as_json:
             click.echo(msgspec.json.encode([*found, *map(_as_builtins, unsent)]).decode())
             return
         if as_csv:
-            click.echo(open_issues_csv(found, parts.zone(connection), unsent), nl=False)
+            click.echo(open_issues_csv(found, context.zone(connection), unsent), nl=False)
             return
         if not found and not unsent:
             click.echo("Nenhum registro recusado nem aguardando.")
         for record in found:
-            click.echo(unsettled_line(record, build.clock()))
+            click.echo(open_issue_line(record, composition.clock()))
         for row in unsent:
             click.echo(f"{texts.UNSENT:<11}{texts.row_name(row.dataset, row.key)}: {row.detail}")
 
@@ -157,7 +157,7 @@ def _as_builtins(row: RowRefusal) -> dict[str, object]:
     return {"kind": "row", "outcome": "unsent"} | shown | {"message": row.detail, "since": row.at}
 
 
-def unsettled_line(record: OpenIssue, now: datetime) -> str:
+def open_issue_line(record: OpenIssue, now: datetime) -> str:
     """One record that did not enter, with its reason; one that waits, with its age."""
     age = f" ({texts.age(record.since, now)})" if record.outcome == "waiting" else ""
     label = record.label or record.id

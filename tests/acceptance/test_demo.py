@@ -18,7 +18,7 @@ import pytest
 
 from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.databases import open_erp
-from omnisync.cli import parts as build
+from omnisync.cli import composition
 from omnisync.contract.datasets import DATASETS
 from omnisync.demo import sample_data
 from omnisync.demo.company import COMPANY
@@ -34,7 +34,7 @@ ZONE = ZoneInfo("America/Sao_Paulo")
 @pytest.fixture(autouse=True)
 def _one_day() -> None:
     """No test begins in the last minutes of a day: what is owed would be overdue between two looks at it."""
-    now = build.clock().astimezone(ZONE)
+    now = composition.clock().astimezone(ZONE)
     left = (timedelta(days=1) - timedelta(hours=now.hour, minutes=now.minute, seconds=now.second)).total_seconds()
     if left < 180:
         sleep(left + 1)
@@ -64,7 +64,7 @@ def _printed(out: str, noun: str) -> list[int]:
 def at_hub(path: Path) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
     """What the demo's hub has of every dataset, as an app reads it."""
     store = Store(f"sqlite:///{path}")
-    token = store.create_token(COMPANY, "leitor", ("exports:read",), build.clock())
+    token = store.create_token(COMPANY, "leitor", ("exports:read",), composition.clock())
     with serving(store, token) as running, running.client() as app:
         lines = {place: lines_of(app, dataset) for place, dataset in DATASETS.items()}
     return {
@@ -82,7 +82,7 @@ def in_erp(path: Path) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
         connection="producao",
         establishments=tuple(ESTABLISHMENTS),
         zone=ZONE,
-        clock=build.clock,
+        clock=composition.clock,
         memories=path.parent,
     )
     with closing(erp):

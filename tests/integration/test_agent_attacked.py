@@ -22,17 +22,16 @@ from omnisync.agent.messages import times
 from omnisync.agent.progress import Counts, ExpectedCounts, Progress
 from omnisync.agent.schedule import Schedule, Slot, missed
 from omnisync.agent.scheduler.processes import connection_lock
-from omnisync.cli import main, running
-from omnisync.cli import parts as build
-from omnisync.cli.running import Asked, Report, begin, carry
+from omnisync.cli import composition, main, run_executor
+from omnisync.cli.run_executor import Report, RunRequest, begin_run, execute_run
 from tests.houses import AURORA, DONE, SAO_PAULO, TUESDAY, UNREACHABLE, House, finished, saved, settle
 from tests.pages import connection
 
 
 @pytest.fixture
-def parts(tmp_path: Path) -> build.Parts:
+def parts(tmp_path: Path) -> composition.AgentContext:
     home = Home(tmp_path / "home").prepare()
-    known = build.Parts(
+    known = composition.AgentContext(
         Settings(home=home), home, Journal(home.journal), Secrets(home.secrets), PagePassword(home.page_password)
     )
     known.journal.save_connection(AURORA)
@@ -41,8 +40,8 @@ def parts(tmp_path: Path) -> build.Parts:
 
 def test_an_establishment_named_twice_is_read_once() -> None:
     twice = connection(establishments=(*connection().establishments, *connection().establishments))
-    assert build.codes_of(twice, ["0001", "0001"]) == ["0001"]
-    assert build.codes_of(twice, []) == [one.code for one in connection().establishments]
+    assert composition.codes_of(twice, ["0001", "0001"]) == ["0001"]
+    assert composition.codes_of(twice, []) == [one.code for one in connection().establishments]
 
 
 def test_a_slot_waits_for_a_rehearsal_which_has_no_row(house: House) -> None:
@@ -57,27 +56,27 @@ def test_a_slot_waits_for_a_rehearsal_which_has_no_row(house: House) -> None:
     assert house.runs() == [("slot", "done")]
 
 
-def test_a_command_leaves_alone_a_run_that_is_about_to_begin(parts: build.Parts) -> None:
-    run = parts.journal.enqueue_run("producao", "both", "slot", build.clock())
+def test_a_command_leaves_alone_a_run_that_is_about_to_begin(parts: composition.AgentContext) -> None:
+    run = parts.journal.enqueue_run("producao", "both", "slot", composition.clock())
     with pytest.raises(RunInProgressError):
-        begin(parts, AURORA, Asked(), None)
+        begin_run(parts, AURORA, RunRequest(), None)
     kept = parts.journal.run(run.id)
     assert kept is not None
     assert kept.state == "waiting"
 
 
-def test_a_run_that_cannot_begin_says_why(parts: build.Parts) -> None:
-    run = parts.journal.enqueue_run("producao", "both", "slot", build.clock())
+def test_a_run_that_cannot_begin_says_why(parts: composition.AgentContext) -> None:
+    run = parts.journal.enqueue_run("producao", "both", "slot", composition.clock())
     with connection_lock(parts.home, "producao"), pytest.raises(RunInProgressError):
-        carry(parts, AURORA, Asked(), run_id=run.id)
+        execute_run(parts, AURORA, RunRequest(), run_id=run.id)
     kept = parts.journal.run(run.id)
     assert kept is not None
     assert (kept.state, kept.code) == ("failed", "run_in_progress")
 
 
-def test_a_journal_in_use_ends_no_run(parts: build.Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = parts.journal.enqueue_run("producao", "import", "button", build.clock())
-    parts.journal.start_run(run.id, build.clock(), 1)
+def test_a_journal_in_use_ends_no_run(parts: composition.AgentContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = parts.journal.enqueue_run("producao", "import", "button", composition.clock())
+    parts.journal.start_run(run.id, composition.clock(), 1)
     monkeypatch.setattr("omnisync.agent.journal.journal_file.BUSY", timedelta(milliseconds=10))
     parts.journal.close()
     report = Report(parts, run, lambda: False)
@@ -91,8 +90,8 @@ def test_a_journal_in_use_ends_no_run(parts: build.Parts, monkeypatch: pytest.Mo
             if len(waits) == 2:
                 other.execute("ROLLBACK")
 
-        monkeypatch.setattr(build, "wait", let_go)
-        running.end(parts, run.id, "done", Counts(), code=None)
+        monkeypatch.setattr(composition, "wait", let_go)
+        run_executor.end_run(parts, run.id, "done", Counts(), code=None)
     kept = parts.journal.run(run.id)
     assert kept is not None
     assert (kept.state, len(waits)) == ("done", 2)
@@ -119,11 +118,11 @@ def run_command(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[An
 
 
 @pytest.fixture
-def dead(parts: build.Parts, monkeypatch: pytest.MonkeyPatch) -> Journal:
+def dead(parts: composition.AgentContext, monkeypatch: pytest.MonkeyPatch) -> Journal:
     """A home without an agent, where a command was killed."""
     monkeypatch.setenv("OMNISYNC_HOME", str(parts.home.path))
-    run = parts.journal.enqueue_run("producao", "import", "command", build.clock())
-    parts.journal.start_run(run.id, build.clock(), 1)
+    run = parts.journal.enqueue_run("producao", "import", "command", composition.clock())
+    parts.journal.start_run(run.id, composition.clock(), 1)
     return parts.journal
 
 
@@ -142,11 +141,11 @@ def test_without_an_agent_a_connection_whose_run_was_killed_can_be_removed(
 
 @pytest.mark.parametrize("token", ["segredo\x00CANARIO", "segrédo-CANARIO", "\ufeffCANARIO", "CA NARIO"])
 def test_a_token_no_header_takes_is_refused_and_not_shown(
-    parts: build.Parts, token: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    parts: composition.AgentContext, token: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts.secrets.put(AURORA, "hub_token", Secret(token))
     with pytest.raises(BadTokenError):
-        build.hub_client(parts, AURORA)
+        composition.hub_client(parts, AURORA)
     monkeypatch.setenv("OMNISYNC_HOME", str(parts.home.path))
     status, said = run_command(capsys, "connection", "test", "--verbose")
     assert status == 1
@@ -154,7 +153,7 @@ def test_a_token_no_header_takes_is_refused_and_not_shown(
     assert "CANARIO" not in said
 
 
-def test_a_secret_finds_a_place_where_the_file_was_garbled(parts: build.Parts) -> None:
+def test_a_secret_finds_a_place_where_the_file_was_garbled(parts: composition.AgentContext) -> None:
     parts.home.secrets.write_text('{"producao": {"hub_tok')
     parts.secrets.put(AURORA, "hub_token", Secret("novo"))
     assert parts.secrets.get(AURORA, "hub_token") == Secret("novo")

@@ -15,8 +15,7 @@ from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.settings import ErpAddress, Home, HubAddress, Secret, Secrets
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.schedule import Schedule
-from omnisync.cli import main
-from omnisync.cli import parts as build
+from omnisync.cli import composition, main
 from omnisync.cli.password import password
 from tests.erps import make_sqlite
 from tests.pages import QUICK, connection
@@ -209,7 +208,7 @@ def test_doctor_says_who_reaches_the_pages(
     monkeypatch.setenv("OMNISYNC_HOST", "0.0.0.0")  # noqa: S104  # what is tested
     [said] = pages()
     assert said.startswith("FALHA Telas: As telas não abrem em 0.0.0.0 sem TLS")
-    soon = build.clock() + timedelta(days=10, hours=1)
+    soon = composition.clock() + timedelta(days=10, hours=1)
     certificate, key = put(tmp_path, trustme.CA().issue_cert("erp-01.example", not_after=soon))
     monkeypatch.setenv("OMNISYNC_CERTIFICATE", str(certificate))
     monkeypatch.setenv("OMNISYNC_KEY", str(key))
@@ -220,8 +219,8 @@ def test_doctor_says_who_reaches_the_pages(
         f"FALHA Chave do certificado: em {key}, que outros usuários podem ler. Feche-o.",
     ]
     key.chmod(0o600)
-    later = build.clock() + timedelta(days=40)
-    monkeypatch.setattr("omnisync.cli.parts.clock", lambda: later)
+    later = composition.clock() + timedelta(days=40)
+    monkeypatch.setattr("omnisync.cli.composition.clock", lambda: later)
     told = pages()
     assert (
         told[1] == "FALHA Certificado: de erp-01.example, venceu. Renove-o: os navegadores avisam a quem abre as telas."

@@ -12,7 +12,7 @@ import pytest
 from omnisync.agent.config.settings import ConnectionEstablishment, ErpAddress, Home, HubAddress, Secret, Secrets
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.progress import RowCounts
-from omnisync.cli import parts as build
+from omnisync.cli import composition
 from tests.erps import make_sqlite, write
 from tests.integration.test_agent_commands import run
 from tests.pages import connection
@@ -66,7 +66,7 @@ def test_the_rule_of_the_centavo_is_set_kept_and_taken_back(home: Home, capsys: 
 def test_the_rule_reaches_the_erp(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     make_sqlite(home.path)
     run(capsys, *SET, "--erp-database", str(home.path / "erp.db"), "--adjust-centavo")
-    parts = build.agent_parts()
+    parts = composition.open_context()
     known = msgspec.structs.replace(
         parts.connection(None), company="aurora", establishments=(ConnectionEstablishment("0001"),)
     )

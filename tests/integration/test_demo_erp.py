@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from omnisync.agent.sync.outbox import Outbox
-from omnisync.cli.simulate import goods_at, shelf
+from omnisync.cli.simulate import exported_products, products_at
 from omnisync.demo import erp, seed_data
 from omnisync.demo.company import DemoFolder
 from tests.erps import Keeper, make_sqlite, write
@@ -49,10 +49,10 @@ def test_it_is_filled_once_and_what_its_people_changed_stays(tmp_path: Path) -> 
 def test_what_went_out_is_what_the_salespeople_find_on_their_shelf(tmp_path: Path) -> None:
     keeper = filled(tmp_path)
     with running_hub(tmp_path) as hub, client(hub) as app:
-        assert goods_at(app) == seed_data.SOLD_WHOLE  # nothing went out yet: the sample's own
+        assert products_at(app) == seed_data.SOLD_WHOLE  # nothing went out yet: the sample's own
         office = Office(keeper, hub, Outbox(tmp_path / "exports.db"))
         office.export()
-        known = shelf(app)
+        known = exported_products(app)
         assert prices(known.read_available()) == prices(seed_data.PRODUCTS)
         with closing(sqlite3.connect(keeper.database)) as database, database:
             database.execute("UPDATE produtos SET ativo = 0 WHERE codigo = '000101'")

@@ -625,7 +625,7 @@ def test_a_waiting_order_shows_its_age_on_the_pages_and_by_command_and_it_grows(
     known = connection(erp=keeper.address, hub=HubAddress(hub.url))
     for days in (3, 4):
         late = NOW + timedelta(days=days, hours=1)
-        monkeypatch.setattr("omnisync.cli.parts.clock", lambda late=late: late)
+        monkeypatch.setattr("omnisync.cli.composition.clock", lambda late=late: late)
         run_import(keeper, hub)  # tried again in vain
         with stage(tmp_path / "home", known=known) as shown:
             shown.run("done", minutes_ago=1)

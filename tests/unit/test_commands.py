@@ -25,8 +25,8 @@ def _paths(command: click.Command, words: tuple[str, ...]) -> Iterator[tuple[str
 
 def test_who_reads_no_further_is_told_nothing() -> None:
     program = (
-        "from omnisync.cli.ending import plain_ending\n"
-        "with plain_ending():\n"
+        "from omnisync.cli.exit import exit_cleanly\n"
+        "with exit_cleanly():\n"
         "    for _ in range(100_000): print('linha')\n"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -32,7 +32,7 @@ from omnisync.agent.scheduler.processes import connection_lock, is_about_to_begi
 from omnisync.agent.sync.exporter import Exporter
 from omnisync.agent.sync.importer import Importer, RetryRequest
 from omnisync.agent.sync.outbox import outbox_of
-from omnisync.cli import parts as build
+from omnisync.cli import composition
 from omnisync.cli.observers import Guard, guarded
 from omnisync.cli.progress import live_progress
 from omnisync.contract.feed import RecordKind
@@ -43,7 +43,7 @@ END_PAUSE_S = 3.0
 KINDS: tuple[RecordKind, ...] = ("customer", "order")
 
 
-class Asked(Struct, frozen=True, kw_only=True):
+class RunRequest(Struct, frozen=True, kw_only=True):
     """What a run of the command line is to do; the agent's own runs say it in their row.
 
     `datasets` and what follows are the export's: which alone, whether every row is read, and whether the rows that were
@@ -60,94 +60,113 @@ class Asked(Struct, frozen=True, kw_only=True):
     is_again: bool = False
 
 
-def carry(
-    parts: build.Parts, connection: Connection, asked: Asked, *, run_id: str | None = None, quiet: bool = False
+def execute_run(
+    context: composition.AgentContext,
+    connection: Connection,
+    request: RunRequest,
+    *,
+    run_id: str | None = None,
+    quiet: bool = False,
 ) -> Counts:
     """Carry one run from its start to its row's end, holding the connection's lock. Raises what ended it."""
-    with told(parts, run_id), held(parts, connection), stop_on_signals() as is_stopped, rare_collections():
-        run = begin(parts, connection, asked, run_id)
-        report = Report(parts, run, is_stopped)
+    with (
+        record_failure(context, run_id),
+        exclusive_run(context, connection),
+        stop_on_signals() as is_stopped,
+        rare_collections(),
+    ):
+        run = begin_run(context, connection, request, run_id)
+        report = Report(context, run, is_stopped)
         try:
             is_shown = not quiet and run_id is None
-            with guarded(live_progress(parts.zone(connection), is_shown=is_shown, kind=run.kind)) as report.show:
-                counts = Work(parts, run, asked, report).do(connection)
+            with guarded(live_progress(context.zone(connection), is_shown=is_shown, kind=run.kind)) as report.show:
+                counts = RunExecutor(context, run, request, report).execute(connection)
         except OmnisyncError as error:
-            end_badly(parts, run, error, report, by_signal=is_stopped())
+            fail_run(context, run, error, report, by_signal=is_stopped())
             raise
         except Exception as error:
-            parts.journal.end_run(
-                run.id, "failed", build.clock(), report.counts, code="internal", words={"motivo": type(error).__name__}
+            context.journal.end_run(
+                run.id,
+                "failed",
+                composition.clock(),
+                report.counts,
+                code="internal",
+                words={"motivo": type(error).__name__},
             )
             raise
         state: RunState = "done_with_refusals" if counts.has_refusals else "done"
-        code, words = held_back(counts)
-        end(parts, run.id, state, counts, code=code, words=words)
+        code, words = held_deletes(counts)
+        end_run(context, run.id, state, counts, code=code, words=words)
         return counts
 
 
 @contextmanager
-def told(parts: build.Parts, run_id: str | None) -> Iterator[None]:
+def record_failure(context: composition.AgentContext, run_id: str | None) -> Iterator[None]:
     """The agent's run that cannot even begin says why in its row. One that ended by itself stays as it ended."""
     try:
         yield
     except OmnisyncError as error:
         if run_id is not None:
-            parts.journal.end_run(run_id, "failed", build.clock(), code=error.code, words=error.words)
+            context.journal.end_run(run_id, "failed", composition.clock(), code=error.code, words=error.words)
         raise
 
 
 @contextmanager
-def held(parts: build.Parts, connection: Connection) -> Iterator[None]:
+def exclusive_run(context: composition.AgentContext, connection: Connection) -> Iterator[None]:
     """The connection's lock; the refusal says since when the other run goes."""
     with ExitStack() as stack:
         try:
-            stack.enter_context(connection_lock(parts.home, connection.name))
+            stack.enter_context(connection_lock(context.home, connection.name))
         except RunInProgressError as error:
-            going = parts.journal.current_run(connection.name)
+            going = context.journal.current_run(connection.name)
             if going is None or going.started_at is None:
                 raise
-            began = going.started_at.astimezone(parts.zone(connection))
+            began = going.started_at.astimezone(context.zone(connection))
             raise RunInProgressError(hora=texts.hour(began)) from error
         yield
 
 
-def begin(parts: build.Parts, connection: Connection, asked: Asked, run_id: str | None) -> Run:
+def begin_run(
+    context: composition.AgentContext, connection: Connection, request: RunRequest, run_id: str | None
+) -> Run:
     """The run's row, started: the one the agent asked for, or a new one of the command line."""
-    journal, now = parts.journal, build.clock()
+    journal, now = context.journal, composition.clock()
     if run_id is None:
         # We hold its lock: no other can be alive. One asked for just now, as by a slot, is about to take it.
         journal.close_orphaned_run(connection.name, now, lambda run: is_about_to_begin(run, now))
         run_id = journal.enqueue_run(
             connection.name,
-            asked.kind,
-            asked.origin,
+            request.kind,
+            request.origin,
             now,
-            systems=asked.systems,
-            establishments=asked.codes,
-            ids=asked.ids,
+            systems=request.systems,
+            establishments=request.codes,
+            ids=request.ids,
         ).id
-    return journal.start_run(run_id, now, build.pid())
+    return journal.start_run(run_id, now, composition.pid())
 
 
 @contextmanager
-def opened(parts: build.Parts, connection: Connection) -> Iterator[tuple[Connection, HubClient, Erp]]:
+def open_hub_and_erp(
+    context: composition.AgentContext, connection: Connection
+) -> Iterator[tuple[Connection, HubClient, Erp]]:
     """The connection with its company, its hub and its ERP, both let go at the end."""
-    with closing(build.hub_client(parts, connection)) as hub:
-        known = build.known_company(parts, connection, hub)
-        with closing(parts.erp(known)) as erp:
+    with closing(composition.hub_client(context, connection)) as hub:
+        known = composition.with_company(context, connection, hub)
+        with closing(context.erp(known)) as erp:
             yield known, hub, erp
 
 
 @contextmanager
 def importer_of(
-    parts: build.Parts,
+    context: composition.AgentContext,
     connection: Connection,
     run_id: str,
     codes: tuple[str, ...],
     report: Callable[[Progress], bool],
 ) -> Iterator[Importer]:
     """An importer between the connection's hub and its ERP, both let go at the end."""
-    with opened(parts, connection) as (known, hub, erp):
+    with open_hub_and_erp(context, connection) as (known, hub, erp):
         yield importer_between(known, hub, erp, run_id, codes, report)
 
 
@@ -164,33 +183,33 @@ def importer_between(
         erp,
         hub,
         run_id=run_id,
-        establishments=build.codes_of(connection, codes),
+        establishments=composition.codes_of(connection, codes),
         report=report,
-        clock=build.clock,
-        monotonic=build.monotonic,
-        wait=build.wait,
-        uniform=build.uniform,
+        clock=composition.clock,
+        monotonic=composition.monotonic,
+        wait=composition.wait,
+        uniform=composition.uniform,
     )
 
 
-class Work:
+class RunExecutor:
     """What one run does: import first, then export, as its kind says."""
 
-    def __init__(self, parts: build.Parts, run: Run, asked: Asked, report: Report) -> None:
-        self._parts = parts
+    def __init__(self, context: composition.AgentContext, run: Run, request: RunRequest, report: Report) -> None:
+        self._context = context
         self._run = run
-        self._asked = asked
+        self._request = request
         self._report = report
 
-    def do(self, connection: Connection) -> Counts:
+    def execute(self, connection: Connection) -> Counts:
         """Do it to its end. Raises what ended it."""
         run = self._run
-        with opened(self._parts, connection) as (known, hub, erp):
+        with open_hub_and_erp(self._context, connection) as (known, hub, erp):
             if run.kind == "export":
                 return self._export(known, hub, erp).counts
             importer = importer_between(known, hub, erp, run.id, run.establishments, self._report)
             if run.ids:
-                return importer.retry(wanted(run.ids))
+                return importer.retry(retry_requests(run.ids))
             return importer.run() if run.kind == "import" else self._both(known, hub, erp, importer)
 
     def _both(self, connection: Connection, hub: HubClient, erp: Erp, importer: Importer) -> Counts:
@@ -210,12 +229,12 @@ class Work:
 
     def _export(self, connection: Connection, hub: HubClient, erp: Erp) -> Exporter:
         """Export to the run's systems; the exporter, when it has ended."""
-        run, asked, journal = self._run, self._asked, self._parts.journal
+        run, request, journal = self._run, self._request, self._context.journal
         agreed = {
             one.dataset: one.n for one in journal.answers.confirmations(connection.name) if one.confirmed_at is not None
         }
-        with closing(outbox_of(self._parts.home, connection.name)) as outbox:
-            if asked.is_again or REFUSED_ROWS in run.ids:
+        with closing(outbox_of(self._context.home, connection.name)) as outbox:
+            if request.is_again or REFUSED_ROWS in run.ids:
                 outbox.try_again()
             exporter = Exporter(
                 erp,
@@ -223,32 +242,32 @@ class Work:
                 outbox,
                 hub_name=connection.company,  # with the hub's epoch; its address may change
                 systems=SYSTEMS if run.systems == "all" else run.systems,
-                datasets=asked.datasets,
+                datasets=request.datasets,
                 agreed=agreed,
-                is_full=asked.is_full,
+                is_full=request.is_full,
                 hold=lambda dataset, n: self._hold(connection.name, dataset, n),
                 report=self._report,
-                clock=build.clock,
-                monotonic=build.monotonic,
-                wait=build.wait,
-                uniform=build.uniform,
-                new_id=build.new_id,
+                clock=composition.clock,
+                monotonic=composition.monotonic,
+                wait=composition.wait,
+                uniform=composition.uniform,
+                new_id=composition.new_id,
             )
-            if asked.datasets and not exporter.queries():
-                raise SetupError("dataset_not_in_layout", dados=", ".join(asked.datasets))
+            if request.datasets and not exporter.queries():
+                raise SetupError("dataset_not_in_layout", dados=", ".join(request.datasets))
             exporter.run()
         return exporter
 
     def _hold(self, connection_name: str, dataset: str, n: int) -> None:
         """How many deletes of a dataset wait for a person's word by now; none, and the question is over."""
-        answers = self._parts.journal.answers
+        answers = self._context.journal.answers
         if n:
-            answers.request_confirmation(connection_name, dataset, n, build.clock())
+            answers.request_confirmation(connection_name, dataset, n, composition.clock())
         else:
             answers.end_confirmation(connection_name, dataset)
 
 
-def held_back(counts: Counts) -> tuple[str | None, Mapping[str, object]]:
+def held_deletes(counts: Counts) -> tuple[str | None, Mapping[str, object]]:
     """The sentence of a run that holds deletes back: its code and its words; None where it holds none."""
     for name, sent in counts.exports.items():
         if sent.held:
@@ -256,15 +275,15 @@ def held_back(counts: Counts) -> tuple[str | None, Mapping[str, object]]:
     return None, {}
 
 
-def wanted(ids: tuple[str, ...]) -> list[RetryRequest]:
+def retry_requests(ids: tuple[str, ...]) -> list[RetryRequest]:
     """What the row's ids ask for: `order:ID`, `customer:ID`, `again:order:ID`, `again:any:ID`."""
-    lots: dict[tuple[RecordKind, bool], list[str]] = {}
+    groups: dict[tuple[RecordKind, bool], list[str]] = {}
     for text in ids:
         again = text.startswith("again:")
         kind, _, id_ = text.removeprefix("again:").partition(":")
         for one in KINDS if kind == "any" else [k for k in KINDS if k == kind]:
-            lots.setdefault((one, again), []).append(id_)
-    return [RetryRequest(kind=kind, ids=tuple(found), again=again) for (kind, again), found in lots.items()]
+            groups.setdefault((one, again), []).append(id_)
+    return [RetryRequest(kind=kind, ids=tuple(found), again=again) for (kind, again), found in groups.items()]
 
 
 class Report:
@@ -273,11 +292,11 @@ class Report:
     `before` is what the run's other half has counted; `show` is the person's screen.
     """
 
-    def __init__(self, parts: build.Parts, run: Run, is_stopped: Callable[[], bool]) -> None:
-        self._parts = parts
+    def __init__(self, context: composition.AgentContext, run: Run, is_stopped: Callable[[], bool]) -> None:
+        self._context = context
         self._run = run
         self._is_stopped = is_stopped
-        self._speed = Speed(build.monotonic)
+        self._speed = Speed(composition.monotonic)
         self._unread: Mapping[str, int] | None = None
         self._totals = ExpectedCounts()
         self._guard_shown, self._guard_unread = Guard(), Guard()
@@ -291,7 +310,7 @@ class Report:
         self.show(msgspec.structs.replace(progress, counts=self.counts, totals=self._totals))
         phase, rate = self._guard_shown(lambda: self._shown(progress), ("", 0.0))
         self._guard_unread(lambda: self._note_unread(progress), None)
-        return self._guard_beat(lambda: self._beat(phase, rate), False) or self._is_stopped()
+        return self._guard_beat(lambda: self._heartbeat(phase, rate), False) or self._is_stopped()
 
     def _shown(self, progress: Progress) -> tuple[str, float]:
         sent = self.counts.sent
@@ -299,12 +318,12 @@ class Report:
 
     def _note_unread(self, progress: Progress) -> None:
         if progress.unread is not None and progress.unread != self._unread:
-            self._parts.journal.save_unread_orders(self._run.connection, progress.unread)
+            self._context.journal.save_unread_orders(self._run.connection, progress.unread)
             self._unread = progress.unread
 
-    def _beat(self, phase: str, rate: float) -> bool:
-        journal = self._parts.journal
-        return journal.heartbeat(self._run.id, build.clock(), self.counts, self._totals, phase, rate=rate)
+    def _heartbeat(self, phase: str, rate: float) -> bool:
+        journal = self._context.journal
+        return journal.heartbeat(self._run.id, composition.clock(), self.counts, self._totals, phase, rate=rate)
 
 
 class Speed:
@@ -330,17 +349,19 @@ def phase_of(progress: Progress) -> str:
     return f"{progress.phase}!{progress.trouble.code}!{progress.retry_at.isoformat()}"
 
 
-def end_badly(parts: build.Parts, run: Run, error: OmnisyncError, report: Report, *, by_signal: bool) -> None:
+def fail_run(
+    context: composition.AgentContext, run: Run, error: OmnisyncError, report: Report, *, by_signal: bool
+) -> None:
     """The row's end when an error of ours ended the run."""
     if isinstance(error, StoppedError):
         state: RunState = "interrupted" if by_signal else "cancelled"
-        end(parts, run.id, state, report.counts, code=state)
+        end_run(context, run.id, state, report.counts, code=state)
     else:
-        end(parts, run.id, "failed", report.counts, code=error.code, words=error.words)
+        end_run(context, run.id, "failed", report.counts, code=error.code, words=error.words)
 
 
-def end(
-    parts: build.Parts,
+def end_run(
+    context: composition.AgentContext,
     run_id: str,
     state: RunState,
     counts: Counts,
@@ -351,12 +372,12 @@ def end(
     """Close the run's row, waiting a while for a journal in use or without room: what ended stays to be read."""
     for n_left in reversed(range(END_TRIES)):
         try:
-            parts.journal.end_run(run_id, state, build.clock(), counts, code=code, words=words)
+            context.journal.end_run(run_id, state, composition.clock(), counts, code=code, words=words)
             return
         except (TemporaryError, SettingsError):
             if not n_left:
                 raise
-            build.wait(END_PAUSE_S)
+            composition.wait(END_PAUSE_S)
 
 
 @contextmanager

@@ -30,7 +30,7 @@ _COMPLAINTS = {
 }
 
 
-def say(text: str) -> None:
+def print_status(text: str) -> None:
     """A line for the person in front, on the error output: the standard output is for results."""
     with suppress(OSError):  # the error output is closed: no one reads it any more
         click.echo(text, err=True)
@@ -41,7 +41,7 @@ def show(result: object, sentence: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode(result).decode())
     else:
-        say(sentence)
+        print_status(sentence)
 
 
 def sentence_of(error: OmnisyncError) -> str:
@@ -54,7 +54,7 @@ def status_of(error: OmnisyncError) -> int:
     return STOPPED if isinstance(error, StoppedError) else FAILED
 
 
-def complaint(error: click.UsageError) -> str:
+def usage_message(error: click.UsageError) -> str:
     """A wrong use, in pt-BR. The value typed is not repeated: it may be a secret."""
     kind = type(error).__name__
     parameter = getattr(error, "param", None)
@@ -64,17 +64,17 @@ def complaint(error: click.UsageError) -> str:
 
 
 @contextmanager
-def plain_ending(*, verbose: bool = False) -> Iterator[None]:
+def exit_cleanly(*, verbose: bool = False) -> Iterator[None]:
     """Turn an error of ours into its sentence and its status. With `verbose`, anything unforeseen shows itself."""
     try:
         yield
     except OmnisyncError as error:
         if verbose:
-            say(f"[{error.code}] {error.__cause__ or ''}".rstrip())
-        say(sentence_of(error))
+            print_status(f"[{error.code}] {error.__cause__ or ''}".rstrip())
+        print_status(sentence_of(error))
         sys.exit(status_of(error))
     except KeyboardInterrupt:
-        say(texts.sentence("interrupted"))
+        print_status(texts.sentence("interrupted"))
         sys.exit(STOPPED)
     except BrokenPipeError:  # whoever read our output has seen enough, as `head` does: there is nobody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is written out at exit
@@ -82,7 +82,7 @@ def plain_ending(*, verbose: bool = False) -> Iterator[None]:
     except Exception as error:  # noqa: BLE001  # the one top of a command: a person gets a sentence, never a traceback
         if verbose:
             raise
-        say(texts.sentence("internal", motivo=type(error).__name__))
+        print_status(texts.sentence("internal", motivo=type(error).__name__))
         sys.exit(FAILED)
 
 
@@ -91,12 +91,12 @@ def run(command: click.Command, arguments: list[str] | None) -> int:
     try:
         answer: Any = command.main(args=arguments, standalone_mode=False, prog_name="omnisync")
     except click.UsageError as error:
-        say(complaint(error))
+        print_status(usage_message(error))
         return WRONG_USE
     except click.Abort:
-        say(texts.sentence("interrupted"))
+        print_status(texts.sentence("interrupted"))
         return STOPPED
     except click.ClickException as error:
-        say(error.format_message())
+        print_status(error.format_message())
         return FAILED
     return answer if isinstance(answer, int) else DONE

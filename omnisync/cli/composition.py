@@ -48,7 +48,7 @@ def new_id() -> str:
     return uuid4().hex
 
 
-class Parts(Struct, frozen=True):
+class AgentContext(Struct, frozen=True):
     """What every command of the agent stands on."""
 
     settings: Settings
@@ -68,7 +68,7 @@ class Parts(Struct, frozen=True):
             raise NotConfiguredError("no_connection")
         raise SetupError("which_connection", nomes=", ".join(connection.name for connection in known))
 
-    def close_dead(self, connection: Connection) -> None:
+    def close_orphaned_run(self, connection: Connection) -> None:
         """Close the run that says it is going when no process carries it: without an agent nobody else looks."""
         now = clock()
         self.journal.close_orphaned_run(connection.name, now, lambda run: is_running(self.home, run, now))
@@ -106,13 +106,13 @@ class Parts(Struct, frozen=True):
         )
 
 
-def check_erp(parts: Parts, connection: Connection) -> None:
+def check_erp(context: AgentContext, connection: Connection) -> None:
     """Refuse a kind or a layout nobody knows, before it is saved; a missing driver may be installed later.
 
     Raises ErpSetupError or LayoutError.
     """
     try:
-        parts.erp(connection)
+        context.erp(connection)
     except ErpSetupError as error:
         if error.code != "driver_missing":
             raise
@@ -123,17 +123,17 @@ def de_para(connection: Connection) -> dict[str, dict[str, str]]:
     return of_layout(layout_named(connection.erp.layout))
 
 
-def exports(connection: Connection) -> tuple[System, ...]:
+def exported_systems(connection: Connection) -> tuple[System, ...]:
     """The systems that the connection's layout has something to send to. Raises LayoutError."""
     named = {query.dataset.system for query in compile_queries(layout_named(connection.erp.layout).export, UTC)}
     return tuple(system for system in SYSTEMS if system in named)
 
 
-def agent_parts() -> Parts:
+def open_context() -> AgentContext:
     """Open what the agent remembers on this computer."""
     settings = read_settings(environ)
     home = settings.home.prepare()
-    return Parts(
+    return AgentContext(
         settings,
         home,
         Journal(home.journal, zone=settings.zone),
@@ -142,11 +142,11 @@ def agent_parts() -> Parts:
     )
 
 
-def hub_client(parts: Parts, connection: Connection) -> HubClient:
+def hub_client(context: AgentContext, connection: Connection) -> HubClient:
     """The connection's hub. Raises SetupError when its address or its token was not given yet."""
     if connection.hub is None:
         raise SetupError("no_hub", nome=connection.name)
-    token = parts.secrets.get(connection, "hub_token")
+    token = context.secrets.get(connection, "hub_token")
     if token is None:
         raise SetupError("no_token", nome=connection.name)
     if not re.fullmatch(r"[!-~]+", token.reveal()):  # no header takes it, and whoever refuses it would show it
@@ -178,11 +178,11 @@ def codes_of(connection: Connection, chosen: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(chosen or known))  # a stream read twice in one run overtakes itself
 
 
-def known_company(parts: Parts, connection: Connection, hub: HubClient) -> Connection:
+def with_company(context: AgentContext, connection: Connection, hub: HubClient) -> Connection:
     """The connection with its company: the bindings' key, asked of the hub once and remembered."""
     if connection.company:
         return connection
     identity = hub.identity()
     known = msgspec.structs.replace(connection, company=identity.company.id)
-    parts.journal.save_connection(known)
+    context.journal.save_connection(known)
     return known
