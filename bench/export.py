@@ -21,8 +21,8 @@ from bench import servers
 from bench.run import HERE, WORK, Took, _end, _started, timed
 from omnisync.agent.erp.layout.schema import shipped_layout
 from omnisync.agent.erp.layout.shipped import schema
-from tests import exports
-from tests.erps import make_on
+from tests.support import export_setup
+from tests.support.erp_databases import make_on
 
 N_ROWS = 1_000_000
 ONE_IN = 1000
@@ -81,7 +81,7 @@ def _steps_on(kind: str, url: str, n: int) -> Iterator[tuple[str, Took, int]]:
     with servers.live_servers()[kind]() as server:
         keeper = make_on(server)
         for start in range(0, n, LOT):
-            exports.fill(keeper, {"estoque": list(_rows(start, min(n, start + LOT)))})
+            export_setup.fill(keeper, {"estoque": list(_rows(start, min(n, start + LOT)))})
         change, which = "UPDATE estoque SET saldo = 7777 WHERE produto LIKE ?", "%" + str(ONE_IN)[1:]
         yield from _ours(servers.configured(keeper, url), n, lambda: keeper.run(change, which))
 

@@ -186,14 +186,14 @@ def _plain(row: tuple[object, ...]) -> tuple[object, ...]:
 
 
 def live_servers() -> dict[str, Callable[[], AbstractContextManager[Any]]]:
-    from tests.servers import firebird_server, mariadb_server, postgresql_server
+    from tests.support.database_servers import firebird_server, mariadb_server, postgresql_server
 
     return {"postgresql": postgresql_server, "mariadb": mariadb_server, "firebird": firebird_server}
 
 
 def played(kind: str, source: StaticPages, n_rounds: int) -> Iterator[tuple[str, Took]]:
     """Rounds of both, each in a database of its own; what they hold must be the same."""
-    from tests.erps import make_on
+    from tests.support.erp_databases import make_on
 
     with live_servers()[kind]() as server:
         for n in range(n_rounds):

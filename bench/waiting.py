@@ -21,15 +21,15 @@ import msgspec
 
 from bench.run import WORK, StaticPages
 from bench.servers import IMPORT, configured, live_servers
-from tests.books import Book, register
-from tests.erps import make_on
+from tests.support.erp_databases import make_on
+from tests.support.erp_reader import ErpReader, register
 
 PAUSE_S = 0.03
 """Between two numbers, on average."""
 TAKE = "UPDATE CONTADOR SET CNT_ULTIMO = CNT_ULTIMO + 1 WHERE CNT_FILIAL = '01' AND CNT_NOME = 'PEDIDO'"
 
 
-def waits(book: Book, importing: subprocess.Popen[bytes]) -> Iterator[float]:
+def waits(book: ErpReader, importing: subprocess.Popen[bytes]) -> Iterator[float]:
     """Seconds that each number took, from asking for it to having it for good."""
     rng = Random("waiting")
     with closing(book.keeper.plain()) as session:
@@ -59,7 +59,7 @@ def measured(kind: str, source: StaticPages) -> str:
     with live_servers()[kind]() as server:
         keeper = make_on(server, schema="direto")
         keeper = msgspec.structs.replace(keeper, address=msgspec.structs.replace(keeper.address, layout="direto"))
-        book = Book(keeper, "direto")
+        book = ErpReader(keeper, "direto")
         register(book)
         source.begin(WORK)
         began = perf_counter()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from omnisync.agent.erp.base import Erp
-from tests.erps import Keeper
+from tests.support.erp_databases import SampleErp
 
 MADE_KEY = {
     "sqlite": "INTEGER PRIMARY KEY AUTOINCREMENT",
@@ -60,7 +60,7 @@ TABLES = {
 class ToyErp:
     """A database, tables laid as a test wants them, and the ERP opened by a layout of its own."""
 
-    def __init__(self, keeper: Keeper, folder: Path) -> None:
+    def __init__(self, keeper: SampleErp, folder: Path) -> None:
         self.keeper = keeper
         self._folder = folder
         self._opened: list[Erp] = []

@@ -11,8 +11,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from tests.erps import Keeper, make_sqlite
-from tests.hubs import RunningHub
+from tests.support.erp_databases import SampleErp, make_sqlite
+from tests.support.hub_server import RunningHub
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,7 +21,7 @@ class Program(Struct, frozen=True):
     """`omnisync` on one computer."""
 
     home: Path
-    keeper: Keeper
+    keeper: SampleErp
 
     @property
     def environ(self) -> dict[str, str]:
@@ -73,7 +73,7 @@ class Ended(Struct, frozen=True):
         return json.loads(self.out)
 
 
-def installed(folder: Path, hub: RunningHub, keeper: Keeper | None = None) -> Program:
+def installed(folder: Path, hub: RunningHub, keeper: SampleErp | None = None) -> Program:
     """The program with a connection to this hub and this ERP (else a new SQLite file), told on its command line."""
     folder.mkdir(exist_ok=True)
     program = Program(folder / "home", keeper or make_sqlite(folder))

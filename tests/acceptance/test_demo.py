@@ -24,9 +24,9 @@ from omnisync.demo import sample_data
 from omnisync.demo.company import COMPANY
 from omnisync.demo.seed_data import ESTABLISHMENTS
 from omnisync.hub.store import Store
-from tests.catalogue import lines_of
-from tests.exports import outgoing, plain
-from tests.hubs import serving
+from tests.support.dataset_rows import lines_of
+from tests.support.export_setup import outgoing, plain
+from tests.support.hub_server import serving
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 

@@ -14,10 +14,10 @@ from omnisync.agent.journal.journal import Journal
 from omnisync.agent.sync.outbox import Outbox
 from omnisync.demo.erp import layout as demo_layout
 from tests.acceptance.programs import Program, installed
-from tests.exports import Office, fill
-from tests.hubs import COMPANY, RunningHub, running_hub
-from tests.imports import send
-from tests.records import NOW, change, customer, order
+from tests.support.export_setup import ExportSetup, fill
+from tests.support.hub_server import COMPANY, RunningHub, running_hub
+from tests.support.import_runs import send
+from tests.support.record_samples import NOW, change, customer, order
 
 SIGKILLED = -9
 MOMENTS = (
@@ -43,8 +43,8 @@ def program(tmp_path: Path, hub: RunningHub, monkeypatch: pytest.MonkeyPatch) ->
     return made
 
 
-def office(program: Program, hub: RunningHub) -> Office:
-    return Office(program.keeper, hub, Outbox(program.home / "exports" / "producao.db"))
+def office(program: Program, hub: RunningHub) -> ExportSetup:
+    return ExportSetup(program.keeper, hub, Outbox(program.home / "exports" / "producao.db"))
 
 
 def many(n: int) -> dict[str, list[tuple[object, ...]]]:

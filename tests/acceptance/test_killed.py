@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.acceptance.programs import Program, installed
-from tests.hubs import RunningHub, running_hub
-from tests.imports import send
-from tests.records import change, customer, order
+from tests.support.hub_server import RunningHub, running_hub
+from tests.support.import_runs import send
+from tests.support.record_samples import change, customer, order
 
 SIGKILLED = -9
 N_ORDERS = 1300

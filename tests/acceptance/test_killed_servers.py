@@ -12,12 +12,12 @@ import pytest
 from msgspec import Struct
 
 from tests.acceptance.programs import Program, installed
-from tests.books import Book, register
-from tests.erps import Keeper, make_on
-from tests.hubs import RunningHub, running_hub
-from tests.imports import send
-from tests.records import change, customer, order
-from tests.servers import Server, firebird_server, mariadb_server, postgresql_server
+from tests.support.database_servers import Server, firebird_server, mariadb_server, postgresql_server
+from tests.support.erp_databases import SampleErp, make_on
+from tests.support.erp_reader import ErpReader, register
+from tests.support.hub_server import RunningHub, running_hub
+from tests.support.import_runs import send
+from tests.support.record_samples import change, customer, order
 
 SIGKILLED = -9
 N_ORDERS, N_CUSTOMERS = 160, 20
@@ -40,12 +40,12 @@ class Place(Struct, frozen=True):
     layout: str
     whole: Any
 
-    def erp(self) -> Keeper:
+    def erp(self) -> SampleErp:
         """An empty ERP of the layout."""
         made = make_on(self.server, schema=self.layout)
         keeper = msgspec.structs.replace(made, address=msgspec.structs.replace(made.address, layout=self.layout))
         if self.layout == "direto":
-            register(Book(keeper, "direto"))
+            register(ErpReader(keeper, "direto"))
         return keeper
 
 
@@ -81,16 +81,16 @@ def place(
     return Place(server, hub, request.param, _contents(keeper, request.param))
 
 
-def _contents(keeper: Keeper, layout: str) -> Any:
+def _contents(keeper: SampleErp, layout: str) -> Any:
     if layout == "padrao":
         return keeper.contents()
-    return {id_: seen.content for id_, seen in Book(keeper, layout).orders().items()}
+    return {id_: seen.content for id_, seen in ErpReader(keeper, layout).orders().items()}
 
 
-def _numbers(keeper: Keeper, layout: str) -> dict[str, Any]:
+def _numbers(keeper: SampleErp, layout: str) -> dict[str, Any]:
     if layout == "padrao":
         return dict(keeper.query("SELECT id_externo, numero FROM pedidos"))
-    return {id_: seen.number for id_, seen in Book(keeper, layout).orders().items()}
+    return {id_: seen.number for id_, seen in ErpReader(keeper, layout).orders().items()}
 
 
 def _is_whole(program: Program, place: Place, numbers: dict[str, Any]) -> None:
@@ -99,7 +99,7 @@ def _is_whole(program: Program, place: Place, numbers: dict[str, Any]) -> None:
     assert program.run("import", "--json").json()["orders"]["written"] == 0
     assert program.keeper.query("SELECT count(*) FROM omnisync_binding WHERE receipt_pending = 1") == [(0,)]
     if place.layout == "direto":
-        book = Book(program.keeper, "direto")
+        book = ErpReader(program.keeper, "direto")
         asked = "SELECT CNT_FILIAL, CNT_ULTIMO FROM CONTADOR WHERE CNT_NOME = 'PEDIDO' ORDER BY 1"
         assert book.query(asked) == [("01", 1000 + N_ORDERS * 3 // 4), ("02", 5000 + N_ORDERS // 4)]
 
@@ -127,7 +127,7 @@ def test_an_import_killed_between_the_erps_commit_and_the_agents_own_doubles_not
     program = installed(tmp_path / "a", place.hub, msgspec.structs.replace(keeper, address=address))
     assert program.run("import", killed_at=("between_a_slice_commits", n)).status == SIGKILLED
     table = {"padrao": "clientes pedidos", "direto": "CLIENTE PEDIDO"}[place.layout].split()[n > 1]
-    [(n_rows,)] = Book(program.keeper, place.layout).query(f"SELECT COUNT(*) FROM {table}")
+    [(n_rows,)] = ErpReader(program.keeper, place.layout).query(f"SELECT COUNT(*) FROM {table}")
     [(n_bound,)] = program.keeper.query(
         "SELECT COUNT(*) FROM omnisync_binding WHERE kind = ? AND erp_key IS NOT NULL", "order" if n > 1 else "customer"
     )

@@ -15,9 +15,9 @@ from omnisync.agent.config.settings import Home
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.scheduler.processes import connection_lock
 from tests.acceptance.programs import Program, installed
-from tests.hubs import RunningHub, running_hub
-from tests.imports import send
-from tests.records import NOW, change, customer, order
+from tests.support.hub_server import RunningHub, running_hub
+from tests.support.import_runs import send
+from tests.support.record_samples import NOW, change, customer, order
 
 
 @pytest.fixture

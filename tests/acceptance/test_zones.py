@@ -16,11 +16,11 @@ import pytest
 from msgspec import Struct
 
 from tests.acceptance.programs import Ended
-from tests.erps import Keeper, make_sqlite
-from tests.exports import fill
-from tests.hubs import COMPANY, RunningHub, running_hub
-from tests.imports import send
-from tests.records import change, customer, order
+from tests.support.erp_databases import SampleErp, make_sqlite
+from tests.support.export_setup import fill
+from tests.support.hub_server import COMPANY, RunningHub, running_hub
+from tests.support.import_runs import send
+from tests.support.record_samples import change, customer, order
 
 ROOT = Path(__file__).parents[2]
 HOME_OF_BEFORE = ROOT / "tests/fixtures/home_ba692d7"
@@ -33,7 +33,7 @@ class Computer(Struct, frozen=True):
     """A computer in UTC with a home, an ERP and a hub to import from."""
 
     home: Path
-    keeper: Keeper
+    keeper: SampleErp
     hub: RunningHub
 
     def run(self, *arguments: str, stdin: str = "", **environ: str) -> Ended:

@@ -14,22 +14,22 @@ from playwright.sync_api import Browser, Page, expect
 
 from omnisync.agent.pages.certificate import read_certificate
 from tests.browser.test_states import RULES, WIDTHS
-from tests.browser.windows import Complaints, served, window
-from tests.pages import Stage, stage
-from tests.tls import put
+from tests.support.browser import Complaints, served, window
+from tests.support.page_client import PageSetup, page_client
+from tests.support.tls import put
 
 PASSWORD = "pão de queijo às 6h"  # noqa: S105  # a made-up one
 
 
 @pytest.fixture
-def pages(tmp_path: Path) -> Iterator[Stage]:
-    with stage(tmp_path / "home") as made:
+def pages(tmp_path: Path) -> Iterator[PageSetup]:
+    with page_client(tmp_path / "home") as made:
         made.parts.password.set(PASSWORD)
         yield made
 
 
 @pytest.fixture
-def url(pages: Stage, tmp_path: Path) -> Iterator[str]:
+def url(pages: PageSetup, tmp_path: Path) -> Iterator[str]:
     with served(pages.parts, read_certificate(*put(tmp_path, trustme.CA().issue_cert("127.0.0.1")))) as address:
         yield address
 
@@ -61,7 +61,7 @@ def test_one_types_the_password_and_is_where_one_was_going_and_leaves_again(brow
     assert complaints.said == []
 
 
-def test_a_page_left_open_goes_to_the_form_when_the_session_ends(browser: Browser, pages: Stage, url: str) -> None:
+def test_a_page_left_open_goes_to_the_form_when_the_session_ends(browser: Browser, pages: PageSetup, url: str) -> None:
     with window(browser, ignore_https_errors=True) as page:
         page.goto(f"{url}/agendamento")
         page.get_by_label("Senha").fill(PASSWORD)

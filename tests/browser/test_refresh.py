@@ -11,13 +11,13 @@ from playwright.sync_api import Browser, Page, expect
 
 from omnisync.agent.pages.server import PageServer
 from omnisync.agent.progress import Counts, ExpectedCounts, RowCounts
-from tests.browser.windows import Complaints, served, window
-from tests.pages import ALL, NOW, Stage, stage, unsettled, whole
+from tests.support.browser import Complaints, served, window
+from tests.support.page_client import ALL, NOW, PageSetup, page_client, unsettled, whole
 
 
 @pytest.fixture
-def pages(tmp_path: Path) -> Iterator[Stage]:
-    with stage(tmp_path) as made:
+def pages(tmp_path: Path) -> Iterator[PageSetup]:
+    with page_client(tmp_path) as made:
         yield made
 
 
@@ -27,12 +27,12 @@ def count_polls(page: Page) -> list[str]:
     return polls
 
 
-def beat(pages: Stage, run_id: str, written: int) -> None:
+def beat(pages: PageSetup, run_id: str, written: int) -> None:
     counts = Counts(customers=RowCounts(written=written))
     pages.journal.heartbeat(run_id, NOW, counts, ExpectedCounts(customers=1000), "customer")
 
 
-def test_the_page_asks_each_second_while_a_run_goes_and_seldom_else(browser: Browser, pages: Stage) -> None:
+def test_the_page_asks_each_second_while_a_run_goes_and_seldom_else(browser: Browser, pages: PageSetup) -> None:
     with served(pages.parts) as url, window(browser) as page:
         polls = count_polls(page)
         page.goto(url)
@@ -44,7 +44,7 @@ def test_the_page_asks_each_second_while_a_run_goes_and_seldom_else(browser: Bro
         assert (n_idle, len(polls)) == (0, 3)
 
 
-def test_a_paused_page_asks_nothing(browser: Browser, pages: Stage) -> None:
+def test_a_paused_page_asks_nothing(browser: Browser, pages: PageSetup) -> None:
     pages.run("running", minutes_ago=0, seconds=0)
     with served(pages.parts) as url, window(browser) as page:
         page.goto(url)
@@ -58,7 +58,7 @@ def test_a_paused_page_asks_nothing(browser: Browser, pages: Stage) -> None:
         assert len(polls) == 1
 
 
-def test_the_counts_and_the_title_follow_the_run(browser: Browser, pages: Stage) -> None:
+def test_the_counts_and_the_title_follow_the_run(browser: Browser, pages: PageSetup) -> None:
     run_id = pages.run("running", minutes_ago=0, seconds=0)
     complaints = Complaints()
     with served(pages.parts) as url, window(browser, complaints) as page:
@@ -75,7 +75,7 @@ def test_the_counts_and_the_title_follow_the_run(browser: Browser, pages: Stage)
     assert complaints.said == []
 
 
-def test_orders_that_nobody_reads_are_said_when_the_run_that_met_them_ends(browser: Browser, pages: Stage) -> None:
+def test_orders_that_nobody_reads_are_said_when_the_run_that_met_them_ends(browser: Browser, pages: PageSetup) -> None:
     run_id = pages.run("running", minutes_ago=0, seconds=0)
     complaints = Complaints()
     with served(pages.parts) as url, window(browser, complaints) as page:
@@ -86,7 +86,7 @@ def test_orders_that_nobody_reads_are_said_when_the_run_that_met_them_ends(brows
     assert complaints.said == []
 
 
-def test_the_focus_stays_over_refreshes(browser: Browser, pages: Stage) -> None:
+def test_the_focus_stays_over_refreshes(browser: Browser, pages: PageSetup) -> None:
     run_id = pages.run("running", minutes_ago=0, seconds=0)
     with served(pages.parts) as url, window(browser) as page:
         page.goto(url)
@@ -100,7 +100,7 @@ def test_the_focus_stays_over_refreshes(browser: Browser, pages: Stage) -> None:
         assert page.evaluate("document.activeElement.id") == "cancelar"
 
 
-def test_what_is_typed_in_the_search_stays_when_a_run_ends(browser: Browser, pages: Stage) -> None:
+def test_what_is_typed_in_the_search_stays_when_a_run_ends(browser: Browser, pages: PageSetup) -> None:
     run_id = pages.run("running", minutes_ago=0, seconds=0)
     with served(pages.parts) as url, window(browser) as page:
         page.goto(url)
@@ -112,7 +112,7 @@ def test_what_is_typed_in_the_search_stays_when_a_run_ends(browser: Browser, pag
         assert page.evaluate("document.activeElement.id") == "q"
 
 
-def test_a_click_gives_the_focus_to_the_state_and_no_other_button(browser: Browser, pages: Stage) -> None:
+def test_a_click_gives_the_focus_to_the_state_and_no_other_button(browser: Browser, pages: PageSetup) -> None:
     with served(pages.parts) as url, window(browser) as page:
         page.goto(url)
         page.get_by_role("button", name="IMPORTAR").focus()
@@ -125,7 +125,7 @@ def test_a_click_gives_the_focus_to_the_state_and_no_other_button(browser: Brows
         assert run.state == "waiting"
 
 
-def test_nine_tabs_open_at_once(browser: Browser, pages: Stage) -> None:
+def test_nine_tabs_open_at_once(browser: Browser, pages: PageSetup) -> None:
     pages.run("running", minutes_ago=0, seconds=0, counts=whole(), totals=ALL)
     with served(pages.parts) as url, window(browser) as first:
         took = []
@@ -140,7 +140,7 @@ def test_nine_tabs_open_at_once(browser: Browser, pages: Stage) -> None:
 
 
 def test_an_agent_that_is_gone_is_told_and_its_return_too(browser: Browser, tmp_path: Path) -> None:
-    with stage(tmp_path) as pages, window(browser) as page:
+    with page_client(tmp_path) as pages, window(browser) as page:
         pages.run("running", minutes_ago=0, seconds=0)
         with served(pages.parts) as url:
             page.goto(url)
@@ -156,7 +156,7 @@ def test_an_agent_that_is_gone_is_told_and_its_return_too(browser: Browser, tmp_
 class again:  # noqa: N801  # reads as the sentence it stands in
     """The pages once more on the same port."""
 
-    def __init__(self, pages: Stage, port: int) -> None:
+    def __init__(self, pages: PageSetup, port: int) -> None:
         import threading
 
         self._server = PageServer(pages.parts, "127.0.0.1", port)
@@ -170,7 +170,7 @@ class again:  # noqa: N801  # reads as the sentence it stands in
         self._thread.join(20)
 
 
-def test_sim_opens_the_options_at_once_and_nao_closes_them(browser: Browser, pages: Stage) -> None:
+def test_sim_opens_the_options_at_once_and_nao_closes_them(browser: Browser, pages: PageSetup) -> None:
     complaints = Complaints()
     with served(pages.parts) as url, window(browser, complaints) as page:
         page.goto(url + "/agendamento")
@@ -187,7 +187,7 @@ def test_sim_opens_the_options_at_once_and_nao_closes_them(browser: Browser, pag
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_everything_is_reached_by_keyboard_in_reading_order(browser: Browser, pages: Stage, width: int) -> None:
+def test_everything_is_reached_by_keyboard_in_reading_order(browser: Browser, pages: PageSetup, width: int) -> None:
     pages.run("done_with_refusals", counts=whole(), totals=ALL)
     pages.erp.records = [unsettled(codigo="1")]
     with served(pages.parts) as url, window(browser, viewport={"width": width, "height": 900}) as page:
@@ -213,7 +213,7 @@ def test_everything_is_reached_by_keyboard_in_reading_order(browser: Browser, pa
         ]
 
 
-def test_the_whole_story_goes_without_javascript(browser: Browser, pages: Stage) -> None:
+def test_the_whole_story_goes_without_javascript(browser: Browser, pages: PageSetup) -> None:
     with served(pages.parts) as url, window(browser, java_script_enabled=False) as page:
         page.goto(url)
         page.get_by_role("button", name="IMPORTAR").click()

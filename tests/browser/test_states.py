@@ -22,8 +22,8 @@ from omnisync.agent.schedule import Schedule
 from omnisync.agent.scheduler.scheduler import Offline
 from omnisync.agent.sync.outbox import RowRefusal, outbox_of
 from omnisync.contract.feed import Reason
-from tests.browser.windows import Complaints, served, window
-from tests.pages import ALL, HOSTILE, NOW, Stage, connection, stage, unsettled, whole
+from tests.support.browser import Complaints, served, window
+from tests.support.page_client import ALL, HOSTILE, NOW, PageSetup, connection, page_client, unsettled, whole
 
 WIDTHS = (1280, 390, 320)
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -37,11 +37,11 @@ OUT = {
 }
 
 
-def never_ran(pages: Stage) -> None:
+def never_ran(pages: PageSetup) -> None:
     """Nothing happened yet."""
 
 
-def up_to_date(pages: Stage) -> None:
+def up_to_date(pages: PageSetup) -> None:
     pages.journal.save_schedule("producao", Schedule(), NOW)
     pages.run("failed", minutes_ago=40, code="token_refused", origin="slot", seconds=31)
     pages.run("done_with_refusals", minutes_ago=18, counts=whole(), totals=ALL, origin="catch_up", seconds=11)
@@ -54,32 +54,32 @@ def up_to_date(pages: Stage) -> None:
     )
 
 
-def running(pages: Stage) -> None:
+def running(pages: PageSetup) -> None:
     up_to_date(pages)
     counts = whole(items=137_000, payments=20)
     pages.run("running", minutes_ago=0.2, seconds=8, counts=counts, totals=ALL, phase="order:0001")
 
 
-def just_begun(pages: Stage) -> None:
+def just_begun(pages: PageSetup) -> None:
     pages.run("waiting", minutes_ago=0)
 
 
-def waiting_out(pages: Stage) -> None:
+def waiting_out(pages: PageSetup) -> None:
     pages.run(
         "running", minutes_ago=1, seconds=60, totals=ALL, phase="customer!hub_unreachable!2026-11-24T15:04:10+00:00"
     )
 
 
-def cancelling(pages: Stage) -> None:
+def cancelling(pages: PageSetup) -> None:
     pages.run("cancelling", minutes_ago=0.2, seconds=8, counts=whole(items=0), totals=ALL, phase="order:0001")
 
 
-def cancelled(pages: Stage) -> None:
+def cancelled(pages: PageSetup) -> None:
     pages.run("failed", minutes_ago=30, code="destination_full", servidor="erp-01")
     pages.run("cancelled", counts=whole(items=0), totals=ALL, code="cancelled")
 
 
-def with_refusals(pages: Stage) -> None:
+def with_refusals(pages: PageSetup) -> None:
     pages.run("done_with_refusals", counts=whole(), totals=ALL)
     pages.erp.records = [
         unsettled(codigo="000123"),
@@ -89,12 +89,12 @@ def with_refusals(pages: Stage) -> None:
     ]
 
 
-def exporting(pages: Stage) -> None:
+def exporting(pages: PageSetup) -> None:
     counts = Counts(exports=OUT)
     pages.run("running", kind="export", minutes_ago=0.2, seconds=8, counts=counts, phase="read:dash.sales-facts")
 
 
-def both_ways(pages: Stage) -> None:
+def both_ways(pages: PageSetup) -> None:
     counts = whole() + Counts(exports=OUT)
     pages.run("done_with_refusals", kind="both", counts=counts, totals=ALL, code="many_rows_deleted", n="7")
     with closing(outbox_of(pages.parts.settings.home, "producao")) as outbox:
@@ -104,16 +104,16 @@ def both_ways(pages: Stage) -> None:
         outbox.enqueue(known, None, [], refused=unfit)
 
 
-def failed(pages: Stage) -> None:
+def failed(pages: PageSetup) -> None:
     pages.run("failed", code="token_refused", counts=whole(items=0), totals=ALL, phase="order:0001")
 
 
-def offline(pages: Stage) -> None:
+def offline(pages: PageSetup) -> None:
     pages.run("failed", code="hub_unreachable", minutes_ago=11)
     pages.offline["producao"] = Offline(NOW - timedelta(minutes=11), 3, NOW + timedelta(seconds=45))
 
 
-def hostile(pages: Stage) -> None:
+def hostile(pages: PageSetup) -> None:
     long = "MUITOLONGO" * 12
     known = connection(establishments=tuple(type(one)(one.code, HOSTILE + long) for one in connection().establishments))
     pages.journal.save_connection(known)
@@ -125,18 +125,18 @@ def hostile(pages: Stage) -> None:
     ]
 
 
-def on_a_server(pages: Stage) -> None:
+def on_a_server(pages: PageSetup) -> None:
     erp = ErpAddress(kind="firebird", database="ERP_VEVO", server="erp-01.vevo.local", charset="WIN1252")
     pages.journal.save_connection(connection(erp=erp))
 
 
-def several(pages: Stage) -> None:
+def several(pages: PageSetup) -> None:
     for name in ("filial-norte", "z" * 40):
         pages.journal.save_connection(connection(name=name))
     up_to_date(pages)
 
 
-def unmapped(pages: Stage) -> None:
+def unmapped(pages: PageSetup) -> None:
     pages.run("done_with_refusals")
     pages.de_para |= {"payment_method": {"BOLETO": "15"}, "seller": {}}
     pages.journal.answers.save_mappings("producao", "payment_method", {"CHEQUE": "3", "BOLETO": "16"})
@@ -146,7 +146,7 @@ def unmapped(pages: Stage) -> None:
     ]
 
 
-def to_settle(pages: Stage) -> None:
+def to_settle(pages: PageSetup) -> None:
     with_refusals(pages)
     shortened = Reason(code="text_shortened", message=texts.sentence("text_shortened", codigo="88120", n=90, max=50))
     pages.erp.records += [
@@ -160,13 +160,13 @@ def to_settle(pages: Stage) -> None:
     answers.confirm("producao", "receivables", 7, NOW)
 
 
-def with_another_computer(pages: Stage) -> None:
+def with_another_computer(pages: PageSetup) -> None:
     holders = {"0001": ("loja", "2026-11-24T14:58:00+00:00"), "0002": (HOSTILE[:60], "")}
     told = msgspec.json.encode(holders).decode()
     pages.run("failed", code="establishment_busy", codigo="0001, 0002", nome="loja", donos=told)
 
 
-PAGES: list[tuple[str, Callable[[Stage], None]]] = [
+PAGES: list[tuple[str, Callable[[PageSetup], None]]] = [
     *(("/", state) for state in (never_ran, up_to_date, running, just_begun, waiting_out, cancelling, cancelled)),
     *(("/", state) for state in (with_refusals, failed, offline, hostile)),
     ("/", exporting),
@@ -198,10 +198,10 @@ PAGES: list[tuple[str, Callable[[Stage], None]]] = [
 
 @pytest.mark.parametrize(("path", "state"), PAGES, ids=lambda value: getattr(value, "__name__", value))
 def test_a_state_is_sound_at_every_width_in_light_and_dark(
-    browser: Browser, tmp_path: Path, path: str, state: Callable[[Stage], None]
+    browser: Browser, tmp_path: Path, path: str, state: Callable[[PageSetup], None]
 ) -> None:
     complaints = Complaints()
-    with stage(tmp_path) as pages:
+    with page_client(tmp_path) as pages:
         state(pages)
         with served(pages.parts) as url:
             with window(browser, complaints) as page:
@@ -215,7 +215,7 @@ def test_a_state_is_sound_at_every_width_in_light_and_dark(
 
 def test_a_new_computers_pages_are_sound(browser: Browser, tmp_path: Path) -> None:
     with (
-        stage(tmp_path, is_new=True) as pages,
+        page_client(tmp_path, is_new=True) as pages,
         served(pages.parts) as url,
         window(browser, bypass_csp=True) as page,
     ):
@@ -226,7 +226,11 @@ def test_a_new_computers_pages_are_sound(browser: Browser, tmp_path: Path) -> No
 
 def test_the_error_summary_is_sound_and_has_the_focus(browser: Browser, tmp_path: Path) -> None:
     complaints = Complaints()
-    with stage(tmp_path) as pages, served(pages.parts) as url, window(browser, complaints, bypass_csp=True) as page:
+    with (
+        page_client(tmp_path) as pages,
+        served(pages.parts) as url,
+        window(browser, complaints, bypass_csp=True) as page,
+    ):
         page.goto(url + "/agendamento?ativar=sim")
         page.get_by_label("Repetir exportação a cada: minuto(s)").fill("3")
         page.get_by_label("Escolher dias").check()
@@ -242,7 +246,7 @@ def test_the_error_summary_is_sound_and_has_the_focus(browser: Browser, tmp_path
 def test_the_first_steps_are_sound_half_way(browser: Browser, tmp_path: Path) -> None:
     complaints = Complaints()
     with (
-        stage(tmp_path, is_new=True) as pages,
+        page_client(tmp_path, is_new=True) as pages,
         served(pages.parts) as url,
         window(browser, complaints, bypass_csp=True) as page,
     ):
@@ -258,7 +262,11 @@ def test_the_first_steps_are_sound_half_way(browser: Browser, tmp_path: Path) ->
 def test_the_rehearsals_tables_are_sound(browser: Browser, tmp_path: Path) -> None:
     complaints = Complaints()
     row: dict[str, object] = {f"coluna_{n}": HOSTILE for n in range(12)}
-    with stage(tmp_path) as pages, served(pages.parts) as url, window(browser, complaints, bypass_csp=True) as page:
+    with (
+        page_client(tmp_path) as pages,
+        served(pages.parts) as url,
+        window(browser, complaints, bypass_csp=True) as page,
+    ):
         pages.hub.rehearsal = DryRun(counts=Counts(), tables={"clientes": [row] * 9}, unsettled=[])
         page.goto(url + "/conexao")
         page.get_by_role("button", name="Conferir sem gravar").click()

@@ -18,11 +18,11 @@ from omnisync.agent.messages.times import WEEKDAYS
 from omnisync.agent.sync.outbox import Outbox
 from omnisync.hub.store import AGENT_SCOPES
 from tests.acceptance.programs import Program, installed
-from tests.browser.windows import Complaints, window
-from tests.exports import Office, fill
-from tests.hubs import NOW, RunningHub, running_hub
-from tests.imports import send
-from tests.records import change, customer, order
+from tests.support.browser import Complaints, window
+from tests.support.export_setup import ExportSetup, fill
+from tests.support.hub_server import NOW, RunningHub, running_hub
+from tests.support.import_runs import send
+from tests.support.record_samples import change, customer, order
 
 N_ORDERS = 400
 PLENTY_MS = 30_000
@@ -161,7 +161,7 @@ def test_the_way_out_by_keyboard(browser: Browser, tmp_path: Path, hub: RunningH
     program = installed(tmp_path / "computer", hub)
     fill(program.keeper, {"produtos": [(f"P{n:02}", f"Produto {n}", "UN", *[None] * 5, 1) for n in range(40)]})
     complaints = Complaints()
-    office = Office(program.keeper, hub, Outbox(program.home / "exports" / "producao.db"))
+    office = ExportSetup(program.keeper, hub, Outbox(program.home / "exports" / "producao.db"))
     with running_agent(program) as url, window(browser, complaints, viewport={"width": 1280, "height": 900}) as page:
         page.goto(url)
         page.get_by_role("button", name="IMPORTAR").focus()
@@ -205,7 +205,7 @@ def test_dash_alone_is_chosen_and_gets_its_facts_alone(browser: Browser, tmp_pat
         expect(page.get_by_label("Dash", exact=True)).to_be_checked()  # a refresh takes no choice away
         page.get_by_role("button", name="EXPORTAR").click()
         expect(page.locator("#estado")).to_contain_text("Tudo em dia.", timeout=PLENTY_MS)
-    found = Office(program.keeper, hub, Outbox(program.home / "exports" / "producao.db")).at_hub()
+    found = ExportSetup(program.keeper, hub, Outbox(program.home / "exports" / "producao.db")).at_hub()
     assert {place for place, rows in found.items() if rows} == {("dash", "sales-facts")}
 
 

@@ -13,11 +13,8 @@ import pytest
 
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.sync.outbox import Outbox
-from tests.erps import Keeper, make_sqlite
-from tests.exports import Office
-from tests.houses import House
-from tests.hubs import RunningHub, found_company, running_hub
-from tests.servers import (
+from tests.support.agent_home import AgentHome
+from tests.support.database_servers import (
     FirebirdServer,
     MariadbServer,
     PostgresqlServer,
@@ -25,6 +22,9 @@ from tests.servers import (
     mariadb_server,
     postgresql_server,
 )
+from tests.support.erp_databases import SampleErp, make_sqlite
+from tests.support.export_setup import ExportSetup
+from tests.support.hub_server import RunningHub, found_company, running_hub
 
 _NUMBER = count()
 
@@ -51,7 +51,7 @@ def firebird_running() -> Iterator[FirebirdServer]:
 
 
 @pytest.fixture
-def erp(keeper: Keeper) -> Iterator[Erp]:
+def erp(keeper: SampleErp) -> Iterator[Erp]:
     """The ERP of the test's own keeper, opened."""
     opened = keeper.open()
     yield opened
@@ -79,16 +79,16 @@ def client(hub: RunningHub, company: str) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def office(tmp_path: Path, hub: RunningHub) -> Iterator[Office]:
+def office(tmp_path: Path, hub: RunningHub) -> Iterator[ExportSetup]:
     """An empty ERP in SQLite that sends to this hub."""
     outbox = Outbox(tmp_path / "exports" / "producao.db")
-    yield Office(make_sqlite(tmp_path), hub, outbox)
+    yield ExportSetup(make_sqlite(tmp_path), hub, outbox)
     outbox.close()
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    opened = House(tmp_path)
+def house(tmp_path: Path) -> Iterator[AgentHome]:
+    opened = AgentHome(tmp_path)
     with closing(opened.journal):
         yield opened
         for carrier in opened.carriers:

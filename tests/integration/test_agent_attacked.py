@@ -24,8 +24,8 @@ from omnisync.agent.schedule import Schedule, Slot, missed
 from omnisync.agent.scheduler.processes import connection_lock
 from omnisync.cli import composition, main, run_executor
 from omnisync.cli.run_executor import Report, RunRequest, begin_run, execute_run
-from tests.houses import AURORA, DONE, SAO_PAULO, TUESDAY, UNREACHABLE, House, finished, saved, settle
-from tests.pages import connection
+from tests.support.agent_home import AURORA, DONE, SAO_PAULO, TUESDAY, UNREACHABLE, AgentHome, finished, saved, settle
+from tests.support.page_client import connection
 
 
 @pytest.fixture
@@ -44,10 +44,10 @@ def test_an_establishment_named_twice_is_read_once() -> None:
     assert composition.codes_of(twice, []) == [one.code for one in connection().establishments]
 
 
-def test_a_slot_waits_for_a_rehearsal_which_has_no_row(house: House) -> None:
+def test_a_slot_waits_for_a_rehearsal_which_has_no_row(house: AgentHome) -> None:
     saved(house, Schedule(every_minutes=0))
     house.clock.at(8, 0)
-    clockwork = house.clockwork(DONE)
+    clockwork = house.scheduler(DONE)
     with connection_lock(house.home, "producao"):
         clockwork.tick()
         assert (house.runs(), house.served()) == ([], None)
@@ -97,14 +97,14 @@ def test_a_journal_in_use_ends_no_run(parts: composition.AgentContext, monkeypat
     assert (kept.state, len(waits)) == ("done", 2)
 
 
-def test_a_lock_that_cannot_be_opened_leaves_the_others_their_slots(house: House) -> None:
+def test_a_lock_that_cannot_be_opened_leaves_the_others_their_slots(house: AgentHome) -> None:
     house.journal.save_connection(msgspec.structs.replace(AURORA, name="filial"))
     run = house.journal.enqueue_run("filial", "import", "command", house.clock())
     house.journal.start_run(run.id, house.clock(), 1)
     (house.home.locks / "filial.lock").mkdir()  # as another account's file would be
     saved(house)
     house.clock.at(9, 0)
-    clockwork = house.clockwork(DONE)
+    clockwork = house.scheduler(DONE)
     clockwork.tick()
     finished(house, clockwork, 1)
     assert house.runs() == [("slot", "done")]
@@ -161,10 +161,10 @@ def test_a_secret_finds_a_place_where_the_file_was_garbled(parts: composition.Ag
     assert stat.S_IMODE(parts.home.secrets.stat().st_mode) == 0o600
 
 
-def test_a_clock_hours_ahead_silences_no_slot_once_it_is_right(house: House) -> None:
+def test_a_clock_hours_ahead_silences_no_slot_once_it_is_right(house: AgentHome) -> None:
     saved(house)
     house.clock.at(20, 5)
-    clockwork = house.clockwork(DONE)
+    clockwork = house.scheduler(DONE)
     settle(clockwork, house)
     finished(house, clockwork, 1)
     house.clock.at(8, 15)
@@ -180,10 +180,10 @@ def test_a_schedule_saved_with_the_clock_hours_ahead_runs_today() -> None:
     assert found == Slot(day, now.time())
 
 
-def test_a_schedule_that_was_switched_off_tries_nothing_again(house: House) -> None:
+def test_a_schedule_that_was_switched_off_tries_nothing_again(house: AgentHome) -> None:
     saved(house)
     house.clock.at(9, 0)
-    clockwork = house.clockwork(UNREACHABLE)
+    clockwork = house.scheduler(UNREACHABLE)
     clockwork.tick()
     finished(house, clockwork, 1)
     house.clock.at(9, 5)

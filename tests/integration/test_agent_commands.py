@@ -17,9 +17,9 @@ from omnisync.agent.journal.journal import Journal
 from omnisync.agent.schedule import Schedule
 from omnisync.cli import composition, main
 from omnisync.cli.password import password
-from tests.erps import make_sqlite
-from tests.pages import QUICK, connection
-from tests.tls import put
+from tests.support.erp_databases import make_sqlite
+from tests.support.page_client import QUICK, connection
+from tests.support.tls import put
 
 
 @pytest.fixture

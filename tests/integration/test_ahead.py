@@ -25,10 +25,10 @@ from omnisync.agent.erp.upsert.prepare import prepare_records
 from omnisync.agent.erp.upsert.prepare_process import COMMAND, PrepareConfig, PrepareProcess
 from omnisync.contract.feed import Change, Page, Related
 from omnisync.contract.records import Phone, Totals
-from tests.erps import Keeper, make_sqlite
-from tests.hubs import RunningHub, running_hub
-from tests.imports import client, importer, send
-from tests.records import NOW, change, customer, deletion, item, order
+from tests.support.erp_databases import SampleErp, make_sqlite
+from tests.support.hub_server import RunningHub, running_hub
+from tests.support.import_runs import client, importer, send
+from tests.support.record_samples import NOW, change, customer, deletion, item, order
 
 PADRAO = compile_layout(shipped_layout("padrao"), ZoneInfo("America/Sao_Paulo"), {})
 CUSTOMERS = (
@@ -94,17 +94,17 @@ def test_only_what_leaves_nothing_to_be_told_is_made_ready() -> None:
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> tuple[Keeper, Keeper]:
+def pair(tmp_path: Path) -> tuple[SampleErp, SampleErp]:
     for name in ("plain", "ready"):
         (tmp_path / name).mkdir()
     return make_sqlite(tmp_path / "plain"), make_sqlite(tmp_path / "ready")
 
 
-def _all(keeper: Keeper) -> dict[str, list[tuple[Any, ...]]]:
+def _all(keeper: SampleErp) -> dict[str, list[tuple[Any, ...]]]:
     return keeper.contents() | {"ours": keeper.query("SELECT * FROM omnisync_binding ORDER BY kind, id")}
 
 
-def test_a_slice_made_ready_leaves_what_the_same_slice_leaves_without(pair: tuple[Keeper, Keeper]) -> None:
+def test_a_slice_made_ready_leaves_what_the_same_slice_leaves_without(pair: tuple[SampleErp, SampleErp]) -> None:
     told: list[list[WriteResult]] = []
     for keeper, make in zip(pair, (_nothing, _made), strict=True):
         erp = keeper.open()
@@ -119,7 +119,7 @@ def test_a_slice_made_ready_leaves_what_the_same_slice_leaves_without(pair: tupl
     assert len(pair[1].query("SELECT * FROM pedidos")) == 6
 
 
-def test_a_record_that_was_made_ready_is_still_refused_alone_by_the_database(pair: tuple[Keeper, Keeper]) -> None:
+def test_a_record_that_was_made_ready_is_still_refused_alone_by_the_database(pair: tuple[SampleErp, SampleErp]) -> None:
     told = []
     for keeper, make in zip(pair, (_nothing, _made), strict=True):
         erp = keeper.open()
@@ -280,7 +280,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
 
 @pytest.mark.parametrize("fate", ["whole", "killed"])
 def test_an_import_with_the_process_leaves_what_one_without_it_leaves(
-    hub: RunningHub, pair: tuple[Keeper, Keeper], fate: str
+    hub: RunningHub, pair: tuple[SampleErp, SampleErp], fate: str
 ) -> None:
     ready: list[int] = []
     for keeper, n_cores in zip(pair, (1, 2), strict=True):

@@ -15,9 +15,9 @@ import pytest
 
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.progress import RowCounts
-from tests.erps import KEEPERS, KEPT_HERE, Keeper, make_keeper, make_on, write
-from tests.records import change, customer, item, order
-from tests.servers import MariadbServer
+from tests.support.database_servers import MariadbServer
+from tests.support.erp_databases import KEEPERS, KEPT_HERE, SampleErp, make_erp, make_on, write
+from tests.support.record_samples import change, customer, item, order
 from tests.toy_erp import CUSTOMER, ITEM, ORDER, ToyErp
 
 OTHER_CNPJ = "11222333000181"
@@ -37,7 +37,7 @@ def _ordered(*more: str) -> str:
 
 @pytest.fixture(params=list(KEEPERS))
 def toy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ToyErp]:
-    made = ToyErp(make_keeper(request.param, request, tmp_path), tmp_path)
+    made = ToyErp(make_erp(request.param, request, tmp_path), tmp_path)
     yield made
     made.close()
 
@@ -63,7 +63,7 @@ def test_case_a1_an_erp_row_that_cannot_be_read_during_match_spoils_at_most_its_
     assert rows == [("cus_1", "a@aurora.example"), ("cus_2", None)]
 
 
-def keeper_named(keeper: Keeper, sql: str) -> str:
+def keeper_named(keeper: SampleErp, sql: str) -> str:
     """Names in capitals want quotes in PostgreSQL."""
     if keeper.name != "postgresql":
         return sql
@@ -73,14 +73,14 @@ def keeper_named(keeper: Keeper, sql: str) -> str:
     return sql
 
 
-def _with_an_unreadable_customer(kind: str, request: pytest.FixtureRequest, folder: Path) -> Keeper:
+def _with_an_unreadable_customer(kind: str, request: pytest.FixtureRequest, folder: Path) -> SampleErp:
     """An ERP of the layout `direto` whose customer with our CNPJ holds a value that its driver cannot read."""
     row = "INSERT INTO CLIENTE ( CLI_CODIGO, CLI_TIPO, CLI_CGC, CLI_RAZAO) VALUES ('00042', 'J', '12.ABC.345/01DE-35', "
     if kind == "firebird":
         keeper = make_on(request.getfixturevalue("firebird_running"), charset="WIN1252", schema="direto")
         keeper.run(row + "CAST(x'C381475541' AS VARCHAR(50) CHARACTER SET OCTETS))")
     elif kind == "sqlite":
-        keeper = make_keeper(kind, request, folder, schema="direto")
+        keeper = make_erp(kind, request, folder, schema="direto")
         keeper.run(row + "CAST(x'C381475541FF' AS TEXT))")
     elif kind == "mariadb":
         server: MariadbServer = request.getfixturevalue("mariadb_running")
@@ -89,7 +89,7 @@ def _with_an_unreadable_customer(kind: str, request: pytest.FixtureRequest, fold
         keeper.run(row + "CONVERT(x'C381475541' USING latin1))")
         keeper = msgspec.structs.replace(keeper, address=msgspec.structs.replace(keeper.address, charset="latin1"))
     else:
-        keeper = make_keeper(kind, request, folder, schema="direto")
+        keeper = make_erp(kind, request, folder, schema="direto")
         keeper.run('ALTER TABLE "CLIENTE" ALTER COLUMN "CLI_OBS" TYPE date USING NULL')
         keeper.run(keeper_named(keeper, row) + "'X')")
         keeper.run("""UPDATE "CLIENTE" SET "CLI_OBS" = 'infinity'""")
@@ -179,7 +179,7 @@ def test_case_e2_a_row_that_nothing_tells_from_the_items_is_refused_with_the_lay
 ) -> None:
     from omnisync.agent.errors import LayoutError
 
-    toy = ToyErp(make_keeper("sqlite", request, tmp_path), tmp_path)
+    toy = ToyErp(make_erp("sqlite", request, tmp_path), tmp_path)
     toy.lay(cli="")
     freight = _FREIGHT.format(product="").replace("seq = { constant = 900 }", 'seq = "freight.mode"')
     with pytest.raises(LayoutError) as refused:
@@ -254,7 +254,7 @@ def test_case_h1_what_was_taken_away_is_brought_again_beside_theirs(toy: ToyErp)
 def test_case_h1_a_restored_erp_whose_numbers_were_given_again_keeps_its_own_rows(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    keeper = make_keeper(kind, request, tmp_path)
+    keeper = make_erp(kind, request, tmp_path)
     with closing(keeper.open()) as erp:
         write(erp, change(customer()))
         write(erp, change(order()))
@@ -315,7 +315,7 @@ def _with_unknown_product(id_: str) -> Any:
 def test_case_h2_what_is_refused_at_commit_refuses_its_record_alone(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    toy = ToyErp(make_keeper(kind, request, tmp_path), tmp_path)
+    toy = ToyErp(make_erp(kind, request, tmp_path), tmp_path)
     erp = _deferred(toy)
     bad = {"ord_3", "ord_7"}
     page = [change(_with_unknown_product(f"ord_{n}") if f"ord_{n}" in bad else order(f"ord_{n}")) for n in range(11)]
@@ -336,7 +336,7 @@ def test_case_h2_what_is_refused_at_commit_refuses_its_record_alone(
 def test_case_h2_a_customer_refused_at_commit_lets_the_others_orders_in(
     kind: str, is_related: bool, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    toy = ToyErp(make_keeper(kind, request, tmp_path), tmp_path)
+    toy = ToyErp(make_erp(kind, request, tmp_path), tmp_path)
     toy.run("CREATE TABLE nomes (nome VARCHAR(60) NOT NULL PRIMARY KEY)")
     toy.lay(
         cli="cod {made}, id_app VARCHAR(40) UNIQUE, documento VARCHAR(20), "
@@ -417,7 +417,7 @@ def _on_insert(toy: ToyErp, table: str, when: str, then: dict[str, str]) -> None
 def test_case_h6_a_row_that_a_trigger_leaves_out_refuses_its_record_alone(
     kind: str, is_known: bool, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    toy = ToyErp(make_keeper(kind, request, tmp_path), tmp_path)
+    toy = ToyErp(make_erp(kind, request, tmp_path), tmp_path)
     toy.lay(cli="", **({"ped": NUMBERED["ped"]} if is_known else {}))
     then = {
         "postgresql": "RETURN NULL;",
@@ -474,7 +474,7 @@ def test_case_h6_a_row_that_a_trigger_renumbers_gets_its_lines_under_its_own_num
 def test_case_h6_a_queue_that_a_trigger_empties_at_once_takes_its_records(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    toy = ToyErp(make_keeper("sqlite", request, tmp_path), tmp_path)
+    toy = ToyErp(make_erp("sqlite", request, tmp_path), tmp_path)
     toy.lay(cli=NUMBERED["cli"], ped=NUMBERED["ped"])
     toy.run("CREATE TRIGGER t AFTER INSERT ON cli BEGIN DELETE FROM cli WHERE cod = NEW.cod; END")
     queue = CUSTOMER.replace("[customer.columns]", MAX.format(kind="customer") + "[customer.columns]")

@@ -17,11 +17,11 @@ import pytest
 
 from omnisync.agent.sync.outbox import Outbox
 from omnisync.contract.datasets import DATASETS as EVERY
-from tests.catalogue import PRODUCTS, STOCK, delete, line, product, put, stock
-from tests.erps import make_sqlite, write
-from tests.exports import Office, fill, plain
-from tests.hubs import COMPANY, NOW, RunningHub
-from tests.records import change, customer, order
+from tests.support.dataset_rows import PRODUCTS, STOCK, delete, line, product, put, stock
+from tests.support.erp_databases import make_sqlite, write
+from tests.support.export_setup import ExportSetup, fill, plain
+from tests.support.hub_server import COMPANY, NOW, RunningHub
+from tests.support.record_samples import change, customer, order
 
 READER = Path(__file__).parents[2] / "examples" / "catalogue_reader.py"
 DATASETS = ("omniforce/products", "omniforce/stock")
@@ -77,7 +77,7 @@ def test_after_a_restore_the_copy_begins_again(hub: RunningHub, agent: httpx.Cli
 
 
 def test_after_an_export_the_copy_holds_the_erps_rows_deletes_included(hub: RunningHub, tmp_path: Path) -> None:
-    office = Office(make_sqlite(tmp_path), hub, Outbox(tmp_path / "out.db"))
+    office = ExportSetup(make_sqlite(tmp_path), hub, Outbox(tmp_path / "out.db"))
     fill(office.keeper)
     erp = office.keeper.open()
     write(erp, change(customer()))

@@ -13,10 +13,10 @@ from omnisync.agent.config.settings import ConnectionEstablishment, ErpAddress, 
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.progress import RowCounts
 from omnisync.cli import composition
-from tests.erps import make_sqlite, write
 from tests.integration.test_agent_commands import run
-from tests.pages import connection
-from tests.records import change, customer, order
+from tests.support.erp_databases import make_sqlite, write
+from tests.support.page_client import connection
+from tests.support.record_samples import change, customer, order
 
 CANARY = "s3nha com espaço "
 SET = ("connection", "set", "--hub", "https://central.example")

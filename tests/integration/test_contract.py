@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.hubs import running_hub
-from tests.imports import send
-from tests.records import change, customer, order
+from tests.support.hub_server import running_hub
+from tests.support.import_runs import send
+from tests.support.record_samples import change, customer, order
 
 EXAMPLES = 60
 CONFIG = """

@@ -14,23 +14,23 @@ from omnisync.agent.sync.outbox import Outbox
 from omnisync.cli.simulate import exported_products, products_at
 from omnisync.demo import erp, seed_data
 from omnisync.demo.company import DemoFolder
-from tests.erps import Keeper, make_sqlite, write
-from tests.exports import Office
-from tests.hubs import running_hub
-from tests.imports import client
-from tests.records import change, customer, item, order
+from tests.support.erp_databases import SampleErp, make_sqlite, write
+from tests.support.export_setup import ExportSetup
+from tests.support.hub_server import running_hub
+from tests.support.import_runs import client
+from tests.support.record_samples import change, customer, item, order
 
 NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 DAY = date(2026, 11, 24)
 
 
-def filled(folder: Path) -> Keeper:
+def filled(folder: Path) -> SampleErp:
     keeper = make_sqlite(folder)
     erp.fill(Path(keeper.database), NOW)
     return keeper
 
 
-def query(keeper: Keeper, sql: str) -> list[tuple[Any, ...]]:
+def query(keeper: SampleErp, sql: str) -> list[tuple[Any, ...]]:
     with closing(sqlite3.connect(keeper.database)) as database:
         return list(database.execute(sql))
 
@@ -50,7 +50,7 @@ def test_what_went_out_is_what_the_salespeople_find_on_their_shelf(tmp_path: Pat
     keeper = filled(tmp_path)
     with running_hub(tmp_path) as hub, client(hub) as app:
         assert products_at(app) == seed_data.SOLD_WHOLE  # nothing went out yet: the sample's own
-        office = Office(keeper, hub, Outbox(tmp_path / "exports.db"))
+        office = ExportSetup(keeper, hub, Outbox(tmp_path / "exports.db"))
         office.export()
         known = exported_products(app)
         assert prices(known.read_available()) == prices(seed_data.PRODUCTS)

@@ -14,7 +14,7 @@ import pytest
 from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.errors import ErpSetupError
 from omnisync.agent.schedule import Schedule
-from tests.pages import NOW, TOKEN, Stage, connection, stage, unsettled, whole
+from tests.support.page_client import NOW, TOKEN, PageSetup, connection, page_client, unsettled, whole
 
 SECRETS = ("CANARIO", TOKEN, "529.982.247-25", "52998224725", "OF-777", "ord_777", "Padaria")
 SERVER = ErpAddress(
@@ -28,8 +28,8 @@ SERVER = ErpAddress(
 
 
 @pytest.fixture
-def pages(tmp_path: Path) -> Iterator[Stage]:
-    with stage(tmp_path, known=msgspec.structs.replace(connection(), erp=SERVER)) as one:
+def pages(tmp_path: Path) -> Iterator[PageSetup]:
+    with page_client(tmp_path, known=msgspec.structs.replace(connection(), erp=SERVER)) as one:
         one.journal.save_schedule("producao", Schedule(), NOW)
         one.run("failed", counts=whole(), code="destination_login", banco="CANARIO")
         one.erp.records = [
@@ -39,7 +39,7 @@ def pages(tmp_path: Path) -> Iterator[Stage]:
         yield one
 
 
-def taken(pages: Stage) -> dict[str, str]:
+def taken(pages: PageSetup) -> dict[str, str]:
     answer = pages.client().get("/diagnostico.zip")
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/zip")
     assert answer.headers["Content-Disposition"] == 'attachment; filename="diagnostico-omnisync.zip"'
@@ -47,7 +47,7 @@ def taken(pages: Stage) -> dict[str, str]:
         return {name: file.read(name).decode() for name in file.namelist()}
 
 
-def test_it_tells_how_things_go(pages: Stage) -> None:
+def test_it_tells_how_things_go(pages: PageSetup) -> None:
     found = taken(pages)
     assert json.loads(found["sistema.json"])["omnisync"] == pages.parts.version
     assert json.loads(found["conexao.json"]) | {"fuso": None} == {
@@ -69,16 +69,16 @@ def test_it_tells_how_things_go(pages: Stage) -> None:
     }
 
 
-def test_nothing_in_it_says_whom_or_where(pages: Stage) -> None:
+def test_nothing_in_it_says_whom_or_where(pages: PageSetup) -> None:
     told = "\n".join(taken(pages).values())
     assert [secret for secret in SECRETS if secret.lower() in told.lower()] == []
 
 
-def test_an_erp_that_does_not_open_keeps_it_from_nobody(pages: Stage) -> None:
+def test_an_erp_that_does_not_open_keeps_it_from_nobody(pages: PageSetup) -> None:
     pages.erp.error = ErpSetupError(banco="CANARIO", servidor="CANARIO")
     assert json.loads(taken(pages)["recusas.json"]) is None
 
 
 def test_without_a_connection_there_is_none(tmp_path: Path) -> None:
-    with stage(tmp_path, is_new=True) as pages:
+    with page_client(tmp_path, is_new=True) as pages:
         assert pages.client().get("/diagnostico.zip").status_code == 409

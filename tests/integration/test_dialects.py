@@ -33,7 +33,7 @@ from omnisync.agent.errors import (
     RefusedRecordError,
     SettingsError,
 )
-from tests.servers import PASSWORD, Server, statements
+from tests.support.database_servers import PASSWORD, Server, statements
 
 SERVERS: dict[str, Callable[..., Database]] = {"PostgreSQL": Postgresql, "MariaDB": Mariadb, "Firebird": Firebird}
 COLUMNS = ("k", "nome", "valor", "nota")

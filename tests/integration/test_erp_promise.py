@@ -12,16 +12,16 @@ from omnisync.agent.erp.base import Erp, Position
 from omnisync.agent.errors import OvertakenError
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.feed import Unreadable
-from tests.erps import KEEPERS, KEPT_HERE, TABLES, Keeper, make_keeper, part, write
-from tests.records import change, customer, deletion, item, order, raw_change
+from tests.support.erp_databases import KEEPERS, KEPT_HERE, TABLES, SampleErp, make_erp, part, write
+from tests.support.record_samples import change, customer, deletion, item, order, raw_change
 
 
 @pytest.fixture(params=[*KEEPERS, *KEPT_HERE])
-def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> Keeper:
-    return make_keeper(request.param, request, tmp_path)
+def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> SampleErp:
+    return make_erp(request.param, request, tmp_path)
 
 
-def test_an_order_lands_with_its_items_and_payments(keeper: Keeper, erp: Erp) -> None:
+def test_an_order_lands_with_its_items_and_payments(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     written = write(erp, change(order()))
     assert erp.rows() == {"customers": 1, "orders": 1, "items": 2, "payments": 1}
@@ -31,14 +31,14 @@ def test_an_order_lands_with_its_items_and_payments(keeper: Keeper, erp: Erp) ->
     ]
 
 
-def test_money_is_kept_exactly(keeper: Keeper, erp: Erp) -> None:
+def test_money_is_kept_exactly(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(order(items=tuple(item(n, price="0.1000", quantity="1.0000") for n in range(1, 11)))))
     kept = keeper.query("SELECT total FROM itens_pedido")
     assert sum(Decimal(row[0]) for row in kept) == Decimal("1.00")
 
 
-def test_a_page_written_twice_leaves_the_same_rows(keeper: Keeper, erp: Erp) -> None:
+def test_a_page_written_twice_leaves_the_same_rows(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(order()))
     before = keeper.contents(), keeper.query("SELECT numero FROM pedidos")
@@ -67,7 +67,7 @@ def test_a_run_that_was_overtaken_writes_nothing(erp: Erp) -> None:
     assert erp.rows()["customers"] == 1
 
 
-def test_a_newer_version_updates_in_place_and_keeps_the_number(keeper: Keeper, erp: Erp) -> None:
+def test_a_newer_version_updates_in_place_and_keeps_the_number(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(order()))
     number = keeper.query("SELECT numero FROM pedidos")
@@ -79,7 +79,7 @@ def test_a_newer_version_updates_in_place_and_keeps_the_number(keeper: Keeper, e
     assert written.counts.orders == RowCounts(written=1)
 
 
-def test_an_older_version_is_ignored(keeper: Keeper, erp: Erp) -> None:
+def test_an_older_version_is_ignored(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer(name="Nova"), 3))
     write(erp, change(customer(name="Velha"), 2))
     assert keeper.query("SELECT nome FROM clientes") == [("Nova",)]
@@ -97,7 +97,7 @@ def test_an_order_waits_for_its_customer_and_enters_when_it_comes(erp: Erp) -> N
     assert list(erp.waiting(["0001"])) == []
 
 
-def test_an_order_that_goes_on_waiting_keeps_its_age_and_owes_no_second_receipt(keeper: Keeper, erp: Erp) -> None:
+def test_an_order_that_goes_on_waiting_keeps_its_age_and_owes_no_second_receipt(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(order()))
     erp.acknowledge(erp.pending(10))
     keeper.run("UPDATE omnisync_binding SET outcome_at = '2026-01-01T00:00:00+00:00'")
@@ -133,7 +133,7 @@ def test_a_refused_record_owes_a_receipt_with_its_reason(erp: Erp) -> None:
     assert receipt.reason.code == "tax_id_invalid"
 
 
-def test_a_receipt_carries_the_erps_number_and_is_owed_once(keeper: Keeper, erp: Erp) -> None:
+def test_a_receipt_carries_the_erps_number_and_is_owed_once(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(order()))
     receipts = erp.pending(10)
@@ -151,7 +151,7 @@ def test_a_newer_outcome_stays_owed_when_an_older_one_was_told(erp: Erp) -> None
     assert [(r.version, r.outcome) for r in erp.pending(10)] == [(2, "updated")]
 
 
-def test_a_row_the_erp_took_away_is_not_made_again(keeper: Keeper, erp: Erp) -> None:
+def test_a_row_the_erp_took_away_is_not_made_again(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(order()))
     for table in reversed(TABLES[1:]):
@@ -163,7 +163,7 @@ def test_a_row_the_erp_took_away_is_not_made_again(keeper: Keeper, erp: Erp) -> 
     assert kept.code == "order_removed"
 
 
-def test_a_row_the_erp_took_away_comes_back_only_when_asked_for(keeper: Keeper, erp: Erp) -> None:
+def test_a_row_the_erp_took_away_comes_back_only_when_asked_for(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(order()))
     for table in reversed(TABLES[1:]):
@@ -173,7 +173,7 @@ def test_a_row_the_erp_took_away_comes_back_only_when_asked_for(keeper: Keeper, 
     assert erp.rows()["orders"] == 1
 
 
-def test_an_invoiced_order_is_kept_as_the_erp_has_it(keeper: Keeper, erp: Erp) -> None:
+def test_an_invoiced_order_is_kept_as_the_erp_has_it(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(order()))
     keeper.run("UPDATE pedidos SET situacao = 'faturado'")
@@ -186,7 +186,7 @@ def test_an_invoiced_order_is_kept_as_the_erp_has_it(keeper: Keeper, erp: Erp) -
     assert "faturado" in kept.message
 
 
-def test_a_cancelled_order_is_cancelled_in_the_erp(keeper: Keeper, erp: Erp) -> None:
+def test_a_cancelled_order_is_cancelled_in_the_erp(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(order()))
     written = write(erp, change(order(status="cancelled"), 2))
@@ -194,7 +194,7 @@ def test_a_cancelled_order_is_cancelled_in_the_erp(keeper: Keeper, erp: Erp) -> 
     assert written.counts.orders == RowCounts(written=1)
 
 
-def test_an_invoiced_order_is_not_cancelled(keeper: Keeper, erp: Erp) -> None:
+def test_an_invoiced_order_is_not_cancelled(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(order()))
     keeper.run("UPDATE pedidos SET situacao = 'faturado'")
@@ -210,7 +210,7 @@ def test_an_order_cancelled_before_it_came_makes_no_row(erp: Erp) -> None:
     assert [r.outcome for r in erp.pending(10)] == ["imported", "cancelled"]
 
 
-def test_an_order_confirmed_again_after_our_own_cancellation_is_open_again(keeper: Keeper, erp: Erp) -> None:
+def test_an_order_confirmed_again_after_our_own_cancellation_is_open_again(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(order()))
     write(erp, change(order(status="cancelled"), 2))
@@ -218,7 +218,7 @@ def test_an_order_confirmed_again_after_our_own_cancellation_is_open_again(keepe
     assert keeper.query("SELECT situacao FROM pedidos") == [("aberto",)]
 
 
-def test_an_erased_order_stays_in_the_erp_and_is_forgotten_by_us(keeper: Keeper, erp: Erp) -> None:
+def test_an_erased_order_stays_in_the_erp_and_is_forgotten_by_us(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(order()))
     write(erp, deletion("order", "ord_1", 2))
@@ -226,7 +226,7 @@ def test_an_erased_order_stays_in_the_erp_and_is_forgotten_by_us(keeper: Keeper,
     assert keeper.query("SELECT label, reason FROM omnisync_binding WHERE kind = 'order'") == [("", None)]
 
 
-def test_an_order_moved_within_the_connection_is_updated_by_its_new_stream(keeper: Keeper, erp: Erp) -> None:
+def test_an_order_moved_within_the_connection_is_updated_by_its_new_stream(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(order()))
     write(erp, deletion("order", "ord_1", 2, to="0002"))
@@ -237,7 +237,7 @@ def test_an_order_moved_within_the_connection_is_updated_by_its_new_stream(keepe
     assert keeper.query("SELECT situacao FROM pedidos") == [("aberto",)]
 
 
-def test_an_order_moved_to_another_computer_is_cancelled_here(keeper: Keeper) -> None:
+def test_an_order_moved_to_another_computer_is_cancelled_here(keeper: SampleErp) -> None:
     erp = keeper.open(establishments=["0001"])
     write(erp, change(customer()))
     write(erp, change(order()))
@@ -246,7 +246,7 @@ def test_an_order_moved_to_another_computer_is_cancelled_here(keeper: Keeper) ->
     erp.close()
 
 
-def test_orders_of_a_merged_customer_go_to_the_other(keeper: Keeper, erp: Erp) -> None:
+def test_orders_of_a_merged_customer_go_to_the_other(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer("cus_1")), change(customer("cus_2")))
     write(erp, change(customer("cus_1", merged_into="cus_2"), 2))
     write(erp, change(order(customer_id="cus_1")))
@@ -261,7 +261,7 @@ def test_a_waiting_order_of_an_erased_customer_is_refused(erp: Erp) -> None:
 
 
 def test_after_the_hub_was_restored_equal_content_is_unchanged_and_different_content_is_written(
-    keeper: Keeper, erp: Erp
+    keeper: SampleErp, erp: Erp
 ) -> None:
     write(erp, change(customer("cus_1"), 5), change(customer("cus_2"), 5))
     again = write(erp, change(customer("cus_1"), 2), change(customer("cus_2", name="Outra"), 2), epoch="e2")
@@ -269,7 +269,7 @@ def test_after_the_hub_was_restored_equal_content_is_unchanged_and_different_con
     assert keeper.query("SELECT epoch, version FROM omnisync_binding ORDER BY id") == [("e2", 2), ("e2", 2)]
 
 
-def test_a_row_with_our_external_id_and_no_binding_is_adopted(keeper: Keeper, erp: Erp) -> None:
+def test_a_row_with_our_external_id_and_no_binding_is_adopted(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(order()))
     number = keeper.query("SELECT numero FROM pedidos")
@@ -314,7 +314,7 @@ BAD_ORDERS = {
 
 
 @pytest.mark.parametrize("kind", BAD_ORDERS)
-def test_a_bad_record_in_the_middle_of_a_page_is_refused_alone(keeper: Keeper, erp: Erp, kind: str) -> None:
+def test_a_bad_record_in_the_middle_of_a_page_is_refused_alone(keeper: SampleErp, erp: Erp, kind: str) -> None:
     keeper.forbid("proibido")
     bad, code = BAD_ORDERS[kind]
     good = [change(order(f"ord_{n}")) for n in range(1, 7)]
@@ -352,7 +352,7 @@ def test_what_entered_with_a_warning_is_shown_and_nothing_else_is(erp: Erp) -> N
     assert erp.with_warnings(10) == []
 
 
-def test_find_answers_by_order_number_erp_number_and_customer_name(keeper: Keeper, erp: Erp) -> None:
+def test_find_answers_by_order_number_erp_number_and_customer_name(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(order()), change(order("ord_2")))
     number = str(keeper.query("SELECT numero FROM pedidos WHERE id_externo = 'ord_2'")[0][0])
@@ -371,7 +371,7 @@ def test_find_needs_no_whole_number_and_answers_the_exact_one_first(erp: Erp) ->
 
 @pytest.mark.parametrize("keeper", ["sqlite"], indirect=True)
 @pytest.mark.usefixtures("erp")
-def test_looking_up_a_page_of_bindings_uses_their_key(keeper: Keeper) -> None:
+def test_looking_up_a_page_of_bindings_uses_their_key(keeper: SampleErp) -> None:
     plan = keeper.query(
         "EXPLAIN QUERY PLAN SELECT version FROM omnisync_binding WHERE company = ? AND kind = ? "
         "AND id IN (SELECT value FROM json_each(?))",
@@ -384,7 +384,7 @@ def test_looking_up_a_page_of_bindings_uses_their_key(keeper: Keeper) -> None:
 
 @pytest.mark.parametrize("keeper", ["sqlite"], indirect=True)
 @pytest.mark.usefixtures("erp")
-def test_asking_what_is_pending_and_what_waits_walks_no_bindings(keeper: Keeper) -> None:
+def test_asking_what_is_pending_and_what_waits_walks_no_bindings(keeper: SampleErp) -> None:
     pending = keeper.query(
         "EXPLAIN QUERY PLAN SELECT kind, id FROM omnisync_binding WHERE company = ? AND receipt_pending = 1 "
         "ORDER BY kind, id LIMIT ?",
@@ -406,7 +406,7 @@ def test_asking_what_is_pending_and_what_waits_walks_no_bindings(keeper: Keeper)
 
 @pytest.mark.parametrize("outcomes", [("refused", "waiting"), ("refused",), ("kept",)])
 def test_what_is_shown_is_sorted_and_limited_by_the_database(
-    keeper: Keeper, erp: Erp, outcomes: tuple[str, ...]
+    keeper: SampleErp, erp: Erp, outcomes: tuple[str, ...]
 ) -> None:
     orders = [change(order(f"ord_{n}", paid="1.00" if n % 2 else "", customer_id="cus_9")) for n in range(12)]
     write(erp, *orders)  # half of them refused, half waiting

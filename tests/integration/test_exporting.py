@@ -10,12 +10,12 @@ import pytest
 
 from omnisync.agent.sync.outbox import Outbox
 from omnisync.contract.datasets import DATASETS
-from tests.books import Book
-from tests.erps import KEEPERS, write
-from tests.exports import Office, fill, sent
-from tests.hubs import RunningHub, running_hub
-from tests.records import change, customer, order
-from tests.wares import EDITS, WIRES, stocked
+from tests.support.erp_catalogue_data import EDITS, WIRES, stocked
+from tests.support.erp_databases import KEEPERS, write
+from tests.support.erp_reader import ErpReader
+from tests.support.export_setup import ExportSetup, fill, sent
+from tests.support.hub_server import RunningHub, running_hub
+from tests.support.record_samples import change, customer, order
 
 LAYOUTS = ("padrao", "direto", "staging")
 PRODUCTS = ("omniforce", "products")
@@ -30,19 +30,19 @@ def hub(tmp_path: Path) -> Iterator[RunningHub]:
 
 
 @pytest.fixture(params=[(kind, layout) for layout in LAYOUTS for kind in KEEPERS], ids=lambda pair: "-".join(pair))
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Book:
+def book(request: pytest.FixtureRequest, tmp_path: Path) -> ErpReader:
     kind, layout = request.param
     return stocked(kind, layout, request, tmp_path)
 
 
 @pytest.fixture
-def office(book: Book, tmp_path: Path, hub: RunningHub) -> Iterator[Office]:
+def office(book: ErpReader, tmp_path: Path, hub: RunningHub) -> Iterator[ExportSetup]:
     outbox = Outbox(tmp_path / "exports" / "producao.db")
-    yield Office(book.keeper, hub, outbox, layout=book.layout)
+    yield ExportSetup(book.keeper, hub, outbox, layout=book.layout)
     outbox.close()
 
 
-def test_after_an_export_the_hub_has_the_tables_content_and_nothing_more_is_sent(office: Office) -> None:
+def test_after_an_export_the_hub_has_the_tables_content_and_nothing_more_is_sent(office: ExportSetup) -> None:
     counts = office.export()
     found = office.at_hub()
     for place in DATASETS:
@@ -52,7 +52,7 @@ def test_after_an_export_the_hub_has_the_tables_content_and_nothing_more_is_sent
     assert sent(office.export()) == {}
 
 
-def test_a_day_at_the_erp_sends_just_what_changed(book: Book, office: Office) -> None:
+def test_a_day_at_the_erp_sends_just_what_changed(book: ErpReader, office: ExportSetup) -> None:
     """Three products renamed, one gone, a receivable paid off, an order invoiced."""
     if book.layout == "padrao":
         _more(office)
@@ -72,7 +72,7 @@ def test_a_day_at_the_erp_sends_just_what_changed(book: Book, office: Office) ->
     assert sent(office.export()) == {}
 
 
-def _more(office: Office) -> None:
+def _more(office: ExportSetup) -> None:
     """What the other layouts' ERPs have from the beginning: five products more, an order that is open."""
     fill(office.keeper, {"produtos": [(f"P{n}", f"Produto {n}", "UN", *[None] * 5, 1) for n in range(5)]})
     erp = office.keeper.open()
@@ -94,7 +94,9 @@ CHANGED_AT = {
 
 
 @pytest.mark.parametrize("book", [(kind, layout) for layout in CHANGED_AT for kind in KEEPERS], indirect=True)
-def test_where_a_changed_at_column_is_given_only_what_changed_since_is_read(book: Book, office: Office) -> None:
+def test_where_a_changed_at_column_is_given_only_what_changed_since_is_read(
+    book: ErpReader, office: ExportSetup
+) -> None:
     name, edit = CHANGED_AT[book.layout]
     office.export()
     n_all = len(office.at_hub()["omniforce", name.partition(".")[2]])
@@ -121,7 +123,7 @@ SPOILED: dict[str, tuple[str, str]] = {
 }
 
 
-def test_a_line_that_is_refused_is_shown_and_goes_once_it_fits(book: Book, office: Office) -> None:
+def test_a_line_that_is_refused_is_shown_and_goes_once_it_fits(book: ErpReader, office: ExportSetup) -> None:
     spoil, mend = SPOILED[book.layout]
     wire: Any = WIRES[book.layout][PRODUCTS]
     book.run(spoil)
@@ -144,7 +146,7 @@ MANY = {
 }
 
 
-def test_many_deletes_wait_for_a_persons_word(book: Book, office: Office) -> None:
+def test_many_deletes_wait_for_a_persons_word(book: ErpReader, office: ExportSetup) -> None:
     table, columns, key, more = MANY[book.layout]
     book.fill(table, columns, [(f"9{n:05}", f"Produto {n}", "UN", *more) for n in range(30)])
     office.export()

@@ -21,8 +21,8 @@ from omnisync.agent.erp.row_hash import hash_rows
 from omnisync.agent.sync.outbox import WITHOUT_KEY, Outbox
 from omnisync.contract import batches
 from omnisync.contract.datasets import DATASETS
-from tests.any_history import Event, world
-from tests.doubles import COLUMNS, ZONE, Row
+from tests.support.export_simulation import Event, world
+from tests.support.memory_fakes import COLUMNS, ZONE, Row
 
 FAULTS = [f"{how} {where}" for how in ("error", "kill") for where in ("before", "within", "after")]
 

@@ -17,9 +17,9 @@ from omnisync.agent.errors import StoppedError
 from omnisync.agent.progress import ExportCounts
 from omnisync.agent.sync import change_detector
 from omnisync.agent.sync.outbox import DatasetState, Outbox
-from tests.erps import make_sqlite
-from tests.exports import Office, fill
-from tests.hubs import running_hub
+from tests.support.erp_databases import make_sqlite
+from tests.support.export_setup import ExportSetup, fill
+from tests.support.hub_server import running_hub
 
 NAME = "omniforce.products"
 PRODUCTS = ("omniforce", "products")
@@ -52,40 +52,40 @@ def outbox(tmp_path: Path) -> Iterator[WatchedOutbox]:
 
 
 @pytest.fixture
-def office(tmp_path: Path, outbox: WatchedOutbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+def office(tmp_path: Path, outbox: WatchedOutbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[ExportSetup]:
     monkeypatch.setattr(chunking, "ONE_IN", 6)
     with running_hub(tmp_path) as hub:
-        made = Office(make_sqlite(tmp_path), hub, outbox)
+        made = ExportSetup(make_sqlite(tmp_path), hub, outbox)
         fill(made.keeper, products(*CODES))
         yield made
 
 
-def export(office: Office, **more: Any) -> ExportCounts:
+def export(office: ExportSetup, **more: Any) -> ExportCounts:
     return office.export(datasets=("products",), **more).exports[NAME]
 
 
-def is_equal(office: Office) -> bool:
+def is_equal(office: ExportSetup) -> bool:
     return office.at_hub()[PRODUCTS] == office.in_erp()[PRODUCTS]
 
 
-def rename(office: Office, code: str, name: str) -> None:
+def rename(office: ExportSetup, code: str, name: str) -> None:
     office.keeper.run("UPDATE produtos SET descricao = ? WHERE codigo = ?", name, code)
 
 
 # --- what is looked up
 
 
-def test_rows_in_their_keys_order_are_not_looked_up_the_first_time(office: Office, outbox: WatchedOutbox) -> None:
+def test_rows_in_their_keys_order_are_not_looked_up_the_first_time(office: ExportSetup, outbox: WatchedOutbox) -> None:
     assert (export(office), outbox.n_asked) == (ExportCounts(read=N, prepared=N, sent=N), 0)
 
 
-def test_where_nothing_changed_no_row_is_looked_up(office: Office, outbox: WatchedOutbox) -> None:
+def test_where_nothing_changed_no_row_is_looked_up(office: ExportSetup, outbox: WatchedOutbox) -> None:
     export(office)
     for _ in range(2):
         assert (export(office), outbox.n_asked) == (ExportCounts(read=N), 0)
 
 
-def test_where_a_row_changed_its_stretch_alone_is_looked_up(office: Office, outbox: WatchedOutbox) -> None:
+def test_where_a_row_changed_its_stretch_alone_is_looked_up(office: ExportSetup, outbox: WatchedOutbox) -> None:
     export(office)
     rename(office, CODES[30], "Outro")
     assert export(office) == ExportCounts(read=N, prepared=1, sent=1)
@@ -97,7 +97,7 @@ def test_where_a_row_changed_its_stretch_alone_is_looked_up(office: Office, outb
 # --- rows come, go and move
 
 
-def test_each_row_may_go_and_come_back(office: Office) -> None:
+def test_each_row_may_go_and_come_back(office: ExportSetup) -> None:
     export(office)
     for code in CODES[20:40]:
         office.keeper.run("DELETE FROM produtos WHERE codigo = ?", code)
@@ -107,7 +107,7 @@ def test_each_row_may_go_and_come_back(office: Office) -> None:
     assert is_equal(office)
 
 
-def test_rows_in_another_order_are_the_same_rows(office: Office) -> None:
+def test_rows_in_another_order_are_the_same_rows(office: ExportSetup) -> None:
     export(office)
     for seed in range(3):
         office.keeper.run("DELETE FROM produtos")
@@ -118,7 +118,7 @@ def test_rows_in_another_order_are_the_same_rows(office: Office) -> None:
     assert is_equal(office)
 
 
-def test_many_deletes_wait_while_the_rest_is_passed(office: Office) -> None:
+def test_many_deletes_wait_while_the_rest_is_passed(office: ExportSetup) -> None:
     export(office)
     office.keeper.run("DELETE FROM produtos WHERE codigo < 'P0030'")
     for _ in range(2):
@@ -135,7 +135,7 @@ def test_many_deletes_wait_while_the_rest_is_passed(office: Office) -> None:
 
 
 @pytest.mark.parametrize("spoil", ["ncm = '123456789'", "ativo = 7"], ids=["by the hub", "here"])
-def test_a_refused_row_stays_told_where_nothing_changes_and_can_be_tried_again(office: Office, spoil: str) -> None:
+def test_a_refused_row_stays_told_where_nothing_changes_and_can_be_tried_again(office: ExportSetup, spoil: str) -> None:
     office.keeper.run(f"UPDATE produtos SET {spoil} WHERE codigo = 'P0030'")  # noqa: S608  # the test's own
     export(office)
     for _ in range(2):
@@ -146,7 +146,7 @@ def test_a_refused_row_stays_told_where_nothing_changes_and_can_be_tried_again(o
     assert [one.key for one in office.outbox.refused(10)] == ["P0030"]
 
 
-def test_a_key_that_comes_twice_is_told_each_time(office: Office, tmp_path: Path) -> None:
+def test_a_key_that_comes_twice_is_told_each_time(office: ExportSetup, tmp_path: Path) -> None:
     layout = tmp_path / "erp.toml"
     before, _, _ = shipped_text("padrao").partition("# O que sai")
     layout.write_text(
@@ -164,7 +164,7 @@ def test_a_key_that_comes_twice_is_told_each_time(office: Office, tmp_path: Path
 
 
 def test_rows_that_changed_back_after_a_run_that_ended_half_read_are_sent(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    office: ExportSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(change_detector, "MAX_LINES", 1)
     export(office)
@@ -180,7 +180,7 @@ def test_rows_that_changed_back_after_a_run_that_ended_half_read_are_sent(
     assert export(office) == ExportCounts(read=N)
 
 
-def test_a_row_that_changed_back_after_only_what_changed_was_read_is_sent(office: Office, tmp_path: Path) -> None:
+def test_a_row_that_changed_back_after_only_what_changed_was_read_is_sent(office: ExportSetup, tmp_path: Path) -> None:
     layout = tmp_path / "erp.toml"
     layout.write_text(shipped_text("padrao").replace("[export.stock]", '[export.stock]\nchanged_at = "measured_at"'))
     office.layout = str(layout)
@@ -198,12 +198,14 @@ def test_a_row_that_changed_back_after_only_what_changed_was_read_is_sent(office
     assert office.at_hub()["omniforce", "stock"] == office.in_erp()["omniforce", "stock"]
 
 
-def test_another_hub_is_sent_the_rows_of_all_stretches(office: Office) -> None:
+def test_another_hub_is_sent_the_rows_of_all_stretches(office: ExportSetup) -> None:
     export(office)
     assert export(office, hub_name="outra").sent == N
 
 
-def test_a_file_of_the_version_before_is_gone_on_with(office: Office, outbox: WatchedOutbox, tmp_path: Path) -> None:
+def test_a_file_of_the_version_before_is_gone_on_with(
+    office: ExportSetup, outbox: WatchedOutbox, tmp_path: Path
+) -> None:
     export(office)
     with closing(sqlite3.connect(tmp_path / "exports" / "producao.db", isolation_level=None)) as db:
         db.execute("DROP TABLE stretches")

@@ -22,11 +22,11 @@ from omnisync.agent.progress import Counts, ExportCounts, Progress
 from omnisync.agent.sync import change_detector
 from omnisync.agent.sync.outbox import Outbox
 from omnisync.contract.batches import BatchAnswer, content_digest
-from tests.erps import make_sqlite
-from tests.exports import Office, fill, sent, with_queries
-from tests.hubs import COMPANY, RunningHub, running_hub
-from tests.imports import client, importer, send
-from tests.records import NOW, change, customer, order
+from tests.support.erp_databases import make_sqlite
+from tests.support.export_setup import ExportSetup, fill, sent, with_queries
+from tests.support.hub_server import COMPANY, RunningHub, running_hub
+from tests.support.import_runs import client, importer, send
+from tests.support.record_samples import NOW, change, customer, order
 
 PRODUCTS = ("omniforce", "products")
 
@@ -52,14 +52,14 @@ def patched(owner: Any, name: str, value: object) -> Iterator[None]:
         yield
 
 
-def the_products(office: Office) -> set[str]:
+def the_products(office: ExportSetup) -> set[str]:
     return set(office.at_hub()[PRODUCTS])
 
 
 # --- what is chosen
 
 
-def test_dash_gets_the_facts_alone_and_omniforce_none_of_them(office: Office) -> None:
+def test_dash_gets_the_facts_alone_and_omniforce_none_of_them(office: ExportSetup) -> None:
     fill(office.keeper)
     assert list(office.export(systems=("dash",)).exports) == ["dash.sales-facts"]
     assert {place for place, rows in office.at_hub().items() if rows} == {("dash", "sales-facts")}
@@ -68,12 +68,12 @@ def test_dash_gets_the_facts_alone_and_omniforce_none_of_them(office: Office) ->
 
 
 @pytest.mark.parametrize("name", ["products", "omniforce.products"])
-def test_one_dataset_alone_can_be_exported(office: Office, name: str) -> None:
+def test_one_dataset_alone_can_be_exported(office: ExportSetup, name: str) -> None:
     fill(office.keeper)
     assert sent(office.export(datasets=(name,))) == {"omniforce.products": 3}
 
 
-def test_a_layout_without_queries_exports_nothing_and_asks_nobody(office: Office, tmp_path: Path) -> None:
+def test_a_layout_without_queries_exports_nothing_and_asks_nobody(office: ExportSetup, tmp_path: Path) -> None:
     with_queries(office, tmp_path, "")
     erp = office.keeper.open(layout=office.layout)
     nobody: Any = None
@@ -84,7 +84,7 @@ def test_a_layout_without_queries_exports_nothing_and_asks_nobody(office: Office
 # --- in lots
 
 
-def test_more_rows_than_a_batch_takes_go_in_several(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_rows_than_a_batch_takes_go_in_several(office: ExportSetup, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(office.keeper, many(250))
     monkeypatch.setattr(change_detector, "MAX_LINES", 100)
     assert office.export().exports["omniforce.products"] == ExportCounts(read=250, prepared=250, sent=250)
@@ -94,14 +94,16 @@ def test_more_rows_than_a_batch_takes_go_in_several(office: Office, monkeypatch:
     assert the_products(office) == set()
 
 
-def test_lines_that_are_long_make_smaller_batches(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_that_are_long_make_smaller_batches(office: ExportSetup, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(change_detector, "MAX_RAW_BYTES", 1000)
     fill(office.keeper, many(30))
     office.export()
     assert len(the_products(office)) == 30
 
 
-def test_a_batch_that_packs_too_well_is_not_taken_for_a_bomb(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_that_packs_too_well_is_not_taken_for_a_bomb(
+    office: ExportSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(change_detector, "MAX_RATIO", 20)
     notes = "a" * 2000
     rows = [(n, f"cus_{n}", "company", "none", None, "x", None, "9", *[None] * 14, 1, notes) for n in range(1, 1500)]
@@ -113,7 +115,7 @@ def test_a_batch_that_packs_too_well_is_not_taken_for_a_bomb(office: Office, mon
 # --- memory lost, hubs restored
 
 
-def test_a_lost_memory_costs_a_snapshot_and_deletes_what_went_meanwhile(office: Office, tmp_path: Path) -> None:
+def test_a_lost_memory_costs_a_snapshot_and_deletes_what_went_meanwhile(office: ExportSetup, tmp_path: Path) -> None:
     fill(office.keeper, many(20))
     office.export()
     before = office.at_hub()
@@ -127,7 +129,7 @@ def test_a_lost_memory_costs_a_snapshot_and_deletes_what_went_meanwhile(office: 
     assert sent(office.export()) == {}
 
 
-def test_a_restored_hub_is_sent_everything_again(office: Office) -> None:
+def test_a_restored_hub_is_sent_everything_again(office: ExportSetup) -> None:
     fill(office.keeper)
     office.export()
     with office.hub.store.writing() as db:
@@ -138,7 +140,7 @@ def test_a_restored_hub_is_sent_everything_again(office: Office) -> None:
     assert office.at_hub() == office.in_erp()
 
 
-def test_a_hub_restored_while_batches_are_on_their_way_gets_a_snapshot(office: Office) -> None:
+def test_a_hub_restored_while_batches_are_on_their_way_gets_a_snapshot(office: ExportSetup) -> None:
     fill(office.keeper)
 
     class Restored(HubClient):
@@ -154,7 +156,7 @@ def test_a_hub_restored_while_batches_are_on_their_way_gets_a_snapshot(office: O
     assert office.at_hub() == office.in_erp()
 
 
-def through(office: Office, kind: type[HubClient], **more: Any) -> None:
+def through(office: ExportSetup, kind: type[HubClient], **more: Any) -> None:
     """An export by way of a client of this kind."""
     erp = office.keeper.open(layout=office.layout)
     opened = kind(Transport(office.hub.url, office.hub.token, clock=lambda: NOW, monotonic=lambda: 0.0))
@@ -166,13 +168,13 @@ def through(office: Office, kind: type[HubClient], **more: Any) -> None:
         office.outbox.close()
 
 
-def test_another_hub_is_sent_everything(office: Office) -> None:
+def test_another_hub_is_sent_everything(office: ExportSetup) -> None:
     fill(office.keeper)
     office.export()
     assert office.export(hub_name="outra").exports["omniforce.products"].sent == 3
 
 
-def test_a_broken_file_is_begun_anew_within_the_same_run(office: Office, tmp_path: Path) -> None:
+def test_a_broken_file_is_begun_anew_within_the_same_run(office: ExportSetup, tmp_path: Path) -> None:
     fill(office.keeper)
     office.export()
     (tmp_path / "exports" / "producao.db").write_bytes(b"no database" * 1000)
@@ -181,7 +183,9 @@ def test_a_broken_file_is_begun_anew_within_the_same_run(office: Office, tmp_pat
     assert sent(office.export()) == {}
 
 
-def test_a_changed_query_sends_its_rows_again_and_the_hub_finds_them_unchanged(office: Office, tmp_path: Path) -> None:
+def test_a_changed_query_sends_its_rows_again_and_the_hub_finds_them_unchanged(
+    office: ExportSetup, tmp_path: Path
+) -> None:
     fill(office.keeper)
     office.export()
     with office.hub.client() as app:
@@ -198,7 +202,7 @@ def test_a_changed_query_sends_its_rows_again_and_the_hub_finds_them_unchanged(o
 # --- refused rows
 
 
-def test_a_row_the_hub_refuses_waits_until_it_changes_and_its_neighbours_go(office: Office) -> None:
+def test_a_row_the_hub_refuses_waits_until_it_changes_and_its_neighbours_go(office: ExportSetup) -> None:
     fill(office.keeper, products("A", "B"))
     office.keeper.run("UPDATE produtos SET ncm = '123456789' WHERE codigo = 'B'")
     counts = office.export()
@@ -213,7 +217,7 @@ def test_a_row_the_hub_refuses_waits_until_it_changes_and_its_neighbours_go(offi
     assert office.outbox.refused(10) == []
 
 
-def test_a_row_that_does_not_fit_is_not_sent_and_is_told_until_it_does(office: Office) -> None:
+def test_a_row_that_does_not_fit_is_not_sent_and_is_told_until_it_does(office: ExportSetup) -> None:
     fill(office.keeper, products("A", "B"))
     office.keeper.run("UPDATE produtos SET ativo = 7 WHERE codigo = 'B'")
     assert office.export().exports["omniforce.products"] == ExportCounts(read=2, prepared=1, sent=1, refused=1)
@@ -224,7 +228,7 @@ def test_a_row_that_does_not_fit_is_not_sent_and_is_told_until_it_does(office: O
     assert (the_products(office), office.outbox.n_refused()) == ({"A", "B"}, 0)
 
 
-def test_a_refused_row_that_goes_from_the_erp_is_told_no_more(office: Office) -> None:
+def test_a_refused_row_that_goes_from_the_erp_is_told_no_more(office: ExportSetup) -> None:
     fill(office.keeper, products("A", "B"))
     office.keeper.run("UPDATE produtos SET ativo = 7 WHERE codigo = 'B'")
     office.export()
@@ -233,7 +237,7 @@ def test_a_refused_row_that_goes_from_the_erp_is_told_no_more(office: Office) ->
     assert office.outbox.n_refused() == 0
 
 
-def test_refused_rows_can_be_tried_again_as_they_are(office: Office) -> None:
+def test_refused_rows_can_be_tried_again_as_they_are(office: ExportSetup) -> None:
     fill(office.keeper, products("A", "B"))
     office.keeper.run("UPDATE produtos SET ncm = '123456789' WHERE codigo = 'B'")
     office.export()
@@ -241,7 +245,7 @@ def test_refused_rows_can_be_tried_again_as_they_are(office: Office) -> None:
     assert office.export().exports["omniforce.products"] == ExportCounts(read=2, prepared=1, refused=1)
 
 
-def test_a_key_that_comes_twice_goes_once_and_is_told(office: Office, tmp_path: Path) -> None:
+def test_a_key_that_comes_twice_goes_once_and_is_told(office: ExportSetup, tmp_path: Path) -> None:
     with_queries(
         office,
         tmp_path,
@@ -258,7 +262,9 @@ def test_a_key_that_comes_twice_goes_once_and_is_told(office: Office, tmp_path: 
     assert office.outbox.n_refused() == 0
 
 
-def test_a_row_without_a_key_is_told_and_asked_for_no_more_until_it_changes(office: Office, tmp_path: Path) -> None:
+def test_a_row_without_a_key_is_told_and_asked_for_no_more_until_it_changes(
+    office: ExportSetup, tmp_path: Path
+) -> None:
     with_queries(
         office,
         tmp_path,
@@ -277,7 +283,7 @@ def test_a_row_without_a_key_is_told_and_asked_for_no_more_until_it_changes(offi
 # --- many deletes
 
 
-def test_many_deletes_wait_for_a_persons_word_and_nothing_else_does(office: Office) -> None:
+def test_many_deletes_wait_for_a_persons_word_and_nothing_else_does(office: ExportSetup) -> None:
     fill(office.keeper, many(50))
     office.export()
     office.keeper.run("DELETE FROM produtos WHERE codigo < 'P0020'")
@@ -293,7 +299,7 @@ def test_many_deletes_wait_for_a_persons_word_and_nothing_else_does(office: Offi
     assert office.at_hub() == office.in_erp()
 
 
-def test_many_deletes_of_a_snapshot_wait_too(office: Office, tmp_path: Path) -> None:
+def test_many_deletes_of_a_snapshot_wait_too(office: ExportSetup, tmp_path: Path) -> None:
     fill(office.keeper, many(50))
     office.export()
     for file in (tmp_path / "exports").iterdir():
@@ -309,7 +315,7 @@ def test_many_deletes_of_a_snapshot_wait_too(office: Office, tmp_path: Path) -> 
     assert office.export().exports["omniforce.products"] == ExportCounts(read=31)
 
 
-def test_deletes_the_hub_holds_though_we_did_not_are_not_forgotten(office: Office, tmp_path: Path) -> None:
+def test_deletes_the_hub_holds_though_we_did_not_are_not_forgotten(office: ExportSetup, tmp_path: Path) -> None:
     fill(office.keeper, many(100))
     office.export()
     with office.hub.store.writing() as db:  # the hub has fewer living rows than we think
@@ -324,7 +330,9 @@ def test_deletes_the_hub_holds_though_we_did_not_are_not_forgotten(office: Offic
 # --- the way is bad
 
 
-def broken_at(office: Office, moment: Callable[[HubClient, Callable[[], BatchAnswer]], BatchAnswer]) -> type[HubClient]:
+def broken_at(
+    office: ExportSetup, moment: Callable[[HubClient, Callable[[], BatchAnswer]], BatchAnswer]
+) -> type[HubClient]:
     """A client that answers a batch as `moment` lets it."""
 
     class Broken(HubClient):
@@ -335,7 +343,7 @@ def broken_at(office: Office, moment: Callable[[HubClient, Callable[[], BatchAns
     return Broken
 
 
-def test_a_batch_whose_answer_was_lost_is_sent_again_under_its_name(office: Office) -> None:
+def test_a_batch_whose_answer_was_lost_is_sent_again_under_its_name(office: ExportSetup) -> None:
     fill(office.keeper)
 
     def lost(hub: HubClient, send: Callable[[], BatchAnswer]) -> BatchAnswer:
@@ -358,7 +366,7 @@ def test_a_batch_whose_answer_was_lost_is_sent_again_under_its_name(office: Offi
     assert sorted(kept) == sorted(names)
 
 
-def test_a_hub_that_is_away_for_a_while_is_waited_for_and_then_the_next_run_goes_on(office: Office) -> None:
+def test_a_hub_that_is_away_for_a_while_is_waited_for_and_then_the_next_run_goes_on(office: ExportSetup) -> None:
     fill(office.keeper)
 
     def away(hub: HubClient, send: Callable[[], BatchAnswer]) -> BatchAnswer:
@@ -371,7 +379,7 @@ def test_a_hub_that_is_away_for_a_while_is_waited_for_and_then_the_next_run_goes
     assert office.at_hub() == office.in_erp()
 
 
-def test_a_name_the_hub_knows_with_other_content_begins_the_dataset_anew(office: Office) -> None:
+def test_a_name_the_hub_knows_with_other_content_begins_the_dataset_anew(office: ExportSetup) -> None:
     fill(office.keeper, products("A", "B"))
     with client(office.hub) as hub:
         body = zlib.compress(b'{"op":"delete","key":"x"}', wbits=31)
@@ -381,7 +389,7 @@ def test_a_name_the_hub_knows_with_other_content_begins_the_dataset_anew(office:
     assert office.at_hub() == office.in_erp()
 
 
-def test_told_to_stop_it_stops_and_the_next_run_goes_on(office: Office) -> None:
+def test_told_to_stop_it_stops_and_the_next_run_goes_on(office: ExportSetup) -> None:
     fill(office.keeper, many(30))
     for n in range(1, 40):
         left = n
@@ -402,7 +410,7 @@ def test_told_to_stop_it_stops_and_the_next_run_goes_on(office: Office) -> None:
     assert office.at_hub() == office.in_erp()
 
 
-def test_an_erp_that_is_busy_is_waited_for(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_erp_that_is_busy_is_waited_for(office: ExportSetup, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(office.keeper)
     erp = office.keeper.open()
     whole, failures = erp.open_export, [ErpBusyError(), ErpBusyError()]
@@ -423,7 +431,7 @@ def test_an_erp_that_is_busy_is_waited_for(office: Office, monkeypatch: pytest.M
 # --- changed-at
 
 
-def test_with_a_changed_at_column_deletes_show_once_a_day(office: Office, tmp_path: Path) -> None:
+def test_with_a_changed_at_column_deletes_show_once_a_day(office: ExportSetup, tmp_path: Path) -> None:
     layout = tmp_path / "erp.toml"
     layout.write_text(shipped_text("padrao").replace("[export.stock]", '[export.stock]\nchanged_at = "measured_at"'))
     office.layout = str(layout)
@@ -448,7 +456,7 @@ def test_with_a_changed_at_column_deletes_show_once_a_day(office: Office, tmp_pa
 
 
 def test_an_order_refused_for_an_unknown_product_enters_after_the_products_export(
-    office: Office, tmp_path: Path
+    office: ExportSetup, tmp_path: Path
 ) -> None:
     looked_up = 'produto = { lookup = "produtos", by = "codigo", field = "product_code", take = "codigo" }'
     layout = tmp_path / "erp.toml"
@@ -472,7 +480,7 @@ def test_an_order_refused_for_an_unknown_product_enters_after_the_products_expor
     assert office.keeper.query("SELECT count(*) FROM itens_pedido") == [(2,)]
 
 
-def importing(office: Office) -> Counts:
+def importing(office: ExportSetup) -> Counts:
     erp = office.keeper.open(layout=office.layout)
     with client(office.hub) as hub:
         counts = importer(erp, hub).run()
@@ -480,7 +488,7 @@ def importing(office: Office) -> Counts:
     return counts
 
 
-def test_numbers_of_rows_that_are_gone_are_given_again(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbers_of_rows_that_are_gone_are_given_again(office: ExportSetup, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(change_detector, "MANY_NUMBERS", 10)
     office.agreed = {"products": 1000}
     for n in range(6):
@@ -493,7 +501,7 @@ def test_numbers_of_rows_that_are_gone_are_given_again(office: Office, monkeypat
     assert sent(office.export()) == {}
 
 
-def epoch(office: Office) -> str:
+def epoch(office: ExportSetup) -> str:
     with client(office.hub) as hub:
         return hub.epoch()
 
@@ -515,7 +523,7 @@ def test_whatever_happens_in_between_the_next_export_leaves_the_hub_as_the_erp(
     tmp_path_factory: pytest.TempPathFactory, shared_hub: RunningHub, events: list[tuple[Any, ...]]
 ) -> None:
     folder = tmp_path_factory.mktemp("office")
-    office = Office(make_sqlite(folder), shared_hub, Outbox(folder / "out.db"), agreed={"products": 10**6})
+    office = ExportSetup(make_sqlite(folder), shared_hub, Outbox(folder / "out.db"), agreed={"products": 10**6})
     with patched(change_detector, "MAX_LINES", 3), patched(chunking, "ONE_IN", 2):
         for event in events:
             _happen(office, folder, *event)
@@ -528,12 +536,12 @@ def test_whatever_happens_in_between_the_next_export_leaves_the_hub_as_the_erp(
         assert {one.key for one in office.outbox.refused(100)} == _spoiled(office)
 
 
-def _spoiled(office: Office) -> set[str]:
+def _spoiled(office: ExportSetup) -> set[str]:
     """The products that the hub refuses: what it had of them before stays."""
     return {code for (code,) in office.keeper.query("SELECT codigo FROM produtos WHERE ncm IS NOT NULL")}
 
 
-def _happen(office: Office, folder: Path, what: str, *words: Any) -> None:
+def _happen(office: ExportSetup, folder: Path, what: str, *words: Any) -> None:
     if what == "edit":
         office.keeper.run("DELETE FROM produtos WHERE codigo = ?", words[0])
         fill(office.keeper, products(words[0], name=words[1] or "x"))
@@ -553,7 +561,7 @@ def _happen(office: Office, folder: Path, what: str, *words: Any) -> None:
             _fail_at(office, what, words[0])
 
 
-def _fail_at(office: Office, what: str, n: int) -> None:
+def _fail_at(office: ExportSetup, what: str, n: int) -> None:
     """An export that ends at its n-th batch, or at its n-th report."""
     left = [n]
 

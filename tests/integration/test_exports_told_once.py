@@ -17,28 +17,28 @@ from omnisync.agent.progress import ExportCounts
 from omnisync.agent.sync import change_detector
 from omnisync.agent.sync.change_detector import ExportOptions, packed_batch
 from omnisync.contract import batches
-from tests.exports import Office, fill, with_queries
-from tests.imports import client
-from tests.records import NOW
+from tests.support.export_setup import ExportSetup, fill, with_queries
+from tests.support.import_runs import client
+from tests.support.record_samples import NOW
 
 NAME = "omniforce.products"
 PRODUCTS = ("omniforce", "products")
 
 
-def export(office: Office, **more: Any) -> ExportCounts:
+def export(office: ExportSetup, **more: Any) -> ExportCounts:
     return office.export(datasets=("products",), **more).exports[NAME]
 
 
-def told(office: Office) -> list[tuple[str, str]]:
+def told(office: ExportSetup) -> list[tuple[str, str]]:
     return [(one.key, one.code) for one in office.outbox.refused(100)]
 
 
-def query(office: Office, folder: Path, sql: str, more: str = "") -> None:
+def query(office: ExportSetup, folder: Path, sql: str, more: str = "") -> None:
     with_queries(office, folder, f"[export.products]\nsql = '''{sql}'''\n{more}")
 
 
 @pytest.fixture
-def table(office: Office, tmp_path: Path) -> Callable[..., None]:
+def table(office: ExportSetup, tmp_path: Path) -> Callable[..., None]:
     """A table without a key, and what is to stand in it."""
     office.keeper.run("CREATE TABLE solto (code TEXT, name TEXT, unit TEXT, ncm TEXT, is_active INTEGER)")
     query(office, tmp_path, "SELECT * FROM solto ORDER BY rowid")
@@ -55,7 +55,7 @@ GOOD, OTHER = ("A", "a", "UN", None, 1), ("A", "b", "UN", None, 1)
 
 
 def test_a_repeated_key_is_told_though_its_row_goes_in_a_later_batch(
-    office: Office, table: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    office: ExportSetup, table: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(change_detector, "MAX_LINES", 1)
     table(("B", "b", "UN", None, 1), GOOD, OTHER)
@@ -64,7 +64,7 @@ def test_a_repeated_key_is_told_though_its_row_goes_in_a_later_batch(
 
 
 def test_a_row_refused_for_itself_stays_told_when_its_key_comes_once_again(
-    office: Office, table: Callable[..., None]
+    office: ExportSetup, table: Callable[..., None]
 ) -> None:
     bad = ("A", "a", "UN", "123456789", 1)
     table(bad, OTHER)
@@ -76,7 +76,7 @@ def test_a_row_refused_for_itself_stays_told_when_its_key_comes_once_again(
     assert told(office) == [("A", "length")]
 
 
-def test_two_rows_without_a_key_that_are_one_again_stay_told(office: Office, table: Callable[..., None]) -> None:
+def test_two_rows_without_a_key_that_are_one_again_stay_told(office: ExportSetup, table: Callable[..., None]) -> None:
     keyless = (None, "a", "UN", None, 1)
     table(keyless, keyless)
     export(office)
@@ -87,7 +87,7 @@ def test_two_rows_without_a_key_that_are_one_again_stay_told(office: Office, tab
     assert told(office) == [("", "required")]
 
 
-def test_columns_that_change_their_names_in_a_view_are_sent(office: Office, tmp_path: Path) -> None:
+def test_columns_that_change_their_names_in_a_view_are_sent(office: ExportSetup, tmp_path: Path) -> None:
     fill(office.keeper, {"produtos": [("A", "a", "UN", None, None, "Vevo", "Tintas", None, 1)]})
     columns = "codigo AS code, descricao AS name, unidade AS unit, marca AS {}, grupo AS {}"
     view = f"CREATE VIEW v AS SELECT {columns} FROM produtos"
@@ -101,7 +101,7 @@ def test_columns_that_change_their_names_in_a_view_are_sent(office: Office, tmp_
     assert office.at_hub()[PRODUCTS] == office.in_erp()[PRODUCTS]
 
 
-def test_a_repeated_key_stays_told_when_only_what_changed_is_read(office: Office, tmp_path: Path) -> None:
+def test_a_repeated_key_stays_told_when_only_what_changed_is_read(office: ExportSetup, tmp_path: Path) -> None:
     office.keeper.run("CREATE TABLE solto (code TEXT, name TEXT, unit TEXT, changed INTEGER)")
     query(office, tmp_path, "SELECT * FROM solto", 'changed_at = "changed"')
     office.keeper.run("INSERT INTO solto VALUES ('A', 'a', 'UN', 1), ('A', 'b', 'UN', 2), ('B', 'b', 'UN', 3)")
@@ -111,7 +111,7 @@ def test_a_repeated_key_stays_told_when_only_what_changed_is_read(office: Office
     assert told(office) == [("A", "repeated")]
 
 
-def test_rows_that_do_not_fit_are_kept_in_lots(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_do_not_fit_are_kept_in_lots(office: ExportSetup, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory holds a batch of what is refused, however many rows are."""
     monkeypatch.setattr(change_detector, "MAX_LINES", 10)
     lots: list[int] = []
@@ -127,7 +127,7 @@ def test_rows_that_do_not_fit_are_kept_in_lots(office: Office, monkeypatch: pyte
     assert max(lots) <= 4000 + 10  # two lots of the stream beyond the batch
 
 
-def test_a_reading_begun_again_counts_its_rows_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reading_begun_again_counts_its_rows_once(office: ExportSetup, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(office.keeper, {"produtos": [(f"P{n:05}", "a", "UN", *[None] * 5, 1) for n in range(5000)]})
     fill(office.keeper, {"produtos": [("Q", "a", "UN", *[None] * 5, 7)]})
     failures = [ErpBusyError()]
@@ -146,7 +146,7 @@ def test_a_reading_begun_again_counts_its_rows_once(office: Office, monkeypatch:
     assert (counts.sent, counts.refused, counts.read) == (5000, 1, 5001)
 
 
-def test_deletes_held_by_the_hub_of_rows_that_came_back_are_not_counted(office: Office, tmp_path: Path) -> None:
+def test_deletes_held_by_the_hub_of_rows_that_came_back_are_not_counted(office: ExportSetup, tmp_path: Path) -> None:
     outbox = office.outbox
     known = outbox.dataset_state("s", "d", hub="h", new_id=lambda: "x")
     terms = ExportOptions(clock=lambda: NOW, new_id=lambda: "b1")
@@ -160,7 +160,7 @@ def test_deletes_held_by_the_hub_of_rows_that_came_back_are_not_counted(office: 
         assert db.execute("SELECT count(*) FROM row").fetchone() == (known.n_rows,)
 
 
-def test_an_outbox_of_an_earlier_version_goes_on_and_sends_nothing_again(office: Office, tmp_path: Path) -> None:
+def test_an_outbox_of_an_earlier_version_goes_on_and_sends_nothing_again(office: ExportSetup, tmp_path: Path) -> None:
     fill(office.keeper, {"produtos": [(f"P{n:02}", "a", "UN", *[None] * 5, 1) for n in range(40)]})
     export(office)
     office.outbox.close()
@@ -170,7 +170,7 @@ def test_an_outbox_of_an_earlier_version_goes_on_and_sends_nothing_again(office:
     assert export(office) == ExportCounts(read=40)
 
 
-def test_a_table_that_is_read_in_another_order_sends_nothing(office: Office, table: Callable[..., None]) -> None:
+def test_a_table_that_is_read_in_another_order_sends_nothing(office: ExportSetup, table: Callable[..., None]) -> None:
     rows = [(f"{n:03}", "a", "UN", None, 1) for n in range(200)]
     table(*rows)
     export(office)

@@ -27,18 +27,18 @@ from omnisync.agent.messages import texts
 from omnisync.agent.retry import Retry
 from omnisync.contract import batches
 from omnisync.contract.batches import BatchAnswer, content_digest
-from tests import faults
-from tests.catalogue import PRODUCTS, delete, line, lines_of, product
-from tests.faults import Fault, faulty, problem, says
-from tests.hubs import NOW, RunningHub, found_company, running_hub
-from tests.imports import Clock
+from tests.support import faulty_hub
+from tests.support.dataset_rows import PRODUCTS, delete, line, lines_of, product
+from tests.support.faulty_hub import Fault, faulty, problem, says
+from tests.support.hub_server import NOW, RunningHub, found_company, running_hub
+from tests.support.import_runs import Clock
 
 LINES = (line(PRODUCTS, product("a")), line(PRODUCTS, product("b")), b"no line")
 BODY = gzip.compress(b"\n".join(LINES), mtime=0)
 ANSWER = BatchAnswer(batch="b1", epoch="e1", lines=3, accepted=3, stored=3, living=3)
 ADDRESS = "/v1/exports/omniforce/products/batches/b1"
 _number = count()
-TAKEN = says(faults.json_of(ANSWER), status="201 Created")
+TAKEN = says(faulty_hub.json_of(ANSWER), status="201 Created")
 
 
 @pytest.fixture(scope="module")
@@ -135,12 +135,12 @@ def test_an_unknown_dataset_is_said_in_the_hub_s_words(hub: RunningHub, token: s
 
 
 TROUBLES: dict[str, Fault] = {
-    "reset": faults.reset,
-    "hangs up": faults.hangs_up,
-    "garbage": faults.garbage,
-    "cut": faults.closed_early(faults.json_of(ANSWER)),
-    "shorter than said": faults.shorter_than_said(faults.json_of(ANSWER)),
-    "gzip cut": faults.gzip_cut(faults.json_of(ANSWER)),
+    "reset": faulty_hub.reset,
+    "hangs up": faulty_hub.hangs_up,
+    "garbage": faulty_hub.garbage,
+    "cut": faulty_hub.closed_early(faulty_hub.json_of(ANSWER)),
+    "shorter than said": faulty_hub.shorter_than_said(faulty_hub.json_of(ANSWER)),
+    "gzip cut": faulty_hub.gzip_cut(faulty_hub.json_of(ANSWER)),
     "server error": problem("500 Internal Server Error", "internal"),
     "bad gateway": says(b"<html>", status="502 Bad Gateway", kind="text/html"),
     "maintenance": problem("503 Service Unavailable", "maintenance", Retry_After="3"),

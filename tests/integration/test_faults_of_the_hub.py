@@ -29,11 +29,11 @@ from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport, UnreadableResponseError
 from omnisync.agent.messages import texts
 from omnisync.agent.progress import RowCounts
-from tests import faults
-from tests.erps import Keeper, make_sqlite, write
-from tests.faults import Fault, FaultServer, faulty, page, problem, says
-from tests.imports import Clock, importer
-from tests.records import NOW, change, customer, order
+from tests.support import faulty_hub
+from tests.support.erp_databases import SampleErp, make_sqlite, write
+from tests.support.faulty_hub import Fault, FaultServer, faulty, page, problem, says
+from tests.support.import_runs import Clock, importer
+from tests.support.record_samples import NOW, change, customer, order
 
 GOOD = page(change(order("ord_1")), change(order("ord_2")))
 HTML = b"<html><body>Entre com seu usu\xc3\xa1rio</body></html>"
@@ -41,7 +41,7 @@ LOGIN = says(HTML, kind="text/html")
 
 
 @pytest.fixture
-def keeper(tmp_path: Path) -> Keeper:
+def keeper(tmp_path: Path) -> SampleErp:
     made = make_sqlite(tmp_path)
     erp = made.open()
     write(erp, change(customer()))
@@ -63,13 +63,13 @@ def client(url: str, **how: Any) -> HubClient:
 
 
 @contextmanager
-def hub_with(*pages: Fault, heads: Sequence[Fault] = (faults.streams(),)) -> Iterator[FaultServer]:
+def hub_with(*pages: Fault, heads: Sequence[Fault] = (faulty_hub.streams(),)) -> Iterator[FaultServer]:
     routes = {"/v1/changes": pages, "/v1/streams": heads, "/v1/receipts": [says(b'{"results":[]}')]}
     with faulty(routes) as server:
         yield server
 
 
-def run(keeper: Keeper, url: str, clock: Clock, *, dice: int = 0) -> RowCounts:
+def run(keeper: SampleErp, url: str, clock: Clock, *, dice: int = 0) -> RowCounts:
     """An import of 0001; `dice` 0 falls low, 1 high."""
     erp, hub = keeper.open(), client(url)
     try:
@@ -82,14 +82,14 @@ def run(keeper: Keeper, url: str, clock: Clock, *, dice: int = 0) -> RowCounts:
 
 # Rows 7-11, 13, 15, 24, 47: what passes by itself. The code is what a person reads when it does not pass.
 PASSING: dict[str, tuple[Fault, str]] = {
-    "a reset in the body": (faults.reset, "hub_unreachable"),
-    "a body shorter than said": (faults.shorter_than_said(GOOD), "hub_unreachable"),
-    "a body closed early without a length": (faults.closed_early(GOOD), "hub_corrupt"),
-    "a gzip cut short": (faults.gzip_cut(GOOD), "hub_corrupt"),
-    "a corrupt gzip": (faults.gzip_corrupt(GOOD), "hub_corrupt"),
-    "silence after the request": (faults.silent, "hub_unreachable"),
-    "a hang-up": (faults.hangs_up, "hub_unreachable"),
-    "no HTTP at all": (faults.garbage, "hub_unreachable"),
+    "a reset in the body": (faulty_hub.reset, "hub_unreachable"),
+    "a body shorter than said": (faulty_hub.shorter_than_said(GOOD), "hub_unreachable"),
+    "a body closed early without a length": (faulty_hub.closed_early(GOOD), "hub_corrupt"),
+    "a gzip cut short": (faulty_hub.gzip_cut(GOOD), "hub_corrupt"),
+    "a corrupt gzip": (faulty_hub.gzip_corrupt(GOOD), "hub_corrupt"),
+    "silence after the request": (faulty_hub.silent, "hub_unreachable"),
+    "a hang-up": (faulty_hub.hangs_up, "hub_unreachable"),
+    "no HTTP at all": (faulty_hub.garbage, "hub_unreachable"),
     "a 500": (problem("500 Internal Server Error"), "hub_unreachable"),
     "a 502 of a proxy": (says(HTML, status="502 Bad Gateway", kind="text/html"), "hub_unreachable"),
     "a 503": (problem("503 Service Unavailable"), "maintenance"),
@@ -106,7 +106,7 @@ PASSING: dict[str, tuple[Fault, str]] = {
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_what_passes_by_itself_is_waited_out(keeper: Keeper, clock: Clock, name: str) -> None:
+def test_what_passes_by_itself_is_waited_out(keeper: SampleErp, clock: Clock, name: str) -> None:
     fault, _ = PASSING[name]
     with hub_with(fault, fault, says(GOOD)) as server:
         assert run(keeper, server.url, clock) == RowCounts(written=2)
@@ -114,7 +114,7 @@ def test_what_passes_by_itself_is_waited_out(keeper: Keeper, clock: Clock, name:
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_what_does_not_pass_ends_the_run_with_its_sentence(keeper: Keeper, clock: Clock, name: str) -> None:
+def test_what_does_not_pass_ends_the_run_with_its_sentence(keeper: SampleErp, clock: Clock, name: str) -> None:
     fault, code = PASSING[name]
     with hub_with(fault) as server, pytest.raises(OmnisyncError) as raised:
         run(keeper, server.url, clock, dice=1)
@@ -125,15 +125,15 @@ def test_what_does_not_pass_ends_the_run_with_its_sentence(keeper: Keeper, clock
     assert keeper.query("SELECT count(*) FROM pedidos") == [(0,)]
 
 
-def test_a_corrupt_answer_is_asked_for_three_times(keeper: Keeper, clock: Clock) -> None:
-    with hub_with(faults.gzip_corrupt(GOOD)) as server, pytest.raises(HubUnreachableError):
+def test_a_corrupt_answer_is_asked_for_three_times(keeper: SampleErp, clock: Clock) -> None:
+    with hub_with(faulty_hub.gzip_corrupt(GOOD)) as server, pytest.raises(HubUnreachableError):
         run(keeper, server.url, clock)
     assert len([asked for asked in server.asked if asked.startswith("/v1/changes")]) == 3
 
 
-def test_what_was_written_before_a_fault_stays_and_the_next_run_goes_on(keeper: Keeper, clock: Clock) -> None:
+def test_what_was_written_before_a_fault_stays_and_the_next_run_goes_on(keeper: SampleErp, clock: Clock) -> None:
     first, second = page(change(order("ord_1")), has_more=True), page(change(order("ord_2")), cursor="c2")
-    with hub_with(says(first), faults.reset) as server, pytest.raises(HubUnreachableError):
+    with hub_with(says(first), faulty_hub.reset) as server, pytest.raises(HubUnreachableError):
         run(keeper, server.url, clock, dice=1)
     assert keeper.query("SELECT id_externo FROM pedidos") == [("ord_1",)]
     with hub_with(says(second)) as server:
@@ -144,7 +144,7 @@ def test_what_was_written_before_a_fault_stays_and_the_next_run_goes_on(keeper: 
 
 def test_a_slow_drip_ends_at_the_requests_deadline() -> None:  # row 12
     seconds = count(step=7)
-    with faulty({"/v1/changes": [faults.drip]}) as server:
+    with faulty({"/v1/changes": [faulty_hub.drip]}) as server:
         hub = client(server.url, monotonic=lambda: float(next(seconds)))
         with pytest.raises(HubUnreachableError):
             hub.page("customer", "")
@@ -152,7 +152,7 @@ def test_a_slow_drip_ends_at_the_requests_deadline() -> None:  # row 12
     assert next(seconds) < 120
 
 
-def test_a_closed_port_is_a_hub_that_cannot_be_reached(keeper: Keeper, clock: Clock) -> None:  # row 14
+def test_a_closed_port_is_a_hub_that_cannot_be_reached(keeper: SampleErp, clock: Clock) -> None:  # row 14
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with pytest.raises(HubUnreachableError) as raised:
@@ -161,7 +161,7 @@ def test_a_closed_port_is_a_hub_that_cannot_be_reached(keeper: Keeper, clock: Cl
 
 
 def test_a_name_that_did_not_resolve_is_resolved_anew(
-    keeper: Keeper, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    keeper: SampleErp, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # row 23
     resolve, tries = socket.getaddrinfo, count()
 
@@ -178,7 +178,7 @@ def test_a_name_that_did_not_resolve_is_resolved_anew(
 # Rows 16 and 17
 
 
-def test_a_pause_the_hub_names_is_obeyed(keeper: Keeper, clock: Clock) -> None:
+def test_a_pause_the_hub_names_is_obeyed(keeper: SampleErp, clock: Clock) -> None:
     busy = problem("429 Too Many Requests", "rate_limited", Retry_After="7")
     with hub_with(busy, says(GOOD)) as server:
         run(keeper, server.url, clock)
@@ -219,7 +219,7 @@ def test_retry_after_is_read_and_capped(name: str, status: str) -> None:
     assert raised.value.retry_at == (None if seconds is None else NOW + timedelta(seconds=seconds))
 
 
-def test_a_hub_that_asks_for_pauses_for_ever_ends_the_run(keeper: Keeper, clock: Clock) -> None:
+def test_a_hub_that_asks_for_pauses_for_ever_ends_the_run(keeper: SampleErp, clock: Clock) -> None:
     with hub_with(problem("503 Service Unavailable", Retry_After="900")) as server, pytest.raises(HubBusyError):
         run(keeper, server.url, clock)
     assert 3600 <= clock.seconds < 5400
@@ -239,11 +239,11 @@ def test_a_hub_that_asks_for_pauses_for_ever_ends_the_run(keeper: Keeper, clock:
         (problem("404 Not Found", "not_found", "<script>"), FeedError, "hub_said_no"),
         (says(HTML, status="404 Not Found", kind="text/html"), FeedError, "hub_said_no"),
         (problem("422 Unprocessable Content"), FeedError, "hub_said_no"),
-        (faults.raw("418 I'm a teapot", {"Content-Type": "application/json"}, b"\xff{"), FeedError, "hub_said_no"),
+        (faulty_hub.raw("418 I'm a teapot", {"Content-Type": "application/json"}, b"\xff{"), FeedError, "hub_said_no"),
     ],
 )
 def test_a_refusal_in_mid_run_stops_it_at_once_and_keeps_what_was_written(
-    keeper: Keeper, clock: Clock, fault: Fault, kind: type[OmnisyncError], code: str
+    keeper: SampleErp, clock: Clock, fault: Fault, kind: type[OmnisyncError], code: str
 ) -> None:
     answers = says(page(change(order("ord_1")), has_more=True)), fault
     with hub_with(*answers) as server, pytest.raises(kind) as raised:
@@ -294,8 +294,11 @@ def test_a_redirect_to_another_server_never_reaches_it() -> None:
         assert other.heads == []
 
 
-def test_a_newer_major_contract_stops_before_anything_is_written(keeper: Keeper, clock: Clock) -> None:  # row 50
-    with hub_with(says(GOOD), heads=[faults.streams(contract="2.0")]) as server, pytest.raises(ContractVersionError):
+def test_a_newer_major_contract_stops_before_anything_is_written(keeper: SampleErp, clock: Clock) -> None:  # row 50
+    with (
+        hub_with(says(GOOD), heads=[faulty_hub.streams(contract="2.0")]) as server,
+        pytest.raises(ContractVersionError),
+    ):
         run(keeper, server.url, clock)
     assert keeper.query("SELECT count(*) FROM pedidos") == [(0,)]
 
@@ -372,7 +375,7 @@ def test_a_server_of_old_tls_is_refused(authority: trustme.CA) -> None:
 # Rows 44-46 and 49
 
 
-def test_a_cycle_of_cursors_ends_the_run(keeper: Keeper, clock: Clock) -> None:
+def test_a_cycle_of_cursors_ends_the_run(keeper: SampleErp, clock: Clock) -> None:
     a = says(page(change(order("ord_1")), cursor="A", has_more=True))
     b = says(page(change(order("ord_2")), cursor="B", has_more=True))
     with hub_with(a, b, a) as server, pytest.raises(FeedError) as raised:
@@ -381,13 +384,13 @@ def test_a_cycle_of_cursors_ends_the_run(keeper: Keeper, clock: Clock) -> None:
     assert keeper.query("SELECT count(*) FROM pedidos") == [(2,)]
 
 
-def test_a_cursor_that_stands_still_ends_the_run(keeper: Keeper, clock: Clock) -> None:
+def test_a_cursor_that_stands_still_ends_the_run(keeper: SampleErp, clock: Clock) -> None:
     with hub_with(says(page(change(order()), cursor="A", has_more=True))) as server, pytest.raises(FeedError):
         run(keeper, server.url, clock)
     assert len(server.asked) <= 4
 
 
-def test_a_stream_without_an_end_ends_the_run(keeper: Keeper, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_without_an_end_ends_the_run(keeper: SampleErp, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("omnisync.agent.sync.importer.MAX_UNANNOUNCED_PAGES", 20)
     cursors = count()
 
@@ -399,7 +402,7 @@ def test_a_stream_without_an_end_ends_the_run(keeper: Keeper, clock: Clock, monk
     assert raised.value.code == "hub_repeats"
 
 
-@pytest.mark.parametrize("fault", [faults.flood, faults.gzip_bomb(200 * 2**20)], ids=["a flood", "a bomb"])
+@pytest.mark.parametrize("fault", [faulty_hub.flood, faulty_hub.gzip_bomb(200 * 2**20)], ids=["a flood", "a bomb"])
 def test_an_answer_without_measure_is_left_at_the_cap(fault: Fault) -> None:
     with faulty({"/v1/changes": [fault]}) as server:
         hub = client(server.url)
@@ -412,15 +415,15 @@ def test_an_answer_without_measure_is_left_at_the_cap(fault: Fault) -> None:
     assert peak < 80 * 2**20
 
 
-def test_a_bomb_that_cannot_be_passed_ends_the_run_and_is_asked_for_in_halves(keeper: Keeper, clock: Clock) -> None:
-    with hub_with(faults.gzip_bomb(2**23)) as server, pytest.raises(FeedError):
+def test_a_bomb_that_cannot_be_passed_ends_the_run_and_is_asked_for_in_halves(keeper: SampleErp, clock: Clock) -> None:
+    with hub_with(faulty_hub.gzip_bomb(2**23)) as server, pytest.raises(FeedError):
         run(keeper, server.url, clock)
     limits = [asked.partition("limit=")[2].partition("&")[0] for asked in server.asked if "limit=" in asked]
     assert limits == ["1000", "500", "250", "125", "62", "31", "15", "7", "3", "1"]
 
 
-def test_a_bomb_the_hub_names_the_way_past_is_refused_by_its_place(keeper: Keeper, clock: Clock) -> None:
-    bomb = faults.gzip_bomb(2**23, Omnisync_Next="past")
+def test_a_bomb_the_hub_names_the_way_past_is_refused_by_its_place(keeper: SampleErp, clock: Clock) -> None:
+    bomb = faulty_hub.gzip_bomb(2**23, Omnisync_Next="past")
     with hub_with(*[bomb] * 10, says(page(change(order("ord_2")), cursor="c2"))) as server:
         assert run(keeper, server.url, clock) == RowCounts(written=1, refused=1)
     assert "cursor=past" in server.asked[-2]
@@ -444,7 +447,7 @@ def _change_of(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("name", STRANGE)
-def test_a_strange_record_is_refused_alone(keeper: Keeper, clock: Clock, name: str) -> None:
+def test_a_strange_record_is_refused_alone(keeper: SampleErp, clock: Clock, name: str) -> None:
     def answer(connection: socket.socket) -> None:
         asked = server.asked[-1]
         limit = int(asked.partition("limit=")[2].partition("&")[0])
@@ -465,7 +468,7 @@ def _body_of(id_: str) -> bytes:
     return plain[plain.index(b"[") + 1 : plain.rindex(b'],"cursor"')]
 
 
-def test_of_duplicated_keys_the_last_one_is_weighed(keeper: Keeper, clock: Clock) -> None:
+def test_of_duplicated_keys_the_last_one_is_weighed(keeper: SampleErp, clock: Clock) -> None:
     body = GOOD.replace(b'"status":"confirmed"', b'"status":"confirmed","totals":{},"status":"confirmed"')
     with hub_with(says(body)) as server:
         assert run(keeper, server.url, clock).received == 2
@@ -473,21 +476,21 @@ def test_of_duplicated_keys_the_last_one_is_weighed(keeper: Keeper, clock: Clock
 
 @pytest.mark.parametrize("envelope", [{}, {"id": "a b", "version": 2**60}, {"id": "é", "version": -1}, 7, None])
 def test_a_change_without_a_readable_envelope_never_stops_the_page_nor_the_receipts(
-    keeper: Keeper, clock: Clock, envelope: object
+    keeper: SampleErp, clock: Clock, envelope: object
 ) -> None:
-    body = GOOD.replace(b'"changes":[', b'"changes":[' + faults.json_of(envelope) + b",")
+    body = GOOD.replace(b'"changes":[', b'"changes":[' + faulty_hub.json_of(envelope) + b",")
     with hub_with(says(body)) as server:
         assert run(keeper, server.url, clock) == RowCounts(written=2, refused=1)
     assert keeper.query("SELECT count(*) FROM omnisync_binding WHERE receipt_pending = 1") == [(0,)]
 
 
-def test_a_related_customer_without_a_readable_envelope_does_not_stop_the_page(keeper: Keeper, clock: Clock) -> None:
+def test_a_related_customer_without_a_readable_envelope_does_not_stop_the_page(keeper: SampleErp, clock: Clock) -> None:
     body = GOOD[:-1] + b',"related":{"customers":[{"id":7}]}}'
     with hub_with(says(body)) as server:
         assert run(keeper, server.url, clock) == RowCounts(written=2)
 
 
-def test_the_same_record_twice_in_a_page_is_taken_once_by_its_newest(keeper: Keeper, clock: Clock) -> None:
+def test_the_same_record_twice_in_a_page_is_taken_once_by_its_newest(keeper: SampleErp, clock: Clock) -> None:
     body = page(change(order(notes="nova"), 2), change(order(notes="velha"), 1))
     with hub_with(says(body)) as server:
         run(keeper, server.url, clock)

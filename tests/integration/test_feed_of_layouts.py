@@ -22,10 +22,10 @@ from omnisync.contract.feed import Change
 from omnisync.contract.records import Order, decode_customer, decode_order
 from omnisync.demo import sample_data
 from omnisync.hub import receipts
-from tests.books import Book, Seen, make_book, real_orders
-from tests.erps import KEEPERS
-from tests.hubs import COMPANY, RunningHub, running_hub
-from tests.imports import client, importer, send
+from tests.support.erp_databases import KEEPERS
+from tests.support.erp_reader import ErpReader, Seen, make_erp_reader, real_orders
+from tests.support.hub_server import COMPANY, RunningHub, running_hub
+from tests.support.import_runs import client, importer, send
 
 IS_NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "deep"  # noqa: TID251  # tests have no settings of ours
 N_CUSTOMERS, N_ORDERS = (1500, 5000) if IS_NIGHTLY else (150, 500)
@@ -71,13 +71,13 @@ def hub(tmp_path: Path) -> Iterator[RunningHub]:
         yield running
 
 
-def _books(layout: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[Book]:
+def _books(layout: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[ErpReader]:
     for kind in KEEPERS:
         (folder / kind).mkdir()
-        yield make_book(kind, layout, request, folder / kind)
+        yield make_erp_reader(kind, layout, request, folder / kind)
 
 
-def _imported(book: Book, hub: RunningHub) -> Counts:
+def _imported(book: ErpReader, hub: RunningHub) -> Counts:
     erp = book.open()
     with client(hub) as opened:
         counts = importer(erp, opened).run()
@@ -147,7 +147,7 @@ def _sums(orders: Collection[Seen]) -> Sums:
     )
 
 
-def _accented(records: Records, book: Book, n_letters: int) -> dict[str, str]:
+def _accented(records: Records, book: ErpReader, n_letters: int) -> dict[str, str]:
     """Names of customers the ERP has, as they were sold to: capitals, accents and all. Cut ones are left out."""
     found, there = {}, book.customers()
     for id_, change in records.items():
@@ -158,7 +158,7 @@ def _accented(records: Records, book: Book, n_letters: int) -> dict[str, str]:
     return found
 
 
-def _names(book: Book, among: Collection[str]) -> dict[str, str]:
+def _names(book: ErpReader, among: Collection[str]) -> dict[str, str]:
     return {id_: name for id_, (_, name) in book.customers().items() if id_ in among}
 
 
@@ -211,7 +211,7 @@ def test_a_direct_erp_has_the_same_content_whatever_its_database(
     assert sums[0].total > sums[0].of_payments > 0  # gifts are not paid
 
 
-def _without_gaps(book: Book) -> None:
+def _without_gaps(book: ErpReader) -> None:
     """Of each filial every number up to its counter was given out, once; some orders were deleted since."""
     for filial, last in book.query("SELECT CNT_FILIAL, CNT_ULTIMO FROM CONTADOR WHERE CNT_NOME = 'PEDIDO'"):
         rows = book.query("SELECT PED_NUMERO FROM PEDIDO WHERE PED_FILIAL = ?", filial)

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from omnisync.agent.errors import BadTokenError, ErpSetupError
-from tests.pages import TOKEN, Client, Stage, post, stage, text
+from tests.support.page_client import TOKEN, Client, PageSetup, page_client, post, text
 
 ERP = {"nome": "producao", "tipo": "sqlite", "banco": "/erp.db", "layout": "padrao"}
 HUB = {"central": "https://central.example", "chave": TOKEN}
 
 
 @pytest.fixture
-def pages(tmp_path: Path) -> Iterator[Stage]:
-    with stage(tmp_path, is_new=True) as made:
+def pages(tmp_path: Path) -> Iterator[PageSetup]:
+    with page_client(tmp_path, is_new=True) as made:
         yield made
 
 
@@ -27,7 +27,7 @@ def done(client: Client) -> list[str]:
     return re.findall(r"<h2>([^<]+?) <span class=\"pill ok\">Feito", html)
 
 
-def test_the_four_steps_lead_to_the_import(pages: Stage) -> None:
+def test_the_four_steps_lead_to_the_import(pages: PageSetup) -> None:
     client = pages.client()
     assert done(client) == []
     assert post(client, "/conexao/nova", ERP).headers["location"] == "/"
@@ -41,7 +41,7 @@ def test_the_four_steps_lead_to_the_import(pages: Stage) -> None:
     assert "IMPORTAR" in client.get("/").text
 
 
-def test_a_step_whose_test_fails_is_saved_said_and_not_ticked(pages: Stage) -> None:
+def test_a_step_whose_test_fails_is_saved_said_and_not_ticked(pages: PageSetup) -> None:
     client = pages.client()
     pages.erp.error = ErpSetupError("destination_login", banco="/erp.db")
     answer = post(client, "/conexao/nova", ERP)
@@ -55,7 +55,7 @@ def test_a_step_whose_test_fails_is_saved_said_and_not_ticked(pages: Stage) -> N
     assert done(client) == ["Banco do ERP"]
 
 
-def test_another_database_is_to_be_tested_anew(pages: Stage) -> None:
+def test_another_database_is_to_be_tested_anew(pages: PageSetup) -> None:
     client = pages.client()
     post(client, "/conexao/nova", ERP)
     pages.erp.error = ErpSetupError(banco="/outro.db", servidor="deste computador")
@@ -63,7 +63,7 @@ def test_another_database_is_to_be_tested_anew(pages: Stage) -> None:
     assert done(client) == []
 
 
-def test_the_rehearsal_may_be_left_out(pages: Stage) -> None:
+def test_the_rehearsal_may_be_left_out(pages: PageSetup) -> None:
     client = pages.client()
     post(client, "/conexao/nova", ERP | HUB)
     post(client, "/conexao/estabelecimentos", {"estabelecimento": "0001"})

@@ -26,16 +26,16 @@ from omnisync.agent.progress import Progress, RowCounts
 from omnisync.contract.feed import Change
 from omnisync.contract.records import Address, Phone
 from omnisync.hub import intake, receipts
-from tests.erps import Keeper, make_on, make_sqlite, write
-from tests.hubs import COMPANY, RunningHub, running_hub
-from tests.imports import client, importer, run_import, send
 from tests.integration.test_agent_commands import run
-from tests.pages import HOST, connection, stage, text
-from tests.records import NOW, change, customer, deletion, item, order, raw_change
+from tests.support.erp_databases import SampleErp, make_on, make_sqlite, write
+from tests.support.hub_server import COMPANY, RunningHub, running_hub
+from tests.support.import_runs import client, importer, run_import, send
+from tests.support.page_client import HOST, connection, page_client, text
+from tests.support.record_samples import NOW, change, customer, deletion, item, order, raw_change
 
 
 @pytest.fixture
-def keeper(tmp_path: Path) -> Keeper:
+def keeper(tmp_path: Path) -> SampleErp:
     return make_sqlite(tmp_path)
 
 
@@ -45,19 +45,19 @@ def hub(tmp_path: Path) -> Iterator[RunningHub]:
         yield running
 
 
-def _warnings(keeper: Keeper, id_: str) -> list[str]:
+def _warnings(keeper: SampleErp, id_: str) -> list[str]:
     [(text,)] = keeper.query("SELECT warnings FROM omnisync_binding WHERE id = ?", id_)
     return [warning["code"] for warning in json.loads(text or "[]")]
 
 
-def _name(keeper: Keeper) -> Any:
+def _name(keeper: SampleErp) -> Any:
     return keeper.query("SELECT nome FROM clientes")[0][0]
 
 
 # n.º 1
 
 
-def test_a_name_typed_in_parts_is_kept_composed_and_without_control_characters(keeper: Keeper, erp: Erp) -> None:
+def test_a_name_typed_in_parts_is_kept_composed_and_without_control_characters(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer(name=" Pa\u0303o\tde\nAc\u0327u\u0301car\u0000 ")))
     assert _name(keeper) == "Pão de Açúcar"
 
@@ -65,24 +65,24 @@ def test_a_name_typed_in_parts_is_kept_composed_and_without_control_characters(k
 # n.º 2
 
 
-def test_an_emoji_is_kept_where_the_column_can_hold_it(keeper: Keeper, erp: Erp) -> None:
+def test_an_emoji_is_kept_where_the_column_can_hold_it(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer(name="Café \u2615 d’Ávila")))
     assert _name(keeper) == "Café \u2615 d’Ávila"
 
 
-def test_a_name_that_cleaning_empties_enters_with_a_warning(keeper: Keeper, erp: Erp) -> None:
+def test_a_name_that_cleaning_empties_enters_with_a_warning(keeper: SampleErp, erp: Erp) -> None:
     written = write(erp, change(customer(name="\u200b \u202e")))
     assert (_name(keeper), written.counts.customers) == ("Sem nome", RowCounts(written=1))
     assert _warnings(keeper, "cus_1") == ["name_empty"]
 
 
 @pytest.fixture
-def narrow(tmp_path: Path) -> Keeper:
+def narrow(tmp_path: Path) -> SampleErp:
     """An ERP whose columns hold no emoji: its layout says `plain`."""
     return make_sqlite(tmp_path, schema="direto")
 
 
-def test_an_emoji_the_erp_cannot_store_is_removed_with_a_warning(narrow: Keeper) -> None:
+def test_an_emoji_the_erp_cannot_store_is_removed_with_a_warning(narrow: SampleErp) -> None:
     opened = narrow.open(layout="direto")
     written = write(opened, change(customer(name="Café \u2615 d’Ávila", trade_name="Pão – Açúcar")))
     assert written.counts.customers == RowCounts(written=1)
@@ -93,7 +93,7 @@ def test_an_emoji_the_erp_cannot_store_is_removed_with_a_warning(narrow: Keeper)
     ]
 
 
-def test_a_name_of_emoji_alone_enters_without_a_name_and_a_warning_says_so(narrow: Keeper) -> None:
+def test_a_name_of_emoji_alone_enters_without_a_name_and_a_warning_says_so(narrow: SampleErp) -> None:
     opened = narrow.open(layout="direto")
     written = write(opened, change(customer(name="\u2615\ufe0f \U0001f956", trade_name="\U0001f956")))
     assert written.counts.customers == RowCounts(written=1)
@@ -104,18 +104,18 @@ def test_a_name_of_emoji_alone_enters_without_a_name_and_a_warning_says_so(narro
 # n.º 5
 
 
-def test_a_customer_without_a_document_enters_and_is_known_by_its_id(keeper: Keeper, erp: Erp) -> None:
+def test_a_customer_without_a_document_enters_and_is_known_by_its_id(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer(document_kind="none", document=None)))
     write(erp, change(customer(document_kind="none", document=None, name="Outro nome"), 2))
     assert keeper.query("SELECT documento, nome FROM clientes") == [(None, "Outro nome")]
 
 
-def test_two_customers_without_a_document_and_of_one_name_stay_two(keeper: Keeper, erp: Erp) -> None:
+def test_two_customers_without_a_document_and_of_one_name_stay_two(keeper: SampleErp, erp: Erp) -> None:
     write(erp, *(change(customer(id_, document_kind="none", document=None)) for id_ in ("cus_1", "cus_2")))
     assert keeper.query("SELECT count(DISTINCT codigo) FROM clientes") == [(2,)]
 
 
-def test_a_cnpj_with_letters_is_kept_as_text(keeper: Keeper, erp: Erp) -> None:
+def test_a_cnpj_with_letters_is_kept_as_text(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     assert keeper.query("SELECT documento FROM clientes") == [("12ABC34501DE35",)]
 
@@ -123,7 +123,7 @@ def test_a_cnpj_with_letters_is_kept_as_text(keeper: Keeper, erp: Erp) -> None:
 # n.º 13
 
 
-def test_the_same_product_on_two_lines_is_two_rows(keeper: Keeper, erp: Erp) -> None:
+def test_the_same_product_on_two_lines_is_two_rows(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     twice = (item(1, product_code="000123"), item(2, product_code="000123", price="8.00"))
     write(erp, change(order(items=twice)))
@@ -136,7 +136,7 @@ def test_the_same_product_on_two_lines_is_two_rows(keeper: Keeper, erp: Erp) -> 
 # n.º 14
 
 
-def test_a_line_off_by_a_centavo_keeps_the_apps_amount(keeper: Keeper, erp: Erp) -> None:
+def test_a_line_off_by_a_centavo_keeps_the_apps_amount(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     off = item(1, gross_amount=Decimal("20.01"), total_amount=Decimal("20.01"))
     write(erp, change(order(items=(off,))))
@@ -156,7 +156,7 @@ def _off(cent: str, *, field: str = "items_amount", **fields: Any) -> Any:
 
 @pytest.mark.parametrize("field", ["items_amount", "total_amount"])
 @pytest.mark.parametrize("cent", ["0.01", "-0.01"])
-def test_a_total_off_by_a_centavo_is_refused_unless_the_setting_is_on(keeper: Keeper, field: str, cent: str) -> None:
+def test_a_total_off_by_a_centavo_is_refused_unless_the_setting_is_on(keeper: SampleErp, field: str, cent: str) -> None:
     off = keeper.open()
     write(off, change(customer()))
     write(off, change(_off(cent, field=field)))
@@ -167,7 +167,7 @@ def test_a_total_off_by_a_centavo_is_refused_unless_the_setting_is_on(keeper: Ke
 @pytest.mark.parametrize("field", ["items_amount", "total_amount"])
 @pytest.mark.parametrize(("cent", "largest"), [("0.01", "20.01"), ("-0.01", "19.99")])
 def test_with_the_setting_on_the_largest_item_takes_the_centavo_and_a_warning_says_so(
-    keeper: Keeper, field: str, cent: str, largest: str
+    keeper: SampleErp, field: str, cent: str, largest: str
 ) -> None:
     on = keeper.open(adjusts_centavo=True)
     write(on, change(customer()))
@@ -187,7 +187,7 @@ def test_with_the_setting_on_the_largest_item_takes_the_centavo_and_a_warning_sa
     )
 
 
-def test_an_adjusted_order_read_again_is_unchanged_and_an_edit_of_it_updates(keeper: Keeper) -> None:
+def test_an_adjusted_order_read_again_is_unchanged_and_an_edit_of_it_updates(keeper: SampleErp) -> None:
     on = keeper.open(adjusts_centavo=True)
     write(on, change(customer()))
     write(on, change(_off("0.01")))
@@ -213,7 +213,7 @@ def test_an_adjusted_order_read_again_is_unchanged_and_an_edit_of_it_updates(kee
     ids=["two centavos", "two of the total", "the items' sum alone", "payments", "and payments too", "and an item too"],
 )
 def test_with_the_setting_on_what_is_not_one_centavo_of_the_total_is_refused_as_ever(
-    keeper: Keeper, wrong: Any, code: str
+    keeper: SampleErp, wrong: Any, code: str
 ) -> None:
     on = keeper.open(adjusts_centavo=True)
     write(on, change(customer()))
@@ -222,7 +222,7 @@ def test_with_the_setting_on_what_is_not_one_centavo_of_the_total_is_refused_as_
     assert on.rows()["items"] == 0
 
 
-def test_a_line_a_centavo_off_already_gives_way_to_the_next_largest(keeper: Keeper) -> None:
+def test_a_line_a_centavo_off_already_gives_way_to_the_next_largest(keeper: SampleErp) -> None:
     on = keeper.open(adjusts_centavo=True)
     write(on, change(customer()))
     cent = Decimal("0.01")
@@ -234,7 +234,7 @@ def test_a_line_a_centavo_off_already_gives_way_to_the_next_largest(keeper: Keep
     assert keeper.query("SELECT total FROM itens_pedido ORDER BY linha") == [("20.01",), ("9.11",)]
 
 
-def test_turning_the_setting_on_brings_in_what_was_refused_for_a_centavo(keeper: Keeper, hub: RunningHub) -> None:
+def test_turning_the_setting_on_brings_in_what_was_refused_for_a_centavo(keeper: SampleErp, hub: RunningHub) -> None:
     send(hub, change(customer()), change(_off("0.01")))
     assert run_import(keeper, hub).orders == RowCounts(refused=1)
     on = keeper.open(adjusts_centavo=True)
@@ -247,7 +247,7 @@ def test_turning_the_setting_on_brings_in_what_was_refused_for_a_centavo(keeper:
 
 
 @pytest.mark.parametrize("number", ["S/N", "123-A", "km 4", "0012"])
-def test_a_house_number_is_text(keeper: Keeper, erp: Erp, number: str) -> None:
+def test_a_house_number_is_text(keeper: SampleErp, erp: Erp, number: str) -> None:
     place = Address(
         kind="main", street="BR-101", number=number, city_code="3550308", state="SP", postal_code="01310200"
     )
@@ -259,7 +259,7 @@ def test_a_house_number_is_text(keeper: Keeper, erp: Erp, number: str) -> None:
 
 
 def test_an_order_of_two_thousand_items_is_one_record_and_says_how_many_invoices_it_needs(
-    keeper: Keeper, erp: Erp
+    keeper: SampleErp, erp: Erp
 ) -> None:
     write(erp, change(customer()))
     many = tuple(item(n, price="1.00", quantity="1.0000") for n in range(1, 2001))
@@ -273,7 +273,7 @@ def test_an_order_of_two_thousand_items_is_one_record_and_says_how_many_invoices
 # n.º 30
 
 
-def test_telephones_are_split_and_what_cannot_be_dialled_goes_to_the_notes(keeper: Keeper, erp: Erp) -> None:
+def test_telephones_are_split_and_what_cannot_be_dialled_goes_to_the_notes(keeper: SampleErp, erp: Erp) -> None:
     phones = (Phone(kind="mobile", number="+55 (11) 98765-4321 / 3333-4444 ramal 12"),)
     write(erp, change(customer(phones=phones)))
     [(number, notes)] = keeper.query("SELECT telefone, observacoes FROM clientes")
@@ -307,7 +307,7 @@ def test_a_telephone_becomes_what_can_be_dialled(written: str, numbers: list[str
 # n.º 31
 
 
-def test_an_instalment_due_before_the_issue_enters_with_a_warning(keeper: Keeper, erp: Erp) -> None:
+def test_an_instalment_due_before_the_issue_enters_with_a_warning(keeper: SampleErp, erp: Erp) -> None:
     early = order()
     paid = tuple(msgspec.structs.replace(payment, due_on=date(2026, 1, 1)) for payment in early.payments)
     write(erp, change(customer()))
@@ -316,7 +316,7 @@ def test_an_instalment_due_before_the_issue_enters_with_a_warning(keeper: Keeper
 
 
 def test_an_instalment_due_on_the_day_of_the_issue_is_nothing_odd_at_any_hour_of_the_day(
-    keeper: Keeper, erp: Erp
+    keeper: SampleErp, erp: Erp
 ) -> None:
     late = datetime(2026, 11, 25, 2, 30, tzinfo=UTC)  # still the 24th at the counter
     write(erp, change(customer()))
@@ -324,7 +324,7 @@ def test_an_instalment_due_on_the_day_of_the_issue_is_nothing_odd_at_any_hour_of
     assert _warnings(keeper, "ord_1") == []
 
 
-def test_instalments_out_of_order_stand_as_they_came(keeper: Keeper, erp: Erp) -> None:
+def test_instalments_out_of_order_stand_as_they_came(keeper: SampleErp, erp: Erp) -> None:
     plain = order()
     [whole] = plain.payments
     first = msgspec.structs.replace(whole, amount=Decimal("9.10"), due_on=date(2027, 1, 24))
@@ -337,7 +337,7 @@ def test_instalments_out_of_order_stand_as_they_came(keeper: Keeper, erp: Erp) -
     ]
 
 
-def test_warnings_outlive_a_restored_hub(keeper: Keeper, erp: Erp) -> None:
+def test_warnings_outlive_a_restored_hub(keeper: SampleErp, erp: Erp) -> None:
     odd = msgspec.structs.replace(order().payments[0], method_kind="77")
     write(erp, change(customer()))
     write(erp, change(order(payments=(odd,))))
@@ -348,7 +348,7 @@ def test_warnings_outlive_a_restored_hub(keeper: Keeper, erp: Erp) -> None:
 # n.º 32
 
 
-def test_a_new_kind_of_payment_enters_with_a_warning(keeper: Keeper, erp: Erp) -> None:
+def test_a_new_kind_of_payment_enters_with_a_warning(keeper: SampleErp, erp: Erp) -> None:
     plain = order()
     paid = tuple(msgspec.structs.replace(payment, method_kind="77") for payment in plain.payments)
     write(erp, change(customer()))
@@ -367,7 +367,7 @@ def test_a_new_order_type_or_status_is_refused_and_never_taken_for_a_sale(erp: E
 
 
 def test_orders_of_an_establishment_nobody_registered_are_stored_read_by_nobody_and_counted(
-    keeper: Keeper, hub: RunningHub
+    keeper: SampleErp, hub: RunningHub
 ) -> None:
     send(hub, change(customer()), change(order("ord_1")), change(order("ord_9", establishment_code="0009")))
     run_import(keeper, hub)
@@ -384,7 +384,7 @@ def test_an_unknown_establishment_is_unknown_no_more_once_its_orders_were_mended
         assert opened.unknown_establishments() == {}
 
 
-def test_an_establishment_of_another_computer_is_neither_read_nor_named(keeper: Keeper, hub: RunningHub) -> None:
+def test_an_establishment_of_another_computer_is_neither_read_nor_named(keeper: SampleErp, hub: RunningHub) -> None:
     send(hub, change(customer()), change(order("ord_1")), change(order("ord_2", establishment_code="0002")))
     run_import(keeper, hub, establishments=["0001"])
     with client(hub) as opened:
@@ -422,7 +422,7 @@ def test_the_intake_refuses_a_lone_surrogate(hub: RunningHub) -> None:
 
 @pytest.mark.parametrize("spoiled", ["ord_1", "ord_3", "ord_5"], ids=["first", "in the middle", "last"])
 def test_a_lone_surrogate_in_the_feed_is_refused_by_its_place_and_its_neighbours_enter(
-    keeper: Keeper, hub: RunningHub, spoiled: str
+    keeper: SampleErp, hub: RunningHub, spoiled: str
 ) -> None:
     send(hub, change(customer()), *(change(order(f"ord_{n}")) for n in range(1, 6)))
     _spoil(hub, spoiled, b"Padaria Aurora", rb"Padaria \ud800")
@@ -438,7 +438,9 @@ def test_a_lone_surrogate_in_the_feed_is_refused_by_its_place_and_its_neighbours
 # n.º 7 and 8
 
 
-def test_an_edit_before_the_invoice_updates_and_one_after_it_is_kept_and_told(keeper: Keeper, hub: RunningHub) -> None:
+def test_an_edit_before_the_invoice_updates_and_one_after_it_is_kept_and_told(
+    keeper: SampleErp, hub: RunningHub
+) -> None:
     send(hub, change(customer()), change(order()))
     run_import(keeper, hub)
     send(hub, change(order(items=(item(2), item(3))), 2))
@@ -453,7 +455,7 @@ def test_an_edit_before_the_invoice_updates_and_one_after_it_is_kept_and_told(ke
 
 
 def test_a_cancellation_before_the_invoice_cancels_and_one_after_it_is_kept_and_told(
-    keeper: Keeper, hub: RunningHub
+    keeper: SampleErp, hub: RunningHub
 ) -> None:
     send(hub, change(customer()), change(order("ord_1")), change(order("ord_2")))
     run_import(keeper, hub)
@@ -472,7 +474,7 @@ def test_a_cancellation_before_the_invoice_cancels_and_one_after_it_is_kept_and_
 # n.º 9
 
 
-def test_an_erased_order_stays_in_the_erp_and_nothing_of_it_stays_with_us(keeper: Keeper, hub: RunningHub) -> None:
+def test_an_erased_order_stays_in_the_erp_and_nothing_of_it_stays_with_us(keeper: SampleErp, hub: RunningHub) -> None:
     send(hub, change(customer()), change(order(paid="1.00")))
     run_import(keeper, hub)
     send(hub, change(order(), 2))
@@ -487,7 +489,7 @@ def test_an_erased_order_stays_in_the_erp_and_nothing_of_it_stays_with_us(keeper
 
 
 def test_a_move_leaves_the_binding_to_the_other_stream_and_cancels_what_left_this_computer(
-    keeper: Keeper, hub: RunningHub
+    keeper: SampleErp, hub: RunningHub
 ) -> None:
     send(hub, change(customer()), change(order("ord_1")), change(order("ord_2")))
     run_import(keeper, hub)
@@ -531,7 +533,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("kind", BAD)
 def test_an_order_that_is_wrong_for_an_erp_is_refused_whole_and_told(
-    keeper: Keeper, hub: RunningHub, kind: str
+    keeper: SampleErp, hub: RunningHub, kind: str
 ) -> None:
     fields, code = BAD[kind]
     send(hub, change(customer()), change(order("ord_1")), change(order("ord_2", **fields)))
@@ -541,7 +543,7 @@ def test_an_order_that_is_wrong_for_an_erp_is_refused_whole_and_told(
 
 
 def test_the_intake_refuses_a_negative_quantity_and_the_agent_would(
-    keeper: Keeper, erp: Erp, hub: RunningHub
+    keeper: SampleErp, erp: Erp, hub: RunningHub
 ) -> None:  # n.º 11
     returned = change(order(items=(item(1, quantity="-2.0000"),)))
     with pytest.raises(AssertionError, match="refused"):
@@ -561,7 +563,7 @@ def test_the_intake_refuses_a_negative_quantity_and_the_agent_would(
         {"items": (item(1), item(2, price="0.00", is_bonus=True))},
     ],
 )
-def test_a_gift_may_cost_nothing(keeper: Keeper, hub: RunningHub, fields: dict[str, Any]) -> None:  # n.º 12 and 16
+def test_a_gift_may_cost_nothing(keeper: SampleErp, hub: RunningHub, fields: dict[str, Any]) -> None:  # n.º 12 and 16
     given = {"items": (item(1, price="0.00"),)} | fields
     send(hub, change(customer()), change(order(**given)))
     assert run_import(keeper, hub).orders == RowCounts(written=1)
@@ -582,7 +584,7 @@ def _sell_meanwhile(hub: RunningHub, *changes: Change) -> Any:
     return report
 
 
-def test_an_order_and_its_customer_that_come_in_mid_run_enter_together(keeper: Keeper, hub: RunningHub) -> None:
+def test_an_order_and_its_customer_that_come_in_mid_run_enter_together(keeper: SampleErp, hub: RunningHub) -> None:
     send(hub, change(customer()), change(order("ord_1")))
     news = _sell_meanwhile(hub, change(customer("cus_9")), change(order("ord_9", customer_id="cus_9")))
     erp = keeper.open()
@@ -592,7 +594,7 @@ def test_an_order_and_its_customer_that_come_in_mid_run_enter_together(keeper: K
 
 
 def test_an_order_waits_without_a_limit_and_is_refused_when_its_customer_is_erased(
-    keeper: Keeper, hub: RunningHub
+    keeper: SampleErp, hub: RunningHub
 ) -> None:
     send(hub, change(order()))
     for _ in range(3):
@@ -617,7 +619,11 @@ def test_an_order_that_is_tried_again_in_vain_owes_no_receipt_and_its_age_goes_o
 
 
 def test_a_waiting_order_shows_its_age_on_the_pages_and_by_command_and_it_grows(
-    keeper: Keeper, hub: RunningHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    keeper: SampleErp,
+    hub: RunningHub,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     send(hub, change(order()))
     run_import(keeper, hub)
@@ -627,7 +633,7 @@ def test_a_waiting_order_shows_its_age_on_the_pages_and_by_command_and_it_grows(
         late = NOW + timedelta(days=days, hours=1)
         monkeypatch.setattr("omnisync.cli.composition.clock", lambda late=late: late)
         run_import(keeper, hub)  # tried again in vain
-        with stage(tmp_path / "home", known=known) as shown:
+        with page_client(tmp_path / "home", known=known) as shown:
             shown.run("done", minutes_ago=1)
             parts = msgspec.structs.replace(shown.parts, clock=lambda late=late: late, open_erp=lambda _: keeper.open())
             page = TestClient(create_app(parts, [HOST]), base_url=f"http://{HOST}")
@@ -639,7 +645,7 @@ def test_a_waiting_order_shows_its_age_on_the_pages_and_by_command_and_it_grows(
         assert datetime.fromisoformat(told["waiting_since"]) == NOW
 
 
-def test_a_customer_merged_in_mid_run_gives_its_order_to_the_other_at_once(keeper: Keeper, hub: RunningHub) -> None:
+def test_a_customer_merged_in_mid_run_gives_its_order_to_the_other_at_once(keeper: SampleErp, hub: RunningHub) -> None:
     send(hub, change(customer("cus_1")), change(customer("cus_2")), change(order("ord_1")))
     merged = change(customer("cus_9", merged_into="cus_2"))
     news = _sell_meanwhile(hub, merged, change(order("ord_9", customer_id="cus_9")))
@@ -650,7 +656,9 @@ def test_a_customer_merged_in_mid_run_gives_its_order_to_the_other_at_once(keepe
     assert keeper.query(buyer) == [("cus_2",)]
 
 
-def test_two_customers_of_the_erp_are_not_merged_there_and_a_warning_says_so(keeper: Keeper, hub: RunningHub) -> None:
+def test_two_customers_of_the_erp_are_not_merged_there_and_a_warning_says_so(
+    keeper: SampleErp, hub: RunningHub
+) -> None:
     send(hub, change(customer("cus_1")), change(customer("cus_2")))
     run_import(keeper, hub)
     send(hub, change(customer("cus_1", merged_into="cus_2"), 2), change(order()))
@@ -661,7 +669,7 @@ def test_two_customers_of_the_erp_are_not_merged_there_and_a_warning_says_so(kee
 # n.º 24
 
 
-def test_an_older_version_after_a_newer_one_is_ignored(keeper: Keeper, hub: RunningHub) -> None:
+def test_an_older_version_after_a_newer_one_is_ignored(keeper: SampleErp, hub: RunningHub) -> None:
     send(hub, change(customer(name="Nova"), 3))
     run_import(keeper, hub)
     hub.store.new_epoch(COMPANY)
@@ -676,7 +684,9 @@ def test_an_older_version_after_a_newer_one_is_ignored(keeper: Keeper, hub: Runn
 
 
 @pytest.mark.parametrize("hours", [-1, 1, 24 * 365])
-def test_a_clock_that_is_wrong_changes_nothing_of_what_is_imported(keeper: Keeper, hub: RunningHub, hours: int) -> None:
+def test_a_clock_that_is_wrong_changes_nothing_of_what_is_imported(
+    keeper: SampleErp, hub: RunningHub, hours: int
+) -> None:
     send(hub, change(customer()), change(order("ord_1")))
     run_import(keeper, hub)
     send(hub, change(order("ord_1", notes="nova"), 2), change(order("ord_2")))
@@ -691,7 +701,7 @@ def test_a_clock_that_is_wrong_changes_nothing_of_what_is_imported(keeper: Keepe
 
 
 def test_a_page_larger_than_we_read_is_asked_for_in_halves(
-    keeper: Keeper, hub: RunningHub, monkeypatch: pytest.MonkeyPatch
+    keeper: SampleErp, hub: RunningHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send(hub, change(customer()), *(change(order(f"ord_{n}")) for n in range(40)))
     monkeypatch.setattr("omnisync.agent.hub_api.transport.MAX_BODY_BYTES", 20_000)
@@ -699,7 +709,7 @@ def test_a_page_larger_than_we_read_is_asked_for_in_halves(
 
 
 def test_an_order_larger_than_we_read_is_refused_by_its_place_and_the_stream_goes_on(
-    keeper: Keeper, hub: RunningHub, monkeypatch: pytest.MonkeyPatch
+    keeper: SampleErp, hub: RunningHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     huge = order("ord_5", items=tuple(item(n, price="1.00", quantity="1.0000") for n in range(1, 400)))
     send(hub, change(customer()), *(change(order(f"ord_{n}")) for n in range(5)), change(huge))
@@ -712,7 +722,7 @@ def test_an_order_larger_than_we_read_is_refused_by_its_place_and_the_stream_goe
     )
 
 
-def test_a_waiting_order_that_cannot_be_read_again_is_refused_alone(keeper: Keeper, hub: RunningHub) -> None:
+def test_a_waiting_order_that_cannot_be_read_again_is_refused_alone(keeper: SampleErp, hub: RunningHub) -> None:
     send(hub, *(change(order(f"ord_{n}")) for n in range(1, 6)))
     assert run_import(keeper, hub).orders == RowCounts(waiting=5)
     _spoil(hub, "ord_3", b"Padaria Aurora", rb"Padaria \ud800")
@@ -724,7 +734,7 @@ def test_a_waiting_order_that_cannot_be_read_again_is_refused_alone(keeper: Keep
 
 @pytest.mark.parametrize("bytes_", [b"\xff\xfe", b"\xc3"])
 def test_invalid_utf_8_inside_a_record_refuses_that_record_by_its_name(
-    keeper: Keeper, hub: RunningHub, bytes_: bytes
+    keeper: SampleErp, hub: RunningHub, bytes_: bytes
 ) -> None:
     send(hub, change(customer()), *(change(order(f"ord_{n}")) for n in range(1, 4)))
     _spoil(hub, "ord_2", b"Aurora", bytes_)

@@ -13,7 +13,7 @@ from omnisync.hub.access import MAX_FAILED, Authenticator
 from omnisync.hub.app import ROUTES
 from omnisync.hub.errors import ProblemError
 from omnisync.hub.store import SCOPES, Store
-from tests.hubs import NOW, RunningHub, bearer, customer, found_company, order, running_hub
+from tests.support.hub_server import NOW, RunningHub, bearer, customer, found_company, order, running_hub
 
 _number = count()
 FORGED = "omni_000000000000_" + "A" * 43

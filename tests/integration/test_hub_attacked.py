@@ -15,8 +15,20 @@ import pytest
 from omnisync.contract.datasets import DATASETS
 from omnisync.hub.feed import PAGE_BYTES
 from omnisync.hub.store import SCOPES
-from tests.catalogue import PRODUCTS, ROWS, delete, line, lines_of, living, path, product, products, put, put_body
-from tests.hubs import NOW, RunningHub, customer, order, postgresql, running_hub
+from tests.support.dataset_rows import (
+    PRODUCTS,
+    ROWS,
+    delete,
+    line,
+    lines_of,
+    living,
+    path,
+    product,
+    products,
+    put,
+    put_body,
+)
+from tests.support.hub_server import NOW, RunningHub, customer, order, postgresql, running_hub
 
 CUSTOMERS = DATASETS["omniforce", "customers"]
 PLAIN = {"Content-Encoding": None}

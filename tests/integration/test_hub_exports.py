@@ -13,7 +13,7 @@ import pytest
 from omnisync.contract import batches
 from omnisync.contract.datasets import DATASETS, Dataset
 from omnisync.hub import feed
-from tests.catalogue import (
+from tests.support.dataset_rows import (
     PRODUCTS,
     ROWS,
     STOCK,
@@ -28,7 +28,7 @@ from tests.catalogue import (
     put_body,
     stock,
 )
-from tests.hubs import NOW, RunningHub, customer, found_company, running_hub
+from tests.support.hub_server import NOW, RunningHub, customer, found_company, running_hub
 
 EACH = pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: f"{dataset.system}-{dataset.name}")
 SNAPSHOT = {"Omnisync-Snapshot": "s1"}

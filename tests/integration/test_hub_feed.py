@@ -11,7 +11,7 @@ import pytest
 
 from omnisync.contract.feed import Page, read_page
 from omnisync.hub import feed
-from tests.hubs import RunningHub, customer, erased, item, order, running_hub
+from tests.support.hub_server import RunningHub, customer, erased, item, order, running_hub
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from hypothesis import strategies as some
 from omnisync.contract.feed import Change, Page, read_page
 from omnisync.hub import feed, intake
 from omnisync.hub.store import Store
-from tests.hubs import NOW, customer, erased, found_company, order, raw
+from tests.support.hub_server import NOW, customer, erased, found_company, order, raw
 
 _number = count()
 ESTABLISHMENTS = ("0001", "0002")

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from omnisync.hub import intake
-from tests.hubs import NOW, RunningHub, customer, erased, found_company, item, order, raw, running_hub
+from tests.support.hub_server import NOW, RunningHub, customer, erased, found_company, item, order, raw, running_hub
 
 _number = count()
 

@@ -24,10 +24,10 @@ from omnisync.hub.app import create_app
 from omnisync.hub.errors import ProblemError
 from omnisync.hub.leases import HELD_FOR, RENEWED_AFTER, Leases
 from omnisync.hub.store import AGENT_SCOPES, Store
-from tests import records
-from tests.erps import make_sqlite
-from tests.hubs import NOW, RunningHub, bearer, found_company, order, postgresql, running_hub
-from tests.imports import Clock, importer, send
+from tests.support import record_samples
+from tests.support.erp_databases import make_sqlite
+from tests.support.hub_server import NOW, RunningHub, bearer, found_company, order, postgresql, running_hub
+from tests.support.import_runs import Clock, importer, send
 
 _number = count()
 SOON = NOW + RENEWED_AFTER
@@ -205,11 +205,11 @@ def hub(tmp_path: Path) -> Iterator[RunningHub]:
 
 
 def orders_of(code: str, n: int = 3) -> list[Change]:
-    return [records.change(records.order(f"ord_{code}_{k}", establishment_code=code)) for k in range(n)]
+    return [record_samples.change(record_samples.order(f"ord_{code}_{k}", establishment_code=code)) for k in range(n)]
 
 
 def test_a_run_goes_on_with_the_other_establishments_and_says_who_has_the_one(hub: RunningHub, tmp_path: Path) -> None:
-    send(hub, records.change(records.customer()), *orders_of("0001"), *orders_of("0002"))
+    send(hub, record_samples.change(record_samples.customer()), *orders_of("0001"), *orders_of("0002"))
     other = hub.store.create_token("aurora", "loja", AGENT_SCOPES, NOW)
     with hub.client(other) as first:
         assert first.get("/v1/changes?kinds=order&establishment=0001").status_code == 200
@@ -235,7 +235,7 @@ def test_a_run_goes_on_with_the_other_establishments_and_says_who_has_the_one(hu
 
 
 def test_two_computers_with_an_establishment_each_do_not_disturb_each_other(hub: RunningHub, tmp_path: Path) -> None:
-    send(hub, records.change(records.customer()), *orders_of("0001"), *orders_of("0002"))
+    send(hub, record_samples.change(record_samples.customer()), *orders_of("0001"), *orders_of("0002"))
     tokens = (hub.token, hub.store.create_token("aurora", "loja", AGENT_SCOPES, NOW))
     for code, token in zip(("0001", "0002"), tokens, strict=True):
         (tmp_path / code).mkdir()
@@ -314,7 +314,7 @@ def test_taking_over_through_http_wants_the_scope_of_who_imports(hub: RunningHub
 
 def test_of_two_computers_the_one_that_is_taken_over_stops_and_nothing_is_lost(hub: RunningHub, tmp_path: Path) -> None:
     """Both import into one ERP; the second takes over while the first is in the middle of its pages."""
-    send(hub, records.change(records.customer()), *orders_of("0001", 9))
+    send(hub, record_samples.change(record_samples.customer()), *orders_of("0001", 9))
     other = hub.store.create_token("aurora", "loja", AGENT_SCOPES, NOW)
     keeper = make_sqlite(tmp_path)
     first_erp, second_erp = keeper.open(), keeper.open()

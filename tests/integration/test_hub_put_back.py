@@ -29,13 +29,13 @@ from omnisync.hub import export_feed, feed, intake, uploads
 from omnisync.hub.errors import ProblemError
 from omnisync.hub.migrations.upgrade import config
 from omnisync.hub.store import Store
-from tests import hubs
-from tests.erps import Keeper, make_sqlite
-from tests.exports import Office, fill
-from tests.hubs import COMPANY, NOW, RunningHub, found_company, raw, serving
-from tests.imports import run_import, send
-from tests.records import change, customer, order
-from tests.servers import PostgresqlServer
+from tests.support import hub_server
+from tests.support.database_servers import PostgresqlServer
+from tests.support.erp_databases import SampleErp, make_sqlite
+from tests.support.export_setup import ExportSetup, fill
+from tests.support.hub_server import COMPANY, NOW, RunningHub, found_company, raw, serving
+from tests.support.import_runs import run_import, send
+from tests.support.record_samples import change, customer, order
 
 N = 8
 PRODUCTS = DATASETS["omniforce", "products"]
@@ -134,7 +134,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 
 
 @pytest.fixture
-def keeper(tmp_path: Path) -> Keeper:
+def keeper(tmp_path: Path) -> SampleErp:
     return make_sqlite(tmp_path)
 
 
@@ -148,7 +148,7 @@ def names(n: int, word: str) -> list[str]:
     return [f"ord_{word}{i}" for i in range(n)]
 
 
-def lose(database: Database, keeper: Keeper) -> None:
+def lose(database: Database, keeper: SampleErp) -> None:
     """An import of what the copy does not have: new orders, and edits of a customer and of orders it has."""
     with database.hub() as hub:
         send(hub, change(customer(name="Antes")), *(change(order(id_, notes="antes")) for id_ in names(3, "a")))
@@ -182,7 +182,9 @@ def hub_orders(database: Database) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("n", [0, N + 3, 10 * (N + 3)])
-def test_case_c1_a_hub_put_back_from_a_copy_is_read_again_by_itself(database: Database, keeper: Keeper, n: int) -> None:
+def test_case_c1_a_hub_put_back_from_a_copy_is_read_again_by_itself(
+    database: Database, keeper: SampleErp, n: int
+) -> None:
     lose(database, keeper)
     before = database.epoch()
     if n:
@@ -198,7 +200,7 @@ def test_case_c1_a_hub_put_back_from_a_copy_is_read_again_by_itself(database: Da
     assert database.epoch() != before
 
 
-def test_case_c1_six_new_orders_enter_where_eight_were_lost(database: Database, keeper: Keeper) -> None:
+def test_case_c1_six_new_orders_enter_where_eight_were_lost(database: Database, keeper: SampleErp) -> None:
     """The smallest of its kind: their sequences are below the cursor, and the company's is not."""
     with database.hub() as hub:
         send(hub, change(customer()))
@@ -214,15 +216,17 @@ def test_case_c1_six_new_orders_enter_where_eight_were_lost(database: Database, 
 
 
 def test_of_many_stale_cursors_one_begins_a_new_epoch(database: Database) -> None:
-    database.take(hubs.customer(), hubs.order("a"), hubs.order("b", establishment="0002"))
+    database.take(hub_server.customer(), hub_server.order("a"), hub_server.order("b", establishment="0002"))
     database.copy()
     given: list[tuple[str, str]] = []
     for n in range(4):
-        database.take(hubs.customer(version=n + 2), hubs.order("a", n + 2), hubs.order("b", n + 2, "0002"))
+        database.take(
+            hub_server.customer(version=n + 2), hub_server.order("a", n + 2), hub_server.order("b", n + 2, "0002")
+        )
         streams = ("customer", "order:0001", "order:0002")
         given += [(stream, database.page(stream).cursor) for stream in streams]
     database.put_back()
-    database.take(*(hubs.order(f"c{n}") for n in range(50)))
+    database.take(*(hub_server.order(f"c{n}") for n in range(50)))
     together, codes = Barrier(len(given)), []
 
     def ask(stream: str, cursor: str) -> None:
@@ -247,7 +251,7 @@ def past(database: Database) -> int:
         return int(db.exec_driver_sql("SELECT count(*) FROM past_epoch").scalar_one())
 
 
-def test_a_copy_put_back_twice_is_noticed_twice(database: Database, keeper: Keeper) -> None:
+def test_a_copy_put_back_twice_is_noticed_twice(database: Database, keeper: SampleErp) -> None:
     lose(database, keeper)
     write_again(database, 12)
     with database.hub() as hub:
@@ -264,11 +268,11 @@ def test_a_copy_put_back_twice_is_noticed_twice(database: Database, keeper: Keep
 
 
 def test_of_two_cursors_the_one_that_proves_nothing_hides_none(database: Database) -> None:
-    database.take(hubs.customer(), hubs.order("a"))
+    database.take(hub_server.customer(), hub_server.order("a"))
     old = database.page("customer").cursor
     database.copy()
     database.store.new_epoch(COMPANY)
-    database.take(hubs.order("b"))
+    database.take(hub_server.order("b"))
     new = database.page().cursor
     database.put_back()
     first = database.epoch()
@@ -277,10 +281,10 @@ def test_of_two_cursors_the_one_that_proves_nothing_hides_none(database: Databas
 
 
 def test_a_customer_that_came_beside_an_order_is_part_of_the_proof(database: Database) -> None:
-    database.take(hubs.customer("c"), hubs.order("a", customer_id="c"))
+    database.take(hub_server.customer("c"), hub_server.order("a", customer_id="c"))
     until = database.page("customer").cursor
     database.copy()
-    database.take(hubs.customer("c", 2))  # later than the order, and read with it
+    database.take(hub_server.customer("c", 2))  # later than the order, and read with it
     page = database.page(customers_until=until)
     assert [one.version for one in page.related.customers] == [2]
     database.put_back()
@@ -291,7 +295,7 @@ def test_a_customer_that_came_beside_an_order_is_part_of_the_proof(database: Dat
 
 def test_an_empty_company_put_back_is_noticed(database: Database) -> None:
     database.copy()
-    database.take(hubs.order("a"))
+    database.take(hub_server.order("a"))
     cursor = database.page().cursor
     database.put_back()
     before = database.epoch()
@@ -299,13 +303,13 @@ def test_an_empty_company_put_back_is_noticed(database: Database) -> None:
     after = database.epoch()
     assert after != before
     database.put_back()
-    database.take(*(hubs.order(f"b{n}") for n in range(30)))
+    database.take(*(hub_server.order(f"b{n}") for n in range(30)))
     assert code_of(lambda: database.page(cursor=cursor)) == "cursor_expired"
     assert database.epoch() not in (before, after)
 
 
 def test_a_forged_cursor_changes_nothing_but_its_own_answer(database: Database) -> None:
-    database.take(hubs.order("a"))
+    database.take(hub_server.order("a"))
     good, epoch = database.page().cursor, database.epoch()
     place = cursors.CursorPosition(company=COMPANY, stream="order:0001", epoch=epoch, sequence=1)
     proofs = (cursors.Proof(2, "00" * 8), cursors.Proof(10**9, "ab" * 8))
@@ -320,23 +324,23 @@ def test_a_forged_cursor_changes_nothing_but_its_own_answer(database: Database) 
 
 
 def test_a_page_of_a_hub_put_back_is_not_the_one_known_by_its_etag(database: Database) -> None:
-    database.take(hubs.customer())
+    database.take(hub_server.customer())
     database.put("p0", "a")
     database.copy()
     asked = feed.PageRequest(stream="order:0001")
-    database.take(hubs.order("a", notes="perdido"))
+    database.take(hub_server.order("a", notes="perdido"))
     database.put("p1", "b")
     page, rows = feed.page(database.store, COMPANY, asked), export_feed.page(database.store, COMPANY, PRODUCTS, None)
     database.put_back()
-    database.take(hubs.order("a", notes="depois"))
+    database.take(hub_server.order("a", notes="depois"))
     database.put("p2", "b")
     assert feed.page(database.store, COMPANY, asked, page.etag).body is not None
     assert export_feed.page(database.store, COMPANY, PRODUCTS, None, if_none_match=rows.etag).body is not None
 
 
-def test_an_app_that_reads_a_dataset_notices_it_too(database: Database, keeper: Keeper, tmp_path: Path) -> None:
+def test_an_app_that_reads_a_dataset_notices_it_too(database: Database, keeper: SampleErp, tmp_path: Path) -> None:
     fill(keeper)
-    office = Office(keeper, RunningHub("", "", database.store), Outbox(tmp_path / "outbox.db"))
+    office = ExportSetup(keeper, RunningHub("", "", database.store), Outbox(tmp_path / "outbox.db"))
     database.copy()
     with database.hub() as hub:
         office.hub = hub
@@ -367,10 +371,10 @@ def test_a_hub_of_before_the_marks_opens_and_serves_its_cursors(database: Databa
     mixed = {"customer": OLD_CURSORS["customer"], "order:0001": OLD_CURSORS["order"]}
     assert feed.streams(old.store, COMPANY, mixed).body is not None
     old.copy()
-    old.take(hubs.order("ord_9"))
+    old.take(hub_server.order("ord_9"))
     cursor = old.page(cursor=OLD_CURSORS["order"]).cursor
     old.put_back()
-    old.take(*(hubs.order(f"n{n}") for n in range(20)))
+    old.take(*(hub_server.order(f"n{n}") for n in range(20)))
     assert old.page(cursor=OLD_CURSORS["order"]).changes != ()
     epoch = old.epoch()
     assert code_of(lambda: old.page(cursor=cursor)) == "cursor_expired"
@@ -444,14 +448,14 @@ def test_a_hub_that_was_not_put_back_never_expires_a_cursor(
 
 def _happen(database: Database, step: str, version: int) -> None:
     if step == "order":
-        database.take(hubs.order("a", version), hubs.order(f"o{version}"))
+        database.take(hub_server.order("a", version), hub_server.order(f"o{version}"))
     elif step == "customer":
-        database.take(hubs.customer(version=version))
+        database.take(hub_server.customer(version=version))
     elif step == "move":
-        database.take(hubs.order("a", version, "0002" if version % 2 else "0001"))
+        database.take(hub_server.order("a", version, "0002" if version % 2 else "0001"))
     elif step == "same":
-        intake.ingest(database.store, COMPANY, raw(hubs.order("o1", 1)), NOW)
-        intake.ingest(database.store, COMPANY, raw(hubs.order("o1", 1)), NOW)
+        intake.ingest(database.store, COMPANY, raw(hub_server.order("o1", 1)), NOW)
+        intake.ingest(database.store, COMPANY, raw(hub_server.order("o1", 1)), NOW)
     elif step == "batch":
         database.put(f"b{version}", "x", f"k{version}")
         database.put(f"c{version}")

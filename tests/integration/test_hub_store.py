@@ -21,7 +21,7 @@ from omnisync.contract.feed import Page, read_page
 from omnisync.hub import feed, intake, receipts, tables
 from omnisync.hub.migrations.upgrade import config
 from omnisync.hub.store import VERSION, Store
-from tests.hubs import NOW, customer, erased, found_company, order, postgresql, raw
+from tests.support.hub_server import NOW, customer, erased, found_company, order, postgresql, raw
 
 _number = count()
 

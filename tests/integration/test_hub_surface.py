@@ -17,7 +17,7 @@ from omnisync.cli.hub import hub as command
 from omnisync.contract.problems import PROBLEMS
 from omnisync.hub.app import ROUTES, create_app
 from omnisync.hub.store import AGENT_SCOPES, SCOPES, Store
-from tests.hubs import NOW, RunningHub, bearer, found_company, running_hub
+from tests.support.hub_server import NOW, RunningHub, bearer, found_company, running_hub
 
 
 @pytest.fixture(scope="module")

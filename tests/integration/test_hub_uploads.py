@@ -26,8 +26,8 @@ from omnisync.hub.errors import ProblemError
 from omnisync.hub.migrations.upgrade import config
 from omnisync.hub.store import VERSION, Store
 from omnisync.hub.uploads import Upload
-from tests.catalogue import PRODUCTS, STOCK, delete, line, products, stock
-from tests.hubs import NOW, found_company, postgresql
+from tests.support.dataset_rows import PRODUCTS, STOCK, delete, line, products, stock
+from tests.support.hub_server import NOW, found_company, postgresql
 
 _number = count()
 

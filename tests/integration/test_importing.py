@@ -15,14 +15,14 @@ from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
 from omnisync.agent.progress import Progress, RowCounts
 from omnisync.agent.sync.importer import RetryRequest
-from tests.erps import Keeper, make_sqlite
-from tests.hubs import RunningHub, running_hub
-from tests.imports import ALL, client, importer, run_import, send
-from tests.records import NOW, change, customer, deletion, order
+from tests.support.erp_databases import SampleErp, make_sqlite
+from tests.support.hub_server import RunningHub, running_hub
+from tests.support.import_runs import ALL, client, importer, run_import, send
+from tests.support.record_samples import NOW, change, customer, deletion, order
 
 
 @pytest.fixture
-def keeper(tmp_path: Path) -> Keeper:
+def keeper(tmp_path: Path) -> SampleErp:
     return make_sqlite(tmp_path)
 
 
@@ -32,14 +32,14 @@ def hub(tmp_path: Path) -> Iterator[RunningHub]:
         yield running
 
 
-def test_what_the_hub_has_lands_in_the_erp(keeper: Keeper, hub: RunningHub) -> None:
+def test_what_the_hub_has_lands_in_the_erp(keeper: SampleErp, hub: RunningHub) -> None:
     send(hub, change(customer()), *(change(order(f"ord_{n}")) for n in range(120)))
     counts = run_import(keeper, hub)
     assert counts.orders == RowCounts(written=120)
     assert keeper.open().rows() == {"customers": 1, "orders": 120, "items": 240, "payments": 120}
 
 
-def test_a_second_import_writes_nothing_and_asks_once(keeper: Keeper, hub: RunningHub) -> None:
+def test_a_second_import_writes_nothing_and_asks_once(keeper: SampleErp, hub: RunningHub) -> None:
     send(hub, change(customer()), change(order()))
     run_import(keeper, hub)
     asked: list[str] = []
@@ -51,7 +51,7 @@ def test_a_second_import_writes_nothing_and_asks_once(keeper: Keeper, hub: Runni
     assert asked == ["/v1/streams"]
 
 
-def test_the_one_request_of_a_run_also_says_which_orders_nobody_reads(keeper: Keeper, hub: RunningHub) -> None:
+def test_the_one_request_of_a_run_also_says_which_orders_nobody_reads(keeper: SampleErp, hub: RunningHub) -> None:
     send(hub, change(order("ord_9", establishment_code="0009")))
     asked: list[str] = []
     told: list[Progress] = []
@@ -67,7 +67,7 @@ def test_the_one_request_of_a_run_also_says_which_orders_nobody_reads(keeper: Ke
     assert (asked, told[-1].unread) == (["/v1/streams"], {"0009": 1})
 
 
-def test_a_retry_says_nothing_of_orders_that_nobody_reads(keeper: Keeper, hub: RunningHub) -> None:
+def test_a_retry_says_nothing_of_orders_that_nobody_reads(keeper: SampleErp, hub: RunningHub) -> None:
     told: list[Progress] = []
     send(hub, change(order()))
     run_import(keeper, hub)
@@ -82,7 +82,9 @@ def test_a_retry_says_nothing_of_orders_that_nobody_reads(keeper: Keeper, hub: R
     assert {progress.unread for progress in told} == {None}
 
 
-def test_an_edit_a_cancellation_and_a_new_order_are_brought_by_the_next_import(keeper: Keeper, hub: RunningHub) -> None:
+def test_an_edit_a_cancellation_and_a_new_order_are_brought_by_the_next_import(
+    keeper: SampleErp, hub: RunningHub
+) -> None:
     send(hub, change(customer()), change(order("ord_1")), change(order("ord_2")))
     run_import(keeper, hub)
     send(hub, change(order("ord_1", notes="tarde"), 2), change(order("ord_2", status="cancelled"), 2))
@@ -96,7 +98,7 @@ def test_an_edit_a_cancellation_and_a_new_order_are_brought_by_the_next_import(k
     ]
 
 
-def test_one_establishment_is_imported_and_the_other_is_brought_later(keeper: Keeper, hub: RunningHub) -> None:
+def test_one_establishment_is_imported_and_the_other_is_brought_later(keeper: SampleErp, hub: RunningHub) -> None:
     send(hub, change(customer()), change(order("ord_1")), change(order("ord_2", establishment_code="0002")))
     run_import(keeper, hub, establishments=["0001"])
     assert keeper.query("SELECT id_externo FROM pedidos") == [("ord_1",)]
@@ -104,7 +106,7 @@ def test_one_establishment_is_imported_and_the_other_is_brought_later(keeper: Ke
     assert keeper.query("SELECT id_externo FROM pedidos ORDER BY 1") == [("ord_1",), ("ord_2",)]
 
 
-def test_receipts_reach_the_hub_with_number_and_reason(keeper: Keeper, hub: RunningHub) -> None:
+def test_receipts_reach_the_hub_with_number_and_reason(keeper: SampleErp, hub: RunningHub) -> None:
     send(hub, change(customer()), change(order("ord_1")), change(order("ord_2", paid="1.00")))
     run_import(keeper, hub)
     with hub.client() as http:
@@ -116,14 +118,14 @@ def test_receipts_reach_the_hub_with_number_and_reason(keeper: Keeper, hub: Runn
     assert "somam R$\u00a01,00, mas o pedido é de R$\u00a029,10" in bad["reason"]["message"]
 
 
-def test_a_waiting_order_enters_when_its_customer_is_mended(keeper: Keeper, hub: RunningHub) -> None:
+def test_a_waiting_order_enters_when_its_customer_is_mended(keeper: SampleErp, hub: RunningHub) -> None:
     send(hub, change(customer(document="00000000000000")), change(order()))
     assert run_import(keeper, hub).orders == RowCounts(waiting=1)
     send(hub, change(customer(), 2))
     assert run_import(keeper, hub).orders == RowCounts(written=1)
 
 
-def test_an_order_that_moves_while_it_waits_enters_once(keeper: Keeper, hub: RunningHub) -> None:
+def test_an_order_that_moves_while_it_waits_enters_once(keeper: SampleErp, hub: RunningHub) -> None:
     send(hub, change(order()))
     run_import(keeper, hub)
     send(hub, change(order(establishment_code="0002"), 2), change(customer()))
@@ -131,7 +133,7 @@ def test_an_order_that_moves_while_it_waits_enters_once(keeper: Keeper, hub: Run
     assert keeper.query("SELECT id_externo, estabelecimento, situacao FROM pedidos") == [("ord_1", "0002", "aberto")]
 
 
-def test_a_moved_order_is_one_row(keeper: Keeper, hub: RunningHub) -> None:
+def test_a_moved_order_is_one_row(keeper: SampleErp, hub: RunningHub) -> None:
     send(hub, change(customer()), change(order()))
     run_import(keeper, hub)
     send(hub, change(order(establishment_code="0002"), 2))
@@ -139,7 +141,7 @@ def test_a_moved_order_is_one_row(keeper: Keeper, hub: RunningHub) -> None:
     assert keeper.query("SELECT id_externo, estabelecimento, situacao FROM pedidos") == [("ord_1", "0002", "aberto")]
 
 
-def test_a_hub_restored_from_a_backup_is_read_again_without_doubling(keeper: Keeper, hub: RunningHub) -> None:
+def test_a_hub_restored_from_a_backup_is_read_again_without_doubling(keeper: SampleErp, hub: RunningHub) -> None:
     send(hub, change(customer()), change(order()))
     run_import(keeper, hub)
     before = keeper.contents()
@@ -151,18 +153,20 @@ def test_a_hub_restored_from_a_backup_is_read_again_without_doubling(keeper: Kee
     assert run_import(keeper, hub).total == RowCounts()
 
 
-def test_an_erp_restored_from_a_backup_gets_back_what_it_lost(keeper: Keeper, hub: RunningHub, tmp_path: Path) -> None:
+def test_an_erp_restored_from_a_backup_gets_back_what_it_lost(
+    keeper: SampleErp, hub: RunningHub, tmp_path: Path
+) -> None:
     send(hub, change(customer()), change(order("ord_1")))
     run_import(keeper, hub)
     keeper.run("VACUUM INTO ?", str(tmp_path / "backup.db"))
     send(hub, change(order("ord_2")))
     run_import(keeper, hub)
-    restored = Keeper(ErpAddress(kind="sqlite", database=str(tmp_path / "backup.db")))
+    restored = SampleErp(ErpAddress(kind="sqlite", database=str(tmp_path / "backup.db")))
     run_import(restored, hub)
     assert restored.contents() == keeper.contents()
 
 
-def test_a_run_told_to_stop_ends_between_slices_and_the_next_goes_on(keeper: Keeper, hub: RunningHub) -> None:
+def test_a_run_told_to_stop_ends_between_slices_and_the_next_goes_on(keeper: SampleErp, hub: RunningHub) -> None:
     send(hub, change(customer()), *(change(order(f"ord_{n:03}")) for n in range(400)))
 
     def stop_after_some(progress: Progress) -> bool:
@@ -177,7 +181,7 @@ def test_a_run_told_to_stop_ends_between_slices_and_the_next_goes_on(keeper: Kee
     assert keeper.open().rows()["orders"] == 400
 
 
-def test_two_imports_at_once_leave_what_one_leaves(keeper: Keeper, hub: RunningHub) -> None:
+def test_two_imports_at_once_leave_what_one_leaves(keeper: SampleErp, hub: RunningHub) -> None:
     from threading import Thread
 
     send(hub, change(customer()), *(change(order(f"ord_{n:03}")) for n in range(600)))
@@ -201,7 +205,7 @@ def test_two_imports_at_once_leave_what_one_leaves(keeper: Keeper, hub: RunningH
 
 
 def test_a_retry_brings_just_what_was_asked_for_and_the_orders_that_wait_for_it(
-    keeper: Keeper, hub: RunningHub
+    keeper: SampleErp, hub: RunningHub
 ) -> None:
     send(hub, change(customer(document="00000000000000")), change(order()))
     run_import(keeper, hub)
@@ -213,7 +217,7 @@ def test_a_retry_brings_just_what_was_asked_for_and_the_orders_that_wait_for_it(
     assert erp.n_open_issues() == {"refused": 0, "waiting": 0}
 
 
-def test_an_order_the_erp_lost_comes_back_only_when_asked_for(keeper: Keeper, hub: RunningHub) -> None:
+def test_an_order_the_erp_lost_comes_back_only_when_asked_for(keeper: SampleErp, hub: RunningHub) -> None:
     send(hub, change(customer()), change(order()))
     run_import(keeper, hub)
     for table in ("formas_pagamento", "itens_pedido", "pedidos"):
@@ -226,7 +230,7 @@ def test_an_order_the_erp_lost_comes_back_only_when_asked_for(keeper: Keeper, hu
     assert erp.rows()["orders"] == 1
 
 
-def test_an_erased_waiting_order_waits_no_more(keeper: Keeper, hub: RunningHub) -> None:
+def test_an_erased_waiting_order_waits_no_more(keeper: SampleErp, hub: RunningHub) -> None:
     send(hub, change(order()))
     run_import(keeper, hub)
     send(hub, deletion("order", "ord_1", 2))
@@ -234,7 +238,7 @@ def test_an_erased_waiting_order_waits_no_more(keeper: Keeper, hub: RunningHub) 
     assert keeper.open().n_open_issues() == {"refused": 0, "waiting": 0}
 
 
-def test_a_revoked_token_stops_the_run_at_once(keeper: Keeper, hub: RunningHub) -> None:
+def test_a_revoked_token_stops_the_run_at_once(keeper: SampleErp, hub: RunningHub) -> None:
     erp = keeper.open()
     stranger = HubClient(Transport(hub.url, "omni_000000000000_no", clock=lambda: NOW, monotonic=lambda: 0.0))
     with pytest.raises(BadTokenError):
@@ -243,7 +247,7 @@ def test_a_revoked_token_stops_the_run_at_once(keeper: Keeper, hub: RunningHub) 
     erp.close()
 
 
-def test_counts_add_up(keeper: Keeper, hub: RunningHub) -> None:
+def test_counts_add_up(keeper: SampleErp, hub: RunningHub) -> None:
     send(hub, change(customer()), change(customer("cus_2", document="1")), change(order("ord_1")))
     send(hub, change(order("ord_2", customer_id="cus_2")), change(order("ord_3", paid="1.00")))
     counts = run_import(keeper, hub)

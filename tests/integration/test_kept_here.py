@@ -15,9 +15,9 @@ from omnisync.agent.erp.layout_check.check import check
 from omnisync.agent.errors import ErpSetupError, LayoutError
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.records import Order
-from tests.books import Book, make_book, real_orders
-from tests.erps import KEEPERS, KEPT_HERE, Keeper, make_keeper, make_sqlite, part, write
-from tests.records import change, customer, deletion, item, order
+from tests.support.erp_databases import KEEPERS, KEPT_HERE, SampleErp, make_erp, make_sqlite, part, write
+from tests.support.erp_reader import ErpReader, make_erp_reader, real_orders
+from tests.support.record_samples import change, customer, deletion, item, order
 
 
 class Killed(BaseException):
@@ -25,24 +25,24 @@ class Killed(BaseException):
 
 
 @pytest.fixture(params=[f"{kind}-agent" for kind in KEEPERS])
-def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> Keeper:
-    return make_keeper(request.param, request, tmp_path)
+def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> SampleErp:
+    return make_erp(request.param, request, tmp_path)
 
 
 @pytest.fixture(params=[(kind, layout) for layout in ("direto", "staging") for kind in KEPT_HERE], ids="-".join)
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Book:
+def book(request: pytest.FixtureRequest, tmp_path: Path) -> ErpReader:
     kind, layout = request.param
-    return make_book(kind, layout, request, tmp_path)
+    return make_erp_reader(kind, layout, request, tmp_path)
 
 
 @pytest.fixture(params=list(KEPT_HERE))
-def direto(request: pytest.FixtureRequest, tmp_path: Path) -> Book:
-    return make_book(request.param, "direto", request, tmp_path)
+def direto(request: pytest.FixtureRequest, tmp_path: Path) -> ErpReader:
+    return make_erp_reader(request.param, "direto", request, tmp_path)
 
 
 @pytest.fixture(params=list(KEPT_HERE))
-def staging(request: pytest.FixtureRequest, tmp_path: Path) -> Book:
-    return make_book(request.param, "staging", request, tmp_path)
+def staging(request: pytest.FixtureRequest, tmp_path: Path) -> ErpReader:
+    return make_erp_reader(request.param, "staging", request, tmp_path)
 
 
 def _named(record: Order) -> Order:
@@ -50,7 +50,7 @@ def _named(record: Order) -> Order:
     return msgspec.structs.replace(record, customer=who)
 
 
-def _forget(keeper: Keeper) -> None:
+def _forget(keeper: SampleErp) -> None:
     """The agent's file is lost."""
     assert keeper.memory is not None
     for path in keeper.memory.parent.glob("*.db*"):
@@ -66,7 +66,7 @@ def _read_all(erp: Erp, orders: list[Any], people: list[Any]) -> None:
     write(erp, *orders)
 
 
-def test_no_table_of_ours_stands_in_the_erp(keeper: Keeper, erp: Erp) -> None:
+def test_no_table_of_ours_stands_in_the_erp(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     database = open_database(keeper.address, keeper.password)
     assert not [name for name in database.tables() if name.lower().startswith("omnisync")]
@@ -80,7 +80,7 @@ def test_no_table_of_ours_stands_in_the_erp(keeper: Keeper, erp: Erp) -> None:
 
 
 @pytest.mark.parametrize("edited", [False, True], ids=["the same", "edited since"])
-def test_a_kill_between_the_two_commits_doubles_nothing(keeper: Keeper, erp: Erp, edited: bool) -> None:
+def test_a_kill_between_the_two_commits_doubles_nothing(keeper: SampleErp, erp: Erp, edited: bool) -> None:
     write(erp, change(customer()))
     erp.position("order:0001")
     killed: Any = keeper.open()
@@ -105,7 +105,7 @@ def test_a_kill_between_the_two_commits_doubles_nothing(keeper: Keeper, erp: Erp
     assert {outcome for outcome, _ in _told(erp).values()} <= {"imported", "updated"}
 
 
-def test_an_answer_to_the_erps_commit_that_is_lost_doubles_nothing(keeper: Keeper, erp: Erp) -> None:
+def test_an_answer_to_the_erps_commit_that_is_lost_doubles_nothing(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     erp.position("order:0001")
     opened: Any = erp
@@ -128,7 +128,7 @@ def test_an_answer_to_the_erps_commit_that_is_lost_doubles_nothing(keeper: Keepe
 # --- lost, and old
 
 
-def test_a_lost_memory_is_read_again_and_doubles_nothing(keeper: Keeper) -> None:
+def test_a_lost_memory_is_read_again_and_doubles_nothing(keeper: SampleErp) -> None:
     people = [change(customer()), change(customer("cus_2", document=None, document_kind="none"))]
     orders = [change(order(f"ord_{n}", customer_id=f"cus_{n % 2 + 1}")) for n in range(60)]
     erp = keeper.open()
@@ -148,7 +148,7 @@ def test_a_lost_memory_is_read_again_and_doubles_nothing(keeper: Keeper) -> None
     erp.close()
 
 
-def test_what_changed_while_nobody_remembered_is_changed_in_the_erp(keeper: Keeper) -> None:
+def test_what_changed_while_nobody_remembered_is_changed_in_the_erp(keeper: SampleErp) -> None:
     erp = keeper.open()
     _read_all(erp, [change(order(f"ord_{n}")) for n in (1, 2, 3)], [change(customer())])
     erp.close()
@@ -172,7 +172,7 @@ def test_what_changed_while_nobody_remembered_is_changed_in_the_erp(keeper: Keep
     erp.close()
 
 
-def test_an_order_the_erp_went_on_with_is_kept_and_the_sentence_says_what_is_not_known(keeper: Keeper) -> None:
+def test_an_order_the_erp_went_on_with_is_kept_and_the_sentence_says_what_is_not_known(keeper: SampleErp) -> None:
     erp = keeper.open()
     _read_all(erp, [change(order())], [change(customer())])
     erp.close()
@@ -188,7 +188,7 @@ def test_an_order_the_erp_went_on_with_is_kept_and_the_sentence_says_what_is_not
     erp.close()
 
 
-def test_an_old_memory_knows_again_what_came_after_it(keeper: Keeper, tmp_path: Path) -> None:
+def test_an_old_memory_knows_again_what_came_after_it(keeper: SampleErp, tmp_path: Path) -> None:
     assert keeper.memory is not None
     erp = keeper.open()
     write(erp, change(customer()))
@@ -214,7 +214,7 @@ def test_an_old_memory_knows_again_what_came_after_it(keeper: Keeper, tmp_path: 
     erp.close()
 
 
-def test_a_broken_memory_is_set_aside_and_what_it_knew_is_found_again(keeper: Keeper) -> None:
+def test_a_broken_memory_is_set_aside_and_what_it_knew_is_found_again(keeper: SampleErp) -> None:
     assert keeper.memory is not None
     erp = keeper.open()
     _read_all(erp, [change(order())], [change(customer())])
@@ -229,7 +229,7 @@ def test_a_broken_memory_is_set_aside_and_what_it_knew_is_found_again(keeper: Ke
     assert keeper.memory.with_name(f"{keeper.memory.name}.corrompido").is_file()
 
 
-def test_two_computers_that_remember_apart_double_nothing(keeper: Keeper, tmp_path: Path) -> None:
+def test_two_computers_that_remember_apart_double_nothing(keeper: SampleErp, tmp_path: Path) -> None:
     (tmp_path / "other" / "memories").mkdir(parents=True)
     other = msgspec.structs.replace(keeper, memories=tmp_path / "other" / "memories")
     here, there = keeper.open(), other.open()
@@ -242,7 +242,7 @@ def test_two_computers_that_remember_apart_double_nothing(keeper: Keeper, tmp_pa
     there.close()
 
 
-def test_a_rehearsal_remembers_nothing(keeper: Keeper, erp: Erp) -> None:
+def test_a_rehearsal_remembers_nothing(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(order()))
     before = keeper.contents(), keeper.query("SELECT id, version FROM omnisync_binding ORDER BY id")
@@ -258,7 +258,7 @@ def test_a_rehearsal_remembers_nothing(keeper: Keeper, erp: Erp) -> None:
 # --- layouts like those of real ERPs
 
 
-def test_a_layouts_erp_is_found_again_with_its_numbers(book: Book) -> None:
+def test_a_layouts_erp_is_found_again_with_its_numbers(book: ErpReader) -> None:
     people, orders = [change(customer())], [change(_named(order(f"ord_{n}"))) for n in range(30)]
     erp = book.open()
     _read_all(erp, orders, people)
@@ -272,7 +272,7 @@ def test_a_layouts_erp_is_found_again_with_its_numbers(book: Book) -> None:
     erp.close()
 
 
-def test_a_customer_that_may_be_the_erps_own_is_only_filled_in(direto: Book) -> None:
+def test_a_customer_that_may_be_the_erps_own_is_only_filled_in(direto: ErpReader) -> None:
     direto.run(
         "INSERT INTO CLIENTE (CLI_CODIGO, CLI_TIPO, CLI_CGC, CLI_RAZAO) VALUES (?, ?, ?, ?)",
         *("00900", "J", "12.ABC.345/01DE-35", "AURORA PAES"),
@@ -290,7 +290,7 @@ def test_a_customer_that_may_be_the_erps_own_is_only_filled_in(direto: Book) -> 
     erp.close()
 
 
-def test_what_the_job_took_is_not_staged_again_and_what_it_refused_is(staging: Book) -> None:
+def test_what_the_job_took_is_not_staged_again_and_what_it_refused_is(staging: ErpReader) -> None:
     erp = staging.open()
     bad = _named(order("ord_bad", items=(item(1, product_code="777"),)))
     orders = [change(_named(order())), change(bad), change(_named(order("ord_3")))]
@@ -315,7 +315,7 @@ def test_what_the_job_took_is_not_staged_again_and_what_it_refused_is(staging: B
     erp.close()
 
 
-def test_a_persons_word_stages_again_even_what_the_job_took(staging: Book) -> None:
+def test_a_persons_word_stages_again_even_what_the_job_took(staging: ErpReader) -> None:
     erp = staging.open()
     _read_all(erp, [change(_named(order()))], [change(customer())])
     staging.import_queue()
@@ -364,7 +364,7 @@ def test_a_layout_that_cannot_find_its_records_again_is_refused(
 
 
 @pytest.mark.parametrize("keeper", list(KEPT_HERE), indirect=True)
-def test_an_external_id_without_a_unique_key_is_refused_at_the_opening_and_by_the_check(keeper: Keeper) -> None:
+def test_an_external_id_without_a_unique_key_is_refused_at_the_opening_and_by_the_check(keeper: SampleErp) -> None:
     layout = layout_named(keeper.layout("padrao"))
     if keeper.name == "sqlite":
         [(made,)] = keeper.query("SELECT sql FROM sqlite_master WHERE name = 'pedidos'")

@@ -21,8 +21,8 @@ from omnisync.agent.erp.layout.plan import compile_layout
 from omnisync.agent.erp.layout.schema import read_layout, shipped_layout, shipped_names
 from omnisync.agent.erp.layout_check.check import check
 from omnisync.agent.erp.layout_check.findings import Finding
-from tests.erps import make_on, make_sqlite
-from tests.servers import PASSWORD, Server, statements
+from tests.support.database_servers import PASSWORD, Server, statements
+from tests.support.erp_databases import make_on, make_sqlite
 
 DATABASES = ("sqlite", "postgresql", "mariadb", "firebird")
 KEYS = {

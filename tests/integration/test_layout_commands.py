@@ -14,8 +14,8 @@ from omnisync.agent.config.settings import ErpAddress, Home
 from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.journal.journal import Journal
 from omnisync.cli import main
-from tests.erps import make_sqlite
-from tests.pages import connection
+from tests.support.erp_databases import make_sqlite
+from tests.support.page_client import connection
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from omnisync.agent.erp.dialects.sqlite import Sqlite
 from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.errors import LayoutError
 from omnisync.agent.messages.texts import sentence
-from tests.erps import Keeper, make_sqlite, write
 from tests.integration.test_agent_commands import run
-from tests.pages import Stage, connection, post, stage, text
-from tests.records import change, customer, order
+from tests.support.erp_databases import SampleErp, make_sqlite, write
+from tests.support.page_client import PageSetup, connection, page_client, post, text
+from tests.support.record_samples import change, customer, order
 
 OUTSIDE = (
     "ATTACH DATABASE '{file}' AS outro",
@@ -30,13 +30,13 @@ OUTSIDE = (
 
 
 @pytest.fixture
-def keeper(tmp_path: Path) -> Keeper:
+def keeper(tmp_path: Path) -> SampleErp:
     return make_sqlite(tmp_path)
 
 
 @pytest.fixture
-def pages(tmp_path: Path) -> Iterator[Stage]:
-    with stage(tmp_path / "home", known=connection(erp=ErpAddress(database=str(tmp_path / "erp.db")))) as made:
+def pages(tmp_path: Path) -> Iterator[PageSetup]:
+    with page_client(tmp_path / "home", known=connection(erp=ErpAddress(database=str(tmp_path / "erp.db")))) as made:
         yield made
 
 
@@ -46,7 +46,7 @@ def pages(tmp_path: Path) -> Iterator[Stage]:
 @pytest.mark.parametrize("is_begun", [True, False])
 @pytest.mark.parametrize("sql", OUTSIDE)
 def test_case_f1_a_statement_stays_within_the_erps_file(
-    keeper: Keeper, tmp_path: Path, sql: str, is_begun: bool
+    keeper: SampleErp, tmp_path: Path, sql: str, is_begun: bool
 ) -> None:
     outside = tmp_path / "outro.db"
     with closing(Sqlite(keeper.database)) as database:
@@ -58,7 +58,7 @@ def test_case_f1_a_statement_stays_within_the_erps_file(
     assert not outside.exists()
 
 
-def test_case_f1_a_layout_that_attaches_is_refused_and_writes_nothing(keeper: Keeper, tmp_path: Path) -> None:
+def test_case_f1_a_layout_that_attaches_is_refused_and_writes_nothing(keeper: SampleErp, tmp_path: Path) -> None:
     outside = tmp_path / "outro.db"
     evil = tmp_path / "evil.toml"
     line = f"""[order]\nafter_sql = "ATTACH DATABASE '{outside}' AS outro"\n"""
@@ -108,7 +108,7 @@ def laid(folder: Path, name: str) -> Path:
 )
 @pytest.mark.parametrize("page", ["/conexao", "/conexao/nova"])
 def test_case_f1_over_the_pages_a_layout_is_a_name_and_never_a_path(
-    pages: Stage, tmp_path: Path, typed: str, page: str
+    pages: PageSetup, tmp_path: Path, typed: str, page: str
 ) -> None:
     home, layouts = pages.parts.settings.home, pages.parts.settings.home.path / "layouts"
     evil = laid(tmp_path / "elsewhere", "evil.toml")
@@ -126,7 +126,7 @@ def test_case_f1_over_the_pages_a_layout_is_a_name_and_never_a_path(
 
 
 @pytest.mark.parametrize("typed", ["meu", "meu.toml"])
-def test_case_f1_a_layout_of_the_homes_folder_is_chosen_by_its_name(pages: Stage, typed: str) -> None:
+def test_case_f1_a_layout_of_the_homes_folder_is_chosen_by_its_name(pages: PageSetup, typed: str) -> None:
     file = laid(pages.parts.settings.home.path / "layouts", "meu.toml")
     client = pages.client()
     assert post(client, "/conexao", {"layout": typed}).status_code == 303
@@ -142,7 +142,7 @@ def test_case_f1_a_path_the_command_line_chose_stays_until_another_layout_is_cho
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = laid(tmp_path / "elsewhere", "evil.toml")
-    with stage(tmp_path / "home") as pages:
+    with page_client(tmp_path / "home") as pages:
         monkeypatch.setenv("OMNISYNC_HOME", str(tmp_path / "home"))
         assert run(capsys, "connection", "set", "--layout", str(file))[0] == 0
         client = pages.client()
@@ -155,14 +155,14 @@ def test_case_f1_a_path_the_command_line_chose_stays_until_another_layout_is_cho
         assert pages.journal.connection("producao").erp.layout == "padrao"
 
 
-def test_a_layout_path_longer_than_a_field_stays_too(pages: Stage, tmp_path: Path) -> None:
+def test_a_layout_path_longer_than_a_field_stays_too(pages: PageSetup, tmp_path: Path) -> None:
     file = laid(tmp_path / ("longo" * 20) / ("longo" * 20) / ("longo" * 20) / ("longo" * 20), "meu.toml")
     pages.journal.save_connection(connection(erp=ErpAddress(database="/e.db", layout=str(file))))
     assert post(pages.client(), "/conexao", {"layout": str(file), "banco": "/outro.db"}).status_code == 303
     assert pages.journal.connection("producao").erp == ErpAddress(database="/outro.db", layout=str(file))
 
 
-def test_case_f1_a_path_of_one_connection_is_none_for_another(pages: Stage, tmp_path: Path) -> None:
+def test_case_f1_a_path_of_one_connection_is_none_for_another(pages: PageSetup, tmp_path: Path) -> None:
     file = laid(tmp_path / "elsewhere", "evil.toml")
     by_path = ErpAddress(database="/f.db", layout=str(file))
     pages.journal.save_connection(connection(name="filial", erp=by_path))
@@ -174,7 +174,7 @@ def test_case_f1_the_command_line_knows_the_names_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     erp = ErpAddress(database=make_sqlite(tmp_path).database)
-    with stage(tmp_path, known=connection(erp=erp)) as pages:
+    with page_client(tmp_path, known=connection(erp=erp)) as pages:
         file = laid(pages.parts.settings.home.path / "layouts", "meu.toml")
         monkeypatch.setenv("OMNISYNC_HOME", str(tmp_path))
         assert run(capsys, "layout", "check", "meu")[0] == 0

@@ -15,8 +15,8 @@ import pytest
 
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.records import Address, Phone
-from tests.erps import KEEPERS, make_keeper, write
-from tests.records import change, customer, item, order
+from tests.support.erp_databases import KEEPERS, make_erp, write
+from tests.support.record_samples import change, customer, item, order
 from tests.toy_erp import CUSTOMER, ITEM, ORDER, ToyErp
 
 SERVERS = KEEPERS[1:]
@@ -25,14 +25,14 @@ HOME = Address(kind="main", street="Rua A", number="7", city_code="3550308", sta
 
 @pytest.fixture(params=list(KEEPERS))
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ToyErp]:
-    made = ToyErp(make_keeper(request.param, request, tmp_path), tmp_path)
+    made = ToyErp(make_erp(request.param, request, tmp_path), tmp_path)
     yield made
     made.close()
 
 
 @pytest.fixture(params=list(SERVERS))
 def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ToyErp]:
-    made = ToyErp(make_keeper(request.param, request, tmp_path), tmp_path)
+    made = ToyErp(make_erp(request.param, request, tmp_path), tmp_path)
     yield made
     made.close()
 

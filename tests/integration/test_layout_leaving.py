@@ -12,9 +12,9 @@ from omnisync.agent.erp.databases import open_database
 from omnisync.agent.erp.layout.schema import read_layout, shipped_text
 from omnisync.agent.erp.layout_check.check import check
 from omnisync.agent.erp.layout_check.findings import Finding
-from tests.books import Book
-from tests.erps import KEEPERS
-from tests.wares import stocked
+from tests.support.erp_catalogue_data import stocked
+from tests.support.erp_databases import KEEPERS
+from tests.support.erp_reader import ErpReader
 
 
 class Fault(Struct, frozen=True):
@@ -98,7 +98,7 @@ FAULTS = {
 }
 
 
-def findings(book: Book, old: str = "", new: str = "") -> list[Finding]:
+def findings(book: ErpReader, old: str = "", new: str = "") -> list[Finding]:
     text = shipped_text(book.layout)
     assert old in text
     with closing(open_database(book.keeper.address, book.keeper.password)) as database:

@@ -27,9 +27,9 @@ from omnisync.agent.erp.layout_draft.draft import Draft, draft, sampler
 from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.records import Address
-from tests.erps import KEEPERS, Keeper, make_on, make_sqlite, write
-from tests.records import change, customer, item, order
-from tests.servers import PASSWORD
+from tests.support.database_servers import PASSWORD
+from tests.support.erp_databases import KEEPERS, SampleErp, make_on, make_sqlite, write
+from tests.support.record_samples import change, customer, item, order
 
 # An ERP of the old Brazilian kind: short names with the table before them, codes filled up with zeros, constants.
 KEYS = {
@@ -92,24 +92,24 @@ NUMBERS = (
 )
 
 
-def _opened(keeper: Keeper) -> Database:
+def _opened(keeper: SampleErp) -> Database:
     return open_database(keeper.address, keeper.password)
 
 
-def _made(kind: str, request: pytest.FixtureRequest, folder: Path) -> Keeper:
+def _made(kind: str, request: pytest.FixtureRequest, folder: Path) -> SampleErp:
     """An empty database of this brand."""
     if kind == "sqlite":
         (folder / "erp.db").touch()
-        return Keeper(ErpAddress(kind=kind, database=str(folder / "erp.db")))
+        return SampleErp(ErpAddress(kind=kind, database=str(folder / "erp.db")))
     server = request.getfixturevalue(f"{kind}_running")
     charset = "UTF8" if kind == "firebird" else ""
     address = ErpAddress(
         kind=kind, database=server.database(), server="127.0.0.1", port=server.port, user=server.user, charset=charset
     )
-    return Keeper(address, PASSWORD)
+    return SampleErp(address, PASSWORD)
 
 
-def _laid(kind: str, request: pytest.FixtureRequest, folder: Path) -> Keeper:
+def _laid(kind: str, request: pytest.FixtureRequest, folder: Path) -> SampleErp:
     """The old ERP in a database of this brand."""
     keeper = _made(kind, request, folder)
     parts = REFERENCES if kind == "mariadb" else dict.fromkeys(REFERENCES, "")
@@ -122,7 +122,7 @@ def _laid(kind: str, request: pytest.FixtureRequest, folder: Path) -> Keeper:
     return keeper
 
 
-def _drafted(keeper: Keeper) -> Draft:
+def _drafted(keeper: SampleErp) -> Draft:
     database = _opened(keeper)
     try:
         return draft(reflect(database), sampler(database), kind=keeper.name, name="rascunho")
@@ -130,7 +130,7 @@ def _drafted(keeper: Keeper) -> Draft:
         database.close()
 
 
-def _checked(keeper: Keeper, layout: LayoutFile) -> list[Finding]:
+def _checked(keeper: SampleErp, layout: LayoutFile) -> list[Finding]:
     database = _opened(keeper)
     try:
         return check(layout, database, keeper.address)
@@ -163,11 +163,11 @@ def _filled(made: Draft) -> str:
 
 
 @pytest.fixture(params=KEEPERS)
-def old(request: pytest.FixtureRequest, tmp_path: Path) -> Keeper:
+def old(request: pytest.FixtureRequest, tmp_path: Path) -> SampleErp:
     return _laid(request.param, request, tmp_path)
 
 
-def test_an_old_erp_is_recognized_by_its_words_and_references(old: Keeper) -> None:
+def test_an_old_erp_is_recognized_by_its_words_and_references(old: SampleErp) -> None:
     made = _drafted(old)
     assert [name.upper() for name in made.tables] == ["CLI0000", "PEDIDO", "PEDIDO_ITEM", "PEDIDO_PARCELA"]
     assert _line(made, "CLI_RAZAO").startswith('"name | cut(55)"')
@@ -187,7 +187,7 @@ def test_an_old_erp_is_recognized_by_its_words_and_references(old: Keeper) -> No
     assert made.n_missing == 4
 
 
-def test_what_must_be_filled_in_is_listed_and_todays_date_is_offered(old: Keeper) -> None:
+def test_what_must_be_filled_in_is_listed_and_todays_date_is_offered(old: SampleErp) -> None:
     text = _drafted(old).text.upper()
     for name, room in (("PAI_CODIGO", "4"), ("PED_USUARIO", "20"), ("CLI_DTCADASTRO", "DATE")):
         line = next(line for line in text.splitlines() if line.startswith(f"# PREENCHER: {name} ("))
@@ -197,7 +197,7 @@ def test_what_must_be_filled_in_is_listed_and_todays_date_is_offered(old: Keeper
     assert f'# CLI_DTCADASTRO = {{ SQL = "{today}" }}' in text
 
 
-def test_numbers_come_from_where_the_database_makes_them(old: Keeper) -> None:
+def test_numbers_come_from_where_the_database_makes_them(old: SampleErp) -> None:
     made = _drafted(old)
     if old.name == "firebird":
         assert _line(made, "number", "[customer]").startswith('{ from = "sequence", name = "GEN_CLI0000_ID" }')
@@ -206,7 +206,7 @@ def test_numbers_come_from_where_the_database_makes_them(old: Keeper) -> None:
         assert "\nnumber = " not in made.text
 
 
-def test_an_order_enters_through_the_draft_once_it_is_filled_in(old: Keeper, tmp_path: Path) -> None:
+def test_an_order_enters_through_the_draft_once_it_is_filled_in(old: SampleErp, tmp_path: Path) -> None:
     text = _filled(_drafted(old))
     path = tmp_path / "meu.toml"
     path.write_text(text, encoding="utf-8")
@@ -299,7 +299,7 @@ STAGED = (
 
 def _from(folder: Path, *statements: str) -> Draft:
     (folder / "erp.db").touch()
-    keeper = Keeper(ErpAddress(kind="sqlite", database=str(folder / "erp.db")))
+    keeper = SampleErp(ErpAddress(kind="sqlite", database=str(folder / "erp.db")))
     for statement in statements:
         keeper.run(statement)
     return _drafted(keeper)

@@ -11,8 +11,8 @@ from omnisync.agent.erp.databases import open_database
 from omnisync.agent.erp.layout.schema import read_layout
 from omnisync.agent.erp.layout_check.check import check
 from omnisync.agent.progress import RowCounts
-from tests.erps import make_keeper, write
-from tests.records import change, customer, item, order
+from tests.support.erp_databases import make_erp, write
+from tests.support.record_samples import change, customer, item, order
 
 PAGE = (Path(__file__).parents[2] / "docs/layouts.md").read_text(encoding="utf-8")
 
@@ -24,7 +24,7 @@ def _block(language: str) -> str:
 
 @pytest.mark.parametrize("kind", ["sqlite", "firebird"])
 def test_the_pages_example_is_checked_and_imports(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    keeper = make_keeper(kind, request, tmp_path)
+    keeper = make_erp(kind, request, tmp_path)
     for statement in filter(str.strip, _block("sql").split(";\n")):
         keeper.run(statement)
     file = tmp_path / "exemplo.toml"

@@ -16,18 +16,18 @@ from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.errors import ErpSetupError
 from omnisync.agent.journal.journal import Journal
 from tests.acceptance.programs import Program, installed
-from tests.hubs import RunningHub, running_hub
-from tests.imports import send
 from tests.integration.test_agent_commands import run
-from tests.pages import HOSTILE, Client, Stage, connection, post, stage, text, unsettled
-from tests.records import change, customer, order
+from tests.support.hub_server import RunningHub, running_hub
+from tests.support.import_runs import send
+from tests.support.page_client import HOSTILE, Client, PageSetup, connection, page_client, post, text, unsettled
+from tests.support.record_samples import change, customer, order
 
 MAPPED = 'meio = { field = "method_code", map = { BOLETO = "15" }, de_para = "payment_method" }'
 
 
 @pytest.fixture
-def pages(tmp_path: Path) -> Iterator[Stage]:
-    with stage(tmp_path) as made:
+def pages(tmp_path: Path) -> Iterator[PageSetup]:
+    with page_client(tmp_path) as made:
         made.de_para["payment_method"] = {"BOLETO": "15"}
         yield made
 
@@ -39,7 +39,7 @@ def loja(folder: Path) -> Path:
     return path
 
 
-def missing(pages: Stage, *codes: str) -> None:
+def missing(pages: PageSetup, *codes: str) -> None:
     pages.run("done_with_refusals")
     pages.erp.records = [
         unsettled(id=f"ord_{n}", code="payment_method_unmapped", codigo=code, value=code)
@@ -56,7 +56,7 @@ def rows(client: Client) -> list[tuple[str, str]]:
 # --- the page
 
 
-def test_codes_that_kept_orders_out_stand_first_with_how_many(pages: Stage) -> None:
+def test_codes_that_kept_orders_out_stand_first_with_how_many(pages: PageSetup) -> None:
     missing(pages, "PIX", "PIX", "VALE")
     pages.journal.answers.save_mappings("producao", "payment_method", {"CHEQUE": "3"})
     client = pages.client()
@@ -67,7 +67,7 @@ def test_codes_that_kept_orders_out_stand_first_with_how_many(pages: Stage) -> N
     assert 'placeholder="15"' in client.get("/de-para").text
 
 
-def test_what_is_typed_is_saved_and_an_empty_field_is_forgotten(pages: Stage) -> None:
+def test_what_is_typed_is_saved_and_an_empty_field_is_forgotten(pages: PageSetup) -> None:
     missing(pages, "PIX")
     pages.journal.answers.save_mappings("producao", "payment_method", {"CHEQUE": "3"})
     client = pages.client()
@@ -78,7 +78,7 @@ def test_what_is_typed_is_saved_and_an_empty_field_is_forgotten(pages: Stage) ->
     assert "De/Para alterado" in text(client.get("/historico").text)
 
 
-def test_saving_one_group_leaves_the_others(pages: Stage) -> None:
+def test_saving_one_group_leaves_the_others(pages: PageSetup) -> None:
     pages.journal.answers.save_mappings("producao", "seller", {"12": "V012"})
     post(pages.client(), "/de-para", {"grupo": "payment_method", "codigo": "PIX", "erp": "7"})
     assert pages.journal.mappings("producao") == {"payment_method": {"PIX": "7"}, "seller": {"12": "V012"}}
@@ -92,22 +92,22 @@ def test_saving_one_group_leaves_the_others(pages: Stage) -> None:
         {"grupo": "payment_method", "codigo": "A\x00B", "erp": "1"},
     ],
 )
-def test_what_is_no_code_is_not_saved(pages: Stage, fields: dict[str, str]) -> None:
+def test_what_is_no_code_is_not_saved(pages: PageSetup, fields: dict[str, str]) -> None:
     assert post(pages.client(), "/de-para", fields).status_code == 422
     assert pages.journal.mappings("producao") == {}
 
 
-def test_groups_the_layout_does_not_ask_for_are_named_only(pages: Stage) -> None:
+def test_groups_the_layout_does_not_ask_for_are_named_only(pages: PageSetup) -> None:
     said = text(pages.client().get("/de-para").text)
     assert "não pergunta por: condição de pagamento, vendedor, estabelecimento, tabela de preços." in said
 
 
-def test_a_layout_without_de_para_says_so(pages: Stage) -> None:
+def test_a_layout_without_de_para_says_so(pages: PageSetup) -> None:
     pages.de_para.clear()
     assert "O layout desta conexão não usa De/Para" in text(pages.client().get("/de-para").text)
 
 
-def test_an_erp_that_does_not_open_leaves_the_codes_to_be_told(pages: Stage) -> None:
+def test_an_erp_that_does_not_open_leaves_the_codes_to_be_told(pages: PageSetup) -> None:
     missing(pages, "PIX")
     pages.erp.error = ErpSetupError(banco="ERP", servidor="erp-01")
     client = pages.client()
@@ -115,7 +115,7 @@ def test_an_erp_that_does_not_open_leaves_the_codes_to_be_told(pages: Stage) -> 
     assert rows(client) == [("BOLETO", "")]
 
 
-def test_hostile_codes_are_only_text(pages: Stage) -> None:
+def test_hostile_codes_are_only_text(pages: PageSetup) -> None:
     missing(pages, HOSTILE)
     pages.journal.answers.save_mappings("producao", "payment_method", {"A": HOSTILE})
     html = pages.client().get("/de-para").text

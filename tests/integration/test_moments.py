@@ -22,11 +22,11 @@ from omnisync.agent.erp.upsert.prepare import prepare_records
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.feed import Change
 from omnisync.hub.store import bulk
-from tests import hubs
-from tests.erps import KEEPERS, KEPT_HERE, Keeper, make_keeper
-from tests.hubs import COMPANY, RunningHub, found_company, running_hub
-from tests.imports import run_import, send
-from tests.records import NOW, change, customer, order, raw_change
+from tests.support import hub_server
+from tests.support.erp_databases import KEEPERS, KEPT_HERE, SampleErp, make_erp
+from tests.support.hub_server import COMPANY, RunningHub, found_company, running_hub
+from tests.support.import_runs import run_import, send
+from tests.support.record_samples import NOW, change, customer, order, raw_change
 
 BEYOND = ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59-03:00", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00")
 NEAR = ("1000-01-01T00:00:00Z", "9999-12-30T00:00:00Z")
@@ -45,8 +45,8 @@ _NUMBER = count()
 
 
 @pytest.fixture(params=[*KEEPERS, *KEPT_HERE])
-def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> Keeper:
-    return make_keeper(request.param, request, tmp_path)
+def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> SampleErp:
+    return make_erp(request.param, request, tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -70,15 +70,15 @@ def taken(app: httpx.Client, *changes: dict[str, Any]) -> list[tuple[str, str | 
 @pytest.mark.parametrize("moment", BEYOND)
 def test_case_j1_the_intake_refuses_a_moment_that_no_time_zone_can_hold(app: httpx.Client, moment: str) -> None:
     odd = (
-        (hubs.order("o1", issued_at=moment), "/issued_at"),
-        (hubs.order("o2", cancelled_at=moment), "/cancelled_at"),
-        (hubs.order("o3", status="cancelled", issued_at=moment), "/issued_at"),
-        (hubs.order("o4") | {"changed_at": moment}, "/changed_at"),
-        (hubs.customer("c1") | {"changed_at": moment}, "/changed_at"),
-        (hubs.erased("order", "o5", 1) | {"changed_at": moment}, "/changed_at"),
+        (hub_server.order("o1", issued_at=moment), "/issued_at"),
+        (hub_server.order("o2", cancelled_at=moment), "/cancelled_at"),
+        (hub_server.order("o3", status="cancelled", issued_at=moment), "/issued_at"),
+        (hub_server.order("o4") | {"changed_at": moment}, "/changed_at"),
+        (hub_server.customer("c1") | {"changed_at": moment}, "/changed_at"),
+        (hub_server.erased("order", "o5", 1) | {"changed_at": moment}, "/changed_at"),
     )
     expected = [("stored", None, None), *(("refused", "format", pointer) for _, pointer in odd), ("stored", None, None)]
-    assert expected == taken(app, hubs.order("a"), *(one for one, _ in odd), hubs.order("b"))
+    assert expected == taken(app, hub_server.order("a"), *(one for one, _ in odd), hub_server.order("b"))
     refused = app.post("/v1/records", json={"records": [odd[0][0]]}).json()["results"][0]
     assert refused == {
         "status": "refused", "kind": "order", "id": "o1", "version": 1, "code": "format", "pointer": "/issued_at",
@@ -88,12 +88,12 @@ def test_case_j1_the_intake_refuses_a_moment_that_no_time_zone_can_hold(app: htt
 
 @pytest.mark.parametrize("moment", NEAR)
 def test_the_intake_takes_every_moment_that_has_a_day_everywhere(app: httpx.Client, moment: str) -> None:
-    assert taken(app, hubs.order("a", issued_at=moment))[0][0] == "stored"
+    assert taken(app, hub_server.order("a", issued_at=moment))[0][0] == "stored"
 
 
 @pytest.mark.parametrize(("odd", "code"), [(MOMENTS, "moment_invalid"), (NUMBERS, "value_uncountable")])
 def test_case_j1_what_a_hub_holds_already_is_refused_alone(
-    keeper: Keeper, hub: RunningHub, odd: dict[str, dict[str, Any]], code: str
+    keeper: SampleErp, hub: RunningHub, odd: dict[str, dict[str, Any]], code: str
 ) -> None:
     good = [change(order(id_, notes="antes")) for id_ in (*GOOD, "ord_known")]
     bad = [change(order(id_)) for id_ in odd]

@@ -9,14 +9,14 @@ import pytest
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.contract.datasets import DATASETS
-from tests.erps import KEEPERS, Keeper, make_keeper, write
-from tests.exports import WIRE, fill, outgoing
-from tests.records import change, customer, order
+from tests.support.erp_databases import KEEPERS, SampleErp, make_erp, write
+from tests.support.export_setup import WIRE, fill, outgoing
+from tests.support.record_samples import change, customer, order
 
 
 @pytest.fixture(params=list(KEEPERS))
-def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> Keeper:
-    made = make_keeper(request.param, request, tmp_path)
+def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> SampleErp:
+    made = make_erp(request.param, request, tmp_path)
     fill(made)
     return made
 
@@ -28,7 +28,7 @@ def test_padrao_sends_every_dataset_as_the_contract_says(erp: Erp) -> None:
         assert found[place] == rows, place
 
 
-def test_customers_and_how_far_their_orders_are_go_out_as_the_erp_has_them(keeper: Keeper, erp: Erp) -> None:
+def test_customers_and_how_far_their_orders_are_go_out_as_the_erp_has_them(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer(email="compras@aurora.example", notes="Só à tarde")))
     write(erp, change(order()))
     found = outgoing(erp)
@@ -55,7 +55,9 @@ def test_customers_and_how_far_their_orders_are_go_out_as_the_erp_has_them(keepe
     assert found["dash", "sales-facts"]["4821/1"]["customer_code"] == "1"
 
 
-def test_a_customers_telephone_and_whole_address_go_with_it_and_half_an_address_stays(keeper: Keeper, erp: Erp) -> None:
+def test_a_customers_telephone_and_whole_address_go_with_it_and_half_an_address_stays(
+    keeper: SampleErp, erp: Erp
+) -> None:
     write(erp, change(customer()))
     keeper.run("UPDATE clientes SET telefone = '11987654321', logradouro = 'Avenida Paulista', uf = 'SP'")
     [sent] = outgoing(erp)["omniforce", "customers"].values()
@@ -67,7 +69,7 @@ def test_a_customers_telephone_and_whole_address_go_with_it_and_half_an_address_
     ]
 
 
-def test_a_row_that_does_not_fit_stands_alone(keeper: Keeper, erp: Erp) -> None:
+def test_a_row_that_does_not_fit_stands_alone(keeper: SampleErp, erp: Erp) -> None:
     keeper.run("UPDATE produtos SET ativo = 7 WHERE codigo = '000104'")
     products = next(query for query in erp.exports() if query.dataset.name == "products")
     with erp.open_export(products) as rows:
@@ -77,7 +79,7 @@ def test_a_row_that_does_not_fit_stands_alone(keeper: Keeper, erp: Erp) -> None:
     assert [(lot.keys[n], why.code, field) for n, why, field in made.invalid] == [("000104", "type", "is_active")]
 
 
-def test_the_hash_of_a_row_changes_with_it_and_with_nothing_else(keeper: Keeper, erp: Erp) -> None:
+def test_the_hash_of_a_row_changes_with_it_and_with_nothing_else(keeper: SampleErp, erp: Erp) -> None:
     def hashes() -> dict[str | None, bytes]:
         with erp.open_export(stock) as rows:
             return {key: hash_ for lot in rows.groups() for key, hash_ in zip(lot.keys, lot.hashes, strict=True)}
@@ -92,7 +94,7 @@ def test_the_hash_of_a_row_changes_with_it_and_with_nothing_else(keeper: Keeper,
 
 @pytest.mark.parametrize("column", ["apurado_em AS measured_at", "apurado_em AS measured_at, apurado_em AS alterado"])
 def test_with_a_changed_at_column_only_what_changed_since_is_asked_for(
-    keeper: Keeper, tmp_path: Path, column: str
+    keeper: SampleErp, tmp_path: Path, column: str
 ) -> None:
     layout = tmp_path / "erp.toml"
     before = shipped_text("padrao").replace("apurado_em AS measured_at", column)

@@ -10,16 +10,16 @@ import pytest
 
 from omnisync.agent.errors import BadTokenError, ErpSetupError
 from omnisync.agent.schedule import Schedule
-from tests.pages import (
+from tests.support.page_client import (
     ALL,
     HTMX,
     NOW,
     PAGES,
     SAVE,
-    Stage,
+    PageSetup,
     connection,
+    page_client,
     post,
-    stage,
     text,
     unsettled,
     whole,
@@ -35,15 +35,15 @@ SEED_OPTIONS = (
 
 
 @pytest.fixture
-def pages(tmp_path: Path) -> Iterator[Stage]:
-    with stage(tmp_path) as made:
+def pages(tmp_path: Path) -> Iterator[PageSetup]:
+    with page_client(tmp_path) as made:
         yield made
 
 
 # --- orders of an establishment the hub does not know
 
 
-def test_every_page_says_which_orders_nobody_reads_and_asks_nobody(pages: Stage) -> None:
+def test_every_page_says_which_orders_nobody_reads_and_asks_nobody(pages: PageSetup) -> None:
     pages.hub.error = BadTokenError()  # a page that asked the hub would fail, or say so
     pages.journal.save_unread_orders("producao", {"0008": 1, "0009": 1204})
     for path in (*PAGES, "/conexao", "/agendamento?ativar=nao"):
@@ -55,19 +55,19 @@ def test_every_page_says_which_orders_nobody_reads_and_asks_nobody(pages: Stage)
         assert "Há 1 pedido do estabelecimento 0008" in said, path
 
 
-def test_the_part_that_changes_after_a_run_says_them_too(pages: Stage) -> None:
+def test_the_part_that_changes_after_a_run_says_them_too(pages: PageSetup) -> None:
     pages.journal.save_unread_orders("producao", {"0009": 2})
     assert "Há 2 pedidos do estabelecimento 0009" in text(pages.client().get("/detalhes", headers=HTMX).text)
 
 
-def test_once_the_establishment_is_registered_no_page_speaks_of_it(pages: Stage) -> None:
+def test_once_the_establishment_is_registered_no_page_speaks_of_it(pages: PageSetup) -> None:
     pages.journal.save_unread_orders("producao", {"0009": 2})
     pages.journal.save_unread_orders("producao", {})
     for path in PAGES:
         assert "0009" not in text(pages.client().get(path).text)
 
 
-def test_orders_nobody_reads_are_said_of_the_connection_that_is_shown(pages: Stage) -> None:
+def test_orders_nobody_reads_are_said_of_the_connection_that_is_shown(pages: PageSetup) -> None:
     pages.journal.save_connection(connection(name="zona-norte"))
     pages.journal.save_unread_orders("zona-norte", {"0009": 2})
     assert "0009" not in text(pages.client().get("/").text)
@@ -76,7 +76,7 @@ def test_orders_nobody_reads_are_said_of_the_connection_that_is_shown(pages: Sta
 # --- the seed's texts
 
 
-def test_the_frame_says_the_seeds_words(pages: Stage) -> None:
+def test_the_frame_says_the_seeds_words(pages: PageSetup) -> None:
     pages.journal.save_schedule("producao", Schedule(), NOW)
     for path in PAGES:
         said = text(pages.client().get(path).text)
@@ -94,7 +94,7 @@ def test_the_frame_says_the_seeds_words(pages: Stage) -> None:
             assert words_ in said, (path, words_)
 
 
-def test_the_schedule_says_the_seeds_words_in_its_order(pages: Stage) -> None:
+def test_the_schedule_says_the_seeds_words_in_its_order(pages: PageSetup) -> None:
     said = text(pages.client().get("/agendamento?ativar=sim").text)
     place = said.index("AGENDAMENTO - Não Definido!!")
     for words_ in ("Deseja ativar o Agendamento ?", "Sim", "Não", *SEED_OPTIONS, "SALVAR"):
@@ -102,7 +102,7 @@ def test_the_schedule_says_the_seeds_words_in_its_order(pages: Stage) -> None:
         place = said.index(words_, place)
 
 
-def test_the_form_begins_with_the_seeds_defaults(pages: Stage) -> None:
+def test_the_form_begins_with_the_seeds_defaults(pages: PageSetup) -> None:
     html = pages.client().get("/agendamento?ativar=sim").text
     values = dict(re.findall(r'name="((?:inicio|repetir)_\w+)" value="(\d+)"', html))
     checked = re.findall(r'name="(\w+)" value="(\w+)"[^>]* checked', html)
@@ -110,13 +110,13 @@ def test_the_form_begins_with_the_seeds_defaults(pages: Stage) -> None:
     assert checked == [("ativar", "sim"), ("dias", "todos"), ("estabelecimentos", "todos"), ("sistemas", "todos")]
 
 
-def test_without_sim_the_options_are_absent(pages: Stage) -> None:
+def test_without_sim_the_options_are_absent(pages: PageSetup) -> None:
     said = text(pages.client().get("/agendamento").text)
     assert "Deseja ativar o Agendamento ? Sim Não" in said
     assert [words_ for words_ in ("Frequência de Envio", "Dias", "Sistemas") if words_ in said] == []
 
 
-def test_sim_without_its_options_shows_them_before_anything_is_saved(pages: Stage) -> None:
+def test_sim_without_its_options_shows_them_before_anything_is_saved(pages: PageSetup) -> None:
     answer = post(pages.client(), "/agendamento", {"ativar": "sim"})
     assert (answer.status_code, "Frequência de Envio" in answer.text) == (200, True)
     assert pages.journal.schedule("producao") is None
@@ -125,7 +125,7 @@ def test_sim_without_its_options_shows_them_before_anything_is_saved(pages: Stag
 # --- the schedule
 
 
-def test_saving_the_seeds_schedule_activates_it(pages: Stage) -> None:
+def test_saving_the_seeds_schedule_activates_it(pages: PageSetup) -> None:
     client = pages.client()
     answer = post(client, "/agendamento", SAVE)
     assert (answer.status_code, answer.headers["location"]) == (303, "/agendamento?salvo=1")
@@ -146,7 +146,7 @@ def test_saving_the_seeds_schedule_activates_it(pages: Stage) -> None:
         assert words_ in said, words_
 
 
-def test_chosen_days_establishment_and_system_are_saved(pages: Stage) -> None:
+def test_chosen_days_establishment_and_system_are_saved(pages: PageSetup) -> None:
     chosen = SAVE | {
         "dias": "escolher",
         "dia": ["0", "4"],
@@ -159,13 +159,13 @@ def test_chosen_days_establishment_and_system_are_saved(pages: Stage) -> None:
 
 
 def test_without_a_connection_there_is_nothing_to_save_and_the_way_to_one(tmp_path: Path) -> None:
-    with stage(tmp_path, is_new=True) as pages:
+    with page_client(tmp_path, is_new=True) as pages:
         html = pages.client().get("/agendamento?ativar=sim").text
     assert "SALVAR" not in html
     assert '<a class="second button" href="/conexao">Criar a conexão</a>' in html
 
 
-def test_nothing_is_skipped_between_the_coming_runs_of_a_day_with_two(pages: Stage) -> None:
+def test_nothing_is_skipped_between_the_coming_runs_of_a_day_with_two(pages: PageSetup) -> None:
     pages.journal.save_schedule("producao", Schedule(start_hour=3, every_hours=12, every_minutes=0, days=(0,)), NOW)
     said = text(pages.client().get("/agendamento").text)
     assert "seg. 03:00" in said
@@ -173,7 +173,7 @@ def test_nothing_is_skipped_between_the_coming_runs_of_a_day_with_two(pages: Sta
     assert "…" not in said.partition("Próximas execuções")[2]
 
 
-def test_several_establishments_chosen_by_command_stay_chosen(pages: Stage) -> None:
+def test_several_establishments_chosen_by_command_stay_chosen(pages: PageSetup) -> None:
     both = Schedule(establishments=("0001", "0002"))
     pages.journal.save_schedule("producao", both, NOW)
     client = pages.client()
@@ -184,7 +184,7 @@ def test_several_establishments_chosen_by_command_stay_chosen(pages: Stage) -> N
     assert post(client, "/agendamento", chosen | {"estabelecimento": "0001 0009"}).status_code == 422
 
 
-def test_nao_keeps_the_values_for_next_time(pages: Stage) -> None:
+def test_nao_keeps_the_values_for_next_time(pages: PageSetup) -> None:
     client = pages.client()
     post(client, "/agendamento", SAVE | {"inicio_hora": "6"})
     post(client, "/agendamento", {"ativar": "nao"})
@@ -211,7 +211,7 @@ def test_nao_keeps_the_values_for_next_time(pages: Stage) -> None:
     ],
 )
 def test_a_wrong_field_comes_back_as_typed_with_its_sentence(
-    pages: Stage, changes: dict[str, str], sentence: str
+    pages: PageSetup, changes: dict[str, str], sentence: str
 ) -> None:
     answer = post(pages.client(), "/agendamento", SAVE | changes)
     said = text(answer.text)
@@ -223,13 +223,13 @@ def test_a_wrong_field_comes_back_as_typed_with_its_sentence(
     assert f'id="{anchor}"' in answer.text
 
 
-def test_an_establishment_that_left_the_computer_stays_named(pages: Stage) -> None:
+def test_an_establishment_that_left_the_computer_stays_named(pages: PageSetup) -> None:
     pages.journal.save_schedule("producao", Schedule(establishments=("0009",)), NOW)
     assert "0009 - não está mais neste computador" in pages.client().get("/agendamento").text
 
 
 def test_a_lone_establishment_is_named_and_not_asked_for(tmp_path: Path) -> None:
-    with stage(tmp_path, known=connection(establishments=connection().establishments[:1])) as pages:
+    with page_client(tmp_path, known=connection(establishments=connection().establishments[:1])) as pages:
         html = pages.client().get("/agendamento?ativar=sim").text
     assert "0001 - FABRICA VEVO, o único deste computador." in html
     assert 'value="escolher" class="choose" disabled' in html
@@ -249,14 +249,14 @@ def test_a_lone_establishment_is_named_and_not_asked_for(tmp_path: Path) -> None
     ],
 )
 def test_the_header_says_when_with_the_day_when_it_is_not_today(
-    pages: Stage, schedule: Schedule | None, line: str
+    pages: PageSetup, schedule: Schedule | None, line: str
 ) -> None:
     if schedule is not None:
         pages.journal.save_schedule("producao", schedule, NOW)
     assert line in text(pages.client().get("/historico").text)
 
 
-def test_the_header_says_that_it_runs_now(pages: Stage) -> None:
+def test_the_header_says_that_it_runs_now(pages: PageSetup) -> None:
     pages.journal.save_schedule("producao", Schedule(), NOW)
     pages.run("running", minutes_ago=0, seconds=0)
     assert text(pages.client().get("/proxima").text) == "Sincronizando agora…"
@@ -265,7 +265,7 @@ def test_the_header_says_that_it_runs_now(pages: Stage) -> None:
 # --- buttons
 
 
-def test_importar_starts_a_run_and_goes_back_to_the_page(pages: Stage) -> None:
+def test_importar_starts_a_run_and_goes_back_to_the_page(pages: PageSetup) -> None:
     answer = post(pages.client(), "/importar")
     run = pages.journal.current_run("producao")
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
@@ -273,20 +273,20 @@ def test_importar_starts_a_run_and_goes_back_to_the_page(pages: Stage) -> None:
     assert (run.origin, run.kind, run.ids) == ("button", "import", ())
 
 
-def test_the_pages_script_gets_the_state_instead_of_a_redirect(pages: Stage) -> None:
+def test_the_pages_script_gets_the_state_instead_of_a_redirect(pages: PageSetup) -> None:
     answer = post(pages.client(), "/importar", headers=HTMX)
     assert answer.status_code == 200
     assert "Começando a importação…" in answer.text
     assert "<title>Importando · Omnisync</title>" in answer.text
 
 
-def test_a_click_during_a_run_shows_that_run(pages: Stage) -> None:
+def test_a_click_during_a_run_shows_that_run(pages: PageSetup) -> None:
     run_id = pages.run("running", minutes_ago=0, seconds=0)
     assert post(pages.client(), "/importar").status_code == 303
     assert [run.id for run in pages.journal.runs("producao", 10)] == [run_id]
 
 
-def test_cancelar_stops_the_run_the_page_showed_and_no_other(pages: Stage) -> None:
+def test_cancelar_stops_the_run_the_page_showed_and_no_other(pages: PageSetup) -> None:
     run_id = pages.run("running", minutes_ago=0, seconds=0)
     client = pages.client()
     post(client, "/cancelar", {"execucao": "run_another"})
@@ -296,7 +296,7 @@ def test_cancelar_stops_the_run_the_page_showed_and_no_other(pages: Stage) -> No
     assert 'aria-disabled="true"' in client.get("/situacao").text
 
 
-def test_refused_and_waiting_records_stand_with_reason_and_remedy(pages: Stage) -> None:
+def test_refused_and_waiting_records_stand_with_reason_and_remedy(pages: PageSetup) -> None:
     pages.run("done_with_refusals", counts=whole(), totals=ALL)
     pages.erp.records = [
         unsettled("waiting", id="ord_2", label="OF-2", code="customer_missing", nome="Fulano", minutes_ago=3 * 24 * 60),
@@ -314,19 +314,19 @@ def test_refused_and_waiting_records_stand_with_reason_and_remedy(pages: Stage) 
     assert said.index("OF-004821") < said.index("OF-2")
 
 
-def test_tentar_de_novo_asks_for_that_record(pages: Stage) -> None:
+def test_tentar_de_novo_asks_for_that_record(pages: PageSetup) -> None:
     post(pages.client(), "/tentar", {"registro": "order:ord_1"})
     run = pages.journal.current_run("producao")
     assert run is not None
     assert (run.origin, run.ids) == ("retry", ("order:ord_1",))
 
 
-def test_tentar_de_novo_takes_nothing_else(pages: Stage) -> None:
+def test_tentar_de_novo_takes_nothing_else(pages: PageSetup) -> None:
     post(pages.client(), "/tentar", {"registro": "any:../../x y"})
     assert pages.journal.current_run("producao") is None
 
 
-def test_tentar_todos_asks_for_every_refused_record(pages: Stage) -> None:
+def test_tentar_todos_asks_for_every_refused_record(pages: PageSetup) -> None:
     pages.run("done_with_refusals", counts=whole())
     pages.erp.records = [unsettled(id="a"), unsettled(id="b", kind="customer"), unsettled("waiting", id="c")]
     post(pages.client(), "/tentar-todos")
@@ -335,7 +335,7 @@ def test_tentar_todos_asks_for_every_refused_record(pages: Stage) -> None:
     assert run.ids == ("order:a", "customer:b")
 
 
-def test_the_search_answers_whether_an_order_entered(pages: Stage) -> None:
+def test_the_search_answers_whether_an_order_entered(pages: PageSetup) -> None:
     pages.run("done")
     pages.erp.records = [
         unsettled("imported", label="OF-004821", code="", erp_number="104233"),
@@ -349,7 +349,7 @@ def test_the_search_answers_whether_an_order_entered(pages: Stage) -> None:
     assert "Nenhum registro com “OF-9999”" in text(pages.client().get("/busca?q=OF-9999").text)
 
 
-def test_an_erp_that_does_not_open_is_said_and_the_page_stands(pages: Stage) -> None:
+def test_an_erp_that_does_not_open_is_said_and_the_page_stands(pages: PageSetup) -> None:
     pages.run("done")
     pages.erp.error = ErpSetupError(banco="ERP_VEVO", servidor="erp-01")
     answer = pages.client().get("/")

@@ -16,7 +16,7 @@ from omnisync.agent.erp.base import DryRun
 from omnisync.agent.errors import BadTokenError, ErpSetupError, HubUnreachableError
 from omnisync.agent.messages import texts
 from omnisync.agent.progress import Counts, RowCounts
-from tests.pages import HOSTILE, TOKEN, Stage, connection, post, stage, text
+from tests.support.page_client import HOSTILE, TOKEN, PageSetup, connection, page_client, post, text
 
 CENTRAL = "https://central.omniforce.example"
 PASSWORD = "senha-do-banco-que-nunca-volta"  # noqa: S105  # a made-up one
@@ -42,13 +42,13 @@ ERP = ErpAddress(
 
 
 @pytest.fixture
-def pages(tmp_path: Path) -> Iterator[Stage]:
-    with stage(tmp_path) as made:
+def pages(tmp_path: Path) -> Iterator[PageSetup]:
+    with page_client(tmp_path) as made:
         yield made
 
 
 def test_the_connection_is_saved_with_its_key(tmp_path: Path) -> None:
-    with stage(tmp_path, is_new=True) as pages:
+    with page_client(tmp_path, is_new=True) as pages:
         fields = {
             "nome": "producao",
             "central": "https://a.example/",
@@ -64,7 +64,7 @@ def test_the_connection_is_saved_with_its_key(tmp_path: Path) -> None:
     assert key == Secret(TOKEN)
 
 
-def test_the_rule_of_the_centavo_is_a_box_that_stays_as_it_was_saved(pages: Stage) -> None:
+def test_the_rule_of_the_centavo_is_a_box_that_stays_as_it_was_saved(pages: PageSetup) -> None:
     client = pages.client()
     box = re.compile(r'name="ajustar_centavo" value="sim"( checked)?')
     assert box.findall(client.get("/conexao").text) == [""]
@@ -76,7 +76,7 @@ def test_the_rule_of_the_centavo_is_a_box_that_stays_as_it_was_saved(pages: Stag
     assert pages.journal.connection("producao") == connection()
 
 
-def test_another_hub_empties_the_key(pages: Stage) -> None:
+def test_another_hub_empties_the_key(pages: PageSetup) -> None:
     fields = {"central": "https://outra.example", "chave": "", "tipo": "sqlite", "banco": "/dados/ERP_VEVO.db"}
     client = pages.client()
     answer = post(client, "/conexao", fields)
@@ -86,7 +86,7 @@ def test_another_hub_empties_the_key(pages: Stage) -> None:
     assert "a chave de acesso anterior foi apagada" in said
 
 
-def test_another_erp_empties_its_password_and_keeps_the_key(pages: Stage) -> None:
+def test_another_erp_empties_its_password_and_keeps_the_key(pages: PageSetup) -> None:
     pages.parts.secrets.put(connection(), "erp_password", Secret("senha"))
     fields = {"central": "https://central.omniforce.example", "chave": "", "tipo": "sqlite", "banco": "/outro.db"}
     post(pages.client(), "/conexao", fields)
@@ -98,7 +98,7 @@ def test_another_erp_empties_its_password_and_keeps_the_key(pages: Stage) -> Non
 @pytest.mark.parametrize(
     "address", ["http://outra.example", "https://169.254.169.254", "https://x@y.example", "ftp://a", ""]
 )
-def test_an_address_that_is_not_accepted_comes_back_with_its_sentence(pages: Stage, address: str) -> None:
+def test_an_address_that_is_not_accepted_comes_back_with_its_sentence(pages: PageSetup, address: str) -> None:
     answer = post(pages.client(), "/conexao", {"central": address, "chave": "nova", "tipo": "sqlite", "banco": "/e.db"})
     assert answer.status_code == 422
     assert "O endereço da central não é aceito" in text(answer.text)
@@ -106,7 +106,7 @@ def test_an_address_that_is_not_accepted_comes_back_with_its_sentence(pages: Sta
     assert pages.journal.connection("producao") == connection()
 
 
-def test_testing_says_what_hub_and_erp_answered(pages: Stage) -> None:
+def test_testing_says_what_hub_and_erp_answered(pages: PageSetup) -> None:
     said = text(post(pages.client(), "/conexao/testar").text)
     for words_ in (
         "Central do OmniForce: Responde.",
@@ -117,7 +117,7 @@ def test_testing_says_what_hub_and_erp_answered(pages: Stage) -> None:
         assert words_ in said, words_
 
 
-def test_testing_says_what_is_wrong(pages: Stage) -> None:
+def test_testing_says_what_is_wrong(pages: PageSetup) -> None:
     pages.hub.error = BadTokenError()
     pages.erp.error = ErpSetupError(banco="ERP", servidor="erp-01")
     said = text(post(pages.client(), "/conexao/testar").text)
@@ -125,7 +125,7 @@ def test_testing_says_what_is_wrong(pages: Stage) -> None:
     assert "Não foi possível abrir o banco ERP" in said
 
 
-def test_rehearsing_shows_what_the_layout_makes_of_what_would_come(pages: Stage) -> None:
+def test_rehearsing_shows_what_the_layout_makes_of_what_would_come(pages: PageSetup) -> None:
     rows: list[dict[str, object]] = [{"nome": f"{HOSTILE} {n}", "documento": "11222333000181"} for n in range(7)]
     pages.hub.rehearsal = DryRun(
         counts=Counts(customers=RowCounts(written=7)), tables={"clientes": rows, "pedidos": []}, unsettled=[]
@@ -140,7 +140,7 @@ def test_rehearsing_shows_what_the_layout_makes_of_what_would_come(pages: Stage)
     assert "11222333000181" not in html
 
 
-def test_rehearsing_says_when_there_is_nothing_and_when_the_hub_refuses(pages: Stage) -> None:
+def test_rehearsing_says_when_there_is_nothing_and_when_the_hub_refuses(pages: PageSetup) -> None:
     client = pages.client()
     assert "Não há dados novos no OmniForce." in text(post(client, "/conexao/conferir").text)
     pages.hub.error = BadTokenError()
@@ -148,7 +148,7 @@ def test_rehearsing_says_when_there_is_nothing_and_when_the_hub_refuses(pages: S
 
 
 def test_establishments_are_brought_from_the_hub_and_ticked(tmp_path: Path) -> None:
-    with stage(tmp_path, known=connection(establishments=())) as pages:
+    with page_client(tmp_path, known=connection(establishments=())) as pages:
         client = pages.client()
         offered = re.findall(r'name="estabelecimento" value="(\d+)" checked', post(client, "/conexao/testar").text)
         post(client, "/conexao/estabelecimentos", {"estabelecimento": ["0002", "9999"]})
@@ -160,7 +160,7 @@ def test_establishments_are_brought_from_the_hub_and_ticked(tmp_path: Path) -> N
 # --- the ERP's server
 
 
-def test_all_of_the_erps_server_is_saved_and_shown_but_its_password(pages: Stage) -> None:
+def test_all_of_the_erps_server_is_saved_and_shown_but_its_password(pages: PageSetup) -> None:
     client = pages.client()
     assert post(client, "/conexao", SERVER).headers["location"] == "/conexao?aviso=salva"
     saved = pages.journal.connection("producao")
@@ -176,7 +176,7 @@ def test_all_of_the_erps_server_is_saved_and_shown_but_its_password(pages: Stage
     assert PASSWORD not in html
 
 
-def test_an_empty_password_field_keeps_the_password(pages: Stage) -> None:
+def test_an_empty_password_field_keeps_the_password(pages: PageSetup) -> None:
     post(pages.client(), "/conexao", SERVER)
     post(pages.client(), "/conexao", SERVER | {"senha": "", "layout": "padrao"})
     assert pages.parts.secrets.get(pages.journal.connection("producao"), "erp_password") == Secret(PASSWORD)
@@ -192,7 +192,9 @@ def test_an_empty_password_field_keeps_the_password(pages: Stage) -> None:
         {"tipo": "postgresql"},
     ],
 )
-def test_another_server_port_user_database_or_kind_empties_the_password(pages: Stage, change: dict[str, str]) -> None:
+def test_another_server_port_user_database_or_kind_empties_the_password(
+    pages: PageSetup, change: dict[str, str]
+) -> None:
     client = pages.client()
     post(client, "/conexao", SERVER)
     answer = post(client, "/conexao", SERVER | {"senha": ""} | change)
@@ -218,7 +220,7 @@ def test_another_server_port_user_database_or_kind_empties_the_password(pages: S
     ],
 )
 def test_a_wrong_field_is_named_and_nothing_is_saved(
-    pages: Stage, change: dict[str, str], anchor: str, sentence: str
+    pages: PageSetup, change: dict[str, str], anchor: str, sentence: str
 ) -> None:
     answer = post(pages.client(), "/conexao", SERVER | change)
     assert answer.status_code == 422
@@ -249,7 +251,9 @@ def test_a_wrong_field_is_named_and_nothing_is_saved(
         ),
     ],
 )
-def test_the_step_that_failed_is_named_in_a_runs_own_sentence(pages: Stage, hub: Any, erp: Any, failed: str) -> None:
+def test_the_step_that_failed_is_named_in_a_runs_own_sentence(
+    pages: PageSetup, hub: Any, erp: Any, failed: str
+) -> None:
     pages.hub.error, pages.erp.error = hub, erp
     said = text(post(pages.client(), "/conexao/testar").text)
     assert failed in said
@@ -258,7 +262,7 @@ def test_the_step_that_failed_is_named_in_a_runs_own_sentence(pages: Stage, hub:
 
 def test_a_driver_that_hangs_is_left_behind_and_said(tmp_path: Path) -> None:
     is_over = Event()
-    with stage(tmp_path, test_for=timedelta(seconds=0.1)) as pages:
+    with page_client(tmp_path, test_for=timedelta(seconds=0.1)) as pages:
         pages.erp.hangs = is_over.wait
         client = pages.client()
         said = text(post(client, "/conexao/testar").text)
@@ -272,7 +276,7 @@ def test_a_driver_that_hangs_is_left_behind_and_said(tmp_path: Path) -> None:
 
 
 def test_the_erps_database_may_be_told_before_the_hub(tmp_path: Path) -> None:
-    with stage(tmp_path, is_new=True) as pages:
+    with page_client(tmp_path, is_new=True) as pages:
         client = pages.client()
         fields = {"nome": "producao", "tipo": "sqlite", "banco": "/e.db", "layout": "padrao"}
         assert post(client, "/conexao", fields).status_code == 303

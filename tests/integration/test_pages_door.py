@@ -23,10 +23,10 @@ from omnisync.agent.pages.auth.sessions import Sessions
 from omnisync.agent.pages.certificate import Certificate, read_certificate
 from omnisync.agent.pages.login.login_page import local_path
 from omnisync.agent.pages.server import PageServer
-from tests.browser.windows import served
 from tests.integration.test_pages_locks import contents, get_paths, post_routes
-from tests.pages import HOST, HTMX, NOW, QUICK, Client, Stage, stage, text, token_in
-from tests.tls import put
+from tests.support.browser import served
+from tests.support.page_client import HOST, HTMX, NOW, QUICK, Client, PageSetup, page_client, text, token_in
+from tests.support.tls import put
 
 PASSWORD = "pão de queijo às 6h"  # noqa: S105  # a made-up one
 OPEN = ("/entrar", "/static/{file_path:path}")
@@ -34,8 +34,8 @@ NAME = "erp-01.vevo.example"
 
 
 @pytest.fixture
-def pages(tmp_path: Path) -> Iterator[Stage]:
-    with stage(tmp_path) as made:
+def pages(tmp_path: Path) -> Iterator[PageSetup]:
+    with page_client(tmp_path) as made:
         made.parts.password.set(PASSWORD)
         yield made
 
@@ -56,7 +56,7 @@ class Clock:
         return self.now
 
 
-def clocked(pages: Stage) -> tuple[Stage, Clock]:
+def clocked(pages: PageSetup) -> tuple[PageSetup, Clock]:
     """The pages over a clock that can be set."""
     clock = Clock()
     parts = msgspec.structs.replace(pages.parts, clock=clock)
@@ -66,7 +66,7 @@ def clocked(pages: Stage) -> tuple[Stage, Clock]:
 # --- without a session
 
 
-def test_no_route_shows_or_does_anything_before_the_password_was_typed(pages: Stage) -> None:
+def test_no_route_shows_or_does_anything_before_the_password_was_typed(pages: PageSetup) -> None:
     pages.run("running", minutes_ago=0, seconds=0)
     before = contents(pages.journal)
     client = pages.client()
@@ -87,7 +87,7 @@ def test_no_route_shows_or_does_anything_before_the_password_was_typed(pages: St
     assert contents(pages.journal) == before
 
 
-def pages_token(pages: Stage) -> str:
+def pages_token(pages: PageSetup) -> str:
     """The token of the pages' own forms, as somebody inside reads it."""
     client = pages.client()
     enter(client)
@@ -109,7 +109,7 @@ def pages_token(pages: Stage) -> str:
         ),
     ],
 )
-def test_no_way_of_writing_an_address_leads_past_the_door(pages: Stage, path: str) -> None:
+def test_no_way_of_writing_an_address_leads_past_the_door(pages: PageSetup, path: str) -> None:
     with served(pages.parts) as url:
         host = url.removeprefix("http://")
         with closing(socket.create_connection(("127.0.0.1", int(host.rpartition(":")[2])))) as wire:
@@ -119,14 +119,14 @@ def test_no_way_of_writing_an_address_leads_past_the_door(pages: Stage, path: st
     assert "producao" not in said
 
 
-def test_a_page_that_asks_by_itself_is_led_to_the_form_and_back(pages: Stage) -> None:
+def test_a_page_that_asks_by_itself_is_led_to_the_form_and_back(pages: PageSetup) -> None:
     current = {"HX-Current-URL": f"http://{HOST}/agendamento?conexao=producao"}
     answer = pages.client().get("/proxima", headers=HTMX | current)
     assert (answer.status_code, answer.text.strip()) == (401, "")
     assert answer.headers["hx-redirect"] == "/entrar?para=/agendamento%3Fconexao%3Dproducao"
 
 
-def test_the_form_shows_nothing_of_the_company_and_has_a_token_of_its_own(pages: Stage) -> None:
+def test_the_form_shows_nothing_of_the_company_and_has_a_token_of_its_own(pages: PageSetup) -> None:
     html = pages.client().get("/entrar").text
     for word in ("FATURAMENTO-03", "ERP_VEVO", "producao", "Aurora"):
         assert word not in html
@@ -134,7 +134,7 @@ def test_the_form_shows_nothing_of_the_company_and_has_a_token_of_its_own(pages:
     assert pages.client().get("/static/app.css").status_code == 200
 
 
-def test_the_token_of_the_form_is_good_for_nothing_else(pages: Stage) -> None:
+def test_the_token_of_the_form_is_good_for_nothing_else(pages: PageSetup) -> None:
     client = pages.client()
     outside = token_in(client.get("/entrar").text)
     enter(client)
@@ -148,7 +148,7 @@ def test_the_token_of_the_form_is_good_for_nothing_else(pages: Stage) -> None:
 # --- coming in and going out
 
 
-def test_the_password_lets_in_and_leads_to_where_one_was_going(pages: Stage) -> None:
+def test_the_password_lets_in_and_leads_to_where_one_was_going(pages: PageSetup) -> None:
     client = pages.client()
     where = client.get("/agendamento?conexao=producao").headers["location"]
     assert 'name="para" value="/agendamento?conexao=producao"' in client.get(where).text
@@ -158,12 +158,12 @@ def test_the_password_lets_in_and_leads_to_where_one_was_going(pages: Stage) -> 
     assert client.get("/entrar").headers["location"] == "/"
 
 
-def test_letters_typed_in_parts_are_the_same_password(pages: Stage) -> None:
+def test_letters_typed_in_parts_are_the_same_password(pages: PageSetup) -> None:
     assert enter(pages.client(), "pa\u0303o de queijo a\u0300s 6h").status_code == 303
 
 
 @pytest.mark.parametrize("wrong", ["", "pão", PASSWORD + " ", PASSWORD.upper(), "x" * 10_000])
-def test_a_wrong_password_lets_nobody_in_and_does_not_come_back(pages: Stage, wrong: str) -> None:
+def test_a_wrong_password_lets_nobody_in_and_does_not_come_back(pages: PageSetup, wrong: str) -> None:
     client = pages.client()
     answer = enter(client, wrong)
     assert answer.status_code == 401
@@ -178,13 +178,13 @@ def test_a_wrong_password_lets_nobody_in_and_does_not_come_back(pages: Stage, wr
     "place",
     ["https://evil.example/", "//evil.example/x", "/\\evil.example", "javascript:x", "/x", "http://[", ""],
 )
-def test_nobody_is_led_elsewhere(pages: Stage, place: str) -> None:
+def test_nobody_is_led_elsewhere(pages: PageSetup, place: str) -> None:
     assert local_path(place) == "/"
     assert enter(pages.client(), para=place).headers["location"] == "/"
 
 
 @pytest.mark.parametrize("is_secure", [False, True])
-def test_the_cookie_is_for_this_host_alone_and_for_no_script(pages: Stage, is_secure: bool) -> None:
+def test_the_cookie_is_for_this_host_alone_and_for_no_script(pages: PageSetup, is_secure: bool) -> None:
     made = create_app(pages.parts, [HOST], is_secure=is_secure)
     client = TestClient(made, base_url=f"http{'s' if is_secure else ''}://{HOST}")
     client.follow_redirects = False
@@ -197,7 +197,7 @@ def test_the_cookie_is_for_this_host_alone_and_for_no_script(pages: Stage, is_se
     assert client.get("/").status_code == 200
 
 
-def test_who_leaves_is_out_and_the_cookie_that_was_kept_is_worth_nothing(pages: Stage) -> None:
+def test_who_leaves_is_out_and_the_cookie_that_was_kept_is_worth_nothing(pages: PageSetup) -> None:
     client = pages.client()
     enter(client)
     stolen = dict(client.cookies)
@@ -211,7 +211,7 @@ def test_who_leaves_is_out_and_the_cookie_that_was_kept_is_worth_nothing(pages: 
     assert thief.get("/").status_code == 303
 
 
-def test_a_session_ends_at_its_hour_however_much_it_was_used(pages: Stage) -> None:
+def test_a_session_ends_at_its_hour_however_much_it_was_used(pages: PageSetup) -> None:
     set_up, clock = clocked(pages)
     client = set_up.client()
     enter(client)
@@ -220,7 +220,7 @@ def test_a_session_ends_at_its_hour_however_much_it_was_used(pages: Stage) -> No
         assert client.get("/").status_code == status, hours
 
 
-def test_another_password_ends_every_session(pages: Stage) -> None:
+def test_another_password_ends_every_session(pages: PageSetup) -> None:
     client = pages.client()
     enter(client)
     pages.parts.password.set("uma outra senha")
@@ -229,12 +229,12 @@ def test_another_password_ends_every_session(pages: Stage) -> None:
     assert enter(client, "uma outra senha").status_code == 303
 
 
-def test_a_made_up_cookie_is_worth_nothing(pages: Stage) -> None:
+def test_a_made_up_cookie_is_worth_nothing(pages: PageSetup) -> None:
     for made_up in ("", "x", "0" * 64, "é" * 20):
         assert pages.client().get("/", headers={b"Cookie": f"omnisync-8787={made_up}".encode()}).status_code == 303
 
 
-def test_the_form_is_refused_to_another_origin_and_without_its_token(pages: Stage) -> None:
+def test_the_form_is_refused_to_another_origin_and_without_its_token(pages: PageSetup) -> None:
     client = pages.client()
     token = token_in(client.get("/entrar").text)
     typed = {"_token": token, "senha": PASSWORD}
@@ -250,7 +250,7 @@ def test_the_form_is_refused_to_another_origin_and_without_its_token(pages: Stag
 # --- limits
 
 
-def test_after_ten_wrong_passwords_even_the_right_one_waits_and_then_enters(pages: Stage) -> None:
+def test_after_ten_wrong_passwords_even_the_right_one_waits_and_then_enters(pages: PageSetup) -> None:
     set_up, clock = clocked(pages)
     client = set_up.client()
     for n in range(10):
@@ -264,7 +264,7 @@ def test_after_ten_wrong_passwords_even_the_right_one_waits_and_then_enters(page
     assert enter(client).status_code == 303
 
 
-def test_a_wait_is_not_hashed_for(pages: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wait_is_not_hashed_for(pages: PageSetup, monkeypatch: pytest.MonkeyPatch) -> None:
     client = pages.client()
     for _ in range(10):
         enter(client, "errada e outra")
@@ -274,7 +274,7 @@ def test_a_wait_is_not_hashed_for(pages: Stage, monkeypatch: pytest.MonkeyPatch)
     assert hashed == []
 
 
-def test_the_right_password_forgives_the_wrong_ones_of_its_address(pages: Stage) -> None:
+def test_the_right_password_forgives_the_wrong_ones_of_its_address(pages: PageSetup) -> None:
     client = pages.client()
     for _ in range(3):
         for _ in range(9):
@@ -283,13 +283,13 @@ def test_the_right_password_forgives_the_wrong_ones_of_its_address(pages: Stage)
         client.cookies.clear()
 
 
-def test_a_hundred_wrong_passwords_from_anywhere_close_the_door_to_all(pages: Stage) -> None:
+def test_a_hundred_wrong_passwords_from_anywhere_close_the_door_to_all(pages: PageSetup) -> None:
     door = Sessions(pages.parts.password, lambda: NOW, port=8787, is_secure=True, needs_password=True)
     waits = [door.throttle(f"10.0.0.{n // 9}") for n in range(101)]
     assert waits == [None] * 100 + [timedelta(minutes=10)]
 
 
-def test_who_asks_cannot_say_that_he_is_another(pages: Stage) -> None:
+def test_who_asks_cannot_say_that_he_is_another(pages: PageSetup) -> None:
     with served(pages.parts) as url, httpx.Client(base_url=url, trust_env=False) as client:
         told = [
             client.post(
@@ -325,7 +325,7 @@ def test_a_password_too_short_or_too_long_is_not_taken(tmp_path: Path, password:
 
 
 @pytest.mark.parametrize("spoiled", [b"", b"p\xc3\xa3o", b"$argon2id$nada", b"$2b$12$x"])
-def test_a_file_that_cannot_be_read_lets_nobody_in(pages: Stage, spoiled: bytes) -> None:
+def test_a_file_that_cannot_be_read_lets_nobody_in(pages: PageSetup, spoiled: bytes) -> None:
     client = pages.client()
     enter(client)
     pages.parts.password.path.write_bytes(spoiled)
@@ -338,7 +338,7 @@ def test_a_file_that_cannot_be_read_lets_nobody_in(pages: Stage, spoiled: bytes)
     assert stranger.get("/").status_code != 200
 
 
-def pages_entrance(pages: Stage) -> str:
+def pages_entrance(pages: PageSetup) -> str:
     """The token of the form, as it was before the file was spoiled."""
     spoiled = pages.parts.password.path.read_bytes()
     pages.parts.password.set(PASSWORD)
@@ -348,14 +348,14 @@ def pages_entrance(pages: Stage) -> str:
 
 
 def test_without_a_password_this_computer_needs_none(tmp_path: Path) -> None:
-    with stage(tmp_path) as made:
+    with page_client(tmp_path) as made:
         client = made.client()
         assert client.get("/").status_code == 200
         assert "/sair" not in client.get("/").text
         assert client.get("/entrar").headers["location"] == "/"
 
 
-def test_a_password_taken_away_while_others_reach_the_pages_lets_nobody_in(pages: Stage) -> None:
+def test_a_password_taken_away_while_others_reach_the_pages_lets_nobody_in(pages: PageSetup) -> None:
     made = msgspec.structs.replace(pages, app=create_app(pages.parts, [HOST], needs_password=True))
     client = made.client()
     enter(client)
@@ -379,7 +379,7 @@ def certificate(authority: trustme.CA, tmp_path: Path) -> Certificate:
 
 
 @contextmanager
-def opened(pages: Stage, host: str, certificate: Certificate | None) -> Iterator[PageServer]:
+def opened(pages: PageSetup, host: str, certificate: Certificate | None) -> Iterator[PageServer]:
     """The pages' server, its port taken and given back."""
     server = PageServer(pages.parts, host, 0, certificate)
     try:
@@ -389,7 +389,7 @@ def opened(pages: Stage, host: str, certificate: Certificate | None) -> Iterator
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.10", "::", "::1", "erp.local"])  # noqa: S104  # refused
-def test_other_computers_need_a_password_and_tls(pages: Stage, certificate: Certificate, host: str) -> None:
+def test_other_computers_need_a_password_and_tls(pages: PageSetup, certificate: Certificate, host: str) -> None:
     with pytest.raises(SettingsError) as told:
         PageServer(pages.parts, host, 0)
     assert told.value.code == "pages_without_tls"
@@ -400,13 +400,13 @@ def test_other_computers_need_a_password_and_tls(pages: Stage, certificate: Cert
         assert told.value.code == "pages_without_password"
 
 
-def test_with_both_they_open_under_the_certificates_names(pages: Stage, certificate: Certificate) -> None:
+def test_with_both_they_open_under_the_certificates_names(pages: PageSetup, certificate: Certificate) -> None:
     with opened(pages, "0.0.0.0", certificate) as server:  # noqa: S104  # what is tested
         assert server.url.rpartition(":")[0] == f"https://{NAME}"
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "::1", "nenhum.invalid"])
-def test_an_address_this_computer_has_not_is_told(pages: Stage, certificate: Certificate, host: str) -> None:
+def test_an_address_this_computer_has_not_is_told(pages: PageSetup, certificate: Certificate, host: str) -> None:
     with pytest.raises(SettingsError) as told:
         PageServer(pages.parts, host, 0, certificate)
     assert told.value.code == "pages_address"
@@ -419,7 +419,7 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 
 
 def test_over_tls_one_comes_in_by_the_hosts_name_and_by_no_other(
-    pages: Stage, certificate: Certificate, authority: trustme.CA
+    pages: PageSetup, certificate: Certificate, authority: trustme.CA
 ) -> None:
     with served(pages.parts, certificate) as url:
         port = int(url.rpartition(":")[2])
@@ -448,7 +448,7 @@ def test_over_tls_one_comes_in_by_the_hosts_name_and_by_no_other(
             plain.get(f"http://127.0.0.1:{port}/entrar")
 
 
-def test_old_versions_of_tls_are_not_spoken(pages: Stage, certificate: Certificate) -> None:
+def test_old_versions_of_tls_are_not_spoken(pages: PageSetup, certificate: Certificate) -> None:
     with served(pages.parts, certificate) as url:
         old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         old.check_hostname, old.verify_mode = False, ssl.CERT_NONE

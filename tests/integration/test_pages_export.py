@@ -12,7 +12,7 @@ import pytest
 from omnisync.agent.journal.run import REFUSED_ROWS
 from omnisync.agent.progress import Counts, ExportCounts, RowCounts
 from omnisync.agent.sync.outbox import RowRefusal, outbox_of
-from tests.pages import ALL, HTMX, NOW, Stage, post, stage, text, unsettled, whole
+from tests.support.page_client import ALL, HTMX, NOW, PageSetup, page_client, post, text, unsettled, whole
 
 PRODUCTS = "omniforce.products"
 FACTS = "dash.sales-facts"
@@ -22,12 +22,12 @@ WENT = Counts(
 
 
 @pytest.fixture
-def pages(tmp_path: Path) -> Iterator[Stage]:
-    with stage(tmp_path) as made:
+def pages(tmp_path: Path) -> Iterator[PageSetup]:
+    with page_client(tmp_path) as made:
         yield made
 
 
-def refuse(pages: Stage, *rows: tuple[str, str, str]) -> None:
+def refuse(pages: PageSetup, *rows: tuple[str, str, str]) -> None:
     """Put rows into the outbox that the hub did not take: key, code, field."""
     with closing(outbox_of(pages.parts.settings.home, "producao")) as outbox:
         known = outbox.dataset_state("omniforce", "stock", hub="h", new_id=lambda: "s")
@@ -45,14 +45,14 @@ def refuse(pages: Stage, *rows: tuple[str, str, str]) -> None:
     ("chosen", "systems"),
     [("todos", "all"), ("dash", ("dash",)), ("omniforce", ("omniforce",)), ("", "all"), ("outro", "all")],
 )
-def test_the_button_exports_to_the_chosen_systems(pages: Stage, chosen: str, systems: Any) -> None:
+def test_the_button_exports_to_the_chosen_systems(pages: PageSetup, chosen: str, systems: Any) -> None:
     post(pages.client(), "/exportar", {"sistemas": chosen})
     run = pages.journal.current_run("producao")
     assert run is not None
     assert (run.kind, run.origin, run.systems, run.ids) == ("export", "button", systems, ())
 
 
-def test_a_click_during_an_import_shows_the_import(pages: Stage) -> None:
+def test_a_click_during_an_import_shows_the_import(pages: PageSetup) -> None:
     run_id = pages.run("running", minutes_ago=0, seconds=0)
     answer = post(pages.client(), "/exportar", headers=HTMX)
     assert "Importando clientes…" in text(answer.text)
@@ -69,7 +69,7 @@ def test_a_click_during_an_import_shows_the_import(pages: Stage) -> None:
     ],
 )
 def test_what_can_be_exported_is_offered_and_no_more(
-    pages: Stage, exported: list[Any], said: list[str], unsaid: list[str]
+    pages: PageSetup, exported: list[Any], said: list[str], unsaid: list[str]
 ) -> None:
     pages.exported[:] = exported
     shown = text(pages.client().get("/situacao").text)
@@ -89,7 +89,7 @@ def test_what_can_be_exported_is_offered_and_no_more(
         ("send:dash.sales-facts", "Enviando ao Dash: vendas…"),
     ],
 )
-def test_an_export_says_what_it_does(pages: Stage, phase: str, sentence: str) -> None:
+def test_an_export_says_what_it_does(pages: PageSetup, phase: str, sentence: str) -> None:
     pages.run("running", kind="export", minutes_ago=0.5, seconds=20, counts=WENT, phase=phase)
     html = pages.client().get("/situacao").text
     said = text(html)
@@ -101,7 +101,7 @@ def test_an_export_says_what_it_does(pages: Stage, phase: str, sentence: str) ->
     assert "EXPORTAR" not in said
 
 
-def test_each_dataset_has_its_row(pages: Stage) -> None:
+def test_each_dataset_has_its_row(pages: PageSetup) -> None:
     pages.run("running", kind="export", minutes_ago=0.5, seconds=20, counts=WENT, phase="read:dash.sales-facts")
     said = text(pages.client().get("/situacao").text)
     assert "Produtos 2 apagados 1.204 12 /12 0 Concluído" in said
@@ -109,14 +109,14 @@ def test_each_dataset_has_its_row(pages: Stage) -> None:
     assert "1.294 lidos no ERP, 15 enviados, 2 deles apagados." in said
 
 
-def test_a_run_of_both_halves_shows_both(pages: Stage) -> None:
+def test_a_run_of_both_halves_shows_both(pages: PageSetup) -> None:
     pages.run("running", kind="both", counts=whole() + WENT, totals=ALL, phase="send:omniforce.products")
     said = text(pages.client().get("/situacao").text)
     for words in ("Enviando ao OmniForce: produtos…", "Clientes 24.800", "Produtos 2 apagados", "a sincronização"):
         assert words in said, words
 
 
-def test_a_cancelled_export_ends_its_batch_first(pages: Stage) -> None:
+def test_a_cancelled_export_ends_its_batch_first(pages: PageSetup) -> None:
     pages.run("cancelling", kind="export", counts=WENT, phase="send:omniforce.products")
     said = text(pages.client().get("/situacao").text)
     assert "Cancelando… terminando de enviar o lote atual." in said
@@ -177,14 +177,14 @@ def test_a_cancelled_export_ends_its_batch_first(pages: Stage) -> None:
     ],
 )
 def test_each_end_has_its_sentence(
-    pages: Stage, kind: Any, state: Any, counts: Counts, code: str | None, sentences: list[str]
+    pages: PageSetup, kind: Any, state: Any, counts: Counts, code: str | None, sentences: list[str]
 ) -> None:
     pages.run(state, kind=kind, counts=counts, code=code)
     said = text(pages.client().get("/").text)
     assert [words for words in sentences if words not in said] == []
 
 
-def test_an_import_that_failed_stays_in_view_after_an_export_went_well(pages: Stage) -> None:
+def test_an_import_that_failed_stays_in_view_after_an_export_went_well(pages: PageSetup) -> None:
     pages.run("failed", minutes_ago=30, code="token_refused")
     pages.run("done", kind="export", counts=WENT)
     assert "Falha anterior, hoje às 11:33" in text(pages.client().get("/").text)
@@ -192,7 +192,7 @@ def test_an_import_that_failed_stays_in_view_after_an_export_went_well(pages: St
     assert "Falha anterior" not in text(pages.client().get("/").text)
 
 
-def test_the_lists_of_runs_show_both_halves(pages: Stage) -> None:
+def test_the_lists_of_runs_show_both_halves(pages: PageSetup) -> None:
     sent = Counts(exports={PRODUCTS: ExportCounts(read=99, prepared=9, sent=7, refused=2, held=12)})
     pages.run("done_with_refusals", kind="both", counts=Counts(orders=RowCounts(written=5, refused=3)) + sent)
     client = pages.client()
@@ -204,7 +204,7 @@ def test_the_lists_of_runs_show_both_halves(pages: Stage) -> None:
 # --- what did not go
 
 
-def test_rows_that_did_not_go_stand_with_reason_and_remedy(pages: Stage) -> None:
+def test_rows_that_did_not_go_stand_with_reason_and_remedy(pages: PageSetup) -> None:
     pages.run("done_with_refusals", kind="export", counts=WENT)
     refuse(pages, ("0001/A~17", "length", "unit"), ("0001/000104", "repeated", ""))
     client = pages.client()
@@ -217,7 +217,7 @@ def test_rows_that_did_not_go_stand_with_reason_and_remedy(pages: Stage) -> None
     assert '<span class="badge">2<' in client.get("/agendamento").text
 
 
-def test_nothing_is_called_up_to_date_while_something_did_not_go_or_come(pages: Stage) -> None:
+def test_nothing_is_called_up_to_date_while_something_did_not_go_or_come(pages: PageSetup) -> None:
     pages.run("done", kind="export", counts=WENT)
     refuse(pages, ("0001/1", "length", "unit"))
     pages.erp.records = [unsettled(codigo="1")]
@@ -226,7 +226,7 @@ def test_nothing_is_called_up_to_date_while_something_did_not_go_or_come(pages: 
     assert "Tudo em dia" not in said
 
 
-def test_they_are_sent_again_as_they_are_by_a_button(pages: Stage) -> None:
+def test_they_are_sent_again_as_they_are_by_a_button(pages: PageSetup) -> None:
     pages.run("done_with_refusals", kind="export", counts=WENT)
     refuse(pages, ("0001/1", "length", "unit"))
     post(pages.client(), "/reenviar")
@@ -235,7 +235,7 @@ def test_they_are_sent_again_as_they_are_by_a_button(pages: Stage) -> None:
     assert (run.kind, run.origin, run.ids) == ("export", "retry", (REFUSED_ROWS,))
 
 
-def test_during_a_run_the_outbox_is_left_alone(pages: Stage) -> None:
+def test_during_a_run_the_outbox_is_left_alone(pages: PageSetup) -> None:
     refuse(pages, ("0001/1", "length", "unit"))
     pages.run("running", kind="export", minutes_ago=0, seconds=0)
     said = text(pages.client().get("/pendencias").text)

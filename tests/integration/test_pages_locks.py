@@ -14,7 +14,7 @@ from omnisync.agent.config.settings import Secret
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.pages.rendering import FOLDER
 from omnisync.agent.schedule import Schedule
-from tests.pages import (
+from tests.support.page_client import (
     ALL,
     HOST,
     HOSTILE,
@@ -24,10 +24,10 @@ from tests.pages import (
     PARTS,
     SAVE,
     TOKEN,
-    Stage,
+    PageSetup,
     connection,
+    page_client,
     post,
-    stage,
     text,
     token_in,
     unsettled,
@@ -36,8 +36,8 @@ from tests.pages import (
 
 
 @pytest.fixture
-def pages(tmp_path: Path) -> Iterator[Stage]:
-    with stage(tmp_path) as made:
+def pages(tmp_path: Path) -> Iterator[PageSetup]:
+    with page_client(tmp_path) as made:
         yield made
 
 
@@ -72,7 +72,7 @@ def contents(journal: Journal) -> str:
 # --- the locks
 
 
-def test_every_unsafe_route_is_refused_without_the_token(pages: Stage) -> None:
+def test_every_unsafe_route_is_refused_without_the_token(pages: PageSetup) -> None:
     pages.run("running", minutes_ago=0, seconds=0)
     before = contents(pages.journal)
     routes = post_routes(pages.app)
@@ -95,7 +95,7 @@ def test_every_unsafe_route_is_refused_without_the_token(pages: Stage) -> None:
         {"Sec-Fetch-Site": "none"},
     ],
 )
-def test_every_unsafe_route_is_refused_to_another_origin(pages: Stage, headers: dict[str, str]) -> None:
+def test_every_unsafe_route_is_refused_to_another_origin(pages: PageSetup, headers: dict[str, str]) -> None:
     before = contents(pages.journal)
     for path, _ in post_routes(pages.app):
         answer = post(pages.client(), path, SAVE, headers=headers)
@@ -107,7 +107,7 @@ def test_every_unsafe_route_is_refused_to_another_origin(pages: Stage, headers: 
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1.nip.io:8787", "127.0.0.1", "127.0.0.1:80", "localhost.:8787", ""]
 )
-def test_every_route_is_refused_under_another_host(pages: Stage, host: str) -> None:
+def test_every_route_is_refused_under_another_host(pages: PageSetup, host: str) -> None:
     token = pages.client().get("/agendamento").text
     for path in get_paths(pages.app):
         answer = pages.client().get(path, headers={"Host": host})
@@ -117,11 +117,11 @@ def test_every_route_is_refused_under_another_host(pages: Stage, host: str) -> N
         assert answer.status_code == 400, path
 
 
-def test_localhost_is_this_computer_too(pages: Stage) -> None:
+def test_localhost_is_this_computer_too(pages: PageSetup) -> None:
     assert pages.client().get("/", headers={"Host": "localhost:8787"}).status_code == 200
 
 
-def test_our_own_pages_pass_with_field_or_header(pages: Stage) -> None:
+def test_our_own_pages_pass_with_field_or_header(pages: PageSetup) -> None:
     client = pages.client()
     ours = {"Origin": f"http://{HOST}", "Sec-Fetch-Site": "same-origin"}
     assert post(client, "/importar", headers=ours).status_code == 303
@@ -132,12 +132,12 @@ def test_our_own_pages_pass_with_field_or_header(pages: Stage) -> None:
 def test_the_token_outlives_a_restart(tmp_path: Path) -> None:
     tokens = []
     for _ in range(2):
-        with stage(tmp_path) as pages:
+        with page_client(tmp_path) as pages:
             tokens.append(token_in(pages.client().get("/").text))
     assert tokens[0] == tokens[1]
 
 
-def test_a_stale_page_gets_its_form_back_as_typed(pages: Stage) -> None:
+def test_a_stale_page_gets_its_form_back_as_typed(pages: PageSetup) -> None:
     answer = pages.client().post("/agendamento", data=SAVE | {"inicio_hora": "6", "_token": "velho"})
     assert answer.status_code == 403
     assert "Esta página estava aberta de antes e o agendamento não foi salvo." in text(answer.text)
@@ -149,14 +149,14 @@ def test_a_stale_page_gets_its_form_back_as_typed(pages: Stage) -> None:
     assert "Nada foi feito" in text(pages.client().post("/importar").text)
 
 
-def test_a_stale_button_of_the_script_leads_to_the_page_that_explains(pages: Stage) -> None:
+def test_a_stale_button_of_the_script_leads_to_the_page_that_explains(pages: PageSetup) -> None:
     client = pages.client()
     answer = client.post("/importar", headers=HTMX)
     assert (answer.status_code, answer.headers["hx-redirect"]) == (403, "/?antiga=1")
     assert "Esta página estava aberta de antes e não foi aceita." in text(client.get("/?antiga=1").text)
 
 
-def test_every_answer_carries_the_headers(pages: Stage) -> None:
+def test_every_answer_carries_the_headers(pages: PageSetup) -> None:
     client = pages.client()
     for path in (*PAGES, *PARTS, "/nada", "/static/app.css", "/static/../app.py"):
         headers = client.get(path).headers
@@ -170,7 +170,7 @@ def test_every_answer_carries_the_headers(pages: Stage) -> None:
     assert "content-security-policy" in client.get("/", headers={"Host": "evil.example"}).headers
 
 
-def test_get_changes_nothing(pages: Stage) -> None:
+def test_get_changes_nothing(pages: PageSetup) -> None:
     pages.run("done_with_refusals", counts=whole(), totals=ALL)
     before = contents(pages.journal)
     for path in (*get_paths(pages.app), *PAGES):
@@ -178,7 +178,7 @@ def test_get_changes_nothing(pages: Stage) -> None:
     assert contents(pages.journal) == before
 
 
-def test_unsafe_routes_answer_no_get(pages: Stage) -> None:
+def test_unsafe_routes_answer_no_get(pages: PageSetup) -> None:
     both = set(get_paths(pages.app))
     for path, _ in post_routes(pages.app):
         if path not in both:
@@ -187,7 +187,7 @@ def test_unsafe_routes_answer_no_get(pages: Stage) -> None:
 
 def test_hostile_names_are_only_text(tmp_path: Path) -> None:
     known = connection(establishments=tuple(type(one)(one.code, HOSTILE) for one in connection().establishments))
-    with stage(tmp_path, known=known) as pages:
+    with page_client(tmp_path, known=known) as pages:
         pages.run("failed", code="hub_said_no", motivo=HOSTILE)
         pages.erp.records = [
             unsettled(kind="customer", label=HOSTILE, code="tax_id_invalid", codigo=HOSTILE, erp_number=HOSTILE),
@@ -200,7 +200,7 @@ def test_hostile_names_are_only_text(tmp_path: Path) -> None:
             assert "7006652" not in text(html), path  # the product; a small one might be a minute of the clock
 
 
-def test_secrets_are_on_no_page(pages: Stage) -> None:
+def test_secrets_are_on_no_page(pages: PageSetup) -> None:
     pages.parts.secrets.put(connection(), "erp_password", Secret("senha-do-banco"))
     pages.run("failed", code="token_refused")
     client = pages.client()
@@ -240,7 +240,7 @@ def test_our_script_stays_small() -> None:
     assert len((FOLDER / "static" / "poll.js").read_text("utf-8").splitlines()) <= 60
 
 
-def test_a_first_view_is_light(pages: Stage) -> None:
+def test_a_first_view_is_light(pages: PageSetup) -> None:
     pages.run("running", counts=whole(), totals=ALL)
     client = pages.client()
     html = client.get("/").text
@@ -253,7 +253,7 @@ def test_a_first_view_is_light(pages: Stage) -> None:
 
 
 @pytest.mark.parametrize("path", ["/situacao", "/proxima"])
-def test_a_poll_asks_the_journal_few_questions_and_the_erp_none(pages: Stage, path: str) -> None:
+def test_a_poll_asks_the_journal_few_questions_and_the_erp_none(pages: PageSetup, path: str) -> None:
     pages.run("done")
     pages.journal.save_schedule("producao", Schedule(), NOW)
     client = pages.client()

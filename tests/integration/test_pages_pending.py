@@ -12,14 +12,14 @@ import pytest
 from omnisync.agent.errors import BadTokenError, ErpSetupError
 from omnisync.agent.messages import texts
 from omnisync.contract.feed import Reason
-from tests.pages import HTMX, NOW, Client, Stage, post, stage, text, unsettled, whole
+from tests.support.page_client import HTMX, NOW, Client, PageSetup, page_client, post, text, unsettled, whole
 
 KEYS = "000012,000345"
 
 
 @pytest.fixture
-def pages(tmp_path: Path) -> Iterator[Stage]:
-    with stage(tmp_path) as made:
+def pages(tmp_path: Path) -> Iterator[PageSetup]:
+    with page_client(tmp_path) as made:
         yield made
 
 
@@ -35,7 +35,7 @@ def duplicate(value: str | None = KEYS, id: str = "cus_1") -> object:
     )
 
 
-def pendings(pages: Stage, *records: object) -> Client:
+def pendings(pages: PageSetup, *records: object) -> Client:
     pages.run("done_with_refusals", counts=whole())
     pages.erp.records = list(records)  # type: ignore[arg-type]
     return pages.client()
@@ -49,7 +49,7 @@ def badge(html: str) -> str:
 # --- what did not enter
 
 
-def test_refused_and_waiting_records_stand_with_reason_remedy_and_button(pages: Stage) -> None:
+def test_refused_and_waiting_records_stand_with_reason_remedy_and_button(pages: PageSetup) -> None:
     client = pendings(
         pages,
         unsettled(codigo="000123"),
@@ -65,24 +65,24 @@ def test_refused_and_waiting_records_stand_with_reason_remedy_and_button(pages: 
     assert "/recusados.csv" in html
 
 
-def test_a_code_missing_in_de_para_leads_there(pages: Stage) -> None:
+def test_a_code_missing_in_de_para_leads_there(pages: PageSetup) -> None:
     client = pendings(pages, unsettled(code="payment_method_unmapped", codigo="PIX", value="PIX"))
     for path in ("/", "/pendencias"):
         assert 'href="/de-para#payment_method-titulo">Abrir De/Para' in client.get(path).text, path
 
 
-def test_nothing_pending_is_said(pages: Stage) -> None:
+def test_nothing_pending_is_said(pages: PageSetup) -> None:
     said = text(pendings(pages).get("/pendencias").text)
     assert "Nenhum registro recusado nem aguardando." in said
 
 
-def test_during_an_import_the_erp_is_left_alone(pages: Stage) -> None:
+def test_during_an_import_the_erp_is_left_alone(pages: PageSetup) -> None:
     pages.run("running", minutes_ago=0, seconds=0)
     pages.erp.error = ErpSetupError(banco="ERP", servidor="erp-01")
     assert "Uma importação está em andamento" in text(pages.client().get("/pendencias").text)
 
 
-def test_an_erp_that_does_not_open_is_said(pages: Stage) -> None:
+def test_an_erp_that_does_not_open_is_said(pages: PageSetup) -> None:
     pages.run("done")
     pages.erp.error = ErpSetupError(banco="ERP", servidor="erp-01")
     for path in ("/pendencias", "/pendencias/avisos"):
@@ -92,7 +92,7 @@ def test_an_erp_that_does_not_open_is_said(pages: Stage) -> None:
 # --- the badge
 
 
-def test_the_tab_counts_what_waits_for_a_person(pages: Stage) -> None:
+def test_the_tab_counts_what_waits_for_a_person(pages: PageSetup) -> None:
     client = pendings(
         pages, unsettled(), unsettled("waiting", id="o2"), unsettled("kept", id="o3", code="order_locked")
     )
@@ -102,7 +102,7 @@ def test_the_tab_counts_what_waits_for_a_person(pages: Stage) -> None:
     assert badge(client.get("/detalhes", headers=HTMX).text) == "3"
 
 
-def test_no_page_opens_the_erp_for_the_badge_alone(pages: Stage) -> None:
+def test_no_page_opens_the_erp_for_the_badge_alone(pages: PageSetup) -> None:
     client = pendings(pages, unsettled())
     assert badge(client.get("/agendamento").text) == ""
     assert pages.erp.n_opened == 0
@@ -111,7 +111,7 @@ def test_no_page_opens_the_erp_for_the_badge_alone(pages: Stage) -> None:
 # --- choices
 
 
-def test_a_duplicate_customer_is_chosen_and_tried_at_once(pages: Stage) -> None:
+def test_a_duplicate_customer_is_chosen_and_tried_at_once(pages: PageSetup) -> None:
     client = pendings(pages, duplicate())
     html = client.get("/pendencias").text
     assert re.findall(r'name="chave" value="([^"]+)"', html) == KEYS.split(",")
@@ -124,7 +124,7 @@ def test_a_duplicate_customer_is_chosen_and_tried_at_once(pages: Stage) -> None:
     assert (run.origin, run.ids) == ("retry", ("customer:cus_1",))
 
 
-def test_a_choice_during_an_import_is_kept_for_the_next(pages: Stage) -> None:
+def test_a_choice_during_an_import_is_kept_for_the_next(pages: PageSetup) -> None:
     client = pendings(pages, duplicate())
     run_id = pages.run("running", minutes_ago=0, seconds=0)
     answer = post(client, "/pendencias/escolher", {"registro": "customer:cus_1", "chave": "000012"})
@@ -137,7 +137,7 @@ def test_a_choice_during_an_import_is_kept_for_the_next(pages: Stage) -> None:
     ("record", "key"),
     [("customer:cus_1", "999"), ("customer:cus_2", "000012"), ("order:ord_1", "000012"), ("x y", "000012"), ("", "")],
 )
-def test_only_what_was_offered_can_be_chosen(pages: Stage, record: str, key: str) -> None:
+def test_only_what_was_offered_can_be_chosen(pages: PageSetup, record: str, key: str) -> None:
     client = pendings(pages, duplicate(), unsettled())
     answer = post(client, "/pendencias/escolher", {"registro": record, "chave": key})
     assert answer.headers["location"] == "/pendencias?aviso=mudou"
@@ -145,7 +145,7 @@ def test_only_what_was_offered_can_be_chosen(pages: Stage, record: str, key: str
     assert pages.journal.current_run("producao") is None
 
 
-def test_a_key_of_several_columns_reads_as_one(pages: Stage) -> None:
+def test_a_key_of_several_columns_reads_as_one(pages: PageSetup) -> None:
     client = pendings(pages, duplicate("01\x1f000012,02\x1f000345"))
     html = client.get("/pendencias").text
     assert "01 / 000012" in text(html)
@@ -156,7 +156,7 @@ def test_a_key_of_several_columns_reads_as_one(pages: Stage) -> None:
 # --- confirmations
 
 
-def test_what_would_be_taken_away_is_confirmed_as_it_was_shown(pages: Stage) -> None:
+def test_what_would_be_taken_away_is_confirmed_as_it_was_shown(pages: PageSetup) -> None:
     answers = pages.journal.answers
     answers.request_confirmation("producao", "products", 1204, NOW)
     answers.request_confirmation("producao", "receivables", 7, NOW)
@@ -172,7 +172,7 @@ def test_what_would_be_taken_away_is_confirmed_as_it_was_shown(pages: Stage) -> 
 
 
 @pytest.mark.parametrize("n", ["1203", "", "-1", "１２０４", "9" * 30])
-def test_another_number_than_the_one_shown_confirms_nothing(pages: Stage, n: str) -> None:
+def test_another_number_than_the_one_shown_confirms_nothing(pages: PageSetup, n: str) -> None:
     pages.journal.answers.request_confirmation("producao", "products", 1204, NOW)
     answer = post(pages.client(), "/pendencias/confirmar", {"dados": "products", "quantos": n})
     assert answer.headers["location"] == "/pendencias?aviso=mudou"
@@ -182,7 +182,7 @@ def test_another_number_than_the_one_shown_confirms_nothing(pages: Stage, n: str
 # --- what entered with a warning
 
 
-def test_what_entered_with_a_warning_or_stayed_as_it_was_is_shown_on_a_click(pages: Stage) -> None:
+def test_what_entered_with_a_warning_or_stayed_as_it_was_is_shown_on_a_click(pages: PageSetup) -> None:
     shortened = Reason(code="name_empty", message=texts.sentence("name_empty", codigo="cus_7"))
     client = pendings(
         pages,
@@ -211,7 +211,7 @@ BUSY: dict[str, Any] = {
 }
 
 
-def test_who_imports_an_establishment_is_shown_and_it_can_be_taken_over(pages: Stage) -> None:
+def test_who_imports_an_establishment_is_shown_and_it_can_be_taken_over(pages: PageSetup) -> None:
     pages.run("failed", **BUSY)
     html = pages.client().get("/pendencias").text
     said = text(html)
@@ -231,13 +231,13 @@ def test_who_imports_an_establishment_is_shown_and_it_can_be_taken_over(pages: S
 
 
 @pytest.mark.parametrize("code", ["0003", "", "0001/../x"])
-def test_only_what_was_busy_can_be_taken_over(pages: Stage, code: str) -> None:
+def test_only_what_was_busy_can_be_taken_over(pages: PageSetup, code: str) -> None:
     pages.run("failed", **BUSY)
     answer = post(pages.client(), "/pendencias/assumir", {"estabelecimento": code})
     assert (answer.headers["location"], pages.hub.taken_over) == ("/pendencias?aviso=mudou", [])
 
 
-def test_what_is_imported_here_by_now_is_not_offered(pages: Stage) -> None:
+def test_what_is_imported_here_by_now_is_not_offered(pages: PageSetup) -> None:
     pages.run("failed", minutes_ago=5, **BUSY)
     pages.run("done")
     assert "Assumir" not in pages.client().get("/pendencias").text
@@ -245,7 +245,7 @@ def test_what_is_imported_here_by_now_is_not_offered(pages: Stage) -> None:
     assert answer.headers["location"] == "/pendencias?aviso=mudou"
 
 
-def test_a_hub_that_refuses_says_why_and_nothing_starts(pages: Stage) -> None:
+def test_a_hub_that_refuses_says_why_and_nothing_starts(pages: PageSetup) -> None:
     pages.run("failed", **BUSY)
     pages.hub.error = BadTokenError("scope_missing")
     answer = post(pages.client(), "/pendencias/assumir", {"estabelecimento": "0001"})

@@ -10,7 +10,7 @@ import pytest
 
 from omnisync.agent.config.settings import Secret
 from omnisync.agent.schedule import Schedule
-from tests.pages import (
+from tests.support.page_client import (
     HTMX,
     NOW,
     PAGES,
@@ -18,10 +18,10 @@ from tests.pages import (
     SAVE,
     TOKEN,
     Client,
-    Stage,
+    PageSetup,
     connection,
+    page_client,
     post,
-    stage,
     text,
     token_in,
 )
@@ -30,8 +30,8 @@ NEW = {"nome": "filial", "tipo": "sqlite", "banco": "/filial.db", "layout": "pad
 
 
 @pytest.fixture
-def pages(tmp_path: Path) -> Iterator[Stage]:
-    with stage(tmp_path) as made:
+def pages(tmp_path: Path) -> Iterator[PageSetup]:
+    with page_client(tmp_path) as made:
         testing = connection(name="testes")
         made.journal.save_connection(testing)
         made.parts.secrets.put(testing, "hub_token", Secret(TOKEN))
@@ -47,7 +47,7 @@ def at(path: str, name: str) -> str:
     return f"{path}{'&' if '?' in path else '?'}conexao={name}"
 
 
-def test_every_page_says_which_connection_it_shows_and_offers_the_others(pages: Stage) -> None:
+def test_every_page_says_which_connection_it_shows_and_offers_the_others(pages: PageSetup) -> None:
     for path in PAGES:
         html = pages.client().get(at(path, "testes")).text
         assert "LINK testes" in html, path
@@ -57,13 +57,13 @@ def test_every_page_says_which_connection_it_shows_and_offers_the_others(pages: 
 
 
 def test_a_lone_connection_has_no_switch_and_plain_addresses(tmp_path: Path) -> None:
-    with stage(tmp_path) as alone:
+    with page_client(tmp_path) as alone:
         html = alone.client().get("/").text
     assert "Outra conexão" not in html
     assert 'href="/agendamento"' in html
 
 
-def test_every_link_form_and_poll_of_a_page_keeps_to_its_connection(pages: Stage) -> None:
+def test_every_link_form_and_poll_of_a_page_keeps_to_its_connection(pages: PageSetup) -> None:
     pages.run("done_with_refusals")
     for path in (*PAGES, *PARTS):
         html = pages.client().get(at(path, "testes")).text
@@ -75,7 +75,7 @@ def test_every_link_form_and_poll_of_a_page_keeps_to_its_connection(pages: Stage
                 assert re.search(r'name="_?conexao" value="testes"', form), (path, form[:200])
 
 
-def test_a_button_acts_on_the_connection_of_its_page(pages: Stage) -> None:
+def test_a_button_acts_on_the_connection_of_its_page(pages: PageSetup) -> None:
     client = pages.client()
     answer = client.post(
         "/importar", data={"_token": token_in(client.get("/").text), "_conexao": "testes"}, headers=HTMX
@@ -87,7 +87,7 @@ def test_a_button_acts_on_the_connection_of_its_page(pages: Stage) -> None:
     assert "andamento" not in client.get(at("/situacao", "producao")).text
 
 
-def test_each_connection_has_its_own_schedule(pages: Stage) -> None:
+def test_each_connection_has_its_own_schedule(pages: PageSetup) -> None:
     client = pages.client()
     token = token_in(client.get("/agendamento").text)
     answer = client.post("/agendamento", data=SAVE | {"_token": token, "_conexao": "testes"})
@@ -96,7 +96,7 @@ def test_each_connection_has_its_own_schedule(pages: Stage) -> None:
     assert pages.journal.schedule("producao") is None
 
 
-def test_a_form_that_names_no_connection_acts_on_none(pages: Stage) -> None:
+def test_a_form_that_names_no_connection_acts_on_none(pages: PageSetup) -> None:
     answer = post(pages.client(), "/importar")
     assert answer.status_code == 409
     assert "Há mais de uma conexão neste computador." in text(answer.text)
@@ -104,13 +104,13 @@ def test_a_form_that_names_no_connection_acts_on_none(pages: Stage) -> None:
 
 
 @pytest.mark.parametrize("path", [*PAGES, *PARTS])
-def test_a_connection_that_is_no_more_is_never_replaced_by_another(pages: Stage, path: str) -> None:
+def test_a_connection_that_is_no_more_is_never_replaced_by_another(pages: PageSetup, path: str) -> None:
     answer = pages.client().get(at(path, "antiga"))
     assert answer.status_code == 409
     assert "A conexão antiga ainda não existe neste computador." in text(answer.text)
 
 
-def test_the_pages_open_in_the_connection_chosen_for_it(pages: Stage) -> None:
+def test_the_pages_open_in_the_connection_chosen_for_it(pages: PageSetup) -> None:
     client = pages.client()
     assert "LINK producao" in client.get("/").text
     send(client, "/conexao/mostrar", "testes")
@@ -119,13 +119,13 @@ def test_the_pages_open_in_the_connection_chosen_for_it(pages: Stage) -> None:
 
 
 def test_one_more_connection_does_not_open_first_for_its_name(tmp_path: Path) -> None:
-    with stage(tmp_path) as alone:
+    with page_client(tmp_path) as alone:
         client = alone.client()
         post(client, "/conexao/nova", NEW | {"nome": "a-primeira-do-alfabeto"})
         assert "LINK producao" in client.get("/").text
 
 
-def test_one_more_connection_is_made_beside_the_others(pages: Stage) -> None:
+def test_one_more_connection_is_made_beside_the_others(pages: PageSetup) -> None:
     client = pages.client()
     assert "Nova conexão" in text(client.get("/conexao/nova").text)
     answer = post(client, "/conexao/nova", NEW)
@@ -134,14 +134,14 @@ def test_one_more_connection_is_made_beside_the_others(pages: Stage) -> None:
     assert pages.journal.connection("producao") == connection()
 
 
-def test_a_new_connection_never_takes_the_place_of_one_of_the_same_name(pages: Stage) -> None:
+def test_a_new_connection_never_takes_the_place_of_one_of_the_same_name(pages: PageSetup) -> None:
     answer = post(pages.client(), "/conexao/nova", NEW | {"nome": "testes"})
     assert answer.status_code == 422
     assert "Já existe a conexão testes." in text(answer.text)
     assert pages.journal.connection("testes") == connection(name="testes")
 
 
-def test_a_connection_is_forgotten_with_its_secrets_and_no_other(pages: Stage) -> None:
+def test_a_connection_is_forgotten_with_its_secrets_and_no_other(pages: PageSetup) -> None:
     client = pages.client()
     pages.journal.save_schedule("testes", Schedule(), NOW)
     send(client, "/conexao/mostrar", "testes")
@@ -152,7 +152,7 @@ def test_a_connection_is_forgotten_with_its_secrets_and_no_other(pages: Stage) -
     assert "LINK producao" in client.get("/").text
 
 
-def test_a_connection_is_not_forgotten_while_it_imports(pages: Stage) -> None:
+def test_a_connection_is_not_forgotten_while_it_imports(pages: PageSetup) -> None:
     client = pages.client()
     send(client, "/importar", "testes")
     answer = send(client, "/conexao/esquecer", "testes")

@@ -18,23 +18,12 @@ from omnisync.agent.pages import server
 from omnisync.agent.pages.app import create_app
 from omnisync.agent.progress import Counts, ExpectedCounts, RowCounts
 from omnisync.agent.scheduler.scheduler import Offline
-from tests.pages import (
-    ALL,
-    HOST,
-    HTMX,
-    NOW,
-    Stage,
-    stage,
-    text,
-    token_in,
-    unsettled,
-    whole,
-)
+from tests.support.page_client import ALL, HOST, HTMX, NOW, PageSetup, page_client, text, token_in, unsettled, whole
 
 
 @pytest.fixture
-def pages(tmp_path: Path) -> Iterator[Stage]:
-    with stage(tmp_path) as made:
+def pages(tmp_path: Path) -> Iterator[PageSetup]:
+    with page_client(tmp_path) as made:
         yield made
 
 
@@ -42,19 +31,19 @@ def pages(tmp_path: Path) -> Iterator[Stage]:
 
 
 def test_a_new_computer_is_welcomed_with_four_steps(tmp_path: Path) -> None:
-    with stage(tmp_path, is_new=True) as pages:
+    with page_client(tmp_path, is_new=True) as pages:
         said = text(pages.client().get("/").text)
     for words_ in ("Bem-vindo ao Omnisync", "Banco do ERP", "Endereço e chave de acesso", "Conferência sem gravar"):
         assert words_ in said
 
 
-def test_before_the_first_run_it_says_so(pages: Stage) -> None:
+def test_before_the_first_run_it_says_so(pages: PageSetup) -> None:
     said = text(pages.client().get("/").text)
     assert "Nenhuma importação feita ainda." in said
     assert "IMPORTAR" in said
 
 
-def test_a_run_shows_its_progress_by_the_four_nouns(pages: Stage) -> None:
+def test_a_run_shows_its_progress_by_the_four_nouns(pages: PageSetup) -> None:
     counts = Counts(
         customers=RowCounts(written=24_800), orders=RowCounts(written=90, refused=2, waiting=3, kept=1, unchanged=4)
     )
@@ -74,39 +63,39 @@ def test_a_run_shows_its_progress_by_the_four_nouns(pages: Stage) -> None:
     assert "IMPORTAR" not in said
 
 
-def test_what_is_waited_out_is_said_while_the_run_goes(pages: Stage) -> None:
+def test_what_is_waited_out_is_said_while_the_run_goes(pages: PageSetup) -> None:
     pages.run("running", minutes_ago=1, seconds=50, phase="customer!hub_unreachable!2026-11-24T15:04:10+00:00")
     said = text(pages.client().get("/situacao").text)
     assert "Verifique a internet deste computador. Vamos tentar de novo às 12:04." in said
     assert "Importando clientes…" in said
 
 
-def test_a_pause_the_hub_asked_for_is_counted_down(pages: Stage) -> None:
+def test_a_pause_the_hub_asked_for_is_counted_down(pages: PageSetup) -> None:
     pages.run("running", minutes_ago=1, seconds=50, phase="order:0001!rate_limited!2026-11-24T15:03:07+00:00")
     said = text(pages.client().get("/situacao").text)
     assert "A importação continua sozinha em 7 segundos; não é preciso fazer nada." in said
 
 
-def test_a_busy_erp_is_waited_out_and_asks_nothing_of_a_person(pages: Stage) -> None:
+def test_a_busy_erp_is_waited_out_and_asks_nothing_of_a_person(pages: PageSetup) -> None:
     pages.run("running", minutes_ago=1, seconds=50, phase="customer!erp_busy!2026-11-24T15:03:12+00:00")
     said = text(pages.client().get("/situacao").text)
     assert "O banco do ERP está ocupado. Tentamos de novo em 12 segundos; não é preciso fazer nada." in said
     assert "tente de novo" not in said
 
 
-def test_who_cancels_is_not_told_that_it_goes_on(pages: Stage) -> None:
+def test_who_cancels_is_not_told_that_it_goes_on(pages: PageSetup) -> None:
     pages.run("cancelling", minutes_ago=0.5, seconds=20)
     said = text(pages.client().get("/situacao").text)
     assert "Pode fechar esta página: o que já foi gravado fica." in said
     assert "continua" not in said
 
 
-def test_the_bars_of_the_days_are_told_in_numbers_too(pages: Stage) -> None:
+def test_the_bars_of_the_days_are_told_in_numbers_too(pages: PageSetup) -> None:
     pages.run("done", counts=Counts(orders=RowCounts(written=3)))
     assert "24/11: 3 registros gravados, 0 recusados" in text(pages.client().get("/").text)
 
 
-def test_a_run_without_totals_shows_a_bar_without_an_end(pages: Stage) -> None:
+def test_a_run_without_totals_shows_a_bar_without_an_end(pages: PageSetup) -> None:
     pages.run("waiting", minutes_ago=0)
     html = pages.client().get("/situacao").text
     assert "Começando a importação…" in html
@@ -151,26 +140,26 @@ def test_a_run_without_totals_shows_a_bar_without_an_end(pages: Stage) -> None:
         ),
     ],
 )
-def test_each_end_has_its_sentence(pages: Stage, state: Any, code: str | None, sentences: list[str]) -> None:
+def test_each_end_has_its_sentence(pages: PageSetup, state: Any, code: str | None, sentences: list[str]) -> None:
     pages.run(state, counts=whole(), totals=ALL, code=code)
     said = text(pages.client().get("/").text)
     for words_ in sentences:
         assert words_ in said, words_
 
 
-def test_a_done_run_is_up_to_date(pages: Stage) -> None:
+def test_a_done_run_is_up_to_date(pages: PageSetup) -> None:
     pages.run("done", seconds=4, counts=Counts(customers=RowCounts(written=318)))
     said = text(pages.client().get("/").text)
     assert "Tudo em dia. Última importação hoje às 12:00." in said
     assert "318 registros gravados, nenhum recusado, em 4 segundos." in said
 
 
-def test_nothing_new_is_no_error(pages: Stage) -> None:
+def test_nothing_new_is_no_error(pages: PageSetup) -> None:
     pages.run("done")
     assert "Não há dados novos no OmniForce." in text(pages.client().get("/").text)
 
 
-def test_what_is_still_refused_keeps_a_done_run_from_saying_all_is_well(pages: Stage) -> None:
+def test_what_is_still_refused_keeps_a_done_run_from_saying_all_is_well(pages: PageSetup) -> None:
     pages.run("done")
     pages.erp.records = [unsettled(codigo="1")]
     said = text(pages.client().get("/").text)
@@ -178,7 +167,7 @@ def test_what_is_still_refused_keeps_a_done_run_from_saying_all_is_well(pages: S
     assert "1 registro continua recusado" in said
 
 
-def test_offline_says_when_it_tries_again(pages: Stage) -> None:
+def test_offline_says_when_it_tries_again(pages: PageSetup) -> None:
     pages.run("failed", code="hub_unreachable", minutes_ago=11)
     pages.run("failed", code="hub_unreachable", minutes_ago=5, origin="retry")
     pages.offline["producao"] = Offline(NOW, 3, NOW + timedelta(seconds=45))
@@ -187,7 +176,7 @@ def test_offline_says_when_it_tries_again(pages: Stage) -> None:
     assert "de novo em 45 segundos (tentativa 4); IMPORTAR tenta agora." in said
 
 
-def test_a_failure_stays_in_view_until_a_run_succeeds(pages: Stage) -> None:
+def test_a_failure_stays_in_view_until_a_run_succeeds(pages: PageSetup) -> None:
     pages.run("failed", code="token_refused", minutes_ago=30)
     pages.run("cancelled", code="cancelled", minutes_ago=20)
     assert "recusou o acesso deste computador" in text(pages.client().get("/situacao").text)
@@ -195,20 +184,20 @@ def test_a_failure_stays_in_view_until_a_run_succeeds(pages: Stage) -> None:
     assert "recusou o acesso deste computador" not in text(pages.client().get("/situacao").text)
 
 
-def test_a_going_run_hides_the_last_failure(pages: Stage) -> None:
+def test_a_going_run_hides_the_last_failure(pages: PageSetup) -> None:
     pages.run("failed", code="token_refused", minutes_ago=30)
     pages.run("running", minutes_ago=0, seconds=0)
     assert "recusou o acesso" not in text(pages.client().get("/situacao").text)
 
 
-def test_the_history_adds_up_in_every_row(pages: Stage) -> None:
+def test_the_history_adds_up_in_every_row(pages: PageSetup) -> None:
     tally = RowCounts(written=5, unchanged=4, refused=3, waiting=2, kept=1)
     pages.run("done_with_refusals", counts=Counts(orders=tally), origin="catch_up")
     said = text(pages.client().get("/historico").text)
     assert "Hoje, 12:00 Atrasada Concluída com recusas 15 5 4 3 2 1 0 10 s" in said
 
 
-def test_the_history_goes_on_to_older_runs(pages: Stage) -> None:
+def test_the_history_goes_on_to_older_runs(pages: PageSetup) -> None:
     ids = [pages.run("done", minutes_ago=200 - n) for n in range(60)]
     client = pages.client()
     html = client.get("/historico").text
@@ -220,7 +209,7 @@ def test_the_history_goes_on_to_older_runs(pages: Stage) -> None:
 # --- errors and the server
 
 
-def test_a_page_that_does_not_exist_says_so_and_nothing_of_the_company(pages: Stage) -> None:
+def test_a_page_that_does_not_exist_says_so_and_nothing_of_the_company(pages: PageSetup) -> None:
     answer = pages.client().get("/nada")
     assert answer.status_code == 404
     assert text(answer.text) == "OMNISYNC Esta página não existe. Volte ao início. Voltar ao início"
@@ -228,7 +217,7 @@ def test_a_page_that_does_not_exist_says_so_and_nothing_of_the_company(pages: St
 
 def test_a_journal_built_anew_is_told_on_the_first_screen(tmp_path: Path) -> None:
     (tmp_path / "journal.db").write_bytes(b"not a database" * 1000)
-    with stage(tmp_path, is_new=True) as pages:
+    with page_client(tmp_path, is_new=True) as pages:
         pages.parts.journal.connections()
         [notice] = pages.journal.notices()
         parts = msgspec.structs.replace(pages.parts, clock=lambda: notice.at)
@@ -237,7 +226,7 @@ def test_a_journal_built_anew_is_told_on_the_first_screen(tmp_path: Path) -> Non
     assert notice.words["arquivo"] in said
 
 
-def test_a_failed_refresh_leaves_the_page_as_it_is(pages: Stage) -> None:
+def test_a_failed_refresh_leaves_the_page_as_it_is(pages: PageSetup) -> None:
     pages.journal._database.rows = _broken  # type: ignore[method-assign]  # a disk that fails under a running agent
     answer = pages.client().get("/situacao", headers=HTMX)
     assert (answer.status_code, answer.text, answer.headers["hx-reswap"]) == (409, "", "none")
@@ -247,7 +236,7 @@ def _broken(sql: str, *values: object) -> Any:
     raise SettingsError("disk_full", pasta="/x")
 
 
-def test_a_failed_button_says_so_in_place(pages: Stage) -> None:
+def test_a_failed_button_says_so_in_place(pages: PageSetup) -> None:
     client = pages.client()
     token = token_in(client.get("/").text)
     pages.journal._database.rows = _broken  # type: ignore[method-assign]  # as above
@@ -257,13 +246,13 @@ def test_a_failed_button_says_so_in_place(pages: Stage) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.10", "::", "::1", "erp.local"])
-def test_an_address_others_could_reach_is_refused(pages: Stage, host: str) -> None:
+def test_an_address_others_could_reach_is_refused(pages: PageSetup, host: str) -> None:
     with pytest.raises(SettingsError) as refused:
         server.PageServer(pages.parts, host, 0)
     assert refused.value.code == "pages_without_password"
 
 
-def test_a_busy_port_is_told(pages: Stage) -> None:
+def test_a_busy_port_is_told(pages: PageSetup) -> None:
     first = server.PageServer(pages.parts, "127.0.0.1", 0)
     with pytest.raises(SettingsError) as refused:
         server.PageServer(pages.parts, "127.0.0.1", int(first.url.rsplit(":", 1)[1]))
@@ -291,13 +280,13 @@ def test_spans_are_said_in_words(seconds: int, said: str, short: str) -> None:
     assert (times.span(length), times.short_span(length)) == (said, short)
 
 
-def test_totals_smaller_than_what_came_show_what_came(pages: Stage) -> None:
+def test_totals_smaller_than_what_came_show_what_came(pages: PageSetup) -> None:
     pages.run("running", counts=Counts(customers=RowCounts(written=12)), totals=ExpectedCounts(customers=10))
     said = text(pages.client().get("/situacao").text)
     assert "Clientes 12 /12 12 0 Concluído" in said
 
 
-def test_what_did_not_enter_can_be_taken_to_a_spreadsheet(pages: Stage) -> None:
+def test_what_did_not_enter_can_be_taken_to_a_spreadsheet(pages: PageSetup) -> None:
     pages.erp.records = [unsettled(codigo="1")]
     pages.run("done_with_refusals")
     with pages.client() as client:

@@ -13,21 +13,21 @@ import pytest
 from markupsafe import escape
 
 from omnisync.agent.schedule import Schedule, slots
-from tests.pages import NOW, Stage, connection, post, stage, text
+from tests.support.page_client import NOW, PageSetup, connection, page_client, post, text
 
 QUESTION = "Informe o fuso horário da empresa. Este computador está no fuso Etc/UTC, onde agora são 15:03, e é nessa"
 LINK = 'href="/conexao#fuso-horario"'
 
 
 @pytest.fixture
-def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PageSetup]:
     """A computer in UTC with a connection made before connections had zones."""
     monkeypatch.setenv("TZ", "Etc/UTC")
-    with stage(tmp_path, known=connection(zone=None), zone=None) as made:
+    with page_client(tmp_path, known=connection(zone=None), zone=None) as made:
         yield made
 
 
-def test_case_b1_the_first_page_asks_for_the_zone_and_leads_to_it(old: Stage) -> None:
+def test_case_b1_the_first_page_asks_for_the_zone_and_leads_to_it(old: PageSetup) -> None:
     old.run("done")
     shown = old.client().get("/").text
     assert QUESTION in text(shown)
@@ -35,7 +35,7 @@ def test_case_b1_the_first_page_asks_for_the_zone_and_leads_to_it(old: Stage) ->
     assert 'id="fuso-horario"' in old.client().get("/conexao").text
 
 
-def test_case_b1_the_page_is_saved_with_a_zone_and_asks_no_more(old: Stage) -> None:
+def test_case_b1_the_page_is_saved_with_a_zone_and_asks_no_more(old: PageSetup) -> None:
     client = old.client()
     answer = post(client, "/conexao", {"fuso": "america/manaus"})
     assert answer.headers["location"] == "/conexao?aviso=fuso"
@@ -48,7 +48,7 @@ def test_case_b1_the_page_is_saved_with_a_zone_and_asks_no_more(old: Stage) -> N
     assert QUESTION not in text(client.get("/").text)
 
 
-def test_case_b1_saving_something_else_answers_nothing(old: Stage) -> None:
+def test_case_b1_saving_something_else_answers_nothing(old: PageSetup) -> None:
     client = old.client()
     post(client, "/conexao", {"banco": "/outro.db"})
     post(client, "/conexao", {"fuso": " "})
@@ -56,7 +56,7 @@ def test_case_b1_saving_something_else_answers_nothing(old: Stage) -> None:
     assert QUESTION in text(client.get("/").text)
 
 
-def test_case_b1_slots_that_the_old_zones_clock_served_come_in_the_new_one(old: Stage) -> None:
+def test_case_b1_slots_that_the_old_zones_clock_served_come_in_the_new_one(old: PageSetup) -> None:
     old.journal.save_schedule("producao", Schedule(), NOW - timedelta(days=1))
     for slot in slots(Schedule(), date(2026, 11, 24))[:29]:  # 08:00 to 15:00 in UTC
         run = old.journal.claim_slot("producao", slot, "both", "slot", NOW)
@@ -67,13 +67,13 @@ def test_case_b1_slots_that_the_old_zones_clock_served_come_in_the_new_one(old: 
 
 
 def test_a_zone_as_it_was_kept_is_in_no_ones_way(tmp_path: Path) -> None:
-    with stage(tmp_path, known=connection(zone="Factory")) as pages:
+    with page_client(tmp_path, known=connection(zone="Factory")) as pages:
         answer = post(pages.client(), "/conexao", {"fuso": "Factory", "banco": "/outro.db"})
         assert (answer.status_code, pages.journal.connection("producao").zone) == (303, "Factory")
 
 
 @pytest.mark.parametrize("typed", ["Manaus", "-03:00", "../../etc/passwd", '"><script>alert(1)</script>'])
-def test_case_b1_a_zone_that_is_none_is_refused_at_its_field_and_stays(old: Stage, typed: str) -> None:
+def test_case_b1_a_zone_that_is_none_is_refused_at_its_field_and_stays(old: PageSetup, typed: str) -> None:
     answer = post(old.client(), "/conexao", {"fuso": typed})
     assert answer.status_code == 422
     assert f"Fuso horário: O fuso horário {typed} não é conhecido. Use o nome de um fuso" in text_of(answer)
@@ -87,7 +87,7 @@ def test_case_b1_a_new_connection_has_the_hour_of_brasilia_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TZ", "Etc/UTC")
-    with stage(tmp_path, is_new=True, zone=None) as pages:
+    with page_client(tmp_path, is_new=True, zone=None) as pages:
         client = pages.client()
         post(client, "/conexao", {"nome": "producao", "tipo": "sqlite", "banco": "/e.db", "layout": "padrao"})
         assert not pages.journal.connection("producao").keeps_machine_zone
@@ -99,7 +99,7 @@ def test_case_b1_a_new_connection_has_the_hour_of_brasilia_and_says_why(
 
 def test_case_b1_a_computer_in_brazil_is_asked_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "America/Recife")
-    with stage(tmp_path, known=connection(zone=None), zone=None) as pages:
+    with page_client(tmp_path, known=connection(zone=None), zone=None) as pages:
         assert "Informe o fuso" not in text(pages.client().get("/").text)
         assert "America/Recife (UTC−3), deste computador." in text(pages.client().get("/conexao").text)
 

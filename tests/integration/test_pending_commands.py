@@ -12,12 +12,12 @@ import pytest
 from omnisync.agent.config.settings import ConnectionEstablishment, ErpAddress, Home, HubAddress, Secret, Secrets
 from omnisync.agent.journal.journal import Journal
 from omnisync.hub.store import AGENT_SCOPES
-from tests.books import Book, make_book
-from tests.hubs import NOW, RunningHub, running_hub
-from tests.imports import send
 from tests.integration.test_agent_commands import run
-from tests.pages import connection
-from tests.records import change, customer, order
+from tests.support.erp_reader import ErpReader, make_erp_reader
+from tests.support.hub_server import NOW, RunningHub, running_hub
+from tests.support.import_runs import send
+from tests.support.page_client import connection
+from tests.support.record_samples import change, customer, order
 
 
 @pytest.fixture
@@ -27,12 +27,12 @@ def hub(tmp_path: Path) -> Iterator[RunningHub]:
 
 
 @pytest.fixture
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Book:
-    return make_book("sqlite", "direto", request, tmp_path)
+def book(request: pytest.FixtureRequest, tmp_path: Path) -> ErpReader:
+    return make_erp_reader("sqlite", "direto", request, tmp_path)
 
 
 @pytest.fixture
-def journal(hub: RunningHub, book: Book, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
+def journal(hub: RunningHub, book: ErpReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
     monkeypatch.setenv("OMNISYNC_HOME", str(tmp_path / "home"))
     home = Home(tmp_path / "home").prepare()
     kept, secrets = Journal(home.journal), Secrets(home.secrets)
@@ -46,7 +46,7 @@ def journal(hub: RunningHub, book: Book, tmp_path: Path, monkeypatch: pytest.Mon
     return kept
 
 
-def _twice_in_the_erp(book: Book) -> None:
+def _twice_in_the_erp(book: ErpReader) -> None:
     for code in ("00900", "00901"):
         book.run(
             "INSERT INTO CLIENTE (CLI_CODIGO, CLI_TIPO, CLI_CGC, CLI_RAZAO) VALUES (?, ?, ?, ?)",
@@ -68,7 +68,7 @@ def test_nothing_that_waits_is_said(journal: Journal, capsys: pytest.CaptureFixt
 
 
 def test_a_duplicate_customer_is_listed_and_chosen(
-    journal: Journal, hub: RunningHub, book: Book, capsys: pytest.CaptureFixture[str]
+    journal: Journal, hub: RunningHub, book: ErpReader, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _twice_in_the_erp(book)
     send(hub, change(customer()), change(order()))
@@ -98,7 +98,7 @@ def test_a_duplicate_customer_is_listed_and_chosen(
 def test_only_what_the_erp_has_can_be_chosen(
     journal: Journal,
     hub: RunningHub,
-    book: Book,
+    book: ErpReader,
     capsys: pytest.CaptureFixture[str],
     arguments: tuple[str, str],
     sentence: str,
@@ -112,7 +112,7 @@ def test_only_what_the_erp_has_can_be_chosen(
 
 
 def test_a_key_of_several_columns_is_typed_with_slashes(
-    journal: Journal, hub: RunningHub, book: Book, capsys: pytest.CaptureFixture[str]
+    journal: Journal, hub: RunningHub, book: ErpReader, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _twice_in_the_erp(book)
     send(hub, change(customer()))
@@ -175,7 +175,7 @@ def test_what_nobody_asked_cannot_be_answered(
 
 
 def test_an_establishment_is_taken_over_from_another_computer(
-    journal: Journal, hub: RunningHub, book: Book, capsys: pytest.CaptureFixture[str]
+    journal: Journal, hub: RunningHub, book: ErpReader, capsys: pytest.CaptureFixture[str]
 ) -> None:
     send(hub, change(customer()), change(order()))
     with hub.client(hub.store.create_token("aurora", "loja", AGENT_SCOPES, NOW)) as other:

@@ -19,9 +19,18 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from omnisync.agent.sync.importer import RetryRequest
 from omnisync.hub import receipts
-from tests.histories import CUSTOMER_IDS, ELSEWHERE, ORDER_IDS, Edit, Life, Trap, templates, work_at_once
-from tests.hubs import COMPANY
-from tests.imports import ALL
+from tests.support.hub_server import COMPANY
+from tests.support.import_runs import ALL
+from tests.support.import_simulation import (
+    CUSTOMER_IDS,
+    ELSEWHERE,
+    ORDER_IDS,
+    Edit,
+    FaultInjector,
+    ImportSimulation,
+    templates,
+    work_at_once,
+)
 
 _customers = some.sampled_from(CUSTOMER_IDS)
 _orders = some.sampled_from(ORDER_IDS)
@@ -74,7 +83,7 @@ class Histories(RuleBasedStateMachine):
     def begin(self, is_young: bool, is_ahead: bool) -> None:
         self._folder = TemporaryDirectory(prefix="omnisync-")
         folder = Path(self._folder.name)
-        self._life = Life(self.template, folder, is_kept_here=self.is_kept_here, is_ahead=is_ahead)
+        self._life = ImportSimulation(self.template, folder, is_kept_here=self.is_kept_here, is_ahead=is_ahead)
         if not is_young:
             for edit in _FIRST_DAY:
                 self._life.edit(edit)
@@ -93,7 +102,7 @@ class Histories(RuleBasedStateMachine):
         n=some.integers(1, 24), kind=some.sampled_from(("kill", "lost")), establishments=_establishments, limit=_limits
     )
     def a_run_meets_a_fault(self, n: int, kind: str, establishments: tuple[str, ...], limit: int) -> None:
-        self._life.run(establishments=establishments, limit=limit, slice_size=1, trap=Trap(n, kind))
+        self._life.run(establishments=establishments, limit=limit, slice_size=1, trap=FaultInjector(n, kind))
 
     @rule(
         id_=_orders,
@@ -109,12 +118,12 @@ class Histories(RuleBasedStateMachine):
     @rule(edit=_edits, n=some.integers(1, 6), kind=some.sampled_from(("kill", "lost")))
     def a_commit_is_not_answered(self, edit: Edit, n: int, kind: str) -> None:
         self._life.edit(edit)
-        self._life.run(trap=Trap(n, kind, only_commits=True))
+        self._life.run(trap=FaultInjector(n, kind, only_commits=True))
 
     @rule(wanted=_wanted, n=some.integers(0, 8))
     def a_record_is_tried_again(self, wanted: tuple[Any, str, bool], n: int) -> None:
         kind, id_, again = wanted
-        self._life.run(wanted=RetryRequest(kind=kind, ids=(id_,), again=again), trap=Trap(n, "kill"))
+        self._life.run(wanted=RetryRequest(kind=kind, ids=(id_,), again=again), trap=FaultInjector(n, "kill"))
 
     @rule(n=some.integers(0, 3))
     def an_order_is_invoiced(self, n: int) -> None:
@@ -201,8 +210,8 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def life(template: Path, tmp_path: Path) -> Iterator[Life]:
-    lived = Life(template, tmp_path)
+def life(template: Path, tmp_path: Path) -> Iterator[ImportSimulation]:
+    lived = ImportSimulation(template, tmp_path)
     yield lived
     lived.close()
 
@@ -219,15 +228,15 @@ def test_one_clean_run_heals_any_history(template: Path, is_kept_here: bool) -> 
 # Histories that failed once.
 
 
-def test_a_commit_that_fails_before_the_first_page_leaves_no_open_transaction(life: Life) -> None:
+def test_a_commit_that_fails_before_the_first_page_leaves_no_open_transaction(life: ImportSimulation) -> None:
     life.edit(("customer", "cus_1", True, None))
-    life.run(trap=Trap(1, "kill"))
-    life.run(trap=Trap(1, "lost"))
+    life.run(trap=FaultInjector(1, "kill"))
+    life.run(trap=FaultInjector(1, "lost"))
     life.run()
     life.check()
 
 
-def test_an_order_asked_for_again_while_its_row_stands_is_still_cancelled_there(life: Life) -> None:
+def test_an_order_asked_for_again_while_its_row_stands_is_still_cancelled_there(life: ImportSimulation) -> None:
     life.edit(("customer", "cus_1", True, None))
     life.edit(("order", "ord_1", "cus_1", "0001", True, "confirmed", 1))
     life.run()
@@ -237,7 +246,9 @@ def test_an_order_asked_for_again_while_its_row_stands_is_still_cancelled_there(
     life.check()
 
 
-def test_an_order_that_moved_twice_between_two_runs_and_left_this_computer_is_cancelled_here(life: Life) -> None:
+def test_an_order_that_moved_twice_between_two_runs_and_left_this_computer_is_cancelled_here(
+    life: ImportSimulation,
+) -> None:
     life.edit(("customer", "cus_1", True, None))
     life.edit(("order", "ord_1", "cus_1", "0001", True, "confirmed", 1))
     life.run()
@@ -247,7 +258,9 @@ def test_an_order_that_moved_twice_between_two_runs_and_left_this_computer_is_ca
     assert life.keeper.query("SELECT situacao FROM pedidos") == [("cancelado",)]
 
 
-def test_an_order_erased_before_a_restore_of_the_hub_and_moved_after_it_is_cancelled_here(life: Life) -> None:
+def test_an_order_erased_before_a_restore_of_the_hub_and_moved_after_it_is_cancelled_here(
+    life: ImportSimulation,
+) -> None:
     life.edit(("customer", "cus_1", True, None))
     life.edit(("order", "ord_1", "cus_1", "0001", True, "confirmed", 1))
     life.back_up_hub()
@@ -260,28 +273,30 @@ def test_an_order_erased_before_a_restore_of_the_hub_and_moved_after_it_is_cance
     assert life.keeper.query("SELECT situacao FROM pedidos") == [("cancelado",)]
 
 
-def test_what_is_announced_after_a_restore_is_what_is_still_to_come(life: Life) -> None:
+def test_what_is_announced_after_a_restore_is_what_is_still_to_come(life: ImportSimulation) -> None:
     for n in (1, 2):
         life.edit(("customer", f"cus_{n}", True, None))
     life.edit(("order", "ord_1", "cus_1", "0001", True, "confirmed", 1))
     life.run()
     life.back_up_hub()
     life.restore_hub()
-    life.run(limit=1, trap=Trap(15, "kill"))
+    life.run(limit=1, trap=FaultInjector(15, "kill"))
     life.run()  # it compares what it counted with what was announced
     life.check()
 
 
-def test_a_customer_released_by_a_run_that_was_killed_is_tried_by_the_next(life: Life) -> None:
+def test_a_customer_released_by_a_run_that_was_killed_is_tried_by_the_next(life: ImportSimulation) -> None:
     life.edit(("customer", "cus_1", False, None))
     life.run()
-    life.run(wanted=RetryRequest(kind="customer", ids=("cus_1",)), trap=Trap(5, "kill"))
+    life.run(wanted=RetryRequest(kind="customer", ids=("cus_1",)), trap=FaultInjector(5, "kill"))
     assert life.keeper.query("SELECT outcome FROM omnisync_binding") == [("waiting",)]
     life.run()
     life.check()
 
 
-def test_an_order_that_waits_again_after_a_restore_of_the_erp_is_told_anew_when_it_enters(life: Life) -> None:
+def test_an_order_that_waits_again_after_a_restore_of_the_erp_is_told_anew_when_it_enters(
+    life: ImportSimulation,
+) -> None:
     life.edit(("order", "ord_1", "cus_1", "0001", True, "confirmed", 1))
     life.run()
     life.back_up_erp()
@@ -300,7 +315,7 @@ def test_an_order_that_waits_again_after_a_restore_of_the_erp_is_told_anew_when_
 
 
 def test_an_order_that_came_here_after_the_backup_of_the_hub_is_as_it_is_there_once_it_is_sent_again(
-    life: Life,
+    life: ImportSimulation,
 ) -> None:
     life.edit(("customer", "cus_1", True, None))
     life.edit(("order", "ord_1", "cus_1", ELSEWHERE, True, "confirmed", 1))
@@ -320,7 +335,7 @@ def test_an_order_that_came_here_after_the_backup_of_the_hub_is_as_it_is_there_o
     assert life.keeper.query("SELECT situacao FROM pedidos") == [("cancelado",)]
 
 
-def test_an_order_asked_for_again_that_is_another_computers_by_now_waits_no_more(life: Life) -> None:
+def test_an_order_asked_for_again_that_is_another_computers_by_now_waits_no_more(life: ImportSimulation) -> None:
     life.edit(("customer", "cus_1", True, None))
     life.edit(("order", "ord_1", "cus_1", "0001", True, "confirmed", 1))
     life.run()
@@ -334,7 +349,7 @@ def test_an_order_asked_for_again_that_is_another_computers_by_now_waits_no_more
     assert life.keeper.query("SELECT count(*) FROM pedidos") == [(0,)]
 
 
-def test_an_order_cancelled_then_refused_is_opened_again_once_it_is_good(life: Life) -> None:
+def test_an_order_cancelled_then_refused_is_opened_again_once_it_is_good(life: ImportSimulation) -> None:
     life.edit(("customer", "cus_1", True, None))
     for is_good, status in ((True, "confirmed"), (True, "cancelled"), (False, "confirmed"), (True, "confirmed")):
         life.edit(("order", "ord_1", "cus_1", "0001", is_good, status, 2))
@@ -343,7 +358,7 @@ def test_an_order_cancelled_then_refused_is_opened_again_once_it_is_good(life: L
     assert life.keeper.query("SELECT situacao FROM pedidos") == [("aberto",)]
 
 
-def test_an_order_cancelled_then_erased_is_opened_again_when_it_is_made_again(life: Life) -> None:
+def test_an_order_cancelled_then_erased_is_opened_again_when_it_is_made_again(life: ImportSimulation) -> None:
     life.edit(("customer", "cus_1", True, None))
     for status in ("confirmed", "cancelled"):
         life.edit(("order", "ord_1", "cus_1", "0001", True, status, 2))
@@ -360,12 +375,12 @@ def test_an_order_cancelled_then_erased_is_opened_again_when_it_is_made_again(li
 def test_a_cancellation_whose_commit_was_not_answered_is_still_known_as_ours(
     template: Path, tmp_path: Path, n: int
 ) -> None:
-    with closing(Life(template, tmp_path, is_kept_here=True)) as life:
+    with closing(ImportSimulation(template, tmp_path, is_kept_here=True)) as life:
         life.edit(("customer", "cus_1", True, None))
         life.edit(("order", "ord_1", "cus_1", "0001", True, "confirmed", 2))
         life.run()
         life.edit(("order", "ord_1", "cus_1", "0001", True, "cancelled", 2))
-        life.run(trap=Trap(n, "kill", only_commits=True))
+        life.run(trap=FaultInjector(n, "kill", only_commits=True))
         life.edit(("order", "ord_1", "cus_1", "0001", True, "confirmed", 2))
         life.run()
         life.check()

@@ -13,9 +13,9 @@ import pytest
 
 from omnisync.hub import feed
 from omnisync.hub.store import Store
-from tests.hubs import RunningHub, running_hub
-from tests.imports import send
-from tests.records import change, customer, order
+from tests.support.hub_server import RunningHub, running_hub
+from tests.support.import_runs import send
+from tests.support.record_samples import change, customer, order
 
 READER = Path(__file__).parents[2] / "examples" / "reader.py"
 

@@ -15,7 +15,7 @@ from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.databases import open_database
 from omnisync.agent.erp.reflection import reflect, rights
 from omnisync.agent.erp.reflection.schema import DatabaseColumn, DatabaseTable, Rights, Schema
-from tests.servers import PASSWORD, Server
+from tests.support.database_servers import PASSWORD, Server
 
 # The same two tables everywhere, in each database's words.
 TABLES = {

@@ -21,7 +21,7 @@ from omnisync.agent.progress import Counts, RowCounts
 from omnisync.agent.schedule import Schedule, Slot
 from omnisync.agent.scheduler.processes import ProcessSupervisor, connection_lock
 from omnisync.agent.scheduler.scheduler import Scheduler, run_every
-from tests.houses import (
+from tests.support.agent_home import (
     AURORA,
     BEATS,
     DEAF,
@@ -31,7 +31,7 @@ from tests.houses import (
     SAO_PAULO,
     TUESDAY,
     UNREACHABLE,
-    House,
+    AgentHome,
     finished,
     saved,
     settle,
@@ -39,8 +39,8 @@ from tests.houses import (
 )
 
 
-def test_a_run_is_carried_by_a_child_process_to_its_end(house: House) -> None:
-    carrier = house.carrier(DONE)
+def test_a_run_is_carried_by_a_child_process_to_its_end(house: AgentHome) -> None:
+    carrier = house.supervisor(DONE)
     run = carrier.start("producao", "import", "button", establishments=("0001",))
     assert run.state == "waiting"
     until(lambda: not house.run(run.id).is_going, carrier.poll)
@@ -49,20 +49,20 @@ def test_a_run_is_carried_by_a_child_process_to_its_end(house: House) -> None:
     assert ended.pid not in (None, os.getpid())
 
 
-def test_what_the_child_says_is_in_its_connections_log(house: House) -> None:
-    carrier = house.carrier(DONE)
+def test_what_the_child_says_is_in_its_connections_log(house: AgentHome) -> None:
+    carrier = house.supervisor(DONE)
     run = carrier.start("producao", "import", "button")
     until(lambda: not house.run(run.id).is_going, carrier.poll)
     assert (house.home.logs / "producao.log").read_text() == "olá import producao\n"
 
 
-def test_a_large_log_gives_way_to_a_new_one(house: House) -> None:
+def test_a_large_log_gives_way_to_a_new_one(house: AgentHome) -> None:
     log = house.home.logs / "producao.log"
     with log.open("wb") as file:
         file.truncate(10 * 2**20)
     for n in (1, 2, 3):
         log.with_name(f"producao.log.{n}").write_text(str(n))
-    carrier = house.carrier(DONE)
+    carrier = house.supervisor(DONE)
     run = carrier.start("producao", "import", "button")
     until(lambda: not house.run(run.id).is_going, carrier.poll)
     assert log.read_text() == "olá import producao\n"
@@ -71,23 +71,23 @@ def test_a_large_log_gives_way_to_a_new_one(house: House) -> None:
     assert not log.with_name("producao.log.4").exists()
 
 
-def test_a_run_goes_on_without_its_log(house: House) -> None:
+def test_a_run_goes_on_without_its_log(house: AgentHome) -> None:
     (house.home.logs / "producao.log").mkdir()
-    carrier = house.carrier(DONE)
+    carrier = house.supervisor(DONE)
     run = carrier.start("producao", "import", "button")
     until(lambda: house.run(run.id).state == "done", carrier.poll)
 
 
-def test_a_second_click_starts_nothing(house: House) -> None:
-    carrier = house.carrier(BEATS)
+def test_a_second_click_starts_nothing(house: AgentHome) -> None:
+    carrier = house.supervisor(BEATS)
     carrier.start("producao", "import", "button")
     with pytest.raises(RunInProgressError):
         carrier.start("producao", "import", "button")
     assert len(house.runs()) == 1
 
 
-def test_a_run_whose_process_died_is_interrupted_with_what_it_had_written(house: House) -> None:
-    carrier = house.carrier(DIES)
+def test_a_run_whose_process_died_is_interrupted_with_what_it_had_written(house: AgentHome) -> None:
+    carrier = house.supervisor(DIES)
     run = carrier.start("producao", "import", "button")
     until(lambda: not house.run(run.id).is_going, carrier.poll)
     ended = house.run(run.id)
@@ -95,8 +95,8 @@ def test_a_run_whose_process_died_is_interrupted_with_what_it_had_written(house:
     assert ended.counts == Counts(orders=RowCounts(written=2))
 
 
-def test_a_killed_run_gives_its_place_to_the_next(house: House) -> None:
-    carrier = house.carrier(BEATS)
+def test_a_killed_run_gives_its_place_to_the_next(house: AgentHome) -> None:
+    carrier = house.supervisor(BEATS)
     run = carrier.start("producao", "import", "button")
     until(lambda: house.run(run.id).pid is not None)
     os.kill(house.run(run.id).pid or 0, signal.SIGKILL)
@@ -104,8 +104,8 @@ def test_a_killed_run_gives_its_place_to_the_next(house: House) -> None:
     assert carrier.start("producao", "import", "button").state == "waiting"
 
 
-def test_a_run_that_is_told_to_stop_is_cancelled(house: House) -> None:
-    carrier = house.carrier(BEATS)
+def test_a_run_that_is_told_to_stop_is_cancelled(house: AgentHome) -> None:
+    carrier = house.supervisor(BEATS)
     run = carrier.start("producao", "import", "button")
     until(lambda: house.run(run.id).beat_at is not None, carrier.poll)
     carrier.stop(run.id)
@@ -113,40 +113,40 @@ def test_a_run_that_is_told_to_stop_is_cancelled(house: House) -> None:
     until(lambda: house.run(run.id).state == "cancelled", carrier.poll)
 
 
-def test_a_run_without_a_beat_is_ended_even_when_it_hears_nothing(house: House) -> None:
-    carrier = house.carrier(DEAF, silence=timedelta(milliseconds=100), grace=timedelta(milliseconds=100))
+def test_a_run_without_a_beat_is_ended_even_when_it_hears_nothing(house: AgentHome) -> None:
+    carrier = house.supervisor(DEAF, silence=timedelta(milliseconds=100), grace=timedelta(milliseconds=100))
     run = carrier.start("producao", "import", "button")
     until(lambda: house.run(run.id).pid is not None)
     until(lambda: house.run(run.id).state == "interrupted", carrier.poll)
 
 
-def test_a_run_that_beats_is_left_alone_whatever_the_clock_does(house: House) -> None:
-    carrier = house.carrier(BEATS, silence=timedelta(seconds=1))
+def test_a_run_that_beats_is_left_alone_whatever_the_clock_does(house: AgentHome) -> None:
+    carrier = house.supervisor(BEATS, silence=timedelta(seconds=1))
     run = carrier.start("producao", "import", "button")
     house.clock.now += timedelta(days=3)
     for _ in range(60):  # looks enough to end it, each with a beat of its own
         heard_at = house.run(run.id).beat_at
-        until(partial(house.has_beaten_since, run.id, heard_at))
+        until(partial(house.has_heartbeat_since, run.id, heard_at))
         carrier.poll()
     assert house.run(run.id).state == "running"
 
 
-def test_a_command_that_cannot_be_started_is_a_failed_run(house: House) -> None:
+def test_a_command_that_cannot_be_started_is_a_failed_run(house: AgentHome) -> None:
     carrier = ProcessSupervisor(house.journal, house.home, clock=house.clock, environ={}, command=["/nowhere/omnisync"])
     run = carrier.start("producao", "import", "button")
     assert (house.run(run.id).state, house.run(run.id).code) == ("failed", "internal")
 
 
-def test_shutting_down_lets_a_run_finish_its_page(house: House) -> None:
-    carrier = house.carrier(BEATS)
+def test_shutting_down_lets_a_run_finish_its_page(house: AgentHome) -> None:
+    carrier = house.supervisor(BEATS)
     run = carrier.start("producao", "import", "button")
     until(lambda: house.run(run.id).beat_at is not None)
     carrier.shutdown()
     assert (house.run(run.id).state, house.run(run.id).code) == ("interrupted", None)
 
 
-def test_shutting_down_ends_a_run_that_hears_nothing(house: House) -> None:
-    carrier = house.carrier(DEAF, grace=timedelta(milliseconds=100))
+def test_shutting_down_ends_a_run_that_hears_nothing(house: AgentHome) -> None:
+    carrier = house.supervisor(DEAF, grace=timedelta(milliseconds=100))
     run = carrier.start("producao", "import", "button")
     until(lambda: house.run(run.id).pid is not None)
     carrier.shutdown()
@@ -156,17 +156,17 @@ def test_shutting_down_ends_a_run_that_hears_nothing(house: House) -> None:
 # who else carries
 
 
-def test_a_run_left_by_an_agent_that_died_becomes_interrupted(house: House) -> None:
+def test_a_run_left_by_an_agent_that_died_becomes_interrupted(house: AgentHome) -> None:
     run = house.journal.enqueue_run("producao", "import", "button", house.clock())
     house.journal.start_run(run.id, house.clock(), 4_000_000)
-    house.carrier(DONE).poll()
+    house.supervisor(DONE).poll()
     assert house.run(run.id).state == "interrupted"
 
 
-def test_a_run_of_another_process_is_known_by_its_lock(house: House) -> None:
+def test_a_run_of_another_process_is_known_by_its_lock(house: AgentHome) -> None:
     run = house.journal.enqueue_run("producao", "import", "command", house.clock())
     house.journal.start_run(run.id, house.clock(), os.getpid())
-    carrier = house.carrier(DONE)
+    carrier = house.supervisor(DONE)
     with connection_lock(house.home, "producao"):
         carrier.poll()
         assert house.run(run.id).state == "running"
@@ -174,9 +174,9 @@ def test_a_run_of_another_process_is_known_by_its_lock(house: House) -> None:
     assert house.run(run.id).state == "interrupted"
 
 
-def test_a_run_about_to_begin_has_a_minute_to_take_the_lock(house: House) -> None:
+def test_a_run_about_to_begin_has_a_minute_to_take_the_lock(house: AgentHome) -> None:
     run = house.journal.enqueue_run("producao", "import", "button", house.clock())
-    carrier = house.carrier(DONE)
+    carrier = house.supervisor(DONE)
     carrier.poll()
     assert house.run(run.id).state == "waiting"
     house.clock.now += timedelta(seconds=61)
@@ -184,7 +184,7 @@ def test_a_run_about_to_begin_has_a_minute_to_take_the_lock(house: House) -> Non
     assert house.run(run.id).state == "interrupted"
 
 
-def test_the_lock_is_of_one_run_per_connection(house: House) -> None:
+def test_the_lock_is_of_one_run_per_connection(house: AgentHome) -> None:
     with connection_lock(house.home, "producao"), connection_lock(house.home, "outra"):
         waits: list[float] = []
         with pytest.raises(RunInProgressError):
@@ -194,14 +194,14 @@ def test_the_lock_is_of_one_run_per_connection(house: House) -> None:
         pass
 
 
-def test_who_only_looks_at_the_lock_refuses_nobody(house: House) -> None:
+def test_who_only_looks_at_the_lock_refuses_nobody(house: AgentHome) -> None:
     with ExitStack() as look:
         look.enter_context(file_lock(house.home.locks / "producao.lock"))
         with connection_lock(house.home, "producao", wait=lambda _: look.close()):
             pass
 
 
-def test_death_frees_the_lock(house: House) -> None:
+def test_death_frees_the_lock(house: AgentHome) -> None:
     script = HEAD + "with connection_lock(home, name):\n print('held', flush=True)\n time.sleep(60)"
     command = [sys.executable, "-c", script, "import", "--run", "x", "--connection", "producao"]
     environ = {**os.environ, "OMNISYNC_HOME": str(house.home.path)}  # noqa: TID251 - as in House.carrier
@@ -219,8 +219,8 @@ def test_death_frees_the_lock(house: House) -> None:
 # the clockwork
 
 
-def test_a_slot_starts_a_run_at_its_second_and_once(house: House) -> None:
-    clockwork = house.clockwork(DONE)
+def test_a_slot_starts_a_run_at_its_second_and_once(house: AgentHome) -> None:
+    clockwork = house.scheduler(DONE)
     house.clock.at(12, 14, 58)
     house.journal.save_schedule("producao", Schedule(establishments=("0002",)), house.clock())
     clockwork.tick()
@@ -234,26 +234,26 @@ def test_a_slot_starts_a_run_at_its_second_and_once(house: House) -> None:
     assert house.journal.runs("producao", 1)[0].establishments == ("0002",)
 
 
-def test_without_an_active_schedule_nothing_starts(house: House) -> None:
-    clockwork = house.clockwork(DONE)
+def test_without_an_active_schedule_nothing_starts(house: AgentHome) -> None:
+    clockwork = house.scheduler(DONE)
     clockwork.tick()
     saved(house, Schedule(is_active=False))
     settle(clockwork, house)
     assert house.runs() == []
 
 
-def test_saving_a_schedule_starts_nothing_before_the_next_slot(house: House) -> None:
-    clockwork = house.clockwork(DONE)
+def test_saving_a_schedule_starts_nothing_before_the_next_slot(house: AgentHome) -> None:
+    clockwork = house.scheduler(DONE)
     house.clock.at(14, 7)
     house.journal.save_schedule("producao", Schedule(), house.clock())
     settle(clockwork, house)
     assert house.runs() == []
 
 
-def test_slots_missed_while_the_program_was_off_become_one_run_after_a_minute(house: House) -> None:
+def test_slots_missed_while_the_program_was_off_become_one_run_after_a_minute(house: AgentHome) -> None:
     saved(house)
     house.clock.at(9, 7)
-    clockwork = house.clockwork(DONE)
+    clockwork = house.scheduler(DONE)
     clockwork.tick()
     house.clock.at(9, 7, 30)
     clockwork.tick()
@@ -263,10 +263,10 @@ def test_slots_missed_while_the_program_was_off_become_one_run_after_a_minute(ho
     assert (house.runs(), house.served()) == ([("catch_up", "done")], "09:00")
 
 
-def test_a_slot_that_comes_within_the_first_minute_stands_for_the_missed(house: House) -> None:
+def test_a_slot_that_comes_within_the_first_minute_stands_for_the_missed(house: AgentHome) -> None:
     saved(house)
     house.clock.at(9, 14, 50)
-    clockwork = house.clockwork(DONE)
+    clockwork = house.scheduler(DONE)
     clockwork.tick()
     house.clock.at(9, 15)
     clockwork.tick()
@@ -275,10 +275,10 @@ def test_a_slot_that_comes_within_the_first_minute_stands_for_the_missed(house: 
     assert house.runs() == [("slot", "done")]
 
 
-def test_a_machine_asleep_over_five_slots_runs_once_and_late(house: House) -> None:
+def test_a_machine_asleep_over_five_slots_runs_once_and_late(house: AgentHome) -> None:
     saved(house)
     house.clock.at(9, 0)
-    clockwork = house.clockwork(DONE)
+    clockwork = house.scheduler(DONE)
     clockwork.tick()
     finished(house, clockwork, 1)
     house.clock.at(10, 20)
@@ -289,10 +289,10 @@ def test_a_machine_asleep_over_five_slots_runs_once_and_late(house: House) -> No
     assert (house.runs(), house.served()) == ([("slot", "done"), ("catch_up", "done")], "10:15")
 
 
-def test_a_clock_three_days_ahead_makes_one_run_and_set_back_makes_none_twice(house: House) -> None:
+def test_a_clock_three_days_ahead_makes_one_run_and_set_back_makes_none_twice(house: AgentHome) -> None:
     saved(house)
     house.clock.at(9, 0)
-    clockwork = house.clockwork(DONE)
+    clockwork = house.scheduler(DONE)
     clockwork.tick()
     finished(house, clockwork, 1)
     house.clock.now += timedelta(days=3, minutes=2)
@@ -307,10 +307,10 @@ def test_a_clock_three_days_ahead_makes_one_run_and_set_back_makes_none_twice(ho
     assert house.runs() == [("slot", "done"), ("catch_up", "done")]
 
 
-def test_slots_that_pass_during_a_run_become_one_when_it_ends(house: House) -> None:
+def test_slots_that_pass_during_a_run_become_one_when_it_ends(house: AgentHome) -> None:
     saved(house, Schedule(every_minutes=30))
     house.clock.at(10, 0)
-    clockwork = house.clockwork(BEATS)
+    clockwork = house.scheduler(BEATS)
     clockwork.tick()
     run = house.journal.current_run("producao")
     assert run is not None
@@ -332,11 +332,11 @@ def test_slots_that_pass_during_a_run_become_one_when_it_ends(house: House) -> N
     [("all", "both", "import"), (("omniforce",), "both", "import"), (("dash",), "export", "export")],
 )
 def test_a_slot_imports_and_exports_what_its_systems_say(
-    house: House, systems: Systems, kind: str, command: str
+    house: AgentHome, systems: Systems, kind: str, command: str
 ) -> None:
     saved(house, Schedule(systems=systems))
     house.clock.at(12, 0)
-    clockwork = house.clockwork(DONE)
+    clockwork = house.scheduler(DONE)
     clockwork.tick()
     finished(house, clockwork, 1)
     [run] = house.journal.runs("producao", 10)
@@ -344,7 +344,9 @@ def test_a_slot_imports_and_exports_what_its_systems_say(
     assert (house.home.logs / "producao.log").read_text() == f"olá {command} producao\n"
 
 
-def test_a_connection_in_trouble_leaves_the_others_their_slots(house: House, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_connection_in_trouble_leaves_the_others_their_slots(
+    house: AgentHome, caplog: pytest.LogCaptureFixture
+) -> None:
     broken = msgspec.structs.replace(AURORA, name="a_primeira")
     house.journal.save_connection(broken)
     house.journal.save_schedule("a_primeira", Schedule(), TUESDAY - timedelta(days=3))
@@ -354,7 +356,7 @@ def test_a_connection_in_trouble_leaves_the_others_their_slots(house: House, cap
     def zone_of(connection: Connection) -> ZoneInfo:
         return {"producao": SAO_PAULO}[connection.name]
 
-    carrier = house.carrier(DONE)
+    carrier = house.supervisor(DONE)
     clockwork = Scheduler(house.journal, carrier, clock=house.clock, zone_of=zone_of, probe=house.probe)
     clockwork.tick()
     finished(house, clockwork, 1)
@@ -365,8 +367,8 @@ def test_a_connection_in_trouble_leaves_the_others_their_slots(house: House, cap
 # the hub that went away
 
 
-def offline_house(house: House, origin: str = "button") -> Scheduler:
-    clockwork = house.clockwork(UNREACHABLE)
+def offline_house(house: AgentHome, origin: str = "button") -> Scheduler:
+    clockwork = house.scheduler(UNREACHABLE)
     run = house.journal.enqueue_run(
         "producao", "import", "command" if origin == "command" else "button", house.clock(), ids=("order:a",)
     )
@@ -374,7 +376,7 @@ def offline_house(house: House, origin: str = "button") -> Scheduler:
     return clockwork
 
 
-def test_a_hub_that_does_not_answer_is_asked_again_and_the_page_can_say_so(house: House) -> None:
+def test_a_hub_that_does_not_answer_is_asked_again_and_the_page_can_say_so(house: AgentHome) -> None:
     clockwork = offline_house(house)
     assert clockwork.offline("producao") is None
     since = house.clock()
@@ -387,7 +389,7 @@ def test_a_hub_that_does_not_answer_is_asked_again_and_the_page_can_say_so(house
     assert house.runs() == [("button", "failed")]
 
 
-def test_a_hub_that_answers_again_starts_one_run_of_the_same_scope(house: House) -> None:
+def test_a_hub_that_answers_again_starts_one_run_of_the_same_scope(house: AgentHome) -> None:
     clockwork = offline_house(house)
     clockwork.reconnect()
     house.is_hub_there = True
@@ -401,7 +403,7 @@ def test_a_hub_that_answers_again_starts_one_run_of_the_same_scope(house: House)
     assert [origin for origin, _ in house.runs()] == ["button", "retry", "retry"]
 
 
-def test_a_success_ends_the_asking(house: House) -> None:
+def test_a_success_ends_the_asking(house: AgentHome) -> None:
     clockwork = offline_house(house)
     clockwork.reconnect()
     run = house.journal.enqueue_run("producao", "import", "button", house.clock())
@@ -410,7 +412,7 @@ def test_a_success_ends_the_asking(house: House) -> None:
     assert (house.probed, clockwork.offline("producao")) == (["producao"], None)
 
 
-def test_a_command_that_failed_is_not_tried_again(house: House) -> None:
+def test_a_command_that_failed_is_not_tried_again(house: AgentHome) -> None:
     offline_house(house, "command").reconnect()
     assert house.probed == []
 
@@ -436,10 +438,10 @@ def test_the_loop_outlives_a_fault_and_ends_when_told(caplog: pytest.LogCaptureF
     assert "one bad look" in caplog.text
 
 
-def test_the_clockwork_runs_by_itself_and_shuts_down(house: House) -> None:
+def test_the_clockwork_runs_by_itself_and_shuts_down(house: AgentHome) -> None:
     saved(house)
     house.clock.at(12, 0)
-    clockwork = house.clockwork(BEATS)
+    clockwork = house.scheduler(BEATS)
     clockwork.start()
     until(lambda: (run := house.journal.current_run("producao")) is not None and run.beat_at is not None)
     clockwork.shutdown()

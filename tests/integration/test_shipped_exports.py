@@ -10,36 +10,36 @@ import pytest
 
 from omnisync.agent.erp.base import Erp
 from omnisync.contract.datasets import DATASETS
-from tests.books import Book
-from tests.erps import KEEPERS
-from tests.exports import outgoing
-from tests.wares import WIRES, stocked
+from tests.support.erp_catalogue_data import WIRES, stocked
+from tests.support.erp_databases import KEEPERS
+from tests.support.erp_reader import ErpReader
+from tests.support.export_setup import outgoing
 
 LAYOUTS = ("direto", "staging")
 FACTS = ("dash", "sales-facts")
 
 
 @pytest.fixture(params=[(kind, layout) for layout in LAYOUTS for kind in KEEPERS], ids=lambda pair: "-".join(pair))
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Book:
+def book(request: pytest.FixtureRequest, tmp_path: Path) -> ErpReader:
     kind, layout = request.param
     return stocked(kind, layout, request, tmp_path)
 
 
 @pytest.fixture
-def erp(book: Book) -> Iterator[Erp]:
+def erp(book: ErpReader) -> Iterator[Erp]:
     opened = book.open()
     yield opened
     opened.close()
 
 
-def test_every_dataset_goes_out_as_the_contract_says(book: Book, erp: Erp) -> None:
+def test_every_dataset_goes_out_as_the_contract_says(book: ErpReader, erp: Erp) -> None:
     found = outgoing(erp)
     assert list(found) == list(DATASETS)
     for place, rows in WIRES[book.layout].items():
         assert found[place] == rows, place
 
 
-def test_no_name_and_no_document_leaves_with_the_sales_facts(book: Book, erp: Erp) -> None:
+def test_no_name_and_no_document_leaves_with_the_sales_facts(book: ErpReader, erp: Erp) -> None:
     found = outgoing(erp)
     told = json.dumps(found[FACTS], ensure_ascii=False).lower()
     people = [*found["omniforce", "customers"].values(), *found["omniforce", "sellers"].values()]

@@ -19,9 +19,9 @@ from omnisync.agent.errors import OvertakenError
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.documents import mask
 from omnisync.contract.records import Address, Order, PaymentTerms, Phone
-from tests.books import Book, Line, Seen, make_book, real_orders
-from tests.erps import KEEPERS, part, write
-from tests.records import change, customer, item, order
+from tests.support.erp_databases import KEEPERS, part, write
+from tests.support.erp_reader import ErpReader, Line, Seen, make_erp_reader, real_orders
+from tests.support.record_samples import change, customer, item, order
 
 LAYOUTS = ("direto", "staging")
 SITE = Address(
@@ -32,19 +32,19 @@ METHODS = {"direto": {"PIX": "17", "BOLETO": "15"}, "staging": {"PIX": "2", "BOL
 
 
 @pytest.fixture(params=[(kind, layout) for layout in LAYOUTS for kind in KEEPERS], ids=lambda pair: "-".join(pair))
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Book:
+def book(request: pytest.FixtureRequest, tmp_path: Path) -> ErpReader:
     kind, layout = request.param
-    return make_book(kind, layout, request, tmp_path)
+    return make_erp_reader(kind, layout, request, tmp_path)
 
 
 @pytest.fixture(params=list(KEEPERS))
-def direto(request: pytest.FixtureRequest, tmp_path: Path) -> Book:
-    return make_book(request.param, "direto", request, tmp_path)
+def direto(request: pytest.FixtureRequest, tmp_path: Path) -> ErpReader:
+    return make_erp_reader(request.param, "direto", request, tmp_path)
 
 
 @pytest.fixture(params=list(KEEPERS))
-def staging(request: pytest.FixtureRequest, tmp_path: Path) -> Book:
-    return make_book(request.param, "staging", request, tmp_path)
+def staging(request: pytest.FixtureRequest, tmp_path: Path) -> ErpReader:
+    return make_erp_reader(request.param, "staging", request, tmp_path)
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def _named(record: Order, document: str = "12ABC34501DE35") -> Order:
     return msgspec.structs.replace(record, customer=who)
 
 
-def _warnings(book: Book, id_: str) -> list[str]:
+def _warnings(book: ErpReader, id_: str) -> list[str]:
     [(text,)] = book.keeper.query("SELECT warnings FROM omnisync_binding WHERE id = ?", id_)
     return [warning["code"] for warning in json.loads(text or "[]")]
 
@@ -86,7 +86,7 @@ def _warnings(book: Book, id_: str) -> list[str]:
 # --- both
 
 
-def test_an_order_lands_with_all_that_is_its_own(book: Book, erp: Erp) -> None:
+def test_an_order_lands_with_all_that_is_its_own(book: ErpReader, erp: Erp) -> None:
     write(erp, change(customer(addresses=(SITE,))))
     written = write(erp, change(_named(order())))
     assert book.orders()["ord_1"].content == sold(order(), book.layout)
@@ -94,7 +94,7 @@ def test_an_order_lands_with_all_that_is_its_own(book: Book, erp: Erp) -> None:
     assert written.counts.total == RowCounts(written=4)
 
 
-def test_a_page_written_twice_leaves_the_same_rows_and_numbers(book: Book, erp: Erp) -> None:
+def test_a_page_written_twice_leaves_the_same_rows_and_numbers(book: ErpReader, erp: Erp) -> None:
     write(erp, change(customer()))
     page = [change(_named(order(f"ord_{n}"))) for n in range(1, 60)]
     write(erp, *page)
@@ -104,7 +104,7 @@ def test_a_page_written_twice_leaves_the_same_rows_and_numbers(book: Book, erp: 
     assert (book.orders(), book.customers()) == before
 
 
-def test_a_newer_version_changes_what_is_there_and_keeps_the_number(book: Book, erp: Erp) -> None:
+def test_a_newer_version_changes_what_is_there_and_keeps_the_number(book: ErpReader, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(_named(order())), change(_named(order("ord_2"))))
     before = book.orders()
@@ -117,7 +117,7 @@ def test_a_newer_version_changes_what_is_there_and_keeps_the_number(book: Book, 
     assert after["ord_2"] == before["ord_2"]
 
 
-def test_an_order_the_erp_deleted_is_not_made_again(book: Book, erp: Erp) -> None:
+def test_an_order_the_erp_deleted_is_not_made_again(book: ErpReader, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(_named(order())), change(_named(order("ord_2"))))
     book.delete("ord_1")
@@ -127,7 +127,7 @@ def test_an_order_the_erp_deleted_is_not_made_again(book: Book, erp: Erp) -> Non
     assert [(r.id, r.outcome) for r in erp.pending(10) if r.version == 2] == [("ord_1", "kept")]
 
 
-def test_a_cancelled_order_is_cancelled_while_it_is_open(book: Book, erp: Erp) -> None:
+def test_a_cancelled_order_is_cancelled_while_it_is_open(book: ErpReader, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(_named(order())))
     write(erp, change(_named(order(status="cancelled")), 2))
@@ -136,7 +136,7 @@ def test_a_cancelled_order_is_cancelled_while_it_is_open(book: Book, erp: Erp) -
     assert book.orders()["ord_1"].content == sold(order(), book.layout)
 
 
-def test_a_row_with_our_id_and_no_binding_is_adopted(book: Book, erp: Erp) -> None:
+def test_a_row_with_our_id_and_no_binding_is_adopted(book: ErpReader, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(_named(order())))
     before = book.orders(), book.customers()
@@ -148,7 +148,7 @@ def test_a_row_with_our_id_and_no_binding_is_adopted(book: Book, erp: Erp) -> No
     assert after == before[0]
 
 
-def test_a_rehearsal_shows_the_rows_and_leaves_none(book: Book, erp: Erp) -> None:
+def test_a_rehearsal_shows_the_rows_and_leaves_none(book: ErpReader, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(_named(order("ord_0", establishment_code="0002"))), stream="order:0002")
     erp.position("order:0001")
@@ -160,7 +160,7 @@ def test_a_rehearsal_shows_the_rows_and_leaves_none(book: Book, erp: Erp) -> Non
     assert list(book.orders()) == ["ord_0"]
 
 
-def test_a_run_that_was_overtaken_writes_nothing(book: Book, erp: Erp) -> None:
+def test_a_run_that_was_overtaken_writes_nothing(book: ErpReader, erp: Erp) -> None:
     write(erp, change(customer()))
     erp.position("order:0001")
     erp.write(part(change(_named(order())), expected="", moves_to="c1"))
@@ -169,14 +169,14 @@ def test_a_run_that_was_overtaken_writes_nothing(book: Book, erp: Erp) -> None:
     assert list(book.orders()) == ["ord_1"]
 
 
-def test_texts_are_made_to_fit_and_what_was_lost_is_said(book: Book, erp: Erp) -> None:
+def test_texts_are_made_to_fit_and_what_was_lost_is_said(book: ErpReader, erp: Erp) -> None:
     long = "Distribuidora d’Água Fria – Comércio e Importação de Materiais Ltda \u2615"
     write(erp, change(customer(name=long)))
     assert book.customers()["cus_1"][1] == "DISTRIBUIDORA D'ÁGUA FRIA - COMÉRCIO E IMPORTAÇÃO"
     assert _warnings(book, "cus_1") == ["letters_dropped", "text_shortened"]
 
 
-def test_the_order_of_an_unknown_method_is_refused_by_its_code_and_enters_when_de_para_tells(book: Book) -> None:
+def test_the_order_of_an_unknown_method_is_refused_by_its_code_and_enters_when_de_para_tells(book: ErpReader) -> None:
     erp = book.open()
     write(erp, change(customer()))
     payment = msgspec.structs.replace(order().payments[0], method_code="PIX2")
@@ -194,7 +194,7 @@ def test_the_order_of_an_unknown_method_is_refused_by_its_code_and_enters_when_d
     erp.close()
 
 
-def test_a_shipped_layout_is_found_to_fit_its_tables(book: Book) -> None:
+def test_a_shipped_layout_is_found_to_fit_its_tables(book: ErpReader) -> None:
     database = open_database(book.keeper.address, book.keeper.password)
     database.connect()
     assert check(shipped_layout(book.layout), database, book.keeper.address) == []
@@ -204,7 +204,7 @@ def test_a_shipped_layout_is_found_to_fit_its_tables(book: Book) -> None:
 # --- direto: numbers
 
 
-def test_a_filial_counts_for_itself_and_without_gaps(direto: Book, erp: Erp) -> None:
+def test_a_filial_counts_for_itself_and_without_gaps(direto: ErpReader, erp: Erp) -> None:
     write(erp, change(customer()))
     page = [change(order(f"ord_{n}", paid="1.00" if n == 2 else "")) for n in range(1, 6)]
     write(erp, *page)
@@ -223,7 +223,7 @@ def test_a_filial_counts_for_itself_and_without_gaps(direto: Book, erp: Erp) -> 
     ]
 
 
-def test_an_order_the_database_refuses_takes_no_number(direto: Book, erp: Erp) -> None:
+def test_an_order_the_database_refuses_takes_no_number(direto: ErpReader, erp: Erp) -> None:
     write(erp, change(customer()))
     _forbid(direto)
     bad = order("ord_2", customer_order_number="PC-1")
@@ -234,7 +234,7 @@ def test_an_order_the_database_refuses_takes_no_number(direto: Book, erp: Erp) -
     assert (refused.code, "proibido" in refused.message) == ("erp_refused", True)
 
 
-def _forbid(book: Book) -> None:
+def _forbid(book: ErpReader) -> None:
     """A trigger of the ERP that takes no order with this number of the buyer's."""
     if book.keeper.name == "postgresql":
         book.run(
@@ -260,7 +260,7 @@ def _forbid(book: Book) -> None:
         )
 
 
-def test_an_order_of_another_filial_with_the_same_number_is_left_alone(direto: Book, erp: Erp) -> None:
+def test_an_order_of_another_filial_with_the_same_number_is_left_alone(direto: ErpReader, erp: Erp) -> None:
     direto.run("UPDATE CONTADOR SET CNT_ULTIMO = 1000 WHERE CNT_NOME = 'PEDIDO'")
     write(erp, change(customer()))
     write(erp, change(order()))
@@ -273,7 +273,7 @@ def test_an_order_of_another_filial_with_the_same_number_is_left_alone(direto: B
     assert after["ord_2"] == before["ord_2"]
 
 
-def test_an_order_moved_to_another_filial_keeps_the_number_it_has(direto: Book, erp: Erp) -> None:
+def test_an_order_moved_to_another_filial_keeps_the_number_it_has(direto: ErpReader, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(order()))
     before = direto.orders()
@@ -284,7 +284,7 @@ def test_an_order_moved_to_another_filial_keeps_the_number_it_has(direto: Book, 
     assert (kept.code, kept.erp_number) == ("order_renumbered", "1001")
 
 
-def test_an_invoiced_order_is_kept(direto: Book, erp: Erp) -> None:
+def test_an_invoiced_order_is_kept(direto: ErpReader, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(order()))
     direto.run("UPDATE PEDIDO SET PED_SITUACAO = 'F'")
@@ -295,7 +295,7 @@ def test_an_invoiced_order_is_kept(direto: Book, erp: Erp) -> None:
     assert [kept.code for kept in erp.open_issues(["kept"], 10)] == ["order_locked"]
 
 
-def test_the_erps_own_triggers_agree_with_the_lines(direto: Book, erp: Erp) -> None:
+def test_the_erps_own_triggers_agree_with_the_lines(direto: ErpReader, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(order()), change(order("ord_2")))
     write(erp, change(order(items=(item(1, product_code="000003"), item(3, quantity="5.0000"))), 2))
@@ -306,7 +306,7 @@ def test_the_erps_own_triggers_agree_with_the_lines(direto: Book, erp: Erp) -> N
 # --- direto: lookups. Hard case n.º 18
 
 
-def test_an_unknown_product_refuses_its_order_by_its_code(direto: Book, erp: Erp) -> None:
+def test_an_unknown_product_refuses_its_order_by_its_code(direto: ErpReader, erp: Erp) -> None:
     write(erp, change(customer()))
     written = write(erp, change(order()), change(order("ord_2", items=(item(1), item(2, product_code="777")))))
     assert written.counts.orders == RowCounts(written=1, refused=1)
@@ -318,7 +318,7 @@ def test_an_unknown_product_refuses_its_order_by_its_code(direto: Book, erp: Erp
     assert write(erp, again, expected=None).counts.orders == RowCounts(written=1)
 
 
-def test_an_unknown_seller_or_term_enters_by_the_default_with_a_warning(direto: Book, erp: Erp) -> None:
+def test_an_unknown_seller_or_term_enters_by_the_default_with_a_warning(direto: ErpReader, erp: Erp) -> None:
     write(erp, change(customer()))
     terms = PaymentTerms(code="7/14/21", days=(7, 14, 21))
     write(erp, change(order(seller_code="V999", payment_terms=terms)), change(order("ord_2", seller_code="V001")))
@@ -328,7 +328,7 @@ def test_an_unknown_seller_or_term_enters_by_the_default_with_a_warning(direto: 
     assert _warnings(direto, "ord_2") == []
 
 
-def test_de_para_stands_over_what_the_erp_would_answer(direto: Book) -> None:
+def test_de_para_stands_over_what_the_erp_would_answer(direto: ErpReader) -> None:
     erp = direto.open(mappings={"seller": {"V001": "003", "V999": "004"}, "establishment": {"0001": "02"}})
     write(erp, change(customer()))
     write(erp, change(order(seller_code="V001")), change(order("ord_2", seller_code="V999")))
@@ -338,7 +338,7 @@ def test_de_para_stands_over_what_the_erp_would_answer(direto: Book) -> None:
     erp.close()
 
 
-def test_a_city_is_found_by_its_ibge_code(direto: Book, erp: Erp) -> None:
+def test_a_city_is_found_by_its_ibge_code(direto: ErpReader, erp: Erp) -> None:
     far = Address(kind="main", street="Rua A", city_code="9999999", state="SP")
     stranger = customer("cus_2", document=None, document_kind="none", addresses=(far,))
     written = write(erp, change(customer(addresses=(SITE,))), change(stranger))
@@ -353,13 +353,13 @@ def test_a_city_is_found_by_its_ibge_code(direto: Book, erp: Erp) -> None:
 # --- direto: customers the ERP has already. Hard cases n.º 4 and 6
 
 
-def _enrol(book: Book, code: str, name: str, document: str = "12.ABC.345/01DE-35", **more: str) -> None:
+def _enrol(book: ErpReader, code: str, name: str, document: str = "12.ABC.345/01DE-35", **more: str) -> None:
     """The ERP's people register a customer."""
     columns = {"CLI_CODIGO": code, "CLI_TIPO": "J", "CLI_CGC": document, "CLI_RAZAO": name} | more
     book.run(f"INSERT INTO CLIENTE ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})", *columns.values())
 
 
-def test_a_customer_the_erp_has_is_taken_and_only_its_empty_columns_are_filled(direto: Book, erp: Erp) -> None:
+def test_a_customer_the_erp_has_is_taken_and_only_its_empty_columns_are_filled(direto: ErpReader, erp: Erp) -> None:
     _enrol(direto, "00900", "AURORA PAES", CLI_EMAIL="dona@aurora.example")
     aurora = customer(
         email="compras@aurora.example", addresses=(SITE,), phones=(Phone(kind="mobile", number="11987654321"),)
@@ -379,7 +379,7 @@ def test_a_customer_the_erp_has_is_taken_and_only_its_empty_columns_are_filled(d
 
 
 @pytest.mark.parametrize("n_pages", [1, 2])
-def test_one_cnpj_twice_in_the_hub_is_one_customer_of_the_erp(direto: Book, erp: Erp, n_pages: int) -> None:
+def test_one_cnpj_twice_in_the_hub_is_one_customer_of_the_erp(direto: ErpReader, erp: Erp, n_pages: int) -> None:
     twins = [change(customer("cus_1")), change(customer("cus_2", name="Aurora Filial", trade_name="Aurora 2"))]
     for lot in [twins] if n_pages == 1 else [[twin] for twin in twins]:
         assert write(erp, *lot).counts.customers == RowCounts(written=len(lot))
@@ -392,7 +392,7 @@ def test_one_cnpj_twice_in_the_hub_is_one_customer_of_the_erp(direto: Book, erp:
     assert direto.query("SELECT CLI_RAZAO FROM CLIENTE") == [("NOVA AURORA",)]
 
 
-def test_one_cnpj_twice_in_the_erp_is_asked_about_once(direto: Book, erp: Erp) -> None:
+def test_one_cnpj_twice_in_the_erp_is_asked_about_once(direto: ErpReader, erp: Erp) -> None:
     _enrol(direto, "00900", "AURORA VELHA")
     _enrol(direto, "00901", "AURORA NOVA")
     assert write(erp, change(customer())).counts.customers == RowCounts(refused=1)
@@ -408,7 +408,7 @@ def test_one_cnpj_twice_in_the_erp_is_asked_about_once(direto: Book, erp: Erp) -
     assert write(erp, change(customer(email="a@b.example"), 2)).counts.customers == RowCounts(written=1)
 
 
-def test_a_matched_customer_that_the_erp_deletes_is_not_made_again(direto: Book, erp: Erp) -> None:
+def test_a_matched_customer_that_the_erp_deletes_is_not_made_again(direto: ErpReader, erp: Erp) -> None:
     _enrol(direto, "00900", "AURORA PAES")
     write(erp, change(customer()))
     direto.run("DELETE FROM CLIENTE")
@@ -419,7 +419,7 @@ def test_a_matched_customer_that_the_erp_deletes_is_not_made_again(direto: Book,
 # --- hard cases n.º 3 and 29
 
 
-def test_a_code_that_is_too_long_is_refused_and_never_cut(direto: Book, erp: Erp) -> None:
+def test_a_code_that_is_too_long_is_refused_and_never_cut(direto: ErpReader, erp: Erp) -> None:
     long = customer("cus_2", email=f"{'a' * 120}@b.example", document=None, document_kind="none")
     written = write(erp, change(customer(state_registration="1" * 14)), change(long))
     assert written.counts.customers == RowCounts(written=1, refused=1)
@@ -431,7 +431,7 @@ def test_a_code_that_is_too_long_is_refused_and_never_cut(direto: Book, erp: Erp
 def test_a_cnpj_with_letters_is_refused_by_a_column_of_numbers_and_said_so(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    book = make_book(kind, "direto", request, tmp_path)
+    book = make_erp_reader(kind, "direto", request, tmp_path)
     if kind == "firebird":
         book.run("DROP INDEX CLIENTE_CGC")
     book.run("ALTER TABLE CLIENTE DROP COLUMN CLI_CGC" if kind != "firebird" else "ALTER TABLE CLIENTE DROP CLI_CGC")
@@ -453,7 +453,7 @@ def test_a_cnpj_with_letters_is_refused_by_a_column_of_numbers_and_said_so(
 # --- staging: what the ERP's own job makes of the queue
 
 
-def test_the_job_gives_the_number_or_the_refusal(staging: Book, erp: Erp) -> None:
+def test_the_job_gives_the_number_or_the_refusal(staging: ErpReader, erp: Erp) -> None:
     write(erp, change(customer()))
     bad = _named(order("ord_bad", items=(item(1, product_code="777"),)))
     write(erp, change(_named(order())), change(bad))
@@ -475,7 +475,7 @@ def test_the_job_gives_the_number_or_the_refusal(staging: Book, erp: Erp) -> Non
     assert list(staging.orders()) == ["ord_bad"]
 
 
-def test_an_order_the_job_took_between_two_versions_is_kept_with_its_number(staging: Book, erp: Erp) -> None:
+def test_an_order_the_job_took_between_two_versions_is_kept_with_its_number(staging: ErpReader, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(_named(order())))
     staging.import_queue()
@@ -486,7 +486,7 @@ def test_an_order_the_job_took_between_two_versions_is_kept_with_its_number(stag
     assert (receipt.outcome, receipt.erp_number) == ("kept", "9001")
 
 
-def test_the_number_of_an_order_kept_before_the_job_told_it_is_read_later(staging: Book, erp: Erp) -> None:
+def test_the_number_of_an_order_kept_before_the_job_told_it_is_read_later(staging: ErpReader, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(_named(order())))
     staging.delete("ord_1")
@@ -499,7 +499,7 @@ def test_the_number_of_an_order_kept_before_the_job_told_it_is_read_later(stagin
 
 
 @pytest.mark.parametrize("is_cleared", [False, True])
-def test_what_the_job_refused_goes_in_again_when_it_is_mended(staging: Book, erp: Erp, is_cleared: bool) -> None:
+def test_what_the_job_refused_goes_in_again_when_it_is_mended(staging: ErpReader, erp: Erp, is_cleared: bool) -> None:
     write(erp, change(customer()))
     write(erp, change(_named(order(items=(item(1, product_code="777"),)))))
     staging.import_queue()
@@ -516,7 +516,7 @@ def test_what_the_job_refused_goes_in_again_when_it_is_mended(staging: Book, erp
     assert (receipt.version, receipt.outcome, receipt.erp_number) == (2, "imported", "9001")
 
 
-def test_what_the_job_refused_is_tried_again_by_the_button(staging: Book, erp: Erp) -> None:
+def test_what_the_job_refused_is_tried_again_by_the_button(staging: ErpReader, erp: Erp) -> None:
     write(erp, change(customer()))
     bad = change(_named(order(items=(item(1, product_code="777"),))))
     write(erp, bad)
@@ -530,7 +530,7 @@ def test_what_the_job_refused_is_tried_again_by_the_button(staging: Book, erp: E
     assert [(r.outcome, r.erp_number) for r in erp.pending(10) if r.kind == "order"] == [("imported", "9001")]
 
 
-def test_an_order_cancelled_in_the_queue_never_becomes_one_of_the_erp(staging: Book, erp: Erp) -> None:
+def test_an_order_cancelled_in_the_queue_never_becomes_one_of_the_erp(staging: ErpReader, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(_named(order())))
     write(erp, change(_named(order(status="cancelled")), 2))

@@ -20,24 +20,24 @@ from omnisync.agent.errors import (
     OmnisyncError,
     RefusedRecordError,
 )
-from tests import tds
-from tests.tds import Wire, answering
+from tests.support import tds_server
+from tests.support.tds_server import Wire, answering
 
 
 def _quiet(batch: str) -> list[bytes]:
     """A server that takes everything, counts two rows a batch, and whose columns `nome` are of Windows 1252."""
     if "@omnisync" in batch:
-        return tds.rows("", (2,))
+        return tds_server.rows("", (2,))
     if "XACT_STATE" in batch:
-        return tds.rows("", (1,))
-    return tds.rows("nome pagina", ("nome", 1252)) if batch.strip().startswith("SELECT") else [tds.done()]
+        return tds_server.rows("", (1,))
+    return tds_server.rows("nome pagina", ("nome", 1252)) if batch.strip().startswith("SELECT") else [tds_server.done()]
 
 
 def _opened(wire: Wire) -> Sqlserver:
     return Sqlserver("erp", "127.0.0.1", wire.port, "u", "p")
 
 
-def _sent(work: Callable[[Sqlserver], object], script: tds.Script = _quiet) -> list[str]:
+def _sent(work: Callable[[Sqlserver], object], script: tds_server.Script = _quiet) -> list[str]:
     """What goes over the wire, the greeting left out."""
     with answering(script) as wire:
         database = _opened(wire)
@@ -138,7 +138,7 @@ def test_rows_are_inserted_and_updated_one_statement_each_many_in_a_batch() -> N
 
 def test_a_key_the_database_makes_is_read_back_by_way_of_a_table_of_ours() -> None:
     def script(batch: str) -> list[bytes]:
-        return tds.rows("made", ("41",)) if "INSERTED" in batch else _quiet(batch)
+        return tds_server.rows("made", ("41",)) if "INSERTED" in batch else _quiet(batch)
 
     def work(database: Sqlserver) -> None:
         assert database.insert_returning("pedidos", ["id"], ("a",), "numero") == "41"
@@ -152,7 +152,7 @@ def test_a_key_the_database_makes_is_read_back_by_way_of_a_table_of_ours() -> No
 
 def test_values_of_a_sequence_are_taken_in_one_query() -> None:
     def script(batch: str) -> list[bytes]:
-        return tds.rows("", (7,), (8,)) if "NEXT VALUE" in batch else _quiet(batch)
+        return tds_server.rows("", (7,), (8,)) if "NEXT VALUE" in batch else _quiet(batch)
 
     def work(database: Sqlserver) -> None:
         assert database.next_values("seq_pedido", 2) == [7, 8]
@@ -245,7 +245,7 @@ def test_our_tables_are_made_each_in_a_transaction_where_they_are_missing() -> N
 
 
 def test_our_tables_are_left_alone_where_they_are() -> None:
-    there = tds.rows("tabela coluna", ("omnisync_binding", "id"), ("omnisync_cursor", "stream"))
+    there = tds_server.rows("tabela coluna", ("omnisync_binding", "id"), ("omnisync_cursor", "stream"))
     sent = _sent(lambda database: database.make_binding_tables(), lambda batch: there)
     assert len(sent) == 1
 
@@ -256,8 +256,12 @@ def test_our_tables_made_by_another_run_a_moment_ago_are_as_good() -> None:
     def script(batch: str) -> list[bytes]:
         if "CREATE TABLE" in batch:
             made.append(batch.split()[2])
-            return [tds.error(2714, "There is already an object named 'x' in the database."), tds.done()]
-        return tds.rows("tabela coluna", *((name, "x") for name in made)) if "sys.objects" in batch else _quiet(batch)
+            return [tds_server.error(2714, "There is already an object named 'x' in the database."), tds_server.done()]
+        return (
+            tds_server.rows("tabela coluna", *((name, "x") for name in made))
+            if "sys.objects" in batch
+            else _quiet(batch)
+        )
 
     _sent(lambda database: database.make_binding_tables(), script)
     assert made == ["omnisync_binding", "omnisync_cursor"]
@@ -267,7 +271,7 @@ def test_our_tables_made_by_another_run_a_moment_ago_are_as_good() -> None:
 
 
 def test_rows_are_streamed_in_lots_and_what_is_left_on_the_wire_goes_with_its_connection() -> None:
-    five = tds.rows("k nome", *((k, f"n{k}") for k in range(5)))
+    five = tds_server.rows("k nome", *((k, f"n{k}") for k in range(5)))
     with answering(lambda batch: five if "FROM t" in batch else _quiet(batch)) as wire:
         database = _opened(wire)
         with database.stream("SELECT k, nome FROM t WHERE k >= ?", (0,), size=2) as (names, lots):
@@ -285,11 +289,11 @@ def test_rows_are_streamed_in_lots_and_what_is_left_on_the_wire_goes_with_its_co
 def test_rows_come_back_and_a_triggers_own_rows_are_not_the_count() -> None:
     def script(batch: str) -> list[bytes]:
         if batch.startswith("SELECT nome"):
-            return tds.rows("nome", ("ação ✓",), ("Aurora",))
+            return tds_server.rows("nome", ("ação ✓",), ("Aurora",))
         return (
-            [*tds.rows("aviso", ("do gatilho",), ("e mais",)), *tds.rows("", (41,))]
+            [*tds_server.rows("aviso", ("do gatilho",), ("e mais",)), *tds_server.rows("", (41,))]
             if "@omnisync" in batch
-            else [tds.done()]
+            else [tds_server.done()]
         )
 
     with answering(script) as wire:
@@ -357,14 +361,14 @@ ERRORS: dict[str, tuple[int, int, str, type[OmnisyncError], str, str]] = {
 @pytest.mark.parametrize("kind", ERRORS)
 def test_each_error_says_what_to_do(kind: str) -> None:
     number, severity, message, expected, code, word = ERRORS[kind]
-    told = _error_of(tds.error(number, message, severity), tds.done())
+    told = _error_of(tds_server.error(number, message, severity), tds_server.done())
     assert (type(told), told.code) == (expected, code)
     words = {name: value for name, value in told.words.items() if name != "banco"}
     assert list(words.values()) == ([word] if word else [])
 
 
 def test_an_error_in_the_middle_of_a_batch_is_met() -> None:
-    refused = [tds.done(1), tds.error(2627, TWICE + VALUE, 14), tds.done()]
+    refused = [tds_server.done(1), tds_server.error(2627, TWICE + VALUE, 14), tds_server.done()]
     with answering(lambda batch: refused if "INSERT" in batch else _quiet(batch)) as wire:
         database = _opened(wire)
         with pytest.raises(RefusedRecordError):
@@ -374,7 +378,7 @@ def test_an_error_in_the_middle_of_a_batch_is_met() -> None:
 
 
 def test_our_own_key_met_twice_is_another_run_and_no_fault_of_a_record() -> None:
-    refused = [tds.error(2627, TWICE + VALUE, 14), tds.done()]
+    refused = [tds_server.error(2627, TWICE + VALUE, 14), tds_server.done()]
     with answering(lambda batch: refused if "INSERT" in batch else _quiet(batch)) as wire:
         database = _opened(wire)
         with pytest.raises(ErpBusyError):
@@ -385,15 +389,15 @@ def test_our_own_key_met_twice_is_another_run_and_no_fault_of_a_record() -> None
 @pytest.mark.parametrize("state", [0, -1])
 def test_a_transaction_a_trigger_undid_takes_nothing_more(state: int) -> None:
     own_words = [
-        tds.error(50000, "pedido não permitido"),
-        tds.error(3609, "The transaction ended in the trigger."),
-        tds.done(),
+        tds_server.error(50000, "pedido não permitido"),
+        tds_server.error(3609, "The transaction ended in the trigger."),
+        tds_server.done(),
     ]
 
     def script(batch: str) -> list[bytes]:
         if "INSERT" in batch:
             return own_words
-        return tds.rows("", (state,)) if "XACT_STATE" in batch else _quiet(batch)
+        return tds_server.rows("", (state,)) if "XACT_STATE" in batch else _quiet(batch)
 
     with answering(script) as wire:
         database = _opened(wire)
@@ -415,7 +419,7 @@ def test_a_transaction_a_trigger_undid_takes_nothing_more(state: int) -> None:
 
 
 def test_a_record_refused_without_the_trigger_undoing_anything_leaves_the_transaction_going() -> None:
-    own_words = [tds.error(50000, "pedido não permitido"), tds.done()]
+    own_words = [tds_server.error(50000, "pedido não permitido"), tds_server.done()]
     with answering(lambda batch: own_words if "INSERT" in batch else _quiet(batch)) as wire:
         database = _opened(wire)
         database.begin()
@@ -454,10 +458,10 @@ def test_a_commit_nobody_answered_is_busy() -> None:
         database.close()
 
 
-PASSWORD = tds.error(18456, "Login failed for user 'u'.", 14)
+PASSWORD = tds_server.error(18456, "Login failed for user 'u'.", 14)
 REFUSED_LOGINS = {
     "wrong password": [PASSWORD],
-    "no such database": [tds.error(4060, "Cannot open database", 11), PASSWORD],
+    "no such database": [tds_server.error(4060, "Cannot open database", 11), PASSWORD],
 }
 
 
@@ -521,7 +525,7 @@ def test_sql_servers_catalogue_is_read() -> None:
     def script(batch: str) -> list[bytes]:
         for part, found in CATALOGUE.items():
             if part in batch:
-                return tds.rows(" ".join(f"c{n}" for n in range(len(found[0]))), *found)
+                return tds_server.rows(" ".join(f"c{n}" for n in range(len(found[0]))), *found)
         return _quiet(batch)
 
     with answering(script) as wire:
@@ -550,7 +554,7 @@ def test_sql_servers_catalogue_is_read() -> None:
     ("is_closed", "may"), [(0, Rights(True, True, False, True)), (1, Rights(True, False, False, False))]
 )
 def test_sql_server_is_asked_for_rights_and_runs_no_trigger(is_closed: int, may: Rights) -> None:
-    table = tds.rows("s i u d c", (1, 1, 0, 1, is_closed))
+    table = tds_server.rows("s i u d c", (1, 1, 0, 1, is_closed))
     with answering(lambda batch: table if "HAS_PERMS" in batch else _quiet(batch)) as wire:
         database = _opened(wire)
         assert rights(database, DatabaseTable(name="vendas.log", columns={})) == may

@@ -27,20 +27,20 @@ from omnisync.agent.errors import ErpBusyError, ErpUndoneError
 from omnisync.agent.messages import texts
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.feed import Change
-from tests import tds
-from tests.erps import Keeper, make_keeper, make_sqlite, part, write
-from tests.hubs import RunningHub, running_hub
-from tests.imports import run_import, send
-from tests.records import NOW, change, customer, item, order
+from tests.support import tds_server
+from tests.support.erp_databases import SampleErp, make_erp, make_sqlite, part, write
+from tests.support.hub_server import RunningHub, running_hub
+from tests.support.import_runs import run_import, send
+from tests.support.record_samples import NOW, change, customer, item, order
 
 FORBIDDEN = "proibido"
 WORDS = "pedido proibido pelo ERP"
 
 
 @pytest.fixture(params=["sqlite", "sqlite-agent"])
-def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> Keeper:
+def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> SampleErp:
     """What is remembered stands in the ERP, or with the agent."""
-    return make_keeper(request.param, request, tmp_path)
+    return make_erp(request.param, request, tmp_path)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def hub(tmp_path: Path) -> Iterator[RunningHub]:
         yield running
 
 
-def undo(keeper: Keeper, event: str = "INSERT ON pedidos", column: str = "observacoes") -> None:
+def undo(keeper: SampleErp, event: str = "INSERT ON pedidos", column: str = "observacoes") -> None:
     """A trigger of the ERP that ends everything for one row."""
     keeper.run(
         f"CREATE TRIGGER desfaz BEFORE {event} WHEN NEW.{column} = '{FORBIDDEN}' "
@@ -62,7 +62,7 @@ def orders(n: int, *guilty: int) -> list[Change]:
     return [change(order(f"ord_{k:02}", notes=FORBIDDEN if k in guilty else "boa")) for k in range(n)]
 
 
-def entered(keeper: Keeper) -> list[str]:
+def entered(keeper: SampleErp) -> list[str]:
     return [id_ for (id_,) in keeper.query("SELECT id_externo FROM pedidos ORDER BY 1")]
 
 
@@ -75,7 +75,7 @@ def refused(erp: Erp) -> dict[str, str]:
 
 @pytest.mark.parametrize("guilty", [(0,), (7,), (19,), (3, 4), (0, 9, 19), tuple(range(20))], ids=str)
 def test_the_guilty_orders_are_refused_alone_and_the_others_enter_whole(
-    keeper: Keeper, erp: Erp, guilty: tuple[int, ...]
+    keeper: SampleErp, erp: Erp, guilty: tuple[int, ...]
 ) -> None:
     undo(keeper)
     write(erp, change(customer()))
@@ -89,7 +89,7 @@ def test_the_guilty_orders_are_refused_alone_and_the_others_enter_whole(
     assert len(erp.pending(100)) == 21
 
 
-def test_what_was_refused_so_is_remembered_and_enters_when_it_is_mended(keeper: Keeper, erp: Erp) -> None:
+def test_what_was_refused_so_is_remembered_and_enters_when_it_is_mended(keeper: SampleErp, erp: Erp) -> None:
     undo(keeper)
     write(erp, change(customer()))
     write(erp, *orders(8, 3))
@@ -101,7 +101,7 @@ def test_what_was_refused_so_is_remembered_and_enters_when_it_is_mended(keeper: 
 
 
 @pytest.mark.parametrize("is_related", [False, True])
-def test_a_guilty_customer_is_refused_alone_and_its_orders_wait(keeper: Keeper, erp: Erp, is_related: bool) -> None:
+def test_a_guilty_customer_is_refused_alone_and_its_orders_wait(keeper: SampleErp, erp: Erp, is_related: bool) -> None:
     undo(keeper, "INSERT ON clientes")
     buyers = [change(customer(f"cus_{k}", notes=FORBIDDEN if k == 2 else None)) for k in range(4)]
     sold = [change(order(f"ord_{k}", customer_id=f"cus_{k}")) for k in range(4)]
@@ -118,7 +118,7 @@ def test_a_guilty_customer_is_refused_alone_and_its_orders_wait(keeper: Keeper, 
     assert WORDS in waiting.message
 
 
-def test_a_guilty_item_refuses_its_order(keeper: Keeper, erp: Erp) -> None:
+def test_a_guilty_item_refuses_its_order(keeper: SampleErp, erp: Erp) -> None:
     undo(keeper, "INSERT ON itens_pedido", "descricao")
     write(erp, change(customer()))
     bad = order("ord_2", items=(item(1), item(2, product_name=FORBIDDEN)))
@@ -126,7 +126,7 @@ def test_a_guilty_item_refuses_its_order(keeper: Keeper, erp: Erp) -> None:
     assert (erp.rows()["orders"], erp.rows()["items"]) == (4, 8)
 
 
-def test_a_guilty_edit_is_refused_and_the_order_stays_as_it_was(keeper: Keeper, erp: Erp) -> None:
+def test_a_guilty_edit_is_refused_and_the_order_stays_as_it_was(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, *orders(6))
     undo(keeper, "UPDATE ON pedidos")
@@ -136,7 +136,7 @@ def test_a_guilty_edit_is_refused_and_the_order_stays_as_it_was(keeper: Keeper, 
     assert [text for (text,) in notes] == ["nova"] * 4 + ["boa", "nova"]
 
 
-def test_a_run_cut_short_between_two_parts_goes_on_and_doubles_nothing(keeper: Keeper, erp: Erp) -> None:
+def test_a_run_cut_short_between_two_parts_goes_on_and_doubles_nothing(keeper: SampleErp, erp: Erp) -> None:
     undo(keeper)
     write(erp, change(customer()))
     assert isinstance(erp, SqlErp)
@@ -184,7 +184,7 @@ def test_whoever_is_guilty_all_others_stand(
     erp.close()
 
 
-def test_an_import_through_such_an_erp_ends_with_one_refusal(keeper: Keeper, hub: RunningHub) -> None:
+def test_an_import_through_such_an_erp_ends_with_one_refusal(keeper: SampleErp, hub: RunningHub) -> None:
     undo(keeper)
     send(hub, change(customer()), *orders(60, 41))
     assert run_import(keeper, hub).orders == RowCounts(written=59, refused=1)
@@ -196,23 +196,25 @@ def _asking(erp: Erp, is_undone: Callable[[RecordChange], bool]) -> None:
     assert isinstance(erp, SqlErp)
     landed = erp._writer.orders
 
-    def asked(verdicts: Sequence[RecordChange], customers: Any, blamed: Any = None) -> None:
-        _refuse_rejected(verdicts, blamed)
-        if any(map(is_undone, verdicts)):
+    def asked(record_changes: Sequence[RecordChange], customers: Any, rejected: Any = None) -> None:
+        _refuse_rejected(record_changes, rejected)
+        if any(map(is_undone, record_changes)):
             raise ErpUndoneError(motivo=WORDS)
-        landed(verdicts, customers, blamed)
+        landed(record_changes, customers, rejected)
 
     erp._writer.orders = asked  # type: ignore[method-assign]  # no layout's own lookup does so on SQLite
 
 
-def test_an_order_that_was_only_asked_about_is_refused_alone_too(keeper: Keeper, erp: Erp) -> None:
+def test_an_order_that_was_only_asked_about_is_refused_alone_too(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     _asking(erp, lambda v: v.action == "insert" and v.order is not None and v.order.notes == FORBIDDEN)
     assert write(erp, *orders(8, 2, 6)).counts.orders == RowCounts(written=6, refused=2)
     assert (len(entered(keeper)), sorted(refused(erp))) == (6, ["ord_02", "ord_06"])
 
 
-def test_where_nobody_can_tell_which_record_it_was_the_run_stops_and_nothing_stands(keeper: Keeper, erp: Erp) -> None:
+def test_where_nobody_can_tell_which_record_it_was_the_run_stops_and_nothing_stands(
+    keeper: SampleErp, erp: Erp
+) -> None:
     write(erp, change(customer()))
     _asking(erp, lambda verdict: True)
     with pytest.raises(ErpUndoneError) as told:
@@ -243,9 +245,9 @@ class StandIn:
         elif "ROLLBACK TRANSACTION" in batch and "omnisync_" not in batch:
             self._going = None
         elif "XACT_STATE" in batch:
-            return tds.rows("", (self._state if self._is_undone else 1,))
+            return tds_server.rows("", (self._state if self._is_undone else 1,))
         elif "omnisync_cursor]" in batch or "FROM omnisync_cursor" in batch:
-            return tds.rows("cursor epoch", ("", "")) if "SELECT [cursor]" in batch else self._counted(batch)
+            return tds_server.rows("cursor epoch", ("", "")) if "SELECT [cursor]" in batch else self._counted(batch)
         elif "INSERT" in batch or "UPDATE" in batch:
             return self._written(batch)
         elif re.search(r"FROM omnisync_binding .*'customer'.*'cus_1'", batch):
@@ -253,17 +255,21 @@ class StandIn:
         elif re.search(r"FROM \[(clientes|pedidos)].* IN \(", batch):
             return self._found(batch)
         elif batch.startswith(("SAVE", "SET", "use", "IF", "ROLLBACK")):
-            return [tds.done()]
+            return [tds_server.done()]
         elif "SELECT" in batch:
-            return tds.rows(" ".join(f"c{n}" for n in range(20)))
-        return [tds.done()]
+            return tds_server.rows(" ".join(f"c{n}" for n in range(20)))
+        return [tds_server.done()]
 
     def _written(self, batch: str) -> list[bytes]:
         if self._going is None:
             assert self._is_undone is False, f"a write outside of any transaction: {batch}"
         if re.search(r"INSERT INTO \[pedidos]", batch) and FORBIDDEN in batch:
             self._is_undone, self._going = True, None
-            return [tds.error(50000, WORDS), tds.error(3609, "The transaction ended in the trigger."), tds.done()]
+            return [
+                tds_server.error(50000, WORDS),
+                tds_server.error(3609, "The transaction ended in the trigger."),
+                tds_server.done(),
+            ]
         assert self._going is not None
         self._going += re.findall(r"INSERT INTO .*", batch)
         return self._counted(batch)
@@ -274,9 +280,9 @@ class StandIn:
         asked = re.findall(r"'([^']*)'", batch.rpartition(" IN ")[2])
         if batch.startswith("SELECT [id_externo]"):
             places = {id_: n for id_ in asked for n, line in enumerate(standing, 1) if f"'{id_}'" in line}
-            return tds.rows("id_externo chave", *((id_, str(n)) for id_, n in places.items()))
+            return tds_server.rows("id_externo chave", *((id_, str(n)) for id_, n in places.items()))
         ids = {key: re.findall(r"'((?:cus|ord)_\d+)'", standing[int(key) - 1])[0] for key in asked}
-        return tds.rows("chave id_externo", *ids.items())
+        return tds_server.rows("chave id_externo", *ids.items())
 
     def _bound(self) -> list[bytes]:
         """What is remembered of the customer, once its row was committed."""
@@ -284,16 +290,16 @@ class StandIn:
         remembered = [
             ("cus_1", "e1", 1, "", 1, str(key), str(key), "", "", "", "", "imported", "", "", "made") for key in keys
         ]
-        return tds.rows(" ".join(f"c{n}" for n in range(15)), *remembered)
+        return tds_server.rows(" ".join(f"c{n}" for n in range(15)), *remembered)
 
     def _counted(self, batch: str) -> list[bytes]:
-        return tds.rows("", (batch.count("SET @omnisync +="),))
+        return tds_server.rows("", (batch.count("SET @omnisync +="),))
 
 
 @pytest.mark.parametrize("state", [0, -1], ids=["undone", "doomed"])
 def test_on_sql_server_the_slice_is_done_again_and_the_guilty_order_refused_alone(state: int) -> None:
     server = StandIn(state)
-    with tds.answering(server) as wire:
+    with tds_server.answering(server) as wire:
         address = ErpAddress(kind="sqlserver", database="erp", server="127.0.0.1", port=wire.port, user="u")
         erp = open_erp(
             msgspec.structs.replace(address, layout="padrao"),

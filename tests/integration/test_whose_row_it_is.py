@@ -9,8 +9,8 @@ import pytest
 
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.progress import RowCounts
-from tests.erps import KEEPERS, make_keeper, write
-from tests.records import change, customer, item, order
+from tests.support.erp_databases import KEEPERS, make_erp, write
+from tests.support.record_samples import change, customer, item, order
 from tests.toy_erp import CUSTOMER, ITEM, ORDER, ToyErp
 
 MAX = '[{kind}.number]\nfrom = "max"\n'
@@ -20,7 +20,7 @@ PED = "num INTEGER NOT NULL PRIMARY KEY, id_app {id} UNIQUE, total NUMERIC(15,2)
 
 @pytest.fixture(params=list(KEEPERS))
 def toy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ToyErp]:
-    made = ToyErp(make_keeper(request.param, request, tmp_path), tmp_path)
+    made = ToyErp(make_erp(request.param, request, tmp_path), tmp_path)
     yield made
     made.close()
 
@@ -51,7 +51,7 @@ def test_case_h1_an_id_in_a_column_of_numbers_is_compared_as_a_number(toy: ToyEr
 def test_case_h1_an_id_in_a_column_of_binary_text_is_read_as_text(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    toy = ToyErp(make_keeper("mariadb", request, tmp_path), tmp_path)
+    toy = ToyErp(make_erp("mariadb", request, tmp_path), tmp_path)
     toy.lay(cli="", ped=PED.format(id="VARBINARY(40)"))
     _edited_and_cancelled(toy.open(_numbered(STATE), ITEM), "ord_1", "ord_2")
     toy.close()
@@ -91,7 +91,7 @@ def test_case_e2_a_row_beside_the_order_without_what_lines_are_known_by_needs_no
 def test_case_h6_a_row_whose_number_cannot_be_read_back_refuses_its_record_alone(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    toy = ToyErp(make_keeper("sqlite", request, tmp_path), tmp_path)
+    toy = ToyErp(make_erp("sqlite", request, tmp_path), tmp_path)
     toy.lay(cli="", ped="num INTEGER NOT NULL PRIMARY KEY, total NUMERIC(15,2), mostra VARCHAR(10), obs VARCHAR(20)")
     toy.run(
         "CREATE TRIGGER t AFTER INSERT ON ped WHEN NEW.obs = 'outro' BEGIN "

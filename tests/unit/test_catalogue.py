@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from omnisync.contract import batches
 from omnisync.contract.batches import RefusedLine, ValidRow
 from omnisync.contract.datasets import DATASETS, Dataset, key
-from tests.catalogue import PRODUCTS, ROWS, STOCK, key_of, line, product, stock
+from tests.support.dataset_rows import PRODUCTS, ROWS, STOCK, key_of, line, product, stock
 
 EACH = pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: f"{dataset.system}-{dataset.name}")
 FACTS = DATASETS["dash", "sales-facts"]

@@ -11,7 +11,7 @@ from msgspec import Raw
 
 from omnisync.agent.erp.upsert.normalize import clean_customer, clean_order, clean_text
 from omnisync.contract.records import Customer, decode_customer, decode_order, encode
-from tests.records import customer, item, order
+from tests.support.record_samples import customer, item, order
 
 
 def cleaned(**fields: Any) -> Customer:

@@ -17,7 +17,7 @@ from omnisync.agent.erp.layout.row_builder import LookupAnswers, Note, Unconvert
 from omnisync.agent.erp.layout.schema import read_layout, shipped_layout, shipped_names
 from omnisync.agent.errors import LayoutError
 from omnisync.contract.records import Address, Phone
-from tests.records import customer, item, order
+from tests.support.record_samples import customer, item, order
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 COUNTER = "from = 'counter'\ntable = 'c'\nvalue = 'v'"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from omnisync.contract.records import Item, Order, decode_order, encode
 from omnisync.contract.rules import Fault, canonical_customer, order_faults
-from tests.records import customer, item, order
+from tests.support.record_samples import customer, item, order
 
 CENT = Decimal("0.01")
 

@@ -11,7 +11,7 @@ import pytest
 
 from omnisync.contract.records import decode_customer, decode_order
 from omnisync.contract.validation import SENTENCES, InvalidRecord, ValidRecord, read
-from tests.hubs import customer, erased, item, order
+from tests.support.hub_server import customer, erased, item, order
 
 Spoil = Callable[[dict[str, Any]], Any]
 

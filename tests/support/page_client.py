@@ -82,7 +82,7 @@ QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 """Hashes as the real one does, a thousand times as fast."""
 
 
-class StillCarrier:
+class FakeRuns:
     """Asks for runs as the real one does, and starts no process."""
 
     def __init__(self, journal: Journal) -> None:
@@ -97,7 +97,7 @@ class StillCarrier:
         self._journal.request_stop(run_id)
 
 
-class ShownErp:
+class FakeErp:
     """An ERP that only shows what it was given."""
 
     def __init__(self, records: Sequence[OpenIssue] = (), error: OmnisyncError | None = None) -> None:
@@ -112,19 +112,19 @@ class ShownErp:
         if self.error is not None:
             raise self.error
 
-    def unsettled(self, outcomes: Sequence[str], limit: int) -> list[OpenIssue]:
+    def open_issues(self, outcomes: Sequence[str], limit: int) -> list[OpenIssue]:
         self.prepare()
         return [record for record in self.records if record.outcome in outcomes][:limit]
 
-    def n_unsettled(self) -> dict[str, int]:
+    def n_open_issues(self) -> dict[str, int]:
         self.prepare()
         self.n_opened += 1
-        return {outcome: len(self.unsettled((outcome,), 10**6)) for outcome in ("refused", "waiting")}
+        return {outcome: len(self.open_issues((outcome,), 10**6)) for outcome in ("refused", "waiting")}
 
     def waiting_since(self) -> datetime | None:
         return min((record.since for record in self.records if record.outcome == "waiting"), default=None)
 
-    def warned(self, limit: int) -> list[OpenIssue]:
+    def with_warnings(self, limit: int) -> list[OpenIssue]:
         self.prepare()
         return [record for record in self.records if record.warnings][:limit]
 
@@ -143,7 +143,7 @@ class ShownErp:
         """Nothing is open."""
 
 
-class KnownHub:
+class FakeHub:
     """A hub that knows the two establishments of the seed, or refuses the key."""
 
     def __init__(self, error: OmnisyncError | None = None) -> None:
@@ -168,7 +168,7 @@ class KnownHub:
             limits=Limits(page=1000, receipts=1000, records=100, intake_records=500, intake_bytes=10**6),
         )
 
-    def converted(self) -> DryRun | None:
+    def preview(self) -> DryRun | None:
         if self.error is not None:
             raise self.error
         return self.rehearsal
@@ -187,12 +187,12 @@ class KnownHub:
         """Nothing is open."""
 
 
-class Stage(Struct, kw_only=True):
+class PageSetup(Struct, kw_only=True):
     """The pages with everything they stand on, to be set as a test needs it."""
 
     parts: PageServices
-    erp: ShownErp
-    hub: KnownHub
+    erp: FakeErp
+    hub: FakeHub
     app: Litestar
     offline: dict[str, Offline]
     de_para: dict[str, dict[str, str]]
@@ -251,7 +251,7 @@ def connection(**fields: Any) -> Connection:
 
 
 @contextmanager
-def stage(
+def page_client(
     folder: Path,
     *,
     known: Connection | None = None,
@@ -260,10 +260,10 @@ def stage(
     opening: Any = None,
     zone: str | None = "America/Sao_Paulo",
     **more: Any,
-) -> Iterator[Stage]:
+) -> Iterator[PageSetup]:
     """The pages over a fresh journal, with the connection `producao` and its key unless it is a new computer."""
     home = Home(folder).prepare()
-    journal, secrets, erp, hub = Journal(home.journal), Secrets(home.secrets), ShownErp(), KnownHub()
+    journal, secrets, erp, hub = Journal(home.journal), Secrets(home.secrets), FakeErp(), FakeHub()
     offline: dict[str, Offline] = {}
     de_para: dict[str, dict[str, str]] = {}
     exported: list[System] = ["dash", "omniforce"]
@@ -292,7 +292,7 @@ def stage(
         journal=journal,
         secrets=secrets,
         password=PagePassword(home.page_password, QUICK),
-        runs=StillCarrier(journal),
+        runs=FakeRuns(journal),
         settings=Settings(home=home, zone=zone),
         clock=lambda: NOW,
         open_erp=lambda asked: cast(Erp, erp),
@@ -303,13 +303,13 @@ def stage(
         check_erp=checked,
         de_para=lambda asked: de_para,
         exports=lambda asked: tuple(exported),
-        convert=lambda asked: hub.converted(),
+        convert=lambda asked: hub.preview(),
         version="v 20.07 R",
         computer="FATURAMENTO-03",
         **more,
     )
     app = create_app(parts, [host, host.replace("127.0.0.1", "localhost")], **(opening or {}))
-    yield Stage(parts=parts, erp=erp, hub=hub, app=app, offline=offline, de_para=de_para, exported=exported)
+    yield PageSetup(parts=parts, erp=erp, hub=hub, app=app, offline=offline, de_para=de_para, exported=exported)
     journal.close()
 
 

@@ -21,13 +21,13 @@ from omnisync.agent.erp.base import Erp, Slice, WriteResult
 from omnisync.agent.erp.databases import memory_of, open_erp
 from omnisync.agent.erp.layout import shipped
 from omnisync.contract.feed import Change, Unreadable
-from tests.records import NOW
-from tests.servers import PASSWORD, FirebirdServer, Server, statements
+from tests.support.database_servers import PASSWORD, FirebirdServer, Server, statements
+from tests.support.record_samples import NOW
 
 TABLES = ("clientes", "pedidos", "itens_pedido", "formas_pagamento")
 
 
-class Keeper(Struct, frozen=True):
+class SampleErp(Struct, frozen=True):
     """One database with an empty ERP in it. With `memories` our two tables stand there, and not in the ERP."""
 
     address: ErpAddress
@@ -80,8 +80,8 @@ class Keeper(Struct, frozen=True):
         if self.memories is None:
             return name
         written = self.memories.parent / f"{name}.toml"
-        shipped = files(shipped).joinpath(f"{name}.toml").read_text(encoding="utf-8")
-        written.write_text(f'state = "agent"\n{shipped}', encoding="utf-8")
+        shipped_text = files(shipped).joinpath(f"{name}.toml").read_text(encoding="utf-8")
+        written.write_text(f'state = "agent"\n{shipped_text}', encoding="utf-8")
         return str(written)
 
     @property
@@ -190,26 +190,26 @@ def _as_text(value: Any) -> Any:
     return value.rstrip() if isinstance(value, str) else value
 
 
-def make_sqlite(folder: Path, *, schema: str = "padrao") -> Keeper:
+def make_sqlite(folder: Path, *, schema: str = "padrao") -> SampleErp:
     """A SQLite file with the tables of a layout."""
-    keeper = Keeper(ErpAddress(kind="sqlite", database=str(folder / "erp.db")))
+    keeper = SampleErp(ErpAddress(kind="sqlite", database=str(folder / "erp.db")))
     with closing(sqlite3.connect(keeper.database)) as plain:
         plain.executescript(shipped.schema(f"{schema}_sqlite"))
     return keeper
 
 
-def make_on(server: Server, *, charset: str = "UTF8", schema: str = "padrao") -> Keeper:
+def make_on(server: Server, *, charset: str = "UTF8", schema: str = "padrao") -> SampleErp:
     """A database on a server that runs, with the tables of a layout."""
     kind = server.name.lower()
     if isinstance(server, FirebirdServer):
         # Two seconds to lay one out, a hundredth to copy one.
         database = server.copied(f"{schema}_{charset}", lambda: _laid(server, kind, charset, schema).database)
-        return Keeper(_address(server, kind, database, charset), PASSWORD)
+        return SampleErp(_address(server, kind, database, charset), PASSWORD)
     return _laid(server, kind, charset, schema)
 
 
-def _laid(server: Server, kind: str, charset: str, schema: str) -> Keeper:
-    keeper = Keeper(_address(server, kind, server.database(charset), charset), PASSWORD)
+def _laid(server: Server, kind: str, charset: str, schema: str) -> SampleErp:
+    keeper = SampleErp(_address(server, kind, server.database(charset), charset), PASSWORD)
     with closing(keeper.plain()) as plain:
         for statement in statements(shipped.schema(f"{schema}_{kind}")):
             with closing(plain.cursor()) as cursor:
@@ -230,7 +230,7 @@ KEPT_HERE = ("sqlite-agent", "postgresql-agent")
 """ERPs of whose records the agent keeps what is remembered."""
 
 
-def make_keeper(kind: str, request: pytest.FixtureRequest, folder: Path, *, schema: str = "padrao") -> Keeper:
+def make_erp(kind: str, request: pytest.FixtureRequest, folder: Path, *, schema: str = "padrao") -> SampleErp:
     """An empty ERP of this brand; its server is the session's own."""
     brand, _, is_kept_here = kind.partition("-")
     made = (

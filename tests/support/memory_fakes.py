@@ -59,7 +59,7 @@ class Snapshot:
 
 
 @dataclass
-class Shelf:
+class StoredDataset:
     """One dataset at the hub: its rows, and when each key was last named."""
 
     rows: dict[str, ValidRow] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class MemoryHub:
 
     def __init__(self) -> None:
         self.n_restored = 0
-        self.shelves: dict[tuple[str, str], Shelf] = {}
+        self.shelves: dict[tuple[str, str], StoredDataset] = {}
         self.taken: list[ValidRow] = []
         self.plan: list[str] = []
         self._now = 0
@@ -100,7 +100,7 @@ class MemoryHub:
         final: bool = False,
         confirmed: bool = False,
     ) -> BatchAnswer:
-        shelf = self.shelves.setdefault(place, Shelf())
+        shelf = self.shelves.setdefault(place, StoredDataset())
         if id_ in shelf.answers:
             known, answer = shelf.answers[id_]
             if known != digest:
@@ -151,12 +151,12 @@ class MemoryHub:
         shelf.answers[id_] = digest, answer
         return answer
 
-    def _is_as(self, shelf: Shelf, row: ValidRow) -> bool:
+    def _is_as(self, shelf: StoredDataset, row: ValidRow) -> bool:
         known = shelf.rows.get(row.key)
         return known is not None and known.version == row.version
 
 
-def _drop(shelf: Shelf, keys: Sequence[str], *, is_held: bool) -> dict[str, int]:
+def _drop(shelf: StoredDataset, keys: Sequence[str], *, is_held: bool) -> dict[str, int]:
     if is_held:
         return {"held": len(keys)}
     for key in keys:
@@ -183,7 +183,7 @@ class MemoryErp:
 
     def prepare(self) -> None: ...
 
-    def reconsider(self, codes: Sequence[str]) -> int:
+    def requeue_by_reason(self, codes: Sequence[str]) -> int:
         return 0
 
     def query(self) -> ExportQuery:
@@ -195,7 +195,7 @@ class MemoryErp:
         return (self.query(),)
 
     @contextmanager
-    def outgoing(self, query: ExportQuery, since: Any = None) -> Iterator[RowStream]:
+    def open_export(self, query: ExportQuery, since: Any = None) -> Iterator[RowStream]:
         rows = [row for row in self.rows if since is None or row[-1] >= since]
         if self.has_changed_at:
             yield RowStream(query, (*COLUMNS[self.name], MARK), self._lots(rows))

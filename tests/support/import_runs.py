@@ -13,9 +13,9 @@ from omnisync.agent.progress import Counts, Progress
 from omnisync.agent.sync.importer import Importer
 from omnisync.contract.feed import Change
 from omnisync.hub import intake
-from tests.erps import Keeper
-from tests.hubs import COMPANY, RunningHub
-from tests.records import NOW
+from tests.support.erp_databases import SampleErp
+from tests.support.hub_server import COMPANY, RunningHub
+from tests.support.record_samples import NOW
 
 ALL = ("0001", "0002")
 
@@ -93,7 +93,7 @@ def importer(
     )
 
 
-def run_import(keeper: Keeper, hub: RunningHub, *, establishments: Sequence[str] = ALL) -> Counts:
+def run_import(keeper: SampleErp, hub: RunningHub, *, establishments: Sequence[str] = ALL) -> Counts:
     """One import from beginning to end."""
     erp = keeper.open(establishments=establishments)
     with client(hub) as opened:

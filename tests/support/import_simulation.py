@@ -1,7 +1,7 @@
 """A company's life in small: OmniForce edits, the ERP's people work, backups are restored, runs are killed.
 
-`Life` holds both databases and does one thing at a time; `check` says what must be true after one clean run. The
-hub is the real one without its sockets, the ERP a real SQLite file.
+`ImportSimulation` holds both databases and does one thing at a time; `check` says what must be true after one clean
+run. The hub is the real one without its sockets, the ERP a real SQLite file.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ from omnisync.hub import feed, intake, receipts
 from omnisync.hub.errors import ProblemError
 from omnisync.hub.reading import PutBackError, Reader
 from omnisync.hub.store import Store
-from tests.erps import Keeper, make_sqlite
-from tests.hubs import COMPANY, found_company
-from tests.imports import ALL, Clock, sent
-from tests.records import NOW, change, customer, deletion, item, order
+from tests.support.erp_databases import SampleErp, make_sqlite
+from tests.support.hub_server import COMPANY, found_company
+from tests.support.import_runs import ALL, Clock, sent
+from tests.support.record_samples import NOW, change, customer, deletion, item, order
 
 ELSEWHERE = "0009"
 """An establishment of another computer."""
@@ -61,7 +61,7 @@ class Killed(BaseException):
     """The process is gone: nothing of ours may catch this."""
 
 
-class Trap:
+class FaultInjector:
     """Springs once, at the n-th point met. `kind`: "kill" or "lost" (an answer is lost, the process lives).
 
     With `only_commits`, nothing but the transactions' ends are points.
@@ -95,7 +95,7 @@ class Trap:
 class DirectHub:
     """What `HubClient` offers, over the hub's own code in this process."""
 
-    def __init__(self, life: Life, before_page: Callable[[], None]) -> None:
+    def __init__(self, life: ImportSimulation, before_page: Callable[[], None]) -> None:
         self._life, self._before_page = life, before_page
 
     @property
@@ -178,7 +178,7 @@ def templates(folder: Path) -> Path:
     return folder
 
 
-class Life:
+class ImportSimulation:
     """Both databases of one company and everything that happens to them.
 
     With `is_kept_here` the agent keeps what is remembered of the ERP's records, and may lose it.
@@ -192,7 +192,7 @@ class Life:
             shutil.copyfile(template / name, folder / name)
         self.store = self._store()
         address = ErpAddress(kind="sqlite", database=str(folder / "erp.db"))
-        self.keeper = Keeper(address, memories=folder / "memories" if is_kept_here else None)
+        self.keeper = SampleErp(address, memories=folder / "memories" if is_kept_here else None)
         if self.keeper.memories is not None:
             self.keeper.memories.mkdir()
         self.seen = Seen()
@@ -357,7 +357,7 @@ class Life:
         establishments: Sequence[str] = ALL,
         limit: int = 1000,
         slice_size: int = 50,
-        trap: Trap | None = None,
+        trap: FaultInjector | None = None,
         meanwhile: Sequence[Edit] = (),
         wanted: RetryRequest | None = None,
     ) -> None:
@@ -366,7 +366,7 @@ class Life:
         coming = iter(meanwhile)
         hub = DirectHub(self, lambda: self._edit_next(coming))
         erp = self.keeper.open(establishments=ALL)
-        trap = trap or Trap(0, "kill")
+        trap = trap or FaultInjector(0, "kill")
         trapped: Any = erp
         trapped._database.commit = trap.around(trapped._database.commit, ErpBusyError)
         if trapped._state_database is not trapped._database:

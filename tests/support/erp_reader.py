@@ -16,7 +16,7 @@ from msgspec import Struct
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.layout import shipped
 from omnisync.demo import seed_data
-from tests.erps import Keeper, make_keeper
+from tests.support.erp_databases import SampleErp, make_erp
 
 PRODUCTS = {"000001": "PAO FRANCES", "000002": "SONHO", "000003": "BROA"}
 """What the orders of `records` sell, beside the sample's own products."""
@@ -44,10 +44,10 @@ class Seen(Struct, frozen=True):
         return self.state, self.customer, self.total, self.items, self.payments
 
 
-class Book(Struct, frozen=True):
+class ErpReader(Struct, frozen=True):
     """One ERP of one layout, empty but for its own registers: products, cities, people."""
 
-    keeper: Keeper
+    keeper: SampleErp
     layout: str
 
     def open(self, **how: Any) -> Erp:
@@ -111,7 +111,7 @@ def _capitals() -> frozenset[str]:
     return frozenset(re.findall(r'"([A-Z_]+)"', shipped.schema("direto_postgresql")))
 
 
-def _orders_of_direto(book: Book) -> dict[str, Seen]:
+def _orders_of_direto(book: ErpReader) -> dict[str, Seen]:
     items: dict[Any, list[Line]] = {}
     for filial, number, line, product, quantity, total in book.query(
         "SELECT PED_FILIAL, PED_NUMERO, ITE_SEQ, PRO_CODIGO, ITE_QTDE, ITE_VLRTOTAL FROM PEDIDO_ITEM ORDER BY 1, 2, 3"
@@ -139,7 +139,7 @@ def _orders_of_direto(book: Book) -> dict[str, Seen]:
     }
 
 
-def _orders_of_staging(book: Book) -> dict[str, Seen]:
+def _orders_of_staging(book: ErpReader) -> dict[str, Seen]:
     """Those in the queue; what the job made of the others is `real_orders`."""
     return _of_one_key(
         book,
@@ -149,7 +149,7 @@ def _orders_of_staging(book: Book) -> dict[str, Seen]:
     )
 
 
-def real_orders(book: Book) -> dict[str, Seen]:
+def real_orders(book: ErpReader) -> dict[str, Seen]:
     """What the staging ERP's job made."""
     return _of_one_key(
         book,
@@ -160,7 +160,7 @@ def real_orders(book: Book) -> dict[str, Seen]:
     )
 
 
-def _of_one_key(book: Book, main: str, lines: str, instalments: str) -> dict[str, Seen]:
+def _of_one_key(book: ErpReader, main: str, lines: str, instalments: str) -> dict[str, Seen]:
     items: dict[Any, list[Line]] = {}
     for key, line, product, quantity, total in book.query(lines):
         items.setdefault(key, []).append((line, product, _amount(quantity, TENTH), _amount(total)))
@@ -173,7 +173,7 @@ def _of_one_key(book: Book, main: str, lines: str, instalments: str) -> dict[str
     }
 
 
-_ORDERS: Mapping[str, Callable[[Book], dict[str, Seen]]] = {
+_ORDERS: Mapping[str, Callable[[ErpReader], dict[str, Seen]]] = {
     "direto": _orders_of_direto,
     "staging": _orders_of_staging,
 }
@@ -188,14 +188,14 @@ def _amount(value: Any, step: Decimal = CENTAVO) -> Decimal:
     return Decimal(str(value)).quantize(step)
 
 
-def make_book(kind: str, layout: str, request: pytest.FixtureRequest, folder: Path) -> Book:
+def make_erp_reader(kind: str, layout: str, request: pytest.FixtureRequest, folder: Path) -> ErpReader:
     """The ERP of a layout on this brand of database, its registers filled."""
-    book = Book(make_keeper(kind, request, folder, schema=layout), layout)
+    book = ErpReader(make_erp(kind, request, folder, schema=layout), layout)
     register(book)
     return book
 
 
-def register(book: Book) -> None:
+def register(book: ErpReader) -> None:
     """The ERP's own registers: the sample's products, cities, sellers."""
     products = PRODUCTS | {product.code: product.name.upper() for product in seed_data.PRODUCTS}
     if book.layout == "staging":

@@ -21,11 +21,11 @@ from omnisync.agent.sync.exporter import Exporter
 from omnisync.agent.sync.outbox import Outbox
 from omnisync.contract.batches import line_reader
 from omnisync.contract.datasets import DATASETS
-from tests.catalogue import lines_of
-from tests.erps import Keeper
-from tests.hubs import COMPANY, RunningHub
-from tests.imports import Clock, client
-from tests.records import NOW
+from tests.support.dataset_rows import lines_of
+from tests.support.erp_databases import SampleErp
+from tests.support.hub_server import COMPANY, RunningHub
+from tests.support.import_runs import Clock, client
+from tests.support.record_samples import NOW
 
 Row = tuple[Any, ...]
 ROWS: Mapping[str, Sequence[Row]] = {
@@ -233,7 +233,7 @@ WIRE: Mapping[tuple[str, str], Mapping[str, dict[str, Any]]] = {
 """What those rows are on the wire, by dataset and key, amounts without the zeros at their end (`plain`)."""
 
 
-def fill(keeper: Keeper, rows: Mapping[str, Sequence[Row]] = ROWS) -> None:
+def fill(keeper: SampleErp, rows: Mapping[str, Sequence[Row]] = ROWS) -> None:
     """Put rows into the ERP's tables, past our own code."""
     with closing(keeper.plain()) as opened, closing(opened.cursor()) as cursor:
         mark = "%s" if keeper.name in ("postgresql", "mariadb") else "?"
@@ -302,10 +302,10 @@ def outgoing(erp: Erp) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
 SYSTEMS = ("omniforce", "dash")
 
 
-class Office(Struct):
+class ExportSetup(Struct):
     """One company's ERP, its outbox and its hub. What it sends is counted."""
 
-    keeper: Keeper
+    keeper: SampleErp
     hub: RunningHub
     outbox: Outbox
     layout: str = "padrao"
@@ -364,7 +364,7 @@ def sent(counts: Counts) -> dict[str, int]:
     return {name: one.sent for name, one in counts.exports.items() if one.sent}
 
 
-def with_queries(office: Office, folder: Path, queries: str) -> None:
+def with_queries(office: ExportSetup, folder: Path, queries: str) -> None:
     """Let the ERP's layout send out just these datasets."""
     layout = folder / "erp.toml"
     before, _, _ = shipped_text("padrao").partition("# O que sai")

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from tests import exports
-from tests.books import Book
-from tests.erps import make_keeper, make_on, make_sqlite
-from tests.exports import ROWS, Row
+from tests.support import export_setup
+from tests.support.erp_databases import make_erp, make_on, make_sqlite
+from tests.support.erp_reader import ErpReader
+from tests.support.export_setup import ROWS, Row
 
 EARLY = "2026-11-01 08:00:00"
 KEY = "35261112ABC34501DE3555001000004821100000001X"
@@ -357,7 +357,7 @@ WIRES: Mapping[str, Wire] = {
         ("omniforce", "order-status"): _statuses(("9001", "9002", "4821"), "approved"),
         ("dash", "sales-facts"): _facts(("4821", "4822"), "42"),
     },
-    "padrao": exports.WIRE,
+    "padrao": export_setup.WIRE,
 }
 """What each ERP's rows are on the wire."""
 
@@ -384,16 +384,16 @@ EDITS = {
 }
 
 
-def stocked(kind: str, layout: str, request: pytest.FixtureRequest, folder: Path) -> Book:
+def stocked(kind: str, layout: str, request: pytest.FixtureRequest, folder: Path) -> ErpReader:
     """The ERP of a layout on this brand of database, with something to send out of every dataset."""
     if layout == "padrao":
-        book = Book(make_keeper(kind, request, folder), layout)
-        exports.fill(book.keeper, ROWS)
+        book = ErpReader(make_erp(kind, request, folder), layout)
+        export_setup.fill(book.keeper, ROWS)
         return book
     if kind == "sqlite":
-        book = Book(make_sqlite(folder, schema=layout), layout)
+        book = ErpReader(make_sqlite(folder, schema=layout), layout)
     else:
-        book = Book(make_on(request.getfixturevalue(f"{kind}_running"), schema=layout), layout)
+        book = ErpReader(make_on(request.getfixturevalue(f"{kind}_running"), schema=layout), layout)
     for table, (columns, rows) in SHELVES[layout].items():
         book.fill(table, columns, rows)
     return book

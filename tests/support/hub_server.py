@@ -15,7 +15,7 @@ import httpx
 
 from omnisync.hub.server import HubServer
 from omnisync.hub.store import SCOPES, Store
-from tests.servers import postgresql_server
+from tests.support.database_servers import postgresql_server
 
 NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 COMPANY = "aurora"

@@ -72,7 +72,7 @@ class Clock:
         self.now = TUESDAY + timedelta(hours=hour, minutes=minute, seconds=second)
 
 
-class House:
+class AgentHome:
     """One agent's home with a journal, and the carriers opened in it."""
 
     def __init__(self, path: Path) -> None:
@@ -84,7 +84,7 @@ class House:
         self.is_hub_there = False
         self.probed: list[str] = []
 
-    def carrier(self, script: str, *, silence: timedelta = SOON, grace: timedelta = SOON) -> ProcessSupervisor:
+    def supervisor(self, script: str, *, silence: timedelta = SOON, grace: timedelta = SOON) -> ProcessSupervisor:
         carrier = ProcessSupervisor(
             self.journal,
             self.home,
@@ -98,10 +98,10 @@ class House:
         self.carriers.append(carrier)
         return carrier
 
-    def clockwork(self, script: str) -> Scheduler:
+    def scheduler(self, script: str) -> Scheduler:
         return Scheduler(
             self.journal,
-            self.carrier(script),
+            self.supervisor(script),
             clock=self.clock,
             zone_of=lambda connection: SAO_PAULO,
             probe=self.probe,
@@ -120,7 +120,7 @@ class House:
         assert run is not None
         return run
 
-    def has_beaten_since(self, run_id: str, heard_at: datetime | None) -> bool:
+    def has_heartbeat_since(self, run_id: str, heard_at: datetime | None) -> bool:
         return self.run(run_id).beat_at != heard_at
 
     def served(self) -> str | None:
@@ -139,14 +139,14 @@ def until(condition: Callable[[], bool], look: Callable[[], None] = lambda: None
     raise AssertionError("it never came to be")
 
 
-def settle(clockwork: Scheduler, house: House) -> None:
+def settle(clockwork: Scheduler, house: AgentHome) -> None:
     """A minute of looks at the present hour, a second apart."""
     for _ in range(62):
         clockwork.tick()
         house.clock.now += timedelta(seconds=1)
 
 
-def finished(house: House, clockwork: Scheduler, n: int) -> None:
+def finished(house: AgentHome, clockwork: Scheduler, n: int) -> None:
     """Wait until n runs have ended."""
     until(lambda: len(house.runs()) == n and house.journal.current_run("producao") is None, clockwork.tick)
 
@@ -154,6 +154,6 @@ def finished(house: House, clockwork: Scheduler, n: int) -> None:
 # carrying
 
 
-def saved(house: House, schedule: Schedule | None = None) -> None:
+def saved(house: AgentHome, schedule: Schedule | None = None) -> None:
     """Save a schedule long before."""
     house.journal.save_schedule("producao", schedule or Schedule(), TUESDAY - timedelta(days=3))

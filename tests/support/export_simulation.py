@@ -25,9 +25,9 @@ from omnisync.agent.sync import change_detector, outbox
 from omnisync.agent.sync.exporter import Exporter
 from omnisync.agent.sync.outbox import WITHOUT_KEY, Outbox
 from omnisync.contract.batches import RefusedLine, line_reader
-from tests.doubles import COLUMNS, ZONE, KillError, MemoryErp, MemoryHub, Row, Shelf, flaky
-from tests.imports import Clock
-from tests.records import NOW
+from tests.support.import_runs import Clock
+from tests.support.memory_fakes import COLUMNS, ZONE, KillError, MemoryErp, MemoryHub, Row, StoredDataset, flaky
+from tests.support.record_samples import NOW
 
 ANY_NUMBER = 10**6
 Event = tuple[Any, ...]
@@ -50,7 +50,7 @@ class Truth:
         return {*self.codes, *(["repeated"] if len(self.raws) > 1 else [])}
 
 
-class World:
+class ExportSimulation:
     """One dataset of an ERP, its outbox and its hub."""
 
     def __init__(self, folder: Path, name: str, *, has_changed_at: bool) -> None:
@@ -269,7 +269,7 @@ class World:
         return found
 
     def _check_hub(self, truths: Mapping[str, Truth]) -> None:
-        at_hub = self._hub.shelves.get(("omniforce", self._name), Shelf()).rows
+        at_hub = self._hub.shelves.get(("omniforce", self._name), StoredDataset()).rows
         assert at_hub.keys() <= truths.keys(), "not deleted"
         for key, truth in truths.items():
             if not truth.codes:  # else the hub may still have what the row was before
@@ -311,9 +311,9 @@ class World:
 
 
 @contextmanager
-def world(name: str, *, has_changed_at: bool, sizes: Mapping[str, int]) -> Iterator[World]:
+def world(name: str, *, has_changed_at: bool, sizes: Mapping[str, int]) -> Iterator[ExportSimulation]:
     """A world in which batches, stretches and numbers are as small as `sizes` say."""
     with TemporaryDirectory(prefix="omnisync-") as folder, pytest.MonkeyPatch.context() as patch:
         for word, size in sizes.items():
             patch.setattr({"ONE_IN": chunking, "ROWS_AT_ONCE": outbox}.get(word, change_detector), word, size)
-        yield World(Path(folder), name, has_changed_at=has_changed_at)
+        yield ExportSimulation(Path(folder), name, has_changed_at=has_changed_at)
