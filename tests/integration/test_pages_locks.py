@@ -213,7 +213,7 @@ def test_secrets_are_on_no_page(pages: PageSetup) -> None:
 
 
 def templates() -> list[Path]:
-    return sorted((FOLDER / "templates").glob("*.html"))
+    return sorted(FOLDER.glob("*/*.html"), key=lambda path: path.name)
 
 
 @pytest.mark.parametrize("path", templates(), ids=lambda path: path.name)
@@ -227,8 +227,9 @@ def test_no_template_opens_a_hole(path: Path) -> None:
     assert not re.search(r"https?://(?!\")", source)
 
 
-def test_every_template_is_html() -> None:
-    assert {path.suffix for path in (FOLDER / "templates").iterdir()} == {".html"}
+def test_no_two_templates_share_a_name() -> None:
+    names = [path.name for path in templates()]
+    assert sorted(set(names)) == names
 
 
 def test_htmx_is_the_published_file() -> None:

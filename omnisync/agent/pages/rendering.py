@@ -124,7 +124,7 @@ class PageContext:
         self.token, self.entrance_token = csrf_token(services.journal), csrf_token(services.journal, "entrance")
         self._unsettled: dict[str, tuple[str, dict[str, int]]] = {}
         self._templates = Environment(
-            loader=FileSystemLoader(FOLDER / "templates"),
+            loader=FileSystemLoader(sorted({path.parent for path in FOLDER.glob("*/*.html")})),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
