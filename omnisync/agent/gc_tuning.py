@@ -1,4 +1,4 @@
-"""How often a process that makes millions of rows looks for garbage."""
+"""The garbage collector's pace in a process that makes millions of rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """A run makes millions of rows and next to no cycles: looking for these among those is a twentieth of its time."""
+    """Collect garbage rarely: a run makes millions of rows and next to no cycles, and collecting takes a twentieth
+    of its time.
+    """
     before = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)

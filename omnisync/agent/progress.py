@@ -1,4 +1,4 @@
-"""What a run counts: what came, by the seed's four nouns, and what went out, by dataset.
+"""The counts of a run: rows imported, by entity, and rows exported, by dataset.
 
 Of what came always received = written + unchanged + refused + waiting + kept.
 """
@@ -43,7 +43,7 @@ class ExportCounts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Rows of one dataset on their way out.
 
     `read` are those the ERP answered, `prepared` the lines that were to go, `sent` those the hub took, deletes among
-    them. `refused` did not fit, and `held` are deletes that wait for a person's word.
+    them. `refused` did not fit, and `held` are deletes that wait for a person's confirmation.
     """
 
     read: int = 0
@@ -99,7 +99,7 @@ class Counts(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return sum(self.exports.values(), ExportCounts())
 
     def sent_by_system(self) -> dict[str, int]:
-        """How many lines each system took, in the order they went out."""
+        """Return how many lines each system took, in the order they went out."""
         found: dict[str, int] = {}
         for name, sent in self.exports.items():
             system = name.partition(".")[0]
@@ -108,7 +108,7 @@ class Counts(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def has_refusals(self) -> bool:
-        """Whether something is not as it should be: a record or a row refused, deletes held back."""
+        """Return whether something is not as it should be: a record or a row refused, deletes held back."""
         sent = self.sent
         return bool(self.total.refused or sent.refused or sent.held)
 
@@ -128,7 +128,7 @@ class ExpectedCounts(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Progress(Struct, frozen=True, kw_only=True):
-    """Where a run stands.
+    """The state of a run as it goes.
 
     `phase` is the stream being read, "waiting" or "receipts"; of an export "read:" or "send:" and the dataset.
     """

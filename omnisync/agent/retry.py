@@ -1,4 +1,4 @@
-"""How long to try again, everywhere the same: full jitter from 1 to 60 s until two minutes have passed."""
+"""Retry with full jitter from 1 to 60 s until two minutes have passed: the one policy of the whole agent."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def wait_reporting_progress(
     clock: Callable[[], datetime],
     report: Callable[[TemporaryError | None, datetime | None], None],
 ) -> Callable[[float, TemporaryError], None]:
-    """A wait of a second at a time, telling what is waited out and until when: a stop is heard, the beat goes on."""
+    """Return a wait in steps of a second that reports its reason and its end: a stop is noticed, the heartbeat goes
+    on.
+    """
 
     def wait_out(pause_s: float, error: TemporaryError) -> None:
         if isinstance(error, ErpBusyError):
@@ -42,7 +44,7 @@ def wait_reporting_progress(
 
 
 class Retry:
-    """Tries again what may pass. The clock, the wait and the dice come in; `wait` may raise to stop."""
+    """Retries what may pass. Clock, wait and randomness enter as arguments; `wait` may raise to stop."""
 
     def __init__(
         self,
@@ -60,7 +62,7 @@ class Retry:
         self._limit_s = limit.total_seconds()
 
     def __call__(self, action: Callable[[], RetryResult]) -> RetryResult:
-        """The answer of `action`; its TemporaryError once the patience has run out.
+        """Return the answer of `action`; its TemporaryError once the patience has run out.
 
         A pause the hub names (Retry-After) is obeyed and does not count, up to an hour in all.
         """

@@ -1,4 +1,4 @@
-"""When the next slot is due. Pure: moments and zones come in as arguments.
+"""Compute when the next slot is due. Pure: moments and zones enter as arguments.
 
 Slots are `start + k * interval` within a chosen day, until midnight, on the wall clock of the zone. Counted from the
 start and never from the last run: no drift, and a restart changes nothing.
@@ -25,7 +25,7 @@ _MINUTE = timedelta(minutes=1)
 
 
 class Schedule(Struct, frozen=True, kw_only=True):
-    """What a person chose. "all" is a rule, not today's list: a new establishment or system joins by itself.
+    """The schedule as saved. "all" is a rule, not today's list: a new establishment or system joins by itself.
 
     Days are numbers, Monday = 0. Every 0 h 0 min is once a day, at the start.
     """
@@ -41,12 +41,12 @@ class Schedule(Struct, frozen=True, kw_only=True):
 
     @property
     def imports(self) -> bool:
-        """Whether a slot imports: only OmniForce exports orders."""
+        """Return whether a slot imports: only OmniForce exports orders."""
         return self.systems == "all" or "omniforce" in self.systems
 
 
 class ScheduleFieldError(Struct, frozen=True):
-    """What is wrong with one field of the form; the code has its sentence in texts.py."""
+    """An error of one field of the form; its sentence is found by the code."""
 
     field: ScheduleField
     code: str
@@ -59,7 +59,7 @@ class Slot(Struct, frozen=True, order=True):
     at: time
 
     def moment(self, zone: tzinfo) -> datetime:
-        """When it comes: the first time of an hour that comes twice; the end of a gap when the hour never comes.
+        """Return when it comes: the first time of an hour that comes twice; the end of a gap when the hour never comes.
 
         A gap that ends with the day (Greenland, 23 h to 24 h) has its beginning instead: a slot is of its own day.
         """
@@ -72,13 +72,13 @@ class Slot(Struct, frozen=True, order=True):
 
 
 def check(schedule: Schedule) -> tuple[ScheduleFieldError, ...]:
-    """What keeps this schedule from being saved, field by field in the form's order; empty when nothing does."""
+    """Return what keeps this schedule from being saved, field by field in the form's order; empty when nothing does."""
     found = (_start_error(schedule), _every_error(schedule), *_choice_errors(schedule))
     return tuple(error for error in found if error is not None)
 
 
 def slots(schedule: Schedule, day: date) -> tuple[Slot, ...]:
-    """The slots of this day, in order; none when it is not a chosen day or the schedule is not active."""
+    """Return the slots of this day, in order; none when it is not a chosen day or the schedule is not active."""
     if not schedule.is_active or (schedule.days != "all" and day.weekday() not in schedule.days):
         return ()
     start = 60 * schedule.start_hour + schedule.start_minute
@@ -86,18 +86,20 @@ def slots(schedule: Schedule, day: date) -> tuple[Slot, ...]:
 
 
 def n_per_day(schedule: Schedule) -> int:
-    """How many slots a chosen day has."""
+    """Return how many slots a chosen day has."""
     start = 60 * schedule.start_hour + schedule.start_minute
     return len(range(start, A_DAY, _every(schedule) or A_DAY))
 
 
 def next_slot(schedule: Schedule, after: datetime, zone: tzinfo) -> Slot | None:
-    """The first slot strictly after this moment; None when the schedule is not active."""
+    """Return the first slot strictly after this moment; None when the schedule is not active."""
     return next(_coming(schedule, after, zone), None)
 
 
 def upcoming(schedule: Schedule, after: datetime, zone: tzinfo, n: int) -> tuple[Slot, ...]:
-    """The next `n` slots strictly after this moment. Those of a gap share one moment: only the first is named."""
+    """Return the next `n` slots strictly after this moment. Those of a gap share one moment: only the first is
+    named.
+    """
     found: list[Slot] = []
     for slot in _coming(schedule, after, zone):
         if len(found) == n:
@@ -108,7 +110,7 @@ def upcoming(schedule: Schedule, after: datetime, zone: tzinfo, n: int) -> tuple
 
 
 def missed(schedule: Schedule, *, saved_at: datetime, served: Slot | None, now: datetime, zone: tzinfo) -> Slot | None:
-    """The newest slot of today that has come and was not served, if there is one: it stands for all before it.
+    """Return the newest slot of today that has come and was not served, if there is one: it stands for all before it.
 
     `served` is the newest slot of today that was served. What had come when the schedule was saved counts as served.
     Days wholly missed are not replayed: the cursor brings everything anyway.
@@ -122,7 +124,7 @@ def missed(schedule: Schedule, *, saved_at: datetime, served: Slot | None, now: 
 
 
 def _coming(schedule: Schedule, after: datetime, zone: tzinfo) -> Iterator[Slot]:
-    """Every slot strictly after this moment, in order, as far as a schedule of a day a week must show itself."""
+    """Yield every slot strictly after this moment, in order, as far as a schedule of a day a week must show itself."""
     day = after.astimezone(zone).date()
     last = day + HORIZON
     while day <= last:
@@ -134,17 +136,19 @@ def _coming(schedule: Schedule, after: datetime, zone: tzinfo) -> Iterator[Slot]
 
 
 def _had_come(slot: Slot, saved_at: datetime, now: datetime, zone: tzinfo) -> bool:
-    """Whether the slot had come when the schedule was saved. A clock that was ahead then silences no slot."""
+    """Return whether the slot had come when the schedule was saved. A clock that was ahead then silences no slot."""
     return saved_at.astimezone(zone).date() == slot.on and _instant(slot, zone) <= saved_at <= now
 
 
 def _instant(slot: Slot, zone: tzinfo) -> datetime:
-    """The slot's moment to compare with: within one zone Python compares the walls, blind to an hour that repeats."""
+    """Return the slot's moment to compare with: within one zone Python compares the walls, blind to an hour that
+    repeats.
+    """
     return slot.moment(zone).astimezone(UTC)
 
 
 def _exists(wall: datetime, zone: tzinfo) -> bool:
-    """Whether the wall ever shows this: what does not come back the same from UTC was jumped over."""
+    """Return whether the wall ever shows this: what does not come back the same from UTC was jumped over."""
     return wall.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None) == wall
 
 

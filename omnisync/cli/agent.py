@@ -51,7 +51,7 @@ def agent(host: str | None, port: int | None, certificate: Path | None, key: Pat
 
 
 def certificate_of(certificate: Path | None, key: Path | None) -> Certificate | None:
-    """The certificate of these files, None where there is none. Raises SettingsError (pages_certificate)."""
+    """Return the certificate of these files, None where there is none. Raises SettingsError (pages_certificate)."""
     return read_certificate(certificate, key) if certificate is not None else None
 
 
@@ -92,7 +92,7 @@ def serve(
 def page_services(
     context: composition.AgentContext, supervisor: ProcessSupervisor, scheduler: Scheduler
 ) -> PageServices:
-    """What the pages stand on."""
+    """Return what the pages stand on."""
     return PageServices(
         journal=context.journal,
         secrets=context.secrets,
@@ -115,13 +115,13 @@ def page_services(
 
 
 def version_text() -> str:
-    """The version as the seed writes it: v AA.MM R."""
+    """Return the version as the seed writes it: v AA.MM R."""
     year, month, *_ = __version__.split(".")
     return f"v {year}.{int(month):02} R"
 
 
 def is_hub_there(context: composition.AgentContext, connection: Connection) -> bool:
-    """Whether the connection's hub answers."""
+    """Return whether the connection's hub answers."""
     try:
         hub = composition.hub_client(context, connection)
         try:

@@ -1,4 +1,4 @@
-"""Builds the agent's parts and joins them: the one place that reads the clock, the dice and the environment."""
+"""Build the agent and join its parts: the one place that reads the clock, randomness and the environment."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ uniform = random.uniform  # the jitter between two tries needs no secrecy
 
 
 def new_id() -> str:
-    """A name nobody else gives: of a batch, of a snapshot."""
+    """Return a unique name, of a batch or a snapshot."""
     return uuid4().hex
 
 
 class AgentContext(Struct, frozen=True):
-    """What every command of the agent stands on."""
+    """The services of every command of the agent."""
 
     settings: Settings
     home: Home
@@ -58,7 +58,7 @@ class AgentContext(Struct, frozen=True):
     password: PagePassword
 
     def connection(self, name: str | None) -> Connection:
-        """The connection of this name, or the only one. Raises NotConfiguredError."""
+        """Return the connection of this name, or the only one. Raises NotConfiguredError."""
         if name is not None:
             return self.journal.connection(name)
         known = self.journal.connections()
@@ -69,20 +69,20 @@ class AgentContext(Struct, frozen=True):
         raise SetupError("which_connection", nomes=", ".join(connection.name for connection in known))
 
     def close_orphaned_run(self, connection: Connection) -> None:
-        """Close the run that says it is going when no process carries it: without an agent nobody else looks."""
+        """Close a run that is marked as going and has no process: without an agent nothing else does."""
         now = clock()
         self.journal.close_orphaned_run(connection.name, now, lambda run: is_running(self.home, run, now))
 
     def zone(self, connection: Connection) -> tzinfo:
-        """The zone of the connection's wall clock."""
+        """Return the zone of the connection's wall clock."""
         return self.zone_found(connection).zone
 
     def zone_found(self, connection: Connection) -> ConnectionZone:
-        """The same, with where it comes from."""
+        """Return the same, with where it comes from."""
         return connection_zone(connection, self.settings.zone)
 
     def database(self, connection: Connection) -> Database:
-        """The database of the connection's ERP, not yet opened."""
+        """Return the database of the connection's ERP, not yet opened."""
         return open_database(connection.erp, self._erp_password(connection))
 
     def _erp_password(self, connection: Connection) -> str:
@@ -90,7 +90,7 @@ class AgentContext(Struct, frozen=True):
         return password.reveal() if password is not None else ""
 
     def erp(self, connection: Connection) -> Erp:
-        """The connection's ERP, not yet opened."""
+        """Return the connection's ERP, not yet opened."""
         return open_erp(
             connection.erp,
             self._erp_password(connection),
@@ -107,7 +107,7 @@ class AgentContext(Struct, frozen=True):
 
 
 def check_erp(context: AgentContext, connection: Connection) -> None:
-    """Refuse a kind or a layout nobody knows, before it is saved; a missing driver may be installed later.
+    """Refuse an unknown kind or layout before it is saved; a missing driver may be installed later.
 
     Raises ErpSetupError or LayoutError.
     """
@@ -119,12 +119,12 @@ def check_erp(context: AgentContext, connection: Connection) -> None:
 
 
 def de_para(connection: Connection) -> dict[str, dict[str, str]]:
-    """The groups of codes that the connection's layout asks for, with those it knows. Raises LayoutError."""
+    """Return the groups of codes that the connection's layout asks for, with those it knows. Raises LayoutError."""
     return of_layout(layout_named(connection.erp.layout))
 
 
 def exported_systems(connection: Connection) -> tuple[System, ...]:
-    """The systems that the connection's layout has something to send to. Raises LayoutError."""
+    """Return the systems that the connection's layout has something to send to. Raises LayoutError."""
     named = {query.dataset.system for query in compile_queries(layout_named(connection.erp.layout).export, UTC)}
     return tuple(system for system in SYSTEMS if system in named)
 
@@ -143,13 +143,13 @@ def open_context() -> AgentContext:
 
 
 def hub_client(context: AgentContext, connection: Connection) -> HubClient:
-    """The connection's hub. Raises SetupError when its address or its token was not given yet."""
+    """Return the connection's hub. Raises SetupError when its address or its token was not given yet."""
     if connection.hub is None:
         raise SetupError("no_hub", nome=connection.name)
     token = context.secrets.get(connection, "hub_token")
     if token is None:
         raise SetupError("no_token", nome=connection.name)
-    if not re.fullmatch(r"[!-~]+", token.reveal()):  # no header takes it, and whoever refuses it would show it
+    if not re.fullmatch(r"[!-~]+", token.reveal()):  # no header takes it, and an error about it would show it
         raise BadTokenError
     return HubClient(
         Transport(
@@ -159,7 +159,7 @@ def hub_client(context: AgentContext, connection: Connection) -> HubClient:
 
 
 def trusted(url: str) -> ssl.SSLContext | bool:
-    """The machine's own certificate authorities, loaded only where there is something to verify."""
+    """Return the machine's own certificate authorities, loaded only where there is something to verify."""
     if not url.startswith("https:"):
         return False
     import truststore
@@ -170,7 +170,7 @@ def trusted(url: str) -> ssl.SSLContext | bool:
 
 
 def codes_of(connection: Connection, chosen: Sequence[str]) -> list[str]:
-    """The establishments of a run: the chosen ones, or all of the connection's. Never silently all."""
+    """Return the establishments of a run: the chosen ones, or all of the connection's. Never silently all."""
     known = [establishment.code for establishment in connection.establishments]
     for code in chosen:
         if code not in known:
@@ -179,7 +179,7 @@ def codes_of(connection: Connection, chosen: Sequence[str]) -> list[str]:
 
 
 def with_company(context: AgentContext, connection: Connection, hub: HubClient) -> Connection:
-    """The connection with its company: the bindings' key, asked of the hub once and remembered."""
+    """Return the connection with its company: the bindings' key, asked of the hub once and remembered."""
     if connection.company:
         return connection
     identity = hub.identity()

@@ -180,14 +180,14 @@ def _before(context: composition.AgentContext, name: str) -> Connection | None:
 
 
 def _emptied(context: composition.AgentContext, before: Connection | None, after: Connection) -> set[SecretKind]:
-    """The secrets there were for the old addresses."""
+    """Return the secrets there were for the old addresses."""
     if before is None:
         return set()
     return {kind for kind in changed_connection(before, after) if context.secrets.get(before, kind) is not None}
 
 
 def _changed(before: Connection | None, name: str, hub_url: str | None, erp: dict[str, Any]) -> Connection:
-    """The connection with what was told. Paths are made whole: the agent works in another folder."""
+    """Return the connection with the options given. Paths are made absolute: the agent works in another folder."""
     if before is None and not erp.get("database"):
         raise SettingsError(motivo="falta --erp-database")
     known = msgspec.structs.asdict(before.erp) if before is not None else {}

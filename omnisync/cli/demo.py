@@ -88,7 +88,7 @@ def demo(once: bool, fresh: bool, verbose: bool) -> None:
 
 
 def demo_context(settings: Settings, path: Path) -> composition.AgentContext:
-    """The agent's parts, with the demo's folder as their home."""
+    """Return the agent's parts, with the demo's folder as their home."""
     home = Home(path).prepare()
     known = msgspec.structs.replace(settings, home=home)
     return composition.AgentContext(
@@ -105,7 +105,7 @@ class OpenHub(msgspec.Struct, frozen=True):
 
 @contextmanager
 def open_hub(folder: DemoFolder) -> Iterator[OpenHub]:
-    """The hub on its port or the next free one, served by a thread; ended when the block ends."""
+    """Provide the hub on its port or the next free one, served by a thread; ended when the block ends."""
     store = Store(folder.hub_url)
     store.migrate()
     server = _server(store)
@@ -143,7 +143,7 @@ def send_sample(context: composition.AgentContext, store: Store) -> None:
 
 
 def invoice(context: composition.AgentContext, folder: DemoFolder) -> None:
-    """What the ERP's people do once the orders are there: all but those of the story's last days are invoiced."""
+    """Invoice all orders but those of the last days, as the ERP's people would."""
     told_on = date.fromisoformat(context.journal.get_meta(STORY_DAY) or composition.clock().date().isoformat())
     n = erp.invoice(folder.erp, told_on - UNTOUCHED, composition.clock())
     if n:
@@ -151,7 +151,7 @@ def invoice(context: composition.AgentContext, folder: DemoFolder) -> None:
 
 
 def connect(context: composition.AgentContext, hub_url: str, folder: DemoFolder, token: str) -> Connection:
-    """The connection `producao`, between the demo's hub and its ERP."""
+    """Return the connection `producao`, between the demo's hub and its ERP."""
     connection = Connection(
         name=company.AGENT,
         company=company.COMPANY,
@@ -166,7 +166,7 @@ def connect(context: composition.AgentContext, hub_url: str, folder: DemoFolder,
 
 
 def show_summary(context: composition.AgentContext, connection: Connection, folder: DemoFolder, counts: Counts) -> None:
-    """What came and what went, what the ERP holds, what did not enter and why, and where to look."""
+    """Print rows imported and exported, the ERP's rows, open issues, and where to look."""
     with closing(context.erp(connection)) as opened:
         opened.prepare()
         rows, unsettled = opened.rows(), opened.open_issues(("refused", "waiting"), 1000)
@@ -220,7 +220,7 @@ def keep_invoicing(path: Path, stop: threading.Event) -> None:
 
 
 def free_port(first: int) -> int:
-    """The first free port of this computer from here on."""
+    """Return the first free port of this computer from here on."""
     for port in range(first, first + N_PORTS):
         with suppress(SettingsError), listening_socket(HOST, port):
             return port

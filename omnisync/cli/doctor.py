@@ -79,7 +79,7 @@ def _hub(context: composition.AgentContext, connection: Connection) -> Iterator[
 
 
 def clock_finding(here: datetime, there: datetime) -> DoctorFinding:
-    """How far this computer's clock is from the hub's."""
+    """Return how far this computer's clock is from the hub's."""
     skew = here - there
     if abs(skew) <= SKEW:
         return DoctorFinding("Relógio", True, "certo com o da central.")
@@ -126,7 +126,7 @@ def _secrets(context: composition.AgentContext) -> DoctorFinding:
 
 
 def _pages(context: composition.AgentContext) -> Iterator[DoctorFinding]:
-    """Who can reach the pages, by the settings of this shell: what `omnisync agent` would open."""
+    """Yield who can reach the pages, by the settings of this shell: what `omnisync agent` would open."""
     settings = context.settings
     certificate = certificate_of(settings.certificate, settings.key)
     check_exposure(context.password, settings.host, certificate)
@@ -144,7 +144,7 @@ def _pages(context: composition.AgentContext) -> Iterator[DoctorFinding]:
 
 
 def certificate_finding(certificate: Certificate, now: datetime) -> DoctorFinding:
-    """How long the pages' certificate still serves, and for which names."""
+    """Return how long the pages' certificate still serves, and for which names."""
     names, days = ", ".join(certificate.names), (certificate.expires_at - now).days
     if days < 0:
         return DoctorFinding(
@@ -155,7 +155,7 @@ def certificate_finding(certificate: Certificate, now: datetime) -> DoctorFindin
 
 
 def _key(path: Path | None) -> DoctorFinding:
-    """Whether the certificate's key is this account's alone."""
+    """Return whether the certificate's key is this account's alone."""
     is_closed = path is not None and path.stat().st_mode & 0o077 == 0
     words = "só este usuário lê." if is_closed else "que outros usuários podem ler. Feche-o."
     return DoctorFinding("Chave do certificado", is_closed, f"em {path}, {words}")

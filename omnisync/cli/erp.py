@@ -57,7 +57,7 @@ def check(name: str | None, verbose: bool) -> int:
 
 
 def seen(layout: LayoutFile, schema: Schema, database: Database) -> Iterator[str]:
-    """What the database holds, for a person to recognize it by."""
+    """Yield what the database holds, for a person to recognize it by."""
     yield f"Banco: {len(schema.tables)} tabelas, charset {schema.charset}."
     found = name_column(table_usages(layout, schema), schema)
     try:

@@ -1,4 +1,4 @@
-"""How a command ends: its exit status, and one sentence in pt-BR instead of a traceback."""
+"""A command's end: its exit status, and one sentence in pt-BR instead of a traceback."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ def show(result: object, sentence: str, *, as_json: bool) -> None:
 
 
 def sentence_of(error: OmnisyncError) -> str:
-    """The error's sentence."""
+    """Return the error's sentence."""
     return texts.sentence(error.code, **error.words)
 
 
 def status_of(error: OmnisyncError) -> int:
-    """The exit status an error ends with."""
+    """Return the exit status an error ends with."""
     return STOPPED if isinstance(error, StoppedError) else FAILED
 
 
 def usage_message(error: click.UsageError) -> str:
-    """A wrong use, in pt-BR. The value typed is not repeated: it may be a secret."""
+    """Return a wrong use, in pt-BR. The value typed is not repeated: it may be a secret."""
     kind = type(error).__name__
     parameter = getattr(error, "param", None)
     hint = parameter.get_error_hint(error.ctx) if parameter is not None and error.ctx is not None else ""
@@ -76,7 +76,7 @@ def exit_cleanly(*, verbose: bool = False) -> Iterator[None]:
     except KeyboardInterrupt:
         print_status(texts.sentence("interrupted"))
         sys.exit(STOPPED)
-    except BrokenPipeError:  # whoever read our output has seen enough, as `head` does: there is nobody to tell
+    except BrokenPipeError:  # the reader of our output closed it, as `head` does: there is no one to report to
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is written out at exit
         sys.exit(FAILED)
     except Exception as error:  # noqa: BLE001  # the one top of a command: a person gets a sentence, never a traceback

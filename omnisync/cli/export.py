@@ -64,5 +64,5 @@ def export(
 
 
 def as_builtins(counts: Counts) -> dict[str, dict[str, int]]:
-    """The counts of every dataset as plain numbers."""
+    """Return the counts of every dataset as plain numbers."""
     return {name: msgspec.structs.asdict(sent) for name, sent in counts.exports.items()}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def default_database() -> str:
-    """The hub's own SQLite file: under OMNISYNC_HOME, else in the user's data folder."""
+    """Return the hub's own SQLite file: under OMNISYNC_HOME, else in the user's data folder."""
     home = os.environ.get("OMNISYNC_HOME")  # noqa: TID251  # a command may read the environment
     folder = Path(home) if home else platformdirs.user_data_path("omnisync", appauthor=False)
     return f"sqlite:///{folder / 'hub.db'}"

@@ -57,7 +57,7 @@ def import_(
 
 
 def previewed(context: composition.AgentContext, connection: Connection) -> DryRun | None:
-    """What the layout makes of the hub's first page, the ERP untouched; None when the hub has nothing."""
+    """Return what the layout makes of the hub's first page, the ERP untouched; None when the hub has nothing."""
     with importer_of(context, connection, "rehearsal", (), lambda progress: False) as importer:
         return importer.preview()
 
@@ -85,7 +85,7 @@ def show_dry_run(
 
 
 def as_builtins(counts: Counts) -> dict[str, dict[str, int]]:
-    """The counts of the four nouns as plain numbers, received included."""
+    """Return the counts of the four nouns as plain numbers, received included."""
     return {
         noun: {
             "received": getattr(counts, noun).received,

@@ -107,7 +107,7 @@ def new(path: str, force: bool, name: str | None, verbose: bool) -> None:
 
 
 def read(context: composition.AgentContext, connection: Connection, name: str) -> LayoutFile:
-    """The layout of this name or file, right in itself. Raises LayoutError."""
+    """Return the layout of this name or file, right in itself. Raises LayoutError."""
     file = layout_named(
         chosen(name, context.home.layouts, shipped_names()) if name in names_in(context.home.layouts) else name
     )
@@ -116,7 +116,7 @@ def read(context: composition.AgentContext, connection: Connection, name: str) -
 
 
 def finding_line(finding: Finding) -> str:
-    """A finding in one line."""
+    """Return a finding in one line."""
     return f"{_LEVELS[finding.level]} {finding.where}: {finding.sentence}"
 
 

@@ -25,7 +25,7 @@ class _Context(click.RichContext):
 
 
 def in_portuguese(command: click.Command) -> click.Command:
-    """The command and those below it, with what the library would say of them in English."""
+    """Return the command and those below it, with what the library would say of them in English."""
     if not any(option.name == "help" for option in command.params):
         help_option(command)
     command.options_metavar = "[OPÇÕES]"

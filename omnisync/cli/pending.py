@@ -1,4 +1,4 @@
-"""`omnisync pending`: what waits for a person's word, as Pendências has it: choose, confirm, refuse, take over."""
+"""`omnisync pending`: decisions for a person, as on Pendências: choose, confirm, refuse, take over."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def take_over(code: str, name: str | None, verbose: bool) -> None:
 
 
 def _choices(context: composition.AgentContext, connection: Connection) -> dict[str, Choice]:
-    """What is to be chosen, by the customer's id."""
+    """Return what is to be chosen, by the customer's id."""
     with closing(context.erp(connection)) as erp:
         erp.prepare()
         found: Sequence[OpenIssue] = erp.open_issues(("refused",), MOST)
@@ -136,7 +136,7 @@ def _choices(context: composition.AgentContext, connection: Connection) -> dict[
 
 
 def _typed(choice: Choice) -> list[str]:
-    """The answers as a person types them."""
+    """Return the answers as a person types them."""
     return [key.replace(PART, "/").replace(" ", "") for key, _ in choice.options]
 
 
@@ -148,7 +148,7 @@ def _open_confirmation(context: composition.AgentContext, connection: Connection
 
 
 def _busy(context: composition.AgentContext, connection: Connection) -> dict[str, tuple[str, str]]:
-    """What another computer was importing when this one last tried."""
+    """Return what another computer was importing when this one last tried."""
     last = left_to_another(context.journal.runs(connection.name, 10))
     return holders_of(last) if last is not None else {}
 

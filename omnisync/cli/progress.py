@@ -1,4 +1,4 @@
-"""What a person sees while an import runs, and the sentence at its end."""
+"""The progress of a run on a terminal, and the sentence at its end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ _WORDS = {
 
 @contextmanager
 def live_progress(zone: tzinfo, *, is_shown: bool, kind: RunKind = "import") -> Iterator[Callable[[Progress], None]]:
-    """A bar for each of the four nouns with its rate and the time left, on a terminal; a line a phase elsewhere.
+    """Provide a bar for each of the four nouns with its rate and the time left, on a terminal; a line a phase
+    elsewhere.
 
     An export has a line a phase everywhere: how many rows go shows only when they are read.
 
@@ -81,7 +82,7 @@ def _lines(zone: tzinfo, kind: RunKind) -> Callable[[Progress], None]:
 
 
 def _trouble(progress: Progress, zone: tzinfo) -> str:
-    """What is being waited out, and until when."""
+    """Return what is being waited out, and until when."""
     error, retry_at = progress.trouble, progress.retry_at
     if error is None:
         return ""
@@ -91,7 +92,7 @@ def _trouble(progress: Progress, zone: tzinfo) -> str:
 
 
 def _phase(progress: Progress) -> str:
-    """What is being done; empty before the first step, as while the hub is waited for."""
+    """Return what is being done; empty before the first step, as while the hub is waited for."""
     if exporting := texts.exporting(progress.phase):
         return f"{exporting}…"
     if progress.phase == "customer":
@@ -102,7 +103,7 @@ def _phase(progress: Progress) -> str:
 
 
 def dry_run_lines(seen: DryRun) -> Iterator[str]:
-    """The first rows of each table as they would have stood, and what would not have entered."""
+    """Yield the first rows of each table as they would have stood, and what would not have entered."""
     yield "Ensaio: nada ficou gravado."
     for table, rows in seen.tables.items():
         yield f"{table}: {texts.counted(len(rows), 'linha', 'linhas')}"
@@ -113,7 +114,7 @@ def dry_run_lines(seen: DryRun) -> Iterator[str]:
 
 
 def export_summary(counts: Counts) -> str:
-    """The result of an export in words, and what waits for a person's word."""
+    """Return the result of an export in words, and how many deletes wait for a confirmation."""
     sent = counts.sent
     told = [texts.exported(counts.sent_by_system(), deleted=sent.deleted, refused=sent.refused)]
     for name, one in counts.exports.items():
@@ -124,7 +125,7 @@ def export_summary(counts: Counts) -> str:
 
 
 def summary(counts: Counts) -> str:
-    """The result in words: 12 clientes, 34 pedidos, 87 itens e 41 formas de pagamento importados."""
+    """Return the result in words: 12 clientes, 34 pedidos, 87 itens e 41 formas de pagamento importados."""
     parts = [texts.counted(getattr(counts, noun).written, *_WORDS[noun]) for noun in NOUNS]
     if counts.total.written:
         sentences = [f"{', '.join(parts[:3])} e {parts[3]} importados."]

@@ -1,4 +1,4 @@
-"""Carrying one run, of whichever kind: the connection's lock, the run's row, its import, its export, and its end."""
+"""Execute one run of any kind: the connection's lock, the run's row, its import, its export, and its end."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ KINDS: tuple[RecordKind, ...] = ("customer", "order")
 
 
 class RunRequest(Struct, frozen=True, kw_only=True):
-    """What a run of the command line is to do; the agent's own runs say it in their row.
+    """The request of a run from the command line; the agent's own runs have it in their row.
 
     `datasets` and what follows are the export's: which alone, whether every row is read, and whether the rows that were
     refused are tried again as they are.
@@ -68,7 +68,7 @@ def execute_run(
     run_id: str | None = None,
     quiet: bool = False,
 ) -> Counts:
-    """Carry one run from its start to its row's end, holding the connection's lock. Raises what ended it."""
+    """Execute one run, holding the connection's lock, and close its row. Raises what ended it."""
     with (
         record_failure(context, run_id),
         exclusive_run(context, connection),
@@ -102,7 +102,9 @@ def execute_run(
 
 @contextmanager
 def record_failure(context: composition.AgentContext, run_id: str | None) -> Iterator[None]:
-    """The agent's run that cannot even begin says why in its row. One that ended by itself stays as it ended."""
+    """Provide the agent's run that cannot even begin says why in its row. One that ended by itself stays as it
+    ended.
+    """
     try:
         yield
     except OmnisyncError as error:
@@ -113,7 +115,7 @@ def record_failure(context: composition.AgentContext, run_id: str | None) -> Ite
 
 @contextmanager
 def exclusive_run(context: composition.AgentContext, connection: Connection) -> Iterator[None]:
-    """The connection's lock; the refusal says since when the other run goes."""
+    """Provide the connection's lock; the refusal says since when the other run goes."""
     with ExitStack() as stack:
         try:
             stack.enter_context(connection_lock(context.home, connection.name))
@@ -129,7 +131,7 @@ def exclusive_run(context: composition.AgentContext, connection: Connection) -> 
 def begin_run(
     context: composition.AgentContext, connection: Connection, request: RunRequest, run_id: str | None
 ) -> Run:
-    """The run's row, started: the one the agent asked for, or a new one of the command line."""
+    """Return the run's row, started: the one the agent asked for, or a new one of the command line."""
     journal, now = context.journal, composition.clock()
     if run_id is None:
         # We hold its lock: no other can be alive. One asked for just now, as by a slot, is about to take it.
@@ -150,7 +152,7 @@ def begin_run(
 def open_hub_and_erp(
     context: composition.AgentContext, connection: Connection
 ) -> Iterator[tuple[Connection, HubClient, Erp]]:
-    """The connection with its company, its hub and its ERP, both let go at the end."""
+    """Provide the connection with its company, its hub and its ERP, both closed at the end."""
     with closing(composition.hub_client(context, connection)) as hub:
         known = composition.with_company(context, connection, hub)
         with closing(context.erp(known)) as erp:
@@ -165,7 +167,7 @@ def importer_of(
     codes: tuple[str, ...],
     report: Callable[[Progress], bool],
 ) -> Iterator[Importer]:
-    """An importer between the connection's hub and its ERP, both let go at the end."""
+    """Provide an importer between the connection's hub and its ERP, both closed at the end."""
     with open_hub_and_erp(context, connection) as (known, hub, erp):
         yield importer_between(known, hub, erp, run_id, codes, report)
 
@@ -178,7 +180,7 @@ def importer_between(
     codes: tuple[str, ...],
     report: Callable[[Progress], bool],
 ) -> Importer:
-    """An importer between this hub and this ERP."""
+    """Return an importer between this hub and this ERP."""
     return Importer(
         erp,
         hub,
@@ -193,7 +195,7 @@ def importer_between(
 
 
 class RunExecutor:
-    """What one run does: import first, then export, as its kind says."""
+    """Executes one run: import first, then export, by its kind."""
 
     def __init__(self, context: composition.AgentContext, run: Run, request: RunRequest, report: Report) -> None:
         self._context = context
@@ -259,7 +261,7 @@ class RunExecutor:
         return exporter
 
     def _hold(self, connection_name: str, dataset: str, n: int) -> None:
-        """How many deletes of a dataset wait for a person's word by now; none, and the question is over."""
+        """Request a confirmation for the deletes of a dataset that wait; for none, end the request."""
         answers = self._context.journal.answers
         if n:
             answers.request_confirmation(connection_name, dataset, n, composition.clock())
@@ -268,7 +270,7 @@ class RunExecutor:
 
 
 def held_deletes(counts: Counts) -> tuple[str | None, Mapping[str, object]]:
-    """The sentence of a run that holds deletes back: its code and its words; None where it holds none."""
+    """Return the sentence of a run that holds deletes back: its code and its words; None where it holds none."""
     for name, sent in counts.exports.items():
         if sent.held:
             return texts.many_deleted(name.partition(".")[2], sent.held)
@@ -276,7 +278,7 @@ def held_deletes(counts: Counts) -> tuple[str | None, Mapping[str, object]]:
 
 
 def retry_requests(ids: tuple[str, ...]) -> list[RetryRequest]:
-    """What the row's ids ask for: `order:ID`, `customer:ID`, `again:order:ID`, `again:any:ID`."""
+    """Return what the row's ids ask for: `order:ID`, `customer:ID`, `again:order:ID`, `again:any:ID`."""
     groups: dict[tuple[RecordKind, bool], list[str]] = {}
     for text in ids:
         again = text.startswith("again:")
@@ -343,7 +345,7 @@ class Speed:
 
 
 def phase_of(progress: Progress) -> str:
-    """The phase as the row keeps it; with what is being waited out and until when, if anything."""
+    """Return the phase as the row keeps it; with what is being waited out and until when, if anything."""
     if progress.trouble is None or progress.retry_at is None:
         return progress.phase
     return f"{progress.phase}!{progress.trouble.code}!{progress.retry_at.isoformat()}"

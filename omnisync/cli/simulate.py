@@ -70,7 +70,7 @@ def simulate(
 
 
 def free_number(now: datetime) -> int:
-    """A number nobody used before: the seconds since 2026 began."""
+    """Return an unused number: the seconds since 2026 began."""
     return 1_000_000 + int(now.timestamp()) - 1_767_225_600
 
 
@@ -97,12 +97,14 @@ def simulated_sellers(
 
 
 def exported_products(client: HubClient) -> ExportedProducts:
-    """What the ERP sent out to this hub, as the salespeople's app keeps it."""
+    """Return what the ERP sent out to this hub, as the salespeople's app keeps it."""
     return ExportedProducts(lambda dataset, cursor: client.exported("omniforce", dataset, cursor))
 
 
 def products_at(client: HubClient) -> tuple[SampleProduct, ...]:
-    """What may be sold at this hub; where no ERP sent anything, or the key may not read it, the sample's own goods."""
+    """Return what may be sold at this hub; where no ERP sent anything, or the key may not read it, the sample's own
+    goods.
+    """
     try:
         found = exported_products(client).read_available()
     except BadTokenError:

@@ -63,7 +63,9 @@ def status(name: str | None, as_json: bool, verbose: bool) -> None:
 
 
 def unread_orders(context: composition.AgentContext, connection: Connection) -> dict[str, int]:
-    """Orders of establishments the hub does not know, which nobody reads; as of the last run when it is silent now."""
+    """Return the orders of establishments that are not registered, which no agent reads; as of the last run when the
+    hub does not answer.
+    """
     try:
         hub = composition.hub_client(context, connection)
         try:
@@ -152,13 +154,13 @@ def refused(name: str | None, limit: int, as_json: bool, as_csv: bool, verbose: 
 
 
 def _as_builtins(row: RowRefusal) -> dict[str, object]:
-    """A row that did not go out, beside the records that did not come in."""
+    """Return a row that did not go out, beside the records that did not come in."""
     shown = {name: getattr(row, name) for name in ("system", "dataset", "key", "code", "pointer")}
     return {"kind": "row", "outcome": "unsent"} | shown | {"message": row.detail, "since": row.at}
 
 
 def open_issue_line(record: OpenIssue, now: datetime) -> str:
-    """One record that did not enter, with its reason; one that waits, with its age."""
+    """Return one record that did not enter, with its reason; one that waits, with its age."""
     age = f" ({texts.age(record.since, now)})" if record.outcome == "waiting" else ""
     label = record.label or record.id
     return f"{texts.OUTCOMES[record.outcome]:<11}{texts.KINDS[record.kind]} {label}{age}: {record.message}"

@@ -1,3 +1,3 @@
-"""What hub and agent promise each other: structs and pure rules, no input or output, nothing else of ours."""
+"""The contract between hub and agent: structs and pure rules, no input or output, nothing else of ours."""
 
 CONTRACT = "1.0"

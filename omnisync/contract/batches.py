@@ -1,4 +1,4 @@
-"""How datasets travel: lines of NDJSON in named batches, read strictly one by one, and what the hub answers.
+"""The exchange of datasets: lines of NDJSON in named batches, read strictly one by one, and the hub's answers.
 
 Source: docs/contract.md "The way out".
 """
@@ -78,11 +78,11 @@ class RefusedLine(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
 
 
 class BatchAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of a batch: lines = accepted + refused.
+    """The hub's answer to a batch: lines = accepted + refused.
 
     Of the keys: `stored` are new or changed, `unchanged` stood so already, `deleted` are no more, `held` would be
-    deleted too, but are too many to go without a person's word. The last two count also the keys that a final batch
-    found missing from its snapshot. `living` is how many the dataset has now.
+    deleted too, but are too many to go without a person's confirmation. The last two count also the keys that a final
+    batch found missing from its snapshot. `living` is how many the dataset has now.
     """
 
     batch: str
@@ -121,28 +121,28 @@ _answer = msgspec.json.Decoder(BatchAnswer)
 
 
 def content_digest(body: bytes) -> str:
-    """The Content-Digest (RFC 9530) of a body as it is sent, packed or not."""
+    """Return the Content-Digest (RFC 9530) of a body as it is sent, packed or not."""
     return f"sha-256=:{b64encode(sha256(body).digest()).decode()}:"
 
 
 def upsert_line(key: str, version: str, data: bytes) -> bytes:
-    """The upsert of a row whose data are encoded already; without its line break."""
+    """Return the upsert of a row whose data are encoded already; without its line break."""
     return _encode(Upsert(key=key, version=version, data=Raw(data)))
 
 
 def upsert_lines(keys: Sequence[str], versions: Sequence[bytes], data: Sequence[bytes]) -> list[bytes]:
-    """The same of many rows, a version being the hexadecimal of its bytes: a third of the time."""
+    """Return the same of many rows, a version being the hexadecimal of its bytes: a third of the time."""
     names = _encoder.encode_lines(keys).splitlines()
     return list(map(_UPSERT.__mod__, zip(names, map(hexlify, versions), data, strict=True)))
 
 
 def delete_line(key: str) -> bytes:
-    """The delete of a row; without its line break."""
+    """Return the delete of a row; without its line break."""
     return _encode(Delete(key=key))
 
 
 def read_answer(body: bytes) -> BatchAnswer:
-    """The hub's answer to a batch; raises what msgspec raises for another shape."""
+    """Return the hub's answer to a batch; raises what msgspec raises for another shape."""
     return _answer.decode(body)
 
 
@@ -153,7 +153,7 @@ LineReader = Callable[[Sequence[bytes], int], list[CheckedLine]]
 
 @cache
 def line_reader(dataset: Dataset) -> LineReader:
-    """What reads the dataset's lines: each a sound row in its canonical text, or the first rule that it breaks.
+    """Return what reads the dataset's lines: each a sound row in its canonical text, or the first rule that it breaks.
 
     Canonical: unknown fields dropped, defaults and empty texts left out, decimals as they were written.
     """
@@ -233,7 +233,7 @@ def _canonical(one: Any, raw: bytes) -> bytes:
 
 
 def _loose(strict: type[Struct]) -> tuple[type[Struct], list[tuple[str, re.Pattern[str]]]]:
-    """The strict twin with its text patterns taken off, and those patterns, each for a whole column at once."""
+    """Return the strict twin with its text patterns taken off, and those patterns, each for a whole column at once."""
     fields: list[Any] = []
     columns: list[tuple[str, re.Pattern[str]]] = []
     for field in msgspec.structs.fields(strict):
@@ -249,14 +249,16 @@ def _loose(strict: type[Struct]) -> tuple[type[Struct], list[tuple[str, re.Patte
 
 
 def _patterned(hint: Any) -> StrType | None:
-    """The text that this hint means, alone or beside None."""
+    """Return the text that this hint means, alone or beside None."""
     info = type_info(hint)
     kinds = info.types if isinstance(info, UnionType) else (info,)
     return next((kind for kind in kinds if isinstance(kind, StrType)), None)
 
 
 def _fits(rows: Sequence[Any], name: str, pattern: re.Pattern[str]) -> bool:
-    """Whether the column keeps to its pattern: one look for each form of text in it, a digit being as good as any."""
+    """Return whether the column keeps to its pattern: one look for each form of text in it, a digit being as good as
+    any.
+    """
     values = [value for value in map(attrgetter(name), rows) if value is not None]
     if not values:
         return True
@@ -273,7 +275,9 @@ def _key_reader(dataset: Dataset) -> Callable[[Any], str]:
 
 
 def _key_checker(dataset: Dataset) -> Callable[[Sequence[str], Sequence[Any]], bool]:
-    """Whether all keys are their rows' own and have nothing in them that is written otherwise; False also for doubt."""
+    """Return whether all keys are their rows' own and have nothing in them that is written otherwise; False also for
+    doubt.
+    """
     parts: Callable[[Any], Any] = attrgetter(*dataset.key)
     n_slashes = len(dataset.key) - 1
 
@@ -297,12 +301,14 @@ def _is_document(code: str | None) -> bool:
 
 
 def refused_line(number: int, key: str | None, code: str, pointer: str) -> RefusedLine:
-    """The refusal of a line, with its sentence."""
+    """Return the refusal of a line, with its sentence."""
     return RefusedLine(line=number, key=key, code=code, pointer=pointer, detail=SENTENCES[code])
 
 
 def _unreadable(raw: bytes, number: int, error: Exception) -> RefusedLine:
-    """The refusal of what does not decode, with the line's key where it shows one, so that the sender finds it."""
+    """Return the refusal of what does not decode, with the line's key where it shows one, so that the sender finds
+    it.
+    """
     pointer, code = validation.fault(error)
     try:
         shown = json.loads(raw)

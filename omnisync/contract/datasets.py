@@ -1,4 +1,4 @@
-"""What the ERP sends out: the rows of every dataset, for OmniForce and for Dash, and what names a row.
+"""The datasets the ERP exports, for OmniForce and for Dash: their rows, and the key of a row.
 
 Codes are the ERP's own. Absent means the default written here; unknown fields are dropped. Money and quantities are
 decimal strings on the wire, as in `records`; `shape.strict` makes the twin that reads and writes them as they stand.
@@ -53,7 +53,7 @@ class ErpEstablishment(Struct, frozen=True, kw_only=True, omit_defaults=True, gc
 
 
 class Product(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What is sold (produto)."""
+    """A product (produto)."""
 
     code: Code60
     name: Name150
@@ -87,7 +87,7 @@ class Price(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class Stock(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What an establishment has of a product (saldo): absolute, never a difference.
+    """The balance of a product at an establishment (saldo): absolute, never a difference.
 
     `measured_at` is when the ERP last moved the balance, never when it was read: a row that only says a new moment
     would travel at every export.
@@ -102,7 +102,7 @@ class Stock(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class PaymentMethod(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """How one may pay (forma de pagamento)."""
+    """A payment method (forma de pagamento)."""
 
     code: Code20
     name: Name150
@@ -111,7 +111,7 @@ class PaymentMethod(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
 
 
 class ErpPaymentTerms(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """When one pays (condição de pagamento). `days` counts from the issue: 0 is at sight."""
+    """Payment terms (condição de pagamento). `days` counts from the issue: 0 is at sight."""
 
     code: Code20
     name: Name150
@@ -122,7 +122,7 @@ class ErpPaymentTerms(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
 
 
 class ErpCustomer(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Who buys (cliente), as the ERP knows them. `hub_id` is the hub's own id of the customer, where it is known."""
+    """A customer (cliente), as the ERP knows it. `hub_id` is the hub's own id of the customer, where it is known."""
 
     erp_code: Code40
     hub_id: PlainId | None = None
@@ -150,7 +150,7 @@ class ErpCustomer(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
 
 
 class Seller(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Who sells (vendedor)."""
+    """A seller (vendedor)."""
 
     code: Code20
     name: Name150
@@ -160,7 +160,7 @@ class Seller(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class Receivable(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What a customer owes (título a receber), one row an instalment. Paid off: its row is deleted."""
+    """A receivable of a customer (título a receber), one row an instalment. Paid off: its row is deleted."""
 
     document: Code40
     installment: Code10
@@ -174,7 +174,7 @@ class Receivable(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
 
 
 class OrderStatus(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """How far the ERP is with an order of OmniForce (situação do pedido). The access key may have letters."""
+    """The ERP's status of an order of OmniForce (situação do pedido). The access key may have letters."""
 
     order_id: PlainId
     erp_number: Text60 | None = None
@@ -185,7 +185,7 @@ class OrderStatus(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
 
 
 class SalesFact(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One line of an invoice, for sums (fato de venda). No name and no document of anybody stands in it.
+    """One line of an invoice, for sums (fato de venda). It holds no person's name or document.
 
     Amounts are positive; that something came back is said by `kind`.
     """
@@ -216,12 +216,14 @@ class Dataset(Struct, frozen=True, kw_only=True):
     anonymous: tuple[str, ...] = ()
 
     def key_of(self, row: Struct) -> str:
-        """The row's key: its naming fields, joined."""
+        """Return the row's key: its naming fields, joined."""
         return key(*(getattr(row, name) for name in self.key))
 
 
 def key(*parts: str) -> str:
-    """The parts joined by `/`; one in a part is written `~1`, and a `~` is `~0` (RFC 6901), so that no two collide."""
+    """Return the parts joined by `/`; one in a part is written `~1`, and a `~` is `~0` (RFC 6901), so that no two
+    collide.
+    """
     return "/".join([part.replace("~", "~0").replace("/", "~1") for part in parts])
 
 

@@ -27,17 +27,19 @@ _CNPJ_IN_TEXT = re.compile(
 
 
 def is_cnpj(text: str) -> bool:
-    """Whether `text` is a canonical CNPJ: 12 of [0-9A-Z], two right check digits, no mask."""
+    """Return whether `text` is a canonical CNPJ: 12 of [0-9A-Z], two right check digits, no mask."""
     return _CNPJ.fullmatch(text) is not None and len(set(text)) > 1 and _has_check_digits(text, _CNPJ_WEIGHTS)
 
 
 def is_cpf(text: str) -> bool:
-    """Whether `text` is a canonical CPF: 11 digits, the last two right, not all equal."""
+    """Return whether `text` is a canonical CPF: 11 digits, the last two right, not all equal."""
     return _CPF.fullmatch(text) is not None and len(set(text)) > 1 and _has_check_digits(text, _CPF_WEIGHTS)
 
 
 def _has_check_digits(text: str, weights: Sequence[int]) -> bool:
-    """Whether the last two characters follow, modulo 11, from those before; a letter counts as its code less 48."""
+    """Return whether the last two characters follow, modulo 11, from those before; a letter counts as its code less
+    48.
+    """
     values = [code - 48 for code in text.encode()]
     for at in (len(values) - 2, len(values) - 1):
         rest = sum(map(mul, values[:at], weights[-at:])) % 11
@@ -47,7 +49,7 @@ def _has_check_digits(text: str, weights: Sequence[int]) -> bool:
 
 
 def tax_id(text: str) -> tuple[TaxIdKind, str]:
-    """The kind and canonical form of a CNPJ or CPF written by a person: mask off, upper case.
+    """Return the kind and canonical form of a CNPJ or CPF written by a person: mask off, upper case.
 
     Raises ValueError (without the number in it) when it is neither.
     """

@@ -44,7 +44,7 @@ class Change(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
     @property
     def has_data(self) -> bool:
-        """Whether the change carries its record."""
+        """Return whether the change carries its record."""
         return bytes(self.data) != b"null"
 
 
@@ -83,8 +83,8 @@ class RecordsAnswer(Struct, frozen=True, kw_only=True):
 class StreamHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One stream and what waits in it after the reader's cursor, in rows by noun.
 
-    `unregistered` counts the orders that stand in the stream of an establishment the company has not registered:
-    nobody reads it until it is.
+    `unregistered` counts the orders that stand in the stream of an establishment the company has not registered: no
+    agent reads it until it is.
     """
 
     stream: str
@@ -105,7 +105,7 @@ class Streams(Struct, frozen=True, kw_only=True):
 
     @property
     def unread(self) -> dict[str, int]:
-        """Orders that nobody reads, by the code of the establishment that is not registered."""
+        """Orders that no agent reads, by the code of the establishment that is not registered."""
         return {head.stream.partition(":")[2]: head.unregistered for head in self.streams if head.unregistered}
 
 
@@ -117,14 +117,14 @@ class Establishment(Struct, frozen=True, kw_only=True):
 
 
 class Company(Struct, frozen=True, kw_only=True):
-    """Who the token belongs to."""
+    """The company the token belongs to."""
 
     id: str
     name: str
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """What one request may carry at most."""
+    """The limits of one request."""
 
     page: int
     receipts: int
@@ -156,7 +156,7 @@ class Lease(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Reason(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Why a record did not enter, in words for a person. `value` never holds a CPF, an e-mail or a phone."""
+    """The reason a record did not enter, in words for a person. `value` never holds a CPF, an e-mail or a phone."""
 
     code: Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[!-~]+$(?!\n)")]
     field: Annotated[str, Meta(max_length=120)] | None = None
@@ -165,7 +165,7 @@ class Reason(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of one version of one record at the agent (retorno)."""
+    """The agent's outcome for one version of one record (retorno)."""
 
     kind: RecordKind
     id: Id
@@ -184,7 +184,7 @@ class ReceiptBatch(Struct, frozen=True, kw_only=True):
 
 
 class ReceiptResult(Struct, frozen=True, kw_only=True):
-    """What the hub did with one receipt."""
+    """The hub's result for one receipt."""
 
     kind: RecordKind
     id: str
@@ -218,7 +218,7 @@ class IntakeBatch(Struct, frozen=True, kw_only=True):
 
 
 class IntakeResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the intake did with one record. `pointer` names the field (JSON Pointer) when it was refused."""
+    """The intake's result for one record. `pointer` names the field (JSON Pointer) when it was refused."""
 
     status: Literal["stored", "same", "stale", "refused"]
     kind: str | None = None
@@ -279,7 +279,7 @@ _envelope = msgspec.json.Decoder(_Envelope)
 
 
 def read_page(body: bytes, kind: RecordKind) -> tuple[Page, tuple[Unreadable, ...]]:
-    """A page of the stream's kind, its records still raw, and the changes whose envelope cannot be read.
+    """Return a page of the stream's kind, its records still raw, and the changes whose envelope cannot be read.
 
     Raises CutError or GarbledError when the frame itself does not decode.
     """
@@ -302,7 +302,7 @@ def read_page(body: bytes, kind: RecordKind) -> tuple[Page, tuple[Unreadable, ..
 
 
 def read_records(body: bytes, kind: RecordKind) -> tuple[tuple[Change, ...], tuple[Unreadable, ...]]:
-    """The answer of GET /v1/records, read and refused as a page is."""
+    """Return the answer of GET /v1/records, read and refused as a page is."""
     try:
         return _records.decode(body).changes, ()
     except UNDECODABLE:
@@ -310,7 +310,7 @@ def read_records(body: bytes, kind: RecordKind) -> tuple[tuple[Change, ...], tup
 
 
 def unnamed_record(kind: RecordKind, cursor: str) -> Unreadable:
-    """A record that cannot even be named, by its place: the cursor it was asked for with.
+    """Return a record that cannot even be named, by its place: the cursor it was asked for with.
 
     Its id is longer than a record's may be, so that it is never taken for one.
     """
@@ -319,12 +319,12 @@ def unnamed_record(kind: RecordKind, cursor: str) -> Unreadable:
 
 
 def kind_of(stream: str) -> RecordKind:
-    """What a stream brings: the stream "customer", or one of orders, "order:0001"."""
+    """Return what a stream brings: the stream "customer", or one of orders, "order:0001"."""
     return "customer" if stream == "customer" else "order"
 
 
 def is_unnamed(id_: str) -> bool:
-    """Whether this names a place and no record: the hub knows nothing by it."""
+    """Return whether this names a place and no record: the hub knows nothing by it."""
     return len(id_) > 40
 
 

@@ -15,7 +15,7 @@ BASE = "https://omnisync.dev/problems/"
 
 
 class FieldError(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Which field broke which rule. `pointer` is a JSON Pointer into the body, or `/name` of a query parameter."""
+    """A field and the rule it breaks. `pointer` is a JSON Pointer into the body, or `/name` of a query parameter."""
 
     pointer: str
     code: str
@@ -90,7 +90,9 @@ def problem(
     holder: str | None = None,
     since: datetime | None = None,
 ) -> Problem:
-    """The problem of that code, ready to be sent; without `detail` the table's own sentence. KeyError: no such code."""
+    """Return the problem of that code, ready to be sent; without `detail` the table's own sentence. KeyError: no
+    such code.
+    """
     kind = PROBLEMS[code]
     return Problem(
         type=kind.type,

@@ -67,7 +67,7 @@ class Address(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class Customer(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Who buys (cliente)."""
+    """A customer (cliente)."""
 
     id: PlainId
     person_kind: Literal["company", "person", "foreign"]
@@ -109,7 +109,7 @@ class PaymentTerms(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
 
 
 class Freight(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Who carries (modFrete of the NF-e)."""
+    """The freight (modFrete of the NF-e)."""
 
     mode: Literal["0", "1", "2", "3", "4", "9"]
     carrier_document: Text20 | None = None
@@ -218,12 +218,13 @@ def odd_moment(order: Order) -> str | None:
 
 
 def encode(record: Customer | Order) -> bytes:
-    """The record as the JSON that travels: defaults left off. `decode(encode(x)) == x`."""
+    """Return the record as the JSON that travels: defaults left off. `decode(encode(x)) == x`."""
     return _encoder.encode(without_defaults(record))
 
 
 def without_defaults(record: Struct, *, empty_is_absent: bool = False) -> dict[str, Any]:
-    """The struct as plain values without those equal to their default; at the intake an empty text is no text, too.
+    """Return the struct as plain values without those equal to their default; at the intake an empty text is no text,
+    too.
 
     msgspec's own `omit_defaults` compares by identity, so a decoded Decimal("0.00") would stay.
     """

@@ -1,4 +1,4 @@
-"""What a record must obey before an ERP may hold it: check digits, sums, quantities. Pure.
+"""The rules of a record that may enter an ERP: check digits, sums, quantities. Pure.
 
 The first broken rule is the answer. Money: a line may be off by one centavo, sums are exact. We check what the app
 calculated, we do not calculate again. Source: docs/contract.md "Rules"; NF-e rejections 610, 629, 851, 865.
@@ -72,7 +72,7 @@ class Fault(Struct, frozen=True, kw_only=True):
 
 
 def canonical_customer(customer: Customer) -> Customer | Fault:
-    """The customer with its CNPJ/CPF in canonical form, or the fault in it."""
+    """Return the customer with its CNPJ/CPF in canonical form, or the fault in it."""
     if customer.document_kind not in ("cnpj", "cpf"):
         return customer
     try:
@@ -130,7 +130,8 @@ def _order_warnings(order: Order, *, has_new_kinds: bool) -> Iterator[Fault]:
 
 
 def adjusted(order: Order) -> tuple[Order, Fault] | None:
-    """The order with one centavo moved on its largest line, where that alone makes its total close; and the warning.
+    """Return the order with one centavo moved on its largest line, where that alone makes its total close; and the
+    warning.
 
     `order` has one of the UNSUMMED faults. The line's gross amount moves with its total; one that may not bear it
     (rejection 629) gives way to the next largest. None where a centavo is not what is wrong, or not all of it.
@@ -215,7 +216,7 @@ def _totals_fault(order: Order) -> Fault | None:
 
 
 def _whole(t: Totals) -> Decimal:
-    """What the order comes to by its parts."""
+    """Return what the order comes to by its parts."""
     parts = t.surcharge_amount + t.freight_amount + t.insurance_amount + t.other_amount
     return t.items_amount - t.discount_amount + parts
 
@@ -273,7 +274,7 @@ def _amounts_fault(group: _Group) -> Fault | None:
 
 
 def _is_valid_column(values: list[Decimal], column: _Column) -> bool:
-    """Whether every value is finite, not negative, below the limit and of the column's scale.
+    """Return whether every value is finite, not negative, below the limit and of the column's scale.
 
     One sum tells the scale of a whole column: a sum keeps the smallest exponent of its parts. Where nothing is negative
     no part is above the sum.

@@ -40,7 +40,9 @@ class ValidRecord(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class InvalidRecord(Struct, frozen=True, kw_only=True, gc=False):
-    """Why a record does not enter. `pointer` is relative to the record's own data, or to the change around it."""
+    """A record that does not enter, and why. `pointer` is relative to the record's own data, or to the change around
+    it.
+    """
 
     code: str
     pointer: str
@@ -89,7 +91,7 @@ _STEP = re.compile(r"\.([^.\[\]]+)|\[([^\]]*)\]")
 
 
 def read(raw: bytes | Raw) -> ValidRecord | InvalidRecord:
-    """One change of POST /v1/records: sound and canonical, or refused with the first rule it breaks."""
+    """Return one change of POST /v1/records: sound and canonical, or refused with the first rule it breaks."""
     change = _decode(_change, raw)
     if isinstance(change, InvalidRecord):
         return _with_identity(change, raw)
@@ -100,7 +102,7 @@ def read(raw: bytes | Raw) -> ValidRecord | InvalidRecord:
 
 
 def fault(error: Exception) -> tuple[str, str]:
-    """The JSON Pointer and the code of what msgspec (or Python) said while decoding."""
+    """Return the JSON Pointer and the code of what msgspec (or Python) said while decoding."""
     text = str(error)
     if not isinstance(error, msgspec.ValidationError):
         return "", "json"
@@ -112,7 +114,7 @@ def fault(error: Exception) -> tuple[str, str]:
 
 
 def strict(kind: type[Struct]) -> type[Struct]:
-    """The struct's twin: the same fields, but decimals are texts with their pattern and every id is ASCII."""
+    """Return the struct's twin: the same fields, but decimals are texts with their pattern and every id is ASCII."""
     return _twin(kind)
 
 
@@ -188,7 +190,7 @@ def _decode(decoder: msgspec.json.Decoder[Any], raw: bytes | Raw) -> Any:
 
 
 def _with_identity(refusal: InvalidRecord, raw: bytes | Raw) -> InvalidRecord:
-    """The refusal with as much of the record's name as can be read, so that the sender finds it.
+    """Return the refusal with as much of the record's name as can be read, so that the sender finds it.
 
     What only msgspec cannot read is a lone surrogate: legal JSON, but no text.
     """

@@ -26,7 +26,7 @@ APP = "vendedores"
 
 
 class DemoFolder(Struct, frozen=True):
-    """Where the demo keeps everything: nothing of it stands anywhere else."""
+    """The folder of the demo: nothing of it stands anywhere else."""
 
     path: Path
 
@@ -67,7 +67,7 @@ class DemoFolder(Struct, frozen=True):
 
 
 def create_company(store: Store, now: datetime) -> tuple[str, str]:
-    """The company and its establishments in the hub, and two new tokens: the agent's, the salespeople's.
+    """Return the company and its establishments in the hub, and two new tokens: the agent's, the salespeople's.
 
     Tokens are shown once, so each start of the demo makes new ones and closes the door to the old.
     """
@@ -82,7 +82,7 @@ def create_company(store: Store, now: datetime) -> tuple[str, str]:
 
 
 def send_sample_data(store: Store, *, today: date, now: datetime, report: Callable[[int], None]) -> None:
-    """Put the company's story into the hub. Twice is once: what the hub has already is the same version."""
+    """Send the company's sample data to the hub. Idempotent: what the hub has already is the same version."""
     n = 0
     for batch in generate_changes(today=today):
         intake.ingest(store, COMPANY, [msgspec.json.encode(change) for change in batch], now)

@@ -1,4 +1,4 @@
-"""How a customer of the sample is made, edited and mistyped. All chance comes in as `rng`."""
+"""Make, edit and mistype a customer of the sample. All chance comes in as `rng`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from omnisync.demo import seed_data
 
 
 def customer_id(number: int) -> str:
-    """The id of the customer with this number."""
+    """Return the id of the customer with this number."""
     return f"cus_{number:06d}"
 
 
 def make_customer(number: int, rng: Random) -> Customer:
-    """A new customer, its document valid and no other number's."""
+    """Return a new customer, its document valid and no other number's."""
     customer = _company(number, rng) if rng.randrange(100) < 72 else _person(number, rng)
     return replace(
         customer,
@@ -76,7 +76,7 @@ def _person(number: int, rng: Random) -> Customer:
 
 
 def revise_customer(customer: Customer, rng: Random) -> Customer:
-    """The customer after somebody at OmniForce edited it: always a telephone, sometimes more."""
+    """Return the customer as edited at OmniForce: always a telephone, sometimes more."""
     number = customer.id.rpartition("_")[2]
     area = customer.phones[0].number[:2] if customer.phones else "11"
     phones = (_mobile(area, rng), *customer.phones[1:])
@@ -91,13 +91,13 @@ def revise_customer(customer: Customer, rng: Random) -> Customer:
 
 
 def break_customer(customer: Customer) -> Customer:
-    """The customer with the last digit of its CNPJ or CPF mistyped."""
+    """Return the customer with the last digit of its CNPJ or CPF mistyped."""
     document = customer.document or "0"
     return replace(customer, document=f"{document[:-1]}{(int(document[-1]) + 1) % 10}")
 
 
 def cnpj(number: int, rng: Random) -> str:
-    """A valid CNPJ, one in six with letters; no two numbers share one."""
+    """Return a valid CNPJ, one in six with letters; no two numbers share one."""
     if rng.randrange(6):
         # Multiplying by a number without a common divisor walks every root once before any comes again.
         root = f"{(number * 48_271_987 + 20_305_071) % 10**8:08d}"
@@ -109,7 +109,7 @@ def cnpj(number: int, rng: Random) -> str:
 
 
 def cpf(number: int, region: int) -> str:
-    """A valid CPF; no two numbers share one, whatever their region (its ninth digit)."""
+    """Return a valid CPF; no two numbers share one, whatever their region (its ninth digit)."""
     body = f"{(number * 48_271_987 + 11_305_071) % 10**8:08d}"
     if len(set(body)) == 1 and body[0] == str(region):
         region = (region + 1) % 10  # eleven equal digits add up, but no such CPF is ever given out

@@ -51,7 +51,7 @@ WHERE estabelecimento = e AND produto = code
 
 
 def layout() -> str:
-    """The layout `padrao`, for an ERP that takes no product it does not know."""
+    """Return the layout `padrao`, for an ERP that takes no product it does not know."""
     padrao = shipped_text("padrao")
     if _PRODUCT not in padrao:
         raise ValueError("the layout padrao names the product in another way")
@@ -59,7 +59,7 @@ def layout() -> str:
 
 
 def fill(path: Path, now: datetime) -> None:
-    """What the company has before it sells: once, in an ERP that has no products yet."""
+    """Fill in what the company has before it sells: once, in an ERP that has no products yet."""
     with _changing(path) as database:
         if database.execute("SELECT 1 FROM produtos LIMIT 1").fetchone():
             return
@@ -113,7 +113,7 @@ def _text(moment: datetime) -> str:
 
 @contextmanager
 def _changing(path: Path) -> Iterator[sqlite3.Connection]:
-    """One transaction, begun at once: an import may be writing."""
+    """Provide one transaction, begun at once: an import may be writing."""
     with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as database:
         database.execute("BEGIN IMMEDIATE")
         yield database

@@ -1,4 +1,4 @@
-"""What salespeople may sell: the products and prices that the ERP sent to the hub, kept as an app of OmniForce does."""
+"""The products and prices that the ERP exported to the hub, kept as an app of OmniForce does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an order of the sample is made, edited and spoiled. All chance comes in as `rng`.
+"""Make, edit and break an order of the sample. All chance comes in as `rng`.
 
 A good order obeys the money rules of docs/contract.md to the centavo; a spoiled one breaks exactly one of them.
 """
@@ -35,7 +35,7 @@ _PLANS = {plan.code: plan for plan in seed_data.PLANS}
 
 
 def order_id(number: int) -> str:
-    """The id of the order with this number."""
+    """Return the id of the order with this number."""
     return f"ord_{number:06d}"
 
 
@@ -56,7 +56,9 @@ def make_order(
     has_fraction: bool = False,
     products: Sequence[SampleProduct] = seed_data.SOLD_WHOLE,
 ) -> Order:
-    """A new order of these goods, its sums right; with `has_fraction` its first line is sold by weight or area."""
+    """Return a new order of these goods, its sums right; with `has_fraction` its first line is sold by weight or
+    area.
+    """
     plan = rng.choice(seed_data.PLAN_OF_100)
     items = _items(number, customer.price_table_code, rng, type_, products, has_fraction=has_fraction)
     totals = _totals(items, rng) if type_ == "sale" else _sum(items)
@@ -88,7 +90,7 @@ def make_order(
 
 
 def reference(customer: Customer) -> CustomerRef:
-    """The customer as an order names it."""
+    """Return the customer as an order names it."""
     return CustomerRef(
         id=customer.id, document_kind=customer.document_kind, document=customer.document, name=customer.name
     )
@@ -127,7 +129,7 @@ def _items(
 
 
 def _line(line: int, item_id: str, table: str | None, rng: Random, products: Sequence[SampleProduct]) -> Item:
-    """An ordinary line; one in four with a discount, a few with IPI, ST or a surcharge."""
+    """Return an ordinary line; one in four with a discount, a few with IPI, ST or a surcharge."""
     product = rng.choice(products)
     item = _plain(line, item_id, product, Decimal(rng.randrange(1, 25)), _price(product, table))
     luck = rng.randrange(100)
@@ -143,7 +145,9 @@ def _line(line: int, item_id: str, table: str | None, rng: Random, products: Seq
 
 
 def _fraction(line: int, item_id: str, table: str | None, rng: Random) -> Item:
-    """A line of three or four decimals of quantity whose gross was cut or raised, as some apps do: a centavo off."""
+    """Return a line of three or four decimals of quantity whose gross was cut or raised, as some apps do: a centavo
+    off.
+    """
     product = rng.choice(seed_data.SOLD_BY_FRACTION)
     price = _price(product, table)
     while True:
@@ -162,7 +166,7 @@ _GiftPrice = Literal["centavo", "own", "nothing"]
 def _gift(
     line: int, item_id: str, table: str | None, rng: Random, products: Sequence[SampleProduct], price: _GiftPrice
 ) -> Item:
-    """A bonus line: at a centavo, at nothing, or at its own value."""
+    """Return a bonus line: at a centavo, at nothing, or at its own value."""
     product = rng.choice(products)
     prices = {"centavo": CENTAVO, "own": _price(product, table), "nothing": ZERO}
     item = _plain(line, item_id, product, Decimal(rng.randrange(1, 5)), prices[price])
@@ -274,7 +278,8 @@ def _payments(number: int, plan: Plan, total: Decimal, issued_on: date, rng: Ran
 
 
 def revise(order: Order, version: int, rng: Random, products: Sequence[SampleProduct] = seed_data.SOLD_WHOLE) -> Order:
-    """The order after the salesperson edited it: a line out, a line in or another quantity; its sums right again.
+    """Return the order after the salesperson edited it: a line out, a line in or another quantity; its sums right
+    again.
 
     `version` is the edited one's: it goes into the new line's id, so that no id is ever used twice.
     """
@@ -310,18 +315,18 @@ def _requantified(item: Item, quantity: Decimal) -> Item:
 
 
 def cancel(order: Order, cancelled_at: datetime, rng: Random) -> Order:
-    """The order, cancelled by the salesperson."""
+    """Return the order, cancelled by the salesperson."""
     reason = rng.choice(seed_data.CANCEL_REASONS)
     return replace(order, status="cancelled", cancelled_at=cancelled_at, cancel_reason=reason)
 
 
 def move(order: Order) -> Order:
-    """The order in the other establishment."""
+    """Return the order in the other establishment."""
     return replace(order, establishment_code="0002" if order.establishment_code == "0001" else "0001")
 
 
 def _with_items(order: Order, items: list[Item]) -> Order:
-    """The order with these lines, its totals and payments following them."""
+    """Return the order with these lines, its totals and payments following them."""
     amount = sum((item.total_amount for item in items), ZERO)
     # A discount agreed on a big order would turn what is left of it negative.
     discount = min(order.totals.discount_amount, _percent_of(amount, Decimal(10)))
@@ -341,7 +346,7 @@ def _with_totals(order: Order, totals: Totals) -> Order:
 
 
 def _bare(order: Order) -> Item:
-    """The order's first line without discount, surcharge and taxes."""
+    """Return the order's first line without discount, surcharge and taxes."""
     return _requantified(replace(order.items[0], discount_percent=None), order.items[0].quantity)
 
 

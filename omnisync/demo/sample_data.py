@@ -56,7 +56,7 @@ _OF_BAD_CUSTOMERS = ("of_bad_cpf", "of_bad_cpf", "of_bad_cnpj", "of_bad_cnpj")
 
 
 class Expected(NamedTuple):
-    """What must become of a story's records at the agent, besides entering.
+    """The expected outcomes of the sample's records at the agent, besides entering.
 
     `refused`: id → reason code. `waiting`: orders of refused customers. `cancelled`: orders whose last state that is.
     `moved`: the order that changed from establishment 0001 to 0002.
@@ -69,20 +69,21 @@ class Expected(NamedTuple):
 
 
 def customers(n: int = N_CUSTOMERS, seed: int = SEED) -> list[Customer]:
-    """The first `n` customers, all good; numbered from 1."""
+    """Return the first `n` customers, all good; numbered from 1."""
     rng = Random(f"{seed}/customers")
     return [make_customer(number, rng) for number in range(1, n + 1)]
 
 
 def buyers(n: int = N_CUSTOMERS, seed: int = SEED) -> list[Customer]:
-    """Those of `customers` whom a story with the same numbers does not spoil: whom one may go on selling to."""
+    """Return those of `customers` whom a story with the same numbers does not spoil: whom one may go on selling to."""
     people = customers(n, seed)
     bad = _bad_places(people)
     return [customer for place, customer in enumerate(people) if place not in bad]
 
 
 def orders(n: int, seed: int, people: Sequence[Customer], *, today: date) -> Iterator[Order]:
-    """The first version of each of `n` orders, all good, in the order they were issued in the 90 days before `today`.
+    """Yield the first version of each of `n` orders, all good, in the order they were issued in the 90 days before
+    `today`.
 
     `people` must be those of `customers` with the same seed; an order names only those registered before it.
     """
@@ -104,7 +105,7 @@ def orders(n: int, seed: int, people: Sequence[Customer], *, today: date) -> Ite
 def generate_changes(
     *, n_customers: int = N_CUSTOMERS, n_orders: int = N_ORDERS, seed: int = SEED, today: date
 ) -> Iterator[list[Change]]:
-    """What OmniForce sent in the 90 days before `today`, in batches for the intake, versions growing.
+    """Return what OmniForce sent in the 90 days before `today`, in batches for the intake, versions growing.
 
     Most customers come first, the others before their first order; edits and cancellations follow hours or days
     later, between other people's orders. `expected` says which records are bad, and how.
@@ -116,7 +117,7 @@ def generate_changes(
 
 
 def expected(*, n_customers: int = N_CUSTOMERS, n_orders: int = N_ORDERS, seed: int = SEED) -> Expected:
-    """Which records of the story with these numbers must be refused, wait, be cancelled or move."""
+    """Return which records of the story with these numbers must be refused, wait, be cancelled or move."""
     of_role: dict[str, list[str]] = {}
     for index, role in _roles(n_orders, seed).items():
         of_role.setdefault(role, []).append(order_id(index + 1))
@@ -131,27 +132,27 @@ def expected(*, n_customers: int = N_CUSTOMERS, n_orders: int = N_ORDERS, seed: 
 
 
 def batches(changes: Iterable[Change], size: int = MAX_BATCH) -> Iterator[list[Change]]:
-    """The changes in lists of at most `size`, the order kept."""
+    """Yield the changes in lists of at most `size`, the order kept."""
     iterator = iter(changes)
     while batch := list(islice(iterator, size)):
         yield batch
 
 
 def upsert(record: Customer | Order, version: int, changed_at: datetime) -> Change:
-    """The change by which OmniForce sends this state of a record."""
+    """Return the change by which OmniForce sends this state of a record."""
     kind: RecordKind = "customer" if isinstance(record, Customer) else "order"
     data = Raw(encode(record))
     return Change(kind=kind, op="upsert", id=record.id, version=version, changed_at=changed_at, data=data)
 
 
 def erasure(record: Customer | Order, version: int, changed_at: datetime) -> Change:
-    """The change by which OmniForce says that a record is gone."""
+    """Return the change by which OmniForce says that a record is gone."""
     kind: RecordKind = "customer" if isinstance(record, Customer) else "order"
     return Change(kind=kind, op="delete", reason="erased", id=record.id, version=version, changed_at=changed_at)
 
 
 def _roles(n: int, seed: int) -> dict[int, str]:
-    """Which orders are something else than an ordinary sale, by their place; no order is two things."""
+    """Return which orders are something else than an ordinary sale, by their place; no order is two things."""
     roles = ["moved", *BREAKERS, *_OF_BAD_CUSTOMERS]
     for role, share in _PER_THOUSAND.items():
         roles += [role] * max(1, n * share // 1000)
@@ -160,7 +161,9 @@ def _roles(n: int, seed: int) -> dict[int, str]:
 
 
 def _bad_places(people: Sequence[Customer]) -> tuple[int, int]:
-    """Where the person stands whose CPF the story gets wrong, and the company whose CNPJ: not first in a page."""
+    """Return where the person stands whose CPF the story gets wrong, and the company whose CNPJ: not first in a
+    page.
+    """
     places = range(len(people) // 4, len(people))
     return (
         next(place for place in places if people[place].person_kind == "person"),
@@ -169,7 +172,9 @@ def _bad_places(people: Sequence[Customer]) -> tuple[int, int]:
 
 
 def _n_known(index: int, n_customers: int, n_orders: int) -> int:
-    """How many customers are registered when the order at `index` is issued: seven of eight from the beginning."""
+    """Return how many customers are registered when the order at `index` is issued: seven of eight from the
+    beginning.
+    """
     n_first = _n_first(n_customers)
     return n_first + (n_customers - n_first) * (index + 1) // n_orders
 
@@ -212,7 +217,7 @@ class _ChangeScript:
         self._edited: dict[str, tuple[Customer, int, datetime]] = {}
 
     def changes(self) -> Iterator[Change]:
-        """Every change, in the order it was sent."""
+        """Yield every change, in the order it was sent."""
         n_sent = _n_first(len(self._good))
         bad = {place: break_customer(self._good[place]) for place in _bad_places(self._good)}
         bad_names = {customer.id: reference(customer) for customer in bad.values()}
@@ -269,6 +274,6 @@ class _ChangeScript:
         return min(moment + timedelta(minutes=self._rng.randrange(30, 2880)), self._end)
 
     def _put(self, change: Change) -> None:
-        # Of two things at one moment the one put aside first is told first: versions never go back.
+        # Of two things at one moment the one put aside first is sent first: versions never go back.
         self._n_later += 1
         heappush(self._later, (change.changed_at, self._n_later, change))

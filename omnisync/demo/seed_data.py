@@ -1,6 +1,6 @@
 """The words the sample company is made of: people, streets, cities, products, payment plans. Data only, pt-BR.
 
-Names are generic combinations; nobody real is meant. City codes are IBGE's, their last digit is a check digit.
+Names are generic combinations; no real person is meant. City codes are IBGE's, their last digit is a check digit.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class SimulatedSellers:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """What they can do, each in a step of its own or beside others."""
+        """Return what they can do, each in a step of its own or beside others."""
         return tuple(self._kinds)
 
     def burst(self, n_new_orders: int) -> int:
@@ -192,7 +192,7 @@ class SimulatedSellers:
         return [upsert(BREAKERS[self._rng.choice(tuple(BREAKERS))](good), 1, self._now())]
 
     def _break_customer(self) -> list[Change]:
-        """A new customer with a mistyped document, and its first order, which has to wait for it."""
+        """Return a new customer with a mistyped document, and its first order, which has to wait for it."""
         good = self._new_customer()
         self._bad_customers.append(_Remembered(good, 1))
         order = upsert(self._new_order(good), 1, self._now())

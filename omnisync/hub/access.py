@@ -1,4 +1,4 @@
-"""The one door of the hub: a token in, its company and scopes out. Nothing else names a company.
+"""Authenticate callers: a token in, its company and scopes out. Nothing else names a company.
 
 A wrong token costs its address something: after too many in a minute the answer is 429. A right one always passes,
 so that one machine with an old token does not shut out its neighbours behind the same address.
@@ -27,7 +27,7 @@ _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="omnisync"'}
 
 
 class Caller(Struct, frozen=True, kw_only=True):
-    """Who is asking. `token` is its prefix, `destination` its name: receipts are kept by the name."""
+    """The authenticated caller. `token` is its prefix, `destination` its name: receipts are kept by the name."""
 
     company: str
     token: str
@@ -36,14 +36,14 @@ class Caller(Struct, frozen=True, kw_only=True):
 
 
 class Authenticator:
-    """Lets callers in. `monotonic` gives seconds for the throttle, which is kept per process."""
+    """Authenticates callers. `monotonic` gives seconds for the throttle, which is kept per process."""
 
     def __init__(self, store: Store, monotonic: Callable[[], float]) -> None:
         self._store = store
         self._tries = _FailedAttempts(monotonic)
 
     def authenticate(self, authorization: str, address: str, agent: str, scope: str | None) -> Caller:
-        """The caller behind an Authorization header.
+        """Return the caller behind an Authorization header.
 
         Raises ProblemError: `unauthorized` or `token_revoked` (401), `rate_limited` (429), `scope_missing` (403),
         `agent_too_old` (426).
@@ -89,7 +89,9 @@ class _FailedAttempts:
 
 
 def _is_too_old(agent: str) -> bool:
-    """Whether the caller is one of our agents, and one below the minimum; other programs have no version of ours."""
+    """Return whether the caller is one of our agents, and one below the minimum; other programs have no version of
+    ours.
+    """
     match = _AGENT.match(agent)
     return match is not None and _numbers(match.groups()) < _numbers(MIN_AGENT_VERSION.split("."))
 

@@ -83,14 +83,14 @@ class RecordsQuery(Struct, frozen=True):
 
 @get("/health", opt=_OPEN, sync_to_thread=True)
 def health(request: HubRequest) -> Response[bytes]:
-    """Whether the hub can work, for monitors."""
+    """Answer whether the hub can work, for monitors."""
     store_of(request).is_up()
     return json_response(request, b'{"status":"ok"}')
 
 
 @get("/v1", sync_to_thread=True)
 def identity(request: HubRequest) -> Response[bytes]:
-    """Who am I: the token's company, its establishments, scopes and limits."""
+    """Answer the token's company, its establishments, scopes and limits."""
     caller, store = caller_of(request), store_of(request)
     who = Identity(
         company=Company(id=caller.company, name=store.company_name(caller.company)),
@@ -106,7 +106,7 @@ def identity(request: HubRequest) -> Response[bytes]:
 
 @get("/v1/streams", opt=_READ, sync_to_thread=True)
 def streams(request: HubRequest) -> Response[bytes]:
-    """Every stream of the company and what waits in it."""
+    """Answer every stream of the company and what waits in it."""
     query = query_of(request, StreamsQuery, lists=("after",))
     after = dict(_after(text) for text in query.after)
     return cached_response(
@@ -116,7 +116,7 @@ def streams(request: HubRequest) -> Response[bytes]:
 
 @get("/v1/changes", opt=_READ, sync_to_thread=True)
 def changes(request: HubRequest) -> Response[bytes]:
-    """The feed: the next page of one stream."""
+    """Answer the feed: the next page of one stream."""
     query = query_of(request, ChangesQuery)
     if (query.kinds == "order") is (query.establishment is None):
         raise invalid("/establishment", "required" if query.kinds == "order" else "unexpected")
@@ -136,7 +136,9 @@ def changes(request: HubRequest) -> Response[bytes]:
 
 @put("/v1/leases/{establishment:str}", opt={"scope": "receipts:write"}, sync_to_thread=True)
 def take_over(request: HubRequest) -> Response[bytes]:
-    """This computer reads the establishment from now on; who did is told at its next page. For those that import."""
+    """Give this computer the establishment's lease; the former holder is refused at its next page. For those that
+    import.
+    """
     leases: Leases = request.app.state.leases
     code: str = request.path_params["establishment"]
     return json_response(request, leases.take_over(caller_of(request), code, now_of(request)))
@@ -155,33 +157,33 @@ def read_records(request: HubRequest) -> Response[bytes]:
 
 @get("/v1/customers/{record_id:str}", opt=_READ, sync_to_thread=True)
 def read_customer(request: HubRequest) -> Response[bytes]:
-    """One customer now, and its receipts."""
+    """Answer one customer now, and its receipts."""
     return _read_one(request, "customer")
 
 
 @get("/v1/orders/{record_id:str}", opt=_READ, sync_to_thread=True)
 def read_order(request: HubRequest) -> Response[bytes]:
-    """One order now, and its receipts."""
+    """Answer one order now, and its receipts."""
     return _read_one(request, "order")
 
 
 @post("/v1/receipts", opt={"scope": "receipts:write"}, status_code=200)
 async def receive_receipts(request: HubRequest) -> Response[bytes]:
-    """What became of the records at the agent."""
+    """Receive the receipts of an agent."""
     body = await body_of(request)
     return await sync_to_thread(_receive_receipts, request, body)
 
 
 @post("/v1/records", opt={"scope": "records:write"}, status_code=200)
 async def receive_records(request: HubRequest) -> Response[bytes]:
-    """The intake: what apps send in."""
+    """Answer the intake: what apps send in."""
     body = await body_of(request)
     return await sync_to_thread(_receive_records, request, body)
 
 
 @get("/v1/openapi.json", opt=_OPEN, sync_to_thread=True)
 def describe(request: HubRequest) -> Response[bytes]:
-    """The contract itself, as OpenAPI 3.1."""
+    """Answer the contract itself, as OpenAPI 3.1."""
     return json_response(request, openapi.document())
 
 
@@ -202,7 +204,7 @@ ROUTES = (
 
 
 def create_app(store: Store, clock: HubClock, monotonic: Callable[[], float] = time.monotonic) -> Litestar:
-    """The hub as an ASGI application over a migrated store. `clock` gives moments with a zone."""
+    """Return the hub as an ASGI application over a migrated store. `clock` gives moments with a zone."""
     app = Litestar(
         # In a router: handed over one by one, Litestar 2.25 wraps the handlers of a path with two methods twice.
         [Router("/", route_handlers=ROUTES)],
@@ -218,7 +220,7 @@ def create_app(store: Store, clock: HubClock, monotonic: Callable[[], float] = t
 
 
 async def _guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Before every route, unless it says it is open: who asks, and may they."""
+    """Authenticate and authorize the caller of every route that is not open."""
     if handler.opt.get("is_open") or connection.scope["method"] == "OPTIONS":  # type: ignore[typeddict-item]
         return
     if "\0" in connection.scope["path"]:  # nothing has it in its name, and PostgreSQL fails at it

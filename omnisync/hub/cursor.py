@@ -1,4 +1,4 @@
-"""The cursor: a place in one stream of one company, opaque on purpose so that nobody counts on what is inside.
+"""The cursor: a place in one stream of one company, opaque on purpose, so that no reader relies on what is inside.
 
 It holds the sequence, the company's epoch, what was being read, and the proof of it: the newest mark of the company
 when it was read, signed by a secret of the hub's database. So a cursor that the hub gave tells a database put back from

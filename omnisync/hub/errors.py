@@ -31,5 +31,5 @@ class ProblemError(Exception):
 
 
 def invalid(pointer: str, code: str) -> ProblemError:
-    """A `validation` problem about one field."""
+    """Return a `validation` problem about one field."""
     return ProblemError("validation", errors=(FieldError(pointer=pointer, code=code),))

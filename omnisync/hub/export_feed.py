@@ -1,4 +1,4 @@
-"""How apps read a dataset: its lines after a cursor, put together from the stored texts without decoding them."""
+"""Serve a dataset to apps: its lines after a cursor, put together from the stored texts without decoding them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _row = export_row.c
 def page(
     store: Store, company: str, dataset: Dataset, cursor: str | None, limit: int = MAX_ROWS, if_none_match: str = ""
 ) -> CachedAnswer:
-    """The next lines of a dataset, each key once, at its latest place. `if_none_match` is the asker's If-None-Match.
+    """Return the next lines of a dataset, each key once, at its latest place. `if_none_match` is the request's.
 
     Raises ProblemError `cursor_invalid`, `cursor_filter_mismatch`, `cursor_expired`.
     """
@@ -38,7 +38,7 @@ def page(
 
 
 class _DatasetState(Struct, frozen=True):
-    """A dataset as one request sees it; one that nobody exported yet has no set."""
+    """A dataset as one request sees it; one that was never exported has no set."""
 
     set_id: int = 0
     sequence: int = 0
@@ -67,7 +67,7 @@ def _page(reader: Reader, set_id: int, start: CursorPosition, limit: int, given:
 
 
 def _plan(db: Connection, set_id: int, after: int, limit: int) -> tuple[int, bool]:
-    """The last sequence of the page and whether there is more, from the index alone."""
+    """Return the last sequence of the page and whether there is more, from the index alone."""
     ahead = select(_row.sequence, _row.size).where(*_after(set_id, after)).order_by(_row.sequence).limit(limit + 1)
     rows = db.execute(ahead).all()
     n = max(sum(total <= PAGE_BYTES for total in accumulate(size for _, size in rows[:limit])), min(1, len(rows)))

@@ -31,17 +31,17 @@ class ExportRow(Struct, frozen=True, gc=False):
 
 
 class Mark(Struct, frozen=True):
-    """Which batch names a key, and whose it is."""
+    """The batch that names a key, and its source."""
 
     seen: int
     source: str
 
 
 class ExportRows(Protocol):
-    """What a database does with the rows of one set."""
+    """The operations of a database on the rows of one set."""
 
     def versions(self, keys: Collection[str]) -> dict[str, str]:
-        """The version of every key that is there; an empty one is of a deleted row."""
+        """Return the version of every key that is there; an empty one is of a deleted row."""
 
     def write(self, new: Sequence[ExportRow], changed: Sequence[ExportRow], mark: Mark) -> None:
         """Put in keys that are not there, and change those that are."""
@@ -51,12 +51,14 @@ class ExportRows(Protocol):
 
 
 def rows_of(db: Connection, set_id: int) -> ExportRows:
-    """The rows of a set, by this database's own means."""
+    """Return the rows of a set, by this database's own means."""
     return _PostgresqlRows(db, set_id) if db.dialect.name == "postgresql" else _SqliteRows(db, set_id)
 
 
 def missing_keys(db: Connection, set_id: int, source: str, started_seq: int) -> Iterator[list[str]]:
-    """The living keys of a source that no batch has named since, some at a time; they may be deleted meanwhile."""
+    """Yield the living keys of a source that no batch has named since, some at a time; they may be deleted
+    meanwhile.
+    """
     mine = _unseen(set_id, source, started_seq)
     after = 0
     while rows := db.execute(
@@ -67,7 +69,7 @@ def missing_keys(db: Connection, set_id: int, source: str, started_seq: int) -> 
 
 
 def n_missing_keys(db: Connection, set_id: int, source: str, started_seq: int) -> int:
-    """How many `missing_keys` would give."""
+    """Return how many `missing_keys` would give."""
     return int(
         db.execute(
             select(func.count()).select_from(export_row).where(*_unseen(set_id, source, started_seq))
@@ -76,7 +78,7 @@ def n_missing_keys(db: Connection, set_id: int, source: str, started_seq: int) -
 
 
 def n_live(db: Connection, set_id: int, source: str) -> int:
-    """How many living rows a source has."""
+    """Return how many living rows a source has."""
     mine = (_row.set_id == set_id, _row.source == source, _row.version != "")
     return int(db.execute(select(func.count()).select_from(export_row).where(*mine)).scalar_one())
 

@@ -1,4 +1,4 @@
-"""Which changes come after a cursor, put together from the stored texts without decoding them.
+"""Serve the changes after a cursor, put together from the stored texts without decoding them.
 
 A page depends only on the company's epoch, where it begins and the heads of its streams; that is its ETag, so a poll
 with nothing new is answered from three small rows.
@@ -32,7 +32,7 @@ _feed = tables.feed.c
 
 
 class PageRequest(Struct, frozen=True, kw_only=True):
-    """What one GET /v1/changes asks for."""
+    """The parameters of one GET /v1/changes."""
 
     stream: str
     cursor: str | None = None
@@ -49,7 +49,7 @@ class CachedAnswer(Struct, frozen=True, kw_only=True):
 
 
 def page(store: Store, company: str, page_request: PageRequest, if_none_match: str = "") -> CachedAnswer:
-    """The next changes of a stream, whole orders only. `known` is the asker's If-None-Match.
+    """Return the next changes of a stream, whole orders only. `if_none_match` is the request's.
 
     Raises ProblemError `cursor_invalid`, `cursor_filter_mismatch`, `cursor_expired`.
     """
@@ -65,7 +65,7 @@ def page(store: Store, company: str, page_request: PageRequest, if_none_match: s
 
 
 def streams(store: Store, company: str, after: Mapping[str, str], if_none_match: str = "") -> CachedAnswer:
-    """Every stream of the company and what waits in it after the given cursors. Raises as `page` does."""
+    """Return every stream of the company and what waits in it after the given cursors. Raises as `page` does."""
     with reading(store, company) as reader:
         heads = _heads(reader.db, company)
         places = {place.stream: place for place in reader.places(list(after.items()), reader.sequence)}
@@ -82,7 +82,7 @@ def streams(store: Store, company: str, after: Mapping[str, str], if_none_match:
 
 
 def changes_of(store: Store, company: str, kind: str, ids: Iterable[str]) -> list[tuple[str, bytes]]:
-    """The op and the text of each record the company has, as it is now; an unknown id is left out."""
+    """Return the op and the text of each record the company has, as it is now; an unknown id is left out."""
     r = tables.record.c
     here = (_feed.company == r.company) & (_feed.id == r.id) & _by_key(r.stream)
     mine = (r.company == company) & (r.kind == kind) & r.id.in_(list(ids))
@@ -92,7 +92,7 @@ def changes_of(store: Store, company: str, kind: str, ids: Iterable[str]) -> lis
 
 
 def matches_etag(etag: str, known: str) -> bool:
-    """Whether If-None-Match names this ETag (weakly: gzip or not, it is the same page)."""
+    """Return whether If-None-Match names this ETag (weakly: gzip or not, it is the same page)."""
     return known.strip() == "*" or etag in (part.strip() for part in known.split(","))
 
 
@@ -104,7 +104,7 @@ class _Head(Struct, frozen=True):
 
 
 def _heads(db: Connection, company: str, *names: str) -> dict[str, _Head]:
-    """The newest sequence of each stream; of all of them when none is named."""
+    """Return the newest sequence of each stream; of all of them when none is named."""
     s = tables.stream.c
     mine = select(s.name, s.head, s.mark).where(s.company == company)
     return {name: _Head(*head) for name, *head in db.execute(mine.where(s.name.in_(names)) if names else mine)}
@@ -126,7 +126,7 @@ def _page(reader: Reader, start: CursorPosition, until: CursorPosition, page_req
 
 
 def _plan(db: Connection, start: CursorPosition, limit: int) -> tuple[int, bool]:
-    """The last sequence of the page and whether there is more, from the index alone."""
+    """Return the last sequence of the page and whether there is more, from the index alone."""
     ahead = select(_feed.sequence, _feed.size).where(*_after(start)).order_by(_feed.sequence).limit(limit + 1)
     rows = db.execute(ahead).all()
     sizes = accumulate(size for _, size in rows[:limit])
@@ -140,14 +140,14 @@ def _between(db: Connection, start: CursorPosition, last: int) -> Sequence[Any]:
 
 
 def _customers(db: Connection, until: CursorPosition, named: set[str]) -> list[bytes]:
-    """Those named customers that changed after `until`."""
+    """Return those named customers that changed after `until`."""
     later = (_feed.company == until.company, _by_key(CUSTOMERS), _feed.sequence + 0 > until.sequence)
     found = select(_feed.change).where(*later, _feed.id.in_(named)).order_by(_feed.sequence)
     return list(db.execute(found).scalars())
 
 
 def _by_key(stream: Any) -> ColumnElement[bool]:
-    """The row's stream, written so that only the key's index serves.
+    """Return the row's stream, written so that only the key's index serves.
 
     Both planners would rather walk a whole stream by `feed_order` for each id: 100 ms a page on a fresh PostgreSQL.
     """
@@ -174,7 +174,7 @@ def _count(company: str, stream: str, sequence: int) -> Select[Any]:
 
 
 def _unregistered(db: Connection, company: str, heads: Iterable[str]) -> dict[str, int]:
-    """The orders that stand in the streams of establishments the company has not registered.
+    """Return the orders that stand in the streams of establishments the company has not registered.
 
     Those that left such a stream were mended; their deletes are not counted.
     """
@@ -198,5 +198,5 @@ def _stream_head(stream: str, after: int, waiting: tuple[int, int, int], unregis
 
 
 def etag_of(*parts: object) -> str:
-    """A weak ETag that differs when any of the parts does."""
+    """Return a weak ETag that differs when any of the parts does."""
     return f'W/"{blake2b(repr((CONTRACT, *parts)).encode(), digest_size=12).hexdigest()}"'

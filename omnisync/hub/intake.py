@@ -1,4 +1,4 @@
-"""What apps send in: read strictly, stored as the text that will travel, given a place in the feed.
+"""Ingest what apps send: read strictly, stored as the text that will travel, appended to the feed.
 
 The writing transaction's first statement takes the company's next sequences. Its row lock makes the order of commits
 the order of sequences, so that nothing ever appears behind a cursor already handed out.
@@ -50,7 +50,7 @@ _batch = msgspec.json.Decoder(IntakeBatch)
 def ingest(store: Store, company: str, records: Sequence[bytes | Raw], now: datetime) -> list[IntakeResult]:
     """Store what is sound and newer, in the order given; answer for each record, in the same order.
 
-    Twice leaves the same as once. One bad record refuses only itself. Raises LookupError for an unknown company.
+    Idempotent. One bad record refuses only itself. Raises LookupError for an unknown company.
     """
     read = [validation.read(raw) for raw in records]
     sound = [record for record in read if isinstance(record, ValidRecord)]
@@ -59,7 +59,7 @@ def ingest(store: Store, company: str, records: Sequence[bytes | Raw], now: date
 
 
 def records_of(body: bytes) -> Sequence[bytes | Raw]:
-    """The records of a POST /v1/records body, each still raw.
+    """Return the records of a POST /v1/records body, each still raw.
 
     Raises ProblemError `validation` (no such JSON) or `batch_too_large` (more than 1,000).
     """
@@ -76,7 +76,7 @@ def records_of(body: bytes) -> Sequence[bytes | Raw]:
 
 
 def gunzip(body: bytes) -> bytes:
-    """The body unpacked. Raises ProblemError when it is no gzip, is cut, or would pass the size limit."""
+    """Return the body unpacked. Raises ProblemError when it is no gzip, is cut, or would pass the size limit."""
     unpacking = zlib.decompressobj(wbits=31)
     try:
         plain = unpacking.decompress(body, MAX_BYTES)
@@ -90,7 +90,7 @@ def gunzip(body: bytes) -> bytes:
 
 
 def _records_of_odd_text(body: bytes) -> list[bytes]:
-    """A lone surrogate escape is legal JSON, but msgspec gives up the whole body for it: find the one record.
+    """Split a body with a lone surrogate escape: legal JSON, but msgspec refuses the whole body for one record.
 
     The slow way is taken only then. Written out again, the surrogate is an escape once more and is refused alone.
     """
@@ -166,7 +166,7 @@ def _stored_versions(db: Connection, company: str, records: Iterable[ValidRecord
 
 
 class _Batch:
-    """What one batch will leave behind; written at the end, so that a record sent twice costs one row."""
+    """The rows of one batch; written at the end, so that a record sent twice costs one row."""
 
     def __init__(self, company: str, sequence: int, seen: dict[_Key, _StoredVersion], now: str) -> None:
         self._company = company
@@ -217,7 +217,7 @@ class _Batch:
 
 
 def _stream(record: ValidRecord, before: _StoredVersion | None) -> str:
-    """Where the record stands from now on; a deleted order stays where it was, if anybody knows."""
+    """Return where the record stands from now on; a deleted order stays where it was, if anybody knows."""
     if record.kind == "customer":
         return "customer"
     if record.data is not None:

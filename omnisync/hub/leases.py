@@ -1,7 +1,8 @@
-"""Who is reading the orders of an establishment: one token at a time, by the hub's clock alone.
+"""Leases of establishments: one token at a time reads an establishment's orders, by the hub's clock alone.
 
-Reading takes or renews it; it ends by itself. Of two computers that import the same establishment, the second is told
-who the first is, and may take it over: the first is then told at its next page. A revoked token holds nothing.
+Reading takes or renews it; it ends by itself. Of two computers that import the same establishment, the second receives
+the first one's name, and may take the lease over: the first is then refused at its next page. A revoked token holds
+nothing.
 """
 
 from __future__ import annotations
@@ -60,16 +61,16 @@ class Leases:
             until, since = datetime.fromisoformat(row.until), _moment(row.since)
             wait = max(1, ceil((until - now).total_seconds()))
             raise ProblemError("establishment_busy", holder=row.name, since=since, headers={"Retry-After": str(wait)})
-        if not is_mine and row is None:  # nobody wrote to this stream yet: nothing is held, so nothing is remembered
+        if not is_mine and row is None:  # no order was ever written to this stream: there is no lease to remember
             return
         if len(self._taken) >= _MAX_KNOWN:
             self._taken.clear()
         self._taken[key] = now
 
     def take_over(self, caller: Caller, establishment: str, now: datetime) -> Lease:
-        """The caller's lease from now on, whoever holds it; from whom it was taken stands in the hub's own book.
+        """Return the caller's lease, taken from any holder; the former one is recorded.
 
-        Twice is once. Raises ProblemError `establishment_unknown` (404).
+        Idempotent. Raises ProblemError `establishment_unknown` (404).
         """
         with self._store.writing() as db:
             before = _of(db, caller.company, establishment, held=True)
@@ -114,7 +115,7 @@ def _take(db: Connection, caller: Caller, establishment: str, now: datetime, *, 
 
 
 def _of(db: Connection, company: str, establishment: str, *, held: bool = False) -> Any:
-    """The lease's row, held until the transaction ends when so asked."""
+    """Return the lease's row, held until the transaction ends when so asked."""
     asked = select(lease).where(lease.c.company == company, lease.c.establishment == establishment)
     return db.execute(asked.with_for_update() if held else asked).first()
 
@@ -124,5 +125,5 @@ def _moment(text: str) -> datetime | None:
 
 
 def _text(moment: datetime) -> str:
-    """Of a fixed width, so that later is also greater."""
+    """Return of a fixed width, so that later is also greater."""
     return moment.isoformat(timespec="milliseconds")

@@ -57,7 +57,7 @@ _LINES = {
 
 @cache
 def document() -> bytes:
-    """The whole document as JSON."""
+    """Return the whole document as JSON."""
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
@@ -143,7 +143,7 @@ def _exports() -> dict[str, Any]:
 
 
 def _batch_headers() -> list[dict[str, Any]]:
-    """What a batch says of itself beside its body: how much it is, and whether it is part of a snapshot."""
+    """Return what a batch says of itself beside its body: how much it is, and whether it is part of a snapshot."""
     flag = {"type": "boolean"}
     return [
         _parameter("Content-Digest", {"type": "string", "pattern": _DIGEST}, where="header", required=True),
@@ -196,7 +196,7 @@ def _route(
 
 
 def _problems(codes: tuple[str, ...]) -> dict[str, Any]:
-    """One response a status, its description naming the codes."""
+    """Return one response a status, its description naming the codes."""
     by_status: dict[str, list[str]] = {}
     for code in codes:
         by_status.setdefault(str(contract_problems.PROBLEMS[code].status), []).append(code)

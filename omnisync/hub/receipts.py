@@ -1,4 +1,4 @@
-"""What agents say became of the records (retornos). Rows of their own: they never touch the feed.
+"""The agents' receipts of records (retornos). Rows of their own: they never touch the feed.
 
 One row per destination and record holds the last word about its newest version.
 """
@@ -39,7 +39,7 @@ def save_receipts(store: Store, company: str, destination: str, receipts: Sequen
 
 
 def receipts_of(store: Store, company: str, kind: str, id: str) -> list[bytes]:
-    """The receipts of one record, a text for each destination, by its name."""
+    """Return the receipts of one record, a text for each destination, by its name."""
     r = tables.receipt.c
     mine = (r.company == company) & (r.kind == kind) & (r.id == id)
     with store.reading() as db:

@@ -1,4 +1,4 @@
-"""What a route reads of a request: who asks, the query, the headers, the body as it was sent."""
+"""Read a request: its caller, its query, its headers, its body as it was sent."""
 
 from __future__ import annotations
 
@@ -19,30 +19,32 @@ QueryStruct = TypeVar("QueryStruct", bound=Struct)
 
 
 def caller_of(request: HubRequest) -> Caller:
-    """Whom the door let in."""
+    """Return the authenticated caller."""
     caller: Caller = request.scope["state"]["caller"]
     return caller
 
 
 def store_of(request: HubRequest) -> Store:
-    """The hub's database."""
+    """Return the hub's database."""
     store: Store = request.app.state.store
     return store
 
 
 def now_of(request: HubRequest) -> datetime:
-    """The moment, in UTC."""
+    """Return the moment, in UTC."""
     now: datetime = request.app.state.clock()
     return now.astimezone(UTC)
 
 
 def if_none_match(request: HubRequest) -> str:
-    """The ETag that the asker has already."""
+    """Return the ETag that the caller has already."""
     return str(request.headers.get("if-none-match", ""))
 
 
 def query_of(request: HubRequest, kind: type[QueryStruct], lists: tuple[str, ...] = ()) -> QueryStruct:
-    """The query by its struct; a name said twice counts once, unless it is one of `lists`. Raises ProblemError."""
+    """Return the query by its struct; a name said twice counts once, unless it is one of `lists`. Raises
+    ProblemError.
+    """
     given = request.query_params.dict()
     plain = {name: values if name in lists else values[-1] for name, values in given.items()}
     try:
@@ -52,7 +54,7 @@ def query_of(request: HubRequest, kind: type[QueryStruct], lists: tuple[str, ...
 
 
 async def body_of(request: HubRequest, kind: str = "application/json", wanted: str | None = None) -> bytes:
-    """The body as sent, its kind checked before a byte is read.
+    """Return the body as sent, its kind checked before a byte is read.
 
     Raises ProblemError for another kind (`wanted` says in pt-BR what would do) or too much.
     """
@@ -63,12 +65,12 @@ async def body_of(request: HubRequest, kind: str = "application/json", wanted: s
 
 
 def is_gzip(request: HubRequest) -> bool:
-    """Whether the body says that it is packed."""
+    """Return whether the body says that it is packed."""
     return _coding(request) == "gzip"
 
 
 def decoded_body(request: HubRequest, body: bytes) -> bytes:
-    """The body unpacked. Raises ProblemError as `intake.gunzip` does."""
+    """Return the body unpacked. Raises ProblemError as `intake.gunzip` does."""
     return intake.gunzip(body) if is_gzip(request) else body
 
 

@@ -1,4 +1,4 @@
-"""How the hub answers: JSON bytes (gzip when welcome), problems, and the headers every answer carries."""
+"""The hub's responses: JSON bytes (gzip when accepted), problems, and the headers of every response."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Headers = Mapping[str, str]
 def json_response(
     request: HubRequest, body: bytes | msgspec.Struct, headers: Headers | None = None, status: int = 200
 ) -> Response[bytes]:
-    """A success with this JSON."""
+    """Return a success with this JSON."""
     content = body if isinstance(body, bytes) else _encoder.encode(body)
     all_headers = {"Vary": "Accept-Encoding", **(headers or {})}
     if len(content) >= MIN_GZIP and _takes_gzip(request.headers.get("accept-encoding", "")):
@@ -54,7 +54,7 @@ def json_response(
 
 
 def cached_response(request: HubRequest, answer: CachedAnswer) -> Response[bytes]:
-    """The answer, or a bodiless 304 when the asker has it already."""
+    """Return the answer, or a bodiless 304 when the asker has it already."""
     headers = {"ETag": answer.etag}
     if answer.body is None:
         return Response(b"", status_code=304, headers=headers)
@@ -80,7 +80,7 @@ def problem_response(request: HubRequest, error: Exception) -> Response[bytes]:
 
 
 def request_id(scope: Scope) -> str:
-    """The caller's X-Request-Id, or one of ours: the number support asks for."""
+    """Return the caller's X-Request-Id, or one of ours: the number support asks for."""
     state: dict[str, Any] = scope["state"]
     if "request_id" not in state:
         given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
@@ -89,7 +89,7 @@ def request_id(scope: Scope) -> str:
 
 
 async def add_standard_headers(message: Message, scope: Scope) -> None:
-    """Put on every answer what all carry: the request's id, the contract, and that nobody may keep it."""
+    """Add to every response the request's id, the contract, and that it must not be cached."""
     if message["type"] != "http.response.start":
         return
     headers = message["headers"]

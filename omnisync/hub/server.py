@@ -48,7 +48,7 @@ class HubServer:
 
 
 def serve(url: str, host: str, port: int, ready: Ready | None = None) -> None:
-    """Migrate the database at `url` and serve it until interrupted. `ready` is told the address.
+    """Migrate the database at `url` and serve it until interrupted. `ready` receives the address.
 
     Raises OSError when the port is taken, before the database is touched.
     """

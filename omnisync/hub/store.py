@@ -35,7 +35,7 @@ _PREFIX_BYTES = 6
 
 
 class Token(Struct, frozen=True, kw_only=True):
-    """What the hub remembers of a token: never the token itself."""
+    """A stored token: its digest, never the token itself."""
 
     prefix: str
     company: str
@@ -67,7 +67,7 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that only reads, and sees one moment of the database."""
+        """Provide a transaction that only reads, and sees one moment of the database."""
         with self.engine.connect() as db:
             if db.dialect.name == "postgresql":  # as SQLite does by itself
                 db.execution_options(isolation_level="REPEATABLE READ")
@@ -75,7 +75,7 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that writes; committed at the end, rolled back by any error."""
+        """Provide a transaction that writes; committed at the end, rolled back by any error."""
         with self.engine.connect() as db:
             db.execution_options(omnisync_writes=True)
             with db.begin():
@@ -103,7 +103,7 @@ class Store:
                 _open_stream(db, company, f"order:{code}")
 
     def create_token(self, company: str, name: str, scopes: Sequence[str], now: datetime) -> str:
-        """A new token, told only here: the hub keeps its sha256 and a short prefix to find it by.
+        """Return a new token, told only here: the hub keeps its sha256 and a short prefix to find it by.
 
         `name` is the destination of its receipts, so a token that replaces another keeps the name.
         Raises ValueError for an unknown scope, LookupError for an unknown company.
@@ -127,25 +127,25 @@ class Store:
             return bool(db.execute(update(tables.token).where(mine).values(revoked_at=now.isoformat())).rowcount)
 
     def tokens(self, company: str) -> list[Token]:
-        """The company's tokens, also the revoked ones, oldest first."""
+        """Return the company's tokens, also the revoked ones, oldest first."""
         t = tables.token
         with self.reading() as db:
             rows = db.execute(select(t).where(t.c.company == company).order_by(t.c.created_at, t.c.prefix))
             return [_token(row._mapping) for row in rows]
 
     def token(self, prefix: str) -> Token | None:
-        """The token with this prefix, of whatever company."""
+        """Return the token with this prefix, of whatever company."""
         with self.reading() as db:
             row = db.execute(select(tables.token).where(tables.token.c.prefix == prefix)).first()
         return _token(row._mapping) if row else None
 
     def company_name(self, company: str) -> str:
-        """What the company is called. Raises LookupError."""
+        """Return what the company is called. Raises LookupError."""
         with self.reading() as db:
             return str(db.execute(select(tables.company.c.name).where(tables.company.c.id == company)).scalar_one())
 
     def establishments(self, company: str) -> list[Establishment]:
-        """The company's known establishments, by code."""
+        """Return the company's known establishments, by code."""
         e = tables.establishment
         with self.reading() as db:
             rows = db.execute(select(e.c.code, e.c.name).where(e.c.company == company).order_by(e.c.code)).all()
@@ -160,7 +160,7 @@ class Store:
             return marks.begin_epoch(db, company)
 
     def is_up(self) -> bool:
-        """Whether the database answers. Raises what the driver raises when it does not."""
+        """Return whether the database answers. Raises what the driver raises when it does not."""
         with self.reading() as db:
             return bool(db.exec_driver_sql("SELECT 1").scalar())
 
@@ -179,7 +179,7 @@ class Store:
 
 
 def digest(token: str) -> str:
-    """What is kept of a token. A plain sha256 is enough for 256 random bits; a password would want argon2."""
+    """Return what is kept of a token. A plain sha256 is enough for 256 random bits; a password would want argon2."""
     return sha256(token.encode()).hexdigest()
 
 

@@ -110,7 +110,7 @@ record = Table(
     Column("kind", String(10), nullable=False),
     Column("id", String(40), nullable=False),
     Column("version", BigInteger, nullable=False),
-    # Empty for an order deleted before it was ever seen: nobody knows whose it was.
+    # Empty for an order deleted before it was ever seen: its customer is unknown.
     Column("stream", String(20), nullable=False),
     Column("received_at", String(40), nullable=False),
     PrimaryKeyConstraint("company", "kind", "id", name="record_key"),

@@ -1,4 +1,4 @@
-"""What agents export: a named batch of lines, taken in whole or not at all, line by line.
+"""Ingest what agents export: a named batch of lines, in whole or not at all, line by line.
 
 The writing transaction's first statement takes the dataset's next sequence. Its row lock makes the order of commits
 the order of sequences, and lets two batches of one dataset never meet. The body is unpacked and read in slices, so
@@ -91,7 +91,7 @@ def ingest_batch(store: Store, company: str, source: str, upload: Upload, now: d
 
 
 def answer_of(store: Store, company: str, dataset: Dataset, batch: str) -> bytes | None:
-    """What was answered to a batch, as JSON; None when no such batch was taken in."""
+    """Return what was answered to a batch, as JSON; None when no such batch was taken in."""
     with store.reading() as db:
         set_id = db.execute(select(export_set.c.id).where(_is(company, dataset))).scalar()
         known = None if set_id is None else _batch(db, set_id, batch)
@@ -245,7 +245,7 @@ class _BatchIngest:
     # --- snapshots
 
     def _open_snapshot(self, id_: str) -> _Snapshot:
-        """The snapshot as it stands; with the first of its batches it begins."""
+        """Return the snapshot as it stands; with the first of its batches it begins."""
         n = export_snapshot.c
         known = select(n.began, n.owned, n.is_doubtful, n.is_over).where(*self._named(id_))
         row = self._db.execute(known).first()
@@ -282,13 +282,14 @@ class _BatchIngest:
 
 
 def _is_name(key: str | None) -> TypeGuard[str]:
-    """Whether a row may have this key: a refused line shows keys that none has (PostgreSQL takes no NUL, and would
-    read a line break as two keys)."""
+    """Return whether a row may have this key: a refused line shows keys that none has (PostgreSQL takes no NUL, and
+    would read a line break as two keys).
+    """
     return key is not None and key.isprintable()
 
 
 def _without_deletes(verdicts: Sequence[CheckedLine], first: int) -> list[CheckedLine]:
-    """A snapshot says what is there: a delete in it is refused."""
+    """Refuse the deletes of a snapshot's batch: a snapshot names what is there."""
     return [
         contract.refused_line(number, one.key, "enum", "/op") if isinstance(one, ValidRow) and not one.version else one
         for number, one in enumerate(verdicts, first)
@@ -312,7 +313,7 @@ def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _unpacked(upload: Upload) -> Iterator[bytes]:
-    """The body's lines in bounded pieces. Raises ProblemError for what is no gzip, is cut, or is a bomb."""
+    """Yield the body's lines in bounded pieces. Raises ProblemError for what is no gzip, is cut, or is a bomb."""
     body = upload.body
     chunks = (body[start : start + _PIECE_BYTES] for start in range(0, len(body), _PIECE_BYTES))
     if not upload.is_gzip:

@@ -21,7 +21,7 @@ _KIND = "$argon2id$"
 class PagePassword:
     """One password for all who use the pages. Safe to use from several threads, and read anew each time.
 
-    Every method raises SettingsError when the file cannot be read or written: who cannot tell lets nobody in.
+    Every method raises SettingsError when the file cannot be read or written: the pages then stay closed.
     """
 
     def __init__(self, path: Path, hasher: PasswordHasher | None = None) -> None:
@@ -30,7 +30,7 @@ class PagePassword:
         self._one_at_a_time = Lock()  # each try takes 64 MB and half a second of every core
 
     def stored_hash(self) -> str | None:
-        """The password as it is kept, None where there is none. It changes with every password set."""
+        """Return the password's hash, None where there is none. It changes with every password set."""
         try:
             kept = self.path.read_text("ascii").strip()
         except FileNotFoundError:
@@ -58,7 +58,7 @@ class PagePassword:
         return there
 
     def verify(self, text: str) -> bool:
-        """Whether this is the password. It takes as long for any wrong one; they are tried one at a time."""
+        """Return whether this is the password. It takes as long for any wrong one; they are tried one at a time."""
         kept, password = self.stored_hash(), _plain(text)
         if kept is None or len(password) > LONGEST:
             return False
@@ -72,7 +72,7 @@ class PagePassword:
 
 
 def _plain(text: str) -> str:
-    """The same letters, however the keyboard of the day makes them."""
+    """Return the same letters, however the keyboard of the day makes them."""
     return normalize("NFC", text)
 
 

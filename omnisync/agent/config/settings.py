@@ -64,12 +64,12 @@ class Home(Struct, frozen=True):
 
     @property
     def logs(self) -> Path:
-        """What the runs said."""
+        """Return what the runs said."""
         return self.path / "logs"
 
     @property
     def exports(self) -> Path:
-        """What was sent out: one file per connection, which may be lost."""
+        """Return what was sent out: one file per connection, which may be lost."""
         return self.path / "exports"
 
     @property
@@ -79,7 +79,7 @@ class Home(Struct, frozen=True):
 
     @property
     def memories(self) -> Path:
-        """What is remembered of ERPs that may not hold our tables: one file for each of their databases."""
+        """Return what is remembered of ERPs that may not hold our tables: one file for each of their databases."""
         return self.path / "memories"
 
     def prepare(self) -> Home:
@@ -109,7 +109,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 class HubAddress(Struct, frozen=True):
-    """Where the hub is: https, or http on this same computer. Raises SettingsError (hub_address) with the reason."""
+    """The hub's address: https, or http on this same computer. Raises SettingsError (hub_address) with the reason."""
 
     url: str
 
@@ -118,7 +118,7 @@ class HubAddress(Struct, frozen=True):
 
 
 class ErpAddress(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where the ERP's database is, without its password.
+    """The address of the ERP's database, without its password.
 
     Raises SettingsError saying what is wrong, with the name of that field in its word `campo`.
     """
@@ -153,7 +153,7 @@ class ConnectionEstablishment(Struct, frozen=True):
 class Connection(Struct, frozen=True, kw_only=True):
     """A hub, an ERP's database and the establishments between them. Raises SettingsError when its name is no name.
 
-    The ERP's database is told first: until the hub is told too there is nothing to import from. `adjusts_centavo` lets
+    The ERP's database is configured first: without a hub there is nothing to import from yet. `adjusts_centavo` lets
     an order enter whose total is one centavo off the sum of its items, by changing the largest of them.
 
     `keeps_machine_zone` is of a connection made before there were zones: without one of its own it goes on writing the
@@ -177,7 +177,7 @@ class Connection(Struct, frozen=True, kw_only=True):
 
 
 class Secret:
-    """A token or a password. It shows itself only to who asks with `reveal`: never in a log, a repr or a sentence."""
+    """A token or a password. Only `reveal` returns it: it never stands in a log, a repr or a sentence."""
 
     __slots__ = ("_text",)
 
@@ -185,7 +185,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The text itself, for the wire."""
+        """Return the text itself, for the wire."""
         return self._text
 
     def __repr__(self) -> str:
@@ -222,7 +222,7 @@ class Secrets:
         self._path = path
 
     def get(self, connection: Connection, kind: SecretKind) -> Secret | None:
-        """The secret saved for this connection at its present address, if there is one."""
+        """Return the secret saved for this connection at its present address, if there is one."""
         saved = self._read().get(connection.name, {}).get(kind)
         if saved is None or saved.goes_to != _goes_to(connection, kind):
             return None
@@ -259,7 +259,7 @@ class Secrets:
                 replace_file(self._path, msgspec.json.encode(file))
 
     def _read_or_begin(self) -> _File:
-        """A garbled file is set aside: a secret that is told again finds a place."""
+        """Read the file, or begin a new one; a garbled file is set aside, so that secrets can be saved again."""
         try:
             return self._read()
         except SettingsError as error:
@@ -318,12 +318,16 @@ def waited_lock(path: Path) -> Iterator[None]:
 
 
 def cannot_write(folder: Path, error: OSError) -> SettingsError:
-    """What to raise when a file of this folder cannot be written: the disk is full, or the folder is not ours."""
+    """Return what to raise when a file of this folder cannot be written: the disk is full, or the folder is not
+    ours.
+    """
     return SettingsError("disk_full" if error.errno == errno.ENOSPC else "folder_read_only", pasta=folder)
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """What OMNISYNC_HOME, _HOST, _PORT, _CERTIFICATE, _KEY and _ZONE say. Raises SettingsError naming the culprit."""
+    """Return what OMNISYNC_HOME, _HOST, _PORT, _CERTIFICATE, _KEY and _ZONE say. Raises SettingsError naming the
+    culprit.
+    """
     folder = environ.get("OMNISYNC_HOME") or platformdirs.user_data_path("omnisync", appauthor=False)
     zone = environ.get("OMNISYNC_ZONE") or None
     try:
@@ -360,13 +364,13 @@ def with_zone(connection: Connection, zone: str | None) -> Connection:
 
 
 def changed_connection(old: Connection, new: Connection) -> frozenset[SecretKind]:
-    """The secrets that saving `new` over `old` empties: a saved secret is never sent to another host."""
+    """Return the secrets that saving `new` over `old` empties: a saved secret is never sent to another host."""
     kinds: tuple[SecretKind, ...] = ("hub_token", "erp_password")
     return frozenset(kind for kind in kinds if _goes_to(old, kind) != _goes_to(new, kind))
 
 
 def _goes_to(connection: Connection, kind: SecretKind) -> str:
-    """Who receives this secret, as one text to compare."""
+    """Return who receives this secret, as one text to compare."""
     if kind == "hub_token":
         return connection.hub.url if connection.hub is not None else ""
     erp = connection.erp

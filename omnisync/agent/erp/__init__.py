@@ -1,1 +1,1 @@
-"""Where records land: the promise every ERP keeps, and the databases that keep it."""
+"""The ERP: the promise of every ERP, and the databases that keep it."""

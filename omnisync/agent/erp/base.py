@@ -21,7 +21,7 @@ from omnisync.contract.feed import Change, Reason, Receipt, RecordKind, Unreadab
 
 
 class Position(Struct, frozen=True):
-    """How far a stream was read: the hub's cursor, byte for byte, and the hub's epoch. Empty: from the beginning."""
+    """The position in a stream: the hub's cursor, byte for byte, and the hub's epoch. Empty: from the beginning."""
 
     cursor: str = ""
     epoch: str = ""
@@ -70,14 +70,16 @@ class Slice(Struct, frozen=True, kw_only=True):
 
 
 class WriteResult(Struct, frozen=True, kw_only=True):
-    """What became of a slice, in rows, and the receipts that are owed for it: pending until `acknowledge`."""
+    """The result of writing a slice, in rows, and the receipts owed for it: pending until `acknowledge`."""
 
     counts: Counts
     receipts: tuple[Receipt, ...]
 
 
 class DryRun(Struct, frozen=True, kw_only=True):
-    """What a slice would have done: counts, rows as they stood in the ERP's tables, and what would not have entered."""
+    """The result of a dry run: counts, rows as they stood in the ERP's tables, and records that would not have
+    entered.
+    """
 
     counts: Counts
     tables: dict[str, list[dict[str, object]]]
@@ -86,7 +88,7 @@ class DryRun(Struct, frozen=True, kw_only=True):
 
 
 class OpenIssue(Struct, frozen=True, kw_only=True):
-    """A record that did not enter, for the eyes of a person. `since` is when it got this outcome."""
+    """A record that did not enter, as shown to people. `since` is when it got this outcome."""
 
     kind: RecordKind
     id: str
@@ -113,16 +115,16 @@ class Erp(Protocol):
         """Open, make our two tables where they are missing, and refuse a database that is not the layout's."""
 
     def position(self, stream: str) -> Position:
-        """Where the stream stands. The row is made, empty, in a transaction of its own when it is missing."""
+        """Return the stream's position. The row is made, empty, in a transaction of its own when it is missing."""
 
     def position_after_unknown_commit(self, stream: str) -> Position:
-        """Where the stream stands once every transaction that holds its row has ended, on a new connection.
+        """Return the stream's position once every transaction that holds its row has ended, on a new connection.
 
         For a lost answer to COMMIT: a plain read could still see the state before it.
         """
 
     def prepare_page(self, stream: str, page: bytes) -> Mapping[str, PreparedRecord]:
-        """Records of a page made ready, by id, from its bytes, while another page is written.
+        """Return records of a page made ready, by id, from its bytes, while another page is written.
 
         May leave out any, or all. Never raises.
         """
@@ -138,28 +140,30 @@ class Erp(Protocol):
         """
 
     def dry_run_side_effects(self) -> list[str]:
-        """What a rehearsal would leave behind all the same, in words for a person."""
+        """Return what a dry run leaves behind all the same, as sentences."""
 
     def dry_run(self, part: Slice) -> DryRun:
         """Write the slice as `write` does, look at the rows, and take all of it back."""
 
     def preview(self, part: Slice) -> DryRun:
-        """What the layout makes of a slice, by table, without opening the database: lookups are shown as such."""
+        """Return what the layout makes of a slice, by table, without opening the database: lookups are shown as
+        such.
+        """
 
     def read_outcomes(self) -> int:
         """Ask what the ERP's own job made of staged orders; answers how many now have a number or a refusal."""
 
     def requeue_by_reason(self, codes: Collection[str]) -> int:
-        """Records refused for one of these reasons wait again: their cause may be gone. Answers how many."""
+        """Return records refused for one of these reasons wait again: their cause may be gone. Answers how many."""
 
     def choose(self, customer_id: str, erp_key: str) -> None:
         """Of several customers of the ERP with one CNPJ, this one is meant; it is taken at the next import."""
 
     def waiting(self, establishments: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-        """Ids of what waits, at most 100 at a time, each lot with its stream; customers come first."""
+        """Return ids of what waits, at most 100 at a time, each lot with its stream; customers come first."""
 
     def pending(self, limit: int) -> list[Receipt]:
-        """Receipts not yet sent, in key order."""
+        """Return receipts not yet sent, in key order."""
 
     def acknowledge(self, receipts: Sequence[Receipt]) -> None:
         """These receipts reached the hub; a newer outcome of the same record stays pending."""
@@ -172,31 +176,32 @@ class Erp(Protocol):
         """
 
     def open_issues(self, outcomes: Sequence[str], limit: int) -> list[OpenIssue]:
-        """Records with one of these outcomes, newest first."""
+        """Return records with one of these outcomes, newest first."""
 
     def with_warnings(self, limit: int) -> list[OpenIssue]:
-        """Records that entered with a warning, the newest first. It reads widely: for who asks."""
+        """Return records that entered with a warning, the newest first. It reads many rows: not for a poll."""
 
     def n_open_issues(self) -> dict[str, int]:
-        """How many records are refused and how many wait."""
+        """Return how many records are refused and how many wait."""
 
     def waiting_since(self) -> datetime | None:
-        """Since when the record waits that waits the longest; None when nothing does."""
+        """Return since when the record waits that waits the longest; None when nothing does."""
 
     def find(self, text: str, limit: int) -> list[OpenIssue]:
-        """Records by order number, ERP number or customer name, whatever their outcome."""
+        """Return records by order number, ERP number or customer name, whatever their outcome."""
 
     def rows(self) -> dict[str, int]:
-        """Rows of the ERP's own tables by the seed's four nouns."""
+        """Return rows of the ERP's own tables by the seed's four nouns."""
 
     def exports(self) -> tuple[ExportQuery, ...]:
-        """The datasets that the layout has a query for, in the order they are sent."""
+        """Return the datasets that the layout has a query for, in the order they are sent."""
 
     def open_export(self, query: ExportQuery, since: Since = None) -> AbstractContextManager[RowStream]:
-        """A dataset's rows, streamed as of one moment: all, or those whose changed-at column is at least `since`.
+        """Return a dataset's rows, streamed as of one moment: all, or those whose changed-at column is at least
+        `since`.
 
         The ERP's people go on working meanwhile; until the block ends nothing else is asked of the database.
         """
 
     def close(self) -> None:
-        """Give the connection back. Twice is once."""
+        """Give the connection back. Idempotent."""

@@ -1,4 +1,4 @@
-"""What the importer asks of a database, whatever its brand. Only differences between brands live behind it."""
+"""The interface of a database, whatever its brand. Only differences between brands live behind it."""
 
 from __future__ import annotations
 
@@ -37,25 +37,31 @@ class Database(Protocol):
         """Open the database anew. Unreachable is ErpSetupError the first time and ErpBusyError once it was open."""
 
     def close(self) -> None:
-        """Give the connection back. Twice is once."""
+        """Give the connection back. Idempotent."""
 
     def make_binding_tables(self) -> None:
         """Make our two tables where they are missing; no right to make tables is needed where they stand."""
 
     def tables(self) -> dict[str, set[str]]:
-        """The columns of every table and view by its name, as a layout writes them."""
+        """Return the columns of every table and view by its name, as a layout writes them."""
 
     def quoted(self, name: str) -> str:
-        """A name as it stands in the database, safe in a SQL text whatever letters and reserved words it is made of."""
+        """Return a name as it stands in the database, safe in a SQL text whatever letters and reserved words it is
+        made of.
+        """
 
     def limited(self, sql: str, n: int) -> str:
-        """The query, answering its first `n` rows only."""
+        """Return the query, answering its first `n` rows only."""
 
     def contains(self, column: str) -> str:
-        """The condition that a text column (quoted) holds the text of one `?`, whatever the case of the letters."""
+        """Return the condition that a text column (quoted) holds the text of one `?`, whatever the case of the
+        letters.
+        """
 
     def encodable(self, text: str) -> str:
-        """The text with `?` for each letter this database cannot hold: for texts of ours, never for the ERP's."""
+        """Return the text with `?` for each letter this database cannot hold: for texts of ours, never for the
+        ERP's.
+        """
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> int:
         """Run one statement; answers how many rows it matched."""
@@ -70,7 +76,7 @@ class Database(Protocol):
         """Insert one row; answers what the database made of the column `made`."""
 
     def next_values(self, sequence: str, n: int) -> list[object]:
-        """The next n values of a sequence or generator. They are never given back."""
+        """Return the next n values of a sequence or generator. They are never given back."""
 
     def update_rows(
         self, table: str, columns: Sequence[str], keys: Sequence[str], rows: Sequence[Sequence[object]]
@@ -81,19 +87,20 @@ class Database(Protocol):
         """Insert one row, or leave the one that has the same unique key. Inside a transaction."""
 
     def select(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        """All rows of one query."""
+        """Return all rows of one query."""
 
     def stream(
         self, sql: str, values: Sequence[object] = (), *, size: int = STREAM_ROWS
     ) -> AbstractContextManager[StreamedRows]:
-        """The rows of one query as they come, in lots of `size`: memory holds a lot or two, whatever the table's size.
+        """Return the rows of one query as they come, in lots of `size`: memory holds a lot or two, whatever the table's
+        size.
 
         All of them as of one moment, without a lock that a writer of the ERP's would wait for (SQL Server: only where
         its rows are versioned). Outside of `begin`; until the block ends the connection does nothing else.
         """
 
     def select_among(self, sql: str, ids: Sequence[object], values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        """All rows of a query that ends with `IN {ids}`; `values` are bound before the ids.
+        """Return all rows of a query that ends with `IN {ids}`; `values` are bound before the ids.
 
         An ORDER BY holds within a lot of ids only. Ids are of the column's own type.
         """
@@ -105,13 +112,13 @@ class Database(Protocol):
         """Whole rows of a table by the values of one column, each with its columns' names."""
 
     def lock_row(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        """The rows of a plain query of one table, held until the transaction ends and read as of then."""
+        """Return the rows of a plain query of one table, held until the transaction ends and read as of then."""
 
     def begin(self) -> None:
         """Begin a writing transaction."""
 
     def commit(self) -> None:
-        """End the transaction; everything in it stands. After ErpBusyError nobody knows: `settle`."""
+        """End the transaction; everything in it stands. After ErpBusyError the outcome is unknown: `settle`."""
 
     def rollback(self) -> None:
         """End the transaction; nothing of it stands. Never raises on a broken connection."""
@@ -126,12 +133,14 @@ class Database(Protocol):
         """Undo what came after the last mark, and forget the mark."""
 
     def translate_error(self, error: Exception) -> OmnisyncError:
-        """The driver's error as ours, by what to do about it."""
+        """Return the driver's error as ours, by what to do about it."""
 
 
 @lru_cache(maxsize=512)
 def formatted(sql: str) -> str:
-    """A SQL text with the marks of drivers that fill in `%s`; quoted texts keep their `?`, and a `%` is doubled."""
+    """Return a SQL text with the marks of drivers that fill in `%s`; quoted texts keep their `?`, and a `%` is
+    doubled.
+    """
     return _QUOTED_OR_MARK.sub(
         lambda found: "%s" if found.group() == "?" else found.group().replace("%", "%%"),
         sql,
@@ -139,5 +148,5 @@ def formatted(sql: str) -> str:
 
 
 def row_groups(ids: Sequence[object], size: int) -> Iterable[Sequence[object]]:
-    """The ids in lots of at most `size`."""
+    """Return the ids in lots of at most `size`."""
     return (ids[start : start + size] for start in range(0, len(ids), size))

@@ -1,4 +1,4 @@
-"""Which databases there are: kind → (label in pt-BR, how it is opened). The only module that knows them all."""
+"""The supported databases: kind → (label in pt-BR, how it is opened). The only module that knows them all."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ KINDS: Mapping[str, DatabaseKind] = {
 
 
 def open_database(address: ErpAddress, password: str = "") -> Database:
-    """The database at this address, not yet connected. Raises ErpSetupError (kind, or its driver is not installed)."""
+    """Return the database at this address, not yet connected. Raises ErpSetupError (kind, or its driver is not
+    installed).
+    """
     kind = KINDS.get(address.kind)
     if kind is None:
         raise ErpSetupError("destination_kind", tipo=address.kind)
@@ -60,12 +62,12 @@ def open_database(address: ErpAddress, password: str = "") -> Database:
 
 
 def layout_named(name: str) -> LayoutFile:
-    """A shipped layout by its name, or a file's by its path. Raises LayoutError."""
+    """Return a shipped layout by its name, or a file's by its path. Raises LayoutError."""
     return _read(name)[0]
 
 
 def _read(name: str) -> tuple[LayoutFile, str]:
-    """The layout, and the text it was read from."""
+    """Return the layout, and the text it was read from."""
     if not name.endswith(".toml"):
         return shipped_layout(name), shipped_text(name)
     try:
@@ -91,7 +93,7 @@ def open_erp(
     memories: Path,
     n_cores: int = 1,
 ) -> Erp:
-    """The ERP of one connection, not yet connected (`prepare` does). Raises ErpSetupError (kind) or LayoutError.
+    """Return the ERP of one connection, not yet connected (`prepare` does). Raises ErpSetupError (kind) or LayoutError.
 
     In the folder `memories` stands what is remembered of ERPs whose layout says `state = "agent"`. Where there is a
     core to spare, and the layout asks the ERP nothing, pages can be made ready by another process.
@@ -121,12 +123,16 @@ def open_erp(
 
 
 def _has_core_to_spare(address: ErpAddress, n_cores: int) -> bool:
-    """Whether a core is left beside the one that writes; the database's own server, on this computer, takes another."""
+    """Return whether a core is left beside the one that writes; the database's own server, on this computer, takes
+    another.
+    """
     is_beside = KINDS[address.kind].is_server and is_this_computer(address.server.lower() or "localhost")
     return n_cores > (2 if is_beside else 1)
 
 
 def memory_of(address: ErpAddress, memories: Path) -> Path:
-    """The file of what is remembered of the ERP's database at this address: another database is another memory."""
+    """Return the file of what is remembered of the ERP's database at this address: another database is another
+    memory.
+    """
     where = msgspec.json.encode((address.kind, address.server.lower(), address.port, address.database))
     return memories / f"{sha256(where).hexdigest()[:16]}.db"

@@ -1,4 +1,4 @@
-"""What a row is known again by: short hashes, of no use against somebody who would forge one.
+"""Short hashes by which rows are recognized; they are no protection against forgery.
 
 Source: docs/decisions/0012-hashes-of-xxh3.md.
 """
@@ -14,7 +14,7 @@ HASH_BYTES = 8
 
 
 def seed_of(text: bytes) -> int:
-    """64 bits for what is told, to enter the hashes of rows."""
+    """Return a seed of 64 bits for this text, to enter the hashes of rows."""
     return xxh3_64_intdigest(text)
 
 
@@ -24,5 +24,5 @@ def hash_rows(texts: Iterable[bytes], seed: int = 0) -> list[bytes]:
 
 
 def hash_of_hashes(concatenated: bytes) -> bytes:
-    """One hash, of twice as many bytes, for hashes that came one after another."""
+    """Return one hash, of twice as many bytes, for hashes that came one after another."""
     return xxh3_128_digest(concatenated)

@@ -193,7 +193,7 @@ class SqlErp:
     def _mark_cancellations(self, part: Slice, record_changes: Sequence[RecordChange]) -> None:
         """Remember what is to be cancelled before the ERP's COMMIT.
 
-        After a kill between the two nobody would know a cancelled row as ours, and it could not be opened again.
+        After a kill between the two a cancelled row could not be recognized as ours, nor opened again.
         """
         ids = [v.change.id for v in record_changes if v.outcome == "cancelled" and v.outcome_group == "written"]
         if ids:
@@ -272,7 +272,7 @@ class SqlErp:
             return self._bindings.requeue(kind, ids, gone=[id_ for id_ in ids if id_ not in there] if again else ())
 
     def _existing(self, kind: RecordKind, ids: Sequence[str]) -> set[str]:
-        """Which of these records still have their row."""
+        """Return which of these records still have their row."""
         bindings = self._bindings.of(kind, ids)
         return self._writer.existing(kind, bindings.values(), ids)
 
@@ -318,7 +318,7 @@ class SqlErp:
     def _write_slice(
         self, part: Slice, rejected: RejectedRecords | None = None
     ) -> tuple[list[RecordChange], list[RecordChange]]:
-        """The slice's rows put into the ERP's tables: the verdicts of the related customers, then its own."""
+        """Return the slice's rows put into the ERP's tables: the verdicts of the related customers, then its own."""
         related = self._customers(part, part.related, rejected)
         if part.kind == "customer":
             record_changes = self._customers(part, part.changes, rejected)
@@ -328,7 +328,7 @@ class SqlErp:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """A transaction of the ERP's database and of our two tables: one and the same, where they stand there.
+        """Provide a transaction of the ERP's database and of our two tables: one and the same, where they stand there.
 
         Else the ERP commits first: a kill in between leaves rows that are found again by their external ids.
         """
@@ -340,7 +340,7 @@ class SqlErp:
                     yield
 
     def _state_transaction(self) -> AbstractContextManager[None]:
-        """A transaction of our two tables alone."""
+        """Return a transaction of our two tables alone."""
         return _atomically(self._state_database)
 
     def _customers(
@@ -408,7 +408,7 @@ def _reasons(record_changes: Sequence[RecordChange]) -> list[tuple[str, str]]:
 
 
 def _once(changes: Sequence[Change]) -> Sequence[Change]:
-    """The newest of each record: a hub that repeats one within a page must not meet our own key."""
+    """Return the newest of each record: a hub that repeats one within a page must not meet our own key."""
     if len({change.id for change in changes}) == len(changes):
         return changes
     newest: dict[str, Change] = {}
@@ -420,7 +420,7 @@ def _once(changes: Sequence[Change]) -> Sequence[Change]:
 
 
 def _as_binding(record_change: RecordChange) -> Binding:
-    """What the binding of a verdict of this same transaction will say."""
+    """Return what the binding of a verdict of this same transaction will say."""
     before = record_change.binding
     if before is not None and not record_change.needs_save:
         return before

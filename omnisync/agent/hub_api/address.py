@@ -1,4 +1,4 @@
-"""Which addresses a hub may have: https, or http on this same computer; never where a cloud keeps its own keys."""
+"""Validate the hub's address: https, or http on this same computer; never a cloud's metadata service."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HostAddress = IPv4Address | IPv6Address
 
 
 def checked_url(text: str) -> str:
-    """The hub's address without a closing slash, or SettingsError saying what is wrong with it."""
+    """Return the hub's address without a closing slash, or SettingsError saying what is wrong with it."""
     url = text.strip().rstrip("/")
     try:
         parts = urlsplit(url)
@@ -32,7 +32,7 @@ def checked_url(text: str) -> str:
 
 
 def _refusal(url: str, parts: SplitResult, host: str) -> str | None:
-    """Why this address is not accepted. A password in it is never repeated in the reason."""
+    """Return why this address is not accepted, None where it is. A password in it is never repeated in the reason."""
     address = _address(host)
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         return "há espaço, acento ou outro sinal estranho"
@@ -50,7 +50,7 @@ def _refusal(url: str, parts: SplitResult, host: str) -> str | None:
 
 
 def _address(host: str) -> HostAddress | None:
-    """The number a host is written as; an IPv4 number inside an IPv6 one counts as itself."""
+    """Return the number a host is written as; an IPv4 number inside an IPv6 one counts as itself."""
     with suppress(ValueError):
         address = ip_address(host)
         return getattr(address, "ipv4_mapped", None) or address
@@ -63,6 +63,6 @@ def _is_host_address(address: HostAddress) -> bool:
 
 
 def is_this_computer(host: str) -> bool:
-    """Whether a host, in small letters, is this computer as it calls itself."""
+    """Return whether a host, in small letters, is this computer as it calls itself."""
     address = _address(host)
     return host == "localhost" or (address is not None and address.is_loopback)

@@ -1,4 +1,4 @@
-"""What the hub is asked, and its answers as records of the contract. How an answer comes is `transport`'s.
+"""The hub's client: requests, and responses as the contract's structs. The HTTP part is `transport`'s.
 
 Source: docs/contract.md.
 """
@@ -54,11 +54,11 @@ class HubClient:
         self._transport.request("GET", "/health")
 
     def identity(self) -> Identity:
-        """Who the token says we are."""
+        """Return the company, establishments and scopes of the token."""
         return self._read(self._transport.request("GET", "/v1"), Identity)
 
     def streams(self, after: Sequence[tuple[str, str]]) -> Streams:
-        """Every stream and what waits in it after these (stream, cursor); the one request of an idle poll."""
+        """Return every stream and what waits in it after these (stream, cursor); the one request of an idle poll."""
         params = [("after", f"{stream}:{cursor}") for stream, cursor in after]
         found = self._read(self._transport.request("GET", "/v1/streams", params=params), Streams)
         if found.contract.partition(".")[0] != CONTRACT.partition(".")[0]:
@@ -66,7 +66,7 @@ class HubClient:
         return found
 
     def page(self, stream: str, cursor: str, *, customers_until: str = "", limit: int = MAX_PAGE) -> RawResponse:
-        """One page of a stream, undecoded. Raises ExpiredError when the cursor stands no more, SpoiledError."""
+        """Return one page of a stream, undecoded. Raises ExpiredError when the cursor stands no more, SpoiledError."""
         kind, _, establishment = stream.partition(":")
         params = [("kinds", kind), ("limit", str(limit))]
         if establishment:
@@ -78,22 +78,22 @@ class HubClient:
         return self._transport.request("GET", "/v1/changes", params=params)
 
     def records(self, kind: RecordKind, ids: Sequence[str]) -> tuple[tuple[Change, ...], tuple[Unreadable, ...]]:
-        """These records now; an erased one as its delete, an unknown id left out. Raises SpoiledError."""
+        """Return these records now; an erased one as its delete, an unknown id left out. Raises SpoiledError."""
         params = [("kind", kind), *(("ids", id_) for id_ in ids)]
         body = self._transport.request("GET", "/v1/records", params=params).body
         with _translate_frame_errors():
             return read_records(body, kind)
 
     def take_over(self, establishment: str) -> Lease:
-        """Read this establishment from now on; the computer that did is told at its next page."""
+        """Take over this establishment's lease; the computer that held it is refused at its next page."""
         return self._read(self._transport.request("PUT", f"/v1/leases/{quote(establishment, safe='')}"), Lease)
 
     def unknown_establishments(self) -> dict[str, int]:
-        """Orders by establishment that the hub itself does not know: nobody reads those streams."""
+        """Return orders by establishment that the company has not registered: no agent reads those streams."""
         return self.streams(()).unread
 
     def epoch(self) -> str:
-        """The hub's epoch: another one means that it was restored, and may have lost what it was sent."""
+        """Return the hub's epoch: another one means that it was restored, and may have lost what it was sent."""
         return self.streams(()).epoch
 
     def send_receipts(self, run_id: str, receipts: Sequence[Receipt]) -> ReceiptAnswer:
@@ -137,13 +137,13 @@ class HubClient:
         return self._read(self._transport.request("PUT", address, content=body, headers=headers), BatchAnswer)
 
     def exported(self, system: str, dataset: str, cursor: str = "") -> ExportPage:
-        """What apps read of a dataset after this cursor. Raises ExpiredError when it stands no more."""
+        """Return what apps read of a dataset after this cursor. Raises ExpiredError when it stands no more."""
         params = [("cursor", cursor)] if cursor else []
         address = f"/v1/exports/{quote(system, safe='')}/{quote(dataset, safe='')}"
         return self._read(self._transport.request("GET", address, params=params), ExportPage)
 
     def batch(self, system: str, dataset: str, batch_id: str) -> BatchAnswer | None:
-        """What was answered to a batch; None when the hub has not taken it in."""
+        """Return what was answered to a batch; None when the hub has not taken it in."""
         try:
             return self._read(self._transport.request("GET", _batch_address(system, dataset, batch_id)), BatchAnswer)
         except NotFoundError:
@@ -163,7 +163,7 @@ def _batch_address(system: str, dataset: str, batch_id: str) -> str:
 
 
 def read_decoded(fetched: RawResponse, kind: RecordKind) -> tuple[Page, tuple[Unreadable, ...]]:
-    """The page that was fetched.
+    """Return the page that was fetched.
 
     Raises HubUnreachableError when it came to harm on the way, SpoiledError when a record in it spoils it.
     """

@@ -148,7 +148,7 @@ class Transport:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> RawResponse:
-        """The answer to one request, whole and gunzipped. Raises ours for whatever is no success."""
+        """Return the answer to one request, whole and gunzipped. Raises ours for whatever is no success."""
         told = dict(headers or ({} if content is None else {"Content-Type": "application/json"}))
         query = "&".join(f"{name}={quote(value, safe=':')}" for name, value in params)
         deadline = self._monotonic() + DEADLINE.total_seconds()
@@ -168,14 +168,16 @@ class Transport:
             raise HubUnreachableError("hub_certificate", motivo=_certificate_fault(str(error))) from error
 
     def _sent(self, content: bytes, deadline: float) -> Iterator[bytes]:
-        """The content in pieces, as long as there is time: who reads slowly trips no timeout of a single write."""
+        """Yield the content in pieces, as long as there is time: who reads slowly trips no timeout of a single
+        write.
+        """
         for start in range(0, len(content), SENT_BYTES):
             if self._monotonic() > deadline:
                 raise HubUnreachableError
             yield content[start : start + SENT_BYTES]
 
     def _body(self, response: httpx.Response, deadline: float) -> bytes:
-        """The body of a success. What is no answer of a hub is refused before a byte of it is read."""
+        """Return the body of a success. What is no answer of a hub is refused before a byte of it is read."""
         kind = response.headers.get("Content-Type", "").split(";")[0].strip()
         if response.status_code >= 300:
             problem = self._problem(response, deadline) if kind.endswith("json") else _Problem()
@@ -192,7 +194,9 @@ class Transport:
             return _Problem()
 
     def _decoded(self, response: httpx.Response, deadline: float, limit: int) -> Iterator[bytes]:
-        """The body in pieces, gunzipped by ourselves: httpx gives a cut gzip as whole, and inflates without a cap."""
+        """Yield the body in pieces, gunzipped by ourselves: httpx gives a cut gzip as whole, and inflates without a
+        cap.
+        """
         is_gzip = response.headers.get("Content-Encoding", "").lower() == "gzip"
         inflate = zlib.decompressobj(31) if is_gzip else None
         n_received = n_decoded = 0
@@ -217,7 +221,7 @@ class Transport:
         return HubUnreachableError()
 
     def _refusal(self, response: httpx.Response, problem: _Problem) -> OmnisyncError:
-        """What an answer that is no success means."""
+        """Return what an answer that is no success means."""
         status = response.status_code
         if status < 400:
             return FeedError("hub_redirect", host=self._target(response))
@@ -252,14 +256,14 @@ class Transport:
         return NotFoundError(motivo=said) if code == "not_found" else FeedError("hub_said_no", motivo=said)
 
     def _target(self, response: httpx.Response) -> str:
-        """The host a redirect names; our own when it names only a path."""
+        """Return the host a redirect names; our own when it names only a path."""
         try:
             return httpx.URL(response.headers.get("Location", "")).host or self._host
         except httpx.InvalidURL:
             return "–"
 
     def _retry_at(self, response: httpx.Response) -> datetime | None:
-        """The moment Retry-After names, in seconds or as a date; capped, and None for what is past or garbage.
+        """Return the moment Retry-After names, in seconds or as a date; capped, and None for what is past or garbage.
 
         A date is measured against the hub's own Date: this computer's clock may be an hour off.
         """
@@ -276,7 +280,7 @@ class Transport:
 
 
 def _inflated(inflate: zlib._Decompress, raw: bytes) -> Iterator[bytes]:
-    """What these bytes unpack to, a bounded piece at a time."""
+    """Yield what these bytes unpack to, a bounded piece at a time."""
     is_more = True
     while is_more:
         try:

@@ -1,1 +1,1 @@
-"""What the agent remembers: connections, schedules, slots, runs and decisions of people."""
+"""The agent's memory: connections, schedules, slots, runs and people's decisions."""

@@ -1,4 +1,4 @@
-"""What people answered: which code of the app is which of the ERP (De/Para), and what they confirmed."""
+"""People's decisions: the code map (app's code to ERP's code, De/Para), and confirmations."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Decisions:
         self._database.atomically(request)
 
     def confirmations(self, connection_name: str) -> tuple[Confirmation, ...]:
-        """What was asked and is not over yet, confirmed or not, the oldest first."""
+        """Return what was asked and is not over yet, confirmed or not, the oldest first."""
         sql = "SELECT * FROM confirmation WHERE connection = ? ORDER BY asked_at, dataset"
         return tuple(
             Confirmation(
@@ -87,12 +87,12 @@ class Decisions:
         )
 
     def confirm(self, connection_name: str, dataset: str, n: int, now: datetime) -> bool:
-        """A person saw `n` and agreed. Answers False when by now it is another number, which nobody saw."""
+        """Confirm the `n` a person saw. Return False when the number has changed since."""
         sql = "UPDATE confirmation SET confirmed_at = ? WHERE connection = ? AND dataset = ? AND n = ?"
         return self._database.change(sql, encode_moment(now), connection_name, dataset, n) > 0
 
     def is_confirmed(self, connection_name: str, dataset: str, n: int) -> bool:
-        """Whether a person agreed that so many go, or more."""
+        """Return whether a person agreed that so many go, or more."""
         sql = "SELECT 1 FROM confirmation WHERE connection = ? AND dataset = ? AND n >= ? AND confirmed_at IS NOT NULL"
         return bool(self._database.rows(sql, connection_name, dataset, n))
 

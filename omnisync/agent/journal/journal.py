@@ -1,4 +1,4 @@
-"""What the agent remembers: connections, schedules, slots, runs and a few notes. Shared by threads and processes.
+"""The agent's memory: connections, schedules, slots, runs and a few settings. Shared by threads and processes.
 
 It may be lost without losing or doubling a record: positions and bindings stand in the ERP's database. Time comes in
 as an argument; moments are kept in UTC.
@@ -73,22 +73,22 @@ class Journal:
         self.answers = Decisions(self._database)
 
     def close(self) -> None:
-        """Let the file go; a later call opens it again."""
+        """Close the file; a later call opens it again."""
         self._database.close()
 
     def mappings(self, connection_name: str) -> dict[str, dict[str, str]]:
-        """The connection's De/Para: group → code of the app → code of the ERP."""
+        """Return the connection's De/Para: group → code of the app → code of the ERP."""
         return self.answers.mappings(connection_name)
 
     # connections
 
     def connections(self) -> tuple[Connection, ...]:
-        """All connections, by name."""
+        """Return all connections, by name."""
         rows = self._database.rows("SELECT body FROM connection ORDER BY name")
         return tuple(msgspec.json.decode(row["body"], type=Connection) for row in rows)
 
     def connection(self, connection_name: str) -> Connection:
-        """The connection of this name."""
+        """Return the connection of this name."""
         rows = self._database.rows("SELECT body FROM connection WHERE name = ?", connection_name)
         if not rows:
             raise NotConfiguredError(nome=connection_name)
@@ -115,12 +115,12 @@ class Journal:
     # schedule and slots
 
     def schedule(self, connection_name: str) -> Schedule | None:
-        """The connection's schedule; None when none was ever saved."""
+        """Return the connection's schedule; None when none was ever saved."""
         rows = self._database.rows("SELECT body FROM schedule WHERE connection = ?", connection_name)
         return msgspec.json.decode(rows[0]["body"], type=Schedule) if rows else None
 
     def schedule_saved_at(self, connection_name: str) -> datetime | None:
-        """When the schedule was last saved: every slot that had come by then counts as served."""
+        """Return when the schedule was last saved: every slot that had come by then counts as served."""
         rows = self._database.rows("SELECT saved_at FROM schedule WHERE connection = ?", connection_name)
         return decode_moment(rows[0]["saved_at"]) if rows else None
 
@@ -141,7 +141,7 @@ class Journal:
         self._database.atomically(save)
 
     def served_slots(self, connection_name: str, on: date) -> tuple[Slot, ...]:
-        """The slots of this day that were served, in order."""
+        """Return the slots of this day that were served, in order."""
         sql = "SELECT at FROM slot WHERE connection = ? AND on_day = ? ORDER BY at"
         rows = self._database.rows(sql, connection_name, on.isoformat())
         return tuple(Slot(on, time.fromisoformat(row["at"])) for row in rows)
@@ -189,7 +189,7 @@ class Journal:
         establishments: Sequence[str] = (),
         ids: Sequence[str] = (),
     ) -> Run:
-        """A new run, waiting to be carried. Raises RunInProgressError when the connection has one going."""
+        """Enqueue a new run. Raises RunInProgressError when the connection has one going."""
 
         def enqueue(db: sqlite3.Connection) -> Run:
             _need_connection(db, connection_name)
@@ -215,7 +215,8 @@ class Journal:
     def heartbeat(
         self, run_id: str, now: datetime, counts: Counts, totals: ExpectedCounts, phase: str, *, rate: float = 0.0
     ) -> bool:
-        """Show that it lives and how far it is. Answers whether it should stop: someone asked, or it was given up.
+        """Write the run's heartbeat and progress. Return whether it should stop: a stop was requested, or it was
+        closed.
 
         A run the journal no longer knows goes on: the journal was lost, the work was not.
         """
@@ -259,27 +260,27 @@ class Journal:
         return self._database.change(sql, *values) > 0
 
     def close_orphaned_run(self, connection_name: str, now: datetime, is_alive: Callable[[Run], bool]) -> Run | None:
-        """Close the run that says it is going when nobody carries it; answers that run as it was."""
+        """Close a run that is marked as going and has no process; return it as it was."""
         run = self.current_run(connection_name)
         if run is None or is_alive(run) or not self.end_run(run.id, "interrupted", now, code="interrupted"):
             return None
         return run
 
     def run(self, run_id: str) -> Run | None:
-        """The run of this id, if the journal knows it."""
+        """Return the run of this id, if the journal knows it."""
         return self._first_run("SELECT * FROM run WHERE id = ?", run_id)
 
     def current_run(self, connection_name: str) -> Run | None:
-        """The run that is waiting, running or cancelling."""
+        """Return the run that is waiting, running or cancelling."""
         return self._first_run("SELECT * FROM run WHERE connection = ? AND ended_at IS NULL", connection_name)
 
     def last_run(self, connection_name: str) -> Run | None:
-        """The newest run that has ended."""
+        """Return the newest run that has ended."""
         sql = "SELECT * FROM run WHERE connection = ? AND ended_at IS NOT NULL ORDER BY n DESC LIMIT 1"
         return self._first_run(sql, connection_name)
 
     def runs(self, connection_name: str, limit: int, before: str | None = None) -> tuple[Run, ...]:
-        """The newest runs, or those older than the run `before`, newest first."""
+        """Return the newest runs, or those older than the run `before`, newest first."""
         sql = (
             "SELECT * FROM run WHERE connection = ? AND n < coalesce((SELECT n FROM run WHERE id = ?), 9e18)"
             " ORDER BY n DESC LIMIT ?"
@@ -308,7 +309,7 @@ class Journal:
     # the rest
 
     def unread_orders(self, connection_name: str) -> dict[str, int]:
-        """Orders of establishments the hub does not know, by code, as it said in the last run."""
+        """Return orders of establishments the hub does not know, by code, as it said in the last run."""
         sql = "SELECT establishment, n_orders FROM unread WHERE connection = ? ORDER BY establishment"
         return {row["establishment"]: row["n_orders"] for row in self._database.rows(sql, connection_name)}
 
@@ -336,24 +337,24 @@ class Journal:
         self._database.atomically(add)
 
     def events(self, connection_name: str, limit: int) -> tuple[Event, ...]:
-        """What people changed, newest first."""
+        """Return what people changed, newest first."""
         sql = "SELECT at, code FROM event WHERE connection = ? ORDER BY n DESC LIMIT ?"
         return tuple(
             Event(decode_moment(row["at"]), row["code"]) for row in self._database.rows(sql, connection_name, limit)
         )
 
     def notices(self) -> tuple[Notice, ...]:
-        """What happened to the journal itself, newest first."""
+        """Return what happened to the journal itself, newest first."""
         rows = self._database.rows("SELECT at, code, words FROM notice ORDER BY n DESC")
         return tuple(Notice(decode_moment(row["at"]), row["code"], msgspec.json.decode(row["words"])) for row in rows)
 
     def get_meta(self, key: str) -> str | None:
-        """A small thing remembered under this key."""
+        """Return the setting kept under this key, None where there is none."""
         rows = self._database.rows("SELECT value FROM note WHERE key = ?", key)
         return rows[0]["value"] if rows else None
 
     def set_meta(self, key: str, value: str) -> None:
-        """Remember a small thing under this key."""
+        """Keep a setting under this key."""
         sql = "INSERT INTO note (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
         self._database.change(sql, key, value)
 

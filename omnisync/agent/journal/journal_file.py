@@ -111,11 +111,11 @@ class JournalFile:
         self._is_checked = False
 
     def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
-        """What this query finds."""
+        """Return what this query finds."""
         return self._do(lambda db: db.execute(sql, values).fetchall())
 
     def change(self, sql: str, *values: object) -> int:
-        """How many rows this one statement changed."""
+        """Return how many rows this one statement changed."""
         return self._do(lambda db: db.execute(sql, values).rowcount)
 
     def atomically(self, work: Callable[[sqlite3.Connection], WorkResult]) -> WorkResult:
@@ -147,7 +147,7 @@ class JournalFile:
             raise cannot_write(self._path.parent, error) from error
 
     def _try_twice(self, work: Callable[[sqlite3.Connection], WorkResult]) -> WorkResult:
-        """A file found corrupt is built anew, and the work begins again in the new one."""
+        """Do the work; a file found corrupt is built anew, and the work begins again in the new one."""
         try:
             return self._try(work)
         except sqlite3.DatabaseError as error:
@@ -163,7 +163,7 @@ class JournalFile:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        """A connection nobody else uses now. After an error of the database it is not used again."""
+        """Provide a connection no other call uses meanwhile. After an error of the database it is not used again."""
         inode, db = self._checkout()
         try:
             yield db
@@ -177,7 +177,9 @@ class JournalFile:
         self._idle.append((inode, db))
 
     def _checkout(self) -> tuple[int, sqlite3.Connection]:
-        """An idle connection to the very file that stands at the path: another process may have moved ours aside."""
+        """Return an idle connection to the very file that stands at the path: another process may have moved ours
+        aside.
+        """
         inode = self._inode()
         with suppress(IndexError):
             while True:
@@ -188,7 +190,7 @@ class JournalFile:
         return self._connect_new()
 
     def _connect_new(self) -> tuple[int, sqlite3.Connection]:
-        """A new connection, made while no other process makes one: they would meet in the tables."""
+        """Return a new connection, made while no other process makes one: they would meet in the tables."""
         with waited_lock(self._path.with_suffix(".lock")):
             if not self._is_checked and self._is_broken():
                 self._set_aside()

@@ -1,4 +1,4 @@
-"""What a run is, and how it stands in its row of the journal."""
+"""A run, and its row in the journal."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Run(Struct, frozen=True, kw_only=True):
 
     @property
     def is_going(self) -> bool:
-        """Whether it has not ended."""
+        """Return whether it has not ended."""
         return self.ended_at is None
 
     @property
@@ -69,13 +69,15 @@ class Day(Struct, frozen=True, kw_only=True):
 
 
 def left_to_another(runs: Iterable[Run]) -> Run | None:
-    """The last import of these runs, the newest first, where it left establishments to another computer."""
+    """Return the last import of these runs, the newest first, where it left establishments to another computer."""
     last = next((run for run in runs if run.kind != "export"), None)
     return last if last is not None and last.code == "establishment_busy" else None
 
 
 def holders_of(run: Run) -> dict[str, tuple[str, str]]:
-    """Who held the establishments that a run left to another computer: code → name and since when, if that is known."""
+    """Return who held the establishments that a run left to another computer: code → name and since when, if that is
+    known.
+    """
     told = run.words.get("donos") or "{}"
     return msgspec.json.decode(told, type=dict[str, tuple[str, str]])
 
@@ -106,7 +108,7 @@ _DECODED: Mapping[str, Any] = {
 
 
 def run_of(row: sqlite3.Row) -> Run:
-    """The run this row holds."""
+    """Return the run this row holds."""
     fields: dict[str, Any] = {name: row[name] for name in Run.__struct_fields__}
     for name, type_ in _DECODED.items():
         fields[name] = msgspec.json.decode(fields[name], type=type_)
@@ -121,5 +123,5 @@ def encode_moment(moment: datetime) -> str:
 
 
 def decode_moment(text: str) -> datetime:
-    """The moment such a text says."""
+    """Return the moment such a text says."""
     return datetime.fromisoformat(text)

@@ -36,7 +36,9 @@ class CsvRecord(Protocol):
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """The table as CSV, every cell quoted. A cell that a spreadsheet would calculate gets an apostrophe in front."""
+    """Return the table as CSV, every cell quoted. A cell that a spreadsheet would calculate gets an apostrophe in
+    front.
+    """
     out = StringIO()
     writer = csv.writer(out, delimiter=";", quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     writer.writerow(header)
@@ -45,7 +47,7 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def safe(cell: str) -> str:
-    """The cell as text that no spreadsheet runs."""
+    """Return the cell as text that no spreadsheet runs."""
     return "'" + cell if cell.startswith(_FORMULA) else cell
 
 

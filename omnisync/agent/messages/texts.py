@@ -1,4 +1,4 @@
-"""What is said to people, in pt-BR: a sentence filled with its words, the names of things, numbers and ages."""
+"""Sentences filled with their words, labels, numbers and ages, in pt-BR."""
 
 from __future__ import annotations
 
@@ -71,24 +71,24 @@ OUTCOMES: Mapping[str, str] = {
 
 
 class _Words(dict[str, str]):
-    """A word nobody gave reads as a dash: a sentence with a gap beats a failure while telling of one."""
+    """The words of a sentence; a missing one reads as a dash, so that reporting an error never fails."""
 
     def __missing__(self, key: str) -> str:
         return "–"
 
 
 def sentence(code: str, **words: object) -> str:
-    """The sentence of `code`, filled. Never raises: an unknown code gives the general sentence."""
+    """Return the sentence of `code`, filled. Never raises: an unknown code gives the general sentence."""
     return _filled(SENTENCES.get(code), code, words)
 
 
 def of_run(code: str, words: Mapping[str, object], *, is_export: bool) -> str:
-    """The sentence of what holds a run up or ended it, said of an import or of an export."""
+    """Return the sentence of what holds a run up or ended it, said of an import or of an export."""
     return _filled((OF_EXPORTS.get(code) if is_export else None) or SENTENCES.get(code), code, words)
 
 
 def of_waiting(code: str, words: Mapping[str, object], *, is_export: bool) -> str:
-    """The sentence of what a run waits out by itself."""
+    """Return the sentence of what a run waits out by itself."""
     template = WAITED_OUT.get(code)
     return of_run(code, words, is_export=is_export) if template is None else _filled(template, code, words)
 
@@ -118,12 +118,12 @@ def money(text: str) -> str:
 
 
 def hour(moment: datetime) -> str:
-    """The hour on the wall: 08:00."""
+    """Return the hour on the wall: 08:00."""
     return moment.strftime("%H:%M")
 
 
 def unread(orders: Mapping[str, int]) -> list[str]:
-    """A sentence for each establishment the hub does not know and whose orders nobody reads."""
+    """Return a sentence for each establishment that is not registered, whose orders no agent reads."""
     return [
         sentence("establishment_unknown", pedidos=counted(n, "pedido", "pedidos"), codigo=code)
         for code, n in orders.items()
@@ -131,31 +131,35 @@ def unread(orders: Mapping[str, int]) -> list[str]:
 
 
 def dataset_name(name: str) -> str:
-    """A dataset, "omniforce.price-tables" or without its system, as the head of a row: Tabelas de preços."""
+    """Return a dataset, "omniforce.price-tables" or without its system, as the head of a row: Tabelas de preços."""
     system, dot, dataset = name.rpartition(".")
     said = DATASETS.get(dataset, dataset)
     return f"{said[0].upper()}{said[1:]}" + (" (Dash)" if dot and system == "dash" else "")
 
 
 def row_name(dataset: str, key: str) -> str:
-    """A row of a dataset as a person reads it: Títulos a receber 000881 / 1/3. The key is as it goes on the wire."""
+    """Return a row of a dataset as a person reads it: Títulos a receber 000881 / 1/3. The key is as it goes on the
+    wire.
+    """
     return f"{dataset_name(dataset)} {row_key(key)}".rstrip()
 
 
 def row_key(key: str) -> str:
-    """A row's key as a person reads it: 000881 / 1/3."""
+    """Return a row's key as a person reads it: 000881 / 1/3."""
     return " / ".join(part.replace("~1", "/").replace("~0", "~") for part in key.split("/"))
 
 
 def many_deleted(dataset: str, n: int) -> tuple[str, dict[str, object]]:
-    """The sentence for `n` rows of a dataset that go only with a person's word: its code and its words."""
+    """Return the sentence for `n` rows of a dataset that go only with a person's confirmation: its code and its
+    words.
+    """
     if dataset == "products":
         return "many_deleted", {"n": integer(n)}
     return "many_rows_deleted", {"n": integer(n), "dados": DATASETS.get(dataset, dataset)}
 
 
 def exporting(phase: str) -> str:
-    """What an export does, "send:omniforce.stock": Enviando ao OmniForce: estoque. Empty for another phase."""
+    """Return what an export does, "send:omniforce.stock": Enviando ao OmniForce: estoque. Empty for another phase."""
     doing, _, dataset = phase.partition(":")
     system, _, name = dataset.partition(".")
     if doing not in ("read", "send"):
@@ -165,7 +169,9 @@ def exporting(phase: str) -> str:
 
 
 def exported(sent: Mapping[str, int], *, deleted: int = 0, refused: int = 0) -> str:
-    """What went out, by system: 1.204 linhas enviadas ao OmniForce e 30 linhas ao Dash; 2 apagadas, 1 recusada."""
+    """Return what went out, by system: 1.204 linhas enviadas ao OmniForce e 30 linhas ao Dash; 2 apagadas, 1
+    recusada.
+    """
     parts = [f"{counted(n, 'linha', 'linhas')} ao {SYSTEMS[system]}" for system, n in sent.items() if n]
     if parts:
         n_first = next(n for n in sent.values() if n)

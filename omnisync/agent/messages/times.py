@@ -1,4 +1,4 @@
-"""How the pages say days, hours, spans and the next run."""
+"""Days, hours, spans and the next run, in pt-BR."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class UpcomingRun(Struct, frozen=True):
 
 
 def day(on: date, today: date) -> str:
-    """The day as one says it: hoje, ontem, amanhã, the weekday when it is near, else the date."""
+    """Return the day as one says it: hoje, ontem, amanhã, the weekday when it is near, else the date."""
     distance = (on - today).days
     near = {0: "hoje", -1: "ontem", 1: "amanhã"}
     if distance in near:
@@ -100,7 +100,7 @@ def short_span(length: timedelta) -> str:
 def next_line(
     schedule: Schedule | None, now: datetime, zone: tzinfo, *, is_running: bool, is_offline: bool = False
 ) -> HintedLine:
-    """The frame's line about the next run, computed when it is shown and never kept."""
+    """Return the frame's line about the next run, computed when it is shown and never kept."""
     if is_running:
         return HintedLine(RUNNING_NOW)
     slot = next_slot(schedule, now, zone) if schedule is not None else None
@@ -124,7 +124,7 @@ def until(length: timedelta) -> str:
 
 
 def upcoming_runs(schedule: Schedule, now: datetime, zone: tzinfo) -> tuple[UpcomingRun, ...]:
-    """The next three runs, the last of that day, and the first of the next one."""
+    """Return the next three runs, the last of that day, and the first of the next one."""
     first = upcoming(schedule, now, zone, 3)
     if not first:
         return ()
@@ -170,7 +170,7 @@ def in_words(schedule: Schedule) -> str:
 
 
 def per_day(schedule: Schedule) -> str:
-    """64 execuções por dia; or that with this interval there is one, and when."""
+    """Return 64 execuções por dia; or that with this interval there is one, and when."""
     n = n_per_day(schedule)
     if n == 1:
         start = f"{schedule.start_hour:02}:{schedule.start_minute:02}"

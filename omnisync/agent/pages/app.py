@@ -61,9 +61,9 @@ def create_app(
     is_secure: bool = False,
     needs_password: bool = False,
 ) -> Litestar:
-    """The pages over these parts, answering only to these hosts, each with its port.
+    """Return the pages over these parts, answering only to these hosts, each with its port.
 
-    `is_secure` where they come over TLS; with `needs_password` nobody passes before there is a password.
+    `is_secure` where they come over TLS; with `needs_password` every page is closed until there is a password.
     """
     door = Sessions(services.password, services.clock, port=port, is_secure=is_secure, needs_password=needs_password)
     pages = PageContext(services, door)
@@ -90,7 +90,7 @@ def create_app(
 
 
 def routes() -> list[HTTPRouteHandler]:
-    """Every route of the pages."""
+    """Return every route of the pages."""
     return [
         *(sync_page.show, sync_page.show_status, sync_page.show_details, sync_page.show_next),
         *(
@@ -121,7 +121,7 @@ def routes() -> list[HTTPRouteHandler]:
 
 
 def static() -> Router:
-    """The style and the scripts, which a browser may keep for a day."""
+    """Return the style and the scripts, which a browser may keep for a day."""
     return create_static_files_router(
         path="/static",
         directories=[FOLDER / "static"],
@@ -150,7 +150,7 @@ async def check_request(pages: PageContext, request: HtmlRequest) -> Response[st
 
 
 def error_page(pages: PageContext, request: HtmlRequest, sentence: str, status: int) -> Html:
-    """An error in one sentence, with the way back. It shows nothing of the company: anyone may cause it."""
+    """Show an error in one sentence, with the way back. It shows nothing of the company: anyone may cause it."""
     if not is_htmx(request):
         return pages.html("error.html", status=status, sentence=sentence)
     if request.method in SAFE:  # a refresh that failed: what is on the page stays, and its script counts it

@@ -17,7 +17,7 @@ _NO_CHECK_TIME = ssl.VerifyFlags(0x200000)
 
 
 class Certificate(Struct, frozen=True):
-    """What browsers are shown. `names` are those it speaks for; the pages answer to these and no others."""
+    """The certificate shown to browsers. `names` are those it is valid for; the pages answer to these and no others."""
 
     context: ssl.SSLContext
     names: tuple[str, ...]
@@ -25,7 +25,8 @@ class Certificate(Struct, frozen=True):
 
 
 def read_certificate(certificate: Path, key: Path | None) -> Certificate:
-    """The certificate (PEM, its chain after it) with its key. Raises SettingsError (pages_certificate) with the reason.
+    """Return the certificate (PEM, its chain after it) with its key. Raises SettingsError (pages_certificate) with the
+    reason.
 
     Python tells what stands in a certificate only of one it has verified: so it is shown to ourselves, in memory.
     """
@@ -54,7 +55,7 @@ def _serving(certificate: Path, key: Path | None) -> ssl.SSLContext:
 
 
 def _presented(server: ssl.SSLContext, certificate: Path) -> dict[str, Any]:
-    """What a client that trusts this very certificate is told of it."""
+    """Return the certificate as a client that trusts it decodes it."""
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = False
     client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME

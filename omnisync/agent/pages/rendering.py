@@ -1,4 +1,4 @@
-"""What every page stands on: the parts it is given, the connection it shows, and how a template becomes an answer."""
+"""The base of every page: its services, the connection it shows, and the rendering of templates."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ Html = Response[str]
 
 
 class RunStarter(Protocol):
-    """What the pages ask of the carrier of runs."""
+    """Starts and stops runs, as the pages need it."""
 
     def start(
         self, connection_name: str, kind: RunKind, origin: Origin, *, systems: Systems = "all", ids: Sequence[str] = ()
@@ -66,7 +66,7 @@ class RunStarter(Protocol):
 
 
 class PageServices(Struct, frozen=True, kw_only=True):
-    """What the pages are given. `hub` and `open_erp` build what one request uses and closes.
+    """The services of the pages. `hub` and `open_erp` build what one request uses and closes.
 
     `check_erp` raises SetupError for a kind or a layout that cannot be; `de_para` are the groups of codes a layout asks
     for, with those it knows; `exports` says which systems a connection's layout has something for (or LayoutError);
@@ -103,11 +103,11 @@ class CurrentConnection(Struct, frozen=True, kw_only=True):
     zone_found: ConnectionZone
 
     def url(self, path: str) -> str:
-        """A link that stays with this connection; a lone one needs no name in its addresses."""
+        """Return a link that stays with this connection; a lone one needs no name in its addresses."""
         return self.polling_url(path) if len(self.names) > 1 else path
 
     def polling_url(self, path: str) -> str:
-        """The same for what a page asks by itself: a connection made meanwhile must not take its place."""
+        """Return the same for what a page asks by itself: a connection made meanwhile must not take its place."""
         if self.connection is None:
             return path
         path, mark, anchor = path.partition("#")
@@ -134,7 +134,7 @@ class PageContext:
         self._templates.globals["counted"] = texts.counted
 
     def current_connection(self, request: HtmlRequest) -> CurrentConnection:
-        """The connection that the form or the address names, else the one to begin with.
+        """Return the connection that the form or the address names, else the one to begin with.
 
         A form without a name comes from a page older than the second connection: it must not act on either. Raises
         SetupError then, and NotConfiguredError for a connection that is no more.
@@ -149,7 +149,7 @@ class PageContext:
         return self._current(known.get(name or self.opens_in(tuple(known))), tuple(known))
 
     def opens_in(self, names: tuple[str, ...]) -> str:
-        """The connection shown where nobody names one: the one chosen for it, or the first."""
+        """Return the connection shown where the address names none: the default, or the first."""
         chosen = self.services.journal.get_meta(SHOWN_NOTE) if len(names) > 1 else None
         return chosen if chosen in names else next(iter(names), "")
 
@@ -164,13 +164,13 @@ class PageContext:
         )
 
     def recent(self, shown: CurrentConnection) -> tuple[Run, ...]:
-        """The newest runs of the shown connection, newest first."""
+        """Return the newest runs of the shown connection, newest first."""
         if shown.connection is None:
             return ()
         return self.services.journal.runs(shown.connection.name, N_RECENT)
 
     def next_line(self, shown: CurrentConnection, runs: Sequence[Run]) -> times.HintedLine:
-        """The frame's line about the next run."""
+        """Return the frame's line about the next run."""
         if shown.connection is None:
             return times.HintedLine(times.NONE_SCHEDULED)
         return times.next_line(
@@ -192,7 +192,7 @@ class PageContext:
         status: int = 200,
         **more: Any,
     ) -> Html:
-        """A whole page, within its frame."""
+        """Show a whole page, within its frame."""
         connection, parts = shown.connection, self.services
         frame: dict[str, Any] = {
             "tab": tab,
@@ -212,7 +212,7 @@ class PageContext:
         return self.html(template, shown=shown, status=status, **frame, **more)
 
     def n_pending(self, shown: CurrentConnection) -> int:
-        """What waits for a person, as far as it was counted: no page asks the ERP for this figure alone."""
+        """Return what waits for a person, as far as it was counted: no page asks the ERP for this figure alone."""
         if shown.connection is None:
             return 0
         _, counts = self._unsettled.get(shown.connection.name, ("", {}))
@@ -220,7 +220,7 @@ class PageContext:
         return sum(counts.values()) + sum(1 for one in asked if one.confirmed_at is None)
 
     def warnings(self, shown: CurrentConnection) -> list[str]:
-        """What every page says: what happened to the journal of late, and the orders that nobody reads."""
+        """Return what every page says: what happened to the journal of late, and the orders that no agent reads."""
         journal = self.services.journal
         late = [one for one in journal.notices() if shown.now - one.at < WARNED_FOR]
         unread = journal.unread_orders(shown.connection.name) if shown.connection is not None else {}
@@ -235,7 +235,7 @@ class PageContext:
         headers: Mapping[str, str] | None = None,
         **context: Any,
     ) -> Html:
-        """A template as an answer. Its forms carry the token and the connection they are about."""
+        """Show a template as an answer. Its forms carry the token and the connection they are about."""
         if shown is not None:
             which = {WHICH: shown.connection.name} if shown.connection is not None else {}
             context |= {"shown": shown, "keys": {FIELD: self.token, **which}}
@@ -243,7 +243,7 @@ class PageContext:
         return Response(text, media_type=MediaType.HTML, status_code=status, headers=dict(headers or {}))
 
     def n_open_issues(self, connection: Connection, ended: Run | None) -> dict[str, int]:
-        """How many records are refused and wait, asked of the ERP once after each run and not in each poll."""
+        """Return how many records are refused and wait, asked of the ERP once after each run and not in each poll."""
         known = self._unsettled.get(connection.name)
         run_id = ended.id if ended is not None else ""
         if known is None or known[0] != run_id:
@@ -252,7 +252,7 @@ class PageContext:
         return known[1]
 
     def cache_open_issues(self, connection: Connection, ended: Run | None, counts: dict[str, int]) -> None:
-        """What was just counted, for the polls that follow."""
+        """Cache the counts for the polls that follow."""
         self._unsettled[connection.name] = (ended.id if ended is not None else "", counts)
 
     def _count_open_issues(self, connection: Connection) -> dict[str, int]:
@@ -265,47 +265,47 @@ class PageContext:
             erp.close()
 
     def n_not_sent(self, connection: Connection) -> int:
-        """How many rows of the ERP the hub has not as the ERP has them."""
+        """Return how many rows of the ERP the hub has not as the ERP has them."""
         with closing(outbox_of(self.services.settings.home, connection.name)) as outbox:
             return outbox.n_refused()
 
 
 def form_of(request: HtmlRequest) -> FormMultiDict:
-    """The form, read when the request passed the locks."""
+    """Return the form, read when the request passed the locks."""
     form: FormMultiDict = request.state["form"]
     return form
 
 
 def field(form: FormMultiDict, name: str) -> str:
-    """One field as typed, without the spaces around it."""
+    """Return one field as typed, without the spaces around it."""
     given = form.get(name, "")
     return given.strip() if isinstance(given, str) else ""
 
 
 def fields(form: FormMultiDict, name: str) -> tuple[str, ...]:
-    """All values of a field that may come several times."""
+    """Return all values of a field that may come several times."""
     return tuple(value for value in form.getall(name, []) if isinstance(value, str))
 
 
 def require_connection(shown: CurrentConnection) -> Connection:
-    """The shown connection. Raises NotConfiguredError where there is none yet."""
+    """Return the shown connection. Raises NotConfiguredError where there is none yet."""
     if shown.connection is None:
         raise NotConfiguredError("no_connection")
     return shown.connection
 
 
 def is_htmx(request: HtmlRequest) -> bool:
-    """Whether the page's own script asks, for a part."""
+    """Return whether the page's own script asks, for a part."""
     return request.headers.get("hx-request") == "true"
 
 
 def redirect(path: str) -> Html:
-    """After a form: go and look, so that reloading sends nothing again."""
+    """Redirect after a form, so that reloading sends nothing again."""
     return Response("", status_code=303, headers={"Location": path}, media_type=MediaType.HTML)
 
 
 def sentence_of(error: OmnisyncError) -> str:
-    """The error's sentence."""
+    """Return the error's sentence."""
     return texts.sentence(error.code, **error.words)
 
 

@@ -40,7 +40,7 @@ class PageServer:
                 services, hosts, port=taken, is_secure=certificate is not None, needs_password=not is_loopback(host)
             ),
             ssl_context_factory=(lambda config, usual: certificate.context) if certificate else None,
-            proxy_headers=False,  # nobody stands between: who asks may not say that he is another
+            proxy_headers=False,  # no proxy stands between: a client may not claim another address
             access_log=False,
             log_level="warning",
             server_header=False,
@@ -50,7 +50,7 @@ class PageServer:
         self._server = _PagesUvicorn(config)
 
     def run(self, ready: Callable[[str], None] | None = None) -> None:
-        """Serve until told to end. `ready` is told the address once it answers there."""
+        """Serve until stopped. `ready` receives the address once it answers there."""
         self._server.when_ready = lambda: ready(self.url) if ready else None
         try:
             self._server.run(sockets=[self._socket])
@@ -82,13 +82,13 @@ def check_exposure(password: PagePassword, host: str, certificate: Certificate |
 
 
 def _display_host(host: str, certificate: Certificate | None) -> str:
-    """The name to open the pages by: an address that stands for all of them is none."""
+    """Return the name to open the pages by: an address that stands for all of them is none."""
     names = [name for name in (certificate.names if certificate else ()) if "*" not in name]
     return names[0] if host == ANY and names else host
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this computer can reach it. Of IPv6 we bind nothing."""
+    """Return whether only this computer can reach it. Of IPv6 we bind nothing."""
     if host == "localhost":
         return True
     try:
@@ -99,7 +99,9 @@ def is_loopback(host: str) -> bool:
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """A socket that listens there. Raises SettingsError when the port is taken or the address is none of ours."""
+    """Return a socket that listens there. Raises SettingsError when the port is taken or the address is none of
+    ours.
+    """
     # The protocol is named because asyncio sends small answers at once (TCP_NODELAY) only on a socket that says TCP.
     taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:

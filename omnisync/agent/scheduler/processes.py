@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 
 class _Child(Struct, kw_only=True):
-    """A run's process. Its silence is counted in looks: a clock that jumps or a machine asleep kills nobody."""
+    """A run's process. Its silence is counted in polls: a clock that jumps or a machine asleep ends no run."""
 
     run: Run
     process: subprocess.Popen[bytes]
@@ -126,7 +126,7 @@ class ProcessSupervisor:
                 log.warning("%s: %s", connection.name, error.code)
 
     def is_locked(self, connection_name: str) -> bool:
-        """Whether something holds the connection: a run, or a rehearsal, which has no row."""
+        """Return whether something holds the connection: a run, or a rehearsal, which has no row."""
         return _is_locked(self._home, connection_name)
 
     def shutdown(self) -> None:
@@ -156,12 +156,12 @@ class ProcessSupervisor:
             child.process.terminate()  # at once on Windows: nothing is lost, position and data commit together
 
     def _reap(self, child: _Child) -> None:
-        """A process that closed its run itself did so before it ended: this then changes nothing."""
+        """Close the run of a process that has ended, unless the process closed it itself."""
         self._journal.end_run(child.run.id, "interrupted", self._clock(), code="interrupted")
         self._children.pop(child.run.id, None)
 
     def _is_running(self, run: Run) -> bool:
-        """Whether some process carries it: ours, or one that holds the connection's lock, or is about to.
+        """Return whether some process carries it: ours, or one that holds the connection's lock, or is about to.
 
         The lock and not the process id: ids are used again, and a lock does not outlive who held it.
         """
@@ -169,12 +169,12 @@ class ProcessSupervisor:
 
 
 def is_running(home: Home, run: Run, now: datetime) -> bool:
-    """Whether a process holds the run's connection, or is about to."""
+    """Return whether a process holds the run's connection, or is about to."""
     return _is_locked(home, run.connection) or is_about_to_begin(run, now)
 
 
 def is_about_to_begin(run: Run, now: datetime) -> bool:
-    """Whether it was asked for a moment ago: its process is on its way."""
+    """Return whether it was asked for a moment ago: its process is on its way."""
     return run.started_at is None and abs(now - run.asked_at) < START
 
 
@@ -206,7 +206,7 @@ def _lock_path(home: Home, connection_name: str) -> Path:
 
 @contextmanager
 def _log(path: Path) -> Iterator[int]:
-    """Where the process writes. A run goes on without its log when the disk has no room for one."""
+    """Provide the file the process logs to. A run goes on without its log when the disk has no room for one."""
     try:
         _rotate(path)
         log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -1,4 +1,4 @@
-"""What begins by itself: the slots, one catch-up for those missed, and the retry when the hub is back."""
+"""Start runs without a click: slots, one catch-up for those missed, and a retry when the hub is back."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ class Offline(Struct, frozen=True):
 
 
 class Scheduler:
-    """Starts the runs nobody clicks for. Never two at once for a connection: slots that pass meanwhile become one.
+    """Starts runs by the schedule and after outages. Never two at once for a connection: slots that pass meanwhile
+    become one.
 
     `zone_of` is asked at every look, since the machine's zone may change. `probe` answers whether a connection's hub
     is there; it may take its time, and does not raise.
@@ -94,11 +95,11 @@ class Scheduler:
                 self._reconnect_one(connection)
 
     def offline(self, connection_name: str) -> Offline | None:
-        """What the page says of a hub that does not answer; None when it did, or when nobody tried."""
+        """Return since when the hub has not answered; None when it did, or was not asked."""
         return self._offline.get(connection_name)
 
     def _note_tick(self, now: datetime) -> datetime:
-        """Since when the program has been awake. History is tidied whenever it wakes and once a day."""
+        """Return since when the program has been awake. History is tidied whenever it wakes and once a day."""
         before, self._ticked_at = self._ticked_at, now
         if before is None or before.date() != now.date():
             self._journal.prune(now)
@@ -155,7 +156,7 @@ class Scheduler:
             self._offline[connection.name] = self._next_try(run)
 
     def _was_switched_off_since(self, run: Run) -> bool:
-        """Whether the schedule was, by a person: then only buttons start something, as the page says."""
+        """Return whether the schedule was, by a person: then only buttons start something, as the page says."""
         schedule, saved_at = self._journal.schedule(run.connection), self._journal.schedule_saved_at(run.connection)
         return schedule is not None and saved_at is not None and not schedule.is_active and saved_at >= run.asked_at
 
@@ -173,16 +174,16 @@ def run_every(action: Callable[[], None], every: timedelta, wait: Callable[[floa
 
 
 def _lost_the_hub(run: Run) -> bool:
-    """Whether it is ours to try again: who typed the command sees it fail and decides."""
+    """Return whether it is ours to try again: who typed the command sees it fail and decides."""
     return run.state == "failed" and run.code in UNREACHABLE and run.origin != "command"
 
 
 @contextmanager
 def _log_and_continue(what: str) -> Iterator[None]:
-    """The schedule goes on after a fault of one look: the next comes in a second."""
+    """Log a failed tick and go on: the next one comes in a second."""
     try:
         yield
     except OmnisyncError as error:
         log.warning("%s: %s", what, error.code)
-    except Exception:  # noqa: BLE001 - the top of a thread that must not die: nobody would start the next slot
+    except Exception:  # noqa: BLE001 - the top of a thread that must not die: no slot would start any more
         log.exception("%s", what)

@@ -1,1 +1,1 @@
-"""What one run does: import, export, and what both need."""
+"""The work of one run: import, export, and what both need."""

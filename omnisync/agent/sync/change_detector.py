@@ -1,4 +1,5 @@
-"""What is to go of one dataset: the ERP's rows weighed against what the hub has, and kept in the outbox as batches.
+"""Detect what has changed in a dataset: the ERP's rows are compared with what the hub has, and kept in the outbox as
+batches.
 
 Nothing is sent here, and the hub is not asked. Memory holds two lots of rows, a batch of lines, and a few bytes a
 row, ten times as many where a table was reordered since.
@@ -39,7 +40,7 @@ _SPAN = struct.Struct("<2I")
 
 
 class ExportOptions(Struct, frozen=True, kw_only=True):
-    """What a collector is given: the clock, names for batches, and how many deletes a person agreed to.
+    """The options of an export: the clock, new batch names, and how many deletes were confirmed.
 
     With `is_full` every row is read, whatever the layout's changed-at column would spare.
     """
@@ -50,7 +51,7 @@ class ExportOptions(Struct, frozen=True, kw_only=True):
     is_full: bool = False
 
     def has_agreed(self, n: int) -> bool:
-        """Whether a person agreed to so many deletes, or to more."""
+        """Return whether a person agreed to so many deletes, or to more."""
         return 0 < n <= self.agreed
 
 
@@ -62,7 +63,7 @@ def packed_batch(
     is_final: bool = False,
     is_confirmed: bool = False,
 ) -> Batch:
-    """A new batch of these lines, under a name of its own."""
+    """Return a new batch of these lines, under a name of its own."""
     raw = b"\n".join(lines)
     body = zlib.compress(raw, LEVEL, wbits=31)
     if len(raw) > MAX_RATIO * len(body):
@@ -114,7 +115,7 @@ class ChangeDetector:
         self._n_read = self._n_prepared = self._n_refused = self._n_held = 0
 
     def detect(self) -> ExportCounts:
-        """Keep what is to go. Twice is once: what is kept already is known."""
+        """Keep what has changed. Idempotent: what is kept already is known."""
         state = self._state
         if self.reads_all:
             self._outbox.forget_repeated(state)
@@ -132,11 +133,11 @@ class ChangeDetector:
 
     @property
     def counts(self) -> ExportCounts:
-        """What was counted so far."""
+        """Return what was counted so far."""
         return ExportCounts(read=self._n_read, prepared=self._n_prepared, refused=self._n_refused, held=self._n_held)
 
     def _needs_all(self) -> bool:
-        """Whether every row must be read: what was deleted shows only so, and a snapshot names everything."""
+        """Return whether every row must be read: what was deleted shows only so, and a snapshot names everything."""
         state, options = self._state, self._options
         is_asked = options.is_full or options.agreed > 0
         is_in_snapshot = bool(state.snapshot) and not state.held
@@ -146,7 +147,9 @@ class ChangeDetector:
     # --- one lot
 
     def _is_known(self, hash_: bytes) -> bool:
-        """Whether every row of the stretch with this hash stands as it stood, and none has come yet: it is passed."""
+        """Return whether every row of the stretch with this hash stands as it stood, and none has come yet: it is
+        passed.
+        """
         packed_spans = self._stretches.get(hash_)
         if packed_spans is None:
             return False
@@ -195,7 +198,7 @@ class ChangeDetector:
             self._refuse(entries[n][0], why.code, f"/data/{field}" if field else "", SENTENCES[why.code])
 
     def _save_chunks(self, chunks: Sequence[tuple[int, bytes]], numbers: Sequence[int]) -> None:
-        """Remember which rows these are; not where a key came again, which is told each time."""
+        """Save the hashes of these chunks; not where a key came again, which is reported each time."""
         start = 0
         for n, hash_ in chunks:
             own = numbers[start : start + n]
@@ -204,18 +207,19 @@ class ChangeDetector:
             start += n
 
     def _are_new(self, keys: list[str]) -> bool:
-        """Whether the keys rise from beyond all that are known: no need to look one up. So it is in a first export of
-        a table that is read in its key's order."""
+        """Return whether the keys rise from beyond all that are known: no need to look one up. So it is in a first
+        export of a table that is read in its key's order.
+        """
         return keys[0] > self._last_key and all(map(lt, keys, keys[1:]))
 
     def _numbered(self, keys: list[str]) -> tuple[Sequence[int], Sequence[int]]:
-        """The numbers of rows that are new, and the places of all of them."""
+        """Return the numbers of rows that are new, and the places of all of them."""
         first = len(self._seen)
         self._seen.extend(b"\1" * len(keys))
         return range(first, len(self._seen)), range(len(keys))
 
     def _changed_rows(self, keys: list[str], group: RowGroup) -> tuple[Sequence[int], Sequence[int]]:
-        """The numbers of rows, and the places of those that are new or have changed."""
+        """Return the numbers of rows, and the places of those that are new or have changed."""
         bounds = pairwise(accumulate((n for n, _ in group.chunks), initial=0))
         found = self._outbox.known_rows(self._state, [keys[start:end] for start, end in bounds]) | self._waiting_rows(
             keys
@@ -237,7 +241,7 @@ class ChangeDetector:
         return numbers, changed
 
     def _waiting_rows(self, keys: list[str]) -> dict[str, tuple[int, bytes]]:
-        """Of those of these keys that have gathered: number and hash."""
+        """Return of those of these keys that have gathered: number and hash."""
         by_key = self._by_key
         by_key.update((key, (n, hash_)) for key, n, hash_ in self._entries[len(by_key) :])
         return {key: by_key[key] for key in by_key.keys() & keys}
@@ -280,7 +284,7 @@ class ChangeDetector:
     # --- what is gone
 
     def _drop_missing(self) -> None:
-        """Keep a delete for every row that the ERP has no more; many of them only with a person's word."""
+        """Keep a delete for every row that the ERP has no more; many of them only with a person's confirmation."""
         state, options = self._state, self._options
         n = state.n_rows - self._seen.count(1)
         is_many = n > FEW_DELETES and n * MAX_SHARE_DELETED > state.n_rows

@@ -36,10 +36,10 @@ class _UndeliverableError(OmnisyncError):
 
 
 class Exporter:
-    """One run of the export. Time, waiting, dice and names enter as arguments; `report` answers whether to stop.
+    """One run of the export. Time, waiting, randomness and names enter as arguments; `report` answers whether to stop.
 
-    `hub_name` says whose hub it is: for another one everything is sent anew. `agreed` are the deletes a person agreed
-    to, by dataset; `hold` is told how many of a dataset wait for a person's word, whenever that is known.
+    `hub_name` says whose hub it is: for another one everything is sent anew. `agreed` are the confirmed deletes, by
+    dataset; `hold` receives how many of a dataset wait for a confirmation.
     """
 
     def __init__(
@@ -84,14 +84,14 @@ class Exporter:
 
     @property
     def counts(self) -> Counts:
-        """What the run has counted so far."""
+        """Return what the run has counted so far."""
         return Counts(exports=dict(self._sent))
 
     def run(self) -> Counts:
         """Export what changed. Asks the hub once, for its epoch, when nothing did.
 
-        Raises StoppedError when told to stop, TemporaryError when patience ran out, SetupError when a person must
-        act; what was kept before goes first the next time.
+        Raises StoppedError when told to stop, TemporaryError when the retries are exhausted, SetupError when a person
+        must act; what was kept before goes first the next time.
         """
         queries = self.queries()
         if queries:
@@ -106,7 +106,7 @@ class Exporter:
         return self.counts
 
     def queries(self) -> list[ExportQuery]:
-        """What the layout sends out of what was chosen."""
+        """Return what the layout sends out of what was chosen."""
         return [query for query in self._erp.exports() if self._is_chosen(query)]
 
     def _is_chosen(self, query: ExportQuery) -> bool:
@@ -144,14 +144,14 @@ class Exporter:
             self._hold(query.dataset.name, self._sent[name].held)
 
     def _end_snapshot(self, query: ExportQuery, state: DatasetState, options: ExportOptions) -> None:
-        """Say that all there is has been named: the hub deletes the rest, or holds them for a person's word."""
+        """Say that all there is has been named: the hub deletes the rest, or holds them for a person's confirmation."""
         has_agreed = options.has_agreed(state.held)
         final = packed_batch(options, [], snapshot=state.snapshot, is_final=True, is_confirmed=has_agreed)
         self._outbox.enqueue(state, final, [])
         self._send(query, state)
 
     def _collect(self, query: ExportQuery, options: ExportOptions) -> tuple[DatasetState, bool]:
-        """The dataset as it is known when all that is to go was kept, and whether every row was read for it."""
+        """Return the dataset as it is known when all that is to go was kept, and whether every row was read for it."""
         name = _name(query)
         before = msgspec.structs.replace(self._sent[name], read=0)  # begun again it reads all of it again
 
@@ -194,7 +194,7 @@ class Exporter:
             raise _UndeliverableError from error
 
     def _record_answer(self, query: ExportQuery, state: DatasetState, batch: Batch, answer: BatchAnswer) -> None:
-        """What the hub answered, taken into the outbox."""
+        """Record the hub's answer in the outbox."""
         name, now = _name(query), self._clock()
         if name == PRODUCTS and answer.stored:
             # Before the batch goes from the outbox: after a kill it is sent again, and answered the same.
@@ -234,6 +234,6 @@ def _name(query: ExportQuery) -> str:
 
 
 def _deleted_in(batch: Batch) -> list[str]:
-    """The keys a batch deletes."""
+    """Return the keys a batch deletes."""
     lines = map(msgspec.json.decode, gzip.decompress(batch.body).splitlines())
     return [line["key"] for line in lines if line["op"] == "delete"]

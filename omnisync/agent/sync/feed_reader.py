@@ -47,7 +47,7 @@ class FeedReader:
         self._most = self._limit = limit
 
     def prefetch(self, stream: str, cursor: str, until: str, *, is_prepared: bool) -> Prefetch:
-        """The page after the cursor, fetched and made ready by a thread: it hides the network. One at a time.
+        """Return the page after the cursor, fetched and made ready by a thread: it hides the network. One at a time.
 
         The thread does not decode: that would make SQLite slower, which takes turns with it.
         """
@@ -68,7 +68,8 @@ class FeedReader:
     def page(
         self, stream: str, cursor: str, until: str, prefetched: Prefetch | None = None, *, epoch: str
     ) -> DecodedPage:
-        """The page after the cursor, or the first one when the cursor stands no more; as it was fetched ahead, if so.
+        """Return the page after the cursor, or the first one when the cursor stands no more; as it was fetched ahead,
+        if so.
 
         Raises ExpiredError, FeedError, or what outlived all patience.
         """

@@ -44,7 +44,7 @@ PREFETCH_FROM = 20_000
 
 
 class RetryRequest(Struct, frozen=True, kw_only=True):
-    """What a run of origin retry asks for: records by kind and id. `again` also those the ERP took away."""
+    """The records a run of origin retry is to import again, by kind and id. `again` also those the ERP took away."""
 
     kind: RecordKind
     ids: tuple[str, ...]
@@ -52,14 +52,14 @@ class RetryRequest(Struct, frozen=True, kw_only=True):
 
 
 class AdaptiveSliceSize:
-    """How many records the next transaction takes: doubled or halved by the time the last one took."""
+    """The size of the next transaction, in records: doubled or halved by the time the last one took."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._size = FIRST_SLICE
 
     def slices(self, n: int) -> Iterator[tuple[int, int]]:
-        """The slices of a page of n records, each timed between two steps of the iteration."""
+        """Yield the slices of a page of n records, each timed between two steps of the iteration."""
         start = 0
         while start < n or start == 0:
             end = min(n, start + self._size)
@@ -76,7 +76,7 @@ class AdaptiveSliceSize:
 
 
 class Importer:
-    """One run of the import. Time, waiting and dice enter as arguments; `report` answers whether to stop."""
+    """One run of the import. Time, waiting and randomness enter as arguments; `report` answers whether to stop."""
 
     def __init__(
         self,
@@ -117,15 +117,15 @@ class Importer:
 
     @property
     def counts(self) -> Counts:
-        """What the run has counted so far."""
+        """Return what the run has counted so far."""
         return self._counts
 
     def run(self) -> Counts:
         """Import all that is new. One request when nothing is.
 
-        Raises StoppedError when told to stop, TemporaryError when patience ran out, SetupError when a person must
-        act, EstablishmentBusyError once all is done but what another computer is importing; what was written before
-        stays, and the next run goes on from there.
+        Raises StoppedError when told to stop, TemporaryError when the retries are exhausted, SetupError when a person
+        must act, EstablishmentBusyError once all is done but what another computer is importing; what was written
+        before stays, and the next run goes on from there.
         """
         self._retrying(self._erp.prepare)
         # First: of an order changed since, the ERP's number is known before the change is weighed.
@@ -194,13 +194,15 @@ class Importer:
         return None if part is None else self._retrying(lambda: self._erp.dry_run(part))
 
     def preview(self) -> DryRun | None:
-        """What the layout makes of the hub's first page; None when it has none. The ERP's database is not opened."""
+        """Return what the layout makes of the hub's first page; None when it has none. The ERP's database is not
+        opened.
+        """
         streams = [*(f"order:{code}" for code in self._establishments), CUSTOMERS]
         part = self._next_slice(dict.fromkeys(streams, Position()))
         return None if part is None else self._erp.preview(part)
 
     def _next_slice(self, positions: dict[str, Position]) -> Slice | None:
-        """The next page of the first of these streams that has one."""
+        """Return the next page of the first of these streams that has one."""
         streams = list(positions)
         heads = self._stream_status(positions)
         news = {head.stream for head in heads.streams if _n_rows(head)}
@@ -223,7 +225,7 @@ class Importer:
     # --- streams
 
     def _stream_status(self, positions: dict[str, Position]) -> Streams:
-        """What waits after these positions; one the hub does not know any more counts from the beginning."""
+        """Return what waits after these positions; one the hub does not know any more counts from the beginning."""
         after = {stream: at for stream, at in positions.items() if at.cursor}
         while True:
             try:
@@ -381,7 +383,7 @@ class Importer:
 
 
 def _all_busy(busy: Mapping[str, EstablishmentBusyError]) -> EstablishmentBusyError:
-    """One error for them all; its word `donos` has who holds each, and since when."""
+    """Return one error for them all; its word `donos` has who holds each, and since when."""
     names = sorted({str(error.words["nome"]) for error in busy.values()})
     holders = {code: [str(error.words[word]) for word in ("nome", "desde")] for code, error in sorted(busy.items())}
     told = msgspec.json.encode(holders).decode()

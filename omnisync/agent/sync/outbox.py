@@ -1,4 +1,4 @@
-"""What the hub has of our rows, and what is on its way to it: one SQLite file per connection.
+"""The hub's state of our rows, and the batches on their way to it: one SQLite file per connection.
 
 A batch and the rows in it are kept in one transaction, before it is sent; it goes when it was answered. So what stands
 here is, at any moment, what the hub has once the batches here have reached it. The file may be lost: everything is then
@@ -28,10 +28,11 @@ ROWS_AT_ONCE = 300
 
 
 class DatasetState(Struct):
-    """What is known of one dataset. `hub` is whom its rows went to.
+    """The state of one dataset. `hub` is the hub its rows went to.
 
-    `snapshot` names one that is not over; `held` counts the deletes that the hub keeps back in it for a person's word.
-    `full_on` is the day all rows were last read, `since` the latest change seen, `next_n` the next row's number.
+    `snapshot` names one that is not over; `held` counts the deletes that the hub keeps back in it for a person's
+    confirmation. `full_on` is the day all rows were last read, `since` the latest change seen, `next_n` the next row's
+    number.
     """
 
     id: int
@@ -70,7 +71,7 @@ class RowRefusal(Struct, frozen=True, kw_only=True):
 
 
 def outbox_of(home: Home, connection_name: str) -> Outbox:
-    """The outbox of this connection. It is not opened yet."""
+    """Return the outbox of this connection. It is not opened yet."""
     return Outbox(home.exports / f"{connection_name}.db")
 
 
@@ -95,17 +96,19 @@ class Outbox:
         self._file = OutboxFile(path)
 
     def close(self) -> None:
-        """Let the file go; a later call opens it again."""
+        """Close the file; a later call opens it again."""
         self._file.close()
 
     def remove(self) -> None:
-        """Let the file go for good: its batches hold the company's rows."""
+        """Delete the file: its batches hold the company's rows."""
         self._file.remove()
 
     # --- datasets
 
     def dataset_state(self, system: str, name: str, *, hub: str, new_id: Callable[[], str]) -> DatasetState:
-        """What is known of a dataset. Of another hub, or of one restored since, nothing is: a snapshot begins."""
+        """Return what is known of a dataset. Of another hub, or of one restored since, nothing is: a snapshot
+        begins.
+        """
         with self._file.changing() as db:
             row = db.execute("SELECT * FROM dataset WHERE system = ? AND name = ?", (system, name)).fetchone()
             if row is not None and row["hub"] != hub:
@@ -136,14 +139,15 @@ class Outbox:
     # --- rows
 
     def chunk_hashes(self, state: DatasetState) -> ChunkHashes:
-        """What was noted of stretches. None any more once a row was kept or dropped since, or is to be tried again:
-        so a row of a stretch stands as it stood when the stretch was noted."""
+        """Return what was noted of stretches. None any more once a row was kept or dropped since, or is to be tried
+        again: so a row of a stretch stands as it stood when the stretch was noted.
+        """
         with self._file.reading() as db:
             row = db.execute("SELECT known FROM stretches WHERE dataset = ?", (state.id,)).fetchone()
         return msgspec.msgpack.decode(row["known"], type=ChunkHashes) if row is not None else {}
 
     def last_key(self, state: DatasetState) -> str:
-        """The last key of all that are known, in the order of code points."""
+        """Return the last key of all that are known, in the order of code points."""
         with self._file.reading() as db:
             sql = "SELECT key FROM row WHERE dataset = ? ORDER BY key DESC LIMIT 1"
             row = db.execute(sql, (state.id,)).fetchone()
@@ -173,7 +177,7 @@ class Outbox:
         return found
 
     def missing_keys(self, state: DatasetState, seen: bytearray) -> Iterator[str]:
-        """The keys of rows whose number is not marked in `seen`. Rows may be kept and dropped meanwhile."""
+        """Yield the keys of rows whose number is not marked in `seen`. Rows may be kept and dropped meanwhile."""
         after = ""
         sql = "SELECT key, n FROM row WHERE dataset = ? AND key > ? ORDER BY key LIMIT 10000"
         while True:
@@ -194,7 +198,7 @@ class Outbox:
     ) -> None:
         """Keep a batch with the rows in it, those that are gone, and those that do not fit: all of it or nothing.
 
-        `known` is brought up to date, and kept with it.
+        `state` is brought up to date, and kept with it.
         """
         with self._file.changing() as db:
             id_ = state.id
@@ -215,7 +219,7 @@ class Outbox:
             _save_state(db, state)
 
     def _clear_refusals(self, db: sqlite3.Connection, id_: int, batch: str, keys: Sequence[str]) -> None:
-        """What was refused before may be well now: that shows when the batch is answered."""
+        """Clear the refusals of these rows: whether they are accepted now shows when the batch is answered."""
         if keys and db.execute("SELECT 1 FROM refusal WHERE dataset = ? LIMIT 1", (id_,)).fetchone():
             sql = (
                 "UPDATE refusal SET batch = ? WHERE dataset = ? AND code != 'repeated'"
@@ -238,7 +242,9 @@ class Outbox:
     # --- batches
 
     def pending(self, state: DatasetState) -> Iterator[Batch]:
-        """The dataset's batches that have not been answered, in the order they were kept; one in memory at a time."""
+        """Yield the dataset's batches that have not been answered, in the order they were kept; one in memory at a
+        time.
+        """
         after = 0
         while True:
             with self._file.reading() as db:
@@ -260,7 +266,7 @@ class Outbox:
             )
 
     def n_pending(self, state: DatasetState) -> int:
-        """How many lines have not been answered."""
+        """Return how many lines have not been answered."""
         with self._file.reading() as db:
             sql = "SELECT coalesce(sum(lines), 0) FROM batch WHERE dataset = ?"
             return int(db.execute(sql, (state.id,)).fetchone()[0])
@@ -296,7 +302,7 @@ class Outbox:
             return int(db.execute("SELECT count(*) FROM refusal").fetchone()[0])
 
     def refused(self, limit: int) -> list[RowRefusal]:
-        """The rows that the hub has not as the ERP has them, newest first."""
+        """Return the rows that the hub has not as the ERP has them, newest first."""
         sql = (
             "SELECT r.*, d.system, d.name FROM refusal r JOIN dataset d ON d.id = r.dataset"
             " ORDER BY r.at DESC, d.id, r.key LIMIT ?"
@@ -316,7 +322,7 @@ class Outbox:
             ]
 
     def n_refused(self) -> int:
-        """How many rows those are."""
+        """Return how many rows those are."""
         with self._file.reading() as db:
             return int(db.execute("SELECT count(*) FROM refusal").fetchone()[0])
 

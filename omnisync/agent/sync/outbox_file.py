@@ -49,13 +49,13 @@ class OutboxFile:
         self._open: sqlite3.Connection | None = None
 
     def close(self) -> None:
-        """Let the file go; a later call opens it again."""
+        """Close the file; a later call opens it again."""
         opened, self._open = self._open, None
         if opened is not None:
             opened.close()
 
     def remove(self) -> None:
-        """Let the file go for good."""
+        """Delete the file."""
         with suppress(sqlite3.Error):
             self.close()
         self._open = None
@@ -64,7 +64,7 @@ class OutboxFile:
 
     @contextmanager
     def changing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it is kept, or nothing."""
+        """Provide one transaction: all of it is kept, or nothing."""
         with self.reading() as db:
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -77,7 +77,7 @@ class OutboxFile:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """The file open, each statement by itself."""
+        """Provide the file open, each statement by itself."""
         try:
             if self._open is None:
                 self._open = self._opened()

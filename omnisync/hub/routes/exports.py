@@ -51,7 +51,7 @@ _NAMES = {field.encode_name.lower(): field.encode_name for field in msgspec.stru
 
 @get(_DATASET, opt={"scope": "exports:read"}, sync_to_thread=True)
 def read_rows(request: HubRequest) -> Response[bytes]:
-    """A dataset's lines, for the apps."""
+    """Answer a dataset's lines, for the apps."""
     query = query_of(request, RowsQuery)
     caller, store = caller_of(request), store_of(request)
     page = export_feed.page(store, caller.company, _dataset(request), query.cursor, query.limit, if_none_match(request))
@@ -60,7 +60,7 @@ def read_rows(request: HubRequest) -> Response[bytes]:
 
 @put(_BATCH, opt=_WRITE, status_code=201)
 async def put_batch(request: HubRequest) -> Response[bytes]:
-    """A batch of a dataset's lines, from an agent."""
+    """Answer a batch of a dataset's lines, from an agent."""
     upload = _announced_upload(request)
     body = await body_of(request, MEDIA_TYPE, _NDJSON)
     return await sync_to_thread(_ingest, request, msgspec.structs.replace(upload, body=body))
@@ -68,7 +68,7 @@ async def put_batch(request: HubRequest) -> Response[bytes]:
 
 @get(_BATCH, opt=_WRITE, sync_to_thread=True)
 def read_batch(request: HubRequest) -> Response[bytes]:
-    """What was answered to a batch."""
+    """Answer again what was answered to a batch."""
     company, batch = caller_of(request).company, request.path_params["batch_id"]
     answer = uploads.answer_of(store_of(request), company, _dataset(request), batch)
     if answer is None:
@@ -87,7 +87,7 @@ def _dataset(request: HubRequest) -> Dataset:
 
 
 def _announced_upload(request: HubRequest) -> uploads.Upload:
-    """What the address and the headers say of a batch, its body still to come. Raises ProblemError."""
+    """Return what the address and the headers say of a batch, its body still to come. Raises ProblemError."""
     dataset = _dataset(request)
     digest = _DIGEST.search(request.headers.get("content-digest", ""))
     if digest is None:

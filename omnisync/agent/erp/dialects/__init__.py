@@ -1,1 +1,1 @@
-"""What differs between databases: connecting, locking, the fastest write, the words of their errors."""
+"""The differences between databases: connecting, locking, the fastest write, the words of their errors."""

@@ -98,7 +98,7 @@ class Firebird(Server):
     # --- the connection
 
     def _opened(self) -> Any:
-        # Without one, or with NONE, letters are bytes: the ERP would show 'AÃ‡ÃƒO', and nobody would have been told.
+        # Without one, or with NONE, letters are bytes: the ERP would show 'AÃ‡ÃƒO', without any error.
         if self._charset.upper() in ("", "NONE") or self._charset.upper() not in CHARSET_MAP:
             raise SettingsError(motivo="informe o charset da conexão com o Firebird, por exemplo WIN1252")
         connection = driver.connect(
@@ -112,14 +112,14 @@ class Firebird(Server):
         return connection
 
     def close(self) -> None:
-        """Give the connection back. Twice is once."""
+        """Give the connection back. Idempotent."""
         self._small_names = None
         self._block_sizes.clear()
         self._forget_statements()
         super().close()
 
     def encodable(self, text: str) -> str:
-        """The text with `?` for each letter the connection's charset cannot hold."""
+        """Return the text with `?` for each letter the connection's charset cannot hold."""
         encoding = CHARSET_MAP[self._charset.upper()]
         return text.encode(encoding, "replace").decode(encoding)
 
@@ -127,7 +127,7 @@ class Firebird(Server):
 
     @contextmanager
     def _cursor(self, sql: str = "") -> Iterator[Any]:
-        """A cursor. A statement outside a transaction gets one of its own, for there is no autocommit here."""
+        """Provide a cursor. A statement outside a transaction gets one of its own, for there is no autocommit here."""
         if self._in_transaction:
             with super()._cursor(sql) as cursor:
                 yield cursor
@@ -142,7 +142,7 @@ class Firebird(Server):
         self.commit()
 
     def _prepared(self, cursor: Any, sql: str) -> Any:
-        """The statement, prepared once a transaction.
+        """Return the statement, prepared once a transaction.
 
         Held longer it would keep the ERP's people from altering its tables ("object in use").
         """
@@ -180,7 +180,7 @@ class Firebird(Server):
         cursor.execute(self._prepared(cursor, sql), values)
 
     def select_among(self, sql: str, ids: Sequence[object], values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        """All rows of a query that ends with `IN {ids}`; `values` are bound before the ids.
+        """Return all rows of a query that ends with `IN {ids}`; `values` are bound before the ids.
 
         The last lot is filled up with its own last id, so that all lots are one prepared statement.
         """
@@ -196,7 +196,7 @@ class Firebird(Server):
             self.execute_many(among, [(*values, *lot) for lot in _padded_groups(ids, size)])
 
     def lock_row(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        """The rows of a plain query of one table, held until the transaction ends and read as of then."""
+        """Return the rows of a plain query of one table, held until the transaction ends and read as of then."""
         return self.select(f"{sql} WITH LOCK", values)
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -222,7 +222,9 @@ class Firebird(Server):
         return n_matched + (self.execute_many(sql, rows[n_done:]) if n_done < len(rows) else 0)
 
     def _block(self, cursor: Any, table: str, columns: Sequence[str], sql: str) -> tuple[int, Any]:
-        """The largest block of this statement that the server takes: a message has 64 KB of values. One is none."""
+        """Return the largest block of this statement that the server takes: a message has 64 KB of values. One is
+        none.
+        """
         size = self._block_sizes.get(sql, _BLOCK)
         while size > 1:
             try:
@@ -249,7 +251,7 @@ class Firebird(Server):
         return f"EXECUTE BLOCK ({declared}) RETURNS (n INTEGER) AS BEGIN n = 0; {' '.join(lines)} SUSPEND; END"
 
     def next_values(self, sequence: str, n: int) -> list[object]:
-        """The next n values of a generator, taken in one step: nobody else gets one of them."""
+        """Return the next n values of a generator, taken in one step, so that no other session gets one of them."""
         rows: list[Any] = self.select(f"SELECT GEN_ID({self.quoted(sequence)}, {n:d}) FROM rdb$database")  # noqa: S608  # a quoted name
         return list(range(rows[0][0] - n + 1, rows[0][0] + 1))
 
@@ -283,7 +285,7 @@ class Firebird(Server):
                 raise
 
     def tables(self) -> dict[str, set[str]]:
-        """The columns of every table and view by its name; names in capitals also in lower case."""
+        """Return the columns of every table and view by its name; names in capitals also in lower case."""
         return by_table(
             (table, column)
             for name, field in self.select(_COLUMNS)
@@ -292,7 +294,7 @@ class Firebird(Server):
         )
 
     def quoted(self, name: str) -> str:
-        """A name as it stands in the database, quoted."""
+        """Return a name as it stands in the database, quoted."""
         if name == name.lower() and name not in self._in_lower_case:
             name = name.upper()
         return '"{}"'.format(name.replace('"', '""'))
@@ -306,11 +308,11 @@ class Firebird(Server):
         return self._small_names
 
     def limited(self, sql: str, n: int) -> str:
-        """The query, answering its first `n` rows only."""
+        """Return the query, answering its first `n` rows only."""
         return f"{sql} ROWS {n:d}"
 
     def contains(self, column: str) -> str:
-        """The condition that a text column holds the text of one `?`, whatever the case of the letters."""
+        """Return the condition that a text column holds the text of one `?`, whatever the case of the letters."""
         return f"{column} CONTAINING ?"
 
     # --- transactions
@@ -330,7 +332,7 @@ class Firebird(Server):
         self._in_transaction, self._n_savepoints = True, 0
 
     def commit(self) -> None:
-        """End the transaction; everything in it stands. After ErpBusyError nobody knows."""
+        """End the transaction; everything in it stands. After ErpBusyError the outcome is unknown."""
         self._forget_statements()
         try:
             self._connection.commit()
@@ -359,7 +361,7 @@ class Firebird(Server):
         return not _DUPLICATE.isdisjoint(_codes(error))
 
     def translate_error(self, error: Exception) -> OmnisyncError:
-        """The driver's error as ours, by what to do about it."""
+        """Return the driver's error as ours, by what to do about it."""
         codes, text = _codes(error), str(error)
         if isinstance(error, UnicodeDecodeError) or codes & _CHARSET:
             return SettingsError(motivo=f"o charset {self._charset} não serve para os textos do banco {self._database}")
@@ -395,13 +397,13 @@ def _codes(error: BaseException) -> frozenset[int]:
 
 
 def _lines(text: str) -> list[str]:
-    """What the database says, without where in its code it says so."""
+    """Return what the database says, without where in its code it says so."""
     lines = (line.lstrip("-").strip() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("At ")]
 
 
 def _motive(codes: frozenset[int], text: str) -> str:
-    """The sentence to show: the trigger's own where there is one, never a document or a name of the record."""
+    """Return the sentence to show: the trigger's own where there is one, never a document or a name of the record."""
     lines = [line for line in _lines(text) if not line.startswith("Problematic key value")]
     if codes & _EXCEPTION and len(lines) > 2:
         lines = lines[2:]  # the exception's number and name stand before it

@@ -92,7 +92,7 @@ class Mariadb(Server):
         return connection
 
     def close(self) -> None:
-        """Give the connection back. Twice is once."""
+        """Give the connection back. Idempotent."""
         result = getattr(self._open, "_result", None)
         if result is not None:
             # Rows still on the wire: the driver would go on reading them from a connection that is closed.
@@ -106,7 +106,7 @@ class Mariadb(Server):
                 self.execute(statement)
 
     def tables(self) -> dict[str, set[str]]:
-        """The columns of every table and view of this database by its name."""
+        """Return the columns of every table and view of this database by its name."""
         return by_table(
             self.select(
                 "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = DATABASE()"
@@ -114,15 +114,15 @@ class Mariadb(Server):
         )
 
     def quoted(self, name: str) -> str:
-        """A name as it stands in the database, quoted."""
+        """Return a name as it stands in the database, quoted."""
         return ".".join("`{}`".format(part.replace("`", "``")) for part in name.split("."))
 
     def contains(self, column: str) -> str:
-        """The condition that a text column holds the text of one `?`, whatever the case of the letters."""
+        """Return the condition that a text column holds the text of one `?`, whatever the case of the letters."""
         return f"instr(upper({column}), upper(?)) > 0"
 
     def next_values(self, sequence: str, n: int) -> list[object]:
-        """The next n values of a sequence."""
+        """Return the next n values of a sequence."""
         sql = f"SELECT NEXTVAL({self.quoted(sequence)})"
         return [self.select(sql)[0][0] for _ in range(n)]
 
@@ -136,7 +136,7 @@ class Mariadb(Server):
             raise unreadable() from error
 
     def _reading_cursor(self) -> Any:
-        """A cursor that leaves the rows on the wire: an ordinary one brings them all."""
+        """Return a cursor that leaves the rows on the wire: an ordinary one brings them all."""
         return self._connection.cursor(SSCursor)
 
     def insert_missing(self, table: str, columns: Sequence[str], keys: Sequence[str], row: Sequence[object]) -> None:
@@ -151,7 +151,7 @@ class Mariadb(Server):
         return _code(error) in _DUPLICATE
 
     def translate_error(self, error: Exception) -> OmnisyncError:
-        """The driver's error as ours, by what to do about it."""
+        """Return the driver's error as ours, by what to do about it."""
         code, motive = _code(error), str(error.args[-1] if error.args else error)
         # 1030 tells of the disk in the words of the system only.
         if code in _FULL or (code == 1030 and "No space left" in motive):
@@ -176,19 +176,19 @@ class Mariadb(Server):
 
 
 def _code(error: BaseException) -> int:
-    """The server's number of an error; -1 where it has none."""
+    """Return the server's number of an error; -1 where it has none."""
     code = error.args[0] if error.args else -1
     return code if isinstance(code, int) else -1
 
 
 def _named(motive: str) -> str:
-    """The table a sentence names: Table 'erp.t' doesn't exist; denied to user 'x'@'y' for table `erp`.`t`."""
+    """Return the table a sentence names: Table 'erp.t' doesn't exist; denied to user 'x'@'y' for table `erp`.`t`."""
     found = _TABLE.search(motive)
     return found.group(1).rpartition(".")[2].strip("`'") if found else ""
 
 
 def _without_values(motive: str) -> str:
-    """A document or a name that met itself stays out of what is shown: Duplicate entry 'x' for key 'y'."""
+    """Return a document or a name that met itself stays out of what is shown: Duplicate entry 'x' for key 'y'."""
     if motive.startswith("Duplicate entry"):
         return f"Duplicate entry for key {motive.rpartition(' for key ')[2]}"
     return motive

@@ -121,24 +121,24 @@ class Postgresql(Server):
         self.commit()
 
     def tables(self) -> dict[str, set[str]]:
-        """The columns of every table and view by its name; those outside the search path with their schema."""
+        """Return the columns of every table and view by its name; those outside the search path with their schema."""
         return by_table(self.select(_COLUMNS))
 
     def quoted(self, name: str) -> str:
-        """A name as it stands in the database, quoted."""
+        """Return a name as it stands in the database, quoted."""
         return ".".join('"{}"'.format(part.replace('"', '""')) for part in name.split("."))
 
     def contains(self, column: str) -> str:
-        """The condition that a text column holds the text of one `?`, whatever the case of the letters."""
+        """Return the condition that a text column holds the text of one `?`, whatever the case of the letters."""
         return f"strpos(upper({column}), upper(CAST(? AS text))) > 0"
 
     def encodable(self, text: str) -> str:
-        """The text with `?` for each letter this database cannot hold."""
+        """Return the text with `?` for each letter this database cannot hold."""
         encoding = self._connection.info.encoding
         return text.encode(encoding, "replace").decode(encoding)
 
     def select_among(self, sql: str, ids: Sequence[object], values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        """All rows of a query that ends with `IN {ids}`; `values` are bound before the ids.
+        """Return all rows of a query that ends with `IN {ids}`; `values` are bound before the ids.
 
         The ids travel as one array without a type, which takes the column's: an index on CHAR(5) or on numbers works.
         """
@@ -151,7 +151,9 @@ class Postgresql(Server):
 
     @staticmethod
     def _fetched(cursor: Any) -> list[tuple[object, ...]]:
-        """The rows of a query that ran: without a state, the error is the driver's own, of a value it cannot read."""
+        """Return the rows of a query that ran: without a state, the error is the driver's own, of a value it cannot
+        read.
+        """
         try:
             return list(cursor.fetchall())
         except (psycopg.DataError, ValueError, OverflowError) as error:
@@ -175,12 +177,12 @@ class Postgresql(Server):
                 copy.write_row(row)
 
     def next_values(self, sequence: str, n: int) -> list[object]:
-        """The next n values of a sequence."""
+        """Return the next n values of a sequence."""
         rows = self.select("SELECT nextval(CAST(? AS regclass)) FROM generate_series(1, ?)", (self.quoted(sequence), n))
         return [row[0] for row in rows]
 
     def _reading_cursor(self) -> Any:
-        """A cursor of the server's: an ordinary one brings all rows before it gives the first."""
+        """Return a cursor of the server's: an ordinary one brings all rows before it gives the first."""
         return self._connection.cursor("omnisync")
 
     def insert_missing(self, table: str, columns: Sequence[str], keys: Sequence[str], row: Sequence[object]) -> None:
@@ -189,7 +191,7 @@ class Postgresql(Server):
         self.execute(f"{self._insert(table, columns)} ON CONFLICT ({conflict}) DO NOTHING", row)
 
     def commit(self) -> None:
-        """End the transaction; everything in it stands. After ErpBusyError nobody knows."""
+        """End the transaction; everything in it stands. After ErpBusyError the outcome is unknown."""
         try:
             with self._cursor() as cursor:
                 cursor.execute("COMMIT")
@@ -206,7 +208,7 @@ class Postgresql(Server):
         return isinstance(error, psycopg.errors.UniqueViolation)
 
     def translate_error(self, error: Exception) -> OmnisyncError:
-        """The driver's error as ours, by what to do about it."""
+        """Return the driver's error as ours, by what to do about it."""
         state = getattr(error, "sqlstate", None)
         if isinstance(error, psycopg.OperationalError) and state is None:
             return self._without_state(str(error))
@@ -236,7 +238,7 @@ class Postgresql(Server):
         return ErpSetupError("destination_missing_table", banco=self._database, tabela=table)
 
     def _without_state(self, text: str) -> OmnisyncError:
-        """No answer at all, or a server that refuses to talk: before it does, it has no code to give."""
+        """Return no answer at all, or a server that refuses to talk: before it does, it has no code to give."""
         if self._open is not None or _STARTING.search(text):
             return ErpBusyError()
         if _LOGIN.search(text):

@@ -1,4 +1,4 @@
-"""What the database servers have in common: a connection that may be lost, transactions, savepoints, plain SQL."""
+"""The common part of the database servers: a connection that may be lost, transactions, savepoints, plain SQL."""
 
 from __future__ import annotations
 
@@ -60,27 +60,27 @@ class Server(ABC):
 
     @abstractmethod
     def _opened(self) -> Any:
-        """A new connection, in autocommit mode where the driver has one."""
+        """Return a new connection, in autocommit mode where the driver has one."""
 
     @abstractmethod
     def _is_lost(self, error: Exception) -> bool:
-        """Whether the connection is gone."""
+        """Return whether the connection is gone."""
 
     @abstractmethod
     def _is_duplicate(self, error: BaseException) -> bool:
-        """Whether a unique key met itself."""
+        """Return whether a unique key met itself."""
 
     @abstractmethod
     def quoted(self, name: str) -> str:
-        """A name as it stands in the database, quoted."""
+        """Return a name as it stands in the database, quoted."""
 
     @abstractmethod
     def tables(self) -> dict[str, set[str]]:
-        """The columns of every table and view by its name."""
+        """Return the columns of every table and view by its name."""
 
     @abstractmethod
     def translate_error(self, error: Exception) -> OmnisyncError:
-        """The driver's error as ours, by what to do about it."""
+        """Return the driver's error as ours, by what to do about it."""
 
     # --- the connection
 
@@ -105,7 +105,7 @@ class Server(ABC):
         return ErpSetupError(banco=self._database, servidor=self._server)
 
     def close(self) -> None:
-        """Give the connection back. Twice is once."""
+        """Give the connection back. Idempotent."""
         lost, self._open = self._open, None
         if lost is not None:
             with suppress(*self.errors):
@@ -121,7 +121,7 @@ class Server(ABC):
 
     @contextmanager
     def _cursor(self, sql: str = "") -> Iterator[Any]:
-        """A cursor; what the driver raises while it is used becomes ours."""
+        """Provide a cursor; what the driver raises while it is used becomes ours."""
         connection = self._connection
         with self._translating(sql), connection.cursor() as cursor:
             yield cursor
@@ -157,18 +157,18 @@ class Server(ABC):
             return max(int(cursor.rowcount or 0), 0)
 
     def select(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        """All rows of one query."""
+        """Return all rows of one query."""
         return self._read(sql, values)[1]
 
     def _read(self, sql: str, values: Sequence[object]) -> tuple[list[str], list[tuple[object, ...]]]:
-        """The names of a query's columns, and its rows."""
+        """Return the names of a query's columns, and its rows."""
         with self._cursor(sql) as cursor:
             self._run(cursor, sql, values)
             return [described[0] for described in cursor.description], self._fetched(cursor)
 
     @staticmethod
     def _fetched(cursor: Any) -> list[tuple[object, ...]]:
-        """The rows of a query that ran. Only what they hold can be wrong by now."""
+        """Return the rows of a query that ran. Only what they hold can be wrong by now."""
         try:
             return list(cursor.fetchall())
         except (ValueError, OverflowError) as error:
@@ -180,7 +180,7 @@ class Server(ABC):
 
     @contextmanager
     def stream(self, sql: str, values: Sequence[object] = (), *, size: int = STREAM_ROWS) -> Iterator[StreamedRows]:
-        """The rows of one query as they come, in lots, all of them as of one moment."""
+        """Provide the rows of one query as they come, in lots, all of them as of one moment."""
         self._begin_reading()
         cursor, is_read = None, False
         try:
@@ -210,11 +210,11 @@ class Server(ABC):
             self._in_transaction, self._n_savepoints = True, 0
 
     def _reading_cursor(self) -> Any:
-        """A cursor that gives its rows as they come."""
+        """Return a cursor that gives its rows as they come."""
         return self._connection.cursor()
 
     def _end_reading(self, cursor: Any, *, is_read: bool) -> None:
-        """The end of a stream. Rows that nobody fetched would have to be read all the same: the connection goes."""
+        """End a stream. Rows left unfetched would have to be read all the same: the connection is closed."""
         if is_read:
             self.rollback()
         else:
@@ -225,7 +225,7 @@ class Server(ABC):
                 cursor.close()
 
     def select_among(self, sql: str, ids: Sequence[object], values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        """All rows of a query that ends with `IN {ids}`; `values` are bound before the ids."""
+        """Return all rows of a query that ends with `IN {ids}`; `values` are bound before the ids."""
         found: list[tuple[object, ...]] = []
         for group in row_groups(ids, IDS_AT_ONCE):
             found += self.select(sql.replace("{ids}", f"({', '.join('?' * len(group))})"), (*values, *group))
@@ -247,7 +247,7 @@ class Server(ABC):
         return found
 
     def lock_row(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        """The rows of a plain query of one table, held until the transaction ends and read as of then."""
+        """Return the rows of a plain query of one table, held until the transaction ends and read as of then."""
         return self.select(f"{sql} FOR UPDATE", values)
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -266,11 +266,11 @@ class Server(ABC):
         return self.execute_many(self._update(table, columns, keys), rows) if rows else 0
 
     def limited(self, sql: str, n: int) -> str:
-        """The query, answering its first `n` rows only."""
+        """Return the query, answering its first `n` rows only."""
         return f"{sql} LIMIT {n:d}"
 
     def encodable(self, text: str) -> str:
-        """The text with `?` for each letter this database cannot hold."""
+        """Return the text with `?` for each letter this database cannot hold."""
         return text
 
     def _insert(self, table: str, columns: Sequence[str]) -> str:
@@ -290,7 +290,7 @@ class Server(ABC):
         self._in_transaction, self._n_savepoints = True, 0
 
     def commit(self) -> None:
-        """End the transaction; everything in it stands. After ErpBusyError nobody knows."""
+        """End the transaction; everything in it stands. After ErpBusyError the outcome is unknown."""
         try:
             self.execute(self.commits)
         finally:
@@ -323,22 +323,24 @@ class Server(ABC):
 
 
 def refused(motive: str) -> RefusedRecordError:
-    """A record this database does not accept, in its own words."""
+    """Return a record this database does not accept, in its own words."""
     return RefusedRecordError("erp_refused", motivo=motive)
 
 
 def unreadable() -> RefusedRecordError:
-    """A value in a row that the driver cannot make sense of: bytes that are no letters, a date beyond the calendar."""
+    """Return a value in a row that the driver cannot make sense of: bytes that are no letters, a date beyond the
+    calendar.
+    """
     return RefusedRecordError(UNREADABLE_VALUE)
 
 
 def wrong_layout(motive: str) -> ErpSetupError:
-    """A statement that this database cannot run at all: the layout is for another."""
+    """Return a statement that this database cannot run at all: the layout is for another."""
     return ErpSetupError("layout", motivo=motive)
 
 
 def by_table(rows: Iterable[tuple[object, ...]]) -> dict[str, set[str]]:
-    """Pairs of table and column, by table."""
+    """Return pairs of table and column, by table."""
     found: dict[str, set[str]] = {}
     for table, column in rows:
         found.setdefault(str(table), set()).add(str(column))

@@ -121,7 +121,7 @@ class Sqlite:
             raise self.translate_error(error) from error
 
     def _write_ahead(self, connection: sqlite3.Connection) -> None:
-        """Have the file keep its journal ahead. It alone waits for nobody: who is at the file now is left in peace."""
+        """Switch the file to WAL. This statement does not wait: another connection may be using the file."""
         try:
             connection.execute("PRAGMA journal_mode = WAL").fetchall()
         except sqlite3.OperationalError as error:
@@ -129,7 +129,7 @@ class Sqlite:
                 raise
 
     def close(self) -> None:
-        """Close the file. Twice is once."""
+        """Close the file. Idempotent."""
         self._in_transaction, self._undone = False, None
         if self._open is not None:
             self._open.close()
@@ -155,7 +155,7 @@ class Sqlite:
         return self._open
 
     def tables(self) -> dict[str, set[str]]:
-        """The columns of every table, by its name."""
+        """Return the columns of every table, by its name."""
         found: dict[str, set[str]] = {}
         names = self.select("SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c", ())
         for table, column in names:
@@ -173,13 +173,13 @@ class Sqlite:
             return self._connection.executemany(sql, rows).rowcount
 
     def select(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        """All rows of one query."""
+        """Return all rows of one query."""
         with self._translating():
             return self._connection.execute(sql, values).fetchall()
 
     @contextmanager
     def stream(self, sql: str, values: Sequence[object] = (), *, size: int = STREAM_ROWS) -> Iterator[StreamedRows]:
-        """The rows of one query as they come, in lots. In WAL who reads keeps nobody from writing."""
+        """Provide the rows of one query as they come, in lots. In WAL a reader blocks no writer."""
         self.execute("BEGIN")
         try:
             with self._translating():
@@ -210,7 +210,7 @@ class Sqlite:
             raise ours from error
 
     def select_among(self, sql: str, ids: Sequence[object], values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        """All rows of a query that ends with `IN {ids}`; `values` are bound before the ids.
+        """Return all rows of a query that ends with `IN {ids}`; `values` are bound before the ids.
 
         The ids travel as one JSON array in a subquery: a JOIN with json_each makes the planner scan the bindings
         outside (a thousand times slower).
@@ -233,7 +233,7 @@ class Sqlite:
         return [dict(zip(names, row, strict=True)) for row in cursor]
 
     def lock_row(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        """The rows of a plain query; the writing transaction holds the whole file already."""
+        """Return the rows of a plain query; the writing transaction holds the whole file already."""
         return self.select(sql, values)
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -269,19 +269,21 @@ class Sqlite:
         return f"INSERT INTO {self.quoted(table)} ({names}) VALUES ({marks})"  # noqa: S608  # quoted names
 
     def quoted(self, name: str) -> str:
-        """A name as it stands in the database. In double quotes a name that is missing would be taken for a text."""
+        """Return a name as it stands in the database. In double quotes a name that is missing would be taken for a
+        text.
+        """
         return "`{}`".format(name.replace("`", "``"))
 
     def limited(self, sql: str, n: int) -> str:
-        """The query, answering its first `n` rows only."""
+        """Return the query, answering its first `n` rows only."""
         return f"{sql} LIMIT {n:d}"
 
     def contains(self, column: str) -> str:
-        """The condition that a text column holds the text of one `?`, whatever the case of the letters."""
+        """Return the condition that a text column holds the text of one `?`, whatever the case of the letters."""
         return f"instr(upper({column}), upper(?)) > 0"
 
     def encodable(self, text: str) -> str:
-        """The text itself: a file holds every letter."""
+        """Return the text itself: a file holds every letter."""
         return text
 
     def begin(self) -> None:
@@ -314,7 +316,7 @@ class Sqlite:
         self.execute("RELEASE omnisync")
 
     def translate_error(self, error: Exception) -> OmnisyncError:
-        """The driver's error as ours, by what to do about it."""
+        """Return the driver's error as ours, by what to do about it."""
         text = str(error)
         if text.startswith(("too many attached databases", "not authorized", "cannot VACUUM")):
             return LayoutError(motivo="um SQL dele sai do banco do ERP (ATTACH, VACUUM, PRAGMA ou extensão)")

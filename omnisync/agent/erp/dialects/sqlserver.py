@@ -143,7 +143,7 @@ class Sqlserver(Server):
         )
 
     def close(self) -> None:
-        """Give the connection back. Twice is once."""
+        """Give the connection back. Idempotent."""
         self._code_pages.clear()
         self._undone = None
         super().close()
@@ -169,7 +169,7 @@ class Sqlserver(Server):
         return ours
 
     def _is_transaction_alive(self) -> bool:
-        """Whether the transaction outlived an error: most leave it, a trigger's and a conversion's do not."""
+        """Return whether the transaction outlived an error: most leave it, a trigger's and a conversion's do not."""
         try:
             with self._open.cursor() as cursor:
                 cursor.execute("SELECT XACT_STATE()")
@@ -203,7 +203,7 @@ class Sqlserver(Server):
         cursor.execute(_filled(sql, values))
 
     def lock_row(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        """The rows of a plain query of one table, held until the transaction ends and read as of then."""
+        """Return the rows of a plain query of one table, held until the transaction ends and read as of then."""
         return self.select(_FROM.sub(lambda found: found.group() + _LOCK_HINT, sql, count=1), values)
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -253,7 +253,7 @@ class Sqlserver(Server):
             return _last_of(cursor)
 
     def next_values(self, sequence: str, n: int) -> list[object]:
-        """The next n values of a sequence."""
+        """Return the next n values of a sequence."""
         if not n:
             return []
         marks = ", ".join(["(0)"] * n)
@@ -269,17 +269,17 @@ class Sqlserver(Server):
         self.execute(sql, (*row, *(row[columns.index(key)] for key in keys)))
 
     def limited(self, sql: str, n: int) -> str:
-        """The query, answering its first `n` rows only."""
+        """Return the query, answering its first `n` rows only."""
         return _SELECT.sub(lambda found: f"{found.group()} TOP ({n:d})", sql, count=1)
 
     def contains(self, column: str) -> str:
-        """The condition that a text column holds the text of one `?`, whatever the case of the letters."""
+        """Return the condition that a text column holds the text of one `?`, whatever the case of the letters."""
         return f"CHARINDEX(UPPER(?), UPPER({column})) > 0"
 
     # --- transactions
 
     def commit(self) -> None:
-        """End the transaction; everything in it stands. After ErpBusyError nobody knows."""
+        """End the transaction; everything in it stands. After ErpBusyError the outcome is unknown."""
         try:
             super().commit()
         except OmnisyncError:
@@ -312,11 +312,11 @@ class Sqlserver(Server):
                 raise
 
     def tables(self) -> dict[str, set[str]]:
-        """The columns of every table and view by its name; others than the login finds with their schema."""
+        """Return the columns of every table and view by its name; others than the login finds with their schema."""
         return by_table(self.select(_COLUMNS))
 
     def quoted(self, name: str) -> str:
-        """A name as it stands in the database, quoted."""
+        """Return a name as it stands in the database, quoted."""
         return ".".join("[{}]".format(part.replace("]", "]]")) for part in name.split("."))
 
     # --- errors
@@ -328,7 +328,7 @@ class Sqlserver(Server):
         return _number(error) in _DUPLICATE
 
     def translate_error(self, error: Exception) -> OmnisyncError:
-        """The driver's error as ours, by what to do about it."""
+        """Return the driver's error as ours, by what to do about it."""
         number, motive = _number_and_text(error)
         make = self._by_number(number)
         if make is not None:
@@ -366,7 +366,7 @@ class Sqlserver(Server):
 
 @lru_cache(maxsize=512)
 def _pieces(sql: str) -> tuple[str, ...]:
-    """What stands around the marks of a statement; quoted texts and names keep their `?`."""
+    """Return what stands around the marks of a statement; quoted texts and names keep their `?`."""
     pieces, start = [], 0
     for found in _QUOTED_OR_MARK.finditer(sql):
         if found.group() == "?":
@@ -376,13 +376,13 @@ def _pieces(sql: str) -> tuple[str, ...]:
 
 
 def _filled(sql: str, values: Sequence[object]) -> str:
-    """A statement with its values written in."""
+    """Return a statement with its values written in."""
     first, *rest = _pieces(sql)
     return first + "".join(f"{_literal(value)}{piece}" for value, piece in zip(values, rest, strict=True))
 
 
 def _literal(value: object) -> str:
-    """A value as T-SQL writes it. What cannot be written is refused.
+    """Return a value as T-SQL writes it. What cannot be written is refused.
 
     A text of ASCII alone has no N before it: an index of a VARCHAR column is then searched, not read to its end.
     """
@@ -415,13 +415,13 @@ def _text(text: str) -> str:
 
 
 def _counted(statements: Iterable[str]) -> str:
-    """A batch that runs each statement and answers how many rows they matched in all."""
+    """Return a batch that runs each statement and answers how many rows they matched in all."""
     counted = "".join(f"{statement};\nSET @omnisync += @@ROWCOUNT;\n" for statement in statements)
     return f"DECLARE @omnisync INT = 0;\n{counted}SELECT @omnisync"
 
 
 def _last_of(cursor: Any) -> Any:
-    """The value in the last set of rows: a trigger may answer rows of its own before it."""
+    """Return the value in the last set of rows: a trigger may answer rows of its own before it."""
     rows = cursor.fetchall()
     while cursor.nextset():
         rows = cursor.fetchall()
@@ -456,13 +456,13 @@ def _number(error: BaseException) -> int:
 
 
 def _named(motive: str) -> str:
-    """The table a sentence names first: permission was denied on the object 'pedidos', database 'erp'."""
+    """Return the table a sentence names first: permission was denied on the object 'pedidos', database 'erp'."""
     found = _TABLE.search(motive)
     return found.group(1).removeprefix("dbo.") if found else ""
 
 
 def _without_values(number: int, motive: str) -> str:
-    """A document or a name stays out of what is shown."""
+    """Return the words without documents and names."""
     if number in _DUPLICATE or number == 2628:  # "... in object 'dbo.t'. The duplicate key value is (x)."
         before = motive.partition("(" if number in _DUPLICATE else ": '")[0]
         return before.rpartition(". ")[0] or before

@@ -35,7 +35,7 @@ class ChunkedRows(Struct, frozen=True):
 def content_defined_chunks(
     row_lists: Iterator[RowList], hashes_of: Callable[[RowList], list[bytes]]
 ) -> Iterator[ChunkedRows]:
-    """The rows of all lots in their order, cut into stretches: as many times some as there were lots.
+    """Yield the rows of all lots in their order, cut into stretches: as many times some as there were lots.
 
     Where the lots begin and end does not matter, unless a whole one has no end of a stretch.
     """
@@ -53,7 +53,7 @@ def content_defined_chunks(
 
 
 def _split(rows: RowList, hashes: list[bytes], is_end: bytes, *, is_last: bool = False) -> ChunkedRows:
-    """The rows up to the last end among them, or all of them."""
+    """Return the rows up to the last end among them, or all of them."""
     joined = b"".join(hashes)
     ends = _ends(joined, is_end)
     if not ends or (is_last and ends[-1] < len(rows)):

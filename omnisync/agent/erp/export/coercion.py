@@ -1,4 +1,4 @@
-"""What a database answers as the wire writes it, a column at a time: exact or not at all.
+"""Convert a database's values to the contract's form, a column at a time: exactly or not at all.
 
 Nothing is rounded, cut or guessed. A value that does not fit stands as an `InvalidValue` in its place: its row is
 refused.
@@ -45,7 +45,7 @@ _TYPE, _PATTERN, _FORMAT = InvalidValue("type"), InvalidValue("pattern"), Invali
 
 
 def coercer(hint: Any, zone: tzinfo) -> Coerce:
-    """How a column becomes this type of the contract. Moments without a zone are of `zone`."""
+    """Return how a column becomes this type of the contract. Moments without a zone are of `zone`."""
     kind, metas = _bare(hint)
     if kind is Decimal:
         pattern = next(meta.extra_json_schema["pattern"] for meta in metas if meta.extra_json_schema)
@@ -62,7 +62,7 @@ def coercer(hint: Any, zone: tzinfo) -> Coerce:
 
 
 def _bare(hint: Any) -> tuple[Any, Sequence[Any]]:
-    """The type itself, out of `… | None` and of what is annotated, and its annotations."""
+    """Return the type itself, out of `… | None` and of what is annotated, and its annotations."""
     if get_origin(hint) in (Union, UnionType):
         hint = next(one for one in get_args(hint) if one is not NoneType)
     if get_origin(hint) is Literal:
@@ -86,7 +86,7 @@ def _texts(values: Sequence[Any]) -> list[Any]:
 
 
 def _text(value: object) -> str | None | InvalidValue:
-    """A text without the spaces a CHAR is filled up with; an empty one is none. A number is its digits."""
+    """Return a text without the spaces a CHAR is filled up with; an empty one is none. A number is its digits."""
     if isinstance(value, str):
         return value.strip() or None
     if isinstance(value, Decimal) and value.is_finite():
@@ -111,7 +111,9 @@ def _amounts(pattern: re.Pattern[str], values: Sequence[object]) -> list[Any]:
 
 
 def _all_match(texts: list[str], pattern: re.Pattern[str], digits: Mapping[int, int] = _ANY_DIGIT) -> bool:
-    """Whether every text keeps to the pattern: one look for each form among them, a digit being as good as any."""
+    """Return whether every text keeps to the pattern: one look for each form among them, a digit being as good as
+    any.
+    """
     if not texts:
         return True
     forms = "\n".join(texts).translate(digits).split("\n")
@@ -119,7 +121,9 @@ def _all_match(texts: list[str], pattern: re.Pattern[str], digits: Mapping[int, 
 
 
 def _amount(pattern: re.Pattern[str], value: Any) -> str | None | InvalidValue:
-    """The number in the form the pattern asks for, if it can be had without rounding: 10 as 10.00, 1.50000 as 1.5."""
+    """Return the number in the form the pattern asks for, if it can be had without rounding: 10 as 10.00, 1.50000 as
+    1.5.
+    """
     if isinstance(value, str):
         value = value.strip()
         if not value:
@@ -161,7 +165,7 @@ def _days(values: Sequence[Any]) -> list[Any]:
 
 
 def _day(value: Any) -> str | None | InvalidValue:
-    """A day; of a moment its day on the database's own wall."""
+    """Return a day; of a moment its day on the database's own wall."""
     if isinstance(value, datetime):
         return value.date().isoformat()
     if isinstance(value, date):
@@ -175,14 +179,14 @@ def _day(value: Any) -> str | None | InvalidValue:
 
 
 class _Offsets:
-    """How far the zone is from UTC, hour by hour: a thousand moments of one hour are asked for once."""
+    """The zone's offsets from UTC by hour, so that a thousand moments of one hour are computed once."""
 
     def __init__(self, zone: tzinfo) -> None:
         self._zone = zone
         self._known: dict[str, str] = {}
 
     def of_hour(self, hour: str) -> str | None:
-        """The offset of every moment of this hour, told as `2026-11-24 10`; None where there is not the one."""
+        """Return the offset of every moment of this hour, told as `2026-11-24 10`; None where there is not the one."""
         key = f"{hour[:10]}T{hour[11:]}"
         try:
             self.of(datetime.fromisoformat(f"{key}:00:00"), f"{key}:00:00")
@@ -191,7 +195,7 @@ class _Offsets:
         return self._known.get(key)
 
     def of(self, moment: datetime, text: str) -> str:
-        """The offset of this moment of the zone's wall, as `text` ends with it: -03:00."""
+        """Return the offset of this moment of the zone's wall, as `text` ends with it: -03:00."""
         found = self._known.get(text[:13])
         if found is None:
             ends = (moment.replace(minute=0), moment.replace(minute=59), moment)

@@ -35,7 +35,7 @@ Since = str | int | None
 
 
 class RowGroup(Struct, frozen=True):
-    """Some rows as they came. `stretches` are those they came in: how many rows, and the hash of them all."""
+    """Some rows as they came. `chunks` are those they came in: how many rows, and the hash of them all."""
 
     keys: list[OptionalKey]
     hashes: list[bytes]
@@ -60,13 +60,14 @@ class RowStream:
         self.latest: Since = None
 
     def groups(self, is_known: Callable[[bytes], bool] = lambda hash_: False) -> Iterator[RowGroup]:
-        """All rows, a lot at a time, without the stretches whose hash is known; nothing else is asked of the database
-        meanwhile."""
+        """Yield all rows, a lot at a time, without the stretches whose hash is known; nothing else is asked of the
+        database meanwhile.
+        """
         for cut in content_defined_chunks(map(self._without_helper_column, self._row_lists), self._hashes):
             yield self._group(cut, is_known)
 
     def _without_helper_column(self, rows: RowList) -> RowList:
-        """The rows without a column that is there only to say when they changed; that is noted."""
+        """Return the rows without a column that is there only to say when they changed; that is noted."""
         self._note_changed(rows)
         if self._is_plain:
             return rows
@@ -86,7 +87,7 @@ class RowStream:
         return hash_rows(_raws(rows), self._form)
 
     def _group(self, cut: ChunkedRows, is_known: Callable[[bytes], bool]) -> RowGroup:
-        """The rows of those stretches that are not known, with their keys and hashes."""
+        """Return the rows of those stretches that are not known, with their keys and hashes."""
         bounds = pairwise([0, *cut.ends])
         some = [
             (start, end, hash_)
@@ -109,7 +110,9 @@ class RowStream:
 
 @contextmanager
 def open_stream(database: Database, query: ExportQuery, since: Since, today: date) -> Iterator[RowStream]:
-    """The rows of a dataset, all of them or those that changed since. Raises LayoutError for a column nobody knows."""
+    """Provide the rows of a dataset, all of them or those that changed since. Raises LayoutError for an unknown
+    column.
+    """
     values: list[object] = [today.isoformat() for _ in query.words]
     sql = query.sql
     if since is not None and query.changed_at:
@@ -140,7 +143,7 @@ def _place_of(query: ExportQuery, names: Sequence[str]) -> int | None:
 
 
 def _raws(rows: RowList) -> list[bytes]:
-    """What the database answered, row by row, as bytes: equal when the rows are."""
+    """Return what the database answered, row by row, as bytes: equal when the rows are."""
     try:
         return list(map(_raw, rows))
     except _UNPACKED:

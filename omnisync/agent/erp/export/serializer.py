@@ -38,7 +38,7 @@ class SerializedLines(Struct, frozen=True):
 
 
 class LineSerializer:
-    """What the columns of one dataset's query mean; moments without a zone are of `zone`."""
+    """Serializes the rows of one dataset's query; moments without a zone are of `zone`."""
 
     def __init__(self, dataset: Dataset, names: Sequence[str], zone: tzinfo) -> None:
         self._names = names
@@ -60,7 +60,7 @@ class LineSerializer:
         self._listed = list(listed)
 
     def keys(self, rows: RowList) -> list[OptionalKey]:
-        """Each row's key."""
+        """Return each row's key."""
         parts = [self._coerce[self._names[place]](list(map(itemgetter(place), rows))) for place in self._places_of_key]
         try:
             texts = parts[0] if len(parts) == 1 else list(map("/".join, zip(*parts, strict=True)))
@@ -72,7 +72,7 @@ class LineSerializer:
         return texts if is_sound else [_key(row) for row in zip(*parts, strict=True)]
 
     def serialize(self, rows: RowList, keys: Sequence[OptionalKey]) -> SerializedLines:
-        """The rows, whose keys these are, as lines."""
+        """Return the rows, whose keys these are, as lines."""
         if not rows:
             return SerializedLines([], [])
         columns = dict(zip(self._names, zip(*rows, strict=True), strict=True))
@@ -107,7 +107,7 @@ class LineSerializer:
         return values if default is None else [default if value is None else value for value in values]
 
     def _with_lists(self, wire: dict[str, list[Any]], n: int) -> list[list[Any]]:
-        """The columns of telephones and addresses put together into the dataset's lists."""
+        """Return the columns of telephones and addresses put together into the dataset's lists."""
         gathered: dict[str, list[list[Any]]] = {name: [[] for _ in range(n)] for name in self._listed}
         kinds = dict.fromkeys(name.rpartition(".")[0] if name.count(".") > 1 else name for name in self._lists)
         for kind in kinds:
@@ -134,7 +134,7 @@ def _key(parts: Sequence[Any]) -> OptionalKey:
 
 
 def _encoded(rows: list[Any], found: dict[int, tuple[InvalidValue, str]]) -> list[bytes]:
-    """Each row as JSON; a text with half a letter in it does not fit."""
+    """Return each row as JSON; a text with half a letter in it does not fit."""
     try:
         return _encoder.encode_lines(rows).splitlines()
     except UnicodeEncodeError:

@@ -14,7 +14,7 @@ UNMAPPED: Mapping[str, DeParaKind] = {f"{kind}_unmapped": kind for kind in KINDS
 
 
 def of_layout(layout: LayoutFile) -> dict[str, dict[str, str]]:
-    """The groups a layout asks for, each with the codes it knows itself."""
+    """Return the groups a layout asks for, each with the codes it knows itself."""
     found: dict[str, dict[str, str]] = {}
     for where, columns in columns_of(layout):
         for name, written in columns.items():

@@ -48,7 +48,9 @@ _PARAMETER = re.compile(r"'[^']*'|::|:([a-z_][a-z_0-9.]*)")
 
 
 def text_store(zone: tzinfo) -> Mapping[type, Convert]:
-    """How values go to a database: as text, which each reads by its column's own type: exact, and without a zone."""
+    """Return how values go to a database: as text, which each reads by its column's own type: exact, and without a
+    zone.
+    """
 
     def local(moment: datetime) -> str:
         # A third of the time of strftime; without the zone, which need not be asked for its offset again.
@@ -66,19 +68,20 @@ class Compiler:
         self._mappings = mappings
 
     def columns(self, kind: str, written: Mapping[str, Any], where: str) -> tuple[ColumnPlan, ...]:
-        """The columns in the file's order; those that wait for another row's key are left out
-        (`foreign_key_columns`)."""
+        """Return the columns in the file's order; those that wait for another row's key are left out
+        (`foreign_key_columns`).
+        """
         made = (self._column(kind, name, source, f"{where}.{name}") for name, source in written.items())
         return tuple(column for column in made if column is not None)
 
     @staticmethod
     def foreign_key_columns(written: Mapping[str, Any], where: str) -> tuple[tuple[str, str], ...]:
-        """The columns that take another row's key: (column, whose)."""
+        """Return the columns that take another row's key: (column, whose)."""
         forms = ((name, column_form(source, f"{where}.{name}")) for name, source in written.items())
         return tuple((name, form.key_of) for name, form in forms if isinstance(form, KeyOf))
 
     def field(self, kind: str, text: str, where: str) -> tuple[FieldPath, Callable[[list[Any], list[Any]], list[Any]]]:
-        """A path with its converters, as values ready for the database."""
+        """Return a path with its converters, as values ready for the database."""
         fill = self._piped(kind, text, where)
         return field_of(kind, text.partition("|")[0].strip(), where), (
             lambda records, parents: list(fill(LookupAnswers(None, []), records, parents))
@@ -96,7 +99,9 @@ class Compiler:
         return formed
 
     def parameters(self, kind: str, sql: str, where: str) -> tuple[str, list[tuple[str, Any]]]:
-        """A query with `?`, and the (path, values) of each, in order; words of ours (key, number) have no values."""
+        """Return a query with `?`, and the (path, values) of each, in order; words of ours (key, number) have no
+        values.
+        """
         asked: list[tuple[str, Any]] = []
 
         def mark(found: re.Match[str]) -> str:
@@ -148,7 +153,7 @@ class Compiler:
     def _with_text_at_end(
         self, field: FieldPath, done: Sequence[Call], steps: list[Convert], *, is_optional: bool
     ) -> list[Convert]:
-        """The steps with what makes the value a text at the end; with nothing more where it is one already."""
+        """Return the steps with what makes the value a text at the end; with nothing more where it is one already."""
         last: Convert | None = None
         if not done:
             last = _exact if field.path.endswith("_price") else self._store.get(field.type)
@@ -255,7 +260,7 @@ class Compiler:
 
 
 class _Missing(Struct, frozen=True):
-    """What becomes of a code that the ERP does not have."""
+    """The treatment of a code that the ERP does not have."""
 
     what: str
     default: Scalar | None
@@ -297,13 +302,13 @@ def _placeholder(key: Any) -> Any:
 
 
 def constant_fill(value: Scalar) -> Fill:
-    """The same value for every record."""
+    """Return the same value for every record."""
     plain = _plain(value)
     return lambda answers, records, parents: repeat(plain, len(records))
 
 
 def _plain(value: Scalar) -> str:
-    """A constant of the layout as text, like every other value."""
+    """Return a constant of the layout as text, like every other value."""
     return ("1" if value else "0") if isinstance(value, bool) else str(value)
 
 
@@ -318,14 +323,14 @@ def _parameters_of(fills: Sequence[Fill]) -> Callable[[list[Any], list[Any]], It
 
 
 def _reader(field: FieldPath) -> Fill:
-    """The field of each record, or of its order."""
+    """Return the field of each record, or of its order."""
     if field.is_of_order:
         return lambda answers, records, parents: map(field.read, parents)
     return lambda answers, records, parents: map(field.read, records)
 
 
 def _filler(field: FieldPath, source: Fill, steps: Sequence[Convert]) -> Fill:
-    """The steps over whole columns; a text that loses something is noted."""
+    """Return the steps over whole columns; a text that loses something is noted."""
 
     def fill(answers: LookupAnswers, records: list[Any], parents: list[Any]) -> Iterable[object]:
         values: Iterable[Any] = source(answers, records, parents)
@@ -389,6 +394,6 @@ def _masked(document: Any) -> Any:
 
 
 def _exact(value: Decimal) -> str:
-    """A tiny price in full: str() would write 1E-7."""
+    """Return a tiny price in full: str() would write 1E-7."""
     text = str(value)
     return text if "E" not in text else format(value, "f")

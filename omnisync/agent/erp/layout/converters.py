@@ -43,7 +43,7 @@ class Cut(Struct, frozen=True):
     longest: int
 
     def __call__(self, text: str) -> str:
-        """The text, at most `longest` letters of it."""
+        """Return the text, at most `longest` letters of it."""
         if len(text) <= self.longest:
             return text
         blank = text.rfind(" ", 0, self.longest + 1)
@@ -54,14 +54,14 @@ class Plain(Struct, frozen=True):
     """`plain`: letters every Brazilian database keeps. Typographic marks become their plain ones, others go."""
 
     def __call__(self, text: str) -> str:
-        """The text in letters of Windows-1252."""
+        """Return the text in letters of Windows-1252."""
         if text.isascii():
             return text
         marked = normalize("NFC", text).translate(_TYPOGRAPHIC)
         return " ".join(marked.encode("cp1252", "ignore").decode("cp1252").split())
 
     def drops(self, text: str) -> bool:
-        """Whether a letter of the text is lost."""
+        """Return whether a letter of the text is lost."""
         if text.isascii():
             return False
         marked = normalize("NFC", text).translate(_TYPOGRAPHIC)
@@ -88,19 +88,19 @@ def parse_call(text: str) -> Call:
 
 
 def split_pipe(text: str) -> list[str]:
-    """The converters between the bars; a bar within quotation marks parts nothing."""
+    """Return the converters between the bars; a bar within quotation marks parts nothing."""
     return _PIECE.findall(text)
 
 
 def converter(call: Call, zone: tzinfo) -> Convert:
-    """The function a call names. Raises KeyError (no such name), TypeError or ValueError (wrong arguments)."""
+    """Return the function a call names. Raises KeyError (no such name), TypeError or ValueError (wrong arguments)."""
     if call.name in _OF_TIMES:
         return _OF_TIMES[call.name](zone, *call.arguments)
     return _CONVERTERS[call.name](*call.arguments)
 
 
 def names() -> list[str]:
-    """Every converter, `join` (which takes paths) among them."""
+    """Return every converter, `join` (which takes paths) among them."""
     return sorted({*_CONVERTERS, *_OF_TIMES, "join"})
 
 

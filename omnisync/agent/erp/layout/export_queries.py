@@ -27,7 +27,7 @@ _WORD = re.compile(r"'[^']*'|\"[^\"]*\"|::|:([a-z_][a-z_0-9]*)")
 
 
 class ExportQuery(Struct, frozen=True, kw_only=True):
-    """How a dataset's rows are asked for. `words` are what its `?` stand for, in order."""
+    """The compiled query of one dataset. `words` are what its `?` stand for, in order."""
 
     dataset: Dataset
     sql: str
@@ -36,7 +36,8 @@ class ExportQuery(Struct, frozen=True, kw_only=True):
     zone: tzinfo
 
     def fingerprint(self, names: Sequence[str]) -> int:
-        """64 bits that differ when the same answer of the database, its columns named so, may become another line.
+        """Return 64 bits that differ when the same answer of the database, its columns named so, may become another
+        line.
 
         Every hash depends on it.
         """
@@ -45,7 +46,7 @@ class ExportQuery(Struct, frozen=True, kw_only=True):
 
 
 def compile_queries(exports: Mapping[str, Export], zone: tzinfo) -> tuple[ExportQuery, ...]:
-    """The layout's queries in the catalogue's order. Raises LayoutError naming the place of what cannot be."""
+    """Return the layout's queries in the catalogue's order. Raises LayoutError naming the place of what cannot be."""
     named = {_dataset(name): (name, export) for name, export in exports.items()}
     if len(named) < len(exports):
         raise LayoutError(motivo="export: um conjunto de dados está duas vezes")
@@ -79,13 +80,13 @@ def _query(dataset: Dataset, name: str, export: Export, zone: tzinfo) -> ExportQ
 
 
 def known_names(dataset: Dataset) -> list[str]:
-    """What the columns of a dataset's query may be called."""
+    """Return what the columns of a dataset's query may be called."""
     fields = [field.name for field in msgspec.structs.fields(dataset.kind)]
     return [*(name for name in fields if name not in ("phones", "addresses")), *_list_names(fields)]
 
 
 def required_names(dataset: Dataset) -> list[str]:
-    """The columns that a dataset's query must have."""
+    """Return the columns that a dataset's query must have."""
     return [field.name for field in msgspec.structs.fields(dataset.kind) if field.required]
 
 

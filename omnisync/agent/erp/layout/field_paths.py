@@ -45,7 +45,7 @@ class FieldPath(Struct, frozen=True):
 
     @property
     def may_be_cut(self) -> bool:
-        """Whether half of its text is still of use."""
+        """Return whether half of its text is still of use."""
         before, _, last = self.path.rpartition(".")
         if last == "number" and "address" in before:
             return True  # a house's, written in words: "Quadra 12, Lote 7"
@@ -53,7 +53,7 @@ class FieldPath(Struct, frozen=True):
 
 
 def field_of(kind: str, path: str, where: str = "") -> FieldPath:
-    """The field at `path` of a record. Raises LayoutError offering the nearest path."""
+    """Return the field at `path` of a record. Raises LayoutError offering the nearest path."""
     known = paths_of(kind)
     if path not in known:
         raise LayoutError(motivo=f"{where}: o campo {path} não existe{nearest(path, known)}")
@@ -62,7 +62,7 @@ def field_of(kind: str, path: str, where: str = "") -> FieldPath:
 
 @cache
 def paths_of(kind: str) -> Mapping[str, FieldPath]:
-    """Every field of a kind by its path."""
+    """Return every field of a kind by its path."""
     fields = {field.path: field for field in _walked(RECORDS[kind], "")}
     if kind == "item":
         fields["net_price"] = FieldPath("net_price", _net_price, Decimal, is_optional=False)
@@ -74,13 +74,13 @@ def paths_of(kind: str) -> Mapping[str, FieldPath]:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The nearest known word, as the end of a sentence; empty when none is near."""
+    """Return the nearest known word, as the end of a sentence; empty when none is near."""
     close = get_close_matches(word, list(known), 1, 0.5)
     return f"; seria {close[0]}?" if close else ""
 
 
 def _walked(record: type[Struct], prefix: str) -> Iterator[FieldPath]:
-    """Every path below a struct. A struct within a struct is never absent in the contract; a value may be."""
+    """Yield every path below a struct. A struct within a struct is never absent in the contract; a value may be."""
     hints = get_type_hints(record, include_extras=False)
     for field in msgspec.structs.fields(record):
         inner, may_be_none = _without_none(hints[field.name])
@@ -133,7 +133,7 @@ def _subscriber(phone: Phone) -> str:
 
 
 def _net_price(item: Item) -> Decimal:
-    """What one unit costs after discounts and surcharges, to ten places."""
+    """Return what one unit costs after discounts and surcharges, to ten places."""
     return (item.total_amount / item.quantity).quantize(Decimal("1E-10"), ROUND_HALF_EVEN)
 
 

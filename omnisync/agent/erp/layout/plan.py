@@ -42,7 +42,7 @@ class Statement(Struct, frozen=True):
 
 
 class NumberFrom(Struct, frozen=True):
-    """Where a number comes from. `where` are a counter's columns and how their values are read."""
+    """The source of a number. `where` are a counter's columns and how their values are read."""
 
     source: Literal["sequence", "procedure", "counter", "max"]
     column: str
@@ -93,7 +93,9 @@ class TablePlan(Struct, frozen=True, kw_only=True):
 
     @property
     def carries_ids(self) -> bool:
-        """Whether a column of it holds the hub's id of its record, by which a row is known to be that record's."""
+        """Return whether a column of it holds the hub's id of its record, by which a row is known to be that
+        record's.
+        """
         return any(column.name == self.external_id and column.path == "id" for column in self.columns)
 
     def carried(self, ids: Sequence[str]) -> list[str]:
@@ -105,7 +107,7 @@ class TablePlan(Struct, frozen=True, kw_only=True):
 
     @property
     def reads_records(self) -> bool:
-        """Whether its numbers are asked for with values of the record itself."""
+        """Return whether its numbers are asked for with values of the record itself."""
         return self.number is not None and self.number.source in ("procedure", "counter")
 
     @property
@@ -139,7 +141,7 @@ class MainPlan(Struct, frozen=True, kw_only=True):
 
 
 class Layout(Struct, frozen=True, kw_only=True):
-    """Where each field goes, and what the ERP is like."""
+    """A compiled layout: the place of each field, and the ERP's properties."""
 
     name: str
     fingerprint: str
@@ -172,12 +174,12 @@ class Layout(Struct, frozen=True, kw_only=True):
 
     @property
     def needs_database(self) -> bool:
-        """Whether a column is filled with what the ERP answers."""
+        """Return whether a column is filled with what the ERP answers."""
         return any(column.query is not None for table in self.tables for column in table.columns)
 
 
 def compile_layout(file: LayoutFile, zone: tzinfo, mappings: Mappings) -> Layout:
-    """The layout as fast row makers. Raises LayoutError naming the place of what cannot be."""
+    """Return the layout as fast row makers. Raises LayoutError naming the place of what cannot be."""
     compiler = Compiler(zone, mappings)
     order, state = file.order, file.order.state
     is_queue = order.landing == "staging"
@@ -258,7 +260,7 @@ def _of_the_row(n_keys: int) -> set[str]:
 
 
 def _with_state(main: MainPlan, state: OrderState | None) -> MainPlan:
-    """The state is a column like another: an order written is an open one."""
+    """Return the table with its state as a column like another: an order written is an open one."""
     if state is None:
         return main
     _expect(state.column not in main.table.names, f"order.columns.{state.column}: é a coluna de order.state")
@@ -323,14 +325,14 @@ def _child(compiler: Compiler, kind: str, file: ChildTable, order: MainPlan) -> 
 
 
 def _may_be_line(table: TablePlan, identity: str) -> bool:
-    """Whether a row of this table may pass for a line: one without what a line is known by is never deleted."""
+    """Return whether a row of this table may pass for a line: one without what a line is known by is never deleted."""
     number = [table.number.column] if table.number is not None else []
     filled = {*table.names, *table.keys, *(late.column for late in table.foreign_key_columns), *number}
     return not identity or identity.lower() in {name.lower() for name in filled}
 
 
 def _constants_of(extra: ExtraPlan, parent: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """What tells a row beside the order from the order's lines in the same table."""
+    """Return what tells a row beside the order from the order's lines in the same table."""
     constants = tuple((c.name, c.constant) for c in extra.table.columns if c.constant is not None)
     apart = tuple(pair for pair in constants if pair[0] not in {*parent, *extra.table.only_on_create})
     _expect(
@@ -370,7 +372,7 @@ def _number(compiler: Compiler, kind: str, file: Number | None, key: str, where:
 
 
 def _statement(compiler: Compiler, kind: str, sql: str, where: str, own: Collection[str] = ()) -> Statement | None:
-    """The statement; `own` are the words of ours that are known where it runs."""
+    """Return the statement; `own` are the words of ours that are known where it runs."""
     if not sql:
         return None
     statement = Statement(*compiler.parameters(kind, sql, where))
@@ -390,7 +392,9 @@ def _matched(file: CustomerTable | None) -> Match | None:
 
 
 def _check_kept_here(file: LayoutFile) -> None:
-    """What the agent remembers may be lost: then only the ERP's own rows tell what is in it already."""
+    """Check that external ids are there: the agent's memory may be lost, and the ERP's own rows must then tell what
+    is in it.
+    """
     for kind, main in (("customer", file.customer), ("order", file.order)):
         if main is None:
             continue

@@ -34,7 +34,8 @@ class Note(Struct, frozen=True):
 
 
 class ColumnQuery(Struct, frozen=True):
-    """What must be asked of the ERP before a column can be filled: one value by a key, or by a query's parameters.
+    """A query of the ERP that must be answered before a column can be filled: one value by a key, or by a query's
+    parameters.
 
     `keys` are the record's own values, made as the ERP's table holds them; None where there is nothing to ask.
     """
@@ -46,7 +47,7 @@ class ColumnQuery(Struct, frozen=True):
 
 
 class LookupAnswers(Struct, frozen=True):
-    """What the ERP answered, by column and key, and the notes taken. `None` for a dry run: nothing was asked."""
+    """The ERP's answers, by column and key, and the notes taken. `None` for a dry run: nothing was asked."""
 
     found: Mapping[str, Mapping[Any, object]] | None
     notes: list[Note]
@@ -70,7 +71,7 @@ class ColumnPlan(Struct, frozen=True):
 def rows_of(
     columns: Sequence[ColumnPlan], records: list[Any], answers: LookupAnswers, parents: Sequence[Any] = ()
 ) -> list[tuple[object, ...] | UnconvertibleError]:
-    """A row for each record, or why it cannot be one."""
+    """Return a row for each record, or why it cannot be one."""
     if not records:
         return []
     orders = list(parents)
@@ -108,5 +109,5 @@ UNANSWERED = object()
 
 
 def lookup_key(value: object) -> str:
-    """A value as lookups compare it: without the blanks of CHAR columns, whatever the case of the letters."""
+    """Return a value as lookups compare it: without the blanks of CHAR columns, whatever the case of the letters."""
     return str(value).rstrip().upper()

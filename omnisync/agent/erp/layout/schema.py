@@ -81,7 +81,7 @@ Columns = dict[LayoutName, str | dict[str, Any]]
 
 
 class Number(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"source": "from"}):
-    """Where a number comes from, before its row is inserted. `form` are converters: "zeros_left(6)".
+    """The source of a number that is taken before its row is inserted. `form` are converters: "zeros_left(6)".
 
     sequence: the next of `name`. procedure: the one value of `sql`. counter: `value` of one row of `table`, raised
     under its lock. max: the highest in the table, plus one. (The app's own number is a column like any other.)
@@ -150,7 +150,7 @@ class OrderState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class OutcomeQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the ERP's own job made of staged orders, read back later.
+    """The query that reads back the results of staged orders.
 
     `sql` answers four columns: the id, the ERP's number, the state and the refusal's text; it ends in `IN (:ids)`
     (our external ids) or `IN (:keys)` (the staged rows' keys), which is what the first column holds.
@@ -236,7 +236,7 @@ _FORMS: Mapping[str, type[ColumnForm]] = {
 
 
 def read_layout(text: str) -> LayoutFile:
-    """The layout in this TOML, its form checked. Raises LayoutError naming the place and the nearest word.
+    """Return the layout in this TOML, its form checked. Raises LayoutError naming the place and the nearest word.
 
     Paths, converters and what columns say of each other are checked when it is compiled (`rows.compiled`).
     """
@@ -255,13 +255,13 @@ def read_layout(text: str) -> LayoutFile:
 
 
 def shipped_names() -> list[str]:
-    """The layouts that are shipped."""
+    """Return the layouts that are shipped."""
     return sorted(file.name.removesuffix(".toml") for file in files(shipped).iterdir() if file.name.endswith(".toml"))
 
 
 @cache
 def shipped_layout(name: str) -> LayoutFile:
-    """The shipped layout of this name. Raises LayoutError offering the nearest."""
+    """Return the shipped layout of this name. Raises LayoutError offering the nearest."""
     if name not in shipped_names():
         raise LayoutError(motivo=f"o layout {name} não existe{nearest(name, shipped_names())}")
     return read_layout(shipped_text(name))
@@ -269,12 +269,12 @@ def shipped_layout(name: str) -> LayoutFile:
 
 @cache
 def shipped_text(name: str) -> str:
-    """The file of a shipped layout, comments and all."""
+    """Return the file of a shipped layout, comments and all."""
     return (files(shipped) / f"{name}.toml").read_text(encoding="utf-8")
 
 
 def columns_of(layout: LayoutFile) -> Iterator[tuple[str, Columns]]:
-    """Every table's columns with their place in the file."""
+    """Yield every table's columns with their place in the file."""
     for kind in KINDS:
         table = getattr(layout, kind)
         if table is None:
@@ -286,7 +286,7 @@ def columns_of(layout: LayoutFile) -> Iterator[tuple[str, Columns]]:
 
 
 def column_form(written: str | Mapping[str, Any], where: str) -> str | ColumnForm:
-    """What stands beside a column: a path with converters, or one of the forms. Raises LayoutError naming it."""
+    """Return what stands beside a column: a path with converters, or one of the forms. Raises LayoutError naming it."""
     if isinstance(written, str):
         return written
     form = next((form for key, form in _FORMS.items() if key in written), None)
@@ -315,7 +315,7 @@ def _explain(error: str, owner: Any, root: str) -> str:
 
 
 def _describe(what: str) -> str:
-    """What msgspec says of a value, for people who write layouts."""
+    """Return what msgspec says of a value, for people who write layouts."""
     wrong = re.fullmatch(r"Expected `(.+)`, got `(.+)`", what)
     if wrong is not None:
         return f"aqui se espera {wrong[1]}, não {wrong[2]}"
@@ -331,7 +331,7 @@ def _keys_at(owner: Any, path: str) -> Iterable[str]:
 
 
 def _struct_in(hint: Any) -> Any:
-    """The struct within a type: of `Number | None`, of `tuple[Further, ...]`."""
+    """Return the struct within a type: of `Number | None`, of `tuple[Further, ...]`."""
     if isinstance(hint, type) and issubclass(hint, Struct):
         return hint
     return next((found for arg in get_args(hint) if (found := _struct_in(arg)) is not None), None)

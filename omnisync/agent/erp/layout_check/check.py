@@ -107,7 +107,7 @@ def _of_columns(use: TableUsage, table: DatabaseTable, *, is_firebird: bool) -> 
 
 
 def _unfilled(use: TableUsage, table: DatabaseTable, schema: Schema) -> CheckFindings:
-    """Columns that must not be empty, and that nobody fills; a trigger may."""
+    """Yield findings for columns that must not be empty and that the layout does not fill; a trigger may."""
     given = {column.name for name in use.bounds if (column := table.column(name)) is not None}
     made = {column.name for name in use.keys[-1:] if (column := table.column(name)) is not None}
     bare = [column for column in table.columns.values() if not column.is_filled and column.name not in given | made]
@@ -117,7 +117,7 @@ def _unfilled(use: TableUsage, table: DatabaseTable, schema: Schema) -> CheckFin
 
 
 def _may_fill(table: DatabaseTable, schema: Schema) -> bool:
-    """Whether a trigger of this table may put a value where there is none."""
+    """Return whether a trigger of this table may put a value where there is none."""
     return table.has_insert_trigger and schema.label != "SQLite"
 
 
@@ -237,7 +237,7 @@ def _of_lookup(use: TableUsage, place: str, lookup: Lookup, schema: Schema) -> C
 
 
 def _of_query(place: str, sql: str, database: Database) -> CheckFindings:
-    """The layout's own query, asked about nothing: what names a table or a column that is not there is met."""
+    """Yield the layout's own query, asked about nothing: what names a table or a column that is not there is met."""
     asked = _PARAMETER.sub(lambda found: "NULL" if found.group(1) else found.group(), sql)
     if not asked.lstrip().upper().startswith(("SELECT", "WITH")) or _GENERATOR.search(asked):
         return  # it might take a number, which nothing gives back
@@ -265,7 +265,7 @@ def _of_match(layout: LayoutFile, schema: Schema) -> CheckFindings:
 
 
 def _of_document(where: str, column: DatabaseColumn, bounds: ValueBounds, stored_as: str) -> CheckFindings:
-    """A column that is compared with documents must be able to hold one."""
+    """Yield a column that is compared with documents must be able to hold one."""
     if not bounds.is_document:
         return
     wanted = 14 if stored_as == "plain" else 18

@@ -1,4 +1,4 @@
-"""Whether a column can hold what a layout gives it."""
+"""Check that a column can hold the values a layout gives it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _YES_OR_NO = frozenset({"true", "false", "t", "f", "yes", "no", "1", "0"})
 
 
 def check_fit(where: str, column: DatabaseColumn, bounds: ValueBounds, *, is_firebird: bool = False) -> FitFindings:
-    """What speaks against writing this into the column."""
+    """Yield what speaks against writing this into the column."""
     if bounds.is_optional and not column.is_nullable:
         yield warning("check_may_be_empty", where, campo=bounds.path or "o valor")
     wrong = (
@@ -33,14 +33,14 @@ def check_fit(where: str, column: DatabaseColumn, bounds: ValueBounds, *, is_fir
 
 
 def is_short_for_code(column: DatabaseColumn, bounds: ValueBounds) -> bool:
-    """Whether the column holds only the shorter ones of the codes it gets."""
+    """Return whether the column holds only the shorter ones of the codes it gets."""
     if column.kind != "text" or bounds.values or bounds.path == "id" or bounds.is_document or not bounds.is_code:
         return False
     return bounds.kind == "text" and column.length is not None and (bounds.length or 0) > column.length
 
 
 def _of_values(where: str, column: DatabaseColumn, bounds: ValueBounds) -> Finding | None:
-    """The layout's own values, each looked at."""
+    """Return the layout's own values, each looked at."""
     if column.values:
         strange = [value for value in bounds.values if value not in column.values]
         if strange:

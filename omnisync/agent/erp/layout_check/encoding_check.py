@@ -1,4 +1,4 @@
-"""Whether accents survive: a database that keeps bytes without a charset, or names that read garbled."""
+"""Check that accents survive: a database that keeps bytes without a charset, or names that read garbled."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GARBLED = re.compile("Ã[\u0080-\u00bf\u2010-\u2122\u0152-\u0178\u0192\u02c6\u0
 
 
 def check_encoding(uses: Sequence[TableUsage], schema: Schema, database: Database, charset: str) -> Iterator[Finding]:
-    """What speaks against the charsets; the names read back stand in the sentences, for a person to look at."""
+    """Yield what speaks against the charsets; the names read back stand in the sentences, for a person to look at."""
     bare = sorted({_bare(use, schema) for use in uses} - {""})
     found = name_column(uses, schema)
     where = f"{found[0].name}.{found[1]}" if found is not None else schema.label
@@ -40,7 +40,7 @@ def check_encoding(uses: Sequence[TableUsage], schema: Schema, database: Databas
 
 
 def name_column(uses: Sequence[TableUsage], schema: Schema) -> tuple[DatabaseTable, str] | None:
-    """The column that holds people's names: the customers', else the first that is given a name."""
+    """Return the column that holds people's names: the customers', else the first that is given a name."""
     for use in uses:
         table = schema.table(use.table)
         for column, given in use.bounds.items():
@@ -52,7 +52,7 @@ def name_column(uses: Sequence[TableUsage], schema: Schema) -> tuple[DatabaseTab
 
 
 def names_read(database: Database, table: DatabaseTable, column: str) -> list[str]:
-    """A few texts of a column as they come through this connection, those with accents alone."""
+    """Return a few texts of a column as they come through this connection, those with accents alone."""
     name = database.quoted(column)
     sql = f"SELECT {name} FROM {database.quoted(table.name)} WHERE {name} IS NOT NULL"  # noqa: S608  # quoted names
     texts_read = [str(row[0]).strip() for row in database.select(database.limited(sql, _READ))]
@@ -60,7 +60,7 @@ def names_read(database: Database, table: DatabaseTable, column: str) -> list[st
 
 
 def _bare(use: TableUsage, schema: Schema) -> str:
-    """The table, where a column of letters is kept in it without a charset."""
+    """Return the table, where a column of letters is kept in it without a charset."""
     table = schema.table(use.table)
     if table is None:
         return ""

@@ -1,5 +1,6 @@
-"""Whether a layout's export queries can go out: each is run, its columns laid beside its dataset's fields, and its
-first rows read as the hub will read them."""
+"""Check a layout's export queries: each is run, its columns laid beside its dataset's fields, and its
+first rows read as the hub will read them.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ ExportFindings = Iterator[Finding]
 
 
 def check_exports(layout: LayoutFile, database: Database) -> ExportFindings:
-    """What stands between each query and its dataset. Reads the first rows of each and leaves nothing behind."""
+    """Yield what stands between each query and its dataset. Reads the first rows of each and leaves nothing behind."""
     places = {name.rpartition(".")[2]: f"export.{name}" for name in layout.export}
     for query in compile_queries(layout.export, UTC):
         yield from _of_query(query, places[query.dataset.name], database)
@@ -85,7 +86,9 @@ def _of_rows(query: ExportQuery, where: str, names: Sequence[str], rows: RowList
 
 
 def _of_values(query: ExportQuery, where: str, lot: RowGroup) -> ExportFindings:
-    """Values that do not become what their field takes, and lines that the hub would refuse, by column and reason."""
+    """Yield values that do not become what their field takes, and lines that the hub would refuse, by column and
+    reason.
+    """
     made = lot.serialize(range(len(lot.keys)))
     found = Counter((field, why.code) for _, why, field in made.invalid)
     for verdict in line_reader(query.dataset)([line for line in made.lines if line], 1):

@@ -1,4 +1,4 @@
-"""What `layout check` finds, each with the sentence that says what to do."""
+"""The findings of `layout check`, each with the sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def warning(code: str, where: str, **words: object) -> Finding:
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """The nearest name there is, whatever the case of its letters, as the end of a clause; empty when none is near."""
+    """Return the nearest name there is, whatever the case of its letters, as the end of a clause; empty when none is
+    near.
+    """
     by_small = {one.lower(): one for one in known}
     close = get_close_matches(name.lower(), by_small, 1, 0.5)
     return f" (seria {by_small[close[0]]}?)" if close else ""

@@ -32,7 +32,7 @@ FormType = TypeVar("FormType")
 
 
 class TableUsage(Struct, frozen=True, kw_only=True):
-    """One table the layout writes. `given` has what goes into each column, None where only the ERP knows.
+    """One table the layout writes. `bounds` has those of each column's values, None where only the ERP knows them.
 
     `named` are columns the layout reads or finds rows by, beside those.
     """
@@ -58,7 +58,7 @@ class TableUsage(Struct, frozen=True, kw_only=True):
 
 
 def table_usages(layout: LayoutFile, schema: Schema) -> list[TableUsage]:
-    """Every table the layout writes, main ones first."""
+    """Return every table the layout writes, main ones first."""
     found: list[TableUsage] = []
     made: dict[str, tuple[str, tuple[str, ...]]] = {}
     for kind, main in (("customer", layout.customer), ("order", layout.order)):
@@ -77,7 +77,7 @@ def table_usages(layout: LayoutFile, schema: Schema) -> list[TableUsage]:
 
 
 def names_of(names: str | tuple[str, ...]) -> tuple[str, ...]:
-    """A key's columns."""
+    """Return a key's columns."""
     return (names,) if isinstance(names, str) else names
 
 
@@ -162,7 +162,7 @@ def _bounds(
 
 
 def _keys_of(whose: str, names: tuple[str, ...], made: MadeKeys, schema: Schema) -> dict[str, ValueBounds | None]:
-    """What columns get that take a row's key: all of it, or the last part where there is one column only."""
+    """Return what columns get that take a row's key: all of it, or the last part where there is one column only."""
     table, keys = made.get(whose, ("", ()))
     there = schema.table(table)
     taken = keys[-len(names) :] if names else ()
@@ -177,7 +177,7 @@ def _numbered(source: Number | None, key: str) -> dict[str, ValueBounds | None]:
 
 
 def _forms(columns: Mapping[str, Any], where: str, wanted: type[FormType]) -> dict[str, FormType]:
-    """The columns of one form, by their place in the file."""
+    """Return the columns of one form, by their place in the file."""
     forms = ((name, column_form(source, f"{where}.{name}")) for name, source in columns.items())
     return {f"{where}.{name}": form for name, form in forms if isinstance(form, wanted)}
 

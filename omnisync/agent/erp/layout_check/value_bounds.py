@@ -1,4 +1,4 @@
-"""What a layout puts into a column, as far as its file and the contract tell: the kind of value, its room, its gaps."""
+"""The bounds of the values a layout gives a column, by its file and the contract: kind, length, optional or not."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ValueKind = Literal["text", "integer", "decimal", "date", "datetime", "bool"]
 
 
 class ValueBounds(Struct, frozen=True, kw_only=True):
-    """What goes into a column. `length` counts letters; `whole` and `scale` the digits around the point.
+    """The bounds of a column's values. `length` counts letters; `whole` and `scale` the digits around the point.
 
     `values` are all there are, where the layout itself names them.
     """
@@ -38,18 +38,18 @@ class ValueBounds(Struct, frozen=True, kw_only=True):
 
     @property
     def is_document(self) -> bool:
-        """Whether it is a CNPJ or CPF, which may have letters."""
+        """Return whether it is a CNPJ or CPF, which may have letters."""
         return self.path.rpartition(".")[2] == "document"
 
     @property
     def is_code(self) -> bool:
-        """Whether half of it is another one, or of no use."""
+        """Return whether half of it is another one, or of no use."""
         last = self.path.rpartition(".")[2]
         return last in NEVER_CUT or last == "email" or last.endswith("code")
 
 
 def value_bounds(kind: str, source: str | Mapping[str, Any], where: str, schema: Schema) -> ValueBounds | None:
-    """What this source gives; None where only the ERP knows (a query), or for the key of another row."""
+    """Return what this source gives; None where only the ERP knows (a query), or for the key of another row."""
     written = column_form(source, where)
     if isinstance(written, str):
         return path_bounds(kind, written)
@@ -70,7 +70,7 @@ def value_bounds(kind: str, source: str | Mapping[str, Any], where: str, schema:
 
 
 def path_bounds(kind: str, text: str) -> ValueBounds:
-    """What a path with its converters gives. The layout was compiled before: paths and converters are right."""
+    """Return what a path with its converters gives. The layout was compiled before: paths and converters are right."""
     path, *rest = text.split("|", 1)
     path = path.strip()
     known = field_bounds(kind)[path]
@@ -80,13 +80,13 @@ def path_bounds(kind: str, text: str) -> ValueBounds:
 
 
 def constant_bounds(*values: Scalar) -> ValueBounds:
-    """These values and no others."""
+    """Return these values and no others."""
     texts = tuple(("1" if value else "0") if isinstance(value, bool) else str(value) for value in values)
     return ValueBounds(kind="text", length=max(map(len, texts)), values=texts)
 
 
 def number_bounds(form: str, digits: int = 9) -> ValueBounds:
-    """A number of the ERP's, with its converters: of nine digits, for nobody knows how far it goes.
+    """Return the bounds of a number of the ERP's after its converters: nine digits, as its highest value is unknown.
 
     Filled up with zeros, it has the width that the ERP gives its own numbers.
     """
@@ -99,7 +99,7 @@ def number_bounds(form: str, digits: int = 9) -> ValueBounds:
 
 
 def column_bounds(column: DatabaseColumn) -> ValueBounds | None:
-    """What is read from a column."""
+    """Return what is read from a column."""
     kinds: dict[str, ValueKind] = {"float": "decimal", "time": "text"}
     kind = kinds.get(column.kind, column.kind)
     if kind not in get_args(ValueKind):
@@ -110,7 +110,7 @@ def column_bounds(column: DatabaseColumn) -> ValueBounds | None:
 
 @cache
 def field_bounds(kind: str) -> Mapping[str, ValueBounds]:
-    """Every field of a kind with the room the contract gives it."""
+    """Return every field of a kind with the room the contract gives it."""
     found = dict(_walked(RECORDS[kind], ""))
     if kind in ("item", "payment"):
         found |= {f"order.{path}": known for path, known in _walked(Order, "")}

@@ -67,7 +67,7 @@ def sampler(database: Database) -> Sample:
 
 
 def draft(schema: Schema, sample: Sample, *, kind: str, name: str) -> Draft:
-    """The draft for a database of this kind. It reads as a layout as soon as the tables were recognized."""
+    """Return the draft for a database of this kind. It reads as a layout as soon as the tables were recognized."""
     roles = roles_of(schema)
     writer = _DraftWriter(schema, sample, is_firebird=schema.folds)
     parts = [_head(kind, name)]
@@ -124,7 +124,7 @@ class _DraftWriter:
         self._is_firebird = is_firebird
 
     def section(self, role: str, table: DatabaseTable, known: Guess, parent: DatabaseTable | None) -> list[str]:
-        """One kind's lines."""
+        """Return one kind's lines."""
         lines = [f"# {_TITLES[role]}", f"[{role}]", _line("table", _quoted(table.name), "palpite")]
         fields = dict(known.fields)
         if role in ("customer", "order"):
@@ -175,7 +175,7 @@ class _DraftWriter:
                 yield f"# ou, se o número sai deste contador: number = {{ {named}{where} }}"
 
     def _source(self, table: DatabaseTable, column: DatabaseColumn, named: str = "") -> str:
-        """Where a number comes from: a sequence with the table's name in it, else the highest there is."""
+        """Return where a number comes from: a sequence with the table's name in it, else the highest there is."""
         near = [name for name in sorted(self._schema.sequences) if _is_of(name, table.name)]
         source = f'from = "sequence", name = {_quoted(near[0])}' if near else 'from = "max"'
         form = f', form = "zeros_left({column.length})"' if column.kind == "text" and column.length else ""
@@ -245,7 +245,7 @@ class _DraftWriter:
         return json.dumps(text, ensure_ascii=False) if '"' not in text else f"'{text}'", remark
 
     def _text(self, role: str, table: DatabaseTable, column: DatabaseColumn, field: str) -> str:
-        """The path with the converters that the column's type asks for."""
+        """Return the path with the converters that the column's type asks for."""
         given = path_bounds(role, field)
         if given.kind == "bool":
             return self._yes_no(column, field)
@@ -282,7 +282,8 @@ class _DraftWriter:
         return field
 
     def _lookup(self, table: DatabaseTable, column: DatabaseColumn, field: str) -> tuple[str, str]:
-        """A code whose column takes its values from another table: found there by the table's own code, or its key.
+        """Return a code whose column takes its values from another table: found there by the table's own code, or its
+        key.
 
         Without it an unknown product would meet the reference, and the database's own words for that.
         """
@@ -312,7 +313,7 @@ class _DraftWriter:
     def _filled(
         self, table: DatabaseTable, column: DatabaseColumn, other: DatabaseTable, reference: ForeignKey, field: str
     ) -> str:
-        """The field as the other table's key is written: filled up with zeros where those seen there are."""
+        """Return the field as the other table's key is written: filled up with zeros where those seen there are."""
         key = other.columns.get(reference.to[0])
         if key is None or key.kind != "text":
             return field
@@ -326,7 +327,7 @@ class _DraftWriter:
         return 18 <= (table.columns[column].length or 0) <= 20
 
     def _zeros(self, table: DatabaseTable, column: DatabaseColumn) -> int:
-        """How many digits the codes seen are filled up to; none where they are not."""
+        """Return how many digits the codes seen are filled up to; none where they are not."""
         seen = [text.strip() for text in self._sample(table, column.name)]
         lengths = {len(text) for text in seen}
         is_filled = (
@@ -351,7 +352,7 @@ class _DraftWriter:
             yield f"# sem uso: {', '.join(free[: _SHOWN * 2])}{more}"
 
     def _suggested(self, column: DatabaseColumn) -> str:
-        """What a column nobody guessed may be given: today, or a value of the ERP's."""
+        """Return a suggestion for a column without a guess: today, or a value of the ERP's."""
         if column.kind not in ("date", "datetime"):
             return '{ constant = "" }'
         today = "CURRENT_DATE" if column.kind == "date" else "CURRENT_TIMESTAMP"
@@ -370,7 +371,7 @@ def _external(table: DatabaseTable, known: Guess) -> Iterator[str]:
 
 
 def _code_of(table: DatabaseTable, reference: ForeignKey) -> str:
-    """The table's own code, beside the key that others refer to."""
+    """Return the table's own code, beside the key that others refer to."""
     key = table.columns.get(reference.to[0])
     found = _by(table, IS_CODE.pattern, {"text"}, set(reference.to))
     # A key of letters may be the very code the app has; only another unique one speaks against it.

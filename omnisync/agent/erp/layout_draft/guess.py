@@ -1,4 +1,4 @@
-"""Which tables hold customers, orders, items and payments, and which field each column holds: guesses by names."""
+"""Guess by names the tables of customers, orders, items and payments, and the field each column holds."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Roles(Struct, frozen=True):
 
 
 class Guess(Struct, frozen=True):
-    """What is guessed of one table's columns. `fields` has column → field."""
+    """The guessed fields of one table's columns. `fields` has column → field."""
 
     fields: Mapping[str, str]
     external_id: str = ""
@@ -45,7 +45,7 @@ class Guess(Struct, frozen=True):
 
 
 def roles_of(schema: Schema) -> Roles:
-    """The tables that look most like the four kinds."""
+    """Return the tables that look most like the four kinds."""
     tables = [table for table in schema.tables.values() if table.name.lower() not in _OURS and not table.is_view]
     customer = _best(tables, lambda table: _as_customer(table))
     rest = [table for table in tables if table is not customer]
@@ -57,7 +57,7 @@ def roles_of(schema: Schema) -> Roles:
 
 
 def guess(kind: str, table: DatabaseTable, parent: DatabaseTable | None) -> Guess:
-    """The field of each column, as far as its name and its type tell. A field is taken once."""
+    """Return the field of each column, as far as its name and its type tell. A field is taken once."""
     names = column_words(table.columns)
     held = _parent_columns(kind, table, names, parent)
     external = _first(EXTERNAL_ID, table, names, set(held))
@@ -81,13 +81,13 @@ def guess(kind: str, table: DatabaseTable, parent: DatabaseTable | None) -> Gues
 
 
 def _with_reference(table: DatabaseTable, name: str, words: str) -> str:
-    """A column's words and those of the table it refers to: VEN_CODIGO of the table VENDEDOR is a seller's."""
+    """Return a column's words and those of the table it refers to: VEN_CODIGO of the table VENDEDOR is a seller's."""
     reference = reference_of(table, name)
     return "_".join((words, *words_of(reference.table))) if reference is not None else words
 
 
 def _number_lines(kind: str, table: DatabaseTable, held: tuple[str, ...], fields: dict[str, str]) -> None:
-    """What is left of a line's key, beside its order's, numbers the lines."""
+    """Take the part of a line's key that is not its order's as the line's number."""
     own = [name for name in table.key if name not in held]
     if kind in ("item", "payment") and len(own) == 1 and "line" not in fields.values():
         column = table.columns[own[0]]
@@ -100,7 +100,7 @@ def _number_lines(kind: str, table: DatabaseTable, held: tuple[str, ...], fields
 
 
 def reference_of(table: DatabaseTable, column: str) -> ForeignKey | None:
-    """The table a column's values stand in."""
+    """Return the table a column's values stand in."""
     return next((key for key in table.foreign_keys if key.columns == (column,)), None)
 
 
@@ -125,7 +125,7 @@ def _strange(table: DatabaseTable) -> int:
 
 
 def _has(table: DatabaseTable, kind: str, *fields: str) -> int:
-    """How many of these fields the table has a column for."""
+    """Return how many of these fields the table has a column for."""
     names = column_words(table.columns)
     wanted = [rule for rule in RULES[kind] if rule.field in fields]
     return sum(bool(_first(rule, table, names, set())) for rule in wanted)
@@ -170,7 +170,7 @@ def _as_line(table: DatabaseTable, kind: str, order: DatabaseTable | None) -> in
 def _parent_columns(
     kind: str, table: DatabaseTable, names: Mapping[str, str], parent: DatabaseTable | None
 ) -> tuple[str, ...]:
-    """The columns that hold the parent's key: by the reference, else by their names."""
+    """Return the columns that hold the parent's key: by the reference, else by their names."""
     if kind == "customer":
         return ()
     bound = _bound_columns(kind, table, parent) if parent is not None else ()
@@ -182,7 +182,7 @@ def _parent_columns(
 
 
 def _bound_columns(kind: str, table: DatabaseTable, parent: DatabaseTable) -> tuple[str, ...]:
-    """The columns that refer to the parent, or are named as its key is."""
+    """Return the columns that refer to the parent, or are named as its key is."""
     reference = next((key for key in table.foreign_keys if key.table == parent.name), None)
     if reference is not None:
         return reference.columns
@@ -196,7 +196,7 @@ def _may_be_key(column: DatabaseColumn, words: str) -> bool:
 
 
 def _is_telling(name: str) -> bool:
-    """Whether a column's name says whose key it is: `ID` alone does not."""
+    """Return whether a column's name says whose key it is: `ID` alone does not."""
     return "_".join(words_of(name)) not in ("id", "codigo", "cod", "code", "seq")
 
 
@@ -208,7 +208,9 @@ def _is_of_people(words: str) -> bool:
 
 
 def _own_keys(kind: str, table: DatabaseTable) -> set[str]:
-    """The key's last column is made by the ERP, unless it is no number; a line's may be the line's own number."""
+    """Return the key columns a layout fills: the last one is made by the ERP, unless it is no number; a line's may
+    be its number.
+    """
     last = [table.columns[name] for name in table.key[-1:]]
     is_main = kind in ("customer", "order")
     return {column.name for column in last if column.is_identity or (is_main and _may_be_made(table, column))}
@@ -219,7 +221,7 @@ def _may_be_made(table: DatabaseTable, column: DatabaseColumn) -> bool:
 
 
 def _first(rule: Rule, table: DatabaseTable, names: Mapping[str, str], taken: set[str]) -> str:
-    """The table's column that fits a rule best: the shortest name, then the first."""
+    """Return the table's column that fits a rule best: the shortest name, then the first."""
     fitting = [
         name
         for name, words in names.items()

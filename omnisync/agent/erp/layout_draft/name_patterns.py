@@ -33,7 +33,9 @@ def words_of(name: str) -> tuple[str, ...]:
 
 
 def column_words(names: Iterable[str]) -> dict[str, str]:
-    """Columns as words joined by `_`, without what most of a table's columns begin with (`CLI_`): it says nothing."""
+    """Return columns as words joined by `_`, without what most of a table's columns begin with (`CLI_`): it says
+    nothing.
+    """
     words = {name: words_of(name) for name in names}
     firsts = [one[0] for one in words.values() if len(one) > 1 and len(one[0]) <= _PREFIX_LETTERS]
     common = max(set(firsts), key=firsts.count, default="")
@@ -43,7 +45,7 @@ def column_words(names: Iterable[str]) -> dict[str, str]:
 
 
 def _rule(field: str, names: str, *kinds: str) -> Rule:
-    """The names stand as a word of their own, or glued behind a usual beginning: `DTEMISSAO`, `VLRTOTAL`."""
+    """Return the names stand as a word of their own, or glued behind a usual beginning: `DTEMISSAO`, `VLRTOTAL`."""
     return Rule(field, re.compile(rf"(?:^|.*_){_GLUED}(?:{names}){_BEHIND}(?:_.*|\d*$)"), frozenset(kinds))
 
 

@@ -32,7 +32,7 @@ def reflect(database: Database) -> Schema:
 
 
 def rights(database: Database, table: DatabaseTable) -> Rights:
-    """What this user may do with the table. Nothing is left behind.
+    """Return what this user may do with the table. Nothing is left behind.
 
     By the server's own functions where it has triggers of statements; elsewhere by statements that match no row, which
     nothing else notices, each in a transaction that is taken back. Raises TemporaryError.

@@ -75,7 +75,7 @@ _PADDED, _BLOB = 14, 261
 
 
 def read(database: Database) -> Schema:
-    """What the database says of its tables, in capitals as it keeps their names."""
+    """Return what the database says of its tables, in capitals as it keeps their names."""
     tables: list[Any] = database.select(_TABLES)
     columns: list[Any] = database.select(_COLUMNS)
     triggers: list[Any] = database.select(_TRIGGERS)
@@ -136,5 +136,7 @@ def _written(word: str, kind: ColumnKind, length: int, precision: int | None, sc
 
 
 def _is_on_insert(type_: int) -> bool:
-    """A trigger's type holds up to three actions, two bits each: 1 is an insert."""
+    """Return whether a trigger's type has an insert: it holds up to three actions, two bits each, and 1 is an
+    insert.
+    """
     return any((type_ + 1) >> shift & 3 == 1 for shift in (1, 3, 5))

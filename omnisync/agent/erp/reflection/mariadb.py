@@ -48,7 +48,7 @@ _KINDS: dict[str, ColumnKind] = {
 
 
 def read(database: Database) -> Schema:
-    """What the server says of this database's tables."""
+    """Return what the server says of this database's tables."""
     columns: list[Any] = database.select(_COLUMNS)
     tables: list[Any] = database.select(_TABLES)
     sequences = {name for name, type_, _ in tables if type_ == "SEQUENCE"}

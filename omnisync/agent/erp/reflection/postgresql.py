@@ -88,7 +88,7 @@ _KINDS: dict[str, ColumnKind] = {
 
 
 def read(database: Database) -> Schema:
-    """What the database says of its tables; those outside the search path have their schema before the name."""
+    """Return what the database says of its tables; those outside the search path have their schema before the name."""
     columns: list[Any] = database.select(_COLUMNS)
     parts = SchemaRows(
         columns=[(row[0], _column(row[2:])) for row in columns],

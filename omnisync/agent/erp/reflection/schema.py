@@ -1,4 +1,4 @@
-"""What a database says of itself: tables, columns, keys, and what makes numbers in it."""
+"""A database's catalogue: tables, columns, keys, and the sources of numbers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class DatabaseColumn(Struct, frozen=True, kw_only=True):
 
     @property
     def is_filled(self) -> bool:
-        """Whether a row may do without it: the database puts a value, or none is asked for."""
+        """Return whether a row may do without it: the database puts a value, or none is asked for."""
         return self.is_nullable or self.has_default or self.is_identity or self.is_computed
 
 
@@ -67,16 +67,16 @@ class DatabaseTable(Struct, frozen=True, kw_only=True):
     folds: bool = False
 
     def column(self, name: str) -> DatabaseColumn | None:
-        """The column a layout means by this name."""
+        """Return the column a layout means by this name."""
         return _find_by_name(self.columns, name, folds=self.folds)
 
     def is_unique(self, *names: str) -> bool:
-        """Whether no two rows have the same values in these columns."""
+        """Return whether no two rows have the same values in these columns."""
         meant = self._spelled(names)
         return any(meant >= set(key) for key in self.unique)
 
     def is_indexed(self, name: str) -> bool:
-        """Whether rows are found by this column without reading all of them."""
+        """Return whether rows are found by this column without reading all of them."""
         meant = self._spelled((name,))
         return any(columns[0] in meant for columns in self.indexes)
 
@@ -96,20 +96,20 @@ class Schema(Struct, frozen=True, kw_only=True):
     folds: bool = False
 
     def table(self, name: str) -> DatabaseTable | None:
-        """The table a layout means by this name."""
+        """Return the table a layout means by this name."""
         return _find_by_name(self.tables, name, folds=self.folds)
 
     def has_sequence(self, name: str) -> bool:
-        """Whether there is a sequence (a generator, in Firebird) of this name."""
+        """Return whether there is a sequence (a generator, in Firebird) of this name."""
         return _find_by_name(dict.fromkeys(self.sequences, True), name, folds=self.folds) is not None
 
     def has_procedure(self, name: str) -> bool:
-        """Whether there is a stored procedure or function of this name."""
+        """Return whether there is a stored procedure or function of this name."""
         return _find_by_name(dict.fromkeys(self.procedures, True), name, folds=self.folds) is not None
 
 
 class Rights(Struct, frozen=True):
-    """What the connection's user may do with one table."""
+    """The rights of the connection's user on one table."""
 
     may_select: bool
     may_insert: bool
@@ -138,7 +138,7 @@ class SchemaRows(Struct, kw_only=True):
 
 
 def tables_of(parts: SchemaRows) -> dict[str, DatabaseTable]:
-    """The tables these rows tell of."""
+    """Return the tables these rows tell of."""
     columns: dict[str, dict[str, DatabaseColumn]] = {}
     for table, column in parts.columns:
         columns.setdefault(table, {})[column.name] = column
@@ -173,7 +173,7 @@ def _table(
 
 
 def _by_name(rows: Sequence[Sequence[Any]]) -> dict[str, list[list[Any]]]:
-    """Rows in lots of one index or constraint, by table."""
+    """Return rows in lots of one index or constraint, by table."""
     found: dict[str, list[list[Any]]] = {}
     for (table, _), lot in groupby(rows, itemgetter(0, 1)):
         found.setdefault(table, []).append(list(lot))

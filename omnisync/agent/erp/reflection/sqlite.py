@@ -52,7 +52,7 @@ _KINDS: tuple[tuple[str, ColumnKind], ...] = (
 
 
 def read(database: Database) -> Schema:
-    """What the file says of its tables."""
+    """Return what the file says of its tables."""
     made: list[Any] = database.select(_TABLES)
     plain = {name for name, _, sql in made if not _WITHOUT_ROWID.search(sql or "")}
     keys: list[Any] = database.select(_KEYS)
@@ -89,6 +89,6 @@ def _column(row: Any, *, n_keys: int, is_plain: bool) -> DatabaseColumn:
 
 
 def _to_keys(foreign: list[Any], keys: list[Any]) -> list[Any]:
-    """A reference that names no column means the other table's key."""
+    """Return a reference that names no column means the other table's key."""
     first = {table: name for table, name in reversed(keys)}
     return [(table, id_, name, other, to or first.get(other, "")) for table, id_, name, other, to in foreign]

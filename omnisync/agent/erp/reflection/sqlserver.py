@@ -68,7 +68,7 @@ _ONE_BYTE_PAGES = frozenset({0, 437, 850, 874, *range(1250, 1259)})
 
 
 def read(database: Database) -> Schema:
-    """What the database says of its tables; others than the login finds have their schema first."""
+    """Return what the database says of its tables; others than the login finds have their schema first."""
     columns: list[Any] = database.select(_COLUMNS)
     others: list[Any] = database.select(_OTHERS)
     parts = SchemaRows(

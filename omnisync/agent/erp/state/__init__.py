@@ -1,1 +1,1 @@
-"""What is remembered of each record and stream, in the ERP's database or beside it."""
+"""The state of each record and stream, in the ERP's database or beside it."""

@@ -38,7 +38,7 @@ class Bindings:
     # --- cursors
 
     def position(self, stream: str) -> Position | None:
-        """Where the stream stands, or None when it has no row yet."""
+        """Return where the stream stands, or None when it has no row yet."""
         return _position(self._database.select(self._cursor_query(), (self._company, self._connection, stream)))
 
     def begin_stream(self, stream: str) -> None:
@@ -49,7 +49,7 @@ class Bindings:
         )
 
     def locked_position(self, stream: str) -> Position | None:
-        """Where the stream stands, its row held until the transaction ends: nobody else moves it meanwhile."""
+        """Return the stream's position, its row locked until the transaction ends."""
         return _position(self._database.lock_row(self._cursor_query(), (self._company, self._connection, stream)))
 
     def lock_stream(self, stream: str, expected: str | None) -> None:
@@ -73,7 +73,7 @@ class Bindings:
     # --- bindings
 
     def of(self, kind: RecordKind, ids: Sequence[str]) -> dict[str, Binding]:
-        """The bindings of these records, by id."""
+        """Return the bindings of these records, by id."""
         rows = self._database.select_among(
             f"SELECT {_COLUMNS} FROM omnisync_binding WHERE company = ? AND kind = ? AND id IN {{ids}}",  # noqa: S608  # constant text
             ids,
@@ -82,7 +82,7 @@ class Bindings:
         return {row[0]: Binding._make(row) for row in rows}  # type: ignore[misc]  # a row is as _COLUMNS names it
 
     def customers(self, ids: Sequence[str]) -> dict[str, Binding]:
-        """The bindings of these customers and of those they were merged into."""
+        """Return the bindings of these customers and of those they were merged into."""
         found = self.of("customer", ids)
         missing = _merged(found)
         while missing:
@@ -96,7 +96,7 @@ class Bindings:
     def save(
         self, record_changes: Sequence[RecordChange], epoch: str, establishment: str, now: datetime
     ) -> list[Receipt]:
-        """Remember the verdicts that ended; answers the receipts they owe, which are pending until `told`."""
+        """Remember the verdicts that ended; answers the receipts they owe, which are pending until `acknowledge`."""
         at, storable = now.isoformat(), self._database.encodable
         new: list[tuple[object, ...]] = []
         known: list[tuple[object, ...]] = []
@@ -130,7 +130,9 @@ class Bindings:
     # --- receipts
 
     def pending(self, limit: int) -> list[Receipt]:
-        """Receipts not yet sent. Their keys are asked for first: an index holds them, so that no binding is walked."""
+        """Return receipts not yet sent. Their keys are asked for first: an index holds them, so that no binding is
+        walked.
+        """
         keys: list[Any] = self._database.select(
             self._database.limited(
                 "SELECT kind, id FROM omnisync_binding WHERE company = ? AND receipt_pending = 1 ORDER BY kind, id",
@@ -176,7 +178,7 @@ class Bindings:
     # --- what did not enter
 
     def waiting(self, establishments: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-        """What waits, in lots, with its stream: customers (released, and never reached again), then orders.
+        """Yield what waits, in lots, with its stream: customers (released, and never reached again), then orders.
 
         Each lot is read when it is asked for.
         """
@@ -225,7 +227,7 @@ class Bindings:
         return rows
 
     def requeue_by_reason(self, codes: Collection[str]) -> int:
-        """What was refused for one of these reasons waits again; answers how many records do."""
+        """Return what was refused for one of these reasons waits again; answers how many records do."""
         rows: list[Any] = self._database.select(
             f"SELECT kind, id, reason FROM omnisync_binding WHERE company = ? AND {_IS_REFUSED}",  # noqa: S608  # constant text
             (self._company,),
@@ -249,7 +251,7 @@ class Bindings:
         )
 
     def staged(self, establishments: Collection[str]) -> dict[str, str]:
-        """Orders of which the ERP's own job has not said yet what became of them: id → ERP key.
+        """Return orders of which the ERP's own job has not said yet what became of them: id → ERP key.
 
         One that was changed after the job took it is kept, and its number is still to be told.
         """
@@ -261,7 +263,7 @@ class Bindings:
         return {id_: key for id_, key, establishment in rows if establishment in establishments}
 
     def save_staging_results(self, results: StagingResults, now: datetime) -> None:
-        """What the ERP's job made of staged orders: their numbers, or why they were refused. Receipts are owed."""
+        """Save the results of staged orders: their numbers, or why they were refused. Receipts are owed."""
         at, storable = now.isoformat(), self._database.encodable
         told = "outcome_at = ?, receipt_pending = 1 WHERE company = ? AND kind = 'order' AND id = ?"
         still = "AND outcome IN ('staged', 'kept') AND erp_number IS NULL"
@@ -308,7 +310,7 @@ def _merged(found: dict[str, Binding]) -> list[str]:
 
 
 def encoded(what: Reason | tuple[Reason, ...] | None) -> str | None:
-    """A reason, or the warnings, as the text a binding keeps."""
+    """Return a reason, or the warnings, as the text a binding keeps."""
     return msgspec.json.encode(what).decode() if what else None
 
 
@@ -367,7 +369,7 @@ def _values(
 
 
 def origin_of(record_change: RecordChange) -> Literal["made", "matched", "withdrawn"]:
-    """Where the record's row comes from, once its verdict is saved."""
+    """Return where the record's row comes from, once its verdict is saved."""
     if record_change.is_matched:
         return "matched"
     if record_change.change.kind == "order" and record_change.outcome in _WRITES:

@@ -1,4 +1,4 @@
-"""What people ask of the bindings: what did not enter and why, what entered with a warning, one record by its name."""
+"""Queries of the bindings for pages and commands: open issues, records with warnings, one record by its name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class RecordQueries:
         self._company = company
 
     def open_issues(self, outcomes: Sequence[str], limit: int) -> list[OpenIssue]:
-        """Records with one of these outcomes, newest first. No more rows are fetched than `limit`."""
+        """Return records with one of these outcomes, newest first. No more rows are fetched than `limit`."""
         if not outcomes:
             return []
         sql = (
@@ -36,14 +36,14 @@ class RecordQueries:
         ]
 
     def with_warnings(self, limit: int) -> list[OpenIssue]:
-        """Records with warnings, newest first."""
+        """Return records with warnings, newest first."""
         sql = (
             f"SELECT {_SHOWN} FROM omnisync_binding WHERE company = ? AND warnings IS NOT NULL ORDER BY outcome_at DESC"  # noqa: S608  # constant text
         )
         return [_open_issue(row) for row in self._database.select(self._database.limited(sql, limit), (self._company,))]
 
     def n_open_issues(self) -> dict[str, int]:
-        """How many records are refused and how many wait."""
+        """Return how many records are refused and how many wait."""
         rows: list[Any] = self._database.select(
             "SELECT outcome, count(*) FROM omnisync_binding WHERE company = ? AND outcome IN ('refused', 'waiting') "
             "GROUP BY outcome",
@@ -52,14 +52,15 @@ class RecordQueries:
         return {"refused": 0, "waiting": 0} | dict(rows)
 
     def waiting_since(self) -> datetime | None:
-        """Since when the record waits that waits the longest."""
+        """Return since when the record waits that waits the longest."""
         rows: list[Any] = self._database.select(
             "SELECT min(outcome_at) FROM omnisync_binding WHERE company = ? AND outcome = 'waiting'", (self._company,)
         )
         return datetime.fromisoformat(rows[0][0]) if rows[0][0] else None
 
     def find(self, text: str, limit: int) -> list[OpenIssue]:
-        """Orders by their number, or a part of it, or the ERP's; customers by a part of their name, and their orders.
+        """Return orders by their number, or a part of it, or the ERP's; customers by a part of their name, and their
+        orders.
 
         What is called exactly so comes first.
         """

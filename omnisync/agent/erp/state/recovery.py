@@ -1,4 +1,4 @@
-"""What the ERP has already and the agent does not remember: found again by its external id, for `state = "agent"`.
+"""Recover records that the ERP has and the agent does not remember, by their external ids, for `state = "agent"`.
 
 The agent's memory may be lost, restored, or behind the ERP by one transaction (a kill between the two commits): the
 ERP's own rows, under their unique external id, then tell what must not be inserted again.
@@ -51,7 +51,7 @@ class StateRecovery:
     def _binding_for(
         self, kind: RecordKind, id_: str, key: ErpKey, number: str | None, before: Binding | None, part: Slice
     ) -> Binding:
-        # With `match` nobody knows whose the row is: it is only filled in, as one found by its document.
+        # With `match` the row's owner is unknown: it is only filled in, as one found by its document.
         is_theirs = kind == "customer" and self._layout.match is not None
         if before is None:
             before = Binding(
@@ -100,7 +100,9 @@ def _is_unknown(kind: RecordKind, binding: Binding | None, key: ErpKey) -> bool:
 
 
 def _is_unwritten(record_change: RecordChange) -> bool:
-    """Whether the record would be taken for one that was never in the ERP. A person's word stands over that."""
+    """Return whether the record would be taken for one that was never in the ERP. A person's choice goes before
+    that.
+    """
     if record_change.was_written or (
         record_change.binding is not None and record_change.binding.hash == REINSERT_REQUESTED
     ):

@@ -1,4 +1,4 @@
-"""Verdicts given their rows: what the layout makes of each record, and why some cannot be made."""
+"""Build the rows of each record by the layout, and refuse records whose rows cannot be built."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def build_orders(record_changes: Sequence[RecordChange], layout: Layout, ask: As
 
 
 def _without_rows(group: Sequence[RecordChange]) -> list[RecordChange]:
-    """Those whose rows are still to be made; the others get theirs."""
+    """Return those whose rows are still to be made; the others get theirs."""
     for record_change in group:
         made = record_change.prepared
         if made is not None:
@@ -81,7 +81,7 @@ def _build_main(group: Sequence[RecordChange], main: MainPlan, records: list[Any
 def _lines(
     table: TablePlan, group: Sequence[RecordChange], lines: Sequence[Sequence[Any]], ask: AskDatabase, name: str
 ) -> list[list[tuple[object, ...]]]:
-    """The rows of each order's lines; empty where the order was refused for one of them."""
+    """Return the rows of each order's lines; empty where the order was refused for one of them."""
     records = [line for own in lines for line in own]
     parents = [record_change.order for record_change, own in zip(group, lines, strict=True) for _ in own]
     owners = [record_change for record_change, own in zip(group, lines, strict=True) for _ in own]

@@ -62,7 +62,9 @@ class ChildRows:
         return [*self._table.parent, self._table.identity]
 
     def _existing(self, parents: Sequence[ErpKey]) -> set[ErpKey]:
-        """The lines that stand: the order's key, then what the line is known by. Those the ERP added have nothing."""
+        """Return the lines that stand: the order's key, then what the line is known by. Those the ERP added have
+        nothing.
+        """
         table = self._table
         rows = among_keys(self._database, table.name, table.parent, parents, [table.identity])
         return {tuple(map(as_text, row)) for row in rows if row[-1] is not None}

@@ -110,14 +110,14 @@ class CustomerMatch:
                     record_change.refuse("document_missing", "document")
 
     def _bind_chosen(self, new: Sequence[RecordChange]) -> None:
-        """What a person chose among several rows of the ERP stands in the binding, without a written version."""
+        """Bind the row a person chose among several; it stands in the binding without a written version."""
         for record_change in new:
             binding = record_change.binding
             if binding is not None and binding.origin == "matched" and binding.erp_key is not None:
                 _bind(record_change, decode_key(binding.erp_key))
 
     def _keys_by_document(self, documents: Sequence[str]) -> dict[str, list[ErpKey]]:
-        """The keys of the ERP's customers by their document; one that cannot be read is UNREADABLE's text."""
+        """Return the keys of the ERP's customers by their document; one that cannot be read is UNREADABLE's text."""
         match, main = self._layout.match, self._layout.customer
         assert match is not None
         assert main is not None
@@ -135,7 +135,7 @@ class CustomerMatch:
 
 
 def candidate_keys(keys: Sequence[ErpKey]) -> str:
-    """The keys a person may choose from, as many whole ones as a reason's value holds."""
+    """Return the keys a person may choose from, as many whole ones as a reason's value holds."""
     shown = ""
     for key in keys:
         longer = f"{shown},{encode_key(key)}" if shown else encode_key(key)

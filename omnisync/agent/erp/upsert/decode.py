@@ -1,4 +1,4 @@
-"""Changes read, cleaned and weighed, and orders placed on their customers. Pure: no database here."""
+"""Decode, normalize and check changes, and resolve the customers of orders. Pure: no database here."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _refuse_unread(record_change: RecordChange, why: str) -> None:
 
 
 def _adjust_centavo(record_change: RecordChange) -> bool:
-    """Whether a centavo on its largest item mended the order; it then enters with a warning."""
+    """Return whether a centavo on its largest item mended the order; it then enters with a warning."""
     assert record_change.order is not None
     try:
         made = adjusted(record_change.order)
@@ -199,7 +199,7 @@ def resolve_customers(
 
 
 def merged_target(customer_id: str, customers: Mapping[str, Binding]) -> Binding | None:
-    """The customer's binding, or that of the customer it was merged into."""
+    """Return the customer's binding, or that of the customer it was merged into."""
     seen: set[str] = set()
     binding = customers.get(customer_id)
     while binding is not None and binding.merged_into and binding.id not in seen:

@@ -1,4 +1,4 @@
-"""What a slice would write, for a person's eyes: as it stood in the tables, or as the layout alone makes it."""
+"""The rows a slice would write, to be shown: as they stood in the tables, or as the layout alone makes them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def _key_in(row: Mapping[str, object], by: Sequence[str]) -> ErpKey:
 
 
 def previewed_rows(layout: Layout, record_changes: Sequence[RecordChange]) -> TableRows:
-    """Rows as the layout makes them, without the ERP: keys are not known, and lookups show what would be asked."""
+    """Return rows as the layout makes them, without the ERP: keys are not known, and lookups show what would be
+    asked.
+    """
 
     for verdict in record_changes:
         if verdict.action == "read" and verdict.order is not None:

@@ -93,12 +93,12 @@ class ExtraRows:
 
 
 def recorded(record_change: RecordChange, table: TablePlan) -> object:
-    """The record of a row of this table, where its number takes anything of it."""
+    """Return the record of a row of this table, where its number takes anything of it."""
     return (record_change.customer or record_change.order) if table.reads_records else None
 
 
 def _identity(table: TablePlan, values: Sequence[object], record_change: RecordChange) -> dict[str, object]:
-    """The columns a row after the main one is found again by, with their values."""
+    """Return the columns a row after the main one is found again by, with their values."""
     late: dict[str, object] = dict(
         zip((one.column for one in table.foreign_key_columns), foreign_keys(table, record_change.keys), strict=True)
     )

@@ -35,12 +35,12 @@ UNREADABLE = Unreadable()
 
 
 def encode_key(key: ErpKey) -> str:
-    """A key as one text, for a binding."""
+    """Return a key as one text, for a binding."""
     return _PART.join(key)
 
 
 def decode_key(text: str) -> ErpKey:
-    """The key within a binding."""
+    """Return the key within a binding."""
     return tuple(text.split(_PART))
 
 
@@ -58,7 +58,7 @@ def by_prefix(keys: Iterable[ErpKey]) -> dict[ErpKey, list[str]]:
 
 
 def match_ignoring_padding(wanted: Collection[ErpKey], found: Mapping[ErpKey, KeyedValue]) -> dict[ErpKey, KeyedValue]:
-    """What the database found, by the keys it was asked with: a column of numbers answers `00012` as 12."""
+    """Return what the database found, by the keys it was asked with: a column of numbers answers `00012` as 12."""
     exact = {key: found[key] for key in wanted if key in found}
     if len(exact) == len(wanted) or len(exact) == len(found):
         return exact
@@ -68,12 +68,12 @@ def match_ignoring_padding(wanted: Collection[ErpKey], found: Mapping[ErpKey, Ke
 
 
 def without_zeros(key: ErpKey) -> ErpKey:
-    """A key as columns of numbers hold it."""
+    """Return a key as columns of numbers hold it."""
     return tuple(part.lstrip("0") or "0" if part.isdecimal() else part for part in key)
 
 
 def as_text(value: object) -> str:
-    """A value as the database gives it, as text: without a CHAR column's blanks or a whole number's point.
+    """Return a value as the database gives it, as text: without a CHAR column's blanks or a whole number's point.
 
     A column of binary text (MariaDB's VARBINARY) answers bytes.
     """
@@ -88,7 +88,7 @@ _TRUE, _FALSE = frozenset({"1", "true", "t", "yes", "y", "on"}), frozenset({"0",
 
 
 def is_same(value: object, text: str) -> bool:
-    """Whether a column holds what a layout writes as `text`, compared as the column's own type."""
+    """Return whether a column holds what a layout writes as `text`, compared as the column's own type."""
     if isinstance(value, bool):
         return text.strip().lower() in (_TRUE if value else _FALSE)
     if isinstance(value, (int, float, Decimal)):

@@ -1,4 +1,4 @@
-"""What columns ask of the ERP's own tables, asked once for all records of a slice."""
+"""Look up values in the ERP's own tables, once for all records of a slice."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from omnisync.agent.errors import RefusedRecordError
 def answers_for(
     database: Database, columns: Sequence[ColumnPlan], records: list[Any], parents: Sequence[Any] = ()
 ) -> LookupAnswers:
-    """The answers to every column that asks, inside the caller's transaction."""
+    """Return the answers to every column that asks, inside the caller's transaction."""
     found: dict[str, Mapping[Any, object]] = {}
     for column in columns:
         if column.query is not None and records:
@@ -38,7 +38,9 @@ def _query_answers(database: Database, query: ColumnQuery, keys: Iterable[Any]) 
 
 
 def _values_of(database: Database, sql: str, keys: Sequence[tuple[object, ...]]) -> dict[Any, object]:
-    """The query's value for each key; UNANSWERED for one that the database does not take, whatever its neighbours."""
+    """Return the query's value for each key; UNANSWERED for one that the database does not take, whatever its
+    neighbours.
+    """
     if not keys:
         return {}
     database.savepoint()
@@ -71,7 +73,7 @@ def _lookup_answers(database: Database, form: Lookup, keys: Sequence[str]) -> di
 def comparable_rows(
     database: Database, sql: str, keys: Sequence[str], values: Sequence[object] = ()
 ) -> list[tuple[object, ...]]:
-    """The rows of all keys of a query that ends with `IN {ids}`; the first column is the one compared.
+    """Return the rows of all keys of a query that ends with `IN {ids}`; the first column is the one compared.
 
     A key that cannot even be compared (letters against a number) is found nowhere. One whose row cannot be read has
     itself and UNREADABLE for a row.

@@ -41,19 +41,21 @@ def clean_text(text: str) -> str:
 
 
 def read_record(change: Change) -> tuple[Customer | Order, tuple[Reason, ...]]:
-    """The record with clean texts, and the warnings met. Raises what UNDECODABLE names."""
+    """Return the record with clean texts, and the warnings met. Raises what UNDECODABLE names."""
     if change.kind == "customer":
         return clean_customer(decode_customer(change.data), change.data)
     return clean_order(decode_order(change.data), change.data), ()
 
 
 def clean_order(order: Order, raw: Raw) -> Order:
-    """The order with clean texts; an optional text that is empty becomes None."""
+    """Return the order with clean texts; an optional text that is empty becomes None."""
     return order if _is_clean(raw) else _clean(order)
 
 
 def clean_customer(customer: Customer, raw: Raw) -> tuple[Customer, tuple[Reason, ...]]:
-    """The customer with clean texts and numbers that can be dialled, and the warnings met: a name may not be empty."""
+    """Return the customer with clean texts and numbers that can be dialled, and the warnings met: a name may not be
+    empty.
+    """
     if not _is_clean(raw):
         customer = _clean(customer)
     warnings: tuple[Reason, ...] = ()
@@ -79,7 +81,8 @@ def _warning(code: str, field: str, customer: Customer) -> Reason:
 
 
 def _is_clean(raw: Raw) -> bool:
-    """Whether no text in the raw JSON wants cleaning. A glance settles nearly every record, a quarter of a look's time.
+    """Return whether no text in the raw JSON wants cleaning. A glance settles nearly every record, a quarter of a
+    look's time.
 
     A raw control character would be no JSON, so it can only stand there as an escape.
     """
@@ -97,7 +100,7 @@ def _is_plain(text: bytes) -> bool:
 
 
 def _is_clean_text(text: str) -> bool:
-    """A closer look, by plain searches: a joined expression is ten times slower."""
+    """Return a closer look, by plain searches: a joined expression is ten times slower."""
     text = text.replace('\\"', "")  # an inch mark is no control character
     if "\\" in text:
         return False

@@ -22,7 +22,9 @@ class NumericDocuments:
         self._layout = layout
 
     def column_refusing(self, record_change: RecordChange) -> str:
-        """The numeric column that could not take this record's document, as TABLE.COLUMN; empty where there is none."""
+        """Return the numeric column that could not take this record's document, as TABLE.COLUMN; empty where there
+        is none.
+        """
         record = record_change.customer or (record_change.order.customer if record_change.order is not None else None)
         document = record.document if record is not None else None
         if document is None or document.isdigit():

@@ -1,4 +1,4 @@
-"""Orders weighed against what the ERP has of them: which may still be changed, and which are kept as they are there."""
+"""Check orders against the ERP's rows: which may still be changed, and which stay as they are there."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class OrderStateGuard:
             leave_unchanged(record_change, "order_taken" if self._layout.is_staged else "order_removed")
 
     def _staging_results(self, gone: Sequence[RecordChange]) -> StagingResults:
-        """What the ERP's own job made of orders that left the queue."""
+        """Return what the ERP's own job made of orders that left the queue."""
         if self._layout.outcome is None or not gone:
             return {}
         return read_outcomes(self._database, self._layout.outcome, {v.change.id: encode_key(key_of(v)) for v in gone})
@@ -128,7 +128,7 @@ class OrderStateGuard:
 
 
 def _was_refused_by_job(record_change: RecordChange, end: StagingResult | None) -> bool:
-    """Whether the ERP's job refused what was in its queue, as it says now or as the binding remembers."""
+    """Return whether the ERP's job refused what was in its queue, as it says now or as the binding remembers."""
     binding = record_change.binding
     if binding is None or binding.erp_number is not None:
         return False

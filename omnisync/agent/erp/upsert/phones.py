@@ -19,12 +19,12 @@ _TRUNK = re.compile(r"0(?=[1-9][1-9][0-9]{8,9}$)")
 
 
 def are_plain(phones: Sequence[Phone]) -> bool:
-    """Whether there is nothing to do: nearly always."""
+    """Return whether there is nothing to do: nearly always."""
     return all(_PLAIN.fullmatch(phone.number) for phone in phones)
 
 
 def dialled(phones: Sequence[Phone]) -> tuple[tuple[Phone, ...], tuple[str, ...]]:
-    """The numbers in these telephones, and the texts that say more than one number: they belong into the notes.
+    """Return the numbers in these telephones, and the texts that say more than one number: they belong into the notes.
 
     `(11) 98765-4321 / 3333-4444 ramal 12` is two numbers, the second with the area code of the first.
     """

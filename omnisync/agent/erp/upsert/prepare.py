@@ -20,7 +20,7 @@ from omnisync.contract.feed import Change, kind_of
 def prepare_records(
     layout: Layout, stream: str, changes: Sequence[Change], *, adjusts_centavo: bool
 ) -> Mapping[str, PreparedRecord]:
-    """Those of a page's changes of which nothing is to be told, made ready, by id; the layout must ask nothing.
+    """Return those of a page's changes of which nothing is to be told, made ready, by id; the layout must ask nothing.
 
     Left out: deletes, cancellations, what has a fault or a warning, what stands twice in the page.
     """

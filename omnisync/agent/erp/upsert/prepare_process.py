@@ -67,7 +67,7 @@ class PrepareProcess:
         self._lock = Lock()
 
     def prepare(self, stream: str, page: bytes) -> Mapping[str, PreparedRecord]:
-        """Records of the page made ready, by id; none while the process is not up, or when it is no more.
+        """Return records of the page made ready, by id; none while the process is not up, or when it is no more.
 
         Never raises. One caller at a time.
         """
@@ -83,7 +83,7 @@ class PrepareProcess:
                 return {}
 
     def close(self) -> None:
-        """End the process. Twice is once."""
+        """End the process. Idempotent."""
         self._is_over = True
         if self._process is not None:
             self._process.kill()
@@ -136,7 +136,7 @@ def _send(pipe: IO[bytes], message: bytes) -> None:
 
 
 def _receive(pipe: IO[bytes]) -> bytes:
-    """The next message. Raises EOFError when there is none, or not a whole one."""
+    """Return the next message. Raises EOFError when there is none, or not a whole one."""
     head = pipe.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
         raise EOFError
@@ -171,7 +171,7 @@ def _prepared(layout: Layout, asked: _PrepareRequest, *, adjusts_centavo: bool) 
 
 
 def main() -> None:
-    """Serve whoever started this process. Ctrl-C at the terminal is theirs to answer."""
+    """Serve the parent process. Ctrl-C at the terminal is the parent's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform != "win32":
         os.nice(5)  # the pages, the hub and the ERP come first

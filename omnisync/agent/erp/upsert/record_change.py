@@ -1,4 +1,4 @@
-"""What is to become of each change of a slice: compared with its binding, and counted. Pure: no database here.
+"""Compare each change of a slice with its binding, hold what becomes of it, and count. Pure: no database here.
 
 The order of things is the importer's speed: compare ids and versions first, decode only what is new (`reading`).
 """
@@ -34,7 +34,7 @@ REINSERT_REQUESTED = "again"
 
 
 class Binding(NamedTuple):
-    """What is remembered of one record. `written_version` is None when no row of it was ever made.
+    """The stored state of one record. `written_version` is None when no row of it was ever made.
 
     `origin` tells whether its row was made by us or matched: found in the ERP, or chosen there by a person. An order's
     row is withdrawn while it stands cancelled by us, whatever its outcome became since: it may be opened again.
@@ -60,7 +60,7 @@ class Binding(NamedTuple):
 class RecordChange(Struct, kw_only=True):
     """One change on its way into the ERP. Begins as a comparison, ends as an outcome.
 
-    One that was prepared is not read again, unless somebody asks for its record.
+    One that was prepared is decoded only when its record is needed.
     """
 
     change: Change
@@ -87,12 +87,12 @@ class RecordChange(Struct, kw_only=True):
 
     @property
     def was_written(self) -> bool:
-        """Whether an earlier version of the record got a row in the ERP."""
+        """Return whether an earlier version of the record got a row in the ERP."""
         return self.binding is not None and self.binding.written_version is not None
 
     @property
     def is_read(self) -> bool:
-        """Whether what the change says is known and sound in form."""
+        """Return whether what the change says is known and sound in form."""
         return self.record is not None or self.prepared is not None
 
     @property
@@ -117,7 +117,7 @@ class RecordChange(Struct, kw_only=True):
 
     @property
     def label(self) -> str:
-        """What a person knows the record by."""
+        """Return what a person knows the record by."""
         if self.prepared is not None:
             return self.prepared.label
         if isinstance(self.record, Order):
@@ -137,7 +137,7 @@ class RecordChange(Struct, kw_only=True):
 
     @property
     def merged_into(self) -> str | None:
-        """The customer that this one was merged into; who was is told, and not prepared."""
+        """The customer that this one was merged into; a merged one is never prepared."""
         if isinstance(self.record, Customer):
             return self.record.merged_into
         return self.binding.merged_into if self.binding is not None and self.prepared is None else None
@@ -155,7 +155,7 @@ class RecordChange(Struct, kw_only=True):
 def reason_of(
     code: str, record_change: RecordChange, field: str | None = None, value: str | None = None, /, **words: object
 ) -> Reason:
-    """A reason with its sentence, the record's own number and name filled in."""
+    """Return a reason with its sentence, the record's own number and name filled in."""
     change, label = record_change.change, record_change.label or record_change.change.id
     known: dict[str, object] = {
         "numero": label,
@@ -170,20 +170,20 @@ def reason_of(
 
 
 def key_of(record_change: RecordChange) -> ErpKey:
-    """The key of the record's row in the ERP."""
+    """Return the key of the record's row in the ERP."""
     key = record_change.erp_key or (record_change.binding.erp_key if record_change.binding is not None else None)
     assert key is not None
     return decode_key(key)
 
 
 def claim_for(record_change: RecordChange) -> Claim:
-    """The row that an update of this record would change."""
+    """Return the row that an update of this record would change."""
     is_matched = record_change.binding is not None and record_change.binding.origin == "matched"
     return Claim(record_change.change.id, key_of(record_change), is_matched)
 
 
 def claim_of(binding: Binding) -> Claim | None:
-    """The row that a record is bound to; None where it never had one."""
+    """Return the row that a record is bound to; None where it never had one."""
     return Claim(binding.id, decode_key(binding.erp_key), binding.origin == "matched") if binding.erp_key else None
 
 
@@ -195,7 +195,8 @@ def leave_unchanged(record_change: RecordChange, code: str, **words: object) -> 
 def compare(
     changes: Iterable[Change], bindings: Mapping[str, Binding], epoch: str, *, retrying: bool
 ) -> list[RecordChange]:
-    """A verdict for each change by its id and version alone; `action` is "read" where the record must be decoded.
+    """Return a verdict for each change by its id and version alone; `action` is "read" where the record must be
+    decoded.
 
     Newer wins, equal is the same, older is ignored. A binding of another epoch (the hub was restored from a backup,
     its versions may have gone back) is compared by the hash of the raw record instead.
@@ -230,12 +231,12 @@ def _count_repeated(record_change: RecordChange, binding: Binding) -> None:
 
 
 def stored_reason(binding: Binding) -> Reason | None:
-    """The reason kept in a binding."""
+    """Return the reason kept in a binding."""
     return msgspec.json.decode(binding.reason, type=Reason) if binding.reason else None
 
 
 def stored_warnings(binding: Binding) -> tuple[Reason, ...]:
-    """The warnings kept in a binding."""
+    """Return the warnings kept in a binding."""
     return msgspec.json.decode(binding.warnings, type=tuple[Reason, ...]) if binding.warnings else ()
 
 
@@ -248,7 +249,7 @@ def hash_of(change: Change) -> str:
 def unreadable_change(
     unreadable: Unreadable, binding: Binding | None, *, retrying: bool, now: datetime
 ) -> RecordChange:
-    """A change that cannot be read, refused by its id or its place; ignored when a newer version was met."""
+    """Return a change that cannot be read, refused by its id or its place; ignored when a newer version was met."""
     known = binding.version if binding is not None else 0
     version = max(unreadable.version, known) if retrying else unreadable.version
     change = Change(kind=unreadable.kind, op="upsert", id=unreadable.id, version=version, changed_at=now)
@@ -260,7 +261,9 @@ def unreadable_change(
 
 
 def count(record_changes: Iterable[RecordChange]) -> Counts:
-    """Rows by noun and bucket. An order counts with the items and payments the hub announced; a delete as one."""
+    """Return rows by noun and bucket. An order counts with the items and payments the hub announced; a delete as
+    one.
+    """
     customers: dict[str, int] = {}
     orders: dict[str, int] = {}
     items: dict[str, int] = {}

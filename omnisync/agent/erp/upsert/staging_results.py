@@ -1,4 +1,4 @@
-"""What the ERP's own job made of staged orders, read back by the layout's `outcome` query."""
+"""The results of staged orders in the ERP, read back by the layout's `outcome` query."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ JOB_REFUSED = "erp_job_refused"
 
 
 class StagingResult(Struct, frozen=True):
-    """What became of a staged order: its number in the ERP, or why the ERP refused it."""
+    """The result of a staged order: its number in the ERP, or why the ERP refused it."""
 
     number: str | None
     reason: Reason | None
@@ -32,7 +32,7 @@ _AMONG = re.compile(r"\bIN\s*\(\s*:(ids|keys)\s*\)", re.IGNORECASE)
 
 
 def read_outcomes(database: Database, outcome: OutcomeQuery, staged: Mapping[str, str]) -> StagingResults:
-    """The staged orders (id → ERP key) that have an end by now; the others go on being staged.
+    """Return the staged orders (id → ERP key) that have an end by now; the others go on being staged.
 
     A state the layout does not know, or none, is no end: the job may be half-way.
     """

@@ -78,7 +78,9 @@ class TableWriter:
         ]
 
     def _read_back(self, claims: Sequence[Claim]) -> list[ErpKey]:
-        """The keys of rows just inserted, as they stand: a trigger may have left one out, or given it another key."""
+        """Return the keys of rows just inserted, as they stand: a trigger may have left one out, or given it another
+        key.
+        """
         if not self._table.carries_ids:
             return [claim.key for claim in claims]
         owned = self.owned(claims)
@@ -88,7 +90,7 @@ class TableWriter:
         return [moved.get(claim.id, claim.key) for claim in claims]
 
     def _keys_of_all(self, ids: Sequence[str]) -> dict[str, ErpKey]:
-        """The keys of rows just inserted, by their external ids. One that is missing refuses its record."""
+        """Return the keys of rows just inserted, by their external ids. One that is missing refuses its record."""
         keys = self.keys_of(ids)
         if len(keys) < len(ids):
             raise RefusedRecordError("erp_row_missing", tabela=self._table.name)
@@ -104,7 +106,7 @@ class TableWriter:
 
     @property
     def _is_known(self) -> bool:
-        """Whether the key is known before the row stands."""
+        """Return whether the key is known before the row stands."""
         last = self._table.keys[-1]
         return last in self._table.names or last in self._numbered
 
@@ -185,7 +187,7 @@ class TableWriter:
     # --- finding
 
     def keys_of(self, ids: Sequence[str]) -> dict[str, ErpKey]:
-        """The keys of the rows with these external ids."""
+        """Return the keys of the rows with these external ids."""
         table, quoted = self._table, self._database.quoted
         if not table.external_id or not ids:
             return {}
@@ -201,7 +203,7 @@ class TableWriter:
     def fetch_by_key(
         self, keys: Sequence[ErpKey], columns: Sequence[str] = (), *, held: bool = False
     ) -> dict[ErpKey, list[Any]]:
-        """The rows that stand, by key, with these columns; held until the transaction ends when so asked.
+        """Return the rows that stand, by key, with these columns; held until the transaction ends when so asked.
 
         A value that cannot be read is UNREADABLE, alone.
         """
@@ -212,7 +214,9 @@ class TableWriter:
         )
 
     def _readable(self, keys: Sequence[ErpKey], columns: Sequence[str], *, held: bool) -> list[tuple[object, ...]]:
-        """The rows of these keys: all at once, and where a value among them cannot be read, halved down to it."""
+        """Return the rows of these keys: all at once, and where a value among them cannot be read, halved down to
+        it.
+        """
         table = self._table
         try:
             return list(among_keys(self._database, table.name, table.keys, keys, columns, held=held))
@@ -235,7 +239,8 @@ class TableWriter:
     def owned(
         self, claims: Iterable[Claim], columns: Sequence[str] = (), *, held: bool = False
     ) -> dict[str, list[Any]]:
-        """The rows, by id and with these columns, that stand and are their record's own: they carry its external id.
+        """Return the rows, by id and with these columns, that stand and are their record's own: they carry its external
+        id.
 
         A key may have been given again, to a row of the ERP's or to another record's. A matched row may carry another
         id, and none where the layout never writes one into it. Without a column of ids the key alone decides.
@@ -275,7 +280,7 @@ class TableWriter:
         return self._database.update_rows(self._table.name, names, self._table.keys, rows) if rows and names else 0
 
     def updatable_columns(self) -> list[int]:
-        """The places of the columns that an update sets: not its key, not what is written once."""
+        """Return the places of the columns that an update sets: not its key, not what is written once."""
         fixed = {*self._table.keys, self._table.external_id} | self._table.only_on_create
         return [i for i, name in enumerate(self._table.names) if name not in fixed]
 
@@ -296,7 +301,7 @@ def among_keys(
     *,
     held: bool = False,
 ) -> Iterator[tuple[object, ...]]:
-    """Rows whose columns `by` are one of these keys: those columns first, then `columns`."""
+    """Yield rows whose columns `by` are one of these keys: those columns first, then `columns`."""
     quoted = database.quoted
     names = ", ".join(map(quoted, (*by, *columns)))
     where = "".join(f"{quoted(name)} = ? AND " for name in by[:-1])
@@ -311,7 +316,7 @@ def among_keys(
 
 
 def foreign_keys(table: TablePlan, keys: Mapping[str, ErpKey]) -> tuple[str | None, ...]:
-    """What a table's late columns take of these keys; nothing of a row that was not made."""
+    """Return what a table's late columns take of these keys; nothing of a row that was not made."""
     if not table.foreign_key_columns:
         return ()
     return tuple([keys[late.whose][late.part] if late.whose in keys else None for late in table.foreign_key_columns])

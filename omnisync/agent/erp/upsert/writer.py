@@ -1,4 +1,4 @@
-"""Verdicts written into the ERP's tables: the whole lot at once, then in halves until the guilty stand alone.
+"""Write records into the ERP's tables: the whole group at once, then in halves until the rejected ones stand alone.
 
 Inserted once, then only updated. Every method runs inside the caller's transaction.
 """
@@ -39,7 +39,7 @@ RejectedRecords = Mapping[tuple[str, str], str]
 
 
 class RecordWriter:
-    """Writes one slice's verdicts."""
+    """Writes the records of one slice."""
 
     def __init__(self, database: Database, layout: Layout) -> None:
         self._database = database
@@ -53,12 +53,12 @@ class RecordWriter:
         self._numeric = NumericDocuments(database, layout)
 
     def keys_of(self, kind: str, ids: Sequence[str]) -> dict[str, ErpKey]:
-        """The keys of rows that carry these external ids."""
+        """Return the keys of rows that carry these external ids."""
         rows = self._customers if kind == "customer" else self._orders
         return rows.keys_of(ids) if rows is not None else {}
 
     def numbers_of(self, kind: str, keys: Mapping[str, ErpKey]) -> dict[str, str]:
-        """The numbers people know these rows by, by external id; none of those that the ERP's own job gives."""
+        """Return the numbers people know these rows by, by external id; none of those that the ERP's own job gives."""
         layout = self._layout
         if kind == "customer" or (layout.shown == layout.order.table.keys[-1] and not layout.is_staged):
             return {id_: key[-1] for id_, key in keys.items()}
@@ -68,7 +68,7 @@ class RecordWriter:
         return {id_: as_text(shown[key][0]) for id_, key in keys.items() if key in shown and shown[key][0] is not None}
 
     def existing(self, kind: str, bindings: Iterable[Binding], ids: Sequence[str]) -> set[str]:
-        """Which of these records have a row, by the key they are bound to or by their external id."""
+        """Return which of these records have a row, by the key they are bound to or by their external id."""
         rows = self._customers if kind == "customer" else self._orders
         if rows is None:
             return set()
@@ -250,13 +250,15 @@ class RecordWriter:
             record_change.refuse("erp_refused", motivo=error.words.get("motivo"))
 
     def _may_be_race(self, record_change: RecordChange) -> bool:
-        """Whether the number may have been taken by somebody else a moment ago."""
+        """Return whether another session may have taken the number a moment ago."""
         main = self._layout.customer if record_change.change.kind == "customer" else self._layout.order
         number = main.table.number if main is not None else None
         return record_change.action == "insert" and number is not None and number.source == "max"
 
     def _adopt_existing(self, record_change: RecordChange) -> bool:
-        """An insert that met its own external id: the row is there already, take it as ours and bring it up to date."""
+        """Return an insert that met its own external id: the row is there already, take it as ours and bring it up
+        to date.
+        """
         if record_change.action != "insert":
             return False
         key = self.keys_of(record_change.change.kind, [record_change.change.id]).get(record_change.change.id)
@@ -297,5 +299,5 @@ def _customer_key(record_change: RecordChange) -> dict[str, ErpKey]:
 
 
 def _lock_order(record_change: RecordChange) -> tuple[tuple[int, str], ...]:
-    """Rows are changed in key order, as everybody should."""
+    """Return the sort key by which rows are changed: in key order, so that writers do not deadlock."""
     return sort_key(key_of(record_change))

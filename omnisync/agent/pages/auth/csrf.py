@@ -1,4 +1,4 @@
-"""The locks of the local page: a token and an origin on every unsafe request, and headers that let nobody else in.
+"""Protect the pages' forms: a token and an origin on every unsafe request, and security headers.
 
 The token is signed by a secret of the journal, so it outlives restarts. It stands in no cookie: cookies are shared by
 all ports of a computer, and one left by an older secret would never be given back. Reading it takes a page of ours,
@@ -39,7 +39,7 @@ NO_STORE = (b"cache-control", b"no-store")
 
 
 def csrf_token(journal: Journal, what: str = "pages") -> str:
-    """What every form of ours carries. Its secret is made once and stays in the journal.
+    """Return what every form of ours carries. Its secret is made once and stays in the journal.
 
     The form that asks for the password has another: who stands outside must not learn the token of the pages.
     """
@@ -51,12 +51,12 @@ def csrf_token(journal: Journal, what: str = "pages") -> str:
 
 
 def is_valid_token(token: str, presented: Any) -> bool:
-    """Whether the request carries our token."""
+    """Return whether the request carries our token."""
     return isinstance(presented, str) and hmac.compare_digest(token.encode(), presented.encode())
 
 
 def is_same_origin(request: Request[Any, Any, Any]) -> bool:
-    """Whether the browser says that one of our own pages sent it. A program that is no browser says nothing."""
+    """Return whether the browser says that one of our own pages sent it. A program that is no browser says nothing."""
     site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin")
     if site is not None and site != "same-origin":
@@ -73,7 +73,7 @@ def _is_host(origin: str, scheme: str, host: str) -> bool:
 
 
 async def add_security_headers(message: Message, scope: Scope) -> None:
-    """Put the headers on every answer, errors too. Pages are kept by nobody; only static files may be."""
+    """Put the headers on every answer, errors too. Pages are not cached; only static files may be."""
     if message["type"] != "http.response.start":
         return
     known = {name.lower() for name, _ in message["headers"]}

@@ -1,4 +1,4 @@
-"""The door of the pages: who has typed the password, for how long, and how often one may try.
+"""Sessions of the pages: who has logged in, until when, and how often an address may try.
 
 Sessions are kept in memory alone: they end with the program, with the password they were opened by, and at their hour.
 """
@@ -35,7 +35,7 @@ class Session(Struct, frozen=True):
 
 
 class Sessions:
-    """Lets in who has a session, once there is a password; always, where other computers reach the pages.
+    """Checks sessions once there is a password; always, where other computers reach the pages.
 
     Safe to use from several threads.
     """
@@ -54,11 +54,11 @@ class Sessions:
         self._lock = Lock()
 
     def needs_password(self) -> bool:
-        """Whether the pages ask for a password. Raises SettingsError when nobody can tell."""
+        """Return whether the pages ask for a password. Raises SettingsError when the password's file cannot be read."""
         return self._needs_password or self._password.stored_hash() is not None
 
     def is_valid(self, token: str | None) -> bool:
-        """Whether this is the token of a session that has not ended."""
+        """Return whether this is the token of a session that has not ended."""
         kept = self._password.stored_hash()
         if token is None or kept is None:
             return False
@@ -66,7 +66,7 @@ class Sessions:
         return session is not None and session.opened_by == _digest(kept) and self._clock() < session.until
 
     def throttle(self, address: str) -> timedelta | None:
-        """How long this address has to wait, None when it may try. A try counts until it is forgiven."""
+        """Return how long this address has to wait, None when it may try. A try counts until it is forgiven."""
         now = self._clock()
         with self._lock:
             # Either way, for clocks are set back, too.
@@ -80,7 +80,9 @@ class Sessions:
             return None
 
     def open(self, address: str, typed: str) -> str | None:
-        """The token of a new session, where this is the password; this address's wrong tries are then forgiven."""
+        """Return the token of a new session, where this is the password; this address's wrong tries are then
+        forgiven.
+        """
         if not self._password.verify(typed):
             return None
         token, now = secrets.token_urlsafe(32), self._clock()
@@ -97,7 +99,7 @@ class Sessions:
             self._sessions.pop(_digest(token or ""), None)
 
     def set_cookie(self, answer: Response[Any], token: str | None) -> Response[Any]:
-        """The answer with the session's cookie, or with one that takes it away."""
+        """Show the answer with the session's cookie, or with one that takes it away."""
         answer.set_cookie(
             self.cookie,
             token or "",

@@ -41,7 +41,7 @@ class PreviewTable(Struct, frozen=True, kw_only=True):
 
 
 class StepResult(Struct, frozen=True):
-    """What one step found."""
+    """The result of one step."""
 
     is_ok: bool
     name: str
@@ -77,7 +77,7 @@ def _answer(step: str, who: str, going: Future[TestResult] | None, seconds: floa
 
 
 def _ask_hub(services: PageServices, connection: Connection) -> TestResult:
-    """Who the hub says we are."""
+    """Return who the hub says we are."""
     try:
         hub = services.hub(connection)
         try:
@@ -93,7 +93,7 @@ def _ask_hub(services: PageServices, connection: Connection) -> TestResult:
 
 
 def _ask_erp(services: PageServices, connection: Connection) -> TestResult:
-    """Whether the ERP's database opens and is the layout's. What is opened is closed in the same thread."""
+    """Return whether the ERP's database opens and is the layout's. What is opened is closed in the same thread."""
     try:
         erp = services.open_erp(connection)
         try:
@@ -135,7 +135,7 @@ def preview(
 
 
 def tables_of(rehearsal: DryRun | None) -> tuple[PreviewTable, ...]:
-    """The first rows of each table for a person's eyes."""
+    """Return the first rows of each table for a person's eyes."""
     if rehearsal is None:
         return ()
     return tuple(

@@ -75,7 +75,7 @@ SECRETS: Mapping[SecretKind, str] = {"hub_token": "chave", "erp_password": "senh
 
 @get("/conexao", sync_to_thread=True)
 def show(pages: NamedDependency[PageContext], request: HtmlRequest, aviso: FromQuery[str] = "") -> Html:
-    """The form, as saved."""
+    """Show the form, as saved."""
     shown = pages.current_connection(request)
     return page(pages, shown, _saved(pages, shown.connection), notice=NOTICES.get(aviso, ""))
 
@@ -88,7 +88,7 @@ def save(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
 
 @get("/conexao/nova", sync_to_thread=True)
 def show_new(pages: NamedDependency[PageContext]) -> Html:
-    """The form of one more connection."""
+    """Show the form of one more connection."""
     return page(pages, pages.for_connection(None), ConnectionForm(name=""))
 
 
@@ -126,7 +126,9 @@ def save_typed(pages: PageContext, request: HtmlRequest, shown: CurrentConnectio
 
 
 def take_step(pages: PageContext, connection: Connection, *, erp: bool, hub: bool) -> Html:
-    """One of the first steps: what was saved is tested, and ticked when it passes; else the page says what failed."""
+    """Show one of the first steps: what was saved is tested, and ticked when it passes; else the page says what
+    failed.
+    """
     journal = pages.services.journal
     setup_wizard.begin(journal, connection.name)
     hub = hub and connection.hub is not None
@@ -145,7 +147,7 @@ def take_step(pages: PageContext, connection: Connection, *, erp: bool, hub: boo
 
 
 def refusals(pages: PageContext, connection: Connection) -> tuple[ConnectionFormError, ...]:
-    """What the kind of database or the layout has against it, before it is saved."""
+    """Return what the kind of database or the layout has against it, before it is saved."""
     kind = connection.erp.kind
     if kind not in pages.services.erp_kinds:
         return (error_of("kind", SetupError("destination_kind", tipo=kind)),)
@@ -253,13 +255,13 @@ def forget(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
 
 
 def stale(pages: PageContext, request: HtmlRequest) -> Html:
-    """The form again, as typed, when its page was open since before the token changed."""
+    """Show the form again, as typed, when its page was open since before the token changed."""
     shown = pages.current_connection(request)
     return page(pages, shown, _typed(pages, form_of(request), shown.connection), notice=STALE, status=403)
 
 
 def stale_new(pages: PageContext, request: HtmlRequest) -> Html:
-    """The same for a connection that was not saved yet."""
+    """Show the same for a connection that was not saved yet."""
     return page(pages, pages.for_connection(None), _typed(pages, form_of(request), None), notice=STALE, status=403)
 
 
@@ -275,7 +277,7 @@ def page(
     tables: Sequence[PreviewTable] = (),
     status: int = 200,
 ) -> Html:
-    """The whole page."""
+    """Show the whole page."""
     connection, parts = shown.connection, pages.services
     kept = {kind for kind in SECRETS if connection is not None and parts.secrets.get(connection, kind) is not None}
     ticked = [one.code for one in connection.establishments] if connection else []
@@ -313,17 +315,18 @@ def _offered(identity: Identity | None) -> tuple[ConnectionEstablishment, ...]:
 
 
 def _saved(pages: PageContext, connection: Connection | None) -> ConnectionForm:
-    """The form as saved."""
+    """Return the form as saved."""
     return typed_of(connection, pages.services.settings.home.layouts)
 
 
 def _typed(pages: PageContext, form: FormMultiDict, before: Connection | None) -> ConnectionForm:
-    """The form as typed."""
+    """Return the form as typed."""
     return read(form, before, pages.services.settings.home.layouts)
 
 
 def _layout_of(pages: PageContext, before: Connection | None, name: str) -> str:
-    """The layout of this name, or the one the connection has already, which the command line may have chosen by path.
+    """Return the layout of this name, or the one the connection has already, which the command line may have chosen by
+    path.
 
     Raises SettingsError for any other path: a page does not choose files of this computer.
     """

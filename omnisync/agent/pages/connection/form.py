@@ -57,7 +57,7 @@ class ConnectionForm(Struct, frozen=True, kw_only=True):
 
 
 class ConnectionFormError(Struct, frozen=True):
-    """What is wrong with one field."""
+    """An error of one field."""
 
     label: str
     anchor: str
@@ -65,12 +65,12 @@ class ConnectionFormError(Struct, frozen=True):
 
 
 def error_of(name: str, error: SetupError) -> ConnectionFormError:
-    """The error at its field: the one it names, else this one."""
+    """Return the error at its field: the one it names, else this one."""
     return ConnectionFormError(*FIELDS.get(str(error.words.get("campo")), FIELDS[name]), sentence_of(error))
 
 
 def typed_of(connection: Connection | None, layouts: Path) -> ConnectionForm:
-    """A saved connection as the form shows it; a layout of the folder `layouts` by its name."""
+    """Return a saved connection as the form shows it; a layout of the folder `layouts` by its name."""
     if connection is None:
         return ConnectionForm()
     erp = connection.erp
@@ -89,7 +89,7 @@ def typed_of(connection: Connection | None, layouts: Path) -> ConnectionForm:
 
 
 def read(form: FormMultiDict, before: Connection | None, layouts: Path) -> ConnectionForm:
-    """The form as typed; what it does not have is as saved. A connection keeps its name."""
+    """Return the form as typed; what it does not have is as saved. A connection keeps its name."""
     known = msgspec.structs.asdict(typed_of(before, layouts))
     typed = {name: field(form, anchor)[:300] for name, (_, anchor) in FIELDS.items() if anchor in form}
     if before is not None:
@@ -100,7 +100,7 @@ def read(form: FormMultiDict, before: Connection | None, layouts: Path) -> Conne
 def connection_of(
     typed: ConnectionForm, before: Connection | None, layout_of: Callable[[str], str], *, needs_hub: bool
 ) -> tuple[Connection | None, tuple[ConnectionFormError, ...]]:
-    """What was typed as a connection, or what is wrong with it. A hub that was never told may be missing still.
+    """Return what was typed as a connection, or what is wrong with it. A hub that was never told may be missing still.
 
     `layout_of` answers the layout of a name, and raises SettingsError for what is no name.
     """
@@ -130,7 +130,7 @@ def connection_of(
 
 
 def erp_of(typed: ConnectionForm, layout_of: Callable[[str], str]) -> ErpAddress:
-    """The ERP's address as typed. Raises SettingsError naming the field."""
+    """Return the ERP's address as typed. Raises SettingsError naming the field."""
     values: dict[str, Any] = {name: getattr(typed, name) for name in ("kind", "server", "database", "user", "charset")}
     if not re.fullmatch(r"[0-9]{0,5}", typed.port):
         raise SettingsError(motivo="a porta é um número de 1 a 65535", campo="port")

@@ -26,7 +26,7 @@ def end(journal: Journal, name: str) -> None:
 
 
 def is_open(journal: Journal, name: str) -> bool:
-    """Whether its steps are still being taken; those of a connection made by a command never were."""
+    """Return whether its steps are still being taken; those of a connection made by a command never were."""
     return journal.get_meta(f"first_steps:{name}") == "open"
 
 
@@ -36,7 +36,7 @@ def mark_done(journal: Journal, connection: Connection, half: Half) -> None:
 
 
 def is_done(journal: Journal, connection: Connection, half: Half) -> bool:
-    """Whether the test of this half has passed for the address it has now."""
+    """Return whether the test of this half has passed for the address it has now."""
     return journal.get_meta(f"tested_{half}:{connection.name}") == _address(connection, half)
 
 

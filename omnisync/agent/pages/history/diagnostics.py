@@ -43,7 +43,7 @@ Não há aqui nomes, CPF/CNPJ, números de pedidos, endereços, usuários, camin
 
 
 class DiagnosticsInput(Struct, frozen=True, kw_only=True):
-    """What the package is made of, of one connection. `unsettled` is None where the ERP could not be asked."""
+    """The contents of the package, of one connection. `unsettled` is None where the ERP could not be read."""
 
     version: str
     connection: Connection
@@ -54,7 +54,7 @@ class DiagnosticsInput(Struct, frozen=True, kw_only=True):
 
 
 def package(facts: DiagnosticsInput, now: datetime) -> bytes:
-    """The package as a zip."""
+    """Return the package as a zip."""
     content: dict[str, object] = {
         "sistema.json": {
             "omnisync": facts.version,
@@ -86,7 +86,7 @@ def package(facts: DiagnosticsInput, now: datetime) -> bytes:
 
 
 def _layout(name: str) -> str:
-    """A shipped layout's name; of a file its path is nobody's business."""
+    """Return a shipped layout's name; a file's path is left out."""
     return "arquivo" if name.endswith(".toml") else name
 
 
@@ -97,7 +97,7 @@ def _run(run: Run) -> dict[str, object]:
 
 
 def _reasons(found: Iterable[OpenIssue]) -> Mapping[str, int]:
-    """How many records by outcome and code."""
+    """Return how many records by outcome and code."""
     n: dict[str, int] = {}
     for one in found:
         name = f"{one.outcome} {one.kind} {one.code}".strip()

@@ -35,7 +35,7 @@ EVENTS = {
 
 @get("/historico", sync_to_thread=True)
 def show(pages: NamedDependency[PageContext], request: HtmlRequest, antes: FromQuery[str | None] = None) -> Html:
-    """The runs, the newest first, or those older than `antes`."""
+    """Show the runs, the newest first, or those older than `antes`."""
     shown = pages.current_connection(request)
     connection, journal = shown.connection, pages.services.journal
     runs = journal.runs(connection.name, N_ROWS + 1, antes) if connection else ()
@@ -55,7 +55,7 @@ def show(pages: NamedDependency[PageContext], request: HtmlRequest, antes: FromQ
 
 @get("/diagnostico.zip", sync_to_thread=True)
 def diagnose(pages: NamedDependency[PageContext], request: HtmlRequest) -> Response[bytes]:
-    """The package for support."""
+    """Show the package for support."""
     shown = pages.current_connection(request)
     connection, journal = require_connection(shown), pages.services.journal
     package = diagnostics.package(
@@ -77,7 +77,9 @@ def diagnose(pages: NamedDependency[PageContext], request: HtmlRequest) -> Respo
 
 
 def _open_issues(pages: PageContext, shown: CurrentConnection) -> list[OpenIssue] | None:
-    """What did not enter; None where the ERP cannot be asked. Before the first run there is nothing to ask it."""
+    """Return what did not enter; None where the ERP cannot be asked. Before the first run there is nothing to ask
+    it.
+    """
     if shown.connection is None or not pages.recent(shown):
         return []
     erp = pages.services.open_erp(shown.connection)
@@ -91,7 +93,7 @@ def _open_issues(pages: PageContext, shown: CurrentConnection) -> list[OpenIssue
 
 @get("/busca", sync_to_thread=True)
 def search(pages: NamedDependency[PageContext], request: HtmlRequest, q: FromQuery[str] = "") -> Html:
-    """Records by order number, ERP number or customer name: when each came, what became of it, and why."""
+    """Show records by order number, ERP number or customer name: when each came, what became of it, and why."""
     shown = pages.current_connection(request)
     asked = q.strip()[:100]
     found, trouble = _find(pages, shown, asked)
@@ -109,7 +111,7 @@ def search(pages: NamedDependency[PageContext], request: HtmlRequest, q: FromQue
 
 
 def _find(pages: PageContext, shown: CurrentConnection, asked: str) -> tuple[list[RecordRow], str]:
-    """What was found, or why nothing could be looked up. Before the first run there is nothing to look into."""
+    """Return what was found, or why nothing could be looked up. Before the first run there is nothing to look into."""
     if not asked or shown.connection is None or not pages.recent(shown):
         return [], ""
     erp = pages.services.open_erp(shown.connection)

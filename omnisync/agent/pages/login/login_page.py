@@ -19,7 +19,7 @@ STALE = "Esta página estava aberta de antes. Digite a senha de novo."
 
 @get(LOGIN_PATH, sync_to_thread=True)
 def show(pages: NamedDependency[PageContext], request: HtmlRequest, para: FromQuery[str] = "/") -> Html:
-    """The form; nobody needs it who is inside already."""
+    """Show the form; a session skips it."""
     if is_authenticated(pages, request):
         return redirect(local_path(para))
     return page(pages, para)
@@ -52,12 +52,12 @@ def log_out(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
 
 
 def is_authenticated(pages: PageContext, request: HtmlRequest) -> bool:
-    """Whether the pages are open, or who asks has a session."""
+    """Return whether the pages need no password, or the request has a session."""
     return not pages.sessions.needs_password() or pages.sessions.is_valid(request.cookies.get(pages.sessions.cookie))
 
 
 def is_public(path: str) -> bool:
-    """What is shown to who stands outside: the form itself, and the style and scripts that come with the program."""
+    """Return whether a path needs no session: the form itself, the style and the scripts."""
     return path == LOGIN_PATH or path.startswith(STATIC)
 
 
@@ -72,12 +72,12 @@ def redirect_to_login(pages: PageContext, request: HtmlRequest) -> Html:
 
 
 def stale(pages: PageContext, request: HtmlRequest) -> Html:
-    """The form again, when its page was open since before its token changed."""
+    """Show the form again, when its page was open since before its token changed."""
     return page(pages, field(form_of(request), "para"), error=STALE, status=403)
 
 
 def local_path(address: str) -> str:
-    """A page of ours out of an address, never a place elsewhere."""
+    """Return a page of ours out of an address, never a place elsewhere."""
     try:
         parts = urlsplit(address)
     except ValueError:
@@ -93,7 +93,7 @@ def _to(address: str) -> str:
 def page(
     pages: PageContext, para: str, *, error: str = "", status: int = 200, headers: dict[str, str] | None = None
 ) -> Html:
-    """The whole page. It shows nothing of the company, and carries a token that is good for this form alone."""
+    """Show the whole page. It shows nothing of the company, and carries a token that is good for this form alone."""
     return pages.html(
         "entrance.html",
         status=status,

@@ -44,7 +44,7 @@ class CodeRow(Struct, frozen=True, kw_only=True):
 
     @property
     def situation(self) -> str:
-        """Why it stands here."""
+        """Return why it stands here."""
         if self.n_refused and not self.erp_code:
             return f"Falta: {counted(self.n_refused, 'pedido não entrou', 'pedidos não entraram')}"
         if self.erp_code:
@@ -68,7 +68,7 @@ class Group(Struct, frozen=True, kw_only=True):
 
 @get("/de-para", sync_to_thread=True)
 def show(pages: NamedDependency[PageContext], request: HtmlRequest, salvo: FromQuery[str | None] = None) -> Html:
-    """All groups."""
+    """Show all groups."""
     return page(pages, pages.current_connection(request), notice=SAVED if salvo else "")
 
 
@@ -93,12 +93,12 @@ def save(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
 
 
 def stale(pages: PageContext, request: HtmlRequest) -> Html:
-    """The page again: what was typed in an old one is not saved."""
+    """Show the page again: what was typed in an old one is not saved."""
     return page(pages, pages.current_connection(request), notice=STALE, status=403)
 
 
 def page(pages: PageContext, shown: CurrentConnection, *, notice: str = "", status: int = 200) -> Html:
-    """The whole page."""
+    """Show the whole page."""
     groups: tuple[Group, ...] = ()
     trouble = ""
     if shown.connection is not None:
@@ -125,7 +125,7 @@ def page(pages: PageContext, shown: CurrentConnection, *, notice: str = "", stat
 def groups_of(
     of_company: dict[str, dict[str, str]], of_layout: dict[str, dict[str, str]], missing: Counter[tuple[str, str]]
 ) -> tuple[Group, ...]:
-    """Every group: what is missing first, then what the company told, then what the layout says."""
+    """Return every group: what is missing first, then what the company told, then what the layout says."""
     groups = []
     for kind in KINDS:
         mine, theirs = of_company.get(kind, {}), of_layout.get(kind, {})
@@ -142,7 +142,7 @@ def groups_of(
 
 
 def _missing(pages: PageContext, shown: CurrentConnection) -> tuple[Counter[tuple[str, str]], str]:
-    """How many records each unknown code keeps out, or why that could not be looked up."""
+    """Return how many records each unknown code keeps out, or why that could not be looked up."""
     found: Counter[tuple[str, str]] = Counter()
     if shown.connection is None or not pages.recent(shown):
         return found, ""

@@ -31,12 +31,12 @@ class NotSentRows(Struct, frozen=True, kw_only=True):
 
     @property
     def n_more(self) -> int:
-        """How many there are beyond those shown."""
+        """Return how many there are beyond those shown."""
         return max(0, self.n - len(self.lines))
 
 
 def not_sent_rows(found: Sequence[RowRefusal], n: int, now: datetime) -> NotSentRows:
-    """These of `n` rows."""
+    """Return these of `n` rows."""
     return NotSentRows(lines=tuple(_row(one, now) for one in found), n=n)
 
 

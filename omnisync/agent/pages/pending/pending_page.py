@@ -57,7 +57,7 @@ STALE = "Esta página estava aberta de antes e nada foi feito. Confira e clique 
 
 
 class Pending(Struct, frozen=True, kw_only=True):
-    """What did not enter. `trouble` says why it could not be looked up."""
+    """The records that did not enter. `trouble` says why they could not be looked up."""
 
     records: tuple[RecordRow, ...] = ()
     choices: tuple[Choice, ...] = ()
@@ -67,7 +67,7 @@ class Pending(Struct, frozen=True, kw_only=True):
 
     @property
     def n_more(self) -> int:
-        """How many there are beyond those shown."""
+        """Return how many there are beyond those shown."""
         return max(0, self.n_refused + self.n_waiting - len(self.records))
 
 
@@ -89,13 +89,13 @@ class HeldEstablishment(Struct, frozen=True, kw_only=True):
 
 @get("/pendencias", sync_to_thread=True)
 def show(pages: NamedDependency[PageContext], request: HtmlRequest, aviso: FromQuery[str] = "") -> Html:
-    """The page."""
+    """Show the page."""
     return page(pages, pages.current_connection(request), notice=NOTICES.get(aviso, ""))
 
 
 @get("/pendencias/avisos", sync_to_thread=True)
 def show_warned(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
-    """What entered with a warning, and what stayed in the ERP as it was: asked for by a click, for it reads widely."""
+    """Show the records that entered with a warning or stayed as they were: by a click, as it reads many rows."""
     shown = pages.current_connection(request)
     warned, kept, trouble = _warned(pages, shown)
     return pages.page(
@@ -113,7 +113,7 @@ def show_warned(pages: NamedDependency[PageContext], request: HtmlRequest) -> Ht
 
 @get("/recusados.csv", sync_to_thread=True)
 def export(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
-    """What did not enter, for a spreadsheet."""
+    """Send the open issues as a spreadsheet."""
     shown = pages.current_connection(request)
     found: list[OpenIssue] = []
     if shown.connection is not None and pages.recent(shown):
@@ -131,7 +131,7 @@ def export(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
 
 @post("/pendencias/escolher", sync_to_thread=True, status_code=200)
 def choose(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
-    """Of several customers of the ERP with one CNPJ, this one: only one of those that were found there."""
+    """Show of several customers of the ERP with one CNPJ, this one: only one of those that were found there."""
     shown, form = pages.current_connection(request), form_of(request)
     asked, key = field(form, "registro"), field(form, "chave")
     if not RUN_ID.fullmatch(asked) or not _choose(pages, shown, asked.partition(":")[2], key):
@@ -155,7 +155,7 @@ def confirm(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
 
 @post("/pendencias/assumir", sync_to_thread=True, status_code=200)
 def take_over(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
-    """Import an establishment here from now on; the other computer is told by the hub at its next page."""
+    """Import an establishment here from now on; the hub refuses the other computer at its next page."""
     shown, code = pages.current_connection(request), field(form_of(request), "estabelecimento")
     if code not in [one.code for one in held_establishments(shown, pages.recent(shown))]:
         return redirect(shown.url("/pendencias?aviso=mudou"))
@@ -170,12 +170,12 @@ def take_over(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html
 
 
 def stale(pages: PageContext, request: HtmlRequest) -> Html:
-    """A button of a page that was open since before the token changed."""
+    """Show a button of a page that was open since before the token changed."""
     return page(pages, pages.current_connection(request), notice=STALE, status=403)
 
 
 def page(pages: PageContext, shown: CurrentConnection, *, notice: str = "", status: int = 200) -> Html:
-    """The whole page."""
+    """Show the whole page."""
     runs = pages.recent(shown)
     found = pending(pages, shown, runs, limit=N_PAGE)
     asked = pages.services.journal.answers.confirmations(shown.connection.name) if shown.connection else ()
@@ -218,7 +218,7 @@ def send_again(pages: PageContext, shown: CurrentConnection) -> bool:
 
 
 def not_sent(pages: PageContext, shown: CurrentConnection, runs: Sequence[Run], *, limit: int = N_SHOWN) -> NotSentRows:
-    """What did not go out, as the outbox says; it is left alone while a run goes."""
+    """Return what did not go out, as the outbox says; it is left alone while a run goes."""
     if shown.connection is None or not runs or runs[0].is_going:
         return NotSentRows()
     with closing(outbox_of(pages.services.settings.home, shown.connection.name)) as outbox:
@@ -227,7 +227,9 @@ def not_sent(pages: PageContext, shown: CurrentConnection, runs: Sequence[Run], 
 
 
 def pending(pages: PageContext, shown: CurrentConnection, runs: Sequence[Run], *, limit: int = N_SHOWN) -> Pending:
-    """What the ERP's own tables say did not enter. They are not opened before a run made them, nor during one."""
+    """Return what the ERP's own tables say did not enter. They are not opened before a run made them, nor during
+    one.
+    """
     if shown.connection is None or not runs or runs[0].is_going:
         return Pending()
     erp = pages.services.open_erp(shown.connection)
@@ -248,7 +250,7 @@ def pending(pages: PageContext, shown: CurrentConnection, runs: Sequence[Run], *
 
 
 def open_confirmation(confirmation: Confirmation) -> OpenConfirmation:
-    """A question for a person, in words."""
+    """Return a question for a person, in words."""
     code, told = texts.many_deleted(confirmation.dataset, confirmation.n)
     text = texts.sentence(code, **told)
     return OpenConfirmation(
@@ -257,7 +259,7 @@ def open_confirmation(confirmation: Confirmation) -> OpenConfirmation:
 
 
 def held_establishments(shown: CurrentConnection, runs: Sequence[Run]) -> list[HeldEstablishment]:
-    """What another computer was importing when this one last tried; nothing while it tries."""
+    """Return what another computer was importing when this one last tried; nothing while it tries."""
     last = left_to_another(runs)
     if last is None or last.ended_at is None:
         return []

@@ -70,7 +70,7 @@ class WarnedRow(Struct, frozen=True, kw_only=True):
 
 
 def choice_of(issue: OpenIssue) -> Choice | None:
-    """The choice that this record waits for, if it waits for one."""
+    """Return the choice that this record waits for, if it waits for one."""
     if issue.code != "customer_duplicate" or issue.outcome != "refused" or not issue.value:
         return None
     keys = issue.value.split(",")
@@ -83,7 +83,7 @@ def choice_of(issue: OpenIssue) -> Choice | None:
 
 
 def warned_row(issue: OpenIssue, now: datetime, zone: tzinfo) -> WarnedRow:
-    """The record as a row."""
+    """Return the record as a row."""
     return WarnedRow(
         name=_name(issue),
         when=times.at(issue.since, now, zone),
@@ -93,7 +93,7 @@ def warned_row(issue: OpenIssue, now: datetime, zone: tzinfo) -> WarnedRow:
 
 
 def record_row(issue: OpenIssue, now: datetime, zone: tzinfo) -> RecordRow:
-    """The record as a row."""
+    """Return the record as a row."""
     reason, remedy = split(issue.code, issue.message)
     if issue.outcome == "waiting":
         remedy = AUTOMATIC.get(issue.code, remedy)
@@ -119,7 +119,7 @@ def _name(issue: OpenIssue) -> str:
 
 
 def split(code: str, message: str) -> tuple[str, str]:
-    """What happened, and what to do: the sentence's own remedy is cut off where it closes the message."""
+    """Return what happened, and what to do: the sentence's own remedy is cut off where it closes the message."""
     _, _, remedy = pt.SENTENCES.get(code, "").partition(". ")
     if remedy and "{" not in remedy and message.endswith(remedy):
         return message.removesuffix(remedy).rstrip(), remedy

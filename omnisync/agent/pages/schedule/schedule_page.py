@@ -75,7 +75,9 @@ def show(
     ativar: FromQuery[str | None] = None,
     salvo: FromQuery[str | None] = None,
 ) -> Html:
-    """The form, as saved or with the seed's defaults. `ativar` opens or closes the options without saving anything."""
+    """Show the form, as saved or with the seed's defaults. `ativar` opens or closes the options without saving
+    anything.
+    """
     shown = pages.current_connection(request)
     saved = saved_schedule(pages, shown)
     typed = typed_of(saved)
@@ -86,7 +88,7 @@ def show(
 
 @get("/agendamento/opcoes", sync_to_thread=True)
 def show_options(pages: NamedDependency[PageContext], request: HtmlRequest, ativar: FromQuery[str] = "nao") -> Html:
-    """The group of options alone, or nothing with Não."""
+    """Show the group of options alone, or nothing with Não."""
     shown = pages.current_connection(request)
     typed = msgspec.structs.replace(typed_of(saved_schedule(pages, shown)), active=ativar == "sim")
     return pages.html("schedule_options.html", shown=shown, **options(shown, typed, ()))
@@ -112,14 +114,14 @@ def save(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
 
 
 def stale(pages: PageContext, request: HtmlRequest) -> Html:
-    """The form again, as typed, when its page was open since before the token changed."""
+    """Show the form again, as typed, when its page was open since before the token changed."""
     shown = pages.current_connection(request)
     saved = saved_schedule(pages, shown)
     return page(pages, shown, saved, read(form_of(request), saved), notice=STALE, status=403)
 
 
 def saved_schedule(pages: PageContext, shown: CurrentConnection) -> Schedule | None:
-    """The shown connection's schedule."""
+    """Return the shown connection's schedule."""
     return pages.services.journal.schedule(shown.connection.name) if shown.connection else None
 
 
@@ -133,7 +135,7 @@ def page(
     notice: str = "",
     status: int = 200,
 ) -> Html:
-    """The whole page."""
+    """Show the whole page."""
     title = NEVER_SAVED if saved is None else ACTIVE if saved.is_active else INACTIVE
     is_active = saved is not None and saved.is_active
     return pages.page(
@@ -154,7 +156,7 @@ def page(
 
 
 def options(shown: CurrentConnection, typed: ScheduleForm, errors: tuple[ScheduleFormError, ...]) -> dict[str, Any]:
-    """What the group of options needs."""
+    """Return what the group of options needs."""
     here = shown.connection.establishments if shown.connection else ()
     codes = [establishment.code for establishment in here]
     chosen = typed.establishment.split()
@@ -174,7 +176,7 @@ def options(shown: CurrentConnection, typed: ScheduleForm, errors: tuple[Schedul
 
 
 def typed_of(schedule: Schedule | None) -> ScheduleForm:
-    """A saved schedule as the form shows it; the seed's defaults when none was saved."""
+    """Return a saved schedule as the form shows it; the seed's defaults when none was saved."""
     if schedule is None:
         return ScheduleForm()
     systems = schedule.systems
@@ -193,7 +195,7 @@ def typed_of(schedule: Schedule | None) -> ScheduleForm:
 
 
 def read(form: FormMultiDict, saved: Schedule | None) -> ScheduleForm:
-    """The form as typed; where it has no options, those known before."""
+    """Return the form as typed; where it has no options, those known before."""
     active = field(form, "ativar") == "sim"
     if "inicio_hora" not in form:
         return msgspec.structs.replace(typed_of(saved), active=active)
@@ -212,7 +214,7 @@ def read(form: FormMultiDict, saved: Schedule | None) -> ScheduleForm:
 
 
 def schedule_of(typed: ScheduleForm, saved: Schedule | None) -> Schedule:
-    """What was typed as a schedule, perhaps a wrong one. Não keeps the saved values for next time."""
+    """Return what was typed as a schedule, perhaps a wrong one. Não keeps the saved values for next time."""
     if not typed.active:
         return msgspec.structs.replace(saved or Schedule(), is_active=False)
     return Schedule(
@@ -228,7 +230,7 @@ def schedule_of(typed: ScheduleForm, saved: Schedule | None) -> Schedule:
 
 
 def errors_of(schedule: Schedule, typed: ScheduleForm, shown: CurrentConnection) -> tuple[ScheduleFormError, ...]:
-    """What keeps it from being saved, in the form's order."""
+    """Return what keeps it from being saved, in the form's order."""
     found = list(check(schedule))
     here = [establishment.code for establishment in shown.connection.establishments] if shown.connection else []
     is_wrong = {error.field for error in found}

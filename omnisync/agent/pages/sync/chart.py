@@ -34,9 +34,9 @@ class Chart(Struct, frozen=True, kw_only=True):
 
 
 def bars(days: Sequence[Day], since: date, n: int) -> Chart:
-    """The bars of `n` days from `since`, as high as what was written; where nothing came, as what was sent.
+    """Return the bars of `n` days from `since`, as high as what was written; where nothing came, as what was sent.
 
-    A day without runs has none. What was sent is told beside what came, not added to it.
+    A day without runs has none. Rows sent are shown beside rows imported, not added to them.
     """
     told = {day.on: (day.counts.total.written, day.counts.total.refused, day.counts.sent.sent) for day in days}
     which = 0 if any(written or refused for written, refused, _ in told.values()) else 2

@@ -1,4 +1,4 @@
-"""What the first page says when no run goes: the last run's end, and the failure nobody has succeeded after. Pure."""
+"""The alerts of the first page when no run goes: the last run's end, and a failure without a success since. Pure."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Alert(Struct, frozen=True, kw_only=True):
 def alerts(
     runs: Sequence[Run], now: datetime, zone: tzinfo, unsettled: dict[str, int], offline: Offline | None
 ) -> tuple[Alert, ...]:
-    """The last run's state; and of what it did not do, the failure that stays in view until someone succeeds."""
+    """Return the last run's state; and of what it did not do, the failure that stays in view until someone succeeds."""
     if not runs:
         return (
             Alert(tone="quiet", sentence="Nenhuma importação feita ainda.", detail="Clique em IMPORTAR para começar."),
@@ -73,7 +73,7 @@ def alerts(
 
 
 def _failed_before(runs: Sequence[Run]) -> Run | None:
-    """The newest failure, before the last run, of an import or an export that has not gone well since."""
+    """Return the newest failure, before the last run, of an import or an export that has not gone well since."""
     for half in ("import", "export"):
         ended = next((run for run in runs if run.kind in (half, "both") and run.state in FINISHED), None)
         if ended is not None and ended is not runs[0] and ended.state == "failed":
@@ -98,7 +98,7 @@ def _last_run_alert(
 
 
 def _what_stays(run: Run) -> str:
-    """What stays of a run that did not reach its end."""
+    """Return what stays of a run that did not reach its end."""
     written = counted(run.counts.total.written, "registro ficou gravado", "registros ficaram gravados")
     sent = counted(run.counts.sent.sent, "linha ficou enviada", "linhas ficaram enviadas")
     if run.kind == "export":
@@ -173,7 +173,7 @@ def _failed(run: Run, runs: Sequence[Run], now: datetime, zone: tzinfo, offline:
 
 
 def _actions(code: str) -> tuple[str, ...]:
-    """Where the cause is put right."""
+    """Return where the cause is put right."""
     if code in PARTLY:
         return ("pending",)
     return ("connection",) if code.startswith(ABOUT_CONNECTION) else ()

@@ -38,7 +38,7 @@ class EntityRow(Struct, frozen=True, kw_only=True):
 
     @property
     def percent(self) -> int:
-        """How far it is; a noun nothing was announced of is empty."""
+        """Return how far it is; a noun nothing was announced of is empty."""
         return 100 * self.tally.received // self.total if self.total else 0
 
 
@@ -53,7 +53,7 @@ class DatasetRow(Struct, frozen=True, kw_only=True):
 
     @property
     def percent(self) -> int:
-        """How much of what was to go has gone; nothing to go is all of it."""
+        """Return how much of what was to go has gone; nothing to go is all of it."""
         sent = self.sent
         return min(100, 100 * (sent.sent + sent.refused) // sent.prepared) if sent.prepared else 100
 
@@ -75,7 +75,7 @@ class RunRow(Struct, frozen=True, kw_only=True):
 
 
 def entity_rows(run: Run) -> tuple[EntityRow, ...]:
-    """The four nouns of a run, each with what became of it."""
+    """Return the four nouns of a run, each with what became of it."""
     return tuple(_entity_row(run, noun) for noun in NOUNS)
 
 
@@ -111,7 +111,7 @@ def _situation(run: Run, noun: str, tally: RowCounts, total: int) -> tuple[str, 
 
 
 def import_summary(counts: Counts) -> str:
-    """How the rows received add up, in words."""
+    """Return how the rows received add up, in words."""
     tally = counts.total
     return (
         f"{integer(tally.received)} recebidos = {integer(tally.written)} gravados + {integer(tally.unchanged)} sem "
@@ -121,7 +121,9 @@ def import_summary(counts: Counts) -> str:
 
 
 def dataset_rows(run: Run) -> tuple[DatasetRow, ...]:
-    """The datasets of a run, each with what became of it: all it has come to while it goes, then those with news."""
+    """Return the datasets of a run, each with what became of it: all it has come to while it goes, then those with
+    news.
+    """
     found = (_dataset_row(run, name, sent) for name, sent in run.counts.exports.items())
     return tuple(one for one in found if run.is_going or one.sent.prepared or one.sent.sent or not_sent(one.sent))
 
@@ -149,14 +151,14 @@ def _dataset_row(run: Run, name: str, sent: ExportCounts) -> DatasetRow:
 
 
 def not_sent(sent: ExportCounts) -> str:
-    """What did not go out: 2 recusados, 12 para confirmar."""
+    """Return what did not go out: 2 recusados, 12 para confirmar."""
     refused = [texts.counted(sent.refused, "recusado", "recusados")] if sent.refused else []
     held = [f"{integer(sent.held)} para confirmar"] if sent.held else []
     return ", ".join([*refused, *held])
 
 
 def export_summary(counts: Counts) -> str:
-    """How the rows on their way out add up, in words."""
+    """Return how the rows on their way out add up, in words."""
     sent = counts.sent
     parts = [f"{integer(sent.read)} lidos no ERP", f"{integer(sent.sent)} enviados"]
     if sent.deleted:
@@ -165,7 +167,7 @@ def export_summary(counts: Counts) -> str:
 
 
 def run_row(run: Run, now: datetime, zone: tzinfo) -> RunRow:
-    """A run as a row of a list."""
+    """Return a run as a row of a list."""
     says_why = run.code is not None and run.state == "failed"
     return RunRow(
         id=run.id,

@@ -1,4 +1,4 @@
-"""What the first page says of the runs: one state, its sentence, and numbers that add up. Pure."""
+"""The first page's state of the runs: one state, its sentence, and numbers that add up. Pure."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def status_of(
     unsettled: dict[str, int],
     offline: Offline | None = None,
 ) -> Status:
-    """What these runs, newest first, mean to who looks."""
+    """Return what these runs, newest first, mean to who looks."""
     last = runs[0] if runs else None
     if last is not None and last.is_going:
         return _status_going(last, now, zone)
@@ -117,7 +117,7 @@ def _status_going(run: Run, now: datetime, zone: tzinfo) -> Status:
 
 
 def _is_exporting(run: Run) -> bool:
-    """Whether its second half has begun."""
+    """Return whether its second half has begun."""
     return run.kind == "export" or bool(texts.exporting(run.phase))
 
 
@@ -152,7 +152,7 @@ def _going(run: Run, now: datetime, zone: tzinfo) -> RunningState:
 
 
 def _percent(run: Run) -> int | None:
-    """How far the half that goes has come; None where nobody knows how much there is: an export that still reads."""
+    """Return how far the half that goes has come; None where the total is unknown: an export that still reads."""
     if _is_exporting(run):
         return None
     received, total = run.counts.total.received, run.totals.total
@@ -160,7 +160,7 @@ def _percent(run: Run) -> int | None:
 
 
 def _trouble(trouble: str, now: datetime, zone: tzinfo, *, is_export: bool) -> str:
-    """What a run waits out, "hub_unreachable!2026-11-24T15:04:00+00:00", in words."""
+    """Return what a run waits out, "hub_unreachable!2026-11-24T15:04:00+00:00", in words."""
     code, _, text = trouble.partition("!")
     retry_at = datetime.fromisoformat(text)
     seconds = max(1, round((retry_at - now).total_seconds()))
@@ -191,7 +191,9 @@ _RECORDS = ("registro", "registros")
 
 
 def _rate(run: Run) -> float | None:
-    """Rows per second: the carrier's own figure, else the mean since the start. None while it would say nothing."""
+    """Return rows per second: the carrier's own figure, else the mean since the start. None while it would say
+    nothing.
+    """
     if run.duration < FIRST_ESTIMATE:
         return None
     n_rows = run.counts.total.received + run.counts.sent.read + run.counts.sent.sent

@@ -41,7 +41,7 @@ STALE = "Esta página estava aberta de antes e não foi aceita. Nada foi feito: 
 
 @get("/", sync_to_thread=True)
 def show(pages: NamedDependency[PageContext], request: HtmlRequest, antiga: FromQuery[str | None] = None) -> Html:
-    """The page, or the welcome while something is missing. `antiga` says that an old page sent its reader here."""
+    """Show the page, or the welcome while something is missing. `antiga` says that an old page sent its reader here."""
     shown = pages.current_connection(request)
     if needs_setup(pages, shown):
         return welcome(pages, shown)
@@ -50,14 +50,14 @@ def show(pages: NamedDependency[PageContext], request: HtmlRequest, antiga: From
 
 @get("/situacao", sync_to_thread=True)
 def show_status(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
-    """The part that refreshes by itself. It asks the journal for a few rows, and the ERP once after each run."""
+    """Show the part that refreshes by itself. It asks the journal for a few rows, and the ERP once after each run."""
     shown = pages.current_connection(request)
     return fragment(pages, shown)
 
 
 @get("/detalhes", sync_to_thread=True)
 def show_details(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
-    """The part that changes when a run has ended."""
+    """Show the part that changes when a run has ended."""
     shown = pages.current_connection(request)
     runs = pages.recent(shown)
     more = details(pages, shown, runs)  # first: it counts what the badge then says
@@ -68,7 +68,7 @@ def show_details(pages: NamedDependency[PageContext], request: HtmlRequest) -> H
 
 @get("/proxima", sync_to_thread=True)
 def show_next(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
-    """The frame's line about the next run, for the other pages."""
+    """Show the frame's line about the next run, for the other pages."""
     shown = pages.current_connection(request)
     runs = pages.recent(shown)
     is_going = bool(runs) and runs[0].is_going
@@ -136,12 +136,12 @@ def send_all_again(pages: NamedDependency[PageContext], request: HtmlRequest) ->
 
 
 def answer_button(pages: PageContext, request: HtmlRequest, shown: CurrentConnection) -> Html:
-    """What a button answers: the page's part to its script, else the page itself by a redirect."""
+    """Answer a button: with the page's part to its script, else with a redirect to the page."""
     return fragment(pages, shown) if is_htmx(request) else redirect(shown.url("/"))
 
 
 def stale(pages: PageContext, request: HtmlRequest) -> Html:
-    """A button of a page that was open since before the token changed."""
+    """Show a button of a page that was open since before the token changed."""
     shown = pages.current_connection(request)
     if is_htmx(request):
         return pages.html("empty.html", status=403, headers={"HX-Redirect": shown.url("/?antiga=1")})
@@ -152,7 +152,7 @@ def stale(pages: PageContext, request: HtmlRequest) -> Html:
 
 
 def page(pages: PageContext, shown: CurrentConnection, *, status: int = 200, notice: str = "") -> Html:
-    """The whole page."""
+    """Show the whole page."""
     runs = pages.recent(shown)
     more = details(pages, shown, runs)  # first: it counts what is unsettled, which the state then knows
     state = state_of(pages, shown, runs)
@@ -172,7 +172,7 @@ def page(pages: PageContext, shown: CurrentConnection, *, status: int = 200, not
 
 
 def fragment(pages: PageContext, shown: CurrentConnection) -> Html:
-    """The part that refreshes by itself, with the frame's line."""
+    """Show the part that refreshes by itself, with the frame's line."""
     runs = pages.recent(shown)
     is_going = bool(runs) and runs[0].is_going
     line = pages.next_line(shown, runs)
@@ -187,7 +187,7 @@ def fragment(pages: PageContext, shown: CurrentConnection) -> Html:
 
 
 def state_of(pages: PageContext, shown: CurrentConnection, runs: Sequence[Run]) -> Status:
-    """The state of the shown connection."""
+    """Return the state of the shown connection."""
     unsettled: dict[str, int] = {}
     offline = None
     if shown.connection is not None and not (runs and runs[0].is_going):
@@ -197,13 +197,13 @@ def state_of(pages: PageContext, shown: CurrentConnection, runs: Sequence[Run]) 
 
 
 def zone_question(shown: CurrentConnection) -> str:
-    """What the page asks about the connection's zone; nothing where it was told."""
+    """Return what the page asks about the connection's zone; nothing where it was told."""
     is_asked = shown.connection is not None and shown.zone_found.is_unanswered
     return times.zone_advice(shown.zone_found, shown.now, "em Conexão") if is_asked else ""
 
 
 def systems_of(pages: PageContext, shown: CurrentConnection) -> tuple[System, ...]:
-    """The systems that the connection's layout has something for; none where the layout cannot be read."""
+    """Return the systems that the connection's layout has something for; none where the layout cannot be read."""
     try:
         return pages.services.exports(shown.connection) if shown.connection is not None else ()
     except OmnisyncError:
@@ -211,7 +211,7 @@ def systems_of(pages: PageContext, shown: CurrentConnection) -> tuple[System, ..
 
 
 def details(pages: PageContext, shown: CurrentConnection, runs: Sequence[Run]) -> dict[str, Any]:
-    """What did not enter, the last runs, and the days."""
+    """Return what did not enter, the last runs, and the days."""
     ended = [run for run in runs if not run.is_going]
     since = shown.now.astimezone(shown.zone).date() - timedelta(days=CHART_DAYS - 1)
     days = pages.services.journal.days(shown.connection.name, since, shown.zone) if shown.connection else ()
@@ -232,7 +232,7 @@ def _has_rows(counts: Counts) -> bool:
 
 
 def needs_setup(pages: PageContext, shown: CurrentConnection) -> bool:
-    """Whether something is still missing before the first import."""
+    """Return whether something is still missing before the first import."""
     connection = shown.connection
     if connection is None or connection.hub is None or not connection.establishments:
         return True
@@ -242,7 +242,7 @@ def needs_setup(pages: PageContext, shown: CurrentConnection) -> bool:
 
 
 def welcome(pages: PageContext, shown: CurrentConnection, *, status: int = 200) -> Html:
-    """The four first steps."""
+    """Show the four first steps."""
     connection = shown.connection
     has_hub = connection is not None and connection.hub is not None
     has_token = connection is not None and has_hub and pages.services.secrets.get(connection, "hub_token") is not None

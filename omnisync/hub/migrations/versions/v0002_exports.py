@@ -1,4 +1,4 @@
-"""What agents export: datasets, their rows, the batches they came in, the snapshots."""
+"""The tables of exports: datasets, their rows, the batches they came in, the snapshots."""
 
 from alembic import op
 from sqlalchemy import (

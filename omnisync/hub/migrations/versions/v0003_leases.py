@@ -1,4 +1,4 @@
-"""Who is reading the orders of an establishment."""
+"""The table of leases: the reader of an establishment's orders."""
 
 from alembic import op
 from sqlalchemy import Column, ForeignKeyConstraint, PrimaryKeyConstraint, String

@@ -6,5 +6,5 @@ from importlib.resources import files
 
 
 def schema(name: str) -> str:
-    """The SQL that makes an empty database for a layout."""
+    """Return the SQL that makes an empty database for a layout."""
     return (files(__name__) / f"{name}.sql").read_text(encoding="utf-8")
