@@ -24,14 +24,14 @@ class Claim(Struct, frozen=True):
     is_matched: bool = False
 
 
-class Unreadable(Struct, frozen=True):
+class UnreadableValue(Struct, frozen=True):
     """Stands for a value of the ERP that its driver cannot read; it is not empty, and equal to nothing."""
 
     def __str__(self) -> str:
         return "ilegível"
 
 
-UNREADABLE = Unreadable()
+UNREADABLE = UnreadableValue()
 
 
 def encode_key(key: ErpKey) -> str:
@@ -96,4 +96,4 @@ def is_same(value: object, text: str) -> bool:
             return Decimal(text.strip()) == (Decimal(str(value)) if isinstance(value, float) else value)
         except InvalidOperation:
             return False
-    return value is not None and not isinstance(value, Unreadable) and as_text(value) == text.rstrip()
+    return value is not None and not isinstance(value, UnreadableValue) and as_text(value) == text.rstrip()
