@@ -1,4 +1,4 @@
-"""What watches a run: its display, its row, its last sentence. What is shown never ends a run."""
+"""The observers of a run: its display, its row, its last sentence. A failing display never ends a run."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class CursorPosition(Struct, frozen=True, kw_only=True):
 
 
 class Cursor(Struct, frozen=True):
-    """What a cursor says. `proof` is only there where this hub's own signature is."""
+    """A decoded cursor. `proof` is only there where this hub's own signature is."""
 
     epoch: str
     """As `short` writes it."""

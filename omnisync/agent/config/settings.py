@@ -94,7 +94,7 @@ class Home(Struct, frozen=True):
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """What the program was started with. `zone` is OMNISYNC_ZONE, for connections without one of their own.
+    """The settings the program was started with. `zone` is OMNISYNC_ZONE, for connections without one of their own.
 
     `host` is the address the pages open at; `certificate` and `key` are PEM files, the key in the certificate's where
     it has no file of its own.

@@ -209,7 +209,7 @@ def zone_advice(found: ConnectionZone, now: datetime, where: str) -> str:
 
 
 def zone_command(connection_name: str) -> str:
-    """Return where a zone is told, for who reads it at the command line."""
+    """Return how to set a zone, for the command line's reader."""
     return f"em Conexão, ou com: omnisync connection set --connection {connection_name} --zone {DEFAULT}"
 
 

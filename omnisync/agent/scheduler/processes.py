@@ -1,4 +1,4 @@
-"""The carrier "here": one child process per run, the same command a person types.
+"""Run each run in a child process of this computer: the same command a person types.
 
 The resume point sits with the data, so it only has to start a run, keep to one at a time per connection, notice the
 dead, and stop when told.

@@ -63,7 +63,7 @@ class ForeignKeyColumn(Struct, frozen=True):
 
 
 class _Identified(Struct, frozen=True):
-    """What a column of ids reads of a record."""
+    """The part of a record that a column of ids reads."""
 
     id: str
 

@@ -1,4 +1,4 @@
-"""What cursors prove: marks of transactions, the epochs that are past, the secret that cursors are signed with."""
+"""The tables of cursors' proofs: marks of transactions, past epochs, and the secret that cursors are signed with."""
 
 import secrets
 
