@@ -11,6 +11,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from omnisync.agent.errors import TemporaryError
+from omnisync.agent.phase import Phase
 
 NOUNS = ("customers", "orders", "items", "payments")
 
@@ -128,12 +129,9 @@ class ExpectedCounts(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Progress(Struct, frozen=True, kw_only=True):
-    """The state of a run as it goes.
+    """The state of a run as it goes."""
 
-    `phase` is the stream being read, "waiting" or "receipts"; of an export "read:" or "send:" and the dataset.
-    """
-
-    phase: str
+    phase: Phase
     counts: Counts
     totals: ExpectedCounts
     trouble: TemporaryError | None = None

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import tzinfo
 
 from omnisync.agent.erp.base import DryRun
 from omnisync.agent.journal.run import RunKind
 from omnisync.agent.messages import texts
+from omnisync.agent.phase import Stage
 from omnisync.agent.progress import NOUNS, Counts, Progress
 from omnisync.cli.exit import print_status
 
 ROWS_SHOWN = 3
+_STAGES: Mapping[Stage, str] = {
+    "customer": "Importando clientes…",
+    "waiting": "Tentando de novo o que aguardava…",
+    "receipts": "Avisando o OmniForce…",
+}
 _WORDS = {
     "customers": ("cliente", "clientes"),
     "orders": ("pedido", "pedidos"),
@@ -87,7 +93,7 @@ def _trouble(progress: Progress, zone: tzinfo) -> str:
     if error is None:
         return ""
     hour = None if retry_at is None else texts.hour(retry_at.astimezone(zone))
-    is_export = bool(texts.exporting(progress.phase))
+    is_export = progress.phase.is_export
     return texts.of_run(error.code, error.words | {"hora": hour}, is_export=is_export)
 
 
@@ -95,11 +101,9 @@ def _phase(progress: Progress) -> str:
     """Return what is being done; empty before the first step, as while the hub is waited for."""
     if exporting := texts.exporting(progress.phase):
         return f"{exporting}…"
-    if progress.phase == "customer":
-        return "Importando clientes…"
-    if progress.phase.startswith("order:"):
-        return f"Importando pedidos do estabelecimento {progress.phase.partition(':')[2]}…"
-    return {"waiting": "Tentando de novo o que aguardava…", "receipts": "Avisando o OmniForce…"}.get(progress.phase, "")
+    if progress.phase.stage == "order":
+        return f"Importando pedidos do estabelecimento {progress.phase.establishment}…"
+    return _STAGES.get(progress.phase.stage, "")
 
 
 def dry_run_lines(seen: DryRun) -> Iterator[str]:

@@ -26,6 +26,7 @@ from omnisync.agent.gc_tuning import rare_collections
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.journal.run import REFUSED_ROWS, Origin, Run, RunKind, RunState, Systems
 from omnisync.agent.messages import texts
+from omnisync.agent.phase import Phase
 from omnisync.agent.progress import Counts, ExpectedCounts, Progress
 from omnisync.agent.schedule import SYSTEMS
 from omnisync.agent.scheduler.processes import connection_lock, is_about_to_begin
@@ -310,11 +311,11 @@ class Report:
         self._totals = progress.totals if progress.totals.total else self._totals
         self.counts = self.before + progress.counts
         self.show(msgspec.structs.replace(progress, counts=self.counts, totals=self._totals))
-        phase, rate = self._guard_shown(lambda: self._shown(progress), ("", 0.0))
+        phase, rate = self._guard_shown(lambda: self._shown(progress), (Phase(), 0.0))
         self._guard_unread(lambda: self._note_unread(progress), None)
         return self._guard_beat(lambda: self._heartbeat(phase, rate), False) or self._is_stopped()
 
-    def _shown(self, progress: Progress) -> tuple[str, float]:
+    def _shown(self, progress: Progress) -> tuple[Phase, float]:
         sent = self.counts.sent
         return phase_of(progress), self._speed(self.counts.total.received + sent.read + sent.sent)
 
@@ -323,7 +324,7 @@ class Report:
             self._context.journal.save_unread_orders(self._run.connection, progress.unread)
             self._unread = progress.unread
 
-    def _heartbeat(self, phase: str, rate: float) -> bool:
+    def _heartbeat(self, phase: Phase, rate: float) -> bool:
         journal = self._context.journal
         return journal.heartbeat(self._run.id, composition.clock(), self.counts, self._totals, phase, rate=rate)
 
@@ -344,11 +345,11 @@ class Speed:
         return (n_rows - n_before) / (now - began) if now > began else 0.0
 
 
-def phase_of(progress: Progress) -> str:
-    """Return the phase as the row keeps it; with what is being waited out and until when, if anything."""
+def phase_of(progress: Progress) -> Phase:
+    """Return the phase with what is being waited out and until when, if anything."""
     if progress.trouble is None or progress.retry_at is None:
         return progress.phase
-    return f"{progress.phase}!{progress.trouble.code}!{progress.retry_at.isoformat()}"
+    return progress.phase.waiting(progress.trouble.code, progress.retry_at)
 
 
 def fail_run(

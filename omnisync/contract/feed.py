@@ -103,11 +103,6 @@ class Streams(Struct, frozen=True, kw_only=True):
     epoch: str
     streams: tuple[StreamHead, ...]
 
-    @property
-    def unread(self) -> dict[str, int]:
-        """Orders that no agent reads, by the code of the establishment that is not registered."""
-        return {head.stream.partition(":")[2]: head.unregistered for head in self.streams if head.unregistered}
-
 
 class Establishment(Struct, frozen=True, kw_only=True):
     """A unit of the company. The code is text: zeros are kept."""
@@ -316,11 +311,6 @@ def unnamed_record(kind: RecordKind, cursor: str) -> Unreadable:
     """
     id_ = "?" + sha1(cursor.encode(), usedforsecurity=False).hexdigest()
     return Unreadable(kind=kind, id=id_, version=1, why="formato")
-
-
-def kind_of(stream: str) -> RecordKind:
-    """Return what a stream brings: the stream "customer", or one of orders, "order:0001"."""
-    return "customer" if stream == "customer" else "order"
 
 
 def is_unnamed(id_: str) -> bool:

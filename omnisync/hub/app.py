@@ -28,6 +28,7 @@ from omnisync.contract.feed import (
     ReceiptBatch,
     RecordKind,
 )
+from omnisync.contract.streams import Stream
 from omnisync.hub import feed, intake, openapi, receipts
 from omnisync.hub.access import MIN_AGENT_VERSION, Authenticator
 from omnisync.hub.errors import ProblemError, invalid
@@ -124,7 +125,7 @@ def changes(request: HubRequest) -> Response[bytes]:
         leases: Leases = request.app.state.leases
         leases.acquire(caller_of(request), query.establishment, now_of(request))
     asked = feed.PageRequest(
-        stream=feed.CUSTOMERS if query.kinds == "customer" else f"order:{query.establishment}",
+        stream=Stream(query.kinds, query.establishment or "").name,
         cursor=query.cursor,
         customers_until=query.customers_until,
         limit=query.limit,

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, literal, select,
 
 from omnisync.contract import CONTRACT
 from omnisync.contract.feed import MAX_PAGE, StreamHead, Streams
+from omnisync.contract.streams import CUSTOMERS, orders_of
 from omnisync.hub import tables
 from omnisync.hub.cursor import CursorPosition
 from omnisync.hub.reading import Reader, reading
@@ -24,7 +25,6 @@ from omnisync.hub.store import Store
 
 PAGE_BYTES = 2_000_000
 """A page stops before it grows past this; one bigger order travels alone."""
-CUSTOMERS = "customer"
 _STREAMS_AT_ONCE = 50
 """In one statement: SQLite takes 500 at most, and any app may name an establishment nobody knows."""
 
@@ -54,9 +54,9 @@ def page(store: Store, company: str, page_request: PageRequest, if_none_match: s
     Raises ProblemError `cursor_invalid`, `cursor_filter_mismatch`, `cursor_expired`.
     """
     with reading(store, company) as reader:
-        given = (page_request.stream, page_request.cursor), (CUSTOMERS, page_request.customers_until)
+        given = (page_request.stream, page_request.cursor), (CUSTOMERS.name, page_request.customers_until)
         start, until = reader.places(given, reader.sequence)
-        heads = _heads(reader.db, company, page_request.stream, CUSTOMERS)
+        heads = _heads(reader.db, company, page_request.stream, CUSTOMERS.name)
         etag = etag_of(company, reader.epoch, start, until, page_request.limit, heads)
         if matches_etag(etag, if_none_match):
             return CachedAnswer(etag=etag)
@@ -141,7 +141,7 @@ def _between(db: Connection, start: CursorPosition, last: int) -> Sequence[Any]:
 
 def _customers(db: Connection, until: CursorPosition, named: set[str]) -> list[bytes]:
     """Return those named customers that changed after `until`."""
-    later = (_feed.company == until.company, _by_key(CUSTOMERS), _feed.sequence + 0 > until.sequence)
+    later = (_feed.company == until.company, _by_key(CUSTOMERS.name), _feed.sequence + 0 > until.sequence)
     found = select(_feed.change).where(*later, _feed.id.in_(named)).order_by(_feed.sequence)
     return list(db.execute(found).scalars())
 
@@ -179,8 +179,8 @@ def _unregistered(db: Connection, company: str, heads: Iterable[str]) -> dict[st
     Those that left such a stream were mended; their deletes are not counted.
     """
     c = tables.establishment.c
-    registered = {f"order:{code}" for code in db.execute(select(c.code).where(c.company == company)).scalars()}
-    streams = set(heads) - registered - {CUSTOMERS}
+    registered = {orders_of(code).name for code in db.execute(select(c.code).where(c.company == company)).scalars()}
+    streams = set(heads) - registered - {CUSTOMERS.name}
     if not streams:
         return {}
     here = (_feed.company == company, _feed.stream.in_(streams), _feed.op == "upsert")
@@ -190,7 +190,7 @@ def _unregistered(db: Connection, company: str, heads: Iterable[str]) -> dict[st
 
 def _stream_head(stream: str, after: int, waiting: tuple[int, int, int], unregistered: int) -> StreamHead:
     rows, items, payments = waiting
-    if stream == CUSTOMERS:
+    if stream == CUSTOMERS.name:
         return StreamHead(stream=stream, is_new=after == 0, customers=rows)
     return StreamHead(
         stream=stream, is_new=after == 0, orders=rows, items=items, payments=payments, unregistered=unregistered

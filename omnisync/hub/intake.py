@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select, update
 
 from omnisync.contract import validation
 from omnisync.contract.feed import MAX_INTAKE, Change, IntakeBatch, IntakeResult
+from omnisync.contract.streams import CUSTOMERS, orders_of
 from omnisync.contract.validation import InvalidRecord, ValidRecord
 from omnisync.hub import marks, tables
 from omnisync.hub.errors import ProblemError, invalid
@@ -219,9 +220,9 @@ class _Batch:
 def _stream(record: ValidRecord, before: _StoredVersion | None) -> str:
     """Return where the record stands from now on; a deleted order stays where it was, if anybody knows."""
     if record.kind == "customer":
-        return "customer"
+        return CUSTOMERS.name
     if record.data is not None:
-        return f"order:{record.establishment}"
+        return orders_of(record.establishment or "").name
     return before.stream if before else ""
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from omnisync.contract.feed import Lease
+from omnisync.contract.streams import orders_of
 from omnisync.hub.access import Caller
 from omnisync.hub.errors import ProblemError
 from omnisync.hub.store import Store
@@ -108,7 +109,7 @@ class Leases:
 def _take(db: Connection, caller: Caller, establishment: str, now: datetime, *, only_free: bool) -> bool:
     at = _text(now)
     mine = (establishment, caller.token, caller.destination, _text(now + HELD_FOR), at)
-    values = (*mine, caller.company, f"order:{establishment}", at)
+    values = (*mine, caller.company, orders_of(establishment).name, at)
     sql = _TAKE + _FREE if only_free else _TAKE
     sql = sql.replace("?", "%s") if db.dialect.name == "postgresql" else sql
     return bool(db.exec_driver_sql(sql, (*values, at) if only_free else values).rowcount)

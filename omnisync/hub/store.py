@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect
 from sqlalchemy.engine import make_url
 
 from omnisync.contract.feed import Establishment
+from omnisync.contract.streams import CUSTOMERS, orders_of
 from omnisync.hub import marks, tables
 
 VERSION = "0005"
@@ -89,7 +90,7 @@ class Store:
             renamed = db.execute(update(tables.company).where(tables.company.c.id == id).values(name=name))
             if not renamed.rowcount:
                 db.execute(insert(tables.company).values(id=id, name=name, epoch=marks.new_epoch(), sequence=0))
-                _open_stream(db, id, "customer")
+                _open_stream(db, id, CUSTOMERS.name)
 
     def add_establishment(self, company: str, code: str, name: str) -> None:
         """Make an establishment known, or rename it. Raises ValueError (code) or LookupError (company)."""
@@ -100,7 +101,7 @@ class Store:
             renamed = db.execute(update(tables.establishment).where(key).values(name=name))
             if not renamed.rowcount:
                 db.execute(insert(tables.establishment).values(company=company, code=code, name=name))
-                _open_stream(db, company, f"order:{code}")
+                _open_stream(db, company, orders_of(code).name)
 
     def create_token(self, company: str, name: str, scopes: Sequence[str], now: datetime) -> str:
         """Return a new token, told only here: the hub keeps its sha256 and a short prefix to find it by.

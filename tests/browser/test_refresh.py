@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from omnisync.agent.pages.server import PageServer
+from omnisync.agent.phase import decode_phase
 from omnisync.agent.progress import Counts, ExpectedCounts, RowCounts
 from tests.support.browser import Complaints, served, window
 from tests.support.page_client import ALL, NOW, PageSetup, page_client, unsettled, whole
@@ -29,7 +30,7 @@ def count_polls(page: Page) -> list[str]:
 
 def beat(pages: PageSetup, run_id: str, written: int) -> None:
     counts = Counts(customers=RowCounts(written=written))
-    pages.journal.heartbeat(run_id, NOW, counts, ExpectedCounts(customers=1000), "customer")
+    pages.journal.heartbeat(run_id, NOW, counts, ExpectedCounts(customers=1000), decode_phase("customer"))
 
 
 def test_the_page_asks_each_second_while_a_run_goes_and_seldom_else(browser: Browser, pages: PageSetup) -> None:

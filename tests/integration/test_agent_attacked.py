@@ -19,6 +19,7 @@ from omnisync.agent.config.settings import Home, Secret, Secrets, Settings, file
 from omnisync.agent.errors import BadTokenError, RunInProgressError, TemporaryError
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.messages import times
+from omnisync.agent.phase import decode_phase
 from omnisync.agent.progress import Counts, ExpectedCounts, Progress
 from omnisync.agent.schedule import Schedule, Slot, missed
 from omnisync.agent.scheduler.processes import connection_lock
@@ -83,7 +84,12 @@ def test_a_journal_in_use_ends_no_run(parts: composition.AgentContext, monkeypat
     waits: list[float] = []
     with closing(sqlite3.connect(parts.home.journal, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        assert report(Progress(phase="customer", counts=Counts(), totals=ExpectedCounts(), unread={"0009": 1})) is False
+        assert (
+            report(
+                Progress(phase=decode_phase("customer"), counts=Counts(), totals=ExpectedCounts(), unread={"0009": 1})
+            )
+            is False
+        )
 
         def let_go(seconds: float) -> None:
             waits.append(seconds)

@@ -25,6 +25,7 @@ from omnisync.agent.erp.upsert.prepare import prepare_records
 from omnisync.agent.erp.upsert.prepare_process import COMMAND, PrepareConfig, PrepareProcess
 from omnisync.contract.feed import Change, Page, Related
 from omnisync.contract.records import Phone, Totals
+from omnisync.contract.streams import Stream, stream_named
 from tests.support.erp_databases import SampleErp, make_sqlite
 from tests.support.hub_server import RunningHub, running_hub
 from tests.support.import_runs import client, importer, send
@@ -70,18 +71,17 @@ READY = {
 
 
 def _made(stream: str, changes: Sequence[Change]) -> Mapping[str, PreparedRecord]:
-    return prepare_records(PADRAO, stream, changes, adjusts_centavo=False)
+    return prepare_records(PADRAO, stream_named(stream), changes, adjusts_centavo=False)
 
 
 def _nothing(stream: str, changes: Sequence[Change]) -> Mapping[str, PreparedRecord]:
     return {}
 
 
-def _slice(stream: str, changes: Sequence[Change], made: Mapping[str, PreparedRecord], **more: Any) -> Slice:
-    kind: Any = "customer" if stream == "customer" else "order"
-    return Slice(
-        **({"stream": stream, "kind": kind, "epoch": "e1", "changes": changes, "prepared": made, "expected": ""} | more)
-    )
+def _slice(
+    stream: str, changes: Sequence[Change], made: Mapping[str, PreparedRecord], expected: str | None = ""
+) -> Slice:
+    return Slice(stream=stream_named(stream), epoch="e1", changes=changes, prepared=made, expected=expected)
 
 
 def _newer(changes: Sequence[Change]) -> list[Change]:
@@ -111,7 +111,7 @@ def test_a_slice_made_ready_leaves_what_the_same_slice_leaves_without(pair: tupl
         told.append([])
         for round_ in (list, _newer):
             for stream, changes in (("customer", round_(CUSTOMERS)), ("order:0001", round_(ORDERS))):
-                at = erp.position(stream).cursor
+                at = erp.position(stream_named(stream)).cursor
                 told[-1].append(erp.write(_slice(stream, changes, make(stream, changes), expected=at)))
         erp.close()
     assert told[0] == told[1]
@@ -128,7 +128,7 @@ def test_a_record_that_was_made_ready_is_still_refused_alone_by_the_database(pai
             "BEGIN SELECT RAISE(ABORT, 'item demais'); END"
         )
         for stream, changes in (("customer", CUSTOMERS), ("order:0001", ORDERS)):
-            erp.position(stream)
+            erp.position(stream_named(stream))
             told.append(erp.write(_slice(stream, changes, make(stream, changes))))
         erp.close()
     assert told[:2] == told[2:]
@@ -201,7 +201,7 @@ def _up(
 ) -> Mapping[str, PreparedRecord]:
     """The first answer: until the process is up there is none."""
     for _ in range(600):
-        if made := ahead.prepare(stream, _page(changes)):
+        if made := ahead.prepare(stream_named(stream), _page(changes)):
             return made
         time.sleep(0.05)  # noqa: TID251  # a real process begins
     raise AssertionError("the process never came up")
@@ -214,19 +214,19 @@ def _pid(ahead: PrepareProcess) -> int:
 
 def test_the_process_answers_what_the_functions_make(opened: Callable[..., PrepareProcess]) -> None:
     ahead = opened()
-    assert ahead.prepare("order:0001", _page(ORDERS)) == {}  # it begins now
+    assert ahead.prepare(stream_named("order:0001"), _page(ORDERS)) == {}  # it begins now
     assert _up(ahead) == _made("order:0001", ORDERS)
-    assert ahead.prepare("customer", _page(CUSTOMERS)) == _made("customer", CUSTOMERS)
-    assert ahead.prepare("customer", b"<html>") == {}
-    assert ahead.prepare("customer", _page(CUSTOMERS)).keys() == READY["customer"]
+    assert ahead.prepare(stream_named("customer"), _page(CUSTOMERS)) == _made("customer", CUSTOMERS)
+    assert ahead.prepare(stream_named("customer"), b"<html>") == {}
+    assert ahead.prepare(stream_named("customer"), _page(CUSTOMERS)).keys() == READY["customer"]
 
 
 def test_a_process_that_is_killed_is_a_help_no_more(opened: Callable[..., PrepareProcess]) -> None:
     ahead = opened()
     _up(ahead)
     os.kill(_pid(ahead), signal.SIGKILL)
-    assert ahead.prepare("order:0001", _page(ORDERS)) == {}
-    assert ahead.prepare("order:0001", _page(ORDERS)) == {}
+    assert ahead.prepare(stream_named("order:0001"), _page(ORDERS)) == {}
+    assert ahead.prepare(stream_named("order:0001"), _page(ORDERS)) == {}
     ahead.close()
     ahead.close()
 
@@ -236,7 +236,7 @@ def test_a_process_that_stands_still_holds_nobody_up(opened: Callable[..., Prepa
     _up(ahead)
     os.kill(_pid(ahead), signal.SIGSTOP)
     ahead._timeout_s = 0.2
-    assert ahead.prepare("order:0001", _page(ORDERS)) == {}
+    assert ahead.prepare(stream_named("order:0001"), _page(ORDERS)) == {}
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_a_process_that_stands_still_holds_nobody_up(opened: Callable[..., Prepa
 def test_a_process_that_is_not_ours_is_no_harm(opened: Callable[..., PrepareProcess], command: tuple[str, ...]) -> None:
     ahead = opened(command=command, timeout_s=0.5)
     for _ in range(20):
-        assert ahead.prepare("order:0001", _page(ORDERS)) == {}
+        assert ahead.prepare(stream_named("order:0001"), _page(ORDERS)) == {}
         time.sleep(0.05)  # noqa: TID251  # a real process ends
 
 
@@ -289,7 +289,7 @@ def test_an_import_with_the_process_leaves_what_one_without_it_leaves(
             _up(erp._prepare_process)
             ask = erp.prepare_page
 
-            def counted(stream: str, page: bytes) -> Mapping[str, PreparedRecord]:
+            def counted(stream: Stream, page: bytes) -> Mapping[str, PreparedRecord]:
                 if fate == "killed" and len(ready) == 3:
                     os.kill(_pid(erp._prepare_process), signal.SIGKILL)  # noqa: B023  # called within this turn of the loop
                 made: Mapping[str, PreparedRecord] = ask(stream, page)  # noqa: B023  # as above

@@ -15,6 +15,7 @@ import pytest
 
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.progress import RowCounts
+from omnisync.contract.streams import CUSTOMERS, orders_of
 from tests.support.database_servers import MariadbServer
 from tests.support.erp_databases import KEEPERS, KEPT_HERE, SampleErp, make_erp, make_on, write
 from tests.support.record_samples import change, customer, item, order
@@ -237,8 +238,8 @@ def test_case_h1_what_was_taken_away_is_brought_again_beside_theirs(toy: ToyErp)
     erp = _renumbered(toy)
     before = _theirs(toy)
     write(erp, change(order("ord_2")))
-    assert erp.requeue("customer", ["cus_1"], again=True) == {"customer": ["cus_1"], "order:0001": ["ord_2"]}
-    assert erp.requeue("order", ["ord_1"], again=True) == {"order:0001": ["ord_1"]}
+    assert erp.requeue("customer", ["cus_1"], again=True) == {CUSTOMERS: ["cus_1"], orders_of("0001"): ["ord_2"]}
+    assert erp.requeue("order", ["ord_1"], again=True) == {orders_of("0001"): ["ord_1"]}
     write(erp, change(customer()), expected=None)
     written = write(erp, change(order()), change(order("ord_2")), expected=None)
     assert written.counts.orders == RowCounts(written=2)
@@ -319,10 +320,10 @@ def test_case_h2_what_is_refused_at_commit_refuses_its_record_alone(
     erp = _deferred(toy)
     bad = {"ord_3", "ord_7"}
     page = [change(_with_unknown_product(f"ord_{n}") if f"ord_{n}" in bad else order(f"ord_{n}")) for n in range(11)]
-    assert erp.position("order:0001").cursor == ""
+    assert erp.position(orders_of("0001")).cursor == ""
     written = write(erp, *page, moves_to="c1")
     assert written.counts.orders == RowCounts(written=9, refused=2)
-    assert erp.position("order:0001").cursor == "c1"
+    assert erp.position(orders_of("0001")).cursor == "c1"
     assert _reasons(erp) == dict.fromkeys(bad, "erp_refused")
     assert toy.rows("SELECT count(*) FROM ped") == [(9,)]
     edited = write(erp, change(_with_unknown_product("ord_1"), 2), change(order("ord_2", items=(item(1),)), 2))

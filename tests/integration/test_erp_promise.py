@@ -12,6 +12,7 @@ from omnisync.agent.erp.base import Erp, Position
 from omnisync.agent.errors import OvertakenError
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.feed import Unreadable
+from omnisync.contract.streams import CUSTOMERS, orders_of
 from tests.support.erp_databases import KEEPERS, KEPT_HERE, TABLES, SampleErp, make_erp, part, write
 from tests.support.record_samples import change, customer, deletion, item, order, raw_change
 
@@ -48,19 +49,19 @@ def test_a_page_written_twice_leaves_the_same_rows(keeper: SampleErp, erp: Erp) 
 
 
 def test_position_and_data_move_together(erp: Erp) -> None:
-    assert erp.position("customer") == Position("", "")
+    assert erp.position(CUSTOMERS) == Position("", "")
     erp.write(part(change(customer()), expected="", moves_to="c1"))
-    assert erp.position("customer") == Position("c1", "e1")
-    assert erp.position_after_unknown_commit("customer") == Position("c1", "e1")
+    assert erp.position(CUSTOMERS) == Position("c1", "e1")
+    assert erp.position_after_unknown_commit(CUSTOMERS) == Position("c1", "e1")
 
 
 def test_a_slice_that_is_not_the_pages_last_does_not_move_the_cursor(erp: Erp) -> None:
     write(erp, change(customer()))
-    assert erp.position("customer") == Position("", "")
+    assert erp.position(CUSTOMERS) == Position("", "")
 
 
 def test_a_run_that_was_overtaken_writes_nothing(erp: Erp) -> None:
-    erp.position("customer")
+    erp.position(CUSTOMERS)
     erp.write(part(change(customer()), expected="", moves_to="c1"))
     with pytest.raises(OvertakenError):
         erp.write(part(change(customer("cus_2")), expected="", moves_to="c2"))
@@ -91,7 +92,7 @@ def test_an_order_waits_for_its_customer_and_enters_when_it_comes(erp: Erp) -> N
     [waiting] = erp.open_issues(["waiting"], 10)
     assert waiting.code == "customer_missing"
     write(erp, change(customer()))
-    assert list(erp.waiting(["0001"])) == [("order:0001", ["ord_1"])]
+    assert list(erp.waiting(["0001"])) == [(orders_of("0001"), ["ord_1"])]
     late = write(erp, change(order()), expected=None)
     assert late.counts.orders == RowCounts(written=1)
     assert list(erp.waiting(["0001"])) == []
@@ -108,7 +109,7 @@ def test_an_order_that_goes_on_waiting_keeps_its_age_and_owes_no_second_receipt(
 
 
 def test_a_related_customer_lands_before_its_order(erp: Erp) -> None:
-    erp.position("order:0001")
+    erp.position(orders_of("0001"))
     written = erp.write(part(change(order()), related=[change(customer())], expected=""))
     assert erp.rows()["orders"] == 1
     assert written.counts.customers == RowCounts(written=1)
@@ -168,7 +169,7 @@ def test_a_row_the_erp_took_away_comes_back_only_when_asked_for(keeper: SampleEr
     write(erp, change(order()))
     for table in reversed(TABLES[1:]):
         keeper.run(f"DELETE FROM {table}")
-    assert erp.requeue("order", ["ord_1"], again=True) == {"order:0001": ["ord_1"]}
+    assert erp.requeue("order", ["ord_1"], again=True) == {orders_of("0001"): ["ord_1"]}
     write(erp, change(order()), expected=None)
     assert erp.rows()["orders"] == 1
 
@@ -329,7 +330,7 @@ def test_a_bad_record_in_the_middle_of_a_page_is_refused_alone(keeper: SampleErp
 
 
 def test_a_change_without_a_readable_envelope_is_refused_by_its_place(erp: Erp) -> None:
-    erp.position("order:0001")
+    erp.position(orders_of("0001"))
     lost = Unreadable(kind="order", id="?abc", version=1, why="versão")
     erp.write(part(stream="order:0001", unreadable=[lost], moves_to="c1"))
     assert [r.id for r in erp.open_issues(["refused"], 10)] == ["?abc"]

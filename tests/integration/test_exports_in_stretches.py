@@ -14,6 +14,7 @@ import pytest
 from omnisync.agent.erp.export import chunking
 from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.errors import StoppedError
+from omnisync.agent.phase import encode_phase
 from omnisync.agent.progress import ExportCounts
 from omnisync.agent.sync import change_detector
 from omnisync.agent.sync.outbox import DatasetState, Outbox
@@ -171,7 +172,7 @@ def test_rows_that_changed_back_after_a_run_that_ended_half_read_are_sent(
     for code in CODES[30:33]:
         rename(office, code, "Outro")
     with pytest.raises(StoppedError):
-        export(office, report=lambda progress: progress.phase == f"read:{NAME}")
+        export(office, report=lambda progress: encode_phase(progress.phase) == f"read:{NAME}")
     for code in CODES[30:33]:
         rename(office, code, f"Produto {code}")
     counts = export(office)

@@ -29,6 +29,7 @@ from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport, UnreadableResponseError
 from omnisync.agent.messages import texts
 from omnisync.agent.progress import RowCounts
+from omnisync.contract.streams import CUSTOMERS
 from tests.support import faulty_hub
 from tests.support.erp_databases import SampleErp, make_sqlite, write
 from tests.support.faulty_hub import Fault, FaultServer, faulty, page, problem, says
@@ -147,7 +148,7 @@ def test_a_slow_drip_ends_at_the_requests_deadline() -> None:  # row 12
     with faulty({"/v1/changes": [faulty_hub.drip]}) as server:
         hub = client(server.url, monotonic=lambda: float(next(seconds)))
         with pytest.raises(HubUnreachableError):
-            hub.page("customer", "")
+            hub.page(CUSTOMERS, "")
         hub.close()
     assert next(seconds) < 120
 
@@ -214,7 +215,7 @@ def test_retry_after_is_read_and_capped(name: str, status: str) -> None:
     with faulty({"/v1/changes": [problem(status, **headers)]}) as server:
         hub = client(server.url)
         with pytest.raises(HubBusyError) as raised:
-            hub.page("customer", "")
+            hub.page(CUSTOMERS, "")
         hub.close()
     assert raised.value.retry_at == (None if seconds is None else NOW + timedelta(seconds=seconds))
 
@@ -258,7 +259,7 @@ def test_a_refusal_of_any_size_is_read_to_a_limit_and_still_understood() -> None
     with faulty({"/v1/changes": [problem("401 Unauthorized", "unauthorized", "x" * 10**6)]}) as server:
         hub = client(server.url)
         with pytest.raises(BadTokenError):
-            hub.page("customer", "")
+            hub.page(CUSTOMERS, "")
         hub.close()
 
 
@@ -408,7 +409,7 @@ def test_an_answer_without_measure_is_left_at_the_cap(fault: Fault) -> None:
         hub = client(server.url)
         tracemalloc.start()
         with pytest.raises(UnreadableResponseError):
-            hub.page("customer", "")
+            hub.page(CUSTOMERS, "")
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         hub.close()

@@ -22,9 +22,11 @@ from omnisync.agent.config.settings import HubAddress
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.upsert.phones import dialled
 from omnisync.agent.pages.app import create_app
+from omnisync.agent.phase import encode_phase
 from omnisync.agent.progress import Progress, RowCounts
 from omnisync.contract.feed import Change
 from omnisync.contract.records import Address, Phone
+from omnisync.contract.streams import CUSTOMERS
 from omnisync.hub import intake, receipts
 from tests.integration.test_agent_commands import run
 from tests.support.erp_databases import SampleErp, make_on, make_sqlite, write
@@ -577,7 +579,7 @@ def _sell_meanwhile(hub: RunningHub, *changes: Change) -> Any:
     left = [changes]
 
     def report(progress: Progress) -> bool:
-        if progress.phase == "order:0001" and left:
+        if encode_phase(progress.phase) == "order:0001" and left:
             send(hub, *left.pop())
         return False
 
@@ -675,7 +677,7 @@ def test_an_older_version_after_a_newer_one_is_ignored(keeper: SampleErp, hub: R
     hub.store.new_epoch(COMPANY)
     run_import(keeper, hub)
     erp = keeper.open()
-    epoch = erp.position("customer").epoch
+    epoch = erp.position(CUSTOMERS).epoch
     assert write(erp, change(customer(name="Velha"), 2), epoch=epoch).counts.customers == RowCounts(unchanged=1)
     assert _name(keeper) == "Nova"
 

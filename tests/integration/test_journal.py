@@ -28,6 +28,7 @@ from omnisync.agent.errors import (
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.journal.journal_file import MIGRATIONS
 from omnisync.agent.journal.run import Run
+from omnisync.agent.phase import Phase, decode_phase
 from omnisync.agent.progress import Counts, ExpectedCounts, RowCounts
 from omnisync.agent.schedule import Schedule, Slot
 
@@ -206,7 +207,14 @@ def test_a_run_is_told_from_asking_to_ending(journal: Journal) -> None:
     started = journal.start_run(run.id, NOON + timedelta(seconds=1), 42)
     assert (started.state, started.pid, started.ids, started.systems) == ("running", 42, ("ord_1",), ("omniforce",))
     assert (
-        journal.heartbeat(run.id, NOON + timedelta(seconds=2), orders(3), ExpectedCounts(orders=5), "orders", rate=2.5)
+        journal.heartbeat(
+            run.id,
+            NOON + timedelta(seconds=2),
+            orders(3),
+            ExpectedCounts(orders=5),
+            Phase(stage="order", establishment="0001"),
+            rate=2.5,
+        )
         is False
     )
     beating = journal.current_run("producao")
@@ -214,7 +222,7 @@ def test_a_run_is_told_from_asking_to_ending(journal: Journal) -> None:
     assert (beating.counts, beating.totals, beating.phase, beating.rate) == (
         orders(3),
         ExpectedCounts(orders=5),
-        "orders",
+        Phase(stage="order", establishment="0001"),
         2.5,
     )
     assert journal.end_run(run.id, "done_with_refusals", NOON + timedelta(seconds=5), orders(4, 1))
@@ -241,7 +249,7 @@ def test_connections_run_side_by_side(journal: Journal) -> None:
 def test_a_run_asked_to_stop_hears_it_with_its_beat(journal: Journal) -> None:
     run = journal.start_run(ask(journal).id, NOON, 42)
     journal.request_stop(run.id)
-    assert journal.heartbeat(run.id, NOON, Counts(), ExpectedCounts(), "") is True
+    assert journal.heartbeat(run.id, NOON, Counts(), ExpectedCounts(), decode_phase("")) is True
     stopping = journal.run(run.id)
     assert stopping is not None
     assert (stopping.state, stopping.stop_asked) == ("cancelling", True)
@@ -260,7 +268,7 @@ def test_an_ended_run_stays_as_it_ended(journal: Journal) -> None:
     journal.request_stop(run.id)
     with pytest.raises(StoppedError):
         journal.start_run(run.id, NOON, 42)
-    assert journal.heartbeat(run.id, NOON, orders(9), ExpectedCounts(), "") is True
+    assert journal.heartbeat(run.id, NOON, orders(9), ExpectedCounts(), decode_phase("")) is True
     ended = journal.run(run.id)
     assert ended is not None
     assert (ended.state, ended.code, ended.words, ended.counts) == ("failed", "hub_unreachable", {"n": "3"}, Counts())
@@ -273,12 +281,12 @@ def test_a_run_is_carried_by_one_process(journal: Journal) -> None:
 
 
 def test_a_run_the_journal_lost_goes_on(journal: Journal) -> None:
-    assert journal.heartbeat("run_unknown", NOON, Counts(), ExpectedCounts(), "") is False
+    assert journal.heartbeat("run_unknown", NOON, Counts(), ExpectedCounts(), Phase()) is False
 
 
 def test_ending_without_counts_keeps_those_of_the_last_beat(journal: Journal) -> None:
     run = ask(journal)
-    journal.heartbeat(run.id, NOON, orders(7), ExpectedCounts(), "orders")
+    journal.heartbeat(run.id, NOON, orders(7), ExpectedCounts(), Phase(stage="order", establishment="0001"))
     journal.end_run(run.id, "interrupted", NOON)
     ended = journal.run(run.id)
     assert ended is not None

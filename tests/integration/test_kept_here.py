@@ -15,6 +15,7 @@ from omnisync.agent.erp.layout_check.check import check
 from omnisync.agent.errors import ErpSetupError, LayoutError
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.records import Order
+from omnisync.contract.streams import orders_of
 from tests.support.erp_databases import KEEPERS, KEPT_HERE, SampleErp, make_erp, make_sqlite, part, write
 from tests.support.erp_reader import ErpReader, make_erp_reader, real_orders
 from tests.support.record_samples import change, customer, deletion, item, order
@@ -82,7 +83,7 @@ def test_no_table_of_ours_stands_in_the_erp(keeper: SampleErp, erp: Erp) -> None
 @pytest.mark.parametrize("edited", [False, True], ids=["the same", "edited since"])
 def test_a_kill_between_the_two_commits_doubles_nothing(keeper: SampleErp, erp: Erp, edited: bool) -> None:
     write(erp, change(customer()))
-    erp.position("order:0001")
+    erp.position(orders_of("0001"))
     killed: Any = keeper.open()
 
     def die() -> None:
@@ -95,7 +96,7 @@ def test_a_kill_between_the_two_commits_doubles_nothing(keeper: SampleErp, erp: 
     killed.close()
     before = keeper.contents(), keeper.query("SELECT id_externo, numero FROM pedidos ORDER BY 1")
     assert len(before[1]) == 3
-    assert erp.position("order:0001").cursor == ""
+    assert erp.position(orders_of("0001")).cursor == ""
     if edited:
         orders[0] = change(order("ord_1", items=(item(1, price="7.00"),)), 2)
     assert erp.write(part(*orders, moves_to="c1")).counts.orders == RowCounts(written=3)
@@ -107,7 +108,7 @@ def test_a_kill_between_the_two_commits_doubles_nothing(keeper: SampleErp, erp: 
 
 def test_an_answer_to_the_erps_commit_that_is_lost_doubles_nothing(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
-    erp.position("order:0001")
+    erp.position(orders_of("0001"))
     opened: Any = erp
     commit = opened._database.commit
 
@@ -120,7 +121,7 @@ def test_an_answer_to_the_erps_commit_that_is_lost_doubles_nothing(keeper: Sampl
         erp.write(part(change(order()), moves_to="c1"))
     opened._database.commit = commit
     number = keeper.query("SELECT numero FROM pedidos")
-    assert erp.position_after_unknown_commit("order:0001").cursor == ""
+    assert erp.position_after_unknown_commit(orders_of("0001")).cursor == ""
     erp.write(part(change(order()), moves_to="c1"))
     assert keeper.query("SELECT numero FROM pedidos") == number
 
@@ -137,7 +138,7 @@ def test_a_lost_memory_is_read_again_and_doubles_nothing(keeper: SampleErp) -> N
     before = keeper.contents(), keeper.query("SELECT id_externo, numero FROM pedidos ORDER BY 1")
     _forget(keeper)
     erp = keeper.open()
-    assert erp.position("order:0001").cursor == ""
+    assert erp.position(orders_of("0001")).cursor == ""
     _read_all(erp, orders, people)
     assert (keeper.contents(), keeper.query("SELECT id_externo, numero FROM pedidos ORDER BY 1")) == before
     told = _told(erp)
@@ -206,7 +207,7 @@ def test_an_old_memory_knows_again_what_came_after_it(keeper: SampleErp, tmp_pat
     keeper.memory.write_bytes(old)
     erp = keeper.open()
     write(erp, change(customer("cus_2", document=None, document_kind="none")))
-    assert list(erp.waiting(["0001"])) == [("order:0001", ["ord_2"])]
+    assert list(erp.waiting(["0001"])) == [(orders_of("0001"), ["ord_2"])]
     write(erp, later[1], expected=None)
     write(erp, later[0])
     assert keeper.query("SELECT id_externo, numero FROM pedidos ORDER BY 1") == numbers
@@ -320,7 +321,7 @@ def test_a_persons_word_stages_again_even_what_the_job_took(staging: ErpReader) 
     _read_all(erp, [change(_named(order()))], [change(customer())])
     staging.import_queue()
     erp.read_outcomes()
-    assert erp.requeue("order", ["ord_1"], again=True) == {"order:0001": ["ord_1"]}
+    assert erp.requeue("order", ["ord_1"], again=True) == {orders_of("0001"): ["ord_1"]}
     write(erp, change(_named(order())), expected=None)
     assert list(staging.orders()) == ["ord_1"]
     erp.close()

@@ -15,6 +15,7 @@ import pytest
 
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.records import Address, Phone
+from omnisync.contract.streams import orders_of
 from tests.support.erp_databases import KEEPERS, make_erp, write
 from tests.support.record_samples import change, customer, item, order
 from tests.toy_erp import CUSTOMER, ITEM, ORDER, ToyErp
@@ -141,7 +142,7 @@ def test_the_highest_number_plus_one_counts_each_filial_apart(bench: ToyErp) -> 
 def test_the_highest_number_that_somebody_takes_a_moment_before_is_passed(served: ToyErp) -> None:
     served.lay(**MAX_TABLES)
     erp = served.open(MAX)
-    erp.position("order:0001")
+    erp.position(orders_of("0001"))
     with closing(served.keeper.plain()) as other, closing(other.cursor()) as cursor:
         cursor.execute("INSERT INTO ped (filial, num) VALUES ('0001', 1)")
         # The import finds number 1 free, waits for who is taking it, and meets its key.

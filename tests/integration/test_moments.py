@@ -21,6 +21,7 @@ from omnisync.agent.erp.layout.schema import shipped_layout
 from omnisync.agent.erp.upsert.prepare import prepare_records
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.feed import Change
+from omnisync.contract.streams import orders_of
 from omnisync.hub.store import bulk
 from tests.support import hub_server
 from tests.support.erp_databases import KEEPERS, KEPT_HERE, SampleErp, make_erp
@@ -140,7 +141,7 @@ def test_case_j1_a_page_made_ready_ahead_leaves_such_a_record_out(layout: str) -
         *(_odd(id_, fields) for id_, fields in (MOMENTS | NUMBERS).items()),
         change(order("ord_b")),
     ]
-    made = prepare_records(made_for, "order:0001", page, adjusts_centavo=True)
+    made = prepare_records(made_for, orders_of("0001"), page, adjusts_centavo=True)
     assert made.keys() <= {"ord_a", "ord_b"}
 
 

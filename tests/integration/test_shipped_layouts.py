@@ -19,6 +19,7 @@ from omnisync.agent.errors import OvertakenError
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.documents import mask
 from omnisync.contract.records import Address, Order, PaymentTerms, Phone
+from omnisync.contract.streams import CUSTOMERS, orders_of
 from tests.support.erp_databases import KEEPERS, part, write
 from tests.support.erp_reader import ErpReader, Line, Seen, make_erp_reader, real_orders
 from tests.support.record_samples import change, customer, item, order
@@ -151,7 +152,7 @@ def test_a_row_with_our_id_and_no_binding_is_adopted(book: ErpReader, erp: Erp) 
 def test_a_rehearsal_shows_the_rows_and_leaves_none(book: ErpReader, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(_named(order("ord_0", establishment_code="0002"))), stream="order:0002")
-    erp.position("order:0001")
+    erp.position(orders_of("0001"))
     shown = erp.dry_run(part(change(_named(order())), expected=None))
     assert {table: len(rows) for table, rows in shown.tables.items() if "CLI" not in table.upper()} == {
         "direto": {"PEDIDO": 1, "PEDIDO_ITEM": 2, "PARCELA": 1},
@@ -162,7 +163,7 @@ def test_a_rehearsal_shows_the_rows_and_leaves_none(book: ErpReader, erp: Erp) -
 
 def test_a_run_that_was_overtaken_writes_nothing(book: ErpReader, erp: Erp) -> None:
     write(erp, change(customer()))
-    erp.position("order:0001")
+    erp.position(orders_of("0001"))
     erp.write(part(change(_named(order())), expected="", moves_to="c1"))
     with pytest.raises(OvertakenError):
         erp.write(part(change(_named(order("ord_2"))), expected="", moves_to="c2"))
@@ -188,7 +189,7 @@ def test_the_order_of_an_unknown_method_is_refused_by_its_code_and_enters_when_d
     assert "PIX2" in refused.message
     erp.close()
     erp = book.open(mappings={"payment_method": {"PIX2": METHODS[book.layout]["PIX"]}})
-    assert list(erp.waiting(["0001"])) == [("order:0001", ["ord_1"])]
+    assert list(erp.waiting(["0001"])) == [(orders_of("0001"), ["ord_1"])]
     assert write(erp, change(odd), expected=None).counts.orders == RowCounts(written=1)
     assert book.orders()["ord_1"].content == sold(order(), book.layout)
     erp.close()
@@ -400,7 +401,7 @@ def test_one_cnpj_twice_in_the_erp_is_asked_about_once(direto: ErpReader, erp: E
     [asked] = erp.open_issues(["refused"], 10)
     assert (asked.code, asked.value) == ("customer_duplicate", "00900,00901")
     erp.choose("cus_1", "00901")
-    assert list(erp.waiting(["0001"])) == [("customer", ["cus_1"]), ("order:0001", ["ord_1"])]
+    assert list(erp.waiting(["0001"])) == [(CUSTOMERS, ["cus_1"]), (orders_of("0001"), ["ord_1"])]
     write(erp, change(customer()), expected=None)
     write(erp, change(order()), expected=None)
     assert direto.query("SELECT CLI_CODIGO FROM PEDIDO") == [("00901",)]
@@ -523,7 +524,7 @@ def test_what_the_job_refused_is_tried_again_by_the_button(staging: ErpReader, e
     staging.import_queue()
     erp.read_outcomes()
     staging.run("INSERT INTO produto (pro_codigo, pro_nome) VALUES ('000777', 'NOVO')")
-    assert erp.requeue("order", ["ord_1"]) == {"order:0001": ["ord_1"]}
+    assert erp.requeue("order", ["ord_1"]) == {orders_of("0001"): ["ord_1"]}
     write(erp, bad, expected=None)
     staging.import_queue()
     erp.read_outcomes()

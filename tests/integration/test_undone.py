@@ -27,6 +27,7 @@ from omnisync.agent.errors import ErpBusyError, ErpUndoneError
 from omnisync.agent.messages import texts
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.feed import Change
+from omnisync.contract.streams import orders_of
 from tests.support import tds_server
 from tests.support.erp_databases import SampleErp, make_erp, make_sqlite, part, write
 from tests.support.hub_server import RunningHub, running_hub
@@ -79,13 +80,13 @@ def test_the_guilty_orders_are_refused_alone_and_the_others_enter_whole(
 ) -> None:
     undo(keeper)
     write(erp, change(customer()))
-    written = erp.write(part(*orders(20, *guilty), expected=erp.position("order:0001").cursor, moves_to="c1"))
+    written = erp.write(part(*orders(20, *guilty), expected=erp.position(orders_of("0001")).cursor, moves_to="c1"))
     good = [f"ord_{k:02}" for k in range(20) if k not in guilty]
     assert written.counts.orders == RowCounts(written=len(good), refused=len(guilty))
     assert (entered(keeper), sorted(refused(erp))) == (good, [f"ord_{k:02}" for k in guilty])
     assert all(WORDS in message for message in refused(erp).values())
     assert erp.rows()["items"] == 2 * len(good)
-    assert erp.position("order:0001").cursor == "c1"
+    assert erp.position(orders_of("0001")).cursor == "c1"
     assert len(erp.pending(100)) == 21
 
 
@@ -149,11 +150,11 @@ def test_a_run_cut_short_between_two_parts_goes_on_and_doubles_nothing(keeper: S
         return whole(*slice_)  # type: ignore[arg-type]  # as it was called
 
     erp._write = cut_short  # type: ignore[method-assign, assignment]  # the database goes away once
-    where = erp.position("order:0001").cursor
+    where = erp.position(orders_of("0001")).cursor
     with pytest.raises(ErpBusyError):
         erp.write(part(*orders(16, 9), expected=where, moves_to="c1"))
     assert 0 < len(entered(keeper)) < 15
-    assert erp.position("order:0001").cursor == where
+    assert erp.position(orders_of("0001")).cursor == where
     written = erp.write(part(*orders(16, 9), expected=where, moves_to="c1"))
     assert written.counts.orders.received == 16
     assert (len(entered(keeper)), sorted(refused(erp))) == (15, ["ord_09"])

@@ -45,8 +45,8 @@ print("olá", command, name, flush=True)
 ENDS = "with connection_lock(home, name):\n journal.start_run(run_id, now(), os.getpid())\n "
 DONE = HEAD + ENDS + "journal.end_run(run_id, 'done', now(), orders(3))"
 UNREACHABLE = HEAD + ENDS + "journal.end_run(run_id, 'failed', now(), code='hub_unreachable')"
-DIES = HEAD + ENDS + "journal.heartbeat(run_id, now(), orders(2), ExpectedCounts(), 'orders'); os._exit(1)"
-DEAF = HEAD + "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + ENDS + "time.sleep(60)"
+DIES = HEAD + ENDS + "journal.heartbeat(run_id, now(), orders(2), ExpectedCounts(), 'orders'); os._exit(1)decode_phase("
+DEAF = HEAD + ")signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + ENDS + "time.sleep(60)"
 BEATS = (
     HEAD
     + "told = []\nsignal.signal(signal.SIGTERM, lambda *_: told.append(1))\n"

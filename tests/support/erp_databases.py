@@ -21,6 +21,7 @@ from omnisync.agent.erp.base import Erp, Slice, WriteResult
 from omnisync.agent.erp.databases import memory_of, open_erp
 from omnisync.agent.erp.layout import shipped
 from omnisync.contract.feed import Change, Unreadable
+from omnisync.contract.streams import CUSTOMERS, orders_of, stream_named
 from tests.support.database_servers import PASSWORD, FirebirdServer, Server, statements
 from tests.support.record_samples import NOW
 
@@ -255,10 +256,9 @@ def part(
     unreadable: Sequence[Unreadable] = (),
 ) -> Slice:
     """A slice of these changes; the stream is guessed from the first."""
-    kind = changes[0].kind if changes else "order" if stream.startswith("order") else "customer"
+    guessed = orders_of("0001") if changes and changes[0].kind == "order" else CUSTOMERS
     return Slice(
-        stream=stream or ("customer" if kind == "customer" else "order:0001"),
-        kind=kind,
+        stream=stream_named(stream) if stream else guessed,
         epoch=epoch,
         changes=changes,
         related=related,

@@ -36,11 +36,11 @@ from omnisync.contract.feed import (
     RecordKind,
     Streams,
     Unreadable,
-    kind_of,
     read_page,
     read_records,
 )
 from omnisync.contract.records import Customer, Order, decode_customer, decode_order
+from omnisync.contract.streams import Stream
 from omnisync.hub import feed, intake, receipts
 from omnisync.hub.errors import ProblemError
 from omnisync.hub.reading import PutBackError, Reader
@@ -585,9 +585,9 @@ def _importer(
     )
 
 
-def made_ready(layout: Layout, stream: str, body: bytes) -> Mapping[str, PreparedRecord]:
+def made_ready(layout: Layout, stream: Stream, body: bytes) -> Mapping[str, PreparedRecord]:
     """The page made ready here and now, and brought back as if from afar."""
-    page, _ = read_page(body, kind_of(stream))
+    page, _ = read_page(body, stream.kind)
     made = prepare_records(layout, stream, page.changes, adjusts_centavo=False)
     return msgspec.msgpack.decode(msgspec.msgpack.encode(made), type=dict[str, PreparedRecord])
 

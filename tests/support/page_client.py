@@ -38,6 +38,7 @@ from omnisync.agent.journal.run import Origin, Run, RunKind, RunState, Systems
 from omnisync.agent.messages import texts
 from omnisync.agent.pages.app import create_app
 from omnisync.agent.pages.rendering import PageServices
+from omnisync.agent.phase import decode_phase
 from omnisync.agent.progress import Counts, ExpectedCounts, RowCounts
 from omnisync.agent.schedule import System
 from omnisync.agent.scheduler.scheduler import Offline
@@ -229,7 +230,7 @@ class PageSetup(Struct, kw_only=True):
             return asked.id
         self.journal.start_run(asked.id, at, 1)
         ended_at = at + timedelta(seconds=seconds)
-        self.journal.heartbeat(asked.id, ended_at, counts or Counts(), totals or ExpectedCounts(), phase)
+        self.journal.heartbeat(asked.id, ended_at, counts or Counts(), totals or ExpectedCounts(), decode_phase(phase))
         if state == "cancelling":
             self.journal.request_stop(asked.id)
         elif state != "running":

@@ -10,6 +10,7 @@ from datetime import UTC
 import pytest
 
 from omnisync.agent.errors import HubUnreachableError, StoppedError, TemporaryError
+from omnisync.agent.phase import decode_phase
 from omnisync.agent.progress import Counts, ExpectedCounts, Progress
 from omnisync.cli.observers import Guard, guarded, show_result
 from omnisync.cli.progress import live_progress
@@ -18,7 +19,7 @@ PHASES = ("", "customer", "order:0001", "waiting", "receipts", "read:omniforce.s
 
 
 def step(phase: str, error: TemporaryError | None = None) -> Progress:
-    return Progress(phase=phase, counts=Counts(), totals=ExpectedCounts(), trouble=error)
+    return Progress(phase=decode_phase(phase), counts=Counts(), totals=ExpectedCounts(), trouble=error)
 
 
 @pytest.mark.parametrize("kind", ["import", "export", "both"])
@@ -49,8 +50,8 @@ def test_case_d3_a_display_that_fails_is_said_once_and_not_called_again(capsys: 
     seen: list[str] = []
 
     def fail(progress: Progress) -> None:
-        seen.append(progress.phase)
-        raise KeyError(progress.phase)
+        seen.append(progress.phase.stage)
+        raise KeyError(progress.phase.stage)
 
     with guarded(display(fail)) as show:
         show(step("customer"))

@@ -18,6 +18,7 @@ from omnisync.agent.erp.export.row_stream import RowStream, Since
 from omnisync.agent.erp.layout.export_queries import ExportQuery
 from omnisync.agent.progress import Counts
 from omnisync.contract.feed import Change, Reason, Receipt, RecordKind, Unreadable
+from omnisync.contract.streams import Stream
 
 
 class Position(Struct, frozen=True):
@@ -53,8 +54,7 @@ class Slice(Struct, frozen=True, kw_only=True):
     some of its changes made ready before, by id.
     """
 
-    stream: str
-    kind: RecordKind
+    stream: Stream
     epoch: str
     changes: Sequence[Change]
     unreadable: Sequence[Unreadable] = ()
@@ -64,9 +64,14 @@ class Slice(Struct, frozen=True, kw_only=True):
     moves_to: str | None = None
 
     @property
+    def kind(self) -> RecordKind:
+        """The kind of its records."""
+        return self.stream.kind
+
+    @property
     def establishment(self) -> str:
         """The establishment of an order stream; empty for customers."""
-        return self.stream.partition(":")[2]
+        return self.stream.establishment
 
 
 class WriteResult(Struct, frozen=True, kw_only=True):
@@ -114,16 +119,16 @@ class Erp(Protocol):
     def prepare(self) -> None:
         """Open, make our two tables where they are missing, and refuse a database that is not the layout's."""
 
-    def position(self, stream: str) -> Position:
+    def position(self, stream: Stream) -> Position:
         """Return the stream's position. The row is made, empty, in a transaction of its own when it is missing."""
 
-    def position_after_unknown_commit(self, stream: str) -> Position:
+    def position_after_unknown_commit(self, stream: Stream) -> Position:
         """Return the stream's position once every transaction that holds its row has ended, on a new connection.
 
         For a lost answer to COMMIT: a plain read could still see the state before it.
         """
 
-    def prepare_page(self, stream: str, page: bytes) -> Mapping[str, PreparedRecord]:
+    def prepare_page(self, stream: Stream, page: bytes) -> Mapping[str, PreparedRecord]:
         """Return records of a page made ready, by id, from its bytes, while another page is written.
 
         May leave out any, or all. Never raises.
@@ -159,7 +164,7 @@ class Erp(Protocol):
     def choose(self, customer_id: str, erp_key: str) -> None:
         """Of several customers of the ERP with one CNPJ, this one is meant; it is taken at the next import."""
 
-    def waiting(self, establishments: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    def waiting(self, establishments: Sequence[str]) -> Iterator[tuple[Stream, list[str]]]:
         """Return ids of what waits, at most 100 at a time, each lot with its stream; customers come first."""
 
     def pending(self, limit: int) -> list[Receipt]:
@@ -168,7 +173,7 @@ class Erp(Protocol):
     def acknowledge(self, receipts: Sequence[Receipt]) -> None:
         """These receipts reached the hub; a newer outcome of the same record stays pending."""
 
-    def requeue(self, kind: RecordKind, ids: Sequence[str], *, again: bool = False) -> dict[str, list[str]]:
+    def requeue(self, kind: RecordKind, ids: Sequence[str], *, again: bool = False) -> dict[Stream, list[str]]:
         """Turn refused records to waiting, and answer the ids that now wait, by stream.
 
         With `again`, also those whose row the ERP took away: they will be inserted anew. Orders that wait for a

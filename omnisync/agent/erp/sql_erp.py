@@ -27,6 +27,7 @@ from omnisync.agent.erp.upsert.writer import RecordWriter, RejectedRecords
 from omnisync.agent.errors import ErpSetupError, ErpUndoneError, RefusedRecordError
 from omnisync.contract.feed import Change, Receipt, RecordKind
 from omnisync.contract.rules import UNSUMMED
+from omnisync.contract.streams import Stream
 
 _FINGERPRINT = "layout"
 """The stream under which the layout's fingerprint is kept, beside the cursors: no stream of the hub has this name."""
@@ -124,20 +125,20 @@ class SqlErp:
                 self._bindings.requeue_by_reason(_CODES_OF_LAYOUT | (UNSUMMED if self._adjusts_centavo else set()))
             self._bindings.move_stream(_FINGERPRINT, self._fingerprint, "")
 
-    def position(self, stream: str) -> Position:
-        found = self._bindings.position(stream)
+    def position(self, stream: Stream) -> Position:
+        found = self._bindings.position(stream.name)
         if found is not None:
             return found
         with self._state_transaction():
-            self._bindings.begin_stream(stream)
-            return self._bindings.position(stream) or Position()
+            self._bindings.begin_stream(stream.name)
+            return self._bindings.position(stream.name) or Position()
 
-    def position_after_unknown_commit(self, stream: str) -> Position:
+    def position_after_unknown_commit(self, stream: Stream) -> Position:
         self._database.connect()
         with self._state_transaction():
-            return self._bindings.locked_position(stream) or Position()
+            return self._bindings.locked_position(stream.name) or Position()
 
-    def prepare_page(self, stream: str, page: bytes) -> Mapping[str, PreparedRecord]:
+    def prepare_page(self, stream: Stream, page: bytes) -> Mapping[str, PreparedRecord]:
         return self._prepare_process.prepare(stream, page) if self._prepare_process is not None else {}
 
     def write(self, part: Slice) -> WriteResult:
@@ -177,7 +178,7 @@ class SqlErp:
 
     def _write(self, part: Slice, rejected: RejectedRecords | None = None) -> WriteResult:
         with self._transaction():
-            self._bindings.lock_stream(part.stream, part.expected)
+            self._bindings.lock_stream(part.stream.name, part.expected)
             related, record_changes = self._write_slice(part, rejected)
             if self._recalling is not None:
                 self._mark_cancellations(part, record_changes)
@@ -185,7 +186,7 @@ class SqlErp:
             receipts = self._bindings.save(related, part.epoch, "", now)
             receipts += self._bindings.save(record_changes, part.epoch, part.establishment, now)
             if part.moves_to is not None:
-                self._bindings.move_stream(part.stream, part.moves_to, part.epoch)
+                self._bindings.move_stream(part.stream.name, part.moves_to, part.epoch)
         # A related customer met before is no news: counting it in every page would drown the counts.
         news = [v for v in related if v.outcome_group != "unchanged" and v.needs_save]
         return WriteResult(counts=count(chain(news, record_changes)), receipts=tuple(receipts))
@@ -200,7 +201,7 @@ class SqlErp:
             self._bindings.withdraw(ids)
             self._state_database.commit()
             self._state_database.begin()
-            self._bindings.lock_stream(part.stream, part.expected)
+            self._bindings.lock_stream(part.stream.name, part.expected)
 
     def dry_run_side_effects(self) -> list[str]:
         self._database.connect()
@@ -255,7 +256,7 @@ class SqlErp:
         with self._state_transaction():
             self._bindings.choose(customer_id, erp_key)
 
-    def waiting(self, establishments: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    def waiting(self, establishments: Sequence[str]) -> Iterator[tuple[Stream, list[str]]]:
         return self._bindings.waiting(establishments)
 
     def pending(self, limit: int) -> list[Receipt]:
@@ -265,7 +266,7 @@ class SqlErp:
         with self._state_transaction():
             self._bindings.acknowledge(receipts)
 
-    def requeue(self, kind: RecordKind, ids: Sequence[str], *, again: bool = False) -> dict[str, list[str]]:
+    def requeue(self, kind: RecordKind, ids: Sequence[str], *, again: bool = False) -> dict[Stream, list[str]]:
         with self._transaction():
             # What still has its row is only read again: forgotten, a later cancellation would not reach that row.
             there = self._existing(kind, ids) if again else set()

@@ -35,6 +35,7 @@ from omnisync.contract.feed import (
     read_page,
     read_records,
 )
+from omnisync.contract.streams import Stream, unread_orders
 
 DecodedAnswer = TypeVar("DecodedAnswer")
 
@@ -57,20 +58,19 @@ class HubClient:
         """Return the company, establishments and scopes of the token."""
         return self._read(self._transport.request("GET", "/v1"), Identity)
 
-    def streams(self, after: Sequence[tuple[str, str]]) -> Streams:
+    def streams(self, after: Sequence[tuple[Stream, str]]) -> Streams:
         """Return every stream and what waits in it after these (stream, cursor); the one request of an idle poll."""
-        params = [("after", f"{stream}:{cursor}") for stream, cursor in after]
+        params = [("after", f"{stream.name}:{cursor}") for stream, cursor in after]
         found = self._read(self._transport.request("GET", "/v1/streams", params=params), Streams)
         if found.contract.partition(".")[0] != CONTRACT.partition(".")[0]:
             raise ContractVersionError(versao=__version__)
         return found
 
-    def page(self, stream: str, cursor: str, *, customers_until: str = "", limit: int = MAX_PAGE) -> RawResponse:
+    def page(self, stream: Stream, cursor: str, *, customers_until: str = "", limit: int = MAX_PAGE) -> RawResponse:
         """Return one page of a stream, undecoded. Raises ExpiredError when the cursor stands no more, SpoiledError."""
-        kind, _, establishment = stream.partition(":")
-        params = [("kinds", kind), ("limit", str(limit))]
-        if establishment:
-            params.append(("establishment", establishment))
+        params = [("kinds", stream.kind), ("limit", str(limit))]
+        if stream.establishment:
+            params.append(("establishment", stream.establishment))
         if cursor:
             params.append(("cursor", cursor))
         if customers_until:
@@ -90,7 +90,7 @@ class HubClient:
 
     def unknown_establishments(self) -> dict[str, int]:
         """Return orders by establishment that the company has not registered: no agent reads those streams."""
-        return self.streams(()).unread
+        return unread_orders(self.streams(()))
 
     def epoch(self) -> str:
         """Return the hub's epoch: another one means that it was restored, and may have lost what it was sent."""

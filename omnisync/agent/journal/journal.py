@@ -34,6 +34,7 @@ from omnisync.agent.journal.run import (
     run_of,
 )
 from omnisync.agent.messages.texts import hour
+from omnisync.agent.phase import Phase, encode_phase
 from omnisync.agent.progress import Counts, ExpectedCounts
 from omnisync.agent.schedule import Schedule, Slot, check
 
@@ -213,7 +214,7 @@ class Journal:
         return self._database.atomically(start)
 
     def heartbeat(
-        self, run_id: str, now: datetime, counts: Counts, totals: ExpectedCounts, phase: str, *, rate: float = 0.0
+        self, run_id: str, now: datetime, counts: Counts, totals: ExpectedCounts, phase: Phase, *, rate: float = 0.0
     ) -> bool:
         """Write the run's heartbeat and progress. Return whether it should stop: a stop was requested, or it was
         closed.
@@ -223,7 +224,7 @@ class Journal:
         encoded = msgspec.json.encode(counts), msgspec.json.encode(totals)
         self._database.change(
             "UPDATE run SET beat_at = ?, counts = ?, totals = ?, phase = ?, rate = ? WHERE id = ? AND ended_at IS NULL",
-            *(encode_moment(now), *encoded, phase, rate, run_id),
+            *(encode_moment(now), *encoded, encode_phase(phase), rate, run_id),
         )
         sql = "SELECT stop_asked OR ended_at IS NOT NULL AS stops FROM run WHERE id = ?"
         return any(row["stops"] for row in self._database.rows(sql, run_id))

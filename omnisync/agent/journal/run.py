@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from omnisync.agent.phase import Phase, decode_phase
 from omnisync.agent.progress import Counts, ExpectedCounts
 from omnisync.agent.schedule import System
 
@@ -42,7 +43,7 @@ class Run(Struct, frozen=True, kw_only=True):
     beat_at: datetime | None
     counts: Counts
     totals: ExpectedCounts
-    phase: str
+    phase: Phase
     rate: float
     code: str | None
     words: Mapping[str, str]
@@ -114,7 +115,7 @@ def run_of(row: sqlite3.Row) -> Run:
         fields[name] = msgspec.json.decode(fields[name], type=type_)
     for name in ("asked_at", "started_at", "ended_at", "beat_at"):
         fields[name] = decode_moment(fields[name]) if fields[name] else None
-    return Run(**fields | {"stop_asked": bool(fields["stop_asked"])})
+    return Run(**fields | {"stop_asked": bool(fields["stop_asked"]), "phase": decode_phase(fields["phase"])})
 
 
 def encode_moment(moment: datetime) -> str:

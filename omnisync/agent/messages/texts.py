@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 from omnisync.agent.messages.pt import OF_EXPORTS, SENTENCES, TIMELESS, WAITED_OUT
+from omnisync.agent.phase import Phase
 
 NAMELESS = "Sem nome"
 """Stands where a name may not be empty."""
@@ -158,14 +159,13 @@ def many_deleted(dataset: str, n: int) -> tuple[str, dict[str, object]]:
     return "many_rows_deleted", {"n": integer(n), "dados": DATASETS.get(dataset, dataset)}
 
 
-def exporting(phase: str) -> str:
-    """Return what an export does, "send:omniforce.stock": Enviando ao OmniForce: estoque. Empty for another phase."""
-    doing, _, dataset = phase.partition(":")
-    system, _, name = dataset.partition(".")
-    if doing not in ("read", "send"):
+def exporting(phase: Phase) -> str:
+    """Return what an export does: Enviando ao OmniForce: estoque. Empty for a phase of an import."""
+    system, _, name = phase.dataset.partition(".")
+    if not phase.is_export:
         return ""
     known = DATASETS.get(name, name)
-    return f"Lendo no ERP: {known}" if doing == "read" else f"Enviando ao {SYSTEMS.get(system, system)}: {known}"
+    return f"Lendo no ERP: {known}" if phase.stage == "read" else f"Enviando ao {SYSTEMS.get(system, system)}: {known}"
 
 
 def exported(sent: Mapping[str, int], *, deleted: int = 0, refused: int = 0) -> str:

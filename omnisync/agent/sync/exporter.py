@@ -18,6 +18,7 @@ from omnisync.agent.erp.layout.export_queries import ExportQuery
 from omnisync.agent.errors import FeedError, OmnisyncError, OutboxLostError, StoppedError, TemporaryError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import BatchConflictError, TooLargeError
+from omnisync.agent.phase import Phase
 from omnisync.agent.progress import Counts, ExpectedCounts, ExportCounts, Progress
 from omnisync.agent.retry import Retry, wait_reporting_progress
 from omnisync.agent.sync.change_detector import ChangeDetector, ExportOptions, packed_batch
@@ -74,7 +75,7 @@ class Exporter:
         self._clock = clock
         self._new_id = new_id
         self._epoch = ""
-        self._phase = ""
+        self._phase = Phase()
         self._sent: dict[str, ExportCounts] = {}
         self.n_requeued = 0
         told = wait_reporting_progress(
@@ -157,7 +158,7 @@ class Exporter:
 
         def report_read(read: ExportCounts) -> None:
             self._sent[name] = before + read
-            self._report_progress(f"read:{name}")
+            self._report_progress(Phase(stage="read", dataset=name))
 
         state = self._dataset_state(query)
         collector = ChangeDetector(self._erp, self._outbox, query, state, options, report_read)
@@ -171,7 +172,7 @@ class Exporter:
     def _send(self, query: ExportQuery, state: DatasetState) -> None:
         """Send what is kept, batch by batch; each goes from the outbox when it is answered."""
         for batch in self._outbox.pending(state):
-            self._report_progress(f"send:{_name(query)}")
+            self._report_progress(Phase(stage="send", dataset=_name(query)))
             answer = self._retrying(lambda b=batch: self._put(query, b))  # type: ignore[misc]  # a default binds the loop's value
             if answer.epoch != self._epoch:
                 raise _UndeliverableError
@@ -219,7 +220,7 @@ class Exporter:
         self._sent[name] += more
 
     def _report_progress(
-        self, phase: str, trouble: TemporaryError | None = None, retry_at: datetime | None = None
+        self, phase: Phase, trouble: TemporaryError | None = None, retry_at: datetime | None = None
     ) -> None:
         self._phase = phase
         progress = Progress(

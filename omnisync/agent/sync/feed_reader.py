@@ -16,7 +16,8 @@ from omnisync.agent.errors import FeedError
 from omnisync.agent.hub_api.client import HubClient, read_decoded
 from omnisync.agent.hub_api.transport import ExpiredError, RawResponse, UnreadableResponseError
 from omnisync.agent.retry import Retry
-from omnisync.contract.feed import Page, Unreadable, kind_of, unnamed_record
+from omnisync.contract.feed import Page, Unreadable, unnamed_record
+from omnisync.contract.streams import Stream
 
 
 class DecodedPage(Struct, frozen=True):
@@ -37,7 +38,7 @@ class FeedReader:
     def __init__(
         self,
         hub: HubClient,
-        prepare_page: Callable[[str, bytes], Mapping[str, PreparedRecord]],
+        prepare_page: Callable[[Stream, bytes], Mapping[str, PreparedRecord]],
         retrying: Retry,
         limit: int,
     ) -> None:
@@ -46,7 +47,7 @@ class FeedReader:
         self._retrying = retrying
         self._most = self._limit = limit
 
-    def prefetch(self, stream: str, cursor: str, until: str, *, is_prepared: bool) -> Prefetch:
+    def prefetch(self, stream: Stream, cursor: str, until: str, *, is_prepared: bool) -> Prefetch:
         """Return the page after the cursor, fetched and made ready by a thread: it hides the network. One at a time.
 
         The thread does not decode: that would make SQLite slower, which takes turns with it.
@@ -66,7 +67,7 @@ class FeedReader:
         return future
 
     def page(
-        self, stream: str, cursor: str, until: str, prefetched: Prefetch | None = None, *, epoch: str
+        self, stream: Stream, cursor: str, until: str, prefetched: Prefetch | None = None, *, epoch: str
     ) -> DecodedPage:
         """Return the page after the cursor, or the first one when the cursor stands no more; as it was fetched ahead,
         if so.
@@ -81,7 +82,7 @@ class FeedReader:
             return self._read_readable(stream, "", until, None, epoch)
 
     def _read_readable(
-        self, stream: str, cursor: str, until: str, prefetched: Prefetch | None, epoch: str
+        self, stream: Stream, cursor: str, until: str, prefetched: Prefetch | None, epoch: str
     ) -> DecodedPage:
         """Asked for in halves while it cannot be read; a single record that cannot be read is refused by its place."""
         tries = iter([] if prefetched is None else [prefetched])
@@ -93,7 +94,7 @@ class FeedReader:
                 if first is None
                 else first.result()
             )
-            return DecodedPage(*read_decoded(fetched, kind_of(stream)), prepared)
+            return DecodedPage(*read_decoded(fetched, stream.kind), prepared)
 
         while True:
             try:
@@ -107,8 +108,8 @@ class FeedReader:
                 return read
 
 
-def _skip_unreadable(stream: str, cursor: str, epoch: str, error: UnreadableResponseError) -> DecodedPage:
+def _skip_unreadable(stream: Stream, cursor: str, epoch: str, error: UnreadableResponseError) -> DecodedPage:
     if error.next_cursor in ("", cursor):
         raise FeedError("hub_broken", **error.words)
     page = Page(contract="", epoch=epoch, changes=(), cursor=error.next_cursor, has_more=True)
-    return DecodedPage(page, (unnamed_record(kind_of(stream), cursor),))
+    return DecodedPage(page, (unnamed_record(stream.kind, cursor),))

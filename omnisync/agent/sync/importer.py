@@ -16,6 +16,7 @@ from omnisync.agent.erp.base import DryRun, Erp, Position, Slice
 from omnisync.agent.errors import EstablishmentBusyError, FeedError, StoppedError, TemporaryError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import ExpiredError, UnreadableResponseError
+from omnisync.agent.phase import Phase
 from omnisync.agent.progress import Counts, ExpectedCounts, Progress
 from omnisync.agent.retry import Retry, wait_reporting_progress
 from omnisync.agent.sync.feed_reader import DecodedPage, FeedReader, Prefetch
@@ -28,10 +29,9 @@ from omnisync.contract.feed import (
     StreamHead,
     Streams,
     Unreadable,
-    kind_of,
 )
+from omnisync.contract.streams import CUSTOMERS, Stream, orders_of, unread_orders
 
-CUSTOMERS = "customer"
 FIRST_SLICE = 50
 MAX_SLICE_S = 1.0
 """Other people work in that database: a transaction there stays under this."""
@@ -101,7 +101,7 @@ class Importer:
         self._report = report
         self._counts = Counts()
         self._totals = ExpectedCounts()
-        self._phase = CUSTOMERS
+        self._phase = Phase()
         self._unsent_receipts: dict[tuple[RecordKind, str], Receipt] = {}
         self._epoch = ""
         self._busy: dict[str, EstablishmentBusyError] = {}
@@ -147,26 +147,26 @@ class Importer:
         return self._counts
 
     def _read_all(self) -> None:
-        streams = [CUSTOMERS, *(f"order:{code}" for code in self._establishments)]
+        streams = [CUSTOMERS, *map(orders_of, self._establishments)]
         positions = {stream: self._retrying(lambda s=stream: self._erp.position(s)) for stream in streams}  # type: ignore[misc]  # a default binds the loop's value
         heads = self._stream_status(positions)
-        news = {head.stream for head in heads.streams if _n_rows(head)}
-        news |= {stream for stream, at in positions.items() if at.cursor and at.epoch != heads.epoch}
+        news = _with_changes(heads)
+        news |= {stream.name for stream, at in positions.items() if at.cursor and at.epoch != heads.epoch}
         self._totals = _totals(heads, streams)
-        self._report_progress(CUSTOMERS)
+        self._report_progress(Phase(stage="customer"))
         asked = {
             stream: position if position.epoch == heads.epoch else Position() for stream, position in positions.items()
         }
         until = asked[CUSTOMERS].cursor
-        if CUSTOMERS in news:
+        if CUSTOMERS.name in news:
             until = self._read(CUSTOMERS, positions[CUSTOMERS].cursor, until, "")
         self._read_waiting()
         for stream in streams[1:]:
-            if stream in news:
+            if stream.name in news:
                 try:
                     self._read(stream, positions[stream].cursor, asked[stream].cursor, until)
                 except EstablishmentBusyError as error:  # told at the end: the others go on
-                    self._busy[stream.removeprefix("order:")] = error
+                    self._busy[stream.establishment] = error
 
     def retry(self, requests: Sequence[RetryRequest]) -> Counts:
         """Try just these records again, and the orders that wait for these customers; reads no stream."""
@@ -188,7 +188,7 @@ class Importer:
         Orders come with the customers they name, so that all four tables are seen.
         """
         self._retrying(self._erp.prepare)
-        streams = [*(f"order:{code}" for code in self._establishments), CUSTOMERS]
+        streams = [*map(orders_of, self._establishments), CUSTOMERS]
         positions = {stream: self._retrying(lambda s=stream: self._erp.position(s)) for stream in streams}  # type: ignore[misc]  # as above
         part = self._next_slice(positions)
         return None if part is None else self._retrying(lambda: self._erp.dry_run(part))
@@ -197,16 +197,16 @@ class Importer:
         """Return what the layout makes of the hub's first page; None when it has none. The ERP's database is not
         opened.
         """
-        streams = [*(f"order:{code}" for code in self._establishments), CUSTOMERS]
+        streams = [*map(orders_of, self._establishments), CUSTOMERS]
         part = self._next_slice(dict.fromkeys(streams, Position()))
         return None if part is None else self._erp.preview(part)
 
-    def _next_slice(self, positions: dict[str, Position]) -> Slice | None:
+    def _next_slice(self, positions: dict[Stream, Position]) -> Slice | None:
         """Return the next page of the first of these streams that has one."""
         streams = list(positions)
         heads = self._stream_status(positions)
-        news = {head.stream for head in heads.streams if _n_rows(head)}
-        stream = next((stream for stream in streams if stream in news), None)
+        news = _with_changes(heads)
+        stream = next((stream for stream in streams if stream.name in news), None)
         if stream is None:
             return None
         until = positions[CUSTOMERS].cursor
@@ -214,7 +214,6 @@ class Importer:
         page = read.page
         return Slice(
             stream=stream,
-            kind=kind_of(stream),
             epoch=page.epoch,
             changes=page.changes,
             unreadable=read.unreadable,
@@ -224,7 +223,7 @@ class Importer:
 
     # --- streams
 
-    def _stream_status(self, positions: dict[str, Position]) -> Streams:
+    def _stream_status(self, positions: dict[Stream, Position]) -> Streams:
         """Return what waits after these positions; one the hub does not know any more counts from the beginning."""
         after = {stream: at for stream, at in positions.items() if at.cursor}
         while True:
@@ -238,20 +237,20 @@ class Importer:
                 standing = {stream: at for stream, at in after.items() if at.epoch == epoch}
                 after = standing if len(standing) < len(after) else {}
         self._epoch = heads.epoch
-        self._unread = heads.unread
+        self._unread = unread_orders(heads)
         return heads
 
-    def _stream_status_after(self, after: dict[str, Position]) -> Streams:
+    def _stream_status_after(self, after: dict[Stream, Position]) -> Streams:
         cursors = [(stream, at.cursor) for stream, at in after.items()]
         return self._retrying(lambda: self._hub.streams(cursors))
 
-    def _read(self, stream: str, expected: str, cursor: str, until: str) -> str:
+    def _read(self, stream: Stream, expected: str, cursor: str, until: str) -> str:
         """Read a stream to its end; answers the cursor it ends at. The next page is fetched while one is written."""
         seen = {cursor}
         most = 2 * self._totals.total + MAX_UNANNOUNCED_PAGES
         ahead: Prefetch | None = None
         while True:
-            self._report_progress(stream)
+            self._report_progress(_phase_of(stream))
             read = self._reader.page(stream, cursor, until, ahead, epoch=self._epoch)
             page = read.page
             if page.has_more and (page.cursor in seen or len(seen) > most):
@@ -265,7 +264,7 @@ class Importer:
             if not page.has_more:
                 return cursor
 
-    def _write_page(self, stream: str, read: DecodedPage, expected: str) -> None:
+    def _write_page(self, stream: Stream, read: DecodedPage, expected: str) -> None:
         page, n = read.page, len(read.page.changes)
         n_written = self._n_written()
         for start, end in self._slice_size.slices(n):
@@ -273,7 +272,6 @@ class Importer:
             self._write(
                 Slice(
                     stream=stream,
-                    kind=kind_of(stream),
                     epoch=page.epoch,
                     changes=page.changes[start:end],
                     unreadable=read.unreadable if is_last else (),
@@ -285,7 +283,7 @@ class Importer:
             )
             if len(self._unsent_receipts) >= MAX_RECEIPTS:
                 self._send_unsent_receipts()
-            self._report_progress(stream)
+            self._report_progress(_phase_of(stream))
         # What is all news is worth making ready; of what is bound already nothing is even decoded.
         self._mostly_new = 2 * (self._n_written() - n_written) > n
 
@@ -314,11 +312,11 @@ class Importer:
 
     def _read_waiting(self) -> None:
         for stream, ids in self._erp.waiting(self._establishments):
-            self._report_progress("waiting")
+            self._report_progress(Phase(stage="waiting"))
             self._read_again(stream, ids)
 
-    def _read_again(self, stream: str, ids: Sequence[str]) -> None:
-        kind = kind_of(stream)
+    def _read_again(self, stream: Stream, ids: Sequence[str]) -> None:
+        kind = stream.kind
         try:
             changes, unreadable = self._retrying(lambda: self._hub.records(kind, ids))
         except UnreadableResponseError:
@@ -333,14 +331,13 @@ class Importer:
             self._write(
                 Slice(
                     stream=stream,
-                    kind=kind,
                     epoch=epoch,
                     changes=changes[start:end],
                     unreadable=unreadable if end >= n else (),
                     expected=None,
                 )
             )
-        self._report_progress("waiting")
+        self._report_progress(Phase(stage="waiting"))
 
     # --- receipts
 
@@ -356,7 +353,7 @@ class Importer:
         return all(self._send(owed[i : i + MAX_RECEIPTS]) for i in range(0, len(owed), MAX_RECEIPTS))
 
     def _send(self, receipts: Sequence[Receipt]) -> bool:
-        self._report_progress("receipts")
+        self._report_progress(Phase(stage="receipts"))
         try:
             self._hub.send_receipts(self._run_id, receipts)
         except TemporaryError:
@@ -367,7 +364,7 @@ class Importer:
     # --- telling and waiting
 
     def _report_progress(
-        self, phase: str, trouble: TemporaryError | None = None, retry_at: datetime | None = None
+        self, phase: Phase, trouble: TemporaryError | None = None, retry_at: datetime | None = None
     ) -> None:
         self._phase = phase
         progress = Progress(
@@ -390,12 +387,22 @@ def _all_busy(busy: Mapping[str, EstablishmentBusyError]) -> EstablishmentBusyEr
     return EstablishmentBusyError(codigo=", ".join(holders), nome=", ".join(names), donos=told)
 
 
+def _phase_of(stream: Stream) -> Phase:
+    return Phase(stage=stream.kind, establishment=stream.establishment)
+
+
+def _with_changes(heads: Streams) -> set[str]:
+    """Return the names of the streams that have something new."""
+    return {head.stream for head in heads.streams if _n_rows(head)}
+
+
 def _n_rows(head: StreamHead) -> int:
     return head.customers + head.orders + head.items + head.payments
 
 
-def _totals(heads: Streams, streams: Sequence[str]) -> ExpectedCounts:
-    ours = [head for head in heads.streams if head.stream in streams]
+def _totals(heads: Streams, streams: Sequence[Stream]) -> ExpectedCounts:
+    names = {stream.name for stream in streams}
+    ours = [head for head in heads.streams if head.stream in names]
     return ExpectedCounts(
         customers=sum(head.customers for head in ours),
         orders=sum(head.orders for head in ours),

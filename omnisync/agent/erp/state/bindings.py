@@ -16,6 +16,7 @@ from omnisync.agent.erp.upsert.record_change import REINSERT_REQUESTED, Binding,
 from omnisync.agent.erp.upsert.staging_results import StagingResults
 from omnisync.agent.errors import OvertakenError
 from omnisync.contract.feed import MAX_RECORDS, Reason, Receipt, RecordKind, is_unnamed
+from omnisync.contract.streams import CUSTOMERS, Stream, orders_of
 
 _COLUMNS = (
     "id, epoch, version, hash, written_version, erp_key, erp_number, establishment, customer_id, label, merged_into, "
@@ -177,16 +178,14 @@ class Bindings:
 
     # --- what did not enter
 
-    def waiting(self, establishments: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    def waiting(self, establishments: Sequence[str]) -> Iterator[tuple[Stream, list[str]]]:
         """Yield what waits, in lots, with its stream: customers (released, and never reached again), then orders.
 
         Each lot is read when it is asked for.
         """
-        places: list[tuple[str, RecordKind, str]] = [("customer", "customer", "")]
-        places += [(f"order:{establishment}", "order", establishment) for establishment in establishments]
-        for stream, kind, establishment in places:
+        for stream in (CUSTOMERS, *map(orders_of, establishments)):
             after = ""
-            while ids := self._waiting_after(kind, establishment, after):
+            while ids := self._waiting_after(stream.kind, stream.establishment, after):
                 yield stream, ids
                 after = ids[-1]
 
@@ -200,7 +199,7 @@ class Bindings:
         )
         return [str(row[0]) for row in rows]
 
-    def requeue(self, kind: RecordKind, ids: Sequence[str], *, gone: Sequence[str]) -> dict[str, list[str]]:
+    def requeue(self, kind: RecordKind, ids: Sequence[str], *, gone: Sequence[str]) -> dict[Stream, list[str]]:
         """Refused ones wait again; so do those whose row is gone, whatever their outcome, and they forget that row."""
         mine = "WHERE company = ? AND kind = ? AND id = ?"
         self._database.execute_many(
@@ -212,9 +211,9 @@ class Bindings:
             f"{mine}",
             [(REINSERT_REQUESTED, self._company, kind, id_) for id_ in gone],
         )
-        streams: dict[str, list[str]] = {}
+        streams: dict[Stream, list[str]] = {}
         for id_, establishment in self._requeue(kind, ids):
-            streams.setdefault(f"order:{establishment}" if establishment else "customer", []).append(id_)
+            streams.setdefault(orders_of(establishment) if establishment else CUSTOMERS, []).append(id_)
         return streams
 
     def _requeue(self, kind: RecordKind, ids: Sequence[str]) -> list[tuple[str, str]]:

@@ -14,11 +14,12 @@ from omnisync.agent.erp.layout.plan import Layout
 from omnisync.agent.erp.upsert.build_rows import ask_nothing, build_customers, build_orders
 from omnisync.agent.erp.upsert.decode import read_customers, read_orders
 from omnisync.agent.erp.upsert.record_change import RecordChange
-from omnisync.contract.feed import Change, kind_of
+from omnisync.contract.feed import Change
+from omnisync.contract.streams import Stream
 
 
 def prepare_records(
-    layout: Layout, stream: str, changes: Sequence[Change], *, adjusts_centavo: bool
+    layout: Layout, stream: Stream, changes: Sequence[Change], *, adjusts_centavo: bool
 ) -> Mapping[str, PreparedRecord]:
     """Return those of a page's changes of which nothing is to be told, made ready, by id; the layout must ask nothing.
 
@@ -30,12 +31,12 @@ def prepare_records(
         for change in changes
         if change.op == "upsert" and n_of[change.id] == 1
     ]
-    if kind_of(stream) == "customer":
+    if stream.kind == "customer":
         read_customers(record_changes)
         sound = [v for v in record_changes if v.action == "insert" and not v.warnings]
         build_customers(sound, layout, ask_nothing)
     else:
-        part = Slice(stream=stream, kind="order", epoch="", changes=changes, expected="")
+        part = Slice(stream=stream, epoch="", changes=changes, expected="")
         read_orders(record_changes, part, frozenset(), adjusts_centavo=adjusts_centavo)
         sound = [v for v in record_changes if v.action == "read" and not v.warnings and _is_confirmed(v)]
         for record_change in sound:

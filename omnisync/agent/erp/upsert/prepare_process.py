@@ -26,7 +26,8 @@ from omnisync.agent.erp.layout.plan import Layout, compile_layout
 from omnisync.agent.erp.layout.schema import read_layout
 from omnisync.agent.erp.upsert.prepare import prepare_records
 from omnisync.agent.gc_tuning import rare_collections
-from omnisync.contract.feed import TruncatedError, UndecodableError, kind_of, read_page
+from omnisync.contract.feed import TruncatedError, UndecodableError, read_page
+from omnisync.contract.streams import Stream
 
 COMMAND = (sys.executable, "-P", "-m", "omnisync.agent.erp.upsert.prepare_process")
 ANSWER_TIMEOUT_S = 30.0
@@ -48,7 +49,7 @@ class PrepareConfig(Struct, frozen=True, kw_only=True):
 
 
 class _PrepareRequest(Struct, frozen=True, array_like=True):
-    stream: str
+    stream: Stream
     page: bytes
 
 
@@ -66,7 +67,7 @@ class PrepareProcess:
         self._is_over = False
         self._lock = Lock()
 
-    def prepare(self, stream: str, page: bytes) -> Mapping[str, PreparedRecord]:
+    def prepare(self, stream: Stream, page: bytes) -> Mapping[str, PreparedRecord]:
         """Return records of the page made ready, by id; none while the process is not up, or when it is no more.
 
         Never raises. One caller at a time.
@@ -164,7 +165,7 @@ def serve(asked: IO[bytes], answers: IO[bytes]) -> None:
 
 def _prepared(layout: Layout, asked: _PrepareRequest, *, adjusts_centavo: bool) -> Mapping[str, PreparedRecord]:
     try:
-        page, _ = read_page(asked.page, kind_of(asked.stream))
+        page, _ = read_page(asked.page, asked.stream.kind)
     except (TruncatedError, UndecodableError):  # who asked will meet it, too, and say so
         return {}
     return prepare_records(layout, asked.stream, page.changes, adjusts_centavo=adjusts_centavo)

@@ -19,6 +19,7 @@ from msgspec import Struct
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.erp.base import OpenIssue
 from omnisync.agent.journal.run import Event, Run
+from omnisync.agent.phase import encode_phase
 from omnisync.agent.schedule import Schedule
 
 N_RUNS = 500
@@ -93,7 +94,7 @@ def _layout(name: str) -> str:
 def _run(run: Run) -> dict[str, object]:
     """Without its words and ids, which name records; of what it does the kind alone."""
     content: dict[str, object] = {name: getattr(run, name) for name in _OF_RUN}
-    return content | {"phase": run.phase.partition("!")[0]}
+    return content | {"phase": encode_phase(run.phase.without_wait())}
 
 
 def _reasons(found: Iterable[OpenIssue]) -> Mapping[str, int]:

@@ -100,8 +100,7 @@ def _entity_row(run: Run, noun: str) -> EntityRow:
 def _situation(run: Run, noun: str, tally: RowCounts, total: int) -> tuple[str, Tone]:
     is_whole = tally.received >= total
     if run.is_going and not (is_whole and total):
-        phase = run.phase.partition("!")[0]
-        is_its_turn = phase == "customer" if noun == "customers" else phase.startswith("order")
+        is_its_turn = run.phase.stage == ("customer" if noun == "customers" else "order")
         return ("Importando", "info") if is_its_turn else ("Aguardando", "quiet")
     if not total:
         return "Nada novo", "quiet"
@@ -129,10 +128,10 @@ def dataset_rows(run: Run) -> tuple[DatasetRow, ...]:
 
 
 def _dataset_row(run: Run, name: str, sent: ExportCounts) -> DatasetRow:
-    is_its_turn = run.is_going and run.phase.partition("!")[0].partition(":")[2] == name
+    is_its_turn = run.is_going and run.phase.dataset == name
     situation: tuple[str, Tone] = ("Concluído", "ok")
     if is_its_turn:
-        situation = ("Lendo", "info") if run.phase.startswith("read:") else ("Enviando", "info")
+        situation = ("Lendo", "info") if run.phase.stage == "read" else ("Enviando", "info")
     elif sent.refused:
         situation = "Com recusas", "warn"
     elif sent.held:

@@ -19,6 +19,7 @@ from omnisync.agent.pages.sync.run_rows import (
     export_summary,
     import_summary,
 )
+from omnisync.agent.phase import Phase
 from omnisync.agent.scheduler.scheduler import Offline
 
 FIRST_ESTIMATE = timedelta(seconds=3)
@@ -31,8 +32,9 @@ BY_WHOM = {
     "command": "pela linha de comando",
     "retry": "como nova tentativa",
 }
-PHASES = {
+STAGES = {
     "customer": "Importando clientes",
+    "order": "Importando pedidos de vendas",
     "waiting": "Tentando de novo o que aguardava",
     "receipts": "Avisando o OmniForce",
 }
@@ -118,19 +120,18 @@ def _status_going(run: Run, now: datetime, zone: tzinfo) -> Status:
 
 def _is_exporting(run: Run) -> bool:
     """Return whether its second half has begun."""
-    return run.kind == "export" or bool(texts.exporting(run.phase))
+    return run.kind == "export" or run.phase.is_export
 
 
 def _going(run: Run, now: datetime, zone: tzinfo) -> RunningState:
-    phase, _, trouble = run.phase.partition("!")
+    phase = run.phase
     word, percent = texts.RUNS[run.kind], _percent(run)
     is_cancelling = run.state == "cancelling"
     if is_cancelling:
         current = "de enviar o lote atual" if _is_exporting(run) else "de gravar a página atual"
         sentence = f"Cancelando… terminando {current}."
     else:
-        name = "Importando pedidos de vendas" if phase.startswith("order") else PHASES.get(phase)
-        name = name or texts.exporting(phase) or f"Começando a {word}"
+        name = STAGES.get(phase.stage) or texts.exporting(phase) or f"Começando a {word}"
         sentence = f"{name}…" if percent is None else f"{name}… {percent}%"
     return RunningState(
         id=run.id,
@@ -144,7 +145,7 @@ def _going(run: Run, now: datetime, zone: tzinfo) -> RunningState:
         ),
         name="Exportação" if _is_exporting(run) else "Importação",
         percent=percent,
-        trouble=_trouble(trouble, now, zone, is_export=_is_exporting(run)) if trouble else "",
+        trouble=_trouble(phase, now, zone, is_export=_is_exporting(run)),
         is_cancelling=is_cancelling,
         is_export=run.kind == "export",
         is_sending=_is_exporting(run),
@@ -159,12 +160,13 @@ def _percent(run: Run) -> int | None:
     return min(99, 100 * received // total) if total else None
 
 
-def _trouble(trouble: str, now: datetime, zone: tzinfo, *, is_export: bool) -> str:
-    """Return what a run waits out, "hub_unreachable!2026-11-24T15:04:00+00:00", in words."""
-    code, _, text = trouble.partition("!")
-    retry_at = datetime.fromisoformat(text)
-    seconds = max(1, round((retry_at - now).total_seconds()))
-    return texts.of_waiting(code, {"hora": hour(retry_at.astimezone(zone)), "n": seconds}, is_export=is_export)
+def _trouble(phase: Phase, now: datetime, zone: tzinfo, *, is_export: bool) -> str:
+    """Return what a run waits out, in words; nothing when it does not wait."""
+    if phase.retry_at is None:
+        return ""
+    seconds = max(1, round((phase.retry_at - now).total_seconds()))
+    words: dict[str, object] = {"hora": hour(phase.retry_at.astimezone(zone)), "n": seconds}
+    return texts.of_waiting(phase.waiting_for, words, is_export=is_export)
 
 
 def _figures(run: Run, now: datetime) -> str:
