@@ -276,7 +276,7 @@ _envelope = msgspec.json.Decoder(_Envelope)
 def read_page(body: bytes, kind: RecordKind) -> tuple[Page, tuple[Unreadable, ...]]:
     """Return a page of the stream's kind, its records still raw, and the changes whose envelope cannot be read.
 
-    Raises CutError or GarbledError when the frame itself does not decode.
+    Raises TruncatedError or UndecodableError when the frame itself does not decode.
     """
     try:
         return _page.decode(body), ()

@@ -95,7 +95,7 @@ def read(raw: bytes | Raw) -> ValidRecord | InvalidRecord:
     change = _decode(_change, raw)
     if isinstance(change, InvalidRecord):
         return _with_identity(change, raw)
-    outcome = _placed(change)
+    outcome = _indexed(change)
     if isinstance(outcome, InvalidRecord):
         return msgspec.structs.replace(outcome, kind=change.kind, id=change.id, version=change.version)
     return outcome
@@ -118,7 +118,7 @@ def strict(kind: type[Struct]) -> type[Struct]:
     return _twin(kind)
 
 
-def _placed(change: Change) -> ValidRecord | InvalidRecord:
+def _indexed(change: Change) -> ValidRecord | InvalidRecord:
     if not is_on_calendar(change.changed_at):
         return InvalidRecord(code="format", pointer="/changed_at")
     return _deleted(change) if change.op == "delete" else _upserted(change)

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, select
 from omnisync.contract import CONTRACT
 from omnisync.contract.batches import MAX_ROWS
 from omnisync.contract.datasets import Dataset
+from omnisync.hub.company_reader import CompanyReader, reading_company
 from omnisync.hub.cursor import CursorPosition
 from omnisync.hub.feed import PAGE_BYTES, CachedAnswer, etag_of, matches_etag
-from omnisync.hub.reading import Reader, reading
 from omnisync.hub.store import Store
 from omnisync.hub.tables import export_row, export_set
 
@@ -27,7 +27,7 @@ def page(
 
     Raises ProblemError `cursor_invalid`, `cursor_filter_mismatch`, `cursor_expired`.
     """
-    with reading(store, company) as reader:
+    with reading_company(store, company) as reader:
         there = _dataset_state(reader.db, company, dataset)
         (start,) = reader.places([(f"export:{dataset.system}/{dataset.name}", cursor)], there.sequence)
         etag = etag_of(company, start, limit, there.head, there.mark)
@@ -53,7 +53,9 @@ def _dataset_state(db: Connection, company: str, dataset: Dataset) -> _DatasetSt
     return _DatasetState(*row) if row else _DatasetState()
 
 
-def _page(reader: Reader, set_id: int, start: CursorPosition, limit: int, given: str | None) -> tuple[bytes, str]:
+def _page(
+    reader: CompanyReader, set_id: int, start: CursorPosition, limit: int, given: str | None
+) -> tuple[bytes, str]:
     last, has_more = _plan(reader.db, set_id, start.sequence, limit)
     is_empty = last == start.sequence
     cursor = given if is_empty and given else reader.cursor(start, last)

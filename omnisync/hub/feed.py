@@ -19,8 +19,8 @@ from omnisync.contract import CONTRACT
 from omnisync.contract.feed import MAX_PAGE, StreamHead, Streams
 from omnisync.contract.streams import CUSTOMERS, orders_of
 from omnisync.hub import tables
+from omnisync.hub.company_reader import CompanyReader, reading_company
 from omnisync.hub.cursor import CursorPosition
-from omnisync.hub.reading import Reader, reading
 from omnisync.hub.store import Store
 
 PAGE_BYTES = 2_000_000
@@ -53,10 +53,10 @@ def page(store: Store, company: str, page_request: PageRequest, if_none_match: s
 
     Raises ProblemError `cursor_invalid`, `cursor_filter_mismatch`, `cursor_expired`.
     """
-    with reading(store, company) as reader:
+    with reading_company(store, company) as reader:
         given = (page_request.stream, page_request.cursor), (CUSTOMERS.name, page_request.customers_until)
         start, until = reader.places(given, reader.sequence)
-        heads = _heads(reader.db, company, page_request.stream, CUSTOMERS.name)
+        heads = _latest_sequences(reader.db, company, page_request.stream, CUSTOMERS.name)
         etag = etag_of(company, reader.epoch, start, until, page_request.limit, heads)
         if matches_etag(etag, if_none_match):
             return CachedAnswer(etag=etag)
@@ -66,8 +66,8 @@ def page(store: Store, company: str, page_request: PageRequest, if_none_match: s
 
 def streams(store: Store, company: str, after: Mapping[str, str], if_none_match: str = "") -> CachedAnswer:
     """Return every stream of the company and what waits in it after the given cursors. Raises as `page` does."""
-    with reading(store, company) as reader:
-        heads = _heads(reader.db, company)
+    with reading_company(store, company) as reader:
+        heads = _latest_sequences(reader.db, company)
         places = {place.stream: place for place in reader.places(list(after.items()), reader.sequence)}
         after_sequence = {name: places[name].sequence if name in places else 0 for name in heads}
         waiting = _waiting(reader.db, company, {n: s for n, s in after_sequence.items() if s < heads[n].sequence})
@@ -103,14 +103,16 @@ class _Head(Struct, frozen=True):
     mark: str
 
 
-def _heads(db: Connection, company: str, *names: str) -> dict[str, _Head]:
+def _latest_sequences(db: Connection, company: str, *names: str) -> dict[str, _Head]:
     """Return the newest sequence of each stream; of all of them when none is named."""
     s = tables.stream.c
     mine = select(s.name, s.head, s.mark).where(s.company == company)
     return {name: _Head(*head) for name, *head in db.execute(mine.where(s.name.in_(names)) if names else mine)}
 
 
-def _page(reader: Reader, start: CursorPosition, until: CursorPosition, page_request: PageRequest) -> tuple[bytes, str]:
+def _page(
+    reader: CompanyReader, start: CursorPosition, until: CursorPosition, page_request: PageRequest
+) -> tuple[bytes, str]:
     db = reader.db
     last, has_more = _plan(db, start, page_request.limit)
     is_empty = last == start.sequence

@@ -19,7 +19,7 @@ from omnisync.contract import validation
 from omnisync.contract.feed import MAX_INTAKE, Change, IntakeBatch, IntakeResult
 from omnisync.contract.streams import CUSTOMERS, orders_of
 from omnisync.contract.validation import InvalidRecord, ValidRecord
-from omnisync.hub import marks, tables
+from omnisync.hub import restore_marks, tables
 from omnisync.hub.errors import ProblemError, invalid
 from omnisync.hub.store import Store, bulk
 
@@ -137,7 +137,7 @@ def _write_batch(store: Store, company: str, records: Sequence[ValidRecord], now
         kept = _Batch(company, last - 2 * len(records), _stored_versions(db, company, records), now.isoformat())
         statuses = [kept.accept(record) for record in records]
         if "stored" in statuses:
-            kept.write(db, marks.leave(db, company, last - 2 * len(records), last))
+            kept.write(db, restore_marks.leave(db, company, last - 2 * len(records), last))
     return statuses
 
 

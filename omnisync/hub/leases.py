@@ -126,5 +126,5 @@ def _moment(text: str) -> datetime | None:
 
 
 def _text(moment: datetime) -> str:
-    """Return of a fixed width, so that later is also greater."""
+    """Return the moment in a fixed width, so that later is also greater."""
     return moment.isoformat(timespec="milliseconds")

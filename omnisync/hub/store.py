@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 
 from omnisync.contract.feed import Establishment
 from omnisync.contract.streams import CUSTOMERS, orders_of
-from omnisync.hub import marks, tables
+from omnisync.hub import restore_marks, tables
 
 VERSION = "0005"
 """The newest migration; a test holds it equal to Alembic's own head."""
@@ -89,7 +89,7 @@ class Store:
         with self.writing() as db:
             renamed = db.execute(update(tables.company).where(tables.company.c.id == id).values(name=name))
             if not renamed.rowcount:
-                db.execute(insert(tables.company).values(id=id, name=name, epoch=marks.new_epoch(), sequence=0))
+                db.execute(insert(tables.company).values(id=id, name=name, epoch=restore_marks.new_epoch(), sequence=0))
                 _open_stream(db, id, CUSTOMERS.name)
 
     def add_establishment(self, company: str, code: str, name: str) -> None:
@@ -158,7 +158,7 @@ class Store:
         Raises LookupError for an unknown company.
         """
         with self._for_company(company) as db:
-            return marks.begin_epoch(db, company)
+            return restore_marks.begin_epoch(db, company)
 
     def is_up(self) -> bool:
         """Return whether the database answers. Raises what the driver raises when it does not."""

@@ -30,7 +30,7 @@ from omnisync.contract.batches import (
     ValidRow,
 )
 from omnisync.contract.datasets import Dataset
-from omnisync.hub import marks
+from omnisync.hub import restore_marks
 from omnisync.hub.errors import ProblemError
 from omnisync.hub.export_rows import AT_ONCE, ExportRow, ExportRows, Mark, missing_keys, n_live, n_missing_keys, rows_of
 from omnisync.hub.store import Store, bulk
@@ -85,7 +85,7 @@ def ingest_batch(store: Store, company: str, source: str, upload: Upload, now: d
         old = export_batch.c.received_at < (now - KEPT).isoformat()
         db.execute(delete(export_batch).where(export_batch.c.set_id == place.set_id, old))
         if taken.stored or taken.deleted:
-            mark = marks.leave_next(db, company)
+            mark = restore_marks.leave_next(db, company)
             db.execute(update(export_set).where(export_set.c.id == place.set_id).values(mark=mark))
     return answer, True
 

@@ -42,8 +42,8 @@ from omnisync.contract.feed import (
 from omnisync.contract.records import Customer, Order, decode_customer, decode_order
 from omnisync.contract.streams import Stream
 from omnisync.hub import feed, intake, receipts
+from omnisync.hub.company_reader import CompanyReader, PutBackError
 from omnisync.hub.errors import ProblemError
-from omnisync.hub.reading import PutBackError, Reader
 from omnisync.hub.store import Store
 from tests.support.erp_databases import SampleErp, make_sqlite
 from tests.support.hub_server import COMPANY, found_company
@@ -461,7 +461,7 @@ class ImportSimulation:
     def _place(self, stream: str, cursor: str) -> int:
         """After which sequence the cursor stands; at the beginning once the hub does not know it any more."""
         with self.store.reading() as db, suppress(PutBackError, ProblemError):
-            reader = Reader(db, COMPANY)
+            reader = CompanyReader(db, COMPANY)
             return reader.places([(stream, cursor)], reader.sequence)[0].sequence
         return 0
 

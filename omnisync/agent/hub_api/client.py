@@ -67,7 +67,10 @@ class HubClient:
         return found
 
     def page(self, stream: Stream, cursor: str, *, customers_until: str = "", limit: int = MAX_PAGE) -> RawResponse:
-        """Return one page of a stream, undecoded. Raises ExpiredError when the cursor stands no more, SpoiledError."""
+        """Return one page of a stream, undecoded.
+
+        Raises ExpiredError when the cursor stands no more, UnreadableResponseError.
+        """
         params = [("kinds", stream.kind), ("limit", str(limit))]
         if stream.establishment:
             params.append(("establishment", stream.establishment))
@@ -78,7 +81,10 @@ class HubClient:
         return self._transport.request("GET", "/v1/changes", params=params)
 
     def records(self, kind: RecordKind, ids: Sequence[str]) -> tuple[tuple[Change, ...], tuple[Unreadable, ...]]:
-        """Return these records now; an erased one as its delete, an unknown id left out. Raises SpoiledError."""
+        """Return these records now; an erased one as its delete, an unknown id left out.
+
+        Raises UnreadableResponseError.
+        """
         params = [("kind", kind), *(("ids", id_) for id_ in ids)]
         body = self._transport.request("GET", "/v1/records", params=params).body
         with _translate_frame_errors():
@@ -165,7 +171,7 @@ def _batch_address(system: str, dataset: str, batch_id: str) -> str:
 def read_decoded(fetched: RawResponse, kind: RecordKind) -> tuple[Page, tuple[Unreadable, ...]]:
     """Return the page that was fetched.
 
-    Raises HubUnreachableError when it came to harm on the way, SpoiledError when a record in it spoils it.
+    Raises HubUnreachableError when it came to harm on the way, UnreadableResponseError when a record in it spoils it.
     """
     with _translate_frame_errors(fetched.next_cursor):
         return read_page(fetched.body, kind)

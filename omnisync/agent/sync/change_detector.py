@@ -241,7 +241,7 @@ class ChangeDetector:
         return numbers, changed
 
     def _waiting_rows(self, keys: list[str]) -> dict[str, tuple[int, bytes]]:
-        """Return of those of these keys that have gathered: number and hash."""
+        """Return number and hash of those of these keys that have gathered."""
         by_key = self._by_key
         by_key.update((key, (n, hash_)) for key, n, hash_ in self._entries[len(by_key) :])
         return {key: by_key[key] for key in by_key.keys() & keys}

@@ -238,7 +238,7 @@ class Postgresql(Server):
         return ErpSetupError("destination_missing_table", banco=self._database, tabela=table)
 
     def _without_state(self, text: str) -> OmnisyncError:
-        """Return no answer at all, or a server that refuses to talk: before it does, it has no code to give."""
+        """Return our error for no answer at all, or for a server that refuses to talk and has no code to give yet."""
         if self._open is not None or _STARTING.search(text):
             return ErpBusyError()
         if _LOGIN.search(text):

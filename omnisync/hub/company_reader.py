@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from omnisync.hub import cursor as cursors
-from omnisync.hub import marks, tables
+from omnisync.hub import restore_marks, tables
 from omnisync.hub.cursor import Cursor, CursorPosition, Proof
 from omnisync.hub.errors import ProblemError
 from omnisync.hub.store import Store
@@ -32,17 +32,17 @@ class PutBackError(Exception):
 
 
 @contextmanager
-def reading(store: Store, company: str) -> Iterator[Reader]:
+def reading_company(store: Store, company: str) -> Iterator[CompanyReader]:
     """Open one moment of the company. A database put back is noticed here: ProblemError `cursor_expired`."""
     try:
         with store.reading() as db:
-            yield Reader(db, company)
+            yield CompanyReader(db, company)
     except PutBackError as error:  # the reading is over: nothing of ours holds the database any more
         _begin_epoch(store, company, error.cursors)
         raise ProblemError("cursor_expired") from None
 
 
-class Reader:
+class CompanyReader:
     """One company in one moment."""
 
     def __init__(self, db: Connection, company: str) -> None:
@@ -77,9 +77,11 @@ class Reader:
     def put_back(self, given: Sequence[Cursor]) -> list[Cursor]:
         """Return the cursors that prove a database put back: signed by it, with an epoch or a mark it does not have."""
         now, proven = cursors.short(self.epoch), [cursor for cursor in given if cursor.proof is not None]
-        lacking = marks.lacking(self.db, self._company, {one.proof for one in proven if one.epoch == now and one.proof})
+        lacking = restore_marks.lacking(
+            self.db, self._company, {one.proof for one in proven if one.epoch == now and one.proof}
+        )
         others = {one.epoch for one in proven} - {now}
-        unknown = {epoch for epoch in others if not marks.is_past(self.db, self._company, epoch)}
+        unknown = {epoch for epoch in others if not restore_marks.is_past(self.db, self._company, epoch)}
         return [one for one in proven if one.epoch in unknown or (one.epoch == now and one.proof in lacking)]
 
     def cursor(self, start: CursorPosition, sequence: int) -> str:
@@ -98,6 +100,6 @@ class Reader:
 def _begin_epoch(store: Store, company: str, told: Sequence[Cursor]) -> None:
     with store.writing() as db:
         db.execute(select(_company.id).where(_company.id == company).with_for_update(key_share=True))
-        if put_back := Reader(db, company).put_back(told):
-            marks.begin_epoch(db, company, {cursor.epoch for cursor in put_back})
+        if put_back := CompanyReader(db, company).put_back(told):
+            restore_marks.begin_epoch(db, company, {cursor.epoch for cursor in put_back})
             _log.warning("the database was put back from a copy: company %s begins a new epoch", company)
