@@ -20,7 +20,7 @@ from urllib.request import urlopen
 from bench import servers
 from bench.run import HERE, WORK, Took, _end, _started, timed
 from omnisync.agent.erp.layout.schema import shipped_layout
-from omnisync.agent.erp.layout.shipped import schema
+from omnisync.demo.erp import tables
 from tests.support import export_setup
 from tests.support.erp_databases import make_on
 
@@ -89,7 +89,7 @@ def _steps_on(kind: str, url: str, n: int) -> Iterator[tuple[str, Took, int]]:
 def fill(path: Path, n: int) -> None:
     """An ERP whose stock has so many rows."""
     with closing(sqlite3.connect(path)) as db, db:
-        db.executescript(schema("padrao_sqlite"))
+        db.executescript(tables())
         db.executemany("INSERT INTO estoque VALUES (?, ?, ?, ?, ?, ?)", _rows(0, n))
 
 

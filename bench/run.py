@@ -26,7 +26,7 @@ from urllib.request import Request, urlopen
 
 import omnisync
 from bench import check
-from omnisync.agent.erp.layout.shipped import schema
+from omnisync.demo.erp import tables
 
 HERE = Path(__file__).parent
 WORK = HERE.parent / ".bench"
@@ -179,7 +179,7 @@ class Contender:
         self._folder = folder
         self._source = source
         with closing(sqlite3.connect(self.database)) as db:
-            db.executescript(schema("padrao_sqlite"))
+            db.executescript(tables())
 
     def bring(self) -> Took:
         """Bring what is new into the database."""

@@ -12,7 +12,6 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.erp.layout.shipped import schema
 from omnisync.demo import erp
 from omnisync.demo.sample_data import generate_changes
 from omnisync.demo.seed_data import ESTABLISHMENTS
@@ -61,7 +60,7 @@ class DemoFolder(Struct, frozen=True):
         unfinished = self.erp.with_suffix(".new")
         unfinished.unlink(missing_ok=True)
         with closing(sqlite3.connect(unfinished)) as database:
-            database.executescript(schema("padrao_sqlite"))
+            database.executescript(erp.tables())
         erp.fill(unfinished, now)
         unfinished.rename(self.erp)
 

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import date, datetime
+from importlib.resources import files
 from pathlib import Path
 from random import Random
 
@@ -56,6 +57,11 @@ def layout() -> str:
     if _PRODUCT not in padrao:
         raise ValueError("the layout padrao names the product in another way")
     return padrao.replace(_PRODUCT, _KNOWN_PRODUCT)
+
+
+def tables() -> str:
+    """Return the SQL that makes the ERP's empty SQLite database: the tables of the layout `padrao`."""
+    return (files(__package__) / "erp.sql").read_text(encoding="utf-8")
 
 
 def fill(path: Path, now: datetime) -> None:

@@ -24,7 +24,6 @@ from omnisync.agent.erp.dialects.firebird import Firebird
 from omnisync.agent.erp.dialects.mariadb import Mariadb
 from omnisync.agent.erp.dialects.postgresql import Postgresql
 from omnisync.agent.erp.dialects.sqlite import Sqlite
-from omnisync.agent.erp.layout import shipped
 from omnisync.agent.errors import (
     ErpBusyError,
     ErpFullError,
@@ -34,6 +33,7 @@ from omnisync.agent.errors import (
     SettingsError,
 )
 from tests.support.database_servers import PASSWORD, Server, statements
+from tests.support.erp_schemas import schema
 
 SERVERS: dict[str, Callable[..., Database]] = {"PostgreSQL": Postgresql, "MariaDB": Mariadb, "Firebird": Firebird}
 COLUMNS = ("k", "nome", "valor", "nota")
@@ -348,7 +348,7 @@ def _write_binding(database: Database) -> None:
 
 
 def test_the_tables_of_padrao_give_numbers_and_keep_money(place: Place, database: Database) -> None:
-    for statement in statements(shipped.schema(f"padrao_{place.name.lower()}")):
+    for statement in statements(schema("padrao", place.name.lower())):
         database.execute(statement)
     customer: dict[str, Any] = {
         "id_externo": "cus_1",
