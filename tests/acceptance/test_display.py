@@ -11,11 +11,11 @@ from omnisync.agent.config.settings import Home
 from omnisync.agent.journal.journal import Journal
 from omnisync.hub.server import HubServer
 from omnisync.hub.store import Store
-from tests.acceptance.programs import Program, installed
 from tests.support.erp_databases import make_sqlite
 from tests.support.export_setup import fill
 from tests.support.hub_server import NOW, RunningHub, found_company, running_hub
 from tests.support.import_runs import send
+from tests.support.installed_program import Program, installed
 from tests.support.record_samples import change, customer, order
 
 AWAY = "Não foi possível falar com a central do OmniForce."

@@ -13,10 +13,10 @@ from omnisync.agent.config.settings import Home
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.sync.outbox import Outbox
 from omnisync.demo.erp import layout as demo_layout
-from tests.acceptance.programs import Program, installed
 from tests.support.export_setup import ExportSetup, fill
 from tests.support.hub_server import COMPANY, RunningHub, running_hub
 from tests.support.import_runs import send
+from tests.support.installed_program import Program, installed
 from tests.support.record_samples import NOW, change, customer, order
 
 SIGKILLED = -9

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.programs import Program, installed
 from tests.support.hub_server import RunningHub, running_hub
 from tests.support.import_runs import send
+from tests.support.installed_program import Program, installed
 from tests.support.record_samples import change, customer, order
 
 SIGKILLED = -9

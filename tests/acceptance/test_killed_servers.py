@@ -11,12 +11,12 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from tests.acceptance.programs import Program, installed
 from tests.support.database_servers import Server, firebird_server, mariadb_server, postgresql_server
 from tests.support.erp_databases import SampleErp, make_on
 from tests.support.erp_reader import ErpReader, register
 from tests.support.hub_server import RunningHub, running_hub
 from tests.support.import_runs import send
+from tests.support.installed_program import Program, installed
 from tests.support.record_samples import change, customer, order
 
 SIGKILLED = -9

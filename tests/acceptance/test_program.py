@@ -14,9 +14,9 @@ import pytest
 from omnisync.agent.config.settings import Home
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.scheduler.processes import connection_lock
-from tests.acceptance.programs import Program, installed
 from tests.support.hub_server import RunningHub, running_hub
 from tests.support.import_runs import send
+from tests.support.installed_program import Program, installed
 from tests.support.record_samples import NOW, change, customer, order
 
 

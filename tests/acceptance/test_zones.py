@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
-from tests.acceptance.programs import Ended
 from tests.support.erp_databases import SampleErp, make_sqlite
 from tests.support.export_setup import fill
 from tests.support.hub_server import COMPANY, RunningHub, running_hub
 from tests.support.import_runs import send
+from tests.support.installed_program import Ended
 from tests.support.record_samples import change, customer, order
 
 ROOT = Path(__file__).parents[2]

@@ -22,12 +22,8 @@ from omnisync.agent.schedule import Schedule
 from omnisync.agent.scheduler.scheduler import Offline
 from omnisync.agent.sync.outbox import RowRefusal, outbox_of
 from omnisync.contract.feed import Reason
-from tests.support.browser import Complaints, served, window
+from tests.support.browser import RULES, WIDTHS, Complaints, served, window
 from tests.support.page_client import ALL, HOSTILE, NOW, PageSetup, connection, page_client, unsettled, whole
-
-WIDTHS = (1280, 390, 320)
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-
 
 OUT = {
     "omniforce.products": ExportCounts(read=1204, prepared=12, sent=12, deleted=2),

@@ -17,11 +17,11 @@ from playwright.sync_api import Browser, Page, expect
 from omnisync.agent.messages.times import WEEKDAYS
 from omnisync.agent.sync.outbox import Outbox
 from omnisync.hub.store import AGENT_SCOPES
-from tests.acceptance.programs import Program, installed
 from tests.support.browser import Complaints, window
 from tests.support.export_setup import ExportSetup, fill
 from tests.support.hub_server import NOW, RunningHub, running_hub
 from tests.support.import_runs import send
+from tests.support.installed_program import Program, installed
 from tests.support.record_samples import change, customer, order
 
 N_ORDERS = 400

@@ -6,7 +6,6 @@ import io
 import socket
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trustme
@@ -15,8 +14,9 @@ from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.settings import ErpAddress, Home, HubAddress, Secret, Secrets
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.schedule import Schedule
-from omnisync.cli import composition, main
+from omnisync.cli import composition
 from omnisync.cli.password import password
+from tests.support.command_line import run
 from tests.support.erp_databases import make_sqlite
 from tests.support.page_client import QUICK, connection
 from tests.support.tls import put
@@ -28,14 +28,6 @@ def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
     kept = Journal(Home(tmp_path).prepare().journal)
     kept.save_connection(connection())
     return kept
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[Any, str]:
-    """The status a command ends with, and all it said."""
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    said = capsys.readouterr()
-    return ended.value.code, said.out + said.err
 
 
 def test_a_schedule_never_saved_is_said(journal: Journal, capsys: pytest.CaptureFixture[str]) -> None:

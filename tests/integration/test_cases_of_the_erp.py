@@ -19,7 +19,7 @@ from omnisync.contract.streams import CUSTOMERS, orders_of
 from tests.support.database_servers import MariadbServer
 from tests.support.erp_databases import KEEPERS, KEPT_HERE, SampleErp, make_erp, make_on, write
 from tests.support.record_samples import change, customer, item, order
-from tests.toy_erp import CUSTOMER, ITEM, ORDER, ToyErp
+from tests.support.toy_erp import CUSTOMER, ITEM, ORDER, ToyErp
 
 OTHER_CNPJ = "11222333000181"
 MAX = '[{kind}.number]\nfrom = "max"\n'

@@ -13,7 +13,7 @@ from omnisync.agent.config.settings import ConnectionEstablishment, ErpAddress, 
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.progress import RowCounts
 from omnisync.cli import composition
-from tests.integration.test_agent_commands import run
+from tests.support.command_line import run
 from tests.support.erp_databases import make_sqlite, write
 from tests.support.page_client import connection
 from tests.support.record_samples import change, customer, order

@@ -28,7 +28,7 @@ from omnisync.contract.feed import Change
 from omnisync.contract.records import Address, Phone
 from omnisync.contract.streams import CUSTOMERS
 from omnisync.hub import intake, receipts
-from tests.integration.test_agent_commands import run
+from tests.support.command_line import run
 from tests.support.erp_databases import SampleErp, make_on, make_sqlite, write
 from tests.support.hub_server import COMPANY, RunningHub, running_hub
 from tests.support.import_runs import client, importer, run_import, send

@@ -14,7 +14,7 @@ from omnisync.agent.erp.dialects.sqlite import Sqlite
 from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.errors import LayoutError
 from omnisync.agent.messages.texts import sentence
-from tests.integration.test_agent_commands import run
+from tests.support.command_line import run
 from tests.support.erp_databases import SampleErp, make_sqlite, write
 from tests.support.page_client import PageSetup, connection, page_client, post, text
 from tests.support.record_samples import change, customer, order

@@ -18,7 +18,7 @@ from omnisync.contract.records import Address, Phone
 from omnisync.contract.streams import orders_of
 from tests.support.erp_databases import KEEPERS, make_erp, write
 from tests.support.record_samples import change, customer, item, order
-from tests.toy_erp import CUSTOMER, ITEM, ORDER, ToyErp
+from tests.support.toy_erp import CUSTOMER, ITEM, ORDER, ToyErp
 
 SERVERS = KEEPERS[1:]
 HOME = Address(kind="main", street="Rua A", number="7", city_code="3550308", state="SP")

@@ -15,10 +15,10 @@ from omnisync.agent.erp.layout.code_map import of_layout
 from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.errors import ErpSetupError
 from omnisync.agent.journal.journal import Journal
-from tests.acceptance.programs import Program, installed
-from tests.integration.test_agent_commands import run
+from tests.support.command_line import run
 from tests.support.hub_server import RunningHub, running_hub
 from tests.support.import_runs import send
+from tests.support.installed_program import Program, installed
 from tests.support.page_client import HOSTILE, Client, PageSetup, connection, page_client, post, text, unsettled
 from tests.support.record_samples import change, customer, order
 

@@ -23,9 +23,9 @@ from omnisync.agent.pages.auth.sessions import Sessions
 from omnisync.agent.pages.certificate import Certificate, read_certificate
 from omnisync.agent.pages.login.login_page import local_path
 from omnisync.agent.pages.server import PageServer
-from tests.integration.test_pages_locks import contents, get_paths, post_routes
 from tests.support.browser import served
 from tests.support.page_client import HOST, HTMX, NOW, QUICK, Client, PageSetup, page_client, text, token_in
+from tests.support.page_routes import contents, get_paths, post_routes
 from tests.support.tls import put
 
 PASSWORD = "pão de queijo às 6h"  # noqa: S105  # a made-up one

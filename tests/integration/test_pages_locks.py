@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from litestar import Litestar
 
 from omnisync.agent.config.settings import Secret
-from omnisync.agent.journal.journal import Journal
 from omnisync.agent.pages.rendering import FOLDER
 from omnisync.agent.schedule import Schedule
 from tests.support.page_client import (
@@ -33,40 +31,13 @@ from tests.support.page_client import (
     unsettled,
     whole,
 )
+from tests.support.page_routes import contents, get_paths, post_routes
 
 
 @pytest.fixture
 def pages(tmp_path: Path) -> Iterator[PageSetup]:
     with page_client(tmp_path) as made:
         yield made
-
-
-def post_routes(app: Litestar) -> list[tuple[str, str]]:
-    """Every unsafe route of the application's own table."""
-    unsafe = {"POST", "PUT", "PATCH", "DELETE"}
-    return [
-        (route.path, method)
-        for route in app.routes
-        for method in sorted(getattr(route, "methods", ()))
-        if method in unsafe
-    ]
-
-
-def get_paths(app: Litestar) -> list[str]:
-    return [route.path for route in app.routes if "GET" in getattr(route, "methods", ()) and "{" not in route.path]
-
-
-def contents(journal: Journal) -> str:
-    """All the journal remembers, as one text."""
-    return repr(
-        (
-            journal.connections(),
-            journal.schedule("producao"),
-            journal.runs("producao", 100),
-            journal.events("producao", 100),
-            journal.get_meta("shown_connection"),
-        )
-    )
 
 
 # --- the locks

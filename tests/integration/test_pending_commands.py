@@ -12,7 +12,7 @@ import pytest
 from omnisync.agent.config.settings import ConnectionEstablishment, ErpAddress, Home, HubAddress, Secret, Secrets
 from omnisync.agent.journal.journal import Journal
 from omnisync.hub.store import AGENT_SCOPES
-from tests.integration.test_agent_commands import run
+from tests.support.command_line import run
 from tests.support.erp_reader import ErpReader, make_erp_reader
 from tests.support.hub_server import NOW, RunningHub, running_hub
 from tests.support.import_runs import send

@@ -11,7 +11,7 @@ from omnisync.agent.erp.base import Erp
 from omnisync.agent.progress import RowCounts
 from tests.support.erp_databases import KEEPERS, make_erp, write
 from tests.support.record_samples import change, customer, item, order
-from tests.toy_erp import CUSTOMER, ITEM, ORDER, ToyErp
+from tests.support.toy_erp import CUSTOMER, ITEM, ORDER, ToyErp
 
 MAX = '[{kind}.number]\nfrom = "max"\n'
 STATE = 'state = { column = "sit", open = "A", cancelled = "C" }\n'

@@ -13,6 +13,11 @@ from omnisync.agent.pages.certificate import Certificate
 from omnisync.agent.pages.rendering import PageServices
 from omnisync.agent.pages.server import PageServer
 
+WIDTHS = (1280, 390, 320)
+"""Those of a desk and of two telephones."""
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+"""What axe looks for."""
+
 
 class Complaints:
     """What a window's console, scripts, dialogs and requests to strangers said."""

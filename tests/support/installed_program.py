@@ -45,7 +45,7 @@ class Program(Struct, frozen=True):
     def _how(self, stopped_at: tuple[str, int] | None, folder: str) -> list[str]:
         if stopped_at is None:
             return ["-m", "omnisync"]
-        return ["-m", "tests.acceptance.killed", stopped_at[0], str(stopped_at[1]), self.keeper.name, folder]
+        return ["-m", "tests.support.killed_program", stopped_at[0], str(stopped_at[1]), self.keeper.name, folder]
 
     def start(
         self, *arguments: str, held_at: tuple[str, int] | None = None, held_in: str = ""

@@ -1,6 +1,6 @@
 """Runs `omnisync` and stops at a named moment of a run, the n-th time it comes: killed with SIGKILL, or held.
 
-    python -m tests.acceptance.killed MOMENT N KIND FOLDER import …
+    python -m tests.support.killed_program MOMENT N KIND FOLDER import …
 
 KIND is the brand of the ERP's database. With FOLDER `-` the process kills itself; else it leaves the file `there` in
 the folder, waits for the file `go`, and goes on. No fault point stands in the program: the moments are taken from
