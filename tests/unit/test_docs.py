@@ -31,6 +31,8 @@ def test_every_file_a_page_names_exists(page: str) -> None:
     missing = [name for name in linked if "://" not in name and not ((ROOT / page).parent / name).exists()]
     named = re.findall(r"`((?:omnisync|tests|docs|agent|hub|contract|cli)/[\w/.]+)`", text)
     missing += [name for name in named if not (ROOT / name).exists() and not (ROOT / "omnisync" / name).exists()]
+    tests = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    missing += [name for name in re.findall(r"`(test_\w+\.py)`", text) if name not in tests]
     assert missing == []
 
 

@@ -17,7 +17,7 @@ from tests.support.hub_server import RunningHub, running_hub
 from tests.support.import_runs import send
 from tests.support.record_samples import change, customer, order
 
-READER = Path(__file__).parents[2] / "examples" / "reader.py"
+READER = Path(__file__).parents[3] / "examples" / "reader.py"
 
 
 def _read(hub: RunningHub, state: Path) -> list[dict[str, Any]]:

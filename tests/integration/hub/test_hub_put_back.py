@@ -39,7 +39,7 @@ from tests.support.record_samples import change, customer, order
 
 N = 8
 PRODUCTS = DATASETS["omniforce", "products"]
-OLD = Path(__file__).parent.parent / "fixtures" / "hub_0004.sql"
+OLD = Path(__file__).parents[2] / "fixtures" / "hub_0004.sql"
 OLD_CURSORS = {
     "customer": "DrRO-o0gGhpQ_yyULO2Z1PKtBz6eszbN4bugNg",
     "first": "VAA6uJp44fUmtJ7G-xxUZSRicUvGqakRFebU_g",

@@ -23,7 +23,7 @@ from tests.support.export_setup import ExportSetup, fill, plain
 from tests.support.hub_server import COMPANY, NOW, RunningHub
 from tests.support.record_samples import change, customer, order
 
-READER = Path(__file__).parents[2] / "examples" / "catalogue_reader.py"
+READER = Path(__file__).parents[3] / "examples" / "catalogue_reader.py"
 DATASETS = ("omniforce/products", "omniforce/stock")
 
 

@@ -14,7 +14,7 @@ from omnisync.agent.progress import RowCounts
 from tests.support.erp_databases import make_erp, write
 from tests.support.record_samples import change, customer, item, order
 
-PAGE = (Path(__file__).parents[2] / "docs/layouts.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs/layouts.md").read_text(encoding="utf-8")
 
 
 def _block(language: str) -> str:
