@@ -3,6 +3,7 @@ PYTHON ?= python3
 UV ?= $(shell command -v uv 2>/dev/null || echo "$(PYTHON) -m uv")
 RUN = $(UV) run --frozen
 ARGS ?=
+FAST ?=
 K ?=
 TESTS ?=
 HYPOTHESIS ?= default
@@ -22,8 +23,8 @@ servers:  ## what the tests start for themselves: PostgreSQL, MariaDB, Firebird,
 demo: install  ## the sample company, its import and the pages (ARGS=--once leaves after the summary)
 	@$(RUN) omnisync demo $(ARGS)
 
-test: install  ## every test (TESTS=folder or K=expr for some of them, HYPOTHESIS=deep for the nightly size)
-	@HYPOTHESIS_PROFILE=$(HYPOTHESIS) $(RUN) pytest $(TESTS) $(if $(K),-k "$(K)" -v)
+test: install  ## every test (FAST=1 without acceptance and browser, TESTS=folder or K=expr for some, HYPOTHESIS=deep)
+	@FAST="$(FAST)" TESTS="$(TESTS)" K="$(K)" HYPOTHESIS="$(HYPOTHESIS)" RUN="$(RUN)" .ci/test
 
 lint: install  ## ruff, mypy and the import contracts
 	@$(RUN) ruff check .
