@@ -7,6 +7,7 @@ FAST ?=
 K ?=
 TESTS ?=
 HYPOTHESIS ?= default
+export FAST TESTS K HYPOTHESIS RUN
 
 .PHONY: help install servers demo test lint bench
 help:  ## list the commands
@@ -24,7 +25,7 @@ demo: install  ## the sample company, its import and the pages (ARGS=--once leav
 	@$(RUN) omnisync demo $(ARGS)
 
 test: install  ## every test (FAST=1 without acceptance and browser, TESTS=folder or K=expr for some, HYPOTHESIS=deep)
-	@FAST="$(FAST)" TESTS="$(TESTS)" K="$(K)" HYPOTHESIS="$(HYPOTHESIS)" RUN="$(RUN)" .ci/test
+	@.ci/test
 
 lint: install  ## ruff, mypy and the import contracts
 	@$(RUN) ruff check .
