@@ -23,7 +23,7 @@ from omnisync.agent.erp.layout import shipped
 from omnisync.contract.feed import Change, Unreadable
 from omnisync.contract.streams import CUSTOMERS, orders_of, stream_named
 from tests.support import erp_schemas
-from tests.support.database_servers import PASSWORD, FirebirdServer, Server, statements
+from tests.support.database_servers import PASSWORD, FirebirdServer, Server
 from tests.support.record_samples import NOW
 
 TABLES = ("clientes", "pedidos", "itens_pedido", "formas_pagamento")
@@ -196,7 +196,9 @@ def make_sqlite(folder: Path, *, schema: str = "padrao") -> SampleErp:
     """A SQLite file with the tables of a layout."""
     keeper = SampleErp(ErpAddress(kind="sqlite", database=str(folder / "erp.db")))
     with closing(sqlite3.connect(keeper.database)) as plain:
-        plain.executescript(erp_schemas.schema(schema, "sqlite"))
+        for statement in erp_schemas.schema(schema, "sqlite"):
+            plain.execute(statement)
+        plain.commit()
     return keeper
 
 
@@ -213,7 +215,7 @@ def make_on(server: Server, *, charset: str = "UTF8", schema: str = "padrao") ->
 def _laid(server: Server, kind: str, charset: str, schema: str) -> SampleErp:
     keeper = SampleErp(_address(server, kind, server.database(charset), charset), PASSWORD)
     with closing(keeper.plain()) as plain:
-        for statement in statements(erp_schemas.schema(schema, kind)):
+        for statement in erp_schemas.schema(schema, kind):
             with closing(plain.cursor()) as cursor:
                 cursor.execute(statement)
             plain.commit()

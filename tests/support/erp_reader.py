@@ -16,7 +16,7 @@ from msgspec import Struct
 from omnisync.agent.erp.base import Erp
 from omnisync.demo import seed_data
 from tests.support.erp_databases import SampleErp, make_erp
-from tests.support.erp_schemas import schema
+from tests.support.erp_schemas import description
 
 PRODUCTS = {"000001": "PAO FRANCES", "000002": "SONHO", "000003": "BROA"}
 """What the orders of `records` sell, beside the sample's own products."""
@@ -108,7 +108,7 @@ class ErpReader(Struct, frozen=True):
 
 @cache
 def _capitals() -> frozenset[str]:
-    return frozenset(re.findall(r'"([A-Z_]+)"', schema("direto", "postgresql")))
+    return frozenset(re.findall(r'"([A-Z_]+)"', description("direto")))
 
 
 def _orders_of_direto(book: ErpReader) -> dict[str, Seen]:

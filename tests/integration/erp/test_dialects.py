@@ -32,7 +32,7 @@ from omnisync.agent.errors import (
     RefusedRecordError,
     SettingsError,
 )
-from tests.support.database_servers import PASSWORD, Server, statements
+from tests.support.database_servers import PASSWORD, Server
 from tests.support.erp_schemas import schema
 
 SERVERS: dict[str, Callable[..., Database]] = {"PostgreSQL": Postgresql, "MariaDB": Mariadb, "Firebird": Firebird}
@@ -348,7 +348,7 @@ def _write_binding(database: Database) -> None:
 
 
 def test_the_tables_of_padrao_give_numbers_and_keep_money(place: Place, database: Database) -> None:
-    for statement in statements(schema("padrao", place.name.lower())):
+    for statement in schema("padrao", place.name.lower()):
         database.execute(statement)
     customer: dict[str, Any] = {
         "id_externo": "cus_1",
