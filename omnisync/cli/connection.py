@@ -252,7 +252,7 @@ def test(name: str | None, verbose: bool) -> None:
         erp = context.erp(known)
         try:
             erp.prepare()
-            rows = erp.rows()
+            rows = erp.records.rows()
         finally:
             erp.close()
         click.echo(f"Banco do ERP: aberto, {texts.counted(rows['orders'], 'pedido', 'pedidos')}.")

@@ -169,7 +169,7 @@ def show_summary(context: composition.AgentContext, connection: Connection, fold
     """Print rows imported and exported, the ERP's rows, open issues, and where to look."""
     with closing(context.erp(connection)) as opened:
         opened.prepare()
-        rows, unsettled = opened.rows(), opened.open_issues(("refused", "waiting"), 1000)
+        rows, unsettled = opened.records.rows(), opened.records.open_issues(("refused", "waiting"), 1000)
     click.echo("")
     click.echo(summary(counts))
     click.echo("")

@@ -92,7 +92,7 @@ def _erp(context: composition.AgentContext, connection: Connection) -> Iterator[
     erp = context.erp(connection)
     try:
         erp.prepare()
-        rows = erp.rows()
+        rows = erp.records.rows()
     finally:
         erp.close()
     n_orders = texts.counted(rows["orders"], "pedido", "pedidos")

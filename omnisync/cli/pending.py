@@ -72,7 +72,7 @@ def choose(customer_id: str, key: str, name: str | None, verbose: bool) -> None:
         if typed not in meant:
             raise SetupError("choice_not_offered", codigo=customer_id, chave=key, chaves=", ".join(meant))
         with closing(context.erp(connection)) as erp:
-            erp.choose(customer_id, meant[typed])
+            erp.records.choose(customer_id, meant[typed])
         print_status(
             f"Escolha salva: {choice.name} é {typed} no ERP. O cliente e seus pedidos entram na próxima importação."
         )
@@ -131,7 +131,7 @@ def _choices(context: composition.AgentContext, connection: Connection) -> dict[
     """Return what is to be chosen, by the customer's id."""
     with closing(context.erp(connection)) as erp:
         erp.prepare()
-        found: Sequence[OpenIssue] = erp.open_issues(("refused",), MOST)
+        found: Sequence[OpenIssue] = erp.records.open_issues(("refused",), MOST)
     return {one.id: choice for one in found if (choice := choice_of(one)) is not None}
 
 

@@ -43,6 +43,6 @@ def _refused(context: composition.AgentContext, name: str | None) -> tuple[str, 
     erp = context.erp(context.connection(name))
     try:
         erp.prepare()
-        return tuple(f"{record.kind}:{record.id}" for record in erp.open_issues(("refused",), MOST))
+        return tuple(f"{record.kind}:{record.id}" for record in erp.records.open_issues(("refused",), MOST))
     finally:
         erp.close()

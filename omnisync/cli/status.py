@@ -36,7 +36,7 @@ def status(name: str | None, as_json: bool, verbose: bool) -> None:
         erp = context.erp(connection)
         try:
             erp.prepare()
-            rows, unsettled, since = erp.rows(), erp.n_open_issues(), erp.waiting_since()
+            rows, unsettled, since = erp.records.rows(), erp.records.n_open_issues(), erp.records.waiting_since()
         finally:
             erp.close()
         if as_json:
@@ -134,7 +134,7 @@ def refused(name: str | None, limit: int, as_json: bool, as_csv: bool, verbose: 
         erp = context.erp(connection)
         try:
             erp.prepare()
-            found = erp.open_issues(("refused", "waiting"), limit)
+            found = erp.records.open_issues(("refused", "waiting"), limit)
         finally:
             erp.close()
         with closing(outbox_of(context.home, connection.name)) as outbox:

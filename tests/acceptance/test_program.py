@@ -149,7 +149,7 @@ def test_two_imports_at_once_leave_what_one_leaves(program: Program, hub: Runnin
     # The one that came second waits a second for the lock: it may find all done, or be told to wait.
     assert sorted(status for _, status in ends) in ([0, 0], [0, 1])
     assert all("Já existe uma sincronização em andamento" in err for err, status in ends if status == 1)
-    assert program.keeper.open().rows()["orders"] == 6000
+    assert program.keeper.open().records.rows()["orders"] == 6000
 
 
 def test_sigterm_ends_the_slice_and_the_next_import_goes_on(program: Program, hub: RunningHub) -> None:
@@ -166,9 +166,9 @@ def test_sigterm_ends_the_slice_and_the_next_import_goes_on(program: Program, hu
     _, err = child.communicate(timeout=10)
     assert child.returncode == 4
     assert "Execução cancelada" in err or "interrompida" in err
-    assert 0 < program.keeper.open().rows()["orders"] < 6000
+    assert 0 < program.keeper.open().records.rows()["orders"] < 6000
     assert program.run("import").status == 0
-    assert program.keeper.open().rows()["orders"] == 6000
+    assert program.keeper.open().records.rows()["orders"] == 6000
     assert program.run("runs", "--json").json()[1]["state"] == "interrupted"
 
 

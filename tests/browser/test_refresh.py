@@ -106,7 +106,7 @@ def test_what_is_typed_in_the_search_stays_when_a_run_ends(browser: Browser, pag
     with served(pages.parts) as url, window(browser) as page:
         page.goto(url)
         page.get_by_label("Número do pedido").fill("OF-0048")
-        pages.erp.records = [unsettled(codigo="1")]
+        pages.erp.issues = [unsettled(codigo="1")]
         pages.journal.end_run(run_id, "done_with_refusals", NOW, whole())
         expect(page.get_by_role("heading", name="1 registro recusado")).to_be_visible(timeout=4000)
         assert page.get_by_label("Número do pedido").input_value() == "OF-0048"
@@ -190,7 +190,7 @@ def test_sim_opens_the_options_at_once_and_nao_closes_them(browser: Browser, pag
 @pytest.mark.parametrize("width", [1280, 390])
 def test_everything_is_reached_by_keyboard_in_reading_order(browser: Browser, pages: PageSetup, width: int) -> None:
     pages.run("done_with_refusals", counts=whole(), totals=ALL)
-    pages.erp.records = [unsettled(codigo="1")]
+    pages.erp.issues = [unsettled(codigo="1")]
     with served(pages.parts) as url, window(browser, viewport={"width": width, "height": 900}) as page:
         page.goto(url)
         reached = []

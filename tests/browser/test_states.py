@@ -77,7 +77,7 @@ def cancelled(pages: PageSetup) -> None:
 
 def with_refusals(pages: PageSetup) -> None:
     pages.run("done_with_refusals", counts=whole(), totals=ALL)
-    pages.erp.records = [
+    pages.erp.issues = [
         unsettled(codigo="000123"),
         unsettled(kind="customer", id="c", label="Padaria do Zé Ltda", code="tax_id_invalid", codigo="88120"),
         unsettled("waiting", id="o2", label="OF-004833", code="customer_missing", nome="Fulano", minutes_ago=9000),
@@ -115,7 +115,7 @@ def hostile(pages: PageSetup) -> None:
     pages.journal.save_connection(known)
     pages.run("failed", code="hub_said_no", motivo=HOSTILE + long)
     pages.run("done_with_refusals", counts=whole(), totals=ALL)
-    pages.erp.records = [
+    pages.erp.issues = [
         unsettled(kind="customer", label=HOSTILE, code="tax_id_invalid", codigo=HOSTILE, erp_number=HOSTILE),
         unsettled("waiting", id="o", label=long, code="customer_missing", nome=long),
     ]
@@ -137,7 +137,7 @@ def unmapped(pages: PageSetup) -> None:
     pages.de_para |= {"payment_method": {"BOLETO": "15"}, "seller": {}}
     pages.journal.answers.save_mappings("producao", "payment_method", {"CHEQUE": "3", "BOLETO": "16"})
     pages.journal.answers.save_mappings("producao", "price_table", {"VAREJO" * 12: "1"})
-    pages.erp.records = [
+    pages.erp.issues = [
         unsettled(id=code, code="payment_method_unmapped", codigo=code, value=code) for code in ("PIX", "VALE", HOSTILE)
     ]
 
@@ -145,7 +145,7 @@ def unmapped(pages: PageSetup) -> None:
 def to_settle(pages: PageSetup) -> None:
     with_refusals(pages)
     shortened = Reason(code="text_shortened", message=texts.sentence("text_shortened", codigo="88120", n=90, max=50))
-    pages.erp.records += [
+    pages.erp.issues += [
         unsettled(kind="customer", id="d", label=HOSTILE, code="customer_duplicate", n="3", value="12,345,6\x1f789"),
         unsettled(id="m", label="OF-004840", code="seller_unmapped", codigo="V12", value="V12"),
         unsettled("imported", kind="customer", id="w", label="LONGO" * 20, code="", warnings=(shortened, shortened)),

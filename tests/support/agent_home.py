@@ -35,6 +35,7 @@ from omnisync.agent.progress import Counts, RowCounts, ExpectedCounts
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.scheduler.processes import connection_lock
 from omnisync.agent.config.settings import Home
+from omnisync.agent.phase import Phase
 home = Home(Path(os.environ["OMNISYNC_HOME"]))
 command, _, run_id, _, name = sys.argv[1:]
 journal = Journal(home.journal)
@@ -45,14 +46,14 @@ print("olá", command, name, flush=True)
 ENDS = "with connection_lock(home, name):\n journal.start_run(run_id, now(), os.getpid())\n "
 DONE = HEAD + ENDS + "journal.end_run(run_id, 'done', now(), orders(3))"
 UNREACHABLE = HEAD + ENDS + "journal.end_run(run_id, 'failed', now(), code='hub_unreachable')"
-DIES = HEAD + ENDS + "journal.heartbeat(run_id, now(), orders(2), ExpectedCounts(), 'orders'); os._exit(1)decode_phase("
-DEAF = HEAD + ")signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + ENDS + "time.sleep(60)"
+DIES = HEAD + ENDS + "journal.heartbeat(run_id, now(), orders(2), ExpectedCounts(), Phase()); os._exit(1)"
+DEAF = HEAD + "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + ENDS + "time.sleep(60)"
 BEATS = (
     HEAD
     + "told = []\nsignal.signal(signal.SIGTERM, lambda *_: told.append(1))\n"
     + ENDS
     + """
- while not told and not journal.heartbeat(run_id, now(), orders(1), ExpectedCounts(), 'orders'):
+ while not told and not journal.heartbeat(run_id, now(), orders(1), ExpectedCounts(), Phase()):
   time.sleep(0.02)
  journal.end_run(run_id, 'interrupted' if told else 'cancelled', now())
 """

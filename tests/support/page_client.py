@@ -101,12 +101,17 @@ class FakeRuns:
 class FakeErp:
     """An ERP that only shows what it was given."""
 
-    def __init__(self, records: Sequence[OpenIssue] = (), error: OmnisyncError | None = None) -> None:
-        self.records = list(records)
+    def __init__(self, issues: Sequence[OpenIssue] = (), error: OmnisyncError | None = None) -> None:
+        self.issues = list(issues)
         self.error = error
         self.n_opened = 0
         self.chosen: list[tuple[str, str]] = []
         self.hangs: Callable[[], object] = lambda: None
+
+    @property
+    def records(self) -> FakeErp:
+        """Return what answers the questions of the pages: itself."""
+        return self
 
     def prepare(self) -> None:
         self.hangs()
@@ -115,7 +120,7 @@ class FakeErp:
 
     def open_issues(self, outcomes: Sequence[str], limit: int) -> list[OpenIssue]:
         self.prepare()
-        return [record for record in self.records if record.outcome in outcomes][:limit]
+        return [issue for issue in self.issues if issue.outcome in outcomes][:limit]
 
     def n_open_issues(self) -> dict[str, int]:
         self.prepare()
@@ -123,11 +128,11 @@ class FakeErp:
         return {outcome: len(self.open_issues((outcome,), 10**6)) for outcome in ("refused", "waiting")}
 
     def waiting_since(self) -> datetime | None:
-        return min((record.since for record in self.records if record.outcome == "waiting"), default=None)
+        return min((issue.since for issue in self.issues if issue.outcome == "waiting"), default=None)
 
     def with_warnings(self, limit: int) -> list[OpenIssue]:
         self.prepare()
-        return [record for record in self.records if record.warnings][:limit]
+        return [issue for issue in self.issues if issue.warnings][:limit]
 
     def choose(self, customer_id: str, erp_key: str) -> None:
         self.prepare()
@@ -135,7 +140,7 @@ class FakeErp:
 
     def find(self, text: str, limit: int) -> list[OpenIssue]:
         self.prepare()
-        return [record for record in self.records if text.lower() in record.label.lower()][:limit]
+        return [issue for issue in self.issues if text.lower() in issue.label.lower()][:limit]
 
     def rows(self) -> dict[str, int]:
         return {"customers": 2, "orders": 7, "items": 20, "payments": 9}

@@ -110,11 +110,62 @@ class OpenIssue(Struct, frozen=True, kw_only=True):
     warnings: tuple[Reason, ...] = ()
 
 
+class RecordStore(Protocol):
+    """What is remembered of one company's records: the questions of pages and commands, and what a person decides.
+
+    Every method raises TemporaryError or SetupError, as those of `Erp`.
+    """
+
+    def requeue_by_reason(self, codes: Collection[str]) -> int:
+        """Return records refused for one of these reasons wait again: their cause may be gone. Answers how many."""
+
+    def choose(self, customer_id: str, erp_key: str) -> None:
+        """Of several customers of the ERP with one CNPJ, this one is meant; it is taken at the next import."""
+
+    def waiting(self, establishments: Sequence[str]) -> Iterator[tuple[Stream, list[str]]]:
+        """Return ids of what waits, at most 100 at a time, each lot with its stream; customers come first."""
+
+    def pending_receipts(self, limit: int) -> list[Receipt]:
+        """Return receipts not yet sent, in key order."""
+
+    def acknowledge(self, receipts: Sequence[Receipt]) -> None:
+        """These receipts reached the hub; a newer outcome of the same record stays pending."""
+
+    def requeue(self, kind: RecordKind, ids: Sequence[str], *, again: bool = False) -> dict[Stream, list[str]]:
+        """Turn refused records to waiting, and answer the ids that now wait, by stream.
+
+        With `again`, also those whose row the ERP took away: they will be inserted anew. Orders that wait for a
+        released customer are among them.
+        """
+
+    def open_issues(self, outcomes: Sequence[str], limit: int) -> list[OpenIssue]:
+        """Return records with one of these outcomes, newest first."""
+
+    def with_warnings(self, limit: int) -> list[OpenIssue]:
+        """Return records that entered with a warning, the newest first. It reads many rows: not for a poll."""
+
+    def n_open_issues(self) -> dict[str, int]:
+        """Return how many records are refused and how many wait."""
+
+    def waiting_since(self) -> datetime | None:
+        """Return since when the record waits that waits the longest; None when nothing does."""
+
+    def find(self, text: str, limit: int) -> list[OpenIssue]:
+        """Return records by order number, ERP number or customer name, whatever their outcome."""
+
+    def rows(self) -> dict[str, int]:
+        """Return rows of the ERP's own tables by the seed's four nouns."""
+
+
 class Erp(Protocol):
     """One company's records in one ERP, for one connection. Used from one thread, but for `prepare_page`.
 
     Every method raises TemporaryError (worth trying again) or SetupError (a person must act), never a driver's error.
     """
+
+    @property
+    def records(self) -> RecordStore:
+        """Return what is remembered of the records."""
 
     def prepare(self) -> None:
         """Open, make our two tables where they are missing, and refuse a database that is not the layout's."""
@@ -157,46 +208,6 @@ class Erp(Protocol):
 
     def read_outcomes(self) -> int:
         """Ask what the ERP's own job made of staged orders; answers how many now have a number or a refusal."""
-
-    def requeue_by_reason(self, codes: Collection[str]) -> int:
-        """Return records refused for one of these reasons wait again: their cause may be gone. Answers how many."""
-
-    def choose(self, customer_id: str, erp_key: str) -> None:
-        """Of several customers of the ERP with one CNPJ, this one is meant; it is taken at the next import."""
-
-    def waiting(self, establishments: Sequence[str]) -> Iterator[tuple[Stream, list[str]]]:
-        """Return ids of what waits, at most 100 at a time, each lot with its stream; customers come first."""
-
-    def pending(self, limit: int) -> list[Receipt]:
-        """Return receipts not yet sent, in key order."""
-
-    def acknowledge(self, receipts: Sequence[Receipt]) -> None:
-        """These receipts reached the hub; a newer outcome of the same record stays pending."""
-
-    def requeue(self, kind: RecordKind, ids: Sequence[str], *, again: bool = False) -> dict[Stream, list[str]]:
-        """Turn refused records to waiting, and answer the ids that now wait, by stream.
-
-        With `again`, also those whose row the ERP took away: they will be inserted anew. Orders that wait for a
-        released customer are among them.
-        """
-
-    def open_issues(self, outcomes: Sequence[str], limit: int) -> list[OpenIssue]:
-        """Return records with one of these outcomes, newest first."""
-
-    def with_warnings(self, limit: int) -> list[OpenIssue]:
-        """Return records that entered with a warning, the newest first. It reads many rows: not for a poll."""
-
-    def n_open_issues(self) -> dict[str, int]:
-        """Return how many records are refused and how many wait."""
-
-    def waiting_since(self) -> datetime | None:
-        """Return since when the record waits that waits the longest; None when nothing does."""
-
-    def find(self, text: str, limit: int) -> list[OpenIssue]:
-        """Return records by order number, ERP number or customer name, whatever their outcome."""
-
-    def rows(self) -> dict[str, int]:
-        """Return rows of the ERP's own tables by the seed's four nouns."""
 
     def exports(self) -> tuple[ExportQuery, ...]:
         """Return the datasets that the layout has a query for, in the order they are sent."""

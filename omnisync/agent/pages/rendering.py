@@ -258,7 +258,7 @@ class PageContext:
     def _count_open_issues(self, connection: Connection) -> dict[str, int]:
         erp = self.services.open_erp(connection)
         try:
-            return erp.n_open_issues() | {"unsent": self.n_not_sent(connection)}
+            return erp.records.n_open_issues() | {"unsent": self.n_not_sent(connection)}
         except OmnisyncError:
             return {}  # the page's list of them says why; the state does not depend on it
         finally:

@@ -199,7 +199,7 @@ class Exporter:
         name, now = _name(query), self._clock()
         if name == PRODUCTS and answer.stored:
             # Before the batch goes from the outbox: after a kill it is sent again, and answered the same.
-            self.n_requeued += self._retrying(lambda: self._erp.requeue_by_reason(AFTER_PRODUCTS))
+            self.n_requeued += self._retrying(lambda: self._erp.records.requeue_by_reason(AFTER_PRODUCTS))
         if batch.is_final:
             state.held, state.snapshot = answer.held, state.snapshot if answer.held else ""
         refused = [

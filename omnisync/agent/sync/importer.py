@@ -173,7 +173,7 @@ class Importer:
         self._retrying(self._erp.prepare)
         self._retrying(lambda: self._erp.position(CUSTOMERS))
         for lot in sorted(requests, key=lambda lot: lot.kind):  # "customer" comes before "order"
-            streams = self._erp.requeue(lot.kind, lot.ids, again=lot.again)
+            streams = self._erp.records.requeue(lot.kind, lot.ids, again=lot.again)
             for stream in sorted(streams):
                 self._retrying(lambda s=stream: self._erp.position(s))  # type: ignore[misc]  # as above
                 ids = streams[stream]
@@ -311,7 +311,7 @@ class Importer:
     # --- records asked for by id
 
     def _read_waiting(self) -> None:
-        for stream, ids in self._erp.waiting(self._establishments):
+        for stream, ids in self._erp.records.waiting(self._establishments):
             self._report_progress(Phase(stage="waiting"))
             self._read_again(stream, ids)
 
@@ -344,7 +344,7 @@ class Importer:
     def _send_receipts(self) -> None:
         """Send all that is pending, of earlier runs, too. What cannot be sent now stays pending for the next chance."""
         is_sent = self._send_unsent_receipts()
-        while is_sent and (receipts := self._erp.pending(MAX_RECEIPTS)):
+        while is_sent and (receipts := self._erp.records.pending_receipts(MAX_RECEIPTS)):
             is_sent = self._send(receipts)
 
     def _send_unsent_receipts(self) -> bool:
@@ -358,7 +358,7 @@ class Importer:
             self._hub.send_receipts(self._run_id, receipts)
         except TemporaryError:
             return False
-        self._retrying(lambda: self._erp.acknowledge(receipts))
+        self._retrying(lambda: self._erp.records.acknowledge(receipts))
         return True
 
     # --- telling and waiting

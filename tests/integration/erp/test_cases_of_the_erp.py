@@ -44,7 +44,7 @@ def toy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ToyErp]:
 
 
 def _reasons(erp: Erp, outcome: str = "refused") -> dict[str, str]:
-    return {record.id: record.code for record in erp.open_issues([outcome], 100)}
+    return {record.id: record.code for record in erp.records.open_issues([outcome], 100)}
 
 
 # --- A1
@@ -238,8 +238,11 @@ def test_case_h1_what_was_taken_away_is_brought_again_beside_theirs(toy: ToyErp)
     erp = _renumbered(toy)
     before = _theirs(toy)
     write(erp, change(order("ord_2")))
-    assert erp.requeue("customer", ["cus_1"], again=True) == {CUSTOMERS: ["cus_1"], orders_of("0001"): ["ord_2"]}
-    assert erp.requeue("order", ["ord_1"], again=True) == {orders_of("0001"): ["ord_1"]}
+    assert erp.records.requeue("customer", ["cus_1"], again=True) == {
+        CUSTOMERS: ["cus_1"],
+        orders_of("0001"): ["ord_2"],
+    }
+    assert erp.records.requeue("order", ["ord_1"], again=True) == {orders_of("0001"): ["ord_1"]}
     write(erp, change(customer()), expected=None)
     written = write(erp, change(order()), change(order("ord_2")), expected=None)
     assert written.counts.orders == RowCounts(written=2)
@@ -370,7 +373,7 @@ def test_case_h3_a_query_that_the_database_refuses_for_one_record_refuses_it_alo
     assert write(erp, *page).counts.orders == RowCounts(written=4, refused=1)
     assert list(_reasons(erp)) == ["ord_2"]
     assert _reasons(erp)["ord_2"] in ("lookup_refused", "code_unmapped")
-    [refused] = erp.open_issues(["refused"], 10)
+    [refused] = erp.records.open_issues(["refused"], 10)
     assert "ANA" in refused.message or refused.value == "ANA"
     assert toy.rows("SELECT DISTINCT ven FROM ped") == [("Bia",)]
 
@@ -386,7 +389,7 @@ def test_case_h3_a_counter_row_that_is_missing_refuses_the_orders_of_its_filial_
     other = [change(order(f"ord_b{n}", establishment_code="0002")) for n in range(3)]
     assert write(erp, *other, stream="order:0002").counts.orders == RowCounts(refused=3)
     assert set(_reasons(erp).values()) == {"erp_no_number"}
-    assert "0002" in erp.open_issues(["refused"], 1)[0].message
+    assert "0002" in erp.records.open_issues(["refused"], 1)[0].message
     assert write(erp, change(order()), change(order("ord_2"))).counts.orders == RowCounts(written=2)
     assert toy.rows("SELECT num FROM ped ORDER BY num") == [(11,), (12,)]
 
@@ -429,7 +432,7 @@ def test_case_h6_a_row_that_a_trigger_leaves_out_refuses_its_record_alone(
     written = write(erp, *(change(order(f"ord_{n}")) for n in range(5)))
     assert written.counts.orders == RowCounts(written=4, refused=1)
     assert _reasons(erp) == {"ord_2": "erp_row_missing"}
-    assert {r.id: r.outcome for r in erp.pending(10)}["ord_2"] == "refused"
+    assert {r.id: r.outcome for r in erp.records.pending_receipts(10)}["ord_2"] == "refused"
     assert toy.rows("SELECT count(*) FROM ite") == [(8,)]
     toy.close()
 
@@ -466,7 +469,7 @@ def test_case_h6_a_row_that_a_trigger_renumbers_gets_its_lines_under_its_own_num
     numbers = dict(toy.rows("SELECT id_app, num FROM ped"))
     assert numbers == {"ord_1": 1, "ord_2": 502}
     assert toy.rows("SELECT num, count(*) FROM ite GROUP BY num ORDER BY num") == [(1, 2), (502, 2)]
-    assert {r.id: r.erp_number for r in erp.pending(10)} == {"ord_1": "1", "ord_2": "502"}
+    assert {r.id: r.erp_number for r in erp.records.pending_receipts(10)} == {"ord_1": "1", "ord_2": "502"}
     edited = write(erp, change(order("ord_2", items=(item(1),)), 2))
     assert edited.counts.orders == RowCounts(written=1)
     assert toy.rows("SELECT num, count(*) FROM ite GROUP BY num ORDER BY num") == [(1, 2), (502, 1)]

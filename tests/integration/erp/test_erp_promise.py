@@ -25,7 +25,7 @@ def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> SampleErp:
 def test_an_order_lands_with_its_items_and_payments(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     written = write(erp, change(order()))
-    assert erp.rows() == {"customers": 1, "orders": 1, "items": 2, "payments": 1}
+    assert erp.records.rows() == {"customers": 1, "orders": 1, "items": 2, "payments": 1}
     assert written.counts.items == RowCounts(written=2)
     assert keeper.query("SELECT total, situacao, emitido_em FROM pedidos") == [
         ("29.10", "aberto", "2026-11-24 12:00:00")
@@ -65,7 +65,7 @@ def test_a_run_that_was_overtaken_writes_nothing(erp: Erp) -> None:
     erp.write(part(change(customer()), expected="", moves_to="c1"))
     with pytest.raises(OvertakenError):
         erp.write(part(change(customer("cus_2")), expected="", moves_to="c2"))
-    assert erp.rows()["customers"] == 1
+    assert erp.records.rows()["customers"] == 1
 
 
 def test_a_newer_version_updates_in_place_and_keeps_the_number(keeper: SampleErp, erp: Erp) -> None:
@@ -89,46 +89,46 @@ def test_an_older_version_is_ignored(keeper: SampleErp, erp: Erp) -> None:
 def test_an_order_waits_for_its_customer_and_enters_when_it_comes(erp: Erp) -> None:
     early = write(erp, change(order()))
     assert early.counts.total == RowCounts(waiting=4)
-    [waiting] = erp.open_issues(["waiting"], 10)
+    [waiting] = erp.records.open_issues(["waiting"], 10)
     assert waiting.code == "customer_missing"
     write(erp, change(customer()))
-    assert list(erp.waiting(["0001"])) == [(orders_of("0001"), ["ord_1"])]
+    assert list(erp.records.waiting(["0001"])) == [(orders_of("0001"), ["ord_1"])]
     late = write(erp, change(order()), expected=None)
     assert late.counts.orders == RowCounts(written=1)
-    assert list(erp.waiting(["0001"])) == []
+    assert list(erp.records.waiting(["0001"])) == []
 
 
 def test_an_order_that_goes_on_waiting_keeps_its_age_and_owes_no_second_receipt(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(order()))
-    erp.acknowledge(erp.pending(10))
+    erp.records.acknowledge(erp.records.pending_receipts(10))
     keeper.run("UPDATE omnisync_binding SET outcome_at = '2026-01-01T00:00:00+00:00'")
     write(erp, change(order()), expected=None)
-    assert erp.open_issues(["waiting"], 10)[0].since.year == 2026
-    assert erp.open_issues(["waiting"], 10)[0].since.month == 1
-    assert erp.pending(10) == []
+    assert erp.records.open_issues(["waiting"], 10)[0].since.year == 2026
+    assert erp.records.open_issues(["waiting"], 10)[0].since.month == 1
+    assert erp.records.pending_receipts(10) == []
 
 
 def test_a_related_customer_lands_before_its_order(erp: Erp) -> None:
     erp.position(orders_of("0001"))
     written = erp.write(part(change(order()), related=[change(customer())], expected=""))
-    assert erp.rows()["orders"] == 1
+    assert erp.records.rows()["orders"] == 1
     assert written.counts.customers == RowCounts(written=1)
 
 
 def test_orders_of_a_refused_customer_wait_with_its_reason(erp: Erp) -> None:
     write(erp, change(customer(document="12ABC34501DE36")))
     write(erp, change(order()))
-    [waiting] = erp.open_issues(["waiting"], 10)
+    [waiting] = erp.records.open_issues(["waiting"], 10)
     assert waiting.code == "customer_waiting"
     assert "CNPJ/CPF do cliente cus_1 está incorreto" in waiting.message
     write(erp, change(customer(), 2))
     write(erp, change(order()), expected=None)
-    assert erp.n_open_issues() == {"refused": 0, "waiting": 0}
+    assert erp.records.n_open_issues() == {"refused": 0, "waiting": 0}
 
 
 def test_a_refused_record_owes_a_receipt_with_its_reason(erp: Erp) -> None:
     write(erp, change(customer(document="00000000000000")))
-    [receipt] = erp.pending(10)
+    [receipt] = erp.records.pending_receipts(10)
     assert (receipt.outcome, receipt.version) == ("refused", 1)
     assert receipt.reason is not None
     assert receipt.reason.code == "tax_id_invalid"
@@ -137,19 +137,19 @@ def test_a_refused_record_owes_a_receipt_with_its_reason(erp: Erp) -> None:
 def test_a_receipt_carries_the_erps_number_and_is_owed_once(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(order()))
-    receipts = erp.pending(10)
+    receipts = erp.records.pending_receipts(10)
     assert [(r.kind, r.outcome) for r in receipts] == [("customer", "imported"), ("order", "imported")]
     assert receipts[1].erp_number == str(keeper.query("SELECT numero FROM pedidos")[0][0])
-    erp.acknowledge(receipts)
-    assert erp.pending(10) == []
+    erp.records.acknowledge(receipts)
+    assert erp.records.pending_receipts(10) == []
 
 
 def test_a_newer_outcome_stays_owed_when_an_older_one_was_told(erp: Erp) -> None:
     write(erp, change(customer()))
-    old = erp.pending(10)
+    old = erp.records.pending_receipts(10)
     write(erp, change(customer(name="Outra"), 2))
-    erp.acknowledge(old)
-    assert [(r.version, r.outcome) for r in erp.pending(10)] == [(2, "updated")]
+    erp.records.acknowledge(old)
+    assert [(r.version, r.outcome) for r in erp.records.pending_receipts(10)] == [(2, "updated")]
 
 
 def test_a_row_the_erp_took_away_is_not_made_again(keeper: SampleErp, erp: Erp) -> None:
@@ -158,9 +158,9 @@ def test_a_row_the_erp_took_away_is_not_made_again(keeper: SampleErp, erp: Erp) 
     for table in reversed(TABLES[1:]):
         keeper.run(f"DELETE FROM {table}")
     written = write(erp, change(order(notes="mudou"), 2))
-    assert erp.rows()["orders"] == 0
+    assert erp.records.rows()["orders"] == 0
     assert written.counts.orders == RowCounts(kept=1)
-    [kept] = erp.open_issues(["kept"], 10)
+    [kept] = erp.records.open_issues(["kept"], 10)
     assert kept.code == "order_removed"
 
 
@@ -169,9 +169,9 @@ def test_a_row_the_erp_took_away_comes_back_only_when_asked_for(keeper: SampleEr
     write(erp, change(order()))
     for table in reversed(TABLES[1:]):
         keeper.run(f"DELETE FROM {table}")
-    assert erp.requeue("order", ["ord_1"], again=True) == {orders_of("0001"): ["ord_1"]}
+    assert erp.records.requeue("order", ["ord_1"], again=True) == {orders_of("0001"): ["ord_1"]}
     write(erp, change(order()), expected=None)
-    assert erp.rows()["orders"] == 1
+    assert erp.records.rows()["orders"] == 1
 
 
 def test_an_invoiced_order_is_kept_as_the_erp_has_it(keeper: SampleErp, erp: Erp) -> None:
@@ -182,7 +182,7 @@ def test_an_invoiced_order_is_kept_as_the_erp_has_it(keeper: SampleErp, erp: Erp
     written = write(erp, change(order(items=(item(1),)), 2))
     assert keeper.contents() == before
     assert written.counts.total == RowCounts(kept=3)
-    [kept] = erp.open_issues(["kept"], 10)
+    [kept] = erp.records.open_issues(["kept"], 10)
     assert kept.code == "order_locked"
     assert "faturado" in kept.message
 
@@ -201,14 +201,14 @@ def test_an_invoiced_order_is_not_cancelled(keeper: SampleErp, erp: Erp) -> None
     keeper.run("UPDATE pedidos SET situacao = 'faturado'")
     write(erp, change(order(status="cancelled"), 2))
     assert keeper.query("SELECT situacao FROM pedidos") == [("faturado",)]
-    assert erp.open_issues(["kept"], 10)[0].code == "order_locked"
+    assert erp.records.open_issues(["kept"], 10)[0].code == "order_locked"
 
 
 def test_an_order_cancelled_before_it_came_makes_no_row(erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(order(status="cancelled")))
-    assert erp.rows()["orders"] == 0
-    assert [r.outcome for r in erp.pending(10)] == ["imported", "cancelled"]
+    assert erp.records.rows()["orders"] == 0
+    assert [r.outcome for r in erp.records.pending_receipts(10)] == ["imported", "cancelled"]
 
 
 def test_an_order_confirmed_again_after_our_own_cancellation_is_open_again(keeper: SampleErp, erp: Erp) -> None:
@@ -223,7 +223,7 @@ def test_an_erased_order_stays_in_the_erp_and_is_forgotten_by_us(keeper: SampleE
     write(erp, change(customer()))
     write(erp, change(order()))
     write(erp, deletion("order", "ord_1", 2))
-    assert erp.rows()["orders"] == 1
+    assert erp.records.rows()["orders"] == 1
     assert keeper.query("SELECT label, reason FROM omnisync_binding WHERE kind = 'order'") == [("", None)]
 
 
@@ -258,7 +258,7 @@ def test_a_waiting_order_of_an_erased_customer_is_refused(erp: Erp) -> None:
     write(erp, change(order()))
     write(erp, deletion("customer", "cus_1", 2))
     write(erp, change(order()), expected=None)
-    assert erp.open_issues(["refused"], 10)[0].code == "customer_deleted"
+    assert erp.records.open_issues(["refused"], 10)[0].code == "customer_deleted"
 
 
 def test_after_the_hub_was_restored_equal_content_is_unchanged_and_different_content_is_written(
@@ -277,7 +277,7 @@ def test_a_row_with_our_external_id_and_no_binding_is_adopted(keeper: SampleErp,
     keeper.run("DELETE FROM omnisync_binding")
     write(erp, change(customer()), change(customer("cus_2")))
     write(erp, change(order(notes="outra")), change(order("ord_2")))
-    assert erp.rows() == {"customers": 2, "orders": 2, "items": 4, "payments": 2}
+    assert erp.records.rows() == {"customers": 2, "orders": 2, "items": 4, "payments": 2}
     assert keeper.query("SELECT numero FROM pedidos WHERE id_externo = 'ord_1'") == number
 
 
@@ -322,52 +322,52 @@ def test_a_bad_record_in_the_middle_of_a_page_is_refused_alone(keeper: SampleErp
     write(erp, change(customer()))
     written = write(erp, *good[:3], bad, *good[3:])
     assert keeper.query("SELECT id_externo FROM pedidos ORDER BY 1") == [(f"ord_{n}",) for n in range(1, 7)]
-    [refused] = erp.open_issues(["refused"], 10)
+    [refused] = erp.records.open_issues(["refused"], 10)
     assert (refused.id, refused.code) == ("ord_bad", code)
     assert refused.message.endswith(".")
     assert written.counts.orders == RowCounts(written=6, refused=1)
-    assert [r.id for r in erp.pending(10) if r.outcome == "refused"] == ["ord_bad"]
+    assert [r.id for r in erp.records.pending_receipts(10) if r.outcome == "refused"] == ["ord_bad"]
 
 
 def test_a_change_without_a_readable_envelope_is_refused_by_its_place(erp: Erp) -> None:
     erp.position(orders_of("0001"))
     lost = Unreadable(kind="order", id="?abc", version=1, why="versão")
     erp.write(part(stream="order:0001", unreadable=[lost], moves_to="c1"))
-    assert [r.id for r in erp.open_issues(["refused"], 10)] == ["?abc"]
+    assert [r.id for r in erp.records.open_issues(["refused"], 10)] == ["?abc"]
 
 
 def test_a_refused_record_of_the_same_version_is_counted_again_without_being_read(erp: Erp) -> None:
     write(erp, change(customer()))
     bad = change(order("ord_bad", paid="1.00"))
     write(erp, bad)
-    erp.acknowledge(erp.pending(10))
+    erp.records.acknowledge(erp.records.pending_receipts(10))
     assert write(erp, bad).counts.orders == RowCounts(refused=1)
-    assert erp.pending(10) == []
+    assert erp.records.pending_receipts(10) == []
 
 
 def test_what_entered_with_a_warning_is_shown_and_nothing_else_is(erp: Erp) -> None:
     write(erp, change(customer()), change(customer("cus_2", name="\u200b \u202e")))
-    [warned] = erp.with_warnings(10)
+    [warned] = erp.records.with_warnings(10)
     assert (warned.id, warned.outcome, [one.code for one in warned.warnings]) == ("cus_2", "imported", ["name_empty"])
     write(erp, change(customer("cus_2"), 2))
-    assert erp.with_warnings(10) == []
+    assert erp.records.with_warnings(10) == []
 
 
 def test_find_answers_by_order_number_erp_number_and_customer_name(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, change(order()), change(order("ord_2")))
     number = str(keeper.query("SELECT numero FROM pedidos WHERE id_externo = 'ord_2'")[0][0])
-    assert [r.id for r in erp.find("OF-1", 10)] == ["ord_1"]
-    assert "ord_2" in [r.id for r in erp.find(number, 10)]
-    assert {r.id for r in erp.find("aurora", 10)} == {"cus_1", "ord_1", "ord_2"}
+    assert [r.id for r in erp.records.find("OF-1", 10)] == ["ord_1"]
+    assert "ord_2" in [r.id for r in erp.records.find(number, 10)]
+    assert {r.id for r in erp.records.find("aurora", 10)} == {"cus_1", "ord_1", "ord_2"}
 
 
 def test_find_needs_no_whole_number_and_answers_the_exact_one_first(erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, *(change(order(f"ord_{n}", number=f"OF-0{n}")) for n in (48, 482, 1482)))
-    assert [r.id for r in erp.find("of-0482", 10)] == ["ord_482"]
-    assert {r.id for r in erp.find("482", 10)} == {"ord_482", "ord_1482"}
-    assert erp.find("OF-048", 1)[0].id == "ord_48"
+    assert [r.id for r in erp.records.find("of-0482", 10)] == ["ord_482"]
+    assert {r.id for r in erp.records.find("482", 10)} == {"ord_482", "ord_1482"}
+    assert erp.records.find("OF-048", 1)[0].id == "ord_48"
 
 
 @pytest.mark.parametrize("keeper", ["sqlite"], indirect=True)
@@ -418,7 +418,7 @@ def test_what_is_shown_is_sorted_and_limited_by_the_database(
         keeper.run("UPDATE omnisync_binding SET outcome_at = ? WHERE id = ?", at, f"ord_{n}")
     keeper.run("UPDATE omnisync_binding SET outcome_at = '2026-11-24T15:10:00+00:00' WHERE id = 'ord_9'")
     fetched: list[int] = []
-    database = erp._bindings._database  # type: ignore[attr-defined]  # what is asked of it is what this test is about
+    database = erp.records._database  # type: ignore[attr-defined]  # what is asked of it is what this test is about
     select = database.select
 
     def counted(sql: str, values: Any = ()) -> Any:
@@ -427,7 +427,7 @@ def test_what_is_shown_is_sorted_and_limited_by_the_database(
         return rows
 
     database.select = counted
-    found = [record.id for record in erp.open_issues(outcomes, 4)]
+    found = [record.id for record in erp.records.open_issues(outcomes, 4)]
     expected = ["ord_11", "ord_9", "ord_7", "ord_5"] if outcomes == ("refused",) else ["ord_11", "ord_9", "ord_10"]
     assert (found[: len(expected)], len(found), fetched) == (expected, 4, [4])
-    assert erp.open_issues((), 4) == []
+    assert erp.records.open_issues((), 4) == []

@@ -59,7 +59,7 @@ def _forget(keeper: SampleErp) -> None:
 
 
 def _told(erp: Erp) -> dict[str, tuple[str, str | None]]:
-    return {receipt.id: (receipt.outcome, receipt.erp_number) for receipt in erp.pending(1000)}
+    return {receipt.id: (receipt.outcome, receipt.erp_number) for receipt in erp.records.pending_receipts(1000)}
 
 
 def _read_all(erp: Erp, orders: list[Any], people: list[Any]) -> None:
@@ -102,7 +102,7 @@ def test_a_kill_between_the_two_commits_doubles_nothing(keeper: SampleErp, erp: 
     assert erp.write(part(*orders, moves_to="c1")).counts.orders == RowCounts(written=3)
     assert keeper.query("SELECT id_externo, numero FROM pedidos ORDER BY 1") == before[1]
     assert (keeper.contents() == before[0]) is not edited
-    assert erp.rows() == {"customers": 1, "orders": 3, "items": 5 if edited else 6, "payments": 3}
+    assert erp.records.rows() == {"customers": 1, "orders": 3, "items": 5 if edited else 6, "payments": 3}
     assert {outcome for outcome, _ in _told(erp).values()} <= {"imported", "updated"}
 
 
@@ -183,7 +183,7 @@ def test_an_order_the_erp_went_on_with_is_kept_and_the_sentence_says_what_is_not
     erp = keeper.open()
     _read_all(erp, [change(order(notes="mudou?"), 2)], [change(customer())])
     assert keeper.contents() == before
-    [kept] = erp.open_issues(["kept"], 10)
+    [kept] = erp.records.open_issues(["kept"], 10)
     [(number,)] = keeper.query("SELECT numero FROM pedidos")
     assert (kept.code, kept.erp_number, "já está no ERP" in kept.message) == ("order_found", str(number), True)
     erp.close()
@@ -207,11 +207,11 @@ def test_an_old_memory_knows_again_what_came_after_it(keeper: SampleErp, tmp_pat
     keeper.memory.write_bytes(old)
     erp = keeper.open()
     write(erp, change(customer("cus_2", document=None, document_kind="none")))
-    assert list(erp.waiting(["0001"])) == [(orders_of("0001"), ["ord_2"])]
+    assert list(erp.records.waiting(["0001"])) == [(orders_of("0001"), ["ord_2"])]
     write(erp, later[1], expected=None)
     write(erp, later[0])
     assert keeper.query("SELECT id_externo, numero FROM pedidos ORDER BY 1") == numbers
-    assert erp.rows()["customers"] == 2
+    assert erp.records.rows()["customers"] == 2
     erp.close()
 
 
@@ -238,7 +238,7 @@ def test_two_computers_that_remember_apart_double_nothing(keeper: SampleErp, tmp
         _read_all(erp, [change(order(f"ord_{n}")) for n in range(20)], [change(customer())])
     write(there, change(order("ord_0", notes="mudou"), 2))
     write(here, change(order("ord_0", notes="mudou"), 2))
-    assert here.rows() == {"customers": 1, "orders": 20, "items": 40, "payments": 20}
+    assert here.records.rows() == {"customers": 1, "orders": 20, "items": 40, "payments": 20}
     here.close()
     there.close()
 
@@ -310,7 +310,7 @@ def test_what_the_job_took_is_not_staged_again_and_what_it_refused_is(staging: E
     assert told["ord_1"] == ("kept", real["ord_1"].number)
     assert told["ord_3"] == ("kept", real["ord_3"].number)
     assert told["ord_bad"] == ("staged", None)
-    assert {kept.code for kept in erp.open_issues(["kept"], 10)} == {"order_found"}
+    assert {kept.code for kept in erp.records.open_issues(["kept"], 10)} == {"order_found"}
     staging.import_queue()
     assert real_orders(staging) == real
     erp.close()
@@ -321,7 +321,7 @@ def test_a_persons_word_stages_again_even_what_the_job_took(staging: ErpReader) 
     _read_all(erp, [change(_named(order()))], [change(customer())])
     staging.import_queue()
     erp.read_outcomes()
-    assert erp.requeue("order", ["ord_1"], again=True) == {orders_of("0001"): ["ord_1"]}
+    assert erp.records.requeue("order", ["ord_1"], again=True) == {orders_of("0001"): ["ord_1"]}
     write(erp, change(_named(order())), expected=None)
     assert list(staging.orders()) == ["ord_1"]
     erp.close()

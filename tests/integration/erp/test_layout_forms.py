@@ -55,7 +55,7 @@ def test_a_number_from_a_sequence_is_taken_first_and_formed(served: ToyErp) -> N
     write(erp, *(change(order(f"ord_{n}")) for n in range(1, 40)))
     numbers = _numbers(served)
     assert sorted(numbers.values()) == [f"{n:06}" for n in range(1, 40)]
-    assert {r.id: r.erp_number for r in erp.pending(99)} == numbers
+    assert {r.id: r.erp_number for r in erp.records.pending_receipts(99)} == numbers
     write(erp, change(order("ord_7", items=(item(3),)), 2))
     assert _numbers(served) == numbers
     assert served.rows(f"SELECT seq FROM ite WHERE num = '{numbers['ord_7']}'") == [(3,)]
@@ -184,7 +184,9 @@ def test_a_counter_of_an_unmapped_filial_refuses_its_order_only(bench: ToyErp) -
     written = write(erp, change(order("ord_1")), change(order("ord_2", type="bonus")), change(order("ord_3")))
     assert written.counts.orders == RowCounts(written=2, refused=1)
     assert _numbers(bench) == {"ord_1": 11, "ord_3": 12}
-    assert [(r.id, r.code, r.value) for r in erp.open_issues(["refused"], 9)] == [("ord_2", "code_unmapped", "bonus")]
+    assert [(r.id, r.code, r.value) for r in erp.records.open_issues(["refused"], 9)] == [
+        ("ord_2", "code_unmapped", "bonus")
+    ]
 
 
 def test_a_key_of_numbers_may_be_written_with_zeros(bench: ToyErp) -> None:
@@ -224,9 +226,9 @@ def test_a_number_given_by_the_erps_trigger_is_shown(bench: ToyErp) -> None:
         bench.run(f"CREATE TRIGGER doc AFTER INSERT ON ped BEGIN {body['sqlite']} END")
     erp = bench.open(ORDER.replace("[order.columns]", 'shown = "doc"\n[order.columns]'), ITEM)
     write(erp, change(order("ord_1")), change(order("ord_2")))
-    [(first, second)] = [tuple(r.erp_number for r in erp.pending(9))]
+    [(first, second)] = [tuple(r.erp_number for r in erp.records.pending_receipts(9))]
     assert (first, second) == (("Dord_1", "Dord_2") if bench.kind == "mariadb" else ("D1", "D2"))
-    assert [r.id for r in erp.find(second or "", 9)] == ["ord_2"]
+    assert [r.id for r in erp.records.find(second or "", 9)] == ["ord_2"]
 
 
 # --- keys made by the database, no external ids
@@ -434,7 +436,7 @@ def test_an_outcome_may_be_asked_by_the_queues_own_keys(bench: ToyErp) -> None:
     bench.run("INSERT INTO feito (num, pedido, sit) VALUES (?, 'P-77', 'ok')", keys[0])
     bench.run("INSERT INTO feito (num, sit, msg) VALUES (?, 'no', 'sem crédito')", keys[1])
     assert erp.read_outcomes() == 2
-    told = {r.id: (r.outcome, r.erp_number) for r in erp.pending(9)}
+    told = {r.id: (r.outcome, r.erp_number) for r in erp.records.pending_receipts(9)}
     assert sorted(told.values(), key=str) == [("imported", "P-77"), ("refused", None), ("staged", None)]
 
 
@@ -448,7 +450,7 @@ def test_a_customer_without_a_document_may_be_refused(bench: ToyErp) -> None:
     )
     written = write(erp, change(customer("cus_1", document=None, document_kind="none")), change(customer("cus_2")))
     assert written.counts.customers == RowCounts(written=1, refused=1)
-    assert [r.code for r in erp.open_issues(["refused"], 9)] == ["document_missing"]
+    assert [r.code for r in erp.records.open_issues(["refused"], 9)] == ["document_missing"]
 
 
 def test_a_matched_customer_has_the_listed_columns_updated(bench: ToyErp) -> None:

@@ -415,7 +415,7 @@ def test_codes_that_are_keys_are_looked_up_and_an_unknown_product_is_refused_by_
     known = order("ord_1", seller_code="7", items=(item(1, product_code="1"), item(2, product_code="000002")))
     unknown = order("ord_2", items=(item(1, product_code="000009"),))
     assert write(erp, change(known), change(unknown)).counts.orders == RowCounts(written=1, refused=1)
-    [refused] = erp.open_issues(["refused"], 10)
+    [refused] = erp.records.open_issues(["refused"], 10)
     erp.close()
     assert (refused.id, refused.code, refused.value) == ("ord_2", "product_unknown", "000009")
     [sold] = keeper.records("SELECT * FROM PEDIDO")

@@ -125,7 +125,7 @@ def test_an_order_the_erp_deleted_is_not_made_again(book: ErpReader, erp: Erp) -
     written = write(erp, change(_named(order(notes="mudou")), 2))
     assert written.counts.orders == RowCounts(kept=1)
     assert list(book.orders()) == ["ord_2"]
-    assert [(r.id, r.outcome) for r in erp.pending(10) if r.version == 2] == [("ord_1", "kept")]
+    assert [(r.id, r.outcome) for r in erp.records.pending_receipts(10) if r.version == 2] == [("ord_1", "kept")]
 
 
 def test_a_cancelled_order_is_cancelled_while_it_is_open(book: ErpReader, erp: Erp) -> None:
@@ -184,12 +184,12 @@ def test_the_order_of_an_unknown_method_is_refused_by_its_code_and_enters_when_d
     odd = _named(msgspec.structs.replace(order(), payments=(payment,)))
     written = write(erp, change(_named(order("ord_0"))), change(odd), change(_named(order("ord_2"))))
     assert written.counts.orders == RowCounts(written=2, refused=1)
-    [refused] = erp.open_issues(["refused"], 10)
+    [refused] = erp.records.open_issues(["refused"], 10)
     assert (refused.code, refused.value) == ("payment_method_unmapped", "PIX2")
     assert "PIX2" in refused.message
     erp.close()
     erp = book.open(mappings={"payment_method": {"PIX2": METHODS[book.layout]["PIX"]}})
-    assert list(erp.waiting(["0001"])) == [(orders_of("0001"), ["ord_1"])]
+    assert list(erp.records.waiting(["0001"])) == [(orders_of("0001"), ["ord_1"])]
     assert write(erp, change(odd), expected=None).counts.orders == RowCounts(written=1)
     assert book.orders()["ord_1"].content == sold(order(), book.layout)
     erp.close()
@@ -231,7 +231,7 @@ def test_an_order_the_database_refuses_takes_no_number(direto: ErpReader, erp: E
     written = write(erp, change(order("ord_1")), change(bad), change(order("ord_3")))
     assert written.counts.orders == RowCounts(written=2, refused=1)
     assert {id_: seen.number for id_, seen in direto.orders().items()} == {"ord_1": "01/1001", "ord_3": "01/1002"}
-    [refused] = erp.open_issues(["refused"], 10)
+    [refused] = erp.records.open_issues(["refused"], 10)
     assert (refused.code, "proibido" in refused.message) == ("erp_refused", True)
 
 
@@ -281,7 +281,7 @@ def test_an_order_moved_to_another_filial_keeps_the_number_it_has(direto: ErpRea
     written = write(erp, change(order(establishment_code="0002", notes="mudou"), 2), stream="order:0002")
     assert written.counts.orders == RowCounts(kept=1)
     assert direto.orders() == before
-    [kept] = erp.open_issues(["kept"], 10)
+    [kept] = erp.records.open_issues(["kept"], 10)
     assert (kept.code, kept.erp_number) == ("order_renumbered", "1001")
 
 
@@ -293,7 +293,7 @@ def test_an_invoiced_order_is_kept(direto: ErpReader, erp: Erp) -> None:
     assert write(erp, change(order(items=(item(1),)), 2)).counts.orders == RowCounts(kept=1)
     assert write(erp, change(order(status="cancelled"), 3)).counts.orders == RowCounts(kept=1)
     assert direto.orders() == before
-    assert [kept.code for kept in erp.open_issues(["kept"], 10)] == ["order_locked"]
+    assert [kept.code for kept in erp.records.open_issues(["kept"], 10)] == ["order_locked"]
 
 
 def test_the_erps_own_triggers_agree_with_the_lines(direto: ErpReader, erp: Erp) -> None:
@@ -311,10 +311,10 @@ def test_an_unknown_product_refuses_its_order_by_its_code(direto: ErpReader, erp
     write(erp, change(customer()))
     written = write(erp, change(order()), change(order("ord_2", items=(item(1), item(2, product_code="777")))))
     assert written.counts.orders == RowCounts(written=1, refused=1)
-    [refused] = erp.open_issues(["refused"], 10)
+    [refused] = erp.records.open_issues(["refused"], 10)
     assert (refused.id, refused.code, refused.value) == ("ord_2", "product_unknown", "000777")
     direto.run("INSERT INTO PRODUTO (PRO_CODIGO, PRO_NOME) VALUES ('000777', 'NOVO')")
-    assert erp.requeue_by_reason(["product_unknown"]) == 1
+    assert erp.records.requeue_by_reason(["product_unknown"]) == 1
     again = change(order("ord_2", items=(item(1), item(2, product_code="777"))))
     assert write(erp, again, expected=None).counts.orders == RowCounts(written=1)
 
@@ -347,7 +347,7 @@ def test_a_city_is_found_by_its_ibge_code(direto: ErpReader, erp: Erp) -> None:
     assert direto.query(
         "SELECT c.CID_NOME, k.CLI_NUMERO, k.CLI_CEP FROM CLIENTE k JOIN CIDADE c ON c.CID_CODIGO = k.CID_CODIGO"
     ) == [("SÃO PAULO", "LOTE 7", "01310-200")]
-    [refused] = erp.open_issues(["refused"], 10)
+    [refused] = erp.records.open_issues(["refused"], 10)
     assert (refused.code, refused.value) == ("code_unmapped", "9999999")
 
 
@@ -371,7 +371,7 @@ def test_a_customer_the_erp_has_is_taken_and_only_its_empty_columns_are_filled(d
     assert direto.query(f"SELECT {names} FROM CLIENTE") == [
         ("00900", "AURORA PAES", "dona@aurora.example", "11", "cus_1")
     ]
-    [receipt] = erp.pending(10)
+    [receipt] = erp.records.pending_receipts(10)
     assert (receipt.outcome, receipt.erp_number) == ("imported", "00900")
     write(erp, change(order()))
     assert direto.query("SELECT CLI_CODIGO FROM PEDIDO") == [("00900",)]
@@ -398,10 +398,10 @@ def test_one_cnpj_twice_in_the_erp_is_asked_about_once(direto: ErpReader, erp: E
     _enrol(direto, "00901", "AURORA NOVA")
     assert write(erp, change(customer())).counts.customers == RowCounts(refused=1)
     assert write(erp, change(order())).counts.orders == RowCounts(waiting=1)
-    [asked] = erp.open_issues(["refused"], 10)
+    [asked] = erp.records.open_issues(["refused"], 10)
     assert (asked.code, asked.value) == ("customer_duplicate", "00900,00901")
-    erp.choose("cus_1", "00901")
-    assert list(erp.waiting(["0001"])) == [(CUSTOMERS, ["cus_1"]), (orders_of("0001"), ["ord_1"])]
+    erp.records.choose("cus_1", "00901")
+    assert list(erp.records.waiting(["0001"])) == [(CUSTOMERS, ["cus_1"]), (orders_of("0001"), ["ord_1"])]
     write(erp, change(customer()), expected=None)
     write(erp, change(order()), expected=None)
     assert direto.query("SELECT CLI_CODIGO FROM PEDIDO") == [("00901",)]
@@ -424,7 +424,7 @@ def test_a_code_that_is_too_long_is_refused_and_never_cut(direto: ErpReader, erp
     long = customer("cus_2", email=f"{'a' * 120}@b.example", document=None, document_kind="none")
     written = write(erp, change(customer(state_registration="1" * 14)), change(long))
     assert written.counts.customers == RowCounts(written=1, refused=1)
-    [refused] = erp.open_issues(["refused"], 10)
+    [refused] = erp.records.open_issues(["refused"], 10)
     assert (refused.id, refused.code) == ("cus_2", "erp_refused")
 
 
@@ -443,7 +443,7 @@ def test_a_cnpj_with_letters_is_refused_by_a_column_of_numbers_and_said_so(
     others = [change(customer(f"cus_old{n}", document=document)) for n, document in enumerate(OLD_CNPJS)]
     assert write(erp, *others).counts.customers == RowCounts(written=2)
     assert write(erp, change(customer())).counts.customers == RowCounts(refused=1)
-    [refused] = erp.open_issues(["refused"], 10)
+    [refused] = erp.records.open_issues(["refused"], 10)
     assert (refused.code, "CLIENTE.CLI_CGC" in refused.message) == ("cnpj_column_numeric", True)
     assert set(book.query("SELECT CLI_CGC FROM CLIENTE")) == {("191",), ("11222333000181",)}
     assert write(erp, change(customer("cus_9", document=OLD_CNPJS[0]))).counts.customers == RowCounts(written=1)
@@ -459,18 +459,18 @@ def test_the_job_gives_the_number_or_the_refusal(staging: ErpReader, erp: Erp) -
     bad = _named(order("ord_bad", items=(item(1, product_code="777"),)))
     write(erp, change(_named(order())), change(bad))
     assert erp.read_outcomes() == 0
-    assert {r.id: (r.outcome, r.erp_number) for r in erp.pending(10) if r.kind == "order"} == {
+    assert {r.id: (r.outcome, r.erp_number) for r in erp.records.pending_receipts(10) if r.kind == "order"} == {
         "ord_1": ("staged", None),
         "ord_bad": ("staged", None),
     }
     staging.import_queue()
     assert erp.read_outcomes() == 2
     assert erp.read_outcomes() == 0
-    assert {r.id: (r.outcome, r.erp_number) for r in erp.pending(10) if r.kind == "order"} == {
+    assert {r.id: (r.outcome, r.erp_number) for r in erp.records.pending_receipts(10) if r.kind == "order"} == {
         "ord_1": ("imported", "9001"),
         "ord_bad": ("refused", None),
     }
-    [refused] = erp.open_issues(["refused"], 10)
+    [refused] = erp.records.open_issues(["refused"], 10)
     assert (refused.code, "Produto não cadastrado no ERP" in refused.message) == ("erp_job_refused", True)
     assert real_orders(staging)["ord_1"].content == sold(order(), "staging", state="I")
     assert list(staging.orders()) == ["ord_bad"]
@@ -483,7 +483,7 @@ def test_an_order_the_job_took_between_two_versions_is_kept_with_its_number(stag
     written = write(erp, change(_named(order(items=(item(3),))), 2))
     assert (written.counts.orders, staging.orders()) == (RowCounts(kept=1), {})
     assert real_orders(staging)["ord_1"].content == sold(order(), "staging", state="I")
-    [receipt] = [r for r in erp.pending(10) if r.kind == "order"]
+    [receipt] = [r for r in erp.records.pending_receipts(10) if r.kind == "order"]
     assert (receipt.outcome, receipt.erp_number) == ("kept", "9001")
 
 
@@ -495,7 +495,7 @@ def test_the_number_of_an_order_kept_before_the_job_told_it_is_read_later(stagin
     assert erp.read_outcomes() == 0
     staging.run("INSERT INTO pedido_web_retorno (pwr_idapp, pwr_pedido, pwr_situacao) VALUES ('ord_1', 77, 'I')")
     assert erp.read_outcomes() == 1
-    [receipt] = [r for r in erp.pending(10) if r.kind == "order"]
+    [receipt] = [r for r in erp.records.pending_receipts(10) if r.kind == "order"]
     assert (receipt.outcome, receipt.erp_number) == ("kept", "77")
 
 
@@ -513,7 +513,7 @@ def test_what_the_job_refused_goes_in_again_when_it_is_mended(staging: ErpReader
     staging.import_queue()
     erp.read_outcomes()
     assert real_orders(staging)["ord_1"].content == sold(order(), "staging", state="I")
-    [receipt] = [r for r in erp.pending(10) if r.kind == "order"]
+    [receipt] = [r for r in erp.records.pending_receipts(10) if r.kind == "order"]
     assert (receipt.version, receipt.outcome, receipt.erp_number) == (2, "imported", "9001")
 
 
@@ -524,11 +524,13 @@ def test_what_the_job_refused_is_tried_again_by_the_button(staging: ErpReader, e
     staging.import_queue()
     erp.read_outcomes()
     staging.run("INSERT INTO produto (pro_codigo, pro_nome) VALUES ('000777', 'NOVO')")
-    assert erp.requeue("order", ["ord_1"]) == {orders_of("0001"): ["ord_1"]}
+    assert erp.records.requeue("order", ["ord_1"]) == {orders_of("0001"): ["ord_1"]}
     write(erp, bad, expected=None)
     staging.import_queue()
     erp.read_outcomes()
-    assert [(r.outcome, r.erp_number) for r in erp.pending(10) if r.kind == "order"] == [("imported", "9001")]
+    assert [(r.outcome, r.erp_number) for r in erp.records.pending_receipts(10) if r.kind == "order"] == [
+        ("imported", "9001")
+    ]
 
 
 def test_an_order_cancelled_in_the_queue_never_becomes_one_of_the_erp(staging: ErpReader, erp: Erp) -> None:
@@ -537,4 +539,4 @@ def test_an_order_cancelled_in_the_queue_never_becomes_one_of_the_erp(staging: E
     write(erp, change(_named(order(status="cancelled")), 2))
     staging.import_queue()
     assert real_orders(staging) == {}
-    assert [r.outcome for r in erp.pending(10) if r.kind == "order"] == ["cancelled"]
+    assert [r.outcome for r in erp.records.pending_receipts(10) if r.kind == "order"] == ["cancelled"]

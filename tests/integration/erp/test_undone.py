@@ -68,7 +68,7 @@ def entered(keeper: SampleErp) -> list[str]:
 
 
 def refused(erp: Erp) -> dict[str, str]:
-    return {record.id: record.message for record in erp.open_issues(["refused"], 100)}
+    return {record.id: record.message for record in erp.records.open_issues(["refused"], 100)}
 
 
 # --- a real database
@@ -85,9 +85,9 @@ def test_the_guilty_orders_are_refused_alone_and_the_others_enter_whole(
     assert written.counts.orders == RowCounts(written=len(good), refused=len(guilty))
     assert (entered(keeper), sorted(refused(erp))) == (good, [f"ord_{k:02}" for k in guilty])
     assert all(WORDS in message for message in refused(erp).values())
-    assert erp.rows()["items"] == 2 * len(good)
+    assert erp.records.rows()["items"] == 2 * len(good)
     assert erp.position(orders_of("0001")).cursor == "c1"
-    assert len(erp.pending(100)) == 21
+    assert len(erp.records.pending_receipts(100)) == 21
 
 
 def test_what_was_refused_so_is_remembered_and_enters_when_it_is_mended(keeper: SampleErp, erp: Erp) -> None:
@@ -114,7 +114,7 @@ def test_a_guilty_customer_is_refused_alone_and_its_orders_wait(keeper: SampleEr
         written = write(erp, *sold)
     assert written.counts.orders == RowCounts(written=3, waiting=1)
     assert entered(keeper) == ["ord_0", "ord_1", "ord_3"]
-    [waiting] = erp.open_issues(["waiting"], 10)
+    [waiting] = erp.records.open_issues(["waiting"], 10)
     assert (waiting.id, waiting.code) == ("ord_2", "customer_waiting")
     assert WORDS in waiting.message
 
@@ -124,7 +124,7 @@ def test_a_guilty_item_refuses_its_order(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     bad = order("ord_2", items=(item(1), item(2, product_name=FORBIDDEN)))
     assert write(erp, *orders(4), change(bad)).counts.orders == RowCounts(written=4, refused=1)
-    assert (erp.rows()["orders"], erp.rows()["items"]) == (4, 8)
+    assert (erp.records.rows()["orders"], erp.records.rows()["items"]) == (4, 8)
 
 
 def test_a_guilty_edit_is_refused_and_the_order_stays_as_it_was(keeper: SampleErp, erp: Erp) -> None:
@@ -195,7 +195,7 @@ def test_an_import_through_such_an_erp_ends_with_one_refusal(keeper: SampleErp, 
 def _asking(erp: Erp, is_undone: Callable[[RecordChange], bool]) -> None:
     """A lookup before anything is landed, that undoes everything for some orders: a code with letters, as a number."""
     assert isinstance(erp, SqlErp)
-    landed = erp._writer.orders
+    landed = erp._slices._writer.orders
 
     def asked(record_changes: Sequence[RecordChange], customers: Any, rejected: Any = None) -> None:
         _refuse_rejected(record_changes, rejected)
@@ -203,7 +203,7 @@ def _asking(erp: Erp, is_undone: Callable[[RecordChange], bool]) -> None:
             raise ErpUndoneError(motivo=WORDS)
         landed(record_changes, customers, rejected)
 
-    erp._writer.orders = asked  # type: ignore[method-assign]  # no layout's own lookup does so on SQLite
+    erp._slices._writer.orders = asked  # type: ignore[method-assign]  # no layout's own lookup does so on SQLite
 
 
 def test_an_order_that_was_only_asked_about_is_refused_alone_too(keeper: SampleErp, erp: Erp) -> None:

@@ -101,5 +101,5 @@ def test_case_h6_a_row_whose_number_cannot_be_read_back_refuses_its_record_alone
     erp = toy.open(plain.replace('id_app = "id"\n', 'obs = "notes"\n'), ITEM)
     written = write(erp, change(order(notes="outro")), change(order("ord_2")))
     assert written.counts.orders == RowCounts(written=1, refused=1)
-    assert {r.id: r.code for r in erp.open_issues(["refused"], 9)} == {"ord_1": "erp_row_missing"}
+    assert {r.id: r.code for r in erp.records.open_issues(["refused"], 9)} == {"ord_1": "erp_row_missing"}
     toy.close()

@@ -220,8 +220,8 @@ def test_a_run_goes_on_with_the_other_establishments_and_says_who_has_the_one(hu
     run = importer(erp, client, clock=clock)
     with pytest.raises(EstablishmentBusyError) as caught:
         run.run()
-    assert (run.counts.orders.written, keeper.open().rows()["orders"]) == (3, 3)
-    assert list(erp.pending(10)) == []
+    assert (run.counts.orders.written, keeper.open().records.rows()["orders"]) == (3, 3)
+    assert list(erp.records.pending_receipts(10)) == []
     assert clock.waits == []
     assert texts.sentence(caught.value.code, **caught.value.words) == (
         "O estabelecimento 0001 está sendo importado por outro computador (loja). Os demais foram importados; tente de "
@@ -231,7 +231,7 @@ def test_a_run_goes_on_with_the_other_establishments_and_says_who_has_the_one(hu
     assert importer(erp, client, clock=clock).run().orders.written == 3
     client.close()
     erp.close()
-    assert keeper.open().rows()["orders"] == 6
+    assert keeper.open().records.rows()["orders"] == 6
 
 
 def test_two_computers_with_an_establishment_each_do_not_disturb_each_other(hub: RunningHub, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def pages(tmp_path: Path) -> Iterator[PageSetup]:
     with page_client(tmp_path, known=msgspec.structs.replace(connection(), erp=SERVER)) as one:
         one.journal.save_schedule("producao", Schedule(), NOW)
         one.run("failed", counts=whole(), code="destination_login", banco="CANARIO")
-        one.erp.records = [
+        one.erp.issues = [
             unsettled(id="ord_777", label="OF-777", codigo="CANARIO"),
             unsettled("waiting", kind="customer", label="Padaria", code="tax_id_invalid", codigo="529.982.247-25"),
         ]

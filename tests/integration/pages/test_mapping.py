@@ -41,7 +41,7 @@ def loja(folder: Path) -> Path:
 
 def missing(pages: PageSetup, *codes: str) -> None:
     pages.run("done_with_refusals")
-    pages.erp.records = [
+    pages.erp.issues = [
         unsettled(id=f"ord_{n}", code="payment_method_unmapped", codigo=code, value=code)
         for n, code in enumerate(codes)
     ]

@@ -298,7 +298,7 @@ def test_cancelar_stops_the_run_the_page_showed_and_no_other(pages: PageSetup) -
 
 def test_refused_and_waiting_records_stand_with_reason_and_remedy(pages: PageSetup) -> None:
     pages.run("done_with_refusals", counts=whole(), totals=ALL)
-    pages.erp.records = [
+    pages.erp.issues = [
         unsettled("waiting", id="ord_2", label="OF-2", code="customer_missing", nome="Fulano", minutes_ago=3 * 24 * 60),
         unsettled(codigo="000123"),
     ]
@@ -328,7 +328,7 @@ def test_tentar_de_novo_takes_nothing_else(pages: PageSetup) -> None:
 
 def test_tentar_todos_asks_for_every_refused_record(pages: PageSetup) -> None:
     pages.run("done_with_refusals", counts=whole())
-    pages.erp.records = [unsettled(id="a"), unsettled(id="b", kind="customer"), unsettled("waiting", id="c")]
+    pages.erp.issues = [unsettled(id="a"), unsettled(id="b", kind="customer"), unsettled("waiting", id="c")]
     post(pages.client(), "/tentar-todos")
     run = pages.journal.current_run("producao")
     assert run is not None
@@ -337,7 +337,7 @@ def test_tentar_todos_asks_for_every_refused_record(pages: PageSetup) -> None:
 
 def test_the_search_answers_whether_an_order_entered(pages: PageSetup) -> None:
     pages.run("done")
-    pages.erp.records = [
+    pages.erp.issues = [
         unsettled("imported", label="OF-004821", code="", erp_number="104233"),
         unsettled("kept", id="ord_9", label="OF-004829", code="order_removed", numero_erp="104234"),
     ]

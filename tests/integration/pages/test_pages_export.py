@@ -220,7 +220,7 @@ def test_rows_that_did_not_go_stand_with_reason_and_remedy(pages: PageSetup) -> 
 def test_nothing_is_called_up_to_date_while_something_did_not_go_or_come(pages: PageSetup) -> None:
     pages.run("done", kind="export", counts=WENT)
     refuse(pages, ("0001/1", "length", "unit"))
-    pages.erp.records = [unsettled(codigo="1")]
+    pages.erp.issues = [unsettled(codigo="1")]
     said = text(pages.client().get("/").text)
     assert "Última exportação hoje às 12:00; 1 registro continua recusado e 1 linha continua sem envio." in said
     assert "Tudo em dia" not in said

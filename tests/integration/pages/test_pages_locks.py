@@ -160,7 +160,7 @@ def test_hostile_names_are_only_text(tmp_path: Path) -> None:
     known = connection(establishments=tuple(type(one)(one.code, HOSTILE) for one in connection().establishments))
     with page_client(tmp_path, known=known) as pages:
         pages.run("failed", code="hub_said_no", motivo=HOSTILE)
-        pages.erp.records = [
+        pages.erp.issues = [
             unsettled(kind="customer", label=HOSTILE, code="tax_id_invalid", codigo=HOSTILE, erp_number=HOSTILE),
             unsettled("waiting", id="o", label=HOSTILE, code="customer_missing", nome=HOSTILE),
         ]

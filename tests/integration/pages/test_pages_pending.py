@@ -37,7 +37,7 @@ def duplicate(value: str | None = KEYS, id: str = "cus_1") -> object:
 
 def pendings(pages: PageSetup, *records: object) -> Client:
     pages.run("done_with_refusals", counts=whole())
-    pages.erp.records = list(records)  # type: ignore[arg-type]
+    pages.erp.issues = list(records)  # type: ignore[arg-type]
     return pages.client()
 
 

@@ -161,7 +161,7 @@ def test_nothing_new_is_no_error(pages: PageSetup) -> None:
 
 def test_what_is_still_refused_keeps_a_done_run_from_saying_all_is_well(pages: PageSetup) -> None:
     pages.run("done")
-    pages.erp.records = [unsettled(codigo="1")]
+    pages.erp.issues = [unsettled(codigo="1")]
     said = text(pages.client().get("/").text)
     assert "Tudo em dia" not in said
     assert "1 registro continua recusado" in said
@@ -287,7 +287,7 @@ def test_totals_smaller_than_what_came_show_what_came(pages: PageSetup) -> None:
 
 
 def test_what_did_not_enter_can_be_taken_to_a_spreadsheet(pages: PageSetup) -> None:
-    pages.erp.records = [unsettled(codigo="1")]
+    pages.erp.issues = [unsettled(codigo="1")]
     pages.run("done_with_refusals")
     with pages.client() as client:
         assert 'href="/recusados.csv" download>Exportar CSV</a>' in client.get("/").text

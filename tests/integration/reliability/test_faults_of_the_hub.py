@@ -46,7 +46,7 @@ def keeper(tmp_path: Path) -> SampleErp:
     made = make_sqlite(tmp_path)
     erp = made.open()
     write(erp, change(customer()))
-    erp.acknowledge(erp.pending(10))
+    erp.records.acknowledge(erp.records.pending_receipts(10))
     erp.close()
     return made
 

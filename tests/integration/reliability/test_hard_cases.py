@@ -89,7 +89,7 @@ def test_an_emoji_the_erp_cannot_store_is_removed_with_a_warning(narrow: SampleE
     written = write(opened, change(customer(name="Café \u2615 d’Ávila", trade_name="Pão – Açúcar")))
     assert written.counts.customers == RowCounts(written=1)
     assert narrow.query("SELECT CLI_RAZAO, CLI_FANTASIA FROM CLIENTE") == [("CAFÉ D'ÁVILA", "PÃO - AÇÚCAR")]
-    [warned] = opened.with_warnings(10)
+    [warned] = opened.records.with_warnings(10)
     assert [warning.message for warning in warned.warnings] == [
         "O cliente Café \u2615 d’Ávila tem letras que o ERP não guarda (name). Gravamos o texto sem elas."
     ]
@@ -162,8 +162,8 @@ def test_a_total_off_by_a_centavo_is_refused_unless_the_setting_is_on(keeper: Sa
     off = keeper.open()
     write(off, change(customer()))
     write(off, change(_off(cent, field=field)))
-    assert [record.outcome for record in off.open_issues(["refused"], 10)] == ["refused"]
-    assert off.rows()["orders"] == 0
+    assert [record.outcome for record in off.records.open_issues(["refused"], 10)] == ["refused"]
+    assert off.records.rows()["orders"] == 0
 
 
 @pytest.mark.parametrize("field", ["items_amount", "total_amount"])
@@ -181,7 +181,7 @@ def test_with_the_setting_on_the_largest_item_takes_the_centavo_and_a_warning_sa
     ]
     assert keeper.query("SELECT valor_itens, total FROM pedidos") == [(str(Decimal("29.10") + Decimal(cent)),) * 2]
     assert _warnings(keeper, "ord_1") == ["centavo_adjusted"]
-    [warned] = on.with_warnings(10)
+    [warned] = on.records.with_warnings(10)
     total = format(Decimal("29.10") + Decimal(cent), "f").replace(".", ",")
     assert warned.warnings[0].message == (
         f"O total do pedido OF-1 diferia da soma dos itens por 1 centavo (R$\u00a0{total} e R$\u00a029,10). "
@@ -220,8 +220,8 @@ def test_with_the_setting_on_what_is_not_one_centavo_of_the_total_is_refused_as_
     on = keeper.open(adjusts_centavo=True)
     write(on, change(customer()))
     write(on, change(wrong))
-    assert [record.code for record in on.open_issues(["refused"], 10)] == [code]
-    assert on.rows()["items"] == 0
+    assert [record.code for record in on.records.open_issues(["refused"], 10)] == [code]
+    assert on.records.rows()["items"] == 0
 
 
 def test_a_line_a_centavo_off_already_gives_way_to_the_next_largest(keeper: SampleErp) -> None:
@@ -266,7 +266,7 @@ def test_an_order_of_two_thousand_items_is_one_record_and_says_how_many_invoices
     write(erp, change(customer()))
     many = tuple(item(n, price="1.00", quantity="1.0000") for n in range(1, 2001))
     written = write(erp, change(order(items=many)))
-    assert (written.counts.items, erp.rows()["items"]) == (RowCounts(written=2000), 2000)
+    assert (written.counts.items, erp.records.rows()["items"]) == (RowCounts(written=2000), 2000)
     assert _warnings(keeper, "ord_1") == ["items_many"]
     [(text,)] = keeper.query("SELECT warnings FROM omnisync_binding WHERE id = 'ord_1'")
     assert "serão necessárias 3 notas" in text
@@ -314,7 +314,7 @@ def test_an_instalment_due_before_the_issue_enters_with_a_warning(keeper: Sample
     paid = tuple(msgspec.structs.replace(payment, due_on=date(2026, 1, 1)) for payment in early.payments)
     write(erp, change(customer()))
     write(erp, change(msgspec.structs.replace(early, payments=paid)))
-    assert (erp.rows()["orders"], _warnings(keeper, "ord_1")) == (1, ["payment_before_issue"])
+    assert (erp.records.rows()["orders"], _warnings(keeper, "ord_1")) == (1, ["payment_before_issue"])
 
 
 def test_an_instalment_due_on_the_day_of_the_issue_is_nothing_odd_at_any_hour_of_the_day(
@@ -362,7 +362,7 @@ def test_a_new_kind_of_payment_enters_with_a_warning(keeper: SampleErp, erp: Erp
 def test_a_new_order_type_or_status_is_refused_and_never_taken_for_a_sale(erp: Erp) -> None:
     write(erp, change(customer()))
     write(erp, raw_change(order("ord_1"), type="leasing"), raw_change(order("ord_2"), status="parked"))
-    assert {record.code for record in erp.open_issues(["refused"], 10)} == {"hub_changed_shape"}
+    assert {record.code for record in erp.records.open_issues(["refused"], 10)} == {"hub_changed_shape"}
 
 
 # n.º 19
@@ -483,7 +483,7 @@ def test_an_erased_order_stays_in_the_erp_and_nothing_of_it_stays_with_us(keeper
     run_import(keeper, hub)
     send(hub, deletion("order", "ord_1", 3))
     run_import(keeper, hub)
-    assert keeper.open().rows()["orders"] == 1
+    assert keeper.open().records.rows()["orders"] == 1
     kept = keeper.query("SELECT outcome, label, reason, warnings FROM omnisync_binding WHERE kind = 'order'")
     assert kept == [("kept", "", None, None)]
     [receipt] = receipts.receipts_of(hub.store, COMPANY, "order", "ord_1")
@@ -552,7 +552,7 @@ def test_the_intake_refuses_a_negative_quantity_and_the_agent_would(
         send(hub, returned)
     write(erp, change(customer()))
     write(erp, returned)
-    assert [record.code for record in erp.open_issues(["refused"], 10)] == ["amount_invalid"]
+    assert [record.code for record in erp.records.open_issues(["refused"], 10)] == ["amount_invalid"]
 
 
 @pytest.mark.parametrize(
@@ -616,7 +616,7 @@ def test_an_order_that_is_tried_again_in_vain_owes_no_receipt_and_its_age_goes_o
     assert len(write(opened, change(order(customer=named))).receipts) == 1
     opened._clock = lambda: NOW + timedelta(days=3)  # type: ignore[attr-defined]  # the run of another day
     assert write(opened, change(order(customer=named)), expected=None).receipts == ()
-    assert opened.waiting_since() == NOW
+    assert opened.records.waiting_since() == NOW
     opened.close()
 
 
@@ -665,7 +665,7 @@ def test_two_customers_of_the_erp_are_not_merged_there_and_a_warning_says_so(
     run_import(keeper, hub)
     send(hub, change(customer("cus_1", merged_into="cus_2"), 2), change(order()))
     run_import(keeper, hub)
-    assert (keeper.open().rows()["customers"], _warnings(keeper, "cus_1")) == (2, ["customer_merged"])
+    assert (keeper.open().records.rows()["customers"], _warnings(keeper, "cus_1")) == (2, ["customer_merged"])
 
 
 # n.º 24
@@ -718,7 +718,7 @@ def test_an_order_larger_than_we_read_is_refused_by_its_place_and_the_stream_goe
     send(hub, *(change(order(f"ord_{n}")) for n in range(6, 10)))
     monkeypatch.setattr("omnisync.agent.hub_api.transport.MAX_BODY_BYTES", 20_000)
     assert run_import(keeper, hub).orders == RowCounts(written=9, refused=1)
-    [refused] = keeper.open().open_issues(["refused"], 10)
+    [refused] = keeper.open().records.open_issues(["refused"], 10)
     assert refused.message == (
         "O pedido sem identificação não pode ser lido (formato). Abra no OmniForce, salve e envie de novo."
     )

@@ -36,7 +36,7 @@ def test_what_the_hub_has_lands_in_the_erp(keeper: SampleErp, hub: RunningHub) -
     send(hub, change(customer()), *(change(order(f"ord_{n}")) for n in range(120)))
     counts = run_import(keeper, hub)
     assert counts.orders == RowCounts(written=120)
-    assert keeper.open().rows() == {"customers": 1, "orders": 120, "items": 240, "payments": 120}
+    assert keeper.open().records.rows() == {"customers": 1, "orders": 120, "items": 240, "payments": 120}
 
 
 def test_a_second_import_writes_nothing_and_asks_once(keeper: SampleErp, hub: RunningHub) -> None:
@@ -175,10 +175,10 @@ def test_a_run_told_to_stop_ends_between_slices_and_the_next_goes_on(keeper: Sam
     erp = keeper.open()
     with client(hub) as opened, pytest.raises(StoppedError):
         importer(erp, opened, report=stop_after_some).run()
-    assert 50 <= erp.rows()["orders"] < 400
+    assert 50 <= erp.records.rows()["orders"] < 400
     erp.close()
     run_import(keeper, hub)
-    assert keeper.open().rows()["orders"] == 400
+    assert keeper.open().records.rows()["orders"] == 400
 
 
 def test_two_imports_at_once_leave_what_one_leaves(keeper: SampleErp, hub: RunningHub) -> None:
@@ -201,7 +201,7 @@ def test_two_imports_at_once_leave_what_one_leaves(keeper: SampleErp, hub: Runni
         thread.join()
     assert set(ends) <= {"done", "OvertakenError"}
     assert "done" in ends
-    assert keeper.open().rows() == {"customers": 1, "orders": 600, "items": 1200, "payments": 600}
+    assert keeper.open().records.rows() == {"customers": 1, "orders": 600, "items": 1200, "payments": 600}
 
 
 def test_a_retry_brings_just_what_was_asked_for_and_the_orders_that_wait_for_it(
@@ -213,8 +213,8 @@ def test_a_retry_brings_just_what_was_asked_for_and_the_orders_that_wait_for_it(
     erp = keeper.open()
     with client(hub) as opened:
         importer(erp, opened).retry([RetryRequest(kind="customer", ids=("cus_1",))])
-    assert erp.rows() == {"customers": 1, "orders": 1, "items": 2, "payments": 1}
-    assert erp.n_open_issues() == {"refused": 0, "waiting": 0}
+    assert erp.records.rows() == {"customers": 1, "orders": 1, "items": 2, "payments": 1}
+    assert erp.records.n_open_issues() == {"refused": 0, "waiting": 0}
 
 
 def test_an_order_the_erp_lost_comes_back_only_when_asked_for(keeper: SampleErp, hub: RunningHub) -> None:
@@ -225,9 +225,9 @@ def test_an_order_the_erp_lost_comes_back_only_when_asked_for(keeper: SampleErp,
     erp = keeper.open()
     with client(hub) as opened:
         importer(erp, opened).run()
-        assert erp.rows()["orders"] == 0
+        assert erp.records.rows()["orders"] == 0
         importer(erp, opened).retry([RetryRequest(kind="order", ids=("ord_1",), again=True)])
-    assert erp.rows()["orders"] == 1
+    assert erp.records.rows()["orders"] == 1
 
 
 def test_an_erased_waiting_order_waits_no_more(keeper: SampleErp, hub: RunningHub) -> None:
@@ -235,7 +235,7 @@ def test_an_erased_waiting_order_waits_no_more(keeper: SampleErp, hub: RunningHu
     run_import(keeper, hub)
     send(hub, deletion("order", "ord_1", 2))
     run_import(keeper, hub)
-    assert keeper.open().n_open_issues() == {"refused": 0, "waiting": 0}
+    assert keeper.open().records.n_open_issues() == {"refused": 0, "waiting": 0}
 
 
 def test_a_revoked_token_stops_the_run_at_once(keeper: SampleErp, hub: RunningHub) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, Literal
 
 import msgspec
@@ -15,7 +13,7 @@ from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.upsert.record_change import REINSERT_REQUESTED, Binding, RecordChange, hash_of
 from omnisync.agent.erp.upsert.staging_results import StagingResults
 from omnisync.agent.errors import OvertakenError
-from omnisync.contract.feed import MAX_RECORDS, Reason, Receipt, RecordKind, is_unnamed
+from omnisync.contract.feed import Reason, Receipt, RecordKind, is_unnamed
 from omnisync.contract.streams import CUSTOMERS, Stream, orders_of
 
 _COLUMNS = (
@@ -24,7 +22,7 @@ _COLUMNS = (
 )
 _WRITES = frozenset({"imported", "updated", "cancelled", "staged"})
 # Said twice for SQLite, which takes the index of what did not enter only where it reads the index's own condition.
-_IS_WAITING = "outcome IN ('refused', 'waiting') AND outcome = 'waiting'"
+IS_WAITING = "outcome IN ('refused', 'waiting') AND outcome = 'waiting'"
 _IS_REFUSED = "outcome IN ('refused', 'waiting') AND outcome = 'refused'"
 
 
@@ -97,7 +95,7 @@ class Bindings:
     def save(
         self, record_changes: Sequence[RecordChange], epoch: str, establishment: str, now: datetime
     ) -> list[Receipt]:
-        """Remember the verdicts that ended; answers the receipts they owe, which are pending until `acknowledge`."""
+        """Remember the verdicts that ended; answers the receipts they owe, pending until acknowledged."""
         at, storable = now.isoformat(), self._database.encodable
         new: list[tuple[object, ...]] = []
         known: list[tuple[object, ...]] = []
@@ -128,76 +126,7 @@ class Bindings:
             ],
         )
 
-    # --- receipts
-
-    def pending(self, limit: int) -> list[Receipt]:
-        """Return receipts not yet sent. Their keys are asked for first: an index holds them, so that no binding is
-        walked.
-        """
-        keys: list[Any] = self._database.select(
-            self._database.limited(
-                "SELECT kind, id FROM omnisync_binding WHERE company = ? AND receipt_pending = 1 ORDER BY kind, id",
-                limit,
-            ),
-            (self._company,),
-        )
-        return [receipt for kind, lot in groupby(keys, itemgetter(0)) for receipt in self._receipts(kind, lot)]
-
-    def _receipts(self, kind: RecordKind, keys: Iterable[tuple[RecordKind, str]]) -> list[Receipt]:
-        rows: list[Any] = self._database.select_among(
-            "SELECT id, version, outcome, outcome_at, erp_number, reason FROM omnisync_binding "
-            "WHERE company = ? AND kind = ? AND id IN {ids}",
-            [id_ for _, id_ in keys],
-            (self._company, kind),
-        )
-        return [
-            Receipt(
-                kind=kind,
-                id=id_,
-                version=version,
-                outcome=outcome,
-                at=datetime.fromisoformat(at),
-                erp_number=number,
-                reason=msgspec.json.decode(reason, type=Reason) if reason else None,
-            )
-            for id_, version, outcome, at, number, reason in sorted(rows, key=itemgetter(0))
-        ]
-
-    def acknowledge(self, receipts: Sequence[Receipt]) -> None:
-        """These receipts were sent; a newer outcome stays pending."""
-        alike: dict[tuple[object, ...], list[str]] = {}
-        for r in receipts:
-            alike.setdefault((r.kind, r.version, r.outcome), []).append(r.id)
-        for what, ids in alike.items():
-            self._database.execute_among(
-                "UPDATE omnisync_binding SET receipt_pending = 0 "
-                "WHERE company = ? AND kind = ? AND version = ? AND outcome = ? AND id IN {ids}",
-                ids,
-                (self._company, *what),
-            )
-
     # --- what did not enter
-
-    def waiting(self, establishments: Sequence[str]) -> Iterator[tuple[Stream, list[str]]]:
-        """Yield what waits, in lots, with its stream: customers (released, and never reached again), then orders.
-
-        Each lot is read when it is asked for.
-        """
-        for stream in (CUSTOMERS, *map(orders_of, establishments)):
-            after = ""
-            while ids := self._waiting_after(stream.kind, stream.establishment, after):
-                yield stream, ids
-                after = ids[-1]
-
-    def _waiting_after(self, kind: RecordKind, establishment: str, after: str) -> list[str]:
-        sql = (
-            f"SELECT id FROM omnisync_binding WHERE company = ? AND {_IS_WAITING} AND kind = ? "  # noqa: S608  # constant text
-            "AND establishment = ? AND id > ? ORDER BY id"
-        )
-        rows = self._database.select(
-            self._database.limited(sql, MAX_RECORDS), (self._company, kind, establishment, after)
-        )
-        return [str(row[0]) for row in rows]
 
     def requeue(self, kind: RecordKind, ids: Sequence[str], *, gone: Sequence[str]) -> dict[Stream, list[str]]:
         """Refused ones wait again; so do those whose row is gone, whatever their outcome, and they forget that row."""
@@ -217,7 +146,7 @@ class Bindings:
         return streams
 
     def _requeue(self, kind: RecordKind, ids: Sequence[str]) -> list[tuple[str, str]]:
-        own = f"SELECT id, establishment FROM omnisync_binding WHERE company = ? AND {_IS_WAITING} AND "  # noqa: S608  # constant text
+        own = f"SELECT id, establishment FROM omnisync_binding WHERE company = ? AND {IS_WAITING} AND "  # noqa: S608  # constant text
         rows: list[Any] = self._database.select_among(f"{own} kind = ? AND id IN {{ids}}", ids, (self._company, kind))
         if kind == "customer":
             rows += self._database.select_among(

@@ -98,7 +98,7 @@ def _ask_erp(services: PageServices, connection: Connection) -> TestResult:
         erp = services.open_erp(connection)
         try:
             erp.prepare()
-            n = texts.counted(erp.rows()["orders"], "pedido", "pedidos")
+            n = texts.counted(erp.records.rows()["orders"], "pedido", "pedidos")
         finally:
             erp.close()
     except OmnisyncError as error:

@@ -84,7 +84,7 @@ def _open_issues(pages: PageContext, shown: CurrentConnection) -> list[OpenIssue
         return []
     erp = pages.services.open_erp(shown.connection)
     try:
-        return list(erp.open_issues(("refused", "waiting"), diagnostics.N_RECORDS))
+        return list(erp.records.open_issues(("refused", "waiting"), diagnostics.N_RECORDS))
     except OmnisyncError:
         return None
     finally:
@@ -116,7 +116,7 @@ def _find(pages: PageContext, shown: CurrentConnection, asked: str) -> tuple[lis
         return [], ""
     erp = pages.services.open_erp(shown.connection)
     try:
-        found = erp.find(asked, N_FOUND)
+        found = erp.records.find(asked, N_FOUND)
     except OmnisyncError as error:
         return [], sentence_of(error)
     finally:

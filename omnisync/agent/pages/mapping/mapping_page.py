@@ -148,7 +148,7 @@ def _missing(pages: PageContext, shown: CurrentConnection) -> tuple[Counter[tupl
         return found, ""
     erp = pages.services.open_erp(shown.connection)
     try:
-        for record in erp.open_issues(("refused",), N_READ):
+        for record in erp.records.open_issues(("refused",), N_READ):
             if record.code in UNMAPPED and record.value:
                 found[UNMAPPED[record.code], record.value] += 1
     except OmnisyncError as error:

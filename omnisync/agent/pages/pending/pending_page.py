@@ -119,7 +119,7 @@ def export(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
     if shown.connection is not None and pages.recent(shown):
         erp = pages.services.open_erp(shown.connection)
         try:
-            found = erp.open_issues(("refused", "waiting"), N_EXPORTED)
+            found = erp.records.open_issues(("refused", "waiting"), N_EXPORTED)
         finally:
             erp.close()
     return Response(
@@ -234,8 +234,8 @@ def pending(pages: PageContext, shown: CurrentConnection, runs: Sequence[Run], *
         return Pending()
     erp = pages.services.open_erp(shown.connection)
     try:
-        counts = erp.n_open_issues()
-        found = erp.open_issues(("refused", "waiting"), limit) if any(counts.values()) else []
+        counts = erp.records.n_open_issues()
+        found = erp.records.open_issues(("refused", "waiting"), limit) if any(counts.values()) else []
     except OmnisyncError as error:
         # A run that never reached the database left no tables there; the state says why already.
         return Pending() if runs[0].state == "failed" else Pending(trouble=sentence_of(error))
@@ -291,10 +291,12 @@ def _choose(pages: PageContext, shown: CurrentConnection, customer_id: str, key:
     """Remember the choice, if it is still to be made and this is one of the answers."""
     erp = pages.services.open_erp(require_connection(shown))
     try:
-        open_choices = (choice_of(one) for one in erp.open_issues(("refused",), N_EXPORTED) if one.id == customer_id)
+        open_choices = (
+            choice_of(one) for one in erp.records.open_issues(("refused",), N_EXPORTED) if one.id == customer_id
+        )
         if not any(choice is not None and key in choice.keys for choice in open_choices):
             return False
-        erp.choose(customer_id, key)
+        erp.records.choose(customer_id, key)
         return True
     finally:
         erp.close()
@@ -305,7 +307,7 @@ def _warned(pages: PageContext, shown: CurrentConnection) -> tuple[list[WarnedRo
         return [], [], ""
     erp = pages.services.open_erp(shown.connection)
     try:
-        warned, kept = erp.with_warnings(N_WARNED), erp.open_issues(("kept",), N_WARNED)
+        warned, kept = erp.records.with_warnings(N_WARNED), erp.records.open_issues(("kept",), N_WARNED)
     except OmnisyncError as error:
         return [], [], sentence_of(error)
     finally:

@@ -119,7 +119,7 @@ def try_all_again(pages: NamedDependency[PageContext], request: HtmlRequest) -> 
     if shown.connection is not None:
         erp = pages.services.open_erp(shown.connection)
         try:
-            found = erp.open_issues(("refused",), N_TRIED)
+            found = erp.records.open_issues(("refused",), N_TRIED)
         finally:
             erp.close()
         if found:
