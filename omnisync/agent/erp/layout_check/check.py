@@ -15,7 +15,7 @@ from omnisync.agent.erp.layout_check.findings import Finding, error, near, warni
 from omnisync.agent.erp.layout_check.table_usage import TableUsage, table_usages
 from omnisync.agent.erp.layout_check.value_bounds import ValueBounds, path_bounds
 from omnisync.agent.erp.reflection import reflect, rights
-from omnisync.agent.erp.reflection.schema import DatabaseColumn, DatabaseTable, Schema
+from omnisync.agent.erp.reflection.schema import Conversions, DatabaseColumn, DatabaseTable, Schema
 from omnisync.agent.errors import RecordError, SetupError
 from omnisync.agent.messages import texts
 
@@ -72,7 +72,7 @@ def _of_use(use: TableUsage, schema: Schema, database: Database) -> CheckFinding
     yield from _missing(
         table, {name: use.named.get(name, f"{use.where}.columns.{name}") for name in sorted(use.columns)}
     )
-    yield from _of_columns(use, table, is_firebird=schema.folds)
+    yield from _of_columns(use, table, schema.conversions)
     yield from _unfilled(use, table, schema)
     yield from _of_keys(use, table, schema)
     if use.number is not None:
@@ -88,7 +88,7 @@ def _missing(table: DatabaseTable, named: Mapping[str, str]) -> CheckFindings:
 # --- columns
 
 
-def _of_columns(use: TableUsage, table: DatabaseTable, *, is_firebird: bool) -> CheckFindings:
+def _of_columns(use: TableUsage, table: DatabaseTable, conversions: Conversions) -> CheckFindings:
     short: dict[str, int | None] = {}
     for name, given in use.bounds.items():
         column = table.column(name)
@@ -98,7 +98,7 @@ def _of_columns(use: TableUsage, table: DatabaseTable, *, is_firebird: bool) -> 
         if column.is_computed:
             yield error("check_computed", where)
         elif given is not None:
-            yield from check_fit(where, column, given, is_firebird=is_firebird)
+            yield from check_fit(where, column, given, conversions)
             if is_short_for_code(column, given):
                 short[column.name] = column.length
     if short:
@@ -118,7 +118,7 @@ def _unfilled(use: TableUsage, table: DatabaseTable, schema: Schema) -> CheckFin
 
 def _may_fill(table: DatabaseTable, schema: Schema) -> bool:
     """Return whether a trigger of this table may put a value where there is none."""
-    return table.has_insert_trigger and schema.label != "SQLite"
+    return table.has_insert_trigger and schema.triggers_fill_columns
 
 
 # --- keys

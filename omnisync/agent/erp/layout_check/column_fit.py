@@ -7,23 +7,22 @@ from decimal import Decimal, InvalidOperation
 
 from omnisync.agent.erp.layout_check.findings import Finding, error, warning
 from omnisync.agent.erp.layout_check.value_bounds import ValueBounds
-from omnisync.agent.erp.reflection.schema import DatabaseColumn
+from omnisync.agent.erp.reflection.schema import Conversions, DatabaseColumn
 
 FitFindings = Iterator[Finding]
 
 _FEW_DIGITS = 7
 """Digits before the point below which a column of amounts is narrow: R$ 9.999.999,99."""
 _NUMBERS = frozenset({"integer", "decimal", "float"})
+_ALL = Conversions()
 _YES_OR_NO = frozenset({"true", "false", "t", "f", "yes", "no", "1", "0"})
 
 
-def check_fit(where: str, column: DatabaseColumn, bounds: ValueBounds, *, is_firebird: bool = False) -> FitFindings:
-    """Yield what speaks against writing this into the column."""
+def check_fit(where: str, column: DatabaseColumn, bounds: ValueBounds, conversions: Conversions = _ALL) -> FitFindings:
+    """Yield what speaks against writing this into the column, by what its database converts of itself."""
     if bounds.is_optional and not column.is_nullable:
         yield warning("check_may_be_empty", where, campo=bounds.path or "o valor")
-    wrong = (
-        _of_values(where, column, bounds) if bounds.values else _of_kind(where, column, bounds, is_firebird=is_firebird)
-    )
+    wrong = _of_values(where, column, bounds) if bounds.values else _of_kind(where, column, bounds, conversions)
     if wrong is not None:
         yield wrong
     elif column.kind == "text":
@@ -57,15 +56,14 @@ def _of_values(where: str, column: DatabaseColumn, bounds: ValueBounds) -> Findi
     return None
 
 
-def _of_kind(where: str, column: DatabaseColumn, bounds: ValueBounds, *, is_firebird: bool) -> Finding | None:
+def _of_kind(where: str, column: DatabaseColumn, bounds: ValueBounds, conversions: Conversions) -> Finding | None:
     if column.kind in _NUMBERS:
         return _into_number(where, column, bounds)
     if column.kind == "bool":
-        # The others read 1 and 0.
-        fits = bounds.kind in ("bool", "integer") and not is_firebird
+        fits = bounds.kind in ("bool", "integer") and conversions.number_to_bool
         return None if fits else error("check_boolean", where, tipo=column.type)
     if column.kind in ("date", "datetime", "time"):
-        return _into_time(where, column, bounds, is_firebird=is_firebird)
+        return _into_time(where, column, bounds, conversions)
     return None
 
 
@@ -85,12 +83,14 @@ def _into_number(where: str, column: DatabaseColumn, bounds: ValueBounds) -> Fin
     return None
 
 
-def _into_time(where: str, column: DatabaseColumn, bounds: ValueBounds, *, is_firebird: bool) -> Finding | None:
+def _into_time(where: str, column: DatabaseColumn, bounds: ValueBounds, conversions: Conversions) -> Finding | None:
     if bounds.kind == "text" and bounds.path.endswith(("_on", "_at")):
         return None  # the layout's own form of a date, for a column that reads it
     if column.kind in ("date", "time") and bounds.kind == "datetime":
         form = "date" if column.kind == "date" else 'local_datetime("%H:%M:%S")'
-        return error("check_datetime", where, tipo=column.type, conversor=form) if is_firebird else None
+        if conversions.datetime_to_date:
+            return None
+        return error("check_datetime", where, tipo=column.type, conversor=form)
     if column.kind != "time" and bounds.kind in ("date", "datetime"):
         return None
     return error("check_type", where, campo=bounds.path or "o valor", tipo=column.type)

@@ -69,7 +69,7 @@ def sampler(database: Database) -> Sample:
 def draft(schema: Schema, sample: Sample, *, kind: str, name: str) -> Draft:
     """Return the draft for a database of this kind. It reads as a layout as soon as the tables were recognized."""
     roles = roles_of(schema)
-    writer = _DraftWriter(schema, sample, is_firebird=schema.folds)
+    writer = _DraftWriter(schema, sample)
     parts = [_head(kind, name)]
     for role, table, parent in (
         ("customer", roles.customer, None),
@@ -118,10 +118,9 @@ def _unknown(role: str) -> list[str]:
 class _DraftWriter:
     """Writes the sections of a draft."""
 
-    def __init__(self, schema: Schema, sample: Sample, *, is_firebird: bool) -> None:
+    def __init__(self, schema: Schema, sample: Sample) -> None:
         self._schema = schema
         self._sample = sample
-        self._is_firebird = is_firebird
 
     def section(self, role: str, table: DatabaseTable, known: Guess, parent: DatabaseTable | None) -> list[str]:
         """Return one kind's lines."""
@@ -156,10 +155,10 @@ class _DraftWriter:
         column = table.columns.get(key)
         if column is None or column.is_identity or column.has_default or key in fields:
             return
-        if table.has_insert_trigger and self._schema.label != "SQLite":
+        if table.has_insert_trigger and self._schema.triggers_fill_columns:
             yield f"# palpite: um gatilho preenche {key}; senão diga number, como abaixo"
         source = self._source(table, column)
-        is_made = table.has_insert_trigger and self._schema.label != "SQLite"
+        is_made = table.has_insert_trigger and self._schema.triggers_fill_columns
         yield f"# number = {source}" if is_made else _line("number", source, "palpite: de onde vem o número do ERP")
         if not is_made:
             yield from self._counters()
@@ -356,7 +355,8 @@ class _DraftWriter:
         if column.kind not in ("date", "datetime"):
             return '{ constant = "" }'
         today = "CURRENT_DATE" if column.kind == "date" else "CURRENT_TIMESTAMP"
-        return f'{{ sql = "SELECT {today}{" FROM rdb$database" if self._is_firebird else ""}" }}'  # noqa: S608  # two words
+        source = f" FROM {self._schema.dual_table}" if self._schema.dual_table else ""
+        return f'{{ sql = "SELECT {today}{source}" }}'  # noqa: S608  # two words
 
 
 def _external(table: DatabaseTable, known: Guess) -> Iterator[str]:

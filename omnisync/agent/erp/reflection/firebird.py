@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.reflection.schema import ColumnKind, DatabaseColumn, Schema, SchemaRows, tables_of
+from omnisync.agent.erp.reflection.schema import (
+    ColumnKind,
+    Conversions,
+    DatabaseColumn,
+    Schema,
+    SchemaRows,
+    tables_of,
+)
 
 _COLUMNS = """
 SELECT TRIM(r.rdb$relation_name), TRIM(r.rdb$field_name), f.rdb$field_type, COALESCE(f.rdb$field_sub_type, 0),
@@ -96,6 +103,8 @@ def read(database: Database) -> Schema:
         sequences=frozenset(str(row[0]) for row in database.select(_SEQUENCES)),
         procedures=frozenset(str(row[0]) for row in database.select(_PROCEDURES)),
         folds=True,
+        conversions=Conversions(number_to_bool=False, datetime_to_date=False),
+        dual_table="rdb$database",
     )
 
 

@@ -85,8 +85,19 @@ class DatabaseTable(Struct, frozen=True, kw_only=True):
         return {column.name for column in found if column is not None}
 
 
+class Conversions(Struct, frozen=True, kw_only=True):
+    """What a database makes of itself of a value of another kind: 1 and 0 for a boolean, a moment for a date."""
+
+    number_to_bool: bool = True
+    datetime_to_date: bool = True
+
+
 class Schema(Struct, frozen=True, kw_only=True):
-    """One database. Names are spelled as it keeps them; `folds`: a name in small letters stands for its capitals."""
+    """One database. Names are spelled as it keeps them; `folds`: a name in small letters stands for its capitals.
+
+    `dual_table` is what a query of no table must name after FROM; empty where FROM may be left out.
+    `triggers_fill_columns`: a trigger comes before the row, and may put a value where there is none.
+    """
 
     label: str
     charset: str
@@ -94,6 +105,9 @@ class Schema(Struct, frozen=True, kw_only=True):
     sequences: frozenset[str] = frozenset()
     procedures: frozenset[str] = frozenset()
     folds: bool = False
+    conversions: Conversions = Conversions()
+    dual_table: str = ""
+    triggers_fill_columns: bool = True
 
     def table(self, name: str) -> DatabaseTable | None:
         """Return the table a layout means by this name."""
