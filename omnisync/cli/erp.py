@@ -12,8 +12,7 @@ from omnisync.agent.erp.layout.schema import LayoutFile
 from omnisync.agent.erp.layout_check.check import OURS, check_schema
 from omnisync.agent.erp.layout_check.encoding_check import name_column, names_read
 from omnisync.agent.erp.layout_check.table_usage import table_usages
-from omnisync.agent.erp.reflection import reflect
-from omnisync.agent.erp.reflection.schema import Schema
+from omnisync.agent.erp.schema import Schema
 from omnisync.agent.errors import OmnisyncError, TemporaryError
 from omnisync.cli import composition
 from omnisync.cli import layout as layouts
@@ -41,7 +40,7 @@ def check(name: str | None, verbose: bool) -> int:
         try:
             database.connect()
             click.echo(f"ok    Conexão: {KINDS[known.erp.kind].label}, {known.erp.database}.")
-            schema = reflect(database)
+            schema = database.reflect()
             for line in seen(file, schema, database):
                 click.echo(f"ok    {line}")
             findings = check_schema(file, schema, database, known.erp)

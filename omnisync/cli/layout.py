@@ -13,7 +13,6 @@ from omnisync.agent.erp.layout.schema import LayoutFile, shipped_layout, shipped
 from omnisync.agent.erp.layout_check.check import check as examine
 from omnisync.agent.erp.layout_check.findings import Finding
 from omnisync.agent.erp.layout_draft.draft import draft, sampler
-from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.layout_folder import chosen, names_in
 from omnisync.agent.messages import texts
@@ -91,7 +90,7 @@ def new(path: str, force: bool, name: str | None, verbose: bool) -> None:
         database = context.database(known)
         try:
             database.connect()
-            made = draft(reflect(database), sampler(database), kind=known.erp.kind, name=file.stem[:60])
+            made = draft(database.reflect(), sampler(database), kind=known.erp.kind, name=file.stem[:60])
         finally:
             database.close()
         try:

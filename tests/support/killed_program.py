@@ -19,7 +19,7 @@ from threading import Event
 from typing import Any
 
 from omnisync.agent.erp.databases import KINDS
-from omnisync.agent.erp.dialects.sqlite import Sqlite
+from omnisync.agent.erp.dialects.sqlite.database import Sqlite
 from omnisync.agent.erp.state.bindings import Bindings
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.sync.change_detector import ChangeDetector
@@ -65,7 +65,7 @@ def _stop(folder: str) -> None:
 def _stop_at(moment: str, n: int, kind: str, folder: str) -> None:
     owner, name, is_before = MOMENTS[moment]
     if owner is None:
-        owner = getattr(import_module(f"omnisync.agent.erp.dialects.{KINDS[kind].module}"), KINDS[kind].name)
+        owner = getattr(import_module(f"omnisync.agent.erp.dialects.{KINDS[kind].module}.database"), KINDS[kind].name)
     original: Callable[..., Any] = getattr(owner, name)
     has_saved = _watched_save() if "_slice_" in moment else [True]
     left = n

@@ -8,6 +8,7 @@ from functools import lru_cache
 from re import compile as pattern
 from typing import Protocol
 
+from omnisync.agent.erp.schema import DatabaseTable, Rights, Schema
 from omnisync.agent.errors import OmnisyncError
 
 STREAM_ROWS = 2000
@@ -44,6 +45,15 @@ class Database(Protocol):
 
     def tables(self) -> dict[str, set[str]]:
         """Return the columns of every table and view by its name, as a layout writes them."""
+
+    def reflect(self) -> Schema:
+        """Return everything the database says of itself to this user, over the connection that writes.
+
+        A second library's reading would need a second connection, and knows neither rights nor triggers nor engines.
+        """
+
+    def rights(self, table: DatabaseTable) -> Rights:
+        """Return what this user may do with the table. Nothing is left behind, and no trigger runs."""
 
     def quoted(self, name: str) -> str:
         """Return a name as it stands in the database, safe in a SQL text whatever letters and reserved words it is

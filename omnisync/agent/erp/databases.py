@@ -15,7 +15,7 @@ from msgspec import Struct
 from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.dialects.sqlite import Sqlite
+from omnisync.agent.erp.dialects.sqlite.database import Sqlite
 from omnisync.agent.erp.layout.compiler import Mappings
 from omnisync.agent.erp.layout.plan import compile_layout
 from omnisync.agent.erp.layout.schema import LayoutFile, read_layout, shipped_layout, shipped_names, shipped_text
@@ -52,7 +52,7 @@ def open_database(address: ErpAddress, password: str = "") -> Database:
     if kind is None:
         raise ErpSetupError("destination_kind", tipo=address.kind)
     try:
-        module = import_module(f"omnisync.agent.erp.dialects.{kind.module}")
+        module = import_module(f"omnisync.agent.erp.dialects.{kind.module}.database")
     except ImportError as error:
         raise ErpSetupError("driver_missing", tipo=kind.label, extra=kind.extra) from error
     database: Database = getattr(module, kind.name)(

@@ -14,7 +14,6 @@ from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.export.row_stream import RowStream, Since, open_stream
 from omnisync.agent.erp.layout.export_queries import ExportQuery
 from omnisync.agent.erp.layout.plan import Layout
-from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.erp.slice_writer import SliceWriter, once
 from omnisync.agent.erp.state.bindings import Bindings
 from omnisync.agent.erp.state.record_store import SqlRecordStore
@@ -115,7 +114,7 @@ class SqlErp:
 
     def _check_external_ids(self) -> None:
         """Without our tables in the database only its unique keys keep a record from standing there twice."""
-        schema = reflect(self._database)
+        schema = self._database.reflect()
         mains = [main.table for main in (self._layout.customer, self._layout.order) if main is not None]
         for table in mains:
             found = schema.table(table.name)

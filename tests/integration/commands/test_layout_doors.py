@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from omnisync.agent.config.settings import ErpAddress
-from omnisync.agent.erp.dialects.sqlite import Sqlite
+from omnisync.agent.erp.dialects.sqlite.database import Sqlite
 from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.errors import LayoutError
 from omnisync.agent.messages.texts import sentence

@@ -19,11 +19,11 @@ from firebird.driver import DatabaseError  # type: ignore[import-untyped]  # the
 from msgspec import Struct
 
 from omnisync.agent.erp.database import Database, formatted
-from omnisync.agent.erp.dialects import sqlite
-from omnisync.agent.erp.dialects.firebird import Firebird
-from omnisync.agent.erp.dialects.mariadb import Mariadb
-from omnisync.agent.erp.dialects.postgresql import Postgresql
-from omnisync.agent.erp.dialects.sqlite import Sqlite
+from omnisync.agent.erp.dialects.firebird.database import Firebird
+from omnisync.agent.erp.dialects.mariadb.database import Mariadb
+from omnisync.agent.erp.dialects.postgresql.database import Postgresql
+from omnisync.agent.erp.dialects.sqlite import database as sqlite
+from omnisync.agent.erp.dialects.sqlite.database import Sqlite
 from omnisync.agent.errors import (
     ErpBusyError,
     ErpFullError,

@@ -24,7 +24,6 @@ from omnisync.agent.erp.layout.schema import (
 from omnisync.agent.erp.layout_check.check import check
 from omnisync.agent.erp.layout_check.findings import Finding
 from omnisync.agent.erp.layout_draft.draft import Draft, draft, sampler
-from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.records import Address
 from tests.support.database_servers import PASSWORD
@@ -125,7 +124,7 @@ def _laid(kind: str, request: pytest.FixtureRequest, folder: Path) -> SampleErp:
 def _drafted(keeper: SampleErp) -> Draft:
     database = _opened(keeper)
     try:
-        return draft(reflect(database), sampler(database), kind=keeper.name, name="rascunho")
+        return draft(database.reflect(), sampler(database), kind=keeper.name, name="rascunho")
     finally:
         database.close()
 

@@ -13,8 +13,7 @@ from msgspec import Struct
 from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.databases import open_database
-from omnisync.agent.erp.reflection import reflect, rights
-from omnisync.agent.erp.reflection.schema import DatabaseColumn, DatabaseTable, Rights, Schema
+from omnisync.agent.erp.schema import DatabaseColumn, DatabaseTable, Rights, Schema
 from tests.support.database_servers import PASSWORD, Server
 
 # The same two tables everywhere, in each database's words.
@@ -76,7 +75,7 @@ class Place(Struct):
 
     def schema(self) -> Schema:
         """What the database says now."""
-        return reflect(self.database)
+        return self.database.reflect()
 
 
 def _place(kind: str, request: pytest.FixtureRequest, folder: Path, charset: str = "UTF8") -> Place:
@@ -192,7 +191,7 @@ def test_triggers_on_insert_are_seen(place: Place) -> None:
 
 def test_the_owner_may_do_everything_and_asking_leaves_nothing(place: Place) -> None:
     for name in ("cliente", "pedido"):
-        assert rights(place.database, _table(place.schema(), name)) == Rights(True, True, True, True)
+        assert place.database.rights(_table(place.schema(), name)) == Rights(True, True, True, True)
         assert place.database.select(f"SELECT count(*) FROM {name}") == [(0,)]
 
 
@@ -213,16 +212,16 @@ def test_a_user_is_told_what_is_missing(kind: str, open_place: Callable[..., Pla
     owner.run(*(text.format(place, user) for text in READERS[kind]))
     address = msgspec.structs.replace(owner.address, user=user)
     with closing(open_database(address, "outra")) as reader:
-        schema = reflect(reader)
-        assert rights(reader, _table(schema, "cliente")) == Rights(True, False, False, False)
-        assert rights(reader, _table(schema, "pedido")) == Rights(True, True, True, False)
+        schema = reader.reflect()
+        assert reader.rights(_table(schema, "cliente")) == Rights(True, False, False, False)
+        assert reader.rights(_table(schema, "pedido")) == Rights(True, True, True, False)
 
 
 def test_a_file_nobody_may_write_says_so(open_place: Callable[..., Place], monkeypatch: pytest.MonkeyPatch) -> None:
     place = open_place("sqlite", *TABLES["sqlite"])
     table = _table(place.schema(), "cliente")
     place.run("PRAGMA query_only = ON")
-    assert rights(place.database, table) == Rights(True, False, False, False)
+    assert place.database.rights(table) == Rights(True, False, False, False)
 
 
 # --- what only one of them has
@@ -260,12 +259,12 @@ def test_postgresql_names_schemas_and_reads_domains_and_enumerations(open_place:
     assert (schema.has_procedure("proximo"), schema.has_procedure("nada")) == (True, False)
     assert schema.charset == "UTF8"
     assert not _table(schema, "partes").is_view
-    assert rights(place.database, pedido) == Rights(True, True, True, True)
+    assert place.database.rights(pedido) == Rights(True, True, True, True)
 
 
 def test_postgresql_a_view_that_takes_no_rows_says_so(open_place: Callable[..., Place]) -> None:
     place = open_place("postgresql", "CREATE VIEW soma AS SELECT count(*) AS n FROM pg_class")
-    assert rights(place.database, _table(place.schema(), "soma")) == Rights(True, False, False, False)
+    assert place.database.rights(_table(place.schema(), "soma")) == Rights(True, False, False, False)
 
 
 def test_mariadb_tells_engines_charsets_and_sequences(open_place: Callable[..., Place]) -> None:

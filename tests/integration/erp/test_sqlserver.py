@@ -8,10 +8,9 @@ from decimal import Decimal
 
 import pytest
 
-from omnisync.agent.erp.dialects import sqlserver
-from omnisync.agent.erp.dialects.sqlserver import Sqlserver
-from omnisync.agent.erp.reflection import reflect, rights
-from omnisync.agent.erp.reflection.schema import DatabaseTable, ForeignKey, Rights
+from omnisync.agent.erp.dialects.sqlserver import database as sqlserver
+from omnisync.agent.erp.dialects.sqlserver.database import Sqlserver
+from omnisync.agent.erp.schema import DatabaseTable, ForeignKey, Rights
 from omnisync.agent.errors import (
     ErpBusyError,
     ErpFullError,
@@ -530,7 +529,7 @@ def test_sql_servers_catalogue_is_read() -> None:
 
     with answering(script) as wire:
         database = _opened(wire)
-        schema = reflect(database)
+        schema = database.reflect()
         database.close()
     pedidos = schema.tables["pedidos"]
     assert {name: (column.type, column.kind, column.length) for name, column in pedidos.columns.items()} == {
@@ -557,7 +556,7 @@ def test_sql_server_is_asked_for_rights_and_runs_no_trigger(is_closed: int, may:
     table = tds_server.rows("s i u d c", (1, 1, 0, 1, is_closed))
     with answering(lambda batch: table if "HAS_PERMS" in batch else _quiet(batch)) as wire:
         database = _opened(wire)
-        assert rights(database, DatabaseTable(name="vendas.log", columns={})) == may
+        assert database.rights(DatabaseTable(name="vendas.log", columns={})) == may
         database.close()
     assert len(wire.batches) == 3
     assert "(SELECT '[vendas].[log]' AS t)" in wire.batches[2]

@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from omnisync.agent.erp.database import STREAM_ROWS, UNREADABLE_VALUE, StreamedRows, formatted, row_groups
+from omnisync.agent.erp.dialects.rights import rights_by_statements
+from omnisync.agent.erp.schema import DatabaseTable, Rights, Schema
 from omnisync.agent.errors import ErpBusyError, ErpSetupError, OmnisyncError, RecordError, RefusedRecordError
 
 CONNECT_TIMEOUT_S = 10
@@ -79,6 +81,26 @@ class Server(ABC):
         """Return the columns of every table and view by its name."""
 
     @abstractmethod
+    def make_binding_tables(self) -> None:
+        """Make our two tables where they are missing."""
+
+    @abstractmethod
+    def reflect(self) -> Schema:
+        """Return everything the database says of itself to this user."""
+
+    @abstractmethod
+    def contains(self, column: str) -> str:
+        """Return the condition that a text column holds the text of one `?`, whatever the case of the letters."""
+
+    @abstractmethod
+    def next_values(self, sequence: str, n: int) -> list[object]:
+        """Return the next n values of a sequence."""
+
+    @abstractmethod
+    def insert_missing(self, table: str, columns: Sequence[str], keys: Sequence[str], row: Sequence[object]) -> None:
+        """Insert one row, or leave the one that has the same unique key."""
+
+    @abstractmethod
     def translate_error(self, error: Exception) -> OmnisyncError:
         """Return the driver's error as ours, by what to do about it."""
 
@@ -141,6 +163,10 @@ class Server(ABC):
             # Our own key is never a record's fault: another run got there first, and the slice is done again.
             return ErpBusyError()
         return self.translate_error(error)
+
+    def rights(self, table: DatabaseTable) -> Rights:
+        """Return what this user may do with the table."""
+        return rights_by_statements(self, table)
 
     # --- statements
 

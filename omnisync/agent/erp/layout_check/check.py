@@ -14,8 +14,7 @@ from omnisync.agent.erp.layout_check.export_check import check_exports
 from omnisync.agent.erp.layout_check.findings import Finding, error, near, warning
 from omnisync.agent.erp.layout_check.table_usage import TableUsage, table_usages
 from omnisync.agent.erp.layout_check.value_bounds import ValueBounds, path_bounds
-from omnisync.agent.erp.reflection import reflect, rights
-from omnisync.agent.erp.reflection.schema import Conversions, DatabaseColumn, DatabaseTable, Schema
+from omnisync.agent.erp.schema import Conversions, DatabaseColumn, DatabaseTable, Schema
 from omnisync.agent.errors import RecordError, SetupError
 from omnisync.agent.messages import texts
 
@@ -42,7 +41,7 @@ def check(layout: LayoutFile, database: Database, address: ErpAddress) -> list[F
     Reads the catalogue, a few names and the first rows of what goes out, and asks for rights; leaves nothing behind.
     Raises what the database raises where it cannot be read at all.
     """
-    return check_schema(layout, reflect(database), database, address)
+    return check_schema(layout, database.reflect(), database, address)
 
 
 def check_schema(layout: LayoutFile, schema: Schema, database: Database, address: ErpAddress) -> list[Finding]:
@@ -291,7 +290,7 @@ def _of_rights(layout: LayoutFile, uses: list[TableUsage], schema: Schema, datab
     for name, needed in wanted.items():
         table = schema.table(name)
         if table is not None:
-            may = rights(database, table)
+            may = database.rights(table)
             lacking = [word for right, word in _RIGHTS.items() if right in needed and not getattr(may, right)]
             if lacking:
                 yield error("check_rights", table.name, tabela=table.name, direitos=", ".join(lacking))

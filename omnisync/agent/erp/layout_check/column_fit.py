@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 
 from omnisync.agent.erp.layout_check.findings import Finding, error, warning
 from omnisync.agent.erp.layout_check.value_bounds import ValueBounds
-from omnisync.agent.erp.reflection.schema import Conversions, DatabaseColumn
+from omnisync.agent.erp.schema import Conversions, DatabaseColumn
 
 FitFindings = Iterator[Finding]
 

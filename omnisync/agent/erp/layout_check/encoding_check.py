@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout_check.findings import Finding, error, warning
 from omnisync.agent.erp.layout_check.table_usage import TableUsage
-from omnisync.agent.erp.reflection.schema import DatabaseTable, Schema
+from omnisync.agent.erp.schema import DatabaseTable, Schema
 from omnisync.agent.errors import OmnisyncError, TemporaryError
 from omnisync.agent.messages import texts
 

@@ -26,7 +26,7 @@ from omnisync.agent.erp.layout_check.value_bounds import (
     number_bounds,
     value_bounds,
 )
-from omnisync.agent.erp.reflection.schema import Schema
+from omnisync.agent.erp.schema import Schema
 
 FormType = TypeVar("FormType")
 

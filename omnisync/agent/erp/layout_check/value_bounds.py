@@ -16,7 +16,7 @@ from omnisync.agent.erp.layout import converters
 from omnisync.agent.erp.layout.converters import Call
 from omnisync.agent.erp.layout.field_paths import NEVER_CUT, RECORDS, paths_of
 from omnisync.agent.erp.layout.schema import Constant, FromSql, KeyOf, Lookup, Mapped, Scalar, column_form
-from omnisync.agent.erp.reflection.schema import DatabaseColumn, Schema
+from omnisync.agent.erp.schema import DatabaseColumn, Schema
 from omnisync.contract.records import Address, Order, Phone
 
 ValueKind = Literal["text", "integer", "decimal", "date", "datetime", "bool"]

@@ -12,7 +12,7 @@ from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout_check.value_bounds import ValueBounds, path_bounds
 from omnisync.agent.erp.layout_draft.guess import Guess, guess, reference_of, roles_of
 from omnisync.agent.erp.layout_draft.name_patterns import COUNTER, IS_CODE, IS_IBGE, IS_INVERTED, LAST, column_words
-from omnisync.agent.erp.reflection.schema import DatabaseColumn, DatabaseTable, ForeignKey, Schema
+from omnisync.agent.erp.schema import DatabaseColumn, DatabaseTable, ForeignKey, Schema
 from omnisync.agent.errors import OmnisyncError, TemporaryError
 
 Sample = Callable[[DatabaseTable, str], list[str]]

@@ -18,7 +18,7 @@ from omnisync.agent.erp.layout_draft.name_patterns import (
     column_words,
     words_of,
 )
-from omnisync.agent.erp.reflection.schema import DatabaseColumn, DatabaseTable, ForeignKey, Schema
+from omnisync.agent.erp.schema import DatabaseColumn, DatabaseTable, ForeignKey, Schema
 
 _ENOUGH = 8
 """Points below which a table is not taken for anything."""

@@ -7,7 +7,6 @@ from functools import cached_property
 
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import Layout, TablePlan
-from omnisync.agent.erp.reflection import reflect
 from omnisync.agent.erp.upsert.record_change import RecordChange
 
 _NUMBERS = frozenset({"integer", "decimal", "float"})
@@ -34,7 +33,7 @@ class NumericDocuments:
     @cached_property
     def _columns(self) -> Mapping[str, str]:
         main = (self._layout.customer, self._layout.order)
-        schema = reflect(self._database)
+        schema = self._database.reflect()
         found: dict[str, str] = {}
         for table in (part.table for part in main if part is not None):
             reflected = schema.table(table.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.reflection.schema import (
+from omnisync.agent.erp.schema import (
     ColumnKind,
     Conversions,
     DatabaseColumn,

@@ -6,7 +6,7 @@ from re import compile as pattern
 from typing import Any
 
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.reflection.schema import ColumnKind, DatabaseColumn, Schema, SchemaRows, tables_of
+from omnisync.agent.erp.schema import ColumnKind, DatabaseColumn, Schema, SchemaRows, tables_of
 
 _COLUMNS = """
 SELECT table_name, column_name, data_type, column_type, character_maximum_length, numeric_precision, numeric_scale,

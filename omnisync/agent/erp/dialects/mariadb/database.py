@@ -10,6 +10,7 @@ import pymysql  # type: ignore[import-untyped]  # the driver has no types
 from pymysql.constants import CLIENT  # type: ignore[import-untyped]
 from pymysql.cursors import SSCursor  # type: ignore[import-untyped]
 
+from omnisync.agent.erp.dialects.mariadb import reflection
 from omnisync.agent.erp.dialects.server import (
     CONNECT_TIMEOUT_S,
     STATEMENT_TIMEOUT_S,
@@ -19,6 +20,7 @@ from omnisync.agent.erp.dialects.server import (
     unreadable,
     wrong_layout,
 )
+from omnisync.agent.erp.schema import Schema
 from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpSetupError, OmnisyncError
 
 # Keys compare by bytes: the usual collations call `ção` and `cao` the same. There are no partial indexes here.
@@ -112,6 +114,10 @@ class Mariadb(Server):
                 "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = DATABASE()"
             )
         )
+
+    def reflect(self) -> Schema:
+        """Return everything the database says of itself to this user."""
+        return reflection.read(self)
 
     def quoted(self, name: str) -> str:
         """Return a name as it stands in the database, quoted."""

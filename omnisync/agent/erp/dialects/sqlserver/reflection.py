@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.reflection.schema import ColumnKind, DatabaseColumn, Rights, Schema, SchemaRows, tables_of
+from omnisync.agent.erp.schema import ColumnKind, DatabaseColumn, Rights, Schema, SchemaRows, tables_of
 
 _NAME = (
     "CASE WHEN OBJECT_ID(QUOTENAME({0}.name)) = {0}.object_id THEN {0}.name "

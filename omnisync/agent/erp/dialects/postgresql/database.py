@@ -11,6 +11,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from omnisync.agent.erp.database import formatted
+from omnisync.agent.erp.dialects.postgresql import reflection
 from omnisync.agent.erp.dialects.server import (
     CONNECT_TIMEOUT_S,
     STATEMENT_TIMEOUT_S,
@@ -20,6 +21,7 @@ from omnisync.agent.erp.dialects.server import (
     unreadable,
     wrong_layout,
 )
+from omnisync.agent.erp.schema import DatabaseTable, Rights, Schema
 from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpSetupError, OmnisyncError
 
 # Keys compare by bytes, as the hub does: a database's collation may call two ids equal, or sort them otherwise.
@@ -123,6 +125,14 @@ class Postgresql(Server):
     def tables(self) -> dict[str, set[str]]:
         """Return the columns of every table and view by its name; those outside the search path with their schema."""
         return by_table(self.select(_COLUMNS))
+
+    def reflect(self) -> Schema:
+        """Return everything the database says of itself to this user."""
+        return reflection.read(self)
+
+    def rights(self, table: DatabaseTable) -> Rights:
+        """Return what this user may do with the table, by the server's own functions: it has triggers of statements."""
+        return reflection.rights(self, table.name)
 
     def quoted(self, name: str) -> str:
         """Return a name as it stands in the database, quoted."""

@@ -25,6 +25,8 @@ from omnisync.agent.erp.dialects.server import (
     refused,
     wrong_layout,
 )
+from omnisync.agent.erp.dialects.sqlserver import reflection
+from omnisync.agent.erp.schema import DatabaseTable, Rights, Schema
 from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpSetupError, ErpUndoneError, OmnisyncError
 
 # Keys compare by their code points (BIN2): the usual collations call `ção`, `CAO` and `cao` the same. The indexes have
@@ -314,6 +316,14 @@ class Sqlserver(Server):
     def tables(self) -> dict[str, set[str]]:
         """Return the columns of every table and view by its name; others than the login finds with their schema."""
         return by_table(self.select(_COLUMNS))
+
+    def reflect(self) -> Schema:
+        """Return everything the database says of itself to this user."""
+        return reflection.read(self)
+
+    def rights(self, table: DatabaseTable) -> Rights:
+        """Return what this user may do with the table, by the server's own functions: it has triggers of statements."""
+        return reflection.rights(self, table.name)
 
     def quoted(self, name: str) -> str:
         """Return a name as it stands in the database, quoted."""

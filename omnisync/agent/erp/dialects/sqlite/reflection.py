@@ -7,7 +7,7 @@ from re import compile as pattern
 from typing import Any
 
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.reflection.schema import ColumnKind, DatabaseColumn, Schema, SchemaRows, tables_of
+from omnisync.agent.erp.schema import ColumnKind, DatabaseColumn, Schema, SchemaRows, tables_of
 
 _TABLES = "SELECT name, type, sql FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite%'"
 _COLUMNS = f"""

@@ -10,6 +10,9 @@ from pathlib import Path
 import msgspec
 
 from omnisync.agent.erp.database import STREAM_ROWS, UNREADABLE_VALUE, StreamedRows
+from omnisync.agent.erp.dialects.rights import rights_by_statements
+from omnisync.agent.erp.dialects.sqlite import reflection
+from omnisync.agent.erp.schema import DatabaseTable, Rights, Schema
 from omnisync.agent.errors import (
     ErpBusyError,
     ErpFullError,
@@ -161,6 +164,14 @@ class Sqlite:
         for table, column in names:
             found.setdefault(str(table), set()).add(str(column))
         return found
+
+    def reflect(self) -> Schema:
+        """Return everything the database says of itself to this user."""
+        return reflection.read(self)
+
+    def rights(self, table: DatabaseTable) -> Rights:
+        """Return what this user may do with the table."""
+        return rights_by_statements(self, table)
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> int:
         """Run one statement; answers how many rows it matched."""

@@ -11,7 +11,9 @@ from firebird import driver  # type: ignore[import-untyped]  # the driver has no
 from firebird.driver.core import CHARSET_MAP  # type: ignore[import-untyped]
 
 from omnisync.agent.erp.database import row_groups
+from omnisync.agent.erp.dialects.firebird import reflection
 from omnisync.agent.erp.dialects.server import Server, by_table, refused, wrong_layout
+from omnisync.agent.erp.schema import Schema
 from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpSetupError, OmnisyncError, SettingsError
 
 BINDING_TABLES = {
@@ -292,6 +294,10 @@ class Firebird(Server):
             for table in _spellings(str(name))
             for column in _spellings(str(field))
         )
+
+    def reflect(self) -> Schema:
+        """Return everything the database says of itself to this user."""
+        return reflection.read(self)
 
     def quoted(self, name: str) -> str:
         """Return a name as it stands in the database, quoted."""

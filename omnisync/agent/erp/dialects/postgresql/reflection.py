@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.reflection.schema import ColumnKind, DatabaseColumn, Rights, Schema, SchemaRows, tables_of
+from omnisync.agent.erp.schema import ColumnKind, DatabaseColumn, Rights, Schema, SchemaRows, tables_of
 
 _NAME = (
     "CASE WHEN pg_table_is_visible({0}.oid) THEN {0}.relname "

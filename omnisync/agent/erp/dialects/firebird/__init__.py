@@ -1,0 +1,1 @@
+"""Firebird as an ERP's database."""

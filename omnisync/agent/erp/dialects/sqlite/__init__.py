@@ -1,0 +1,1 @@
+"""SQLite as an ERP's database."""

@@ -1,0 +1,1 @@
+"""SQL Server as an ERP's database."""
