@@ -12,38 +12,26 @@ from firebird.driver.core import CHARSET_MAP  # type: ignore[import-untyped]
 
 from omnisync.agent.erp.database import row_groups
 from omnisync.agent.erp.dialects.firebird import reflection
+from omnisync.agent.erp.dialects.firebird.binding_tables import BINDING_TABLES
+from omnisync.agent.erp.dialects.firebird.errors import (
+    BUSY,
+    CHARSET,
+    DUPLICATE,
+    LOGIN,
+    LOST,
+    MISSING_COLUMN,
+    MISSING_TABLE,
+    PERMISSION,
+    REFUSED,
+    UNREACHABLE,
+    codes_of,
+    lines_of,
+    motive_of,
+)
 from omnisync.agent.erp.dialects.server import Server, by_table, refused, wrong_layout
 from omnisync.agent.erp.schema import Schema
 from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpSetupError, OmnisyncError, SettingsError
 
-BINDING_TABLES = {
-    "omnisync_binding": (
-        """
-CREATE TABLE omnisync_binding (
-    company VARCHAR(40) CHARACTER SET UTF8 NOT NULL, kind VARCHAR(20) CHARACTER SET ASCII NOT NULL,
-    id VARCHAR(64) CHARACTER SET ASCII NOT NULL, epoch VARCHAR(40) CHARACTER SET UTF8 NOT NULL,
-    version BIGINT NOT NULL, hash VARCHAR(64) CHARACTER SET ASCII NOT NULL, written_version BIGINT,
-    origin VARCHAR(20) CHARACTER SET ASCII NOT NULL, erp_key VARCHAR(100) CHARACTER SET UTF8,
-    erp_number VARCHAR(100) CHARACTER SET UTF8, establishment VARCHAR(20) CHARACTER SET UTF8 NOT NULL,
-    customer_id VARCHAR(64) CHARACTER SET ASCII NOT NULL, label VARCHAR(255) CHARACTER SET UTF8 NOT NULL,
-    merged_into VARCHAR(64) CHARACTER SET ASCII, outcome VARCHAR(20) CHARACTER SET ASCII NOT NULL,
-    reason BLOB SUB_TYPE TEXT CHARACTER SET UTF8, warnings BLOB SUB_TYPE TEXT CHARACTER SET UTF8,
-    outcome_at VARCHAR(40) CHARACTER SET ASCII NOT NULL, receipt_pending SMALLINT NOT NULL,
-    CONSTRAINT omnisync_binding_key PRIMARY KEY (company, kind, id)
-)""",
-        "CREATE INDEX omnisync_binding_pending ON omnisync_binding (company, receipt_pending, kind)",
-        "CREATE INDEX omnisync_binding_unsettled ON omnisync_binding (company, outcome, kind, establishment, id)",
-    ),
-    "omnisync_cursor": (
-        """
-CREATE TABLE omnisync_cursor (
-    company VARCHAR(40) CHARACTER SET UTF8 NOT NULL, connection VARCHAR(60) CHARACTER SET UTF8 NOT NULL,
-    stream VARCHAR(40) CHARACTER SET UTF8 NOT NULL, "CURSOR" VARCHAR(200) CHARACTER SET UTF8 NOT NULL,
-    epoch VARCHAR(40) CHARACTER SET UTF8 NOT NULL,
-    CONSTRAINT omnisync_cursor_key PRIMARY KEY (company, connection, stream)
-)""",
-    ),
-}
 _COLUMNS = """
 SELECT TRIM(f.rdb$relation_name), TRIM(f.rdb$field_name)
 FROM rdb$relation_fields f JOIN rdb$relations r ON r.rdb$relation_name = f.rdb$relation_name
@@ -53,24 +41,6 @@ _LOT = 200
 """Ids in one query: the values of one message must fit in 64 KB, and a key has some eighty letters."""
 _BLOCK = 32
 """Rows in one EXECUTE BLOCK at most."""
-
-_LOST = frozenset({335544324, 335544506, 335544528, 335544721, 335544726, 335544727, 335544741, 335544856, 335544971})
-_BUSY = _LOST | {335544336, 335544345, 335544451, 335544453, 335544476, 335544510, 335544744, 335544794, 335545096}
-_DUPLICATE = frozenset({335544349, 335544665})
-_LOGIN = frozenset({335544472, 335544753, 335545106})
-_PERMISSION = frozenset({335544352, 335544360, 335544361, 335544765})
-_CHARSET = frozenset({335544509, 335544854})
-_EXCEPTION = frozenset({335544517, 335544848})
-_REFUSED = (
-    _DUPLICATE
-    | _EXCEPTION
-    | {335544321, 335544334, 335544342, 335544347, 335544466, 335544558, 335544565, 335544778, 335544810, 335544838}
-    | {335544839, 335544849, 335544879, 335544880, 335544912, 335544913, 335544914, 335544916}
-    | {335545012, 335545013, 335545014}
-)
-_MISSING_TABLE = frozenset({335544395, 335544580})
-_MISSING_COLUMN = frozenset({335544396, 335544578})
-_UNREACHABLE = frozenset({335544323, 335544344, 335544375, 335544421, 335544722, 335544734})
 
 
 class Firebird(Server):
@@ -361,33 +331,33 @@ class Firebird(Server):
     # --- errors
 
     def _is_lost(self, error: Exception) -> bool:
-        return self._open is None or not _LOST.isdisjoint(_codes(error))
+        return self._open is None or not LOST.isdisjoint(codes_of(error))
 
     def _is_duplicate(self, error: BaseException) -> bool:
-        return not _DUPLICATE.isdisjoint(_codes(error))
+        return not DUPLICATE.isdisjoint(codes_of(error))
 
     def translate_error(self, error: Exception) -> OmnisyncError:
         """Return the driver's error as ours, by what to do about it."""
-        codes, text = _codes(error), str(error)
-        if isinstance(error, UnicodeDecodeError) or codes & _CHARSET:
+        codes, text = codes_of(error), str(error)
+        if isinstance(error, UnicodeDecodeError) or codes & CHARSET:
             return SettingsError(motivo=f"o charset {self._charset} não serve para os textos do banco {self._database}")
         if not codes:
             return refused(text)
         if "No space left" in text or "disk full" in text:
             return ErpFullError(servidor=self._server)
-        if codes & _BUSY:
+        if codes & BUSY:
             return self._unreachable() if self._open is None else ErpBusyError()
-        if codes & _LOGIN:
+        if codes & LOGIN:
             return ErpSetupError("destination_login", banco=self._database)
-        if codes & _PERMISSION:
+        if codes & PERMISSION:
             return ErpSetupError("destination_permission", tabela=text.split()[-1])
-        if codes & _REFUSED:
-            return refused(_motive(codes, text))
-        if codes & _MISSING_TABLE:
-            return ErpSetupError("destination_missing_table", banco=self._database, tabela=_lines(text)[-1])
-        if codes & _MISSING_COLUMN:
-            return ErpSetupError("destination_missing_column", banco=self._database, motivo=_motive(codes, text))
-        return self._unreachable() if codes & _UNREACHABLE else wrong_layout(_motive(codes, text))
+        if codes & REFUSED:
+            return refused(motive_of(codes, text))
+        if codes & MISSING_TABLE:
+            return ErpSetupError("destination_missing_table", banco=self._database, tabela=lines_of(text)[-1])
+        if codes & MISSING_COLUMN:
+            return ErpSetupError("destination_missing_column", banco=self._database, motivo=motive_of(codes, text))
+        return self._unreachable() if codes & UNREACHABLE else wrong_layout(motive_of(codes, text))
 
 
 def _free(statement: Any) -> None:
@@ -396,24 +366,6 @@ def _free(statement: Any) -> None:
     except driver.Error:
         # Gone with its connection: left as it is, the driver would complain of it on the console at the end.
         statement._istmt = None
-
-
-def _codes(error: BaseException) -> frozenset[int]:
-    return frozenset(getattr(error, "gds_codes", ()))
-
-
-def _lines(text: str) -> list[str]:
-    """Return what the database says, without where in its code it says so."""
-    lines = (line.lstrip("-").strip() for line in text.splitlines())
-    return [line for line in lines if line and not line.startswith("At ")]
-
-
-def _motive(codes: frozenset[int], text: str) -> str:
-    """Return the sentence to show: the trigger's own where there is one, never a document or a name of the record."""
-    lines = [line for line in _lines(text) if not line.startswith("Problematic key value")]
-    if codes & _EXCEPTION and len(lines) > 2:
-        lines = lines[2:]  # the exception's number and name stand before it
-    return " ".join(lines).partition(", value ")[0]
 
 
 def _spellings(name: str) -> tuple[str, ...]:

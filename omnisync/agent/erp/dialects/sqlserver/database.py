@@ -6,13 +6,9 @@ Not run against a live server: the texts and the driver's errors are tested, the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime
-from decimal import Decimal
-from functools import lru_cache
 from itertools import islice
 from re import IGNORECASE
 from re import compile as pattern
-from re import sub as substituted
 from typing import Any
 
 import pymssql
@@ -26,6 +22,22 @@ from omnisync.agent.erp.dialects.server import (
     wrong_layout,
 )
 from omnisync.agent.erp.dialects.sqlserver import reflection
+from omnisync.agent.erp.dialects.sqlserver.errors import (
+    BUSY,
+    DUPLICATE,
+    FULL,
+    LOGIN,
+    LOST,
+    OWN_WORDS,
+    PERMISSION,
+    REFUSED,
+    UNREACHABLE,
+    number_and_text,
+    number_of,
+    table_named,
+    without_values,
+)
+from omnisync.agent.erp.dialects.sqlserver.literals import counted, filled
 from omnisync.agent.erp.schema import DatabaseTable, Rights, Schema
 from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpSetupError, ErpUndoneError, OmnisyncError
 
@@ -80,26 +92,9 @@ _LOCK_HINT = " WITH (UPDLOCK, HOLDLOCK, ROWLOCK)"
 _BATCH = 100
 """Statements in one round trip."""
 
-_QUOTED_OR_MARK = pattern(r"'[^']*'|\"[^\"]*\"|\[[^]]*]|\?")
 _FROM = pattern(r"\bFROM\s+(?:\[(?:[^]]|]])*]|\w+)(?:\.(?:\[(?:[^]]|]])*]|\w+))*", IGNORECASE)
 _SELECT = pattern(r"\s*SELECT(\s+DISTINCT)?", IGNORECASE)
 _IS_COUNTED = pattern(r"\s*(INSERT|UPDATE|DELETE|MERGE)\b", IGNORECASE)
-
-_LOST = frozenset({20003, 20004, 20005, 20006, 20017, 20019, 20020, 20047, 233, 64, 6005, 10053, 10054, 10060})
-_BUSY = _LOST | {601, 701, 802, 922, 923, 951, 976, 983, 1203, 1204, 1205, 1222, 3930, 3935, 3960, 3961, 3971, 3998}
-_BUSY |= {3902, 3903, 4221, 6401, 8628, 8645, 8651, 17142, 18401, 40143, 40197, 40501, 40613, 49918, 49919, 49920}
-_FULL = frozenset({1101, 1105, 9002})
-_LOGIN = frozenset({4060, 4062, 4064, 18450, 18451, 18452, 18456, 18461, 18470, 18486, 18487, 18488, 20014})
-_PERMISSION = frozenset({229, 230, 262, 297, 300, 916, 1088, 2760, 3906, 3908, 15247})
-_UNREACHABLE = frozenset({20002, 20009, 20012, 20013, 911, 942, 17, 53})
-_DUPLICATE = frozenset({2601, 2627})
-# What a record may be refused for; a trigger's own words come as 50000 and above, and 3609 where it had none.
-_REFUSED = _DUPLICATE | {220, 232, 235, 241, 242, 244, 245, 248, 266, 295, 296, 512, 515, 547, 550, 2628, 3609, 3616}
-_REFUSED |= {8114, 8115, 8134, 8152, 8169, 9420}
-_OWN_WORDS = 50000
-_OWN = "DB-Lib error message"
-_OWN_NUMBER = pattern(rf"{_OWN} (\d+)")
-_TABLE = pattern(r"'([^']+)'")
 
 
 class Sqlserver(Server):
@@ -186,7 +181,7 @@ class Sqlserver(Server):
         if _IS_COUNTED.match(sql):
             return self.execute_many(sql, [values])
         with self._cursor(sql) as cursor:
-            cursor.execute(_filled(sql, values))
+            cursor.execute(filled(sql, values))
         return 0
 
     def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> int:
@@ -197,12 +192,12 @@ class Sqlserver(Server):
         waiting, n_matched = iter(rows), 0
         while batch := list(islice(waiting, _BATCH)):
             with self._cursor(sql) as cursor:
-                cursor.execute(_counted(_filled(sql, row) for row in batch))
+                cursor.execute(counted(filled(sql, row) for row in batch))
                 n_matched += int(_last_of(cursor))
         return n_matched
 
     def _run(self, cursor: Any, sql: str, values: Sequence[object]) -> None:
-        cursor.execute(_filled(sql, values))
+        cursor.execute(filled(sql, values))
 
     def lock_row(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Return the rows of a plain query of one table, held until the transaction ends and read as of then."""
@@ -250,7 +245,7 @@ class Sqlserver(Server):
         )
         with self._cursor(sql) as cursor:
             cursor.execute(
-                f"DECLARE @omnisync TABLE (made NVARCHAR(400));\n{_filled(sql, row)};\nSELECT made FROM @omnisync"  # noqa: S608  # quoted names
+                f"DECLARE @omnisync TABLE (made NVARCHAR(400));\n{filled(sql, row)};\nSELECT made FROM @omnisync"  # noqa: S608  # quoted names
             )
             return _last_of(cursor)
 
@@ -332,14 +327,14 @@ class Sqlserver(Server):
     # --- errors
 
     def _is_lost(self, error: Exception) -> bool:
-        return self._open is None or _number(error) in _LOST or isinstance(error, pymssql.InterfaceError)
+        return self._open is None or number_of(error) in LOST or isinstance(error, pymssql.InterfaceError)
 
     def _is_duplicate(self, error: BaseException) -> bool:
-        return _number(error) in _DUPLICATE
+        return number_of(error) in DUPLICATE
 
     def translate_error(self, error: Exception) -> OmnisyncError:
         """Return the driver's error as ours, by what to do about it."""
-        number, motive = _number_and_text(error)
+        number, motive = number_and_text(error)
         make = self._by_number(number)
         if make is not None:
             return make(motive)
@@ -350,84 +345,25 @@ class Sqlserver(Server):
         return wrong_layout(motive)
 
     def _by_number(self, number: int) -> Callable[[str], OmnisyncError] | None:
-        if number in _FULL:
+        if number in FULL:
             return lambda motive: ErpFullError(servidor=self._server)
-        if number in _BUSY:
+        if number in BUSY:
             return lambda motive: self._unreachable() if self._open is None and not self._was_open else ErpBusyError()
-        if number in _LOGIN:
+        if number in LOGIN:
             return lambda motive: ErpSetupError("destination_login", banco=self._database)
-        if number in _PERMISSION:
-            return lambda motive: ErpSetupError("destination_permission", tabela=_named(motive) or self._database)
-        if number in _UNREACHABLE:
+        if number in PERMISSION:
+            return lambda motive: ErpSetupError("destination_permission", tabela=table_named(motive) or self._database)
+        if number in UNREACHABLE:
             return lambda motive: self._unreachable()
         if number in (208, 4902, 2812):
             return lambda motive: ErpSetupError(
-                "destination_missing_table", banco=self._database, tabela=_named(motive)
+                "destination_missing_table", banco=self._database, tabela=table_named(motive)
             )
         if number in (207, 4104, 4924):
             return lambda motive: ErpSetupError("destination_missing_column", banco=self._database, motivo=motive)
-        if number in _REFUSED or number >= _OWN_WORDS:
-            return lambda motive: refused(_without_values(number, motive))
+        if number in REFUSED or number >= OWN_WORDS:
+            return lambda motive: refused(without_values(number, motive))
         return None
-
-
-# --- texts
-
-
-@lru_cache(maxsize=512)
-def _pieces(sql: str) -> tuple[str, ...]:
-    """Return what stands around the marks of a statement; quoted texts and names keep their `?`."""
-    pieces, start = [], 0
-    for found in _QUOTED_OR_MARK.finditer(sql):
-        if found.group() == "?":
-            pieces.append(sql[start : found.start()])
-            start = found.end()
-    return (*pieces, sql[start:])
-
-
-def _filled(sql: str, values: Sequence[object]) -> str:
-    """Return a statement with its values written in."""
-    first, *rest = _pieces(sql)
-    return first + "".join(f"{_literal(value)}{piece}" for value, piece in zip(values, rest, strict=True))
-
-
-def _literal(value: object) -> str:
-    """Return a value as T-SQL writes it. What cannot be written is refused.
-
-    A text of ASCII alone has no N before it: an index of a VARCHAR column is then searched, not read to its end.
-    """
-    if value is None:
-        return "NULL"
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, bool):
-        return str(int(value))
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, Decimal) and value.is_finite():
-        return format(value, "f")  # never 1E+2: that would be a float
-    if isinstance(value, datetime) and value.tzinfo is None:
-        return f"'{value.isoformat('T', 'milliseconds')}'"  # what the old DATETIME takes
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return f"'{value.isoformat()}'"
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return f"0x{bytes(value).hex()}"
-    raise refused(f"a {type(value).__name__} cannot be written")
-
-
-def _text(text: str) -> str:
-    if "\0" in text:
-        raise refused("a text with U+0000 cannot be written")
-    text.encode()  # half a letter is met here, not in the driver
-    # A backslash at the end of a line would join it with the next.
-    text = substituted(r"\\(\r?\n)", r"\\\\\1\1", text).replace("'", "''")
-    return f"'{text}'" if text.isascii() else f"N'{text}'"
-
-
-def _counted(statements: Iterable[str]) -> str:
-    """Return a batch that runs each statement and answers how many rows they matched in all."""
-    counted = "".join(f"{statement};\nSET @omnisync += @@ROWCOUNT;\n" for statement in statements)
-    return f"DECLARE @omnisync INT = 0;\n{counted}SELECT @omnisync"
 
 
 def _last_of(cursor: Any) -> Any:
@@ -440,41 +376,3 @@ def _last_of(cursor: Any) -> Any:
 
 def _encoding(page: object) -> str:
     return "utf-8" if page == 65001 else f"cp{page}"
-
-
-# --- errors
-
-
-def _number_and_text(error: BaseException) -> tuple[int, str]:
-    """Number and words of an error; -1 where it has no number. From 20000 to 20999 the number is the driver's own."""
-    told = error.args
-    is_connecting = bool(told) and isinstance(told[0], tuple)
-    if is_connecting:
-        told = told[0]
-    if not isinstance(error, pymssql.Error) or len(told) < 2 or not isinstance(told[0], int):
-        return -1, str(error)
-    number, words = told[0], told[1].decode("utf-8", "replace") if isinstance(told[1], bytes) else str(told[1])
-    # While connecting the driver keeps the number of the gravest error any connection ever had; its words are new.
-    own = _OWN_NUMBER.search(words)
-    if is_connecting and own is not None and int(own.group(1)) in _UNREACHABLE | _LOST:
-        number = int(own.group(1))
-    return number, words.partition(_OWN)[0].strip()
-
-
-def _number(error: BaseException) -> int:
-    return _number_and_text(error)[0]
-
-
-def _named(motive: str) -> str:
-    """Return the table a sentence names first: permission was denied on the object 'pedidos', database 'erp'."""
-    found = _TABLE.search(motive)
-    return found.group(1).removeprefix("dbo.") if found else ""
-
-
-def _without_values(number: int, motive: str) -> str:
-    """Return the words without documents and names."""
-    if number in _DUPLICATE or number == 2628:  # "... in object 'dbo.t'. The duplicate key value is (x)."
-        before = motive.partition("(" if number in _DUPLICATE else ": '")[0]
-        return before.rpartition(". ")[0] or before
-    # "Conversion failed when converting the varchar value 'x' to data type int."
-    return _TABLE.sub("'…'", motive) if number in (235, 244, 245, 248) else motive
