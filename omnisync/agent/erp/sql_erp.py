@@ -16,6 +16,7 @@ from omnisync.agent.erp.layout.export_queries import ExportQuery
 from omnisync.agent.erp.layout.plan import Layout
 from omnisync.agent.erp.slice_writer import SliceWriter, once
 from omnisync.agent.erp.state.bindings import Bindings
+from omnisync.agent.erp.state.preparation import CODES_OF_LAYOUT, check_external_ids, check_tables, notice_layout
 from omnisync.agent.erp.state.record_store import SqlRecordStore
 from omnisync.agent.erp.state.recovery import StateRecovery
 from omnisync.agent.erp.state.transactions import Transactions
@@ -25,28 +26,10 @@ from omnisync.agent.erp.upsert.prepare_process import PrepareProcess
 from omnisync.agent.erp.upsert.record_change import RecordChange, compare, count
 from omnisync.agent.erp.upsert.staging_results import read_outcomes
 from omnisync.agent.erp.upsert.writer import RecordWriter, RejectedRecords
-from omnisync.agent.errors import ErpSetupError, ErpUndoneError, RefusedRecordError
+from omnisync.agent.errors import ErpUndoneError, RefusedRecordError
 from omnisync.contract.feed import Change
 from omnisync.contract.rules import UNSUMMED
 from omnisync.contract.streams import Stream
-
-_FINGERPRINT = "layout"
-"""The stream under which the layout's fingerprint is kept, beside the cursors: no stream of the hub has this name."""
-_CODES_OF_LAYOUT = frozenset(
-    {"payment_method_unmapped", "payment_terms_unmapped", "seller_unmapped", "establishment_unmapped"}
-    | {
-        "price_table_unmapped",
-        "product_unknown",
-        "code_unmapped",
-        "lookup_ambiguous",
-        "document_missing",
-        "erp_refused",
-        "lookup_refused",
-        "erp_row_missing",
-        "erp_no_number",
-    }
-)
-"""What may be gone when the layout or De/Para changed."""
 
 
 class SqlErp:
@@ -98,43 +81,12 @@ class SqlErp:
 
     def prepare(self) -> None:
         self._database.connect()
-        found = self._database.tables()
-        for table in self._layout.tables:
-            columns = found.get(table.name)
-            if columns is None:
-                raise ErpSetupError("destination_missing_table", banco=self._database.label, tabela=table.name)
-            missing = table.all_names - columns
-            if missing:
-                motive = ", ".join(f"{table.name}.{name}" for name in sorted(missing))
-                raise ErpSetupError("destination_missing_column", banco=self._database.label, motivo=motive)
+        check_tables(self._database, self._layout)
         if self._transactions.are_apart:
-            self._check_external_ids()
+            check_external_ids(self._database, self._layout)
         self._state_database.make_binding_tables()
-        self._notice_layout()
-
-    def _check_external_ids(self) -> None:
-        """Without our tables in the database only its unique keys keep a record from standing there twice."""
-        schema = self._database.reflect()
-        mains = [main.table for main in (self._layout.customer, self._layout.order) if main is not None]
-        for table in mains:
-            found = schema.table(table.name)
-            if found is None or not found.is_unique(table.external_id):
-                where = f"{table.name}.{table.external_id}"
-                raise ErpSetupError(
-                    "check_external_id_not_unique", onde=where, tabela=table.name, coluna=table.external_id
-                )
-
-    def _notice_layout(self) -> None:
-        """A layout, De/Para or rule that changed since the last run gives what was refused for it another chance."""
-        before = self._bindings.position(_FINGERPRINT)
-        if before is not None and before.cursor == self._fingerprint:
-            return
-        with self._transactions.of_state():
-            self._bindings.begin_stream(_FINGERPRINT)
-            held = self._bindings.locked_position(_FINGERPRINT)
-            if held is not None and held.cursor not in ("", self._fingerprint):
-                self._bindings.requeue_by_reason(_CODES_OF_LAYOUT | (UNSUMMED if self._adjusts_centavo else set()))
-            self._bindings.move_stream(_FINGERPRINT, self._fingerprint, "")
+        codes = CODES_OF_LAYOUT | (UNSUMMED if self._adjusts_centavo else set())
+        notice_layout(self._transactions, self._bindings, self._fingerprint, codes)
 
     def position(self, stream: Stream) -> Position:
         found = self._bindings.position(stream.name)
