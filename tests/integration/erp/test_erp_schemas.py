@@ -12,8 +12,7 @@ from msgspec import Struct
 
 from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.databases import open_database
-from omnisync.agent.erp.reflection import reflect
-from omnisync.agent.erp.reflection.schema import ColumnNames, DatabaseColumn, DatabaseTable
+from omnisync.agent.erp.schema import ColumnNames, DatabaseColumn, DatabaseTable
 from omnisync.demo.erp import tables
 from tests.support.erp_databases import KEEPERS, make_erp
 from tests.support.erp_schemas import described
@@ -41,7 +40,7 @@ class Table(Struct, frozen=True):
 
 def _tables(address: ErpAddress, password: str = "") -> dict[str, Table]:
     with closing(open_database(address, password)) as database:
-        return {name.lower(): _table(table) for name, table in reflect(database).tables.items()}
+        return {name.lower(): _table(table) for name, table in database.reflect().tables.items()}
 
 
 def _table(table: DatabaseTable) -> Table:
