@@ -20,9 +20,9 @@ from omnisync.agent.pages.rendering import PageServices
 from omnisync.agent.pages.server import PageServer
 from omnisync.agent.scheduler.processes import ProcessSupervisor
 from omnisync.agent.scheduler.scheduler import Scheduler
+from omnisync.agent.sync.run import preview
 from omnisync.cli import composition
 from omnisync.cli.exit import exit_cleanly, print_status
-from omnisync.cli.import_ import previewed
 from omnisync.cli.options import verbose_option
 
 PEM = click.Path(dir_okay=False, path_type=Path)
@@ -108,7 +108,7 @@ def page_services(
         check_erp=lambda connection: composition.check_erp(context, connection),
         de_para=composition.de_para,
         exports=composition.exported_systems,
-        convert=lambda connection: previewed(context, connection),
+        convert=lambda connection: preview(composition.run_services(context), connection),
         version=version_text(),
         computer=socket.gethostname(),
     )

@@ -7,11 +7,9 @@ import random
 import re
 import ssl
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 from uuid import uuid4
 
-import msgspec
 from msgspec import Struct
 
 from omnisync.agent.config.page_password import PagePassword
@@ -24,10 +22,15 @@ from omnisync.agent.erp.layout.export_queries import compile_queries
 from omnisync.agent.errors import BadTokenError, ErpSetupError, NotConfiguredError, SetupError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
+from omnisync.agent.journal.connection_lock import is_running
 from omnisync.agent.journal.journal import Journal
+from omnisync.agent.messages import texts
+from omnisync.agent.runtime import Runtime
 from omnisync.agent.schedule import SYSTEMS, System
-from omnisync.agent.scheduler.processes import is_running
+from omnisync.agent.sync.run import RunServices
 from omnisync.agent.zones import ConnectionZone
+from omnisync.cli.exit import print_status
+from omnisync.cli.signals import stop_on_signals
 
 environ = os.environ  # noqa: TID251  # the environment enters here and nowhere else
 
@@ -142,6 +145,30 @@ def open_context() -> AgentContext:
     )
 
 
+def runtime() -> Runtime:
+    """Return the machine's clocks, waiting, randomness and process id."""
+    return Runtime(clock=clock, monotonic=monotonic, wait=wait, uniform=uniform, new_id=new_id, pid=pid)
+
+
+def run_services(context: AgentContext) -> RunServices:
+    """Return the services of a run of this process."""
+    return RunServices(
+        home=context.home,
+        journal=context.journal,
+        zone=context.zone,
+        open_erp=context.erp,
+        open_hub=lambda connection: hub_client(context, connection),
+        runtime=runtime(),
+        listen_for_stop=stop_on_signals,
+        report_broken_display=report_broken_display,
+    )
+
+
+def report_broken_display(error: Exception) -> None:
+    """Print that the display of a run failed, and that the run goes on."""
+    print_status(texts.sentence("display_failed", motivo=type(error).__name__))
+
+
 def hub_client(context: AgentContext, connection: Connection) -> HubClient:
     """Return the connection's hub. Raises SetupError when its address or its token was not given yet."""
     if connection.hub is None:
@@ -167,22 +194,3 @@ def trusted(url: str) -> ssl.SSLContext | bool:
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
-
-
-def codes_of(connection: Connection, chosen: Sequence[str]) -> list[str]:
-    """Return the establishments of a run: the chosen ones, or all of the connection's. Never silently all."""
-    known = [establishment.code for establishment in connection.establishments]
-    for code in chosen:
-        if code not in known:
-            raise SetupError("establishment_not_here", codigo=code)
-    return list(dict.fromkeys(chosen or known))  # a stream read twice in one run overtakes itself
-
-
-def with_company(context: AgentContext, connection: Connection, hub: HubClient) -> Connection:
-    """Return the connection with its company: the bindings' key, asked of the hub once and remembered."""
-    if connection.company:
-        return connection
-    identity = hub.identity()
-    known = msgspec.structs.replace(connection, company=identity.company.id)
-    context.journal.save_connection(known)
-    return known

@@ -32,12 +32,12 @@ from omnisync.agent.journal.journal import Journal
 from omnisync.agent.messages import texts
 from omnisync.agent.pages.server import listening_socket
 from omnisync.agent.progress import NOUNS, Counts
+from omnisync.agent.sync.run import RunRequest
 from omnisync.cli import composition
 from omnisync.cli.agent import serve
 from omnisync.cli.exit import exit_cleanly, print_status
 from omnisync.cli.options import verbose_option
-from omnisync.cli.progress import export_summary, summary
-from omnisync.cli.run_executor import RunRequest, execute_run
+from omnisync.cli.progress import execute_shown, export_summary, summary
 from omnisync.cli.simulate import exported_products, free_number, retry_when_silent, simulated_sellers
 from omnisync.cli.status import open_issue_line
 from omnisync.demo import company, erp
@@ -79,9 +79,9 @@ def demo(once: bool, fresh: bool, verbose: bool) -> None:
             tokens = company.create_company(hub.store, composition.clock())
             send_sample(context, hub.store)
             connection = connect(context, hub.url, folder, tokens[0])
-            came = execute_run(context, connection, RunRequest(kind="import"))
+            came = execute_shown(context, connection, RunRequest(kind="import"))
             invoice(context, folder)
-            went = execute_run(context, connection, RunRequest(kind="export"))
+            went = execute_shown(context, connection, RunRequest(kind="export"))
             show_summary(context, connection, folder, came + went)
             if not once:
                 keep_running(context, hub, folder, tokens[1])

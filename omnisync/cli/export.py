@@ -9,12 +9,11 @@ import rich_click as click
 
 from omnisync.agent.progress import Counts
 from omnisync.agent.schedule import SYSTEMS, System
+from omnisync.agent.sync.run import RunRequest
 from omnisync.cli import composition
 from omnisync.cli.exit import DONE, DONE_WITH_REFUSALS, exit_cleanly
-from omnisync.cli.observers import show_result
 from omnisync.cli.options import connection_option, verbose_option
-from omnisync.cli.progress import export_summary
-from omnisync.cli.run_executor import RunRequest, execute_run
+from omnisync.cli.progress import execute_shown, export_summary, show_result
 from omnisync.contract.datasets import DATASETS
 
 NAMES = sorted({name for _, name in DATASETS})
@@ -57,7 +56,7 @@ def export(
             is_full=is_full,
             is_again=is_again,
         )
-        counts = execute_run(context, connection, asked, run_id=run_id, quiet=as_json)
+        counts = execute_shown(context, connection, asked, run_id=run_id, quiet=as_json)
         show_result(as_builtins(counts), lambda: export_summary(counts), as_json=as_json)
         return DONE_WITH_REFUSALS if counts.has_refusals else DONE
     return DONE

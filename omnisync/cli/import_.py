@@ -6,14 +6,12 @@ import msgspec
 import rich_click as click
 
 from omnisync.agent.config.settings import Connection
-from omnisync.agent.erp.base import DryRun
 from omnisync.agent.progress import NOUNS, Counts
+from omnisync.agent.sync.run import DRY_RUN, RunRequest, exclusive_run, importer_of
 from omnisync.cli import composition
 from omnisync.cli.exit import DONE, DONE_WITH_REFUSALS, exit_cleanly, print_status
-from omnisync.cli.observers import show_result
 from omnisync.cli.options import connection_option, verbose_option
-from omnisync.cli.progress import dry_run_lines, summary
-from omnisync.cli.run_executor import RunRequest, exclusive_run, execute_run, importer_of, stop_on_signals
+from omnisync.cli.progress import dry_run_lines, execute_shown, show_result, summary
 
 
 @click.command("import")
@@ -50,29 +48,24 @@ def import_(
             print_status("O que o ERP não tem mais será criado de novo nele: " + ", ".join(again))
             click.confirm("Continuar?", abort=True, err=True)
         ids = tuple(f"again:any:{id_}" for id_ in again)
-        counts = execute_run(context, connection, RunRequest(codes=codes, ids=ids), run_id=run_id, quiet=as_json)
+        counts = execute_shown(context, connection, RunRequest(codes=codes, ids=ids), run_id=run_id, quiet=as_json)
         show_result(as_builtins(counts), lambda: summary(counts), as_json=as_json)
         return DONE_WITH_REFUSALS if counts.has_refusals else DONE
     return DONE
-
-
-def previewed(context: composition.AgentContext, connection: Connection) -> DryRun | None:
-    """Return what the layout makes of the hub's first page, the ERP untouched; None when the hub has nothing."""
-    with importer_of(context, connection, "rehearsal", (), lambda progress: False) as importer:
-        return importer.preview()
 
 
 def show_dry_run(
     context: composition.AgentContext, connection: Connection, codes: tuple[str, ...], *, as_json: bool, yes: bool
 ) -> int:
     """Rehearse, holding the connection's lock, and show what would have been written."""
-    with exclusive_run(context, connection), stop_on_signals() as is_stopped:
+    services = composition.run_services(context)
+    with exclusive_run(services, connection), services.listen_for_stop() as is_stopped:
         erp = context.erp(connection)
         left = erp.dry_run_side_effects()
         if left and not yes:
             print_status("O ensaio desfaz o que gravar, menos isto: " + "; ".join(left) + ".")
             click.confirm("Continuar?", abort=True, err=True)
-        with importer_of(context, connection, "rehearsal", codes, lambda progress: is_stopped()) as importer:
+        with importer_of(services, connection, DRY_RUN, codes, lambda progress: is_stopped()) as importer:
             seen = importer.dry_run()
     if as_json:
         click.echo(msgspec.json.encode(seen).decode())

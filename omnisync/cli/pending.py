@@ -8,6 +8,7 @@ from contextlib import closing
 import msgspec
 import rich_click as click
 
+from omnisync.agent.config.establishments import chosen_codes
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.erp.base import OpenIssue
 from omnisync.agent.errors import SetupError
@@ -119,7 +120,7 @@ def take_over(code: str, name: str | None, verbose: bool) -> None:
     with exit_cleanly(verbose=verbose):
         context = composition.open_context()
         connection = context.connection(name)
-        composition.codes_of(connection, [code])
+        chosen_codes(connection, [code])
         with closing(composition.hub_client(context, connection)) as hub:
             lease = hub.take_over(code)
         context.journal.add_event(connection.name, "taken_over", composition.clock())

@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import tzinfo
 
+from omnisync.agent.config.settings import Connection
 from omnisync.agent.erp.base import DryRun
 from omnisync.agent.journal.run import RunKind
 from omnisync.agent.messages import texts
 from omnisync.agent.phase import Stage
 from omnisync.agent.progress import NOUNS, Counts, Progress
-from omnisync.cli.exit import print_status
+from omnisync.agent.sync.run import RunRequest, execute_run
+from omnisync.agent.sync.run_report import Guard
+from omnisync.cli import composition
+from omnisync.cli.exit import print_status, show
 
 ROWS_SHOWN = 3
 _STAGES: Mapping[Stage, str] = {
@@ -26,6 +30,28 @@ _WORDS = {
     "items": ("item", "itens"),
     "payments": ("forma de pagamento", "formas de pagamento"),
 }
+
+
+def execute_shown(
+    context: composition.AgentContext,
+    connection: Connection,
+    request: RunRequest,
+    *,
+    run_id: str | None = None,
+    quiet: bool = False,
+) -> Counts:
+    """Execute one run and show its progress, unless `quiet` or the agent's own. Raises what ended it."""
+    is_shown = not quiet and run_id is None
+    display = live_progress(context.zone(connection), is_shown=is_shown, kind=request.kind)
+    return execute_run(composition.run_services(context), connection, request, run_id=run_id, display=display)
+
+
+def show_result(result: object, sentence: Callable[[], str], *, as_json: bool) -> None:
+    """Show the result of a run. Its status is the run's, whatever becomes of the sentence; JSON is a result itself."""
+    if as_json:
+        show(result, "", as_json=True)
+    else:
+        Guard(composition.report_broken_display)(lambda: print_status(sentence()), None)
 
 
 @contextmanager

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import rich_click as click
 
+from omnisync.agent.sync.run import RunRequest
 from omnisync.cli import composition
 from omnisync.cli.exit import DONE, DONE_WITH_REFUSALS, WRONG_USE, exit_cleanly, print_status
 from omnisync.cli.import_ import as_builtins
-from omnisync.cli.observers import show_result
 from omnisync.cli.options import connection_option, json_option, verbose_option
-from omnisync.cli.progress import summary
-from omnisync.cli.run_executor import RunRequest, execute_run
+from omnisync.cli.progress import execute_shown, show_result, summary
 
 MOST = 100_000
 
@@ -33,7 +32,7 @@ def retry(ids: tuple[str, ...], is_all: bool, name: str | None, as_json: bool, v
         if not wanted:
             print_status("Nenhum registro recusado.")
             return DONE
-        counts = execute_run(context, connection, RunRequest(ids=wanted, origin="retry"), quiet=as_json)
+        counts = execute_shown(context, connection, RunRequest(ids=wanted, origin="retry"), quiet=as_json)
         show_result(as_builtins(counts), lambda: summary(counts), as_json=as_json)
         return DONE_WITH_REFUSALS if counts.total.refused else DONE
     return DONE

@@ -7,6 +7,7 @@ import re
 import msgspec
 import rich_click as click
 
+from omnisync.agent.config.establishments import chosen_codes
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.errors import SettingsError, SetupError
 from omnisync.agent.messages import times
@@ -78,7 +79,7 @@ def set_(
     with exit_cleanly(verbose=verbose):
         context = composition.open_context()
         connection = context.connection(name)
-        composition.codes_of(connection, codes)
+        chosen_codes(connection, codes)
         start_hour, start_minute = _clock(start, "schedule_start_invalid")
         every_hours, every_minutes = _clock(every, "schedule_interval_invalid")
         wanted = Schedule(

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from omnisync.agent.config.settings import Home
+from omnisync.agent.journal.connection_lock import connection_lock
 from omnisync.agent.journal.journal import Journal
-from omnisync.agent.scheduler.processes import connection_lock
 from tests.support.hub_server import RunningHub, running_hub
 from tests.support.import_runs import send
 from tests.support.installed_program import Program, installed

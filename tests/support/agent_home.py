@@ -33,7 +33,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from omnisync.agent.progress import Counts, RowCounts, ExpectedCounts
 from omnisync.agent.journal.journal import Journal
-from omnisync.agent.scheduler.processes import connection_lock
+from omnisync.agent.journal.connection_lock import connection_lock
 from omnisync.agent.config.settings import Home
 from omnisync.agent.phase import Phase
 home = Home(Path(os.environ["OMNISYNC_HOME"]))

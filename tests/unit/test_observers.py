@@ -12,8 +12,9 @@ import pytest
 from omnisync.agent.errors import HubUnreachableError, StoppedError, TemporaryError
 from omnisync.agent.phase import decode_phase
 from omnisync.agent.progress import Counts, ExpectedCounts, Progress
-from omnisync.cli.observers import Guard, guarded, show_result
-from omnisync.cli.progress import live_progress
+from omnisync.agent.sync.run_report import Guard, guarded
+from omnisync.cli.composition import report_broken_display
+from omnisync.cli.progress import live_progress, show_result
 
 PHASES = ("", "customer", "order:0001", "waiting", "receipts", "read:omniforce.stock", "send:dash.sales-facts", "new!")
 
@@ -53,7 +54,7 @@ def test_case_d3_a_display_that_fails_is_said_once_and_not_called_again(capsys: 
         seen.append(progress.phase.stage)
         raise KeyError(progress.phase.stage)
 
-    with guarded(display(fail)) as show:
+    with guarded(display(fail), report_broken_display) as show:
         show(step("customer"))
         show(step("waiting"))
     assert seen == ["customer"]
@@ -62,12 +63,12 @@ def test_case_d3_a_display_that_fails_is_said_once_and_not_called_again(capsys: 
 
 @pytest.mark.parametrize(("opens", "closes"), [(False, True), (True, False)])
 def test_case_d3_a_display_that_cannot_be_opened_or_closed_ends_nothing(opens: bool, closes: bool) -> None:
-    with guarded(display(lambda progress: None, opens=opens, closes=closes)) as show:
+    with guarded(display(lambda progress: None, opens=opens, closes=closes), report_broken_display) as show:
         show(step("customer"))
 
 
 def test_case_d3_what_ends_the_run_passes_through_the_display() -> None:
-    with pytest.raises(StoppedError), guarded(display(lambda progress: None, closes=False)):
+    with pytest.raises(StoppedError), guarded(display(lambda progress: None, closes=False), report_broken_display):
         raise StoppedError
 
 
@@ -75,12 +76,12 @@ def test_case_d3_ctrl_c_is_heard_in_a_display_too() -> None:
     def interrupted(progress: Progress) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), guarded(display(interrupted)) as show:
+    with pytest.raises(KeyboardInterrupt), guarded(display(interrupted), report_broken_display) as show:
         show(step("customer"))
 
 
 def test_case_d3_an_observer_that_cannot_be_reached_for_a_moment_is_tried_again() -> None:
-    guard, tries = Guard(), iter((TemporaryError(), None))
+    guard, tries = Guard(report_broken_display), iter((TemporaryError(), None))
 
     def observe() -> str:
         error = next(tries)
@@ -92,7 +93,7 @@ def test_case_d3_an_observer_that_cannot_be_reached_for_a_moment_is_tried_again(
 
 
 def test_case_d3_whether_to_stop_is_asked_again_after_a_failure() -> None:
-    guard, answers = Guard(gives_up=False), iter((ZeroDivisionError(), True))
+    guard, answers = Guard(report_broken_display, gives_up=False), iter((ZeroDivisionError(), True))
 
     def asked() -> bool:
         answer = next(answers)

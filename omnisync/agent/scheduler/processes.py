@@ -13,14 +13,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from msgspec import Struct
 
-from omnisync.agent.config.settings import Home, LockedError, file_lock, pause
-from omnisync.agent.errors import RunInProgressError, SettingsError
+from omnisync.agent.config.settings import Home
+from omnisync.agent.errors import SettingsError
+from omnisync.agent.journal.connection_lock import is_locked, is_running
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.journal.run import Origin, Run, RunKind, Systems
 
@@ -29,11 +30,8 @@ SILENCE = timedelta(seconds=120)
 """Without a beat for so long a run is stuck: a driver blocked in C hears nothing but the end of its process."""
 GRACE = timedelta(seconds=10)
 """From being told to end until being ended: enough to finish the slice that is being written."""
-START = timedelta(seconds=60)
-"""How long a run may wait for its process to take the lock."""
 LOG_BYTES = 10 * 2**20
 KEPT_LOGS = 3
-LOCK_TRIES = 21
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +125,7 @@ class ProcessSupervisor:
 
     def is_locked(self, connection_name: str) -> bool:
         """Return whether something holds the connection: a run, or a rehearsal, which has no row."""
-        return _is_locked(self._home, connection_name)
+        return is_locked(self._home, connection_name)
 
     def shutdown(self) -> None:
         """Tell every process to end, wait for the slices being written, and end those that take too long."""
@@ -166,42 +164,6 @@ class ProcessSupervisor:
         The lock and not the process id: ids are used again, and a lock does not outlive who held it.
         """
         return run.id in self._children or is_running(self._home, run, self._clock())
-
-
-def is_running(home: Home, run: Run, now: datetime) -> bool:
-    """Return whether a process holds the run's connection, or is about to."""
-    return _is_locked(home, run.connection) or is_about_to_begin(run, now)
-
-
-def is_about_to_begin(run: Run, now: datetime) -> bool:
-    """Return whether it was asked for a moment ago: its process is on its way."""
-    return run.started_at is None and abs(now - run.asked_at) < START
-
-
-@contextmanager
-def connection_lock(home: Home, connection_name: str, *, wait: Callable[[float], object] = pause) -> Iterator[None]:
-    """Hold the connection for one run, on this machine. Death frees it too. Raises RunInProgressError.
-
-    It is tried for a second: who only looks whether it is held, holds it for a moment.
-    """
-    with ExitStack() as held:
-        try:
-            held.enter_context(file_lock(_lock_path(home, connection_name), tries=LOCK_TRIES, wait=wait))
-        except LockedError as error:
-            raise RunInProgressError from error
-        yield
-
-
-def _is_locked(home: Home, connection_name: str) -> bool:
-    try:
-        with file_lock(_lock_path(home, connection_name)):
-            return False
-    except LockedError:
-        return True
-
-
-def _lock_path(home: Home, connection_name: str) -> Path:
-    return home.locks / f"{connection_name}.lock"
 
 
 @contextmanager

@@ -14,17 +14,19 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from omnisync.agent.config.establishments import chosen_codes
 from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.settings import Home, Secret, Secrets, Settings, file_lock
 from omnisync.agent.errors import BadTokenError, RunInProgressError, TemporaryError
+from omnisync.agent.journal.connection_lock import connection_lock
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.messages import times
 from omnisync.agent.phase import decode_phase
 from omnisync.agent.progress import Counts, ExpectedCounts, Progress
 from omnisync.agent.schedule import Schedule, Slot, missed
-from omnisync.agent.scheduler.processes import connection_lock
-from omnisync.cli import composition, main, run_executor
-from omnisync.cli.run_executor import Report, RunRequest, begin_run, execute_run
+from omnisync.agent.sync.run import RunRequest, begin_run, end_run, execute_run
+from omnisync.agent.sync.run_report import Report
+from omnisync.cli import composition, main
 from tests.support.agent_home import AURORA, DONE, SAO_PAULO, TUESDAY, UNREACHABLE, AgentHome, finished, saved, settle
 from tests.support.page_client import connection
 
@@ -41,8 +43,8 @@ def parts(tmp_path: Path) -> composition.AgentContext:
 
 def test_an_establishment_named_twice_is_read_once() -> None:
     twice = connection(establishments=(*connection().establishments, *connection().establishments))
-    assert composition.codes_of(twice, ["0001", "0001"]) == ["0001"]
-    assert composition.codes_of(twice, []) == [one.code for one in connection().establishments]
+    assert chosen_codes(twice, ["0001", "0001"]) == ["0001"]
+    assert chosen_codes(twice, []) == [one.code for one in connection().establishments]
 
 
 def test_a_slot_waits_for_a_rehearsal_which_has_no_row(house: AgentHome) -> None:
@@ -60,7 +62,7 @@ def test_a_slot_waits_for_a_rehearsal_which_has_no_row(house: AgentHome) -> None
 def test_a_command_leaves_alone_a_run_that_is_about_to_begin(parts: composition.AgentContext) -> None:
     run = parts.journal.enqueue_run("producao", "both", "slot", composition.clock())
     with pytest.raises(RunInProgressError):
-        begin_run(parts, AURORA, RunRequest(), None)
+        begin_run(composition.run_services(parts), AURORA, RunRequest(), None)
     kept = parts.journal.run(run.id)
     assert kept is not None
     assert kept.state == "waiting"
@@ -69,7 +71,7 @@ def test_a_command_leaves_alone_a_run_that_is_about_to_begin(parts: composition.
 def test_a_run_that_cannot_begin_says_why(parts: composition.AgentContext) -> None:
     run = parts.journal.enqueue_run("producao", "both", "slot", composition.clock())
     with connection_lock(parts.home, "producao"), pytest.raises(RunInProgressError):
-        execute_run(parts, AURORA, RunRequest(), run_id=run.id)
+        execute_run(composition.run_services(parts), AURORA, RunRequest(), run_id=run.id)
     kept = parts.journal.run(run.id)
     assert kept is not None
     assert (kept.state, kept.code) == ("failed", "run_in_progress")
@@ -80,7 +82,14 @@ def test_a_journal_in_use_ends_no_run(parts: composition.AgentContext, monkeypat
     parts.journal.start_run(run.id, composition.clock(), 1)
     monkeypatch.setattr("omnisync.agent.journal.journal_file.BUSY", timedelta(milliseconds=10))
     parts.journal.close()
-    report = Report(parts, run, lambda: False)
+    services = composition.run_services(parts)
+    report = Report(
+        parts.journal,
+        run,
+        services.runtime,
+        is_stopped=lambda: False,
+        report_failure=services.report_broken_display,
+    )
     waits: list[float] = []
     with closing(sqlite3.connect(parts.home.journal, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -96,8 +105,8 @@ def test_a_journal_in_use_ends_no_run(parts: composition.AgentContext, monkeypat
             if len(waits) == 2:
                 other.execute("ROLLBACK")
 
-        monkeypatch.setattr(composition, "wait", let_go)
-        run_executor.end_run(parts, run.id, "done", Counts(), code=None)
+        patient = msgspec.structs.replace(services.runtime, wait=let_go)
+        end_run(msgspec.structs.replace(services, runtime=patient), run.id, "done", Counts(), code=None)
     kept = parts.journal.run(run.id)
     assert kept is not None
     assert (kept.state, len(waits)) == ("done", 2)

@@ -16,10 +16,11 @@ import pytest
 
 from omnisync.agent.config.settings import Connection, file_lock
 from omnisync.agent.errors import RunInProgressError
+from omnisync.agent.journal.connection_lock import connection_lock
 from omnisync.agent.journal.run import Systems
 from omnisync.agent.progress import Counts, RowCounts
 from omnisync.agent.schedule import Schedule, Slot
-from omnisync.agent.scheduler.processes import ProcessSupervisor, connection_lock
+from omnisync.agent.scheduler.processes import ProcessSupervisor
 from omnisync.agent.scheduler.scheduler import Scheduler, run_every
 from tests.support.agent_home import (
     AURORA,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import signal
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
-from types import FrameType
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from datetime import tzinfo
 
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.config.settings import Connection
-from omnisync.agent.erp.base import Erp
+from omnisync.agent.config.establishments import chosen_codes
+from omnisync.agent.config.settings import Connection, Home
+from omnisync.agent.erp.base import DryRun, Erp
 from omnisync.agent.errors import (
     EstablishmentBusyError,
     OmnisyncError,
@@ -24,24 +23,40 @@ from omnisync.agent.errors import (
 )
 from omnisync.agent.gc_tuning import rare_collections
 from omnisync.agent.hub_api.client import HubClient
+from omnisync.agent.journal.connection_lock import connection_lock, is_about_to_begin
+from omnisync.agent.journal.journal import Journal
 from omnisync.agent.journal.run import REFUSED_ROWS, Origin, Run, RunKind, RunState, Systems
 from omnisync.agent.messages import texts
-from omnisync.agent.phase import Phase
-from omnisync.agent.progress import Counts, ExpectedCounts, Progress
+from omnisync.agent.progress import Counts, Progress
+from omnisync.agent.runtime import Runtime
 from omnisync.agent.schedule import SYSTEMS
-from omnisync.agent.scheduler.processes import connection_lock, is_about_to_begin
 from omnisync.agent.sync.exporter import Exporter
 from omnisync.agent.sync.importer import Importer, RetryRequest
 from omnisync.agent.sync.outbox import outbox_of
-from omnisync.cli import composition
-from omnisync.cli.observers import Guard, guarded
-from omnisync.cli.progress import live_progress
+from omnisync.agent.sync.run_report import Display, Report, guarded, ignore
 from omnisync.contract.feed import RecordKind
 
-SPEED_OVER_S = 10.0
 END_TRIES = 11
 END_PAUSE_S = 3.0
+DRY_RUN = "rehearsal"
+"""The run id of a dry run, which has no row."""
 KINDS: tuple[RecordKind, ...] = ("customer", "order")
+
+
+class RunServices(Struct, frozen=True, kw_only=True):
+    """The services of a run. `open_erp` and `open_hub` build what one run uses and closes.
+
+    `listen_for_stop` provides whether a signal asks to stop; `report_broken_display` receives why a display failed.
+    """
+
+    home: Home
+    journal: Journal
+    zone: Callable[[Connection], tzinfo]
+    open_erp: Callable[[Connection], Erp]
+    open_hub: Callable[[Connection], HubClient]
+    runtime: Runtime
+    listen_for_stop: Callable[[], AbstractContextManager[Callable[[], bool]]]
+    report_broken_display: Callable[[Exception], None]
 
 
 class RunRequest(Struct, frozen=True, kw_only=True):
@@ -62,34 +77,34 @@ class RunRequest(Struct, frozen=True, kw_only=True):
 
 
 def execute_run(
-    context: composition.AgentContext,
+    services: RunServices,
     connection: Connection,
     request: RunRequest,
     *,
     run_id: str | None = None,
-    quiet: bool = False,
+    display: Display | None = None,
 ) -> Counts:
     """Execute one run, holding the connection's lock, and close its row. Raises what ended it."""
     with (
-        record_failure(context, run_id),
-        exclusive_run(context, connection),
-        stop_on_signals() as is_stopped,
+        record_failure(services, run_id),
+        exclusive_run(services, connection),
+        services.listen_for_stop() as is_stopped,
         rare_collections(),
     ):
-        run = begin_run(context, connection, request, run_id)
-        report = Report(context, run, is_stopped)
+        run = begin_run(services, connection, request, run_id)
+        failed = services.report_broken_display
+        report = Report(services.journal, run, services.runtime, is_stopped=is_stopped, report_failure=failed)
         try:
-            is_shown = not quiet and run_id is None
-            with guarded(live_progress(context.zone(connection), is_shown=is_shown, kind=run.kind)) as report.show:
-                counts = RunExecutor(context, run, request, report).execute(connection)
+            with guarded(display or nullcontext(ignore), failed) as report.show:
+                counts = RunExecutor(services, run, request, report).execute(connection)
         except OmnisyncError as error:
-            fail_run(context, run, error, report, by_signal=is_stopped())
+            fail_run(services, run, error, report, by_signal=is_stopped())
             raise
         except Exception as error:
-            context.journal.end_run(
+            services.journal.end_run(
                 run.id,
                 "failed",
-                composition.clock(),
+                services.runtime.clock(),
                 report.counts,
                 code="internal",
                 words={"motivo": type(error).__name__},
@@ -97,43 +112,39 @@ def execute_run(
             raise
         state: RunState = "done_with_refusals" if counts.has_refusals else "done"
         code, words = held_deletes(counts)
-        end_run(context, run.id, state, counts, code=code, words=words)
+        end_run(services, run.id, state, counts, code=code, words=words)
         return counts
 
 
 @contextmanager
-def record_failure(context: composition.AgentContext, run_id: str | None) -> Iterator[None]:
-    """Provide the agent's run that cannot even begin says why in its row. One that ended by itself stays as it
-    ended.
-    """
+def record_failure(services: RunServices, run_id: str | None) -> Iterator[None]:
+    """Write into the agent's run why it could not begin. Idempotent: a run that has ended stays as it ended."""
     try:
         yield
     except OmnisyncError as error:
         if run_id is not None:
-            context.journal.end_run(run_id, "failed", composition.clock(), code=error.code, words=error.words)
+            services.journal.end_run(run_id, "failed", services.runtime.clock(), code=error.code, words=error.words)
         raise
 
 
 @contextmanager
-def exclusive_run(context: composition.AgentContext, connection: Connection) -> Iterator[None]:
+def exclusive_run(services: RunServices, connection: Connection) -> Iterator[None]:
     """Provide the connection's lock; the refusal says since when the other run goes."""
     with ExitStack() as stack:
         try:
-            stack.enter_context(connection_lock(context.home, connection.name))
+            stack.enter_context(connection_lock(services.home, connection.name))
         except RunInProgressError as error:
-            going = context.journal.current_run(connection.name)
+            going = services.journal.current_run(connection.name)
             if going is None or going.started_at is None:
                 raise
-            began = going.started_at.astimezone(context.zone(connection))
+            began = going.started_at.astimezone(services.zone(connection))
             raise RunInProgressError(hora=texts.hour(began)) from error
         yield
 
 
-def begin_run(
-    context: composition.AgentContext, connection: Connection, request: RunRequest, run_id: str | None
-) -> Run:
+def begin_run(services: RunServices, connection: Connection, request: RunRequest, run_id: str | None) -> Run:
     """Return the run's row, started: the one the agent asked for, or a new one of the command line."""
-    journal, now = context.journal, composition.clock()
+    journal, now = services.journal, services.runtime.clock()
     if run_id is None:
         # We hold its lock: no other can be alive. One asked for just now, as by a slot, is about to take it.
         journal.close_orphaned_run(connection.name, now, lambda run: is_about_to_begin(run, now))
@@ -146,31 +157,29 @@ def begin_run(
             establishments=request.codes,
             ids=request.ids,
         ).id
-    return journal.start_run(run_id, now, composition.pid())
+    return journal.start_run(run_id, now, services.runtime.pid())
 
 
 @contextmanager
-def open_hub_and_erp(
-    context: composition.AgentContext, connection: Connection
-) -> Iterator[tuple[Connection, HubClient, Erp]]:
+def open_hub_and_erp(services: RunServices, connection: Connection) -> Iterator[tuple[Connection, HubClient, Erp]]:
     """Provide the connection with its company, its hub and its ERP, both closed at the end."""
-    with closing(composition.hub_client(context, connection)) as hub:
-        known = composition.with_company(context, connection, hub)
-        with closing(context.erp(known)) as erp:
+    with closing(services.open_hub(connection)) as hub:
+        known = with_company(services.journal, connection, hub)
+        with closing(services.open_erp(known)) as erp:
             yield known, hub, erp
 
 
 @contextmanager
 def importer_of(
-    context: composition.AgentContext,
+    services: RunServices,
     connection: Connection,
     run_id: str,
     codes: tuple[str, ...],
     report: Callable[[Progress], bool],
 ) -> Iterator[Importer]:
     """Provide an importer between the connection's hub and its ERP, both closed at the end."""
-    with open_hub_and_erp(context, connection) as (known, hub, erp):
-        yield importer_between(known, hub, erp, run_id, codes, report)
+    with open_hub_and_erp(services, connection) as (known, hub, erp):
+        yield importer_between(known, hub, erp, run_id, codes, report, services.runtime)
 
 
 def importer_between(
@@ -180,26 +189,43 @@ def importer_between(
     run_id: str,
     codes: tuple[str, ...],
     report: Callable[[Progress], bool],
+    runtime: Runtime,
 ) -> Importer:
     """Return an importer between this hub and this ERP."""
     return Importer(
         erp,
         hub,
         run_id=run_id,
-        establishments=composition.codes_of(connection, codes),
+        establishments=chosen_codes(connection, codes),
         report=report,
-        clock=composition.clock,
-        monotonic=composition.monotonic,
-        wait=composition.wait,
-        uniform=composition.uniform,
+        clock=runtime.clock,
+        monotonic=runtime.monotonic,
+        wait=runtime.wait,
+        uniform=runtime.uniform,
     )
+
+
+def with_company(journal: Journal, connection: Connection, hub: HubClient) -> Connection:
+    """Return the connection with its company: the bindings' key, read from the hub once and saved."""
+    if connection.company:
+        return connection
+    identity = hub.identity()
+    known = msgspec.structs.replace(connection, company=identity.company.id)
+    journal.save_connection(known)
+    return known
+
+
+def preview(services: RunServices, connection: Connection) -> DryRun | None:
+    """Return what the layout makes of the hub's first page, the ERP untouched; None when the hub has nothing."""
+    with importer_of(services, connection, DRY_RUN, (), lambda progress: False) as importer:
+        return importer.preview()
 
 
 class RunExecutor:
     """Executes one run: import first, then export, by its kind."""
 
-    def __init__(self, context: composition.AgentContext, run: Run, request: RunRequest, report: Report) -> None:
-        self._context = context
+    def __init__(self, services: RunServices, run: Run, request: RunRequest, report: Report) -> None:
+        self._services = services
         self._run = run
         self._request = request
         self._report = report
@@ -207,10 +233,12 @@ class RunExecutor:
     def execute(self, connection: Connection) -> Counts:
         """Do it to its end. Raises what ended it."""
         run = self._run
-        with open_hub_and_erp(self._context, connection) as (known, hub, erp):
+        with open_hub_and_erp(self._services, connection) as (known, hub, erp):
             if run.kind == "export":
                 return self._export(known, hub, erp).counts
-            importer = importer_between(known, hub, erp, run.id, run.establishments, self._report)
+            importer = importer_between(
+                known, hub, erp, run.id, run.establishments, self._report, self._services.runtime
+            )
             if run.ids:
                 return importer.retry(retry_requests(run.ids))
             return importer.run() if run.kind == "import" else self._both(known, hub, erp, importer)
@@ -232,11 +260,11 @@ class RunExecutor:
 
     def _export(self, connection: Connection, hub: HubClient, erp: Erp) -> Exporter:
         """Export to the run's systems; the exporter, when it has ended."""
-        run, request, journal = self._run, self._request, self._context.journal
+        run, request, journal = self._run, self._request, self._services.journal
         agreed = {
             one.dataset: one.n for one in journal.answers.confirmations(connection.name) if one.confirmed_at is not None
         }
-        with closing(outbox_of(self._context.home, connection.name)) as outbox:
+        with closing(outbox_of(self._services.home, connection.name)) as outbox:
             if request.is_again or REFUSED_ROWS in run.ids:
                 outbox.try_again()
             exporter = Exporter(
@@ -250,11 +278,11 @@ class RunExecutor:
                 is_full=request.is_full,
                 hold=lambda dataset, n: self._hold(connection.name, dataset, n),
                 report=self._report,
-                clock=composition.clock,
-                monotonic=composition.monotonic,
-                wait=composition.wait,
-                uniform=composition.uniform,
-                new_id=composition.new_id,
+                clock=self._services.runtime.clock,
+                monotonic=self._services.runtime.monotonic,
+                wait=self._services.runtime.wait,
+                uniform=self._services.runtime.uniform,
+                new_id=self._services.runtime.new_id,
             )
             if request.datasets and not exporter.queries():
                 raise SetupError("dataset_not_in_layout", dados=", ".join(request.datasets))
@@ -263,9 +291,9 @@ class RunExecutor:
 
     def _hold(self, connection_name: str, dataset: str, n: int) -> None:
         """Request a confirmation for the deletes of a dataset that wait; for none, end the request."""
-        answers = self._context.journal.answers
+        answers = self._services.journal.answers
         if n:
-            answers.request_confirmation(connection_name, dataset, n, composition.clock())
+            answers.request_confirmation(connection_name, dataset, n, self._services.runtime.clock())
         else:
             answers.end_confirmation(connection_name, dataset)
 
@@ -289,82 +317,17 @@ def retry_requests(ids: tuple[str, ...]) -> list[RetryRequest]:
     return [RetryRequest(kind=kind, ids=tuple(found), again=again) for (kind, again), found in groups.items()]
 
 
-class Report:
-    """Writes each step into the run's row, and hears there or from a signal whether to stop.
-
-    `before` is what the run's other half has counted; `show` is the person's screen.
-    """
-
-    def __init__(self, context: composition.AgentContext, run: Run, is_stopped: Callable[[], bool]) -> None:
-        self._context = context
-        self._run = run
-        self._is_stopped = is_stopped
-        self._speed = Speed(composition.monotonic)
-        self._unread: Mapping[str, int] | None = None
-        self._totals = ExpectedCounts()
-        self._guard_shown, self._guard_unread = Guard(), Guard()
-        self._guard_beat = Guard(gives_up=False)  # its answer is whether to stop: it is asked at each step
-        self.before = self.counts = Counts()
-        self.show: Callable[[Progress], None] = lambda progress: None
-
-    def __call__(self, progress: Progress) -> bool:
-        self._totals = progress.totals if progress.totals.total else self._totals
-        self.counts = self.before + progress.counts
-        self.show(msgspec.structs.replace(progress, counts=self.counts, totals=self._totals))
-        phase, rate = self._guard_shown(lambda: self._shown(progress), (Phase(), 0.0))
-        self._guard_unread(lambda: self._note_unread(progress), None)
-        return self._guard_beat(lambda: self._heartbeat(phase, rate), False) or self._is_stopped()
-
-    def _shown(self, progress: Progress) -> tuple[Phase, float]:
-        sent = self.counts.sent
-        return phase_of(progress), self._speed(self.counts.total.received + sent.read + sent.sent)
-
-    def _note_unread(self, progress: Progress) -> None:
-        if progress.unread is not None and progress.unread != self._unread:
-            self._context.journal.save_unread_orders(self._run.connection, progress.unread)
-            self._unread = progress.unread
-
-    def _heartbeat(self, phase: Phase, rate: float) -> bool:
-        journal = self._context.journal
-        return journal.heartbeat(self._run.id, composition.clock(), self.counts, self._totals, phase, rate=rate)
-
-
-class Speed:
-    """Rows per second, over the last ten seconds or so: a rate since the beginning would hide a standstill."""
-
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._seen = deque([(monotonic(), 0)], maxlen=200)
-
-    def __call__(self, n_rows: int) -> float:
-        now = self._monotonic()
-        while len(self._seen) > 1 and now - self._seen[0][0] > SPEED_OVER_S:
-            self._seen.popleft()
-        began, n_before = self._seen[0]
-        self._seen.append((now, n_rows))
-        return (n_rows - n_before) / (now - began) if now > began else 0.0
-
-
-def phase_of(progress: Progress) -> Phase:
-    """Return the phase with what is being waited out and until when, if anything."""
-    if progress.trouble is None or progress.retry_at is None:
-        return progress.phase
-    return progress.phase.waiting(progress.trouble.code, progress.retry_at)
-
-
-def fail_run(
-    context: composition.AgentContext, run: Run, error: OmnisyncError, report: Report, *, by_signal: bool
-) -> None:
+def fail_run(services: RunServices, run: Run, error: OmnisyncError, report: Report, *, by_signal: bool) -> None:
     """The row's end when an error of ours ended the run."""
     if isinstance(error, StoppedError):
         state: RunState = "interrupted" if by_signal else "cancelled"
-        end_run(context, run.id, state, report.counts, code=state)
+        end_run(services, run.id, state, report.counts, code=state)
     else:
-        end_run(context, run.id, "failed", report.counts, code=error.code, words=error.words)
+        end_run(services, run.id, "failed", report.counts, code=error.code, words=error.words)
 
 
 def end_run(
-    context: composition.AgentContext,
+    services: RunServices,
     run_id: str,
     state: RunState,
     counts: Counts,
@@ -375,27 +338,9 @@ def end_run(
     """Close the run's row, waiting a while for a journal in use or without room: what ended stays to be read."""
     for n_left in reversed(range(END_TRIES)):
         try:
-            context.journal.end_run(run_id, state, composition.clock(), counts, code=code, words=words)
+            services.journal.end_run(run_id, state, services.runtime.clock(), counts, code=code, words=words)
             return
         except (TemporaryError, SettingsError):
             if not n_left:
                 raise
-            composition.wait(END_PAUSE_S)
-
-
-@contextmanager
-def stop_on_signals() -> Iterator[Callable[[], bool]]:
-    """Hear Ctrl-C and SIGTERM: the slice being written is ended, then the run stops. A second Ctrl-C is at once."""
-    heard: list[int] = []
-
-    def hear(number: int, frame: FrameType | None) -> None:
-        if heard and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        heard.append(number)
-
-    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(heard)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+            services.runtime.wait(END_PAUSE_S)
