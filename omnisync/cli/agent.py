@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import signal
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import rich_click as click
 
-from omnisync import __version__
-from omnisync.agent.config.settings import Connection
-from omnisync.agent.erp.databases import KINDS
-from omnisync.agent.erp.layout.schema import shipped_names
-from omnisync.agent.errors import OmnisyncError
-from omnisync.agent.pages.certificate import Certificate, read_certificate
-from omnisync.agent.pages.rendering import PageServices
-from omnisync.agent.pages.server import PageServer
-from omnisync.agent.scheduler.processes import ProcessSupervisor
-from omnisync.agent.scheduler.scheduler import Scheduler
-from omnisync.agent.sync.run import preview
+from omnisync.agent.config.certificate import Certificate, read_optional
 from omnisync.cli import composition
 from omnisync.cli.exit import exit_cleanly, print_status
 from omnisync.cli.options import verbose_option
@@ -43,16 +32,11 @@ def agent(host: str | None, port: int | None, certificate: Path | None, key: Pat
     with exit_cleanly(verbose=verbose):
         context = composition.open_context()
         known = context.settings
-        read = certificate_of(certificate or known.certificate, key or (None if certificate else known.key))
+        read = read_optional(certificate or known.certificate, key or (None if certificate else known.key))
         if read is not None and read.expires_at <= composition.clock():
             print_status("O certificado das telas venceu: os navegadores avisam a quem as abre. Renove-o.")
         address = host or known.host, port or known.port
         serve(context, *address, lambda url: print_status(f"Omnisync em {url} (Ctrl-C encerra)"), certificate=read)
-
-
-def certificate_of(certificate: Path | None, key: Path | None) -> Certificate | None:
-    """Return the certificate of these files, None where there is none. Raises SettingsError (pages_certificate)."""
-    return read_certificate(certificate, key) if certificate is not None else None
 
 
 def serve(
@@ -68,16 +52,9 @@ def serve(
     Raises SettingsError, before anything starts, when the port is taken, or when other computers could reach the
     pages without a password and TLS.
     """
-    environ = {**composition.environ, "OMNISYNC_HOME": str(context.home.path)}  # the runs find the same home
-    supervisor = ProcessSupervisor(context.journal, context.home, clock=composition.clock, environ=environ)
-    scheduler = Scheduler(
-        context.journal,
-        supervisor,
-        clock=composition.clock,
-        zone_of=context.zone,
-        probe=lambda connection: is_hub_there(context, connection),
-    )
-    server = PageServer(page_services(context, supervisor, scheduler), host, port, certificate)
+    supervisor = composition.supervisor(context)
+    scheduler = composition.scheduler(context, supervisor)
+    server = composition.page_server(context, supervisor, scheduler, host, port, certificate)
     # The server hands a signal on once it has ended; SIGTERM's own way would leave the runs without their shutdown.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     scheduler.start()
@@ -87,47 +64,3 @@ def serve(
     finally:
         scheduler.shutdown()
     print_status("Omnisync encerrado.")
-
-
-def page_services(
-    context: composition.AgentContext, supervisor: ProcessSupervisor, scheduler: Scheduler
-) -> PageServices:
-    """Return what the pages stand on."""
-    return PageServices(
-        journal=context.journal,
-        secrets=context.secrets,
-        password=context.password,
-        runs=supervisor,
-        settings=context.settings,
-        clock=composition.clock,
-        open_erp=context.erp,
-        hub=lambda connection: composition.hub_client(context, connection),
-        offline=scheduler.offline,
-        erp_kinds={kind: one.label for kind, one in KINDS.items()},
-        layouts=shipped_names(),
-        check_erp=lambda connection: composition.check_erp(context, connection),
-        de_para=composition.de_para,
-        exports=composition.exported_systems,
-        convert=lambda connection: preview(composition.run_services(context), connection),
-        version=version_text(),
-        computer=socket.gethostname(),
-    )
-
-
-def version_text() -> str:
-    """Return the version as the seed writes it: v AA.MM R."""
-    year, month, *_ = __version__.split(".")
-    return f"v {year}.{int(month):02} R"
-
-
-def is_hub_there(context: composition.AgentContext, connection: Connection) -> bool:
-    """Return whether the connection's hub answers."""
-    try:
-        hub = composition.hub_client(context, connection)
-        try:
-            hub.health()
-        finally:
-            hub.close()
-    except OmnisyncError:
-        return False
-    return True

@@ -5,21 +5,26 @@ from __future__ import annotations
 import os
 import random
 import re
+import socket
 import ssl
 import time
 from datetime import UTC, datetime, tzinfo
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from msgspec import Struct
 
+from omnisync import __version__
+from omnisync.agent.config.certificate import Certificate
 from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.settings import Connection, Home, Secrets, Settings, connection_zone, read_settings
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.databases import layout_named, open_database, open_erp
+from omnisync.agent.erp.databases import KINDS, layout_named, open_database, open_erp
 from omnisync.agent.erp.layout.code_map import of_layout
 from omnisync.agent.erp.layout.export_queries import compile_queries
-from omnisync.agent.errors import BadTokenError, ErpSetupError, NotConfiguredError, SetupError
+from omnisync.agent.erp.layout.schema import shipped_names
+from omnisync.agent.errors import BadTokenError, ErpSetupError, NotConfiguredError, OmnisyncError, SetupError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
 from omnisync.agent.journal.connection_lock import is_running
@@ -27,10 +32,16 @@ from omnisync.agent.journal.journal import Journal
 from omnisync.agent.messages import texts
 from omnisync.agent.runtime import Runtime
 from omnisync.agent.schedule import SYSTEMS, System
-from omnisync.agent.sync.run import RunServices
+from omnisync.agent.scheduler.processes import ProcessSupervisor
+from omnisync.agent.scheduler.scheduler import Scheduler
+from omnisync.agent.sync.run import RunServices, preview
 from omnisync.agent.zones import ConnectionZone
 from omnisync.cli.exit import print_status
 from omnisync.cli.signals import stop_on_signals
+
+if TYPE_CHECKING:
+    from omnisync.agent.pages.rendering import PageServices
+    from omnisync.agent.pages.server import PageServer
 
 environ = os.environ  # noqa: TID251  # the environment enters here and nowhere else
 
@@ -135,11 +146,16 @@ def exported_systems(connection: Connection) -> tuple[System, ...]:
 def open_context() -> AgentContext:
     """Open what the agent remembers on this computer."""
     settings = read_settings(environ)
+    return context_in(settings, zone=settings.zone)
+
+
+def context_in(settings: Settings, *, zone: str | None) -> AgentContext:
+    """Open what the agent remembers in the settings' home. `zone` is the journal's, for connections without one."""
     home = settings.home.prepare()
     return AgentContext(
         settings,
         home,
-        Journal(home.journal, zone=settings.zone),
+        Journal(home.journal, zone=zone),
         Secrets(home.secrets),
         PagePassword(home.page_password),
     )
@@ -178,11 +194,12 @@ def hub_client(context: AgentContext, connection: Connection) -> HubClient:
         raise SetupError("no_token", nome=connection.name)
     if not re.fullmatch(r"[!-~]+", token.reveal()):  # no header takes it, and an error about it would show it
         raise BadTokenError
-    return HubClient(
-        Transport(
-            connection.hub.url, token.reveal(), clock=clock, monotonic=monotonic, verify=trusted(connection.hub.url)
-        )
-    )
+    return hub_client_at(connection.hub.url, token.reveal())
+
+
+def hub_client_at(url: str, token: str) -> HubClient:
+    """Return the hub at this address."""
+    return HubClient(Transport(url, token, clock=clock, monotonic=monotonic, verify=trusted(url)))
 
 
 def trusted(url: str) -> ssl.SSLContext | bool:
@@ -194,3 +211,80 @@ def trusted(url: str) -> ssl.SSLContext | bool:
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+def supervisor(context: AgentContext) -> ProcessSupervisor:
+    """Return the runner of this computer; the runs find the same home."""
+    return ProcessSupervisor(context.journal, context.home, clock=clock, environ=environ)
+
+
+def scheduler(context: AgentContext, supervisor: ProcessSupervisor) -> Scheduler:
+    """Return the scheduler of this computer, not yet started."""
+    return Scheduler(
+        context.journal,
+        supervisor,
+        clock=clock,
+        zone_of=context.zone,
+        probe=lambda connection: is_hub_there(context, connection),
+    )
+
+
+def page_server(
+    context: AgentContext,
+    supervisor: ProcessSupervisor,
+    scheduler: Scheduler,
+    host: str,
+    port: int,
+    certificate: Certificate | None,
+) -> PageServer:
+    """Return the server of the pages, its port taken. Raises SettingsError.
+
+    The pages are imported here and in `page_services` alone: no other command waits for their libraries.
+    """
+    from omnisync.agent.pages.server import PageServer
+
+    return PageServer(page_services(context, supervisor, scheduler), host, port, certificate)
+
+
+def page_services(context: AgentContext, supervisor: ProcessSupervisor, scheduler: Scheduler) -> PageServices:
+    """Return the services of the pages."""
+    from omnisync.agent.pages.rendering import PageServices
+
+    return PageServices(
+        journal=context.journal,
+        secrets=context.secrets,
+        password=context.password,
+        runs=supervisor,
+        settings=context.settings,
+        clock=clock,
+        open_erp=context.erp,
+        hub=lambda connection: hub_client(context, connection),
+        offline=scheduler.offline,
+        erp_kinds={kind: one.label for kind, one in KINDS.items()},
+        layouts=shipped_names(),
+        check_erp=lambda connection: check_erp(context, connection),
+        de_para=de_para,
+        exports=exported_systems,
+        convert=lambda connection: preview(run_services(context), connection),
+        version=version_text(),
+        computer=socket.gethostname(),
+    )
+
+
+def version_text() -> str:
+    """Return the version as the seed writes it: v AA.MM R."""
+    year, month, *_ = __version__.split(".")
+    return f"v {year}.{int(month):02} R"
+
+
+def is_hub_there(context: AgentContext, connection: Connection) -> bool:
+    """Return whether the connection's hub answers."""
+    try:
+        hub = hub_client(context, connection)
+        try:
+            hub.health()
+        finally:
+            hub.close()
+    except OmnisyncError:
+        return False
+    return True

@@ -12,7 +12,6 @@ from pathlib import Path
 import msgspec
 import rich_click as click
 
-from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.settings import (
     HOST,
     Connection,
@@ -21,16 +20,11 @@ from omnisync.agent.config.settings import (
     Home,
     HubAddress,
     Secret,
-    Secrets,
     Settings,
     read_settings,
 )
-from omnisync.agent.errors import SettingsError, SetupError
-from omnisync.agent.hub_api.client import HubClient
-from omnisync.agent.hub_api.transport import Transport
-from omnisync.agent.journal.journal import Journal
+from omnisync.agent.errors import SetupError
 from omnisync.agent.messages import texts
-from omnisync.agent.pages.server import listening_socket
 from omnisync.agent.progress import NOUNS, Counts
 from omnisync.agent.sync.run import RunRequest
 from omnisync.cli import composition
@@ -46,6 +40,7 @@ from omnisync.demo.sample_data import ZONE, buyers
 from omnisync.demo.seed_data import ESTABLISHMENTS, SampleProduct
 from omnisync.hub.server import HubServer
 from omnisync.hub.store import Store
+from omnisync.web.server import listening_socket
 
 HUB_PORT = 8788
 N_NEW_ORDERS = 300
@@ -89,11 +84,7 @@ def demo(once: bool, fresh: bool, verbose: bool) -> None:
 
 def demo_context(settings: Settings, path: Path) -> composition.AgentContext:
     """Return the agent's parts, with the demo's folder as their home."""
-    home = Home(path).prepare()
-    known = msgspec.structs.replace(settings, home=home)
-    return composition.AgentContext(
-        known, home, Journal(home.journal), Secrets(home.secrets), PagePassword(home.page_password)
-    )
+    return composition.context_in(msgspec.structs.replace(settings, home=Home(path)), zone=None)
 
 
 class OpenHub(msgspec.Struct, frozen=True):
@@ -222,7 +213,7 @@ def keep_invoicing(path: Path, stop: threading.Event) -> None:
 def free_port(first: int) -> int:
     """Return the first free port of this computer from here on."""
     for port in range(first, first + N_PORTS):
-        with suppress(SettingsError), listening_socket(HOST, port):
+        with suppress(OSError), listening_socket(HOST, port):
             return port
     raise SetupError("ports_busy", de=first, ate=first + N_PORTS - 1)
 
@@ -232,7 +223,7 @@ def sell(hub_url: str, token: str, stop: threading.Event) -> None:
 
     Numbered by the clock, so a later demo is new too.
     """
-    client = HubClient(Transport(hub_url, token, clock=composition.clock, monotonic=composition.monotonic))
+    client = composition.hub_client_at(hub_url, token)
     first = free_number(composition.clock())
     known = exported_products(client)
     products: tuple[SampleProduct, ...] = ()

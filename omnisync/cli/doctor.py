@@ -10,15 +10,15 @@ from pathlib import Path
 import rich_click as click
 from msgspec import Struct
 
+from omnisync.agent.config.certificate import Certificate, read_optional
+from omnisync.agent.config.exposure import check_exposure
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.messages import texts, times
-from omnisync.agent.pages.certificate import Certificate
-from omnisync.agent.pages.server import check_exposure, is_loopback
 from omnisync.cli import composition
-from omnisync.cli.agent import certificate_of
 from omnisync.cli.exit import DONE, FAILED, exit_cleanly, sentence_of
 from omnisync.cli.options import connection_option, verbose_option
+from omnisync.web.server import is_loopback
 
 SKEW = timedelta(minutes=2)
 FREE_BYTES = 200 * 2**20
@@ -128,7 +128,7 @@ def _secrets(context: composition.AgentContext) -> DoctorFinding:
 def _pages(context: composition.AgentContext) -> Iterator[DoctorFinding]:
     """Yield who can reach the pages, by the settings of this shell: what `omnisync agent` would open."""
     settings = context.settings
-    certificate = certificate_of(settings.certificate, settings.key)
+    certificate = read_optional(settings.certificate, settings.key)
     check_exposure(context.password, settings.host, certificate)
     where = f"{'https' if certificate else 'http'}://{settings.host}:{settings.port}"
     who = "só neste computador" if is_loopback(settings.host) else "também de outros computadores, por TLS"

@@ -15,7 +15,7 @@ from omnisync.agent.errors import SetupError
 from omnisync.agent.journal.decisions import Confirmation
 from omnisync.agent.journal.run import holders_of, left_to_another
 from omnisync.agent.messages import texts
-from omnisync.agent.pages.pending.record_rows import PART, Choice, choice_of
+from omnisync.agent.messages.choices import PART, Choice, choice_of
 from omnisync.cli import composition
 from omnisync.cli.exit import exit_cleanly, print_status
 from omnisync.cli.options import connection_option, json_option, verbose_option

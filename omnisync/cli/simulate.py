@@ -13,7 +13,6 @@ import rich_click as click
 from omnisync.agent.config.settings import HubAddress
 from omnisync.agent.errors import BadTokenError, SetupError, TemporaryError
 from omnisync.agent.hub_api.client import HubClient
-from omnisync.agent.hub_api.transport import Transport
 from omnisync.cli import composition
 from omnisync.cli.exit import exit_cleanly, print_status
 from omnisync.cli.options import verbose_option
@@ -47,15 +46,7 @@ def simulate(
 ) -> None:
     """Faz de conta que é o OmniForce: clientes e pedidos novos, alterados, cancelados, movidos, apagados e errados."""
     with exit_cleanly(verbose=verbose):
-        client = HubClient(
-            Transport(
-                HubAddress(url).url,
-                sys.stdin.readline().strip(),
-                clock=composition.clock,
-                monotonic=composition.monotonic,
-                verify=composition.trusted(url),
-            )
-        )
+        client = composition.hub_client_at(HubAddress(url).url, sys.stdin.readline().strip())
         first = first_number or free_number(composition.clock())
         goods = products_at(client)
         people = simulated_sellers(client, seed=seed, first_number=first, products=lambda: goods)

@@ -12,7 +12,7 @@ import trustme
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from omnisync.agent.pages.certificate import read_certificate
+from omnisync.agent.config.certificate import read_certificate
 from tests.support.browser import RULES, WIDTHS, Complaints, served, window
 from tests.support.page_client import PageSetup, page_client
 from tests.support.tls import put

@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Dialog, Page
 
-from omnisync.agent.pages.certificate import Certificate
+from omnisync.agent.config.certificate import Certificate
 from omnisync.agent.pages.rendering import PageServices
 from omnisync.agent.pages.server import PageServer
 

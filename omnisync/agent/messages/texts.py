@@ -150,6 +150,11 @@ def row_key(key: str) -> str:
     return " / ".join(part.replace("~1", "/").replace("~0", "~") for part in key.split("/"))
 
 
+def record_name(kind: str, id_: str, label: str) -> str:
+    """Return a record's name: Pedido 1.234."""
+    return f"{KINDS[kind]} {label or id_}"
+
+
 def many_deleted(dataset: str, n: int) -> tuple[str, dict[str, object]]:
     """Return the sentence for `n` rows of a dataset that go only with a person's confirmation: its code and its
     words.

@@ -1,19 +1,19 @@
-"""Serves the pages: the port is taken first, so that a busy one is an error before anything starts."""
+"""Serve the pages: the port is taken first, so that a busy one is an error before anything starts."""
 
 from __future__ import annotations
 
 import errno
 import socket
 from collections.abc import Callable
-from ipaddress import ip_address
 
 import uvicorn
 
-from omnisync.agent.config.page_password import PagePassword
+from omnisync.agent.config.certificate import Certificate
+from omnisync.agent.config.exposure import check_exposure
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.pages.app import create_app
-from omnisync.agent.pages.certificate import Certificate
 from omnisync.agent.pages.rendering import PageServices
+from omnisync.web.server import WebServer, is_loopback, listening_socket
 
 ANY = "0.0.0.0"  # noqa: S104  # every address of this computer: allowed with a password and TLS alone
 GOODBYE_S = 2
@@ -29,11 +29,11 @@ class PageServer:
 
     def __init__(self, services: PageServices, host: str, port: int, certificate: Certificate | None = None) -> None:
         check_exposure(services.password, host, certificate)
-        self._socket = listening_socket(host, port)
-        taken: int = self._socket.getsockname()[1]
+        listening = _listen(host, port)
+        taken: int = listening.getsockname()[1]
         names = {host, "127.0.0.1", "localhost"} - {ANY} | set(certificate.names if certificate else ())
         scheme, usual = ("https", 443) if certificate else ("http", 80)
-        self.url = f"{scheme}://{_display_host(host, certificate)}:{taken}"
+        url = f"{scheme}://{_display_host(host, certificate)}:{taken}"
         hosts = [f"{name}:{taken}" for name in sorted(names)] + (sorted(names) if taken == usual else [])
         config = uvicorn.Config(
             create_app(
@@ -47,38 +47,20 @@ class PageServer:
             lifespan="off",
             timeout_graceful_shutdown=GOODBYE_S,
         )
-        self._server = _PagesUvicorn(config)
+        self._server = WebServer(config, listening, url)
+        self.url = url
 
     def run(self, ready: Callable[[str], None] | None = None) -> None:
         """Serve until stopped. `ready` receives the address once it answers there."""
-        self._server.when_ready = lambda: ready(self.url) if ready else None
-        try:
-            self._server.run(sockets=[self._socket])
-        finally:
-            self._socket.close()
+        self._server.run(ready)
 
     def stop(self) -> None:
         """Ask the server to end; it may come from any thread."""
-        self._server.should_exit = True
+        self._server.stop()
 
-
-class _PagesUvicorn(uvicorn.Server):
-    when_ready: Callable[[], None]
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self.when_ready()
-
-
-def check_exposure(password: PagePassword, host: str, certificate: Certificate | None) -> None:
-    """Other computers may reach the pages only with a password, and over TLS. Raises SettingsError saying which."""
-    if is_loopback(host):
-        return
-    if password.stored_hash() is None:
-        raise SettingsError("pages_without_password", endereco=host)
-    if certificate is None:
-        raise SettingsError("pages_without_tls", endereco=host)
+    def close(self) -> None:
+        """Give the port back, of a server that never ran. Idempotent."""
+        self._server.close()
 
 
 def _display_host(host: str, certificate: Certificate | None) -> str:
@@ -87,33 +69,13 @@ def _display_host(host: str, certificate: Certificate | None) -> str:
     return names[0] if host == ANY and names else host
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether only this computer can reach it. Of IPv6 we bind nothing."""
-    if host == "localhost":
-        return True
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a socket of this computer. Raises SettingsError when the port is taken or the address is none of ours."""
     try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    return address.version == 4 and address.is_loopback
-
-
-def listening_socket(host: str, port: int) -> socket.socket:
-    """Return a socket that listens there. Raises SettingsError when the port is taken or the address is none of
-    ours.
-    """
-    # The protocol is named because asyncio sends small answers at once (TCP_NODELAY) only on a socket that says TCP.
-    taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # Windows would share the port
-            taken.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind((host, port))
-        taken.listen(128)
+        if ":" in host:  # the pages are opened by IPv4
+            raise OSError(errno.EAFNOSUPPORT, "IPv6")
+        return listening_socket(host, port)
     except OSError as error:
-        taken.close()
         if error.errno == errno.EADDRINUSE:
             raise SettingsError("pages_port_busy", porta=port) from error
         raise SettingsError("pages_address", endereco=host, porta=port) from error
-    return taken

@@ -16,11 +16,11 @@ import pytest
 import trustme
 from litestar.testing import TestClient
 
+from omnisync.agent.config.certificate import Certificate, read_certificate
 from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.pages.app import create_app
 from omnisync.agent.pages.auth.sessions import Sessions
-from omnisync.agent.pages.certificate import Certificate, read_certificate
 from omnisync.agent.pages.login.login_page import local_path
 from omnisync.agent.pages.server import PageServer
 from tests.support.browser import served
@@ -385,7 +385,7 @@ def opened(pages: PageSetup, host: str, certificate: Certificate | None) -> Iter
     try:
         yield server
     finally:
-        server._socket.close()
+        server.close()
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.10", "::", "::1", "erp.local"])  # noqa: S104  # refused

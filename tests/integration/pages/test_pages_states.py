@@ -256,7 +256,7 @@ def test_a_busy_port_is_told(pages: PageSetup) -> None:
     first = server.PageServer(pages.parts, "127.0.0.1", 0)
     with pytest.raises(SettingsError) as refused:
         server.PageServer(pages.parts, "127.0.0.1", int(first.url.rsplit(":", 1)[1]))
-    first._socket.close()
+    first.close()
     assert refused.value.code == "pages_port_busy"
 
 

@@ -16,14 +16,13 @@ from omnisync.agent.errors import OmnisyncError, RunInProgressError
 from omnisync.agent.journal.decisions import Confirmation
 from omnisync.agent.journal.run import REFUSED_ROWS, Run, RunKind, Systems, holders_of, left_to_another
 from omnisync.agent.messages import texts, times
+from omnisync.agent.messages.choices import Choice, choice_of
 from omnisync.agent.messages.spreadsheet import open_issues_csv
 from omnisync.agent.pages.pending.not_sent import NotSentRows, not_sent_rows
 from omnisync.agent.pages.pending.record_rows import (
     RUN_ID,
-    Choice,
     RecordRow,
     WarnedRow,
-    choice_of,
     record_row,
     warned_row,
 )

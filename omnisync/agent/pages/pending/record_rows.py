@@ -12,8 +12,6 @@ from omnisync.agent.erp.base import OpenIssue
 from omnisync.agent.messages import pt, texts, times
 
 RowAction = Literal["retry", "again", "automatic", "none"]
-PART = "\x1f"
-"""Between the parts of an ERP key of several columns."""
 
 AUTOMATIC = {
     "customer_waiting": "Resolve-se com o cliente.",
@@ -45,21 +43,6 @@ class RecordRow(Struct, frozen=True, kw_only=True):
     link: tuple[str, str] | None = None
 
 
-class Choice(Struct, frozen=True, kw_only=True):
-    """Several customers of the ERP with one CNPJ: which of them is this one?"""
-
-    name: str
-    ask: str
-    reason: str
-    options: tuple[tuple[str, str], ...]
-    """Each ERP key with how a person reads it."""
-
-    @property
-    def keys(self) -> frozenset[str]:
-        """The answers there are."""
-        return frozenset(key for key, _ in self.options)
-
-
 class WarnedRow(Struct, frozen=True, kw_only=True):
     """A record that entered, and what had to be changed for it."""
 
@@ -69,23 +52,10 @@ class WarnedRow(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
 
 
-def choice_of(issue: OpenIssue) -> Choice | None:
-    """Return the choice that this record waits for, if it waits for one."""
-    if issue.code != "customer_duplicate" or issue.outcome != "refused" or not issue.value:
-        return None
-    keys = issue.value.split(",")
-    return Choice(
-        name=_name(issue),
-        ask=f"{issue.kind}:{issue.id}",
-        reason=issue.message,
-        options=tuple((key, key.replace(PART, " / ")) for key in keys),
-    )
-
-
 def warned_row(issue: OpenIssue, now: datetime, zone: tzinfo) -> WarnedRow:
     """Return the record as a row."""
     return WarnedRow(
-        name=_name(issue),
+        name=texts.record_name(issue.kind, issue.id, issue.label),
         when=times.at(issue.since, now, zone),
         erp_number=issue.erp_number or "",
         warnings=tuple(warning.message for warning in issue.warnings),
@@ -100,7 +70,7 @@ def record_row(issue: OpenIssue, now: datetime, zone: tzinfo) -> RecordRow:
     if issue.outcome == "kept" and not reason:
         reason = DELETED if issue.erp_number else DELETED_BEFORE
     return RecordRow(
-        name=_name(issue),
+        name=texts.record_name(issue.kind, issue.id, issue.label),
         ask=f"{issue.kind}:{issue.id}",
         outcome=texts.OUTCOMES[issue.outcome],
         is_refused=issue.outcome == "refused",
@@ -112,10 +82,6 @@ def record_row(issue: OpenIssue, now: datetime, zone: tzinfo) -> RecordRow:
         erp_number=issue.erp_number or "",
         link=LINKS.get(issue.code) if issue.outcome == "refused" else None,
     )
-
-
-def _name(issue: OpenIssue) -> str:
-    return f"{texts.KINDS[issue.kind]} {issue.label or issue.id}"
 
 
 def split(code: str, message: str) -> tuple[str, str]:

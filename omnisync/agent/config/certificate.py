@@ -47,6 +47,11 @@ def read_certificate(certificate: Path, key: Path | None) -> Certificate:
     return Certificate(context, names, datetime.fromtimestamp(ends, UTC))
 
 
+def read_optional(certificate: Path | None, key: Path | None) -> Certificate | None:
+    """Return the certificate of these files, None where there is none. Raises SettingsError (pages_certificate)."""
+    return read_certificate(certificate, key) if certificate is not None else None
+
+
 def _serving(certificate: Path, key: Path | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -1,0 +1,1 @@
+"""What the hub and the agent's pages share as web servers."""
