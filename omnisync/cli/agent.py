@@ -11,13 +11,13 @@ import rich_click as click
 
 from omnisync.agent.config.certificate import Certificate, read_optional
 from omnisync.cli import composition
-from omnisync.cli.exit import exit_cleanly, print_status
-from omnisync.cli.options import verbose_option
+from omnisync.cli.command import command
+from omnisync.cli.exit import print_status
 
 PEM = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.command("agent")
+@command("agent")
 @click.option(
     "--host",
     metavar="ENDEREÇO",
@@ -26,17 +26,16 @@ PEM = click.Path(dir_okay=False, path_type=Path)
 @click.option("--port", type=click.IntRange(1, 65535), metavar="PORTA", help="A porta das telas (padrão 8787).")
 @click.option("--certificate", type=PEM, metavar="ARQUIVO", help="O certificado das telas (TLS), em PEM.")
 @click.option("--key", type=PEM, metavar="ARQUIVO", help="A chave do certificado, se não estiver no mesmo arquivo.")
-@verbose_option
-def agent(host: str | None, port: int | None, certificate: Path | None, key: Path | None, verbose: bool) -> None:
+def agent(
+    context: composition.AgentContext, host: str | None, port: int | None, certificate: Path | None, key: Path | None
+) -> None:
     """Abre as telas, cuida do agendamento e carrega as execuções, até Ctrl-C."""
-    with exit_cleanly(verbose=verbose):
-        context = composition.open_context()
-        known = context.settings
-        read = read_optional(certificate or known.certificate, key or (None if certificate else known.key))
-        if read is not None and read.expires_at <= composition.clock():
-            print_status("O certificado das telas venceu: os navegadores avisam a quem as abre. Renove-o.")
-        address = host or known.host, port or known.port
-        serve(context, *address, lambda url: print_status(f"Omnisync em {url} (Ctrl-C encerra)"), certificate=read)
+    known = context.settings
+    read = read_optional(certificate or known.certificate, key or (None if certificate else known.key))
+    if read is not None and read.expires_at <= composition.clock():
+        print_status("O certificado das telas venceu: os navegadores avisam a quem as abre. Renove-o.")
+    address = host or known.host, port or known.port
+    serve(context, *address, lambda url: print_status(f"Omnisync em {url} (Ctrl-C encerra)"), certificate=read)
 
 
 def serve(

@@ -27,8 +27,8 @@ from omnisync.agent.messages import texts, times
 from omnisync.agent.sync.outbox import outbox_of
 from omnisync.agent.zones import typed_zone
 from omnisync.cli import composition
-from omnisync.cli.exit import exit_cleanly, print_status
-from omnisync.cli.options import connection_option, verbose_option
+from omnisync.cli.command import command
+from omnisync.cli.exit import print_status
 
 
 @click.group("connection")
@@ -36,44 +36,37 @@ def connection() -> None:
     """A central, o banco do ERP e os estabelecimentos."""
 
 
-@connection.command("list")
-@verbose_option
-def list_(verbose: bool) -> None:
+@command("list", group=connection)
+def list_(context: composition.AgentContext) -> None:
     """Mostra as conexões deste computador."""
-    with exit_cleanly(verbose=verbose):
-        known = composition.open_context().journal.connections()
-        if not known:
-            raise NotConfiguredError("no_connection")
-        for one in known:
-            click.echo(f"{one.name:<20}{_place(one.erp)}")
+    known = context.journal.connections()
+    if not known:
+        raise NotConfiguredError("no_connection")
+    for one in known:
+        click.echo(f"{one.name:<20}{_place(one.erp)}")
 
 
-@connection.command("show")
-@connection_option
-@verbose_option
-def show(name: str | None, verbose: bool) -> None:
+@command("show", group=connection)
+def show(context: composition.AgentContext, connection: Connection) -> None:
     """Mostra a conexão, sem os segredos."""
-    with exit_cleanly(verbose=verbose):
-        context = composition.open_context()
-        known = context.connection(name)
-        erp = known.erp
-        click.echo(f"Conexão:           {known.name}")
-        click.echo(f"Central:           {known.hub.url if known.hub is not None else 'não informada'}")
-        click.echo(f"Chave de acesso:   {_kept(context, known, 'hub_token')}")
-        click.echo(f"Banco do ERP:      {_place(erp)}")
-        if erp.kind != "sqlite":
-            click.echo(f"Usuário do banco:  {erp.user or 'não informado'}")
-            click.echo(f"Senha do banco:    {_kept(context, known, 'erp_password')}")
-            click.echo(f"Caracteres:        {erp.charset or 'os de costume do banco'}")
-        click.echo(f"Layout:            {erp.layout}")
-        zone, now = context.zone_found(known), composition.clock()
-        click.echo(f"Fuso horário:      {times.zone_line(zone, now)}")
-        if known.adjusts_centavo:
-            click.echo("Regra:             ajusta 1 centavo no maior item")
-        for establishment in known.establishments:
-            click.echo(f"Estabelecimento:   {establishment.code} - {establishment.name}")
-        if advice := times.zone_advice(zone, now, times.zone_command(known.name)):
-            print_status(advice)
+    erp = connection.erp
+    click.echo(f"Conexão:           {connection.name}")
+    click.echo(f"Central:           {connection.hub.url if connection.hub is not None else 'não informada'}")
+    click.echo(f"Chave de acesso:   {_kept(context, connection, 'hub_token')}")
+    click.echo(f"Banco do ERP:      {_place(erp)}")
+    if erp.kind != "sqlite":
+        click.echo(f"Usuário do banco:  {erp.user or 'não informado'}")
+        click.echo(f"Senha do banco:    {_kept(context, connection, 'erp_password')}")
+        click.echo(f"Caracteres:        {erp.charset or 'os de costume do banco'}")
+    click.echo(f"Layout:            {erp.layout}")
+    zone, now = context.zone_found(connection), composition.clock()
+    click.echo(f"Fuso horário:      {times.zone_line(zone, now)}")
+    if connection.adjusts_centavo:
+        click.echo("Regra:             ajusta 1 centavo no maior item")
+    for establishment in connection.establishments:
+        click.echo(f"Estabelecimento:   {establishment.code} - {establishment.name}")
+    if advice := times.zone_advice(zone, now, times.zone_command(connection.name)):
+        print_status(advice)
 
 
 def _place(erp: ErpAddress) -> str:
@@ -88,7 +81,7 @@ def _kept(context: composition.AgentContext, known: Connection, kind: SecretKind
     return f"guardada em {context.home.secrets} (só este usuário lê)"
 
 
-@connection.command("set")
+@command("set", group=connection)
 @click.option("--connection", "name", default="producao", show_default=True, metavar="NOME", help="O nome da conexão.")
 @click.option("--hub", "hub_url", metavar="ENDEREÇO", help="O endereço da central (https://…).")
 @click.option("--token-stdin", is_flag=True, help="Lê a chave de acesso da entrada padrão (nunca na linha de comando).")
@@ -118,8 +111,8 @@ def _kept(context: composition.AgentContext, known: Connection, kind: SecretKind
     default=None,
     help="Se o total do pedido difere da soma dos itens por 1 centavo, ajusta o maior item e avisa; sem isto, recusa.",
 )
-@verbose_option
 def set_(
+    context: composition.AgentContext,
     name: str,
     hub_url: str | None,
     token_stdin: bool,
@@ -127,40 +120,37 @@ def set_(
     codes: tuple[str, ...],
     adjusts_centavo: bool | None,
     zone: str | None,
-    verbose: bool,
     **erp: Any,
 ) -> None:
     """Cria ou muda a conexão. Mudar a central ou o banco esvazia o segredo que era do outro."""
-    with exit_cleanly(verbose=verbose):
-        context = composition.open_context()
-        before = _before(context, name)
-        if erp.get("layout") and erp["layout"] in names_in(context.home.layouts):
-            erp["layout"] = chosen(erp["layout"], context.home.layouts, shipped_names())
-        after = _changed(before, name, hub_url, {field: value for field, value in erp.items() if value is not None})
-        if zone is not None:
-            after = with_zone(after, typed_zone(zone) if zone.strip() else None)
-        after = _with_establishments(after, codes)
-        if adjusts_centavo is not None:
-            after = msgspec.structs.replace(after, adjusts_centavo=adjusts_centavo)
-        composition.check_erp(context, after)
-        emptied = _emptied(context, before, after)
-        context.journal.save_connection(after)
-        if before is not None and before.zone != after.zone:
-            context.journal.free_slots(after.name, composition.clock().astimezone(context.zone(after)))
-        context.journal.add_event(after.name, "connection_saved", composition.clock())
-        context.secrets.keep_only_for(after)
-        if token_stdin:
-            context.secrets.put(after, "hub_token", Secret(sys.stdin.readline().strip()))
-        elif "hub_token" in emptied:
-            print_status("A central mudou: informe de novo a chave de acesso com --token-stdin.")
-        if erp_password_stdin:
-            context.secrets.put(after, "erp_password", Secret(sys.stdin.readline().rstrip("\r\n")))
-        elif "erp_password" in emptied:
-            print_status(
-                "O banco mudou: a senha que era do outro foi apagada. Se este pede senha, use --erp-password-stdin."
-            )
-        print_status(f"Conexão {name} guardada.")
-        _say_zone(context, before, after)
+    before = _before(context, name)
+    if erp.get("layout") and erp["layout"] in names_in(context.home.layouts):
+        erp["layout"] = chosen(erp["layout"], context.home.layouts, shipped_names())
+    after = _changed(before, name, hub_url, {field: value for field, value in erp.items() if value is not None})
+    if zone is not None:
+        after = with_zone(after, typed_zone(zone) if zone.strip() else None)
+    after = _with_establishments(after, codes)
+    if adjusts_centavo is not None:
+        after = msgspec.structs.replace(after, adjusts_centavo=adjusts_centavo)
+    composition.check_erp(context, after)
+    emptied = _emptied(context, before, after)
+    context.journal.save_connection(after)
+    if before is not None and before.zone != after.zone:
+        context.journal.free_slots(after.name, composition.clock().astimezone(context.zone(after)))
+    context.journal.add_event(after.name, "connection_saved", composition.clock())
+    context.secrets.keep_only_for(after)
+    if token_stdin:
+        context.secrets.put(after, "hub_token", Secret(sys.stdin.readline().strip()))
+    elif "hub_token" in emptied:
+        print_status("A central mudou: informe de novo a chave de acesso com --token-stdin.")
+    if erp_password_stdin:
+        context.secrets.put(after, "erp_password", Secret(sys.stdin.readline().rstrip("\r\n")))
+    elif "erp_password" in emptied:
+        print_status(
+            "O banco mudou: a senha que era do outro foi apagada. Se este pede senha, use --erp-password-stdin."
+        )
+    print_status(f"Conexão {name} guardada.")
+    _say_zone(context, before, after)
 
 
 def _say_zone(context: composition.AgentContext, before: Connection | None, after: Connection) -> None:
@@ -210,49 +200,41 @@ def _with_establishments(known: Connection, codes: tuple[str, ...]) -> Connectio
     return msgspec.structs.replace(known, establishments=chosen) if chosen else known
 
 
-@connection.command("remove")
+@command("remove", group=connection)
 @click.option("--connection", "name", required=True, metavar="NOME", help="A conexão.")
 @click.option("--yes", is_flag=True, help="Não pergunta.")
-@verbose_option
-def remove(name: str, yes: bool, verbose: bool) -> None:
+def remove(context: composition.AgentContext, name: str, yes: bool) -> None:
     """Esquece a conexão, seu agendamento, seu histórico e seus segredos. O banco do ERP fica como está."""
-    with exit_cleanly(verbose=verbose):
-        context = composition.open_context()
-        known = context.connection(name)
-        if not yes:
-            print_status(f"A conexão {known.name} será esquecida, com o agendamento, o histórico, a chave e a senha.")
-            click.confirm("Continuar?", abort=True, err=True)
-        context.close_orphaned_run(known)
-        context.journal.remove_connection(known.name)
-        context.secrets.forget(known.name)
-        outbox_of(context.home, known.name).remove()
-        print_status(f"Conexão {known.name} esquecida.")
+    known = context.connection(name)
+    if not yes:
+        print_status(f"A conexão {known.name} será esquecida, com o agendamento, o histórico, a chave e a senha.")
+        click.confirm("Continuar?", abort=True, err=True)
+    context.close_orphaned_run(known)
+    context.journal.remove_connection(known.name)
+    context.secrets.forget(known.name)
+    outbox_of(context.home, known.name).remove()
+    print_status(f"Conexão {known.name} esquecida.")
 
 
-@connection.command("test")
-@connection_option
-@verbose_option
-def test(name: str | None, verbose: bool) -> None:
+@command("test", group=connection)
+def test(context: composition.AgentContext, connection: Connection) -> None:
     """Fala com a central e com o banco do ERP, e diz o que encontrou; traz os estabelecimentos se não houver."""
-    with exit_cleanly(verbose=verbose):
-        context = composition.open_context()
-        known = context.connection(name)
-        hub = composition.hub_client(context, known)
-        try:
-            identity = hub.identity()
-        finally:
-            hub.close()
-        establishments = known.establishments or tuple(
-            ConnectionEstablishment(e.code, e.name) for e in identity.establishments
-        )
-        known = msgspec.structs.replace(known, company=identity.company.id, establishments=establishments)
-        context.journal.save_connection(known)
-        known_there = texts.counted(len(identity.establishments), "estabelecimento", "estabelecimentos")
-        click.echo(f"Central: {identity.company.name}, {known_there}.")
-        erp = context.erp(known)
-        try:
-            erp.prepare()
-            rows = erp.records.rows()
-        finally:
-            erp.close()
-        click.echo(f"Banco do ERP: aberto, {texts.counted(rows['orders'], 'pedido', 'pedidos')}.")
+    hub = composition.hub_client(context, connection)
+    try:
+        identity = hub.identity()
+    finally:
+        hub.close()
+    establishments = connection.establishments or tuple(
+        ConnectionEstablishment(e.code, e.name) for e in identity.establishments
+    )
+    connection = msgspec.structs.replace(connection, company=identity.company.id, establishments=establishments)
+    context.journal.save_connection(connection)
+    known_there = texts.counted(len(identity.establishments), "estabelecimento", "estabelecimentos")
+    click.echo(f"Central: {identity.company.name}, {known_there}.")
+    erp = context.erp(connection)
+    try:
+        erp.prepare()
+        rows = erp.records.rows()
+    finally:
+        erp.close()
+    click.echo(f"Banco do ERP: aberto, {texts.counted(rows['orders'], 'pedido', 'pedidos')}.")

@@ -29,8 +29,8 @@ from omnisync.agent.progress import NOUNS, Counts
 from omnisync.agent.sync.run import RunRequest
 from omnisync.cli import composition
 from omnisync.cli.agent import serve
-from omnisync.cli.exit import exit_cleanly, print_status
-from omnisync.cli.options import verbose_option
+from omnisync.cli.command import command
+from omnisync.cli.exit import print_status
 from omnisync.cli.progress import execute_shown, export_summary, summary
 from omnisync.cli.simulate import exported_products, free_number, retry_when_silent, simulated_sellers
 from omnisync.cli.status import open_issue_line
@@ -57,29 +57,27 @@ STORY_DAY = "demo_story_day"
 STORY_SENT = "demo_story_sent"
 
 
-@click.command("demo")
+@command("demo")
 @click.option("--once", is_flag=True, help="Sai depois do resumo, sem vendedores nem telas.")
 @click.option("--fresh", is_flag=True, help="Começa de novo: apaga a empresa de exemplo.")
-@verbose_option
-def demo(once: bool, fresh: bool, verbose: bool) -> None:
+def demo(once: bool, fresh: bool) -> None:
     """A empresa de exemplo: uma central, um ERP em SQLite, uma importação e o resumo."""
-    with exit_cleanly(verbose=verbose):
-        settings = read_settings(composition.environ)
-        folder = DemoFolder(settings.home.path / "demo")
-        if fresh:
-            folder.clear()
-        folder.make(composition.clock())
-        context = demo_context(settings, folder.path)
-        with open_hub(folder) as hub:
-            tokens = company.create_company(hub.store, composition.clock())
-            send_sample(context, hub.store)
-            connection = connect(context, hub.url, folder, tokens[0])
-            came = execute_shown(context, connection, RunRequest(kind="import"))
-            invoice(context, folder)
-            went = execute_shown(context, connection, RunRequest(kind="export"))
-            show_summary(context, connection, folder, came + went)
-            if not once:
-                keep_running(context, hub, folder, tokens[1])
+    settings = read_settings(composition.environ)
+    folder = DemoFolder(settings.home.path / "demo")
+    if fresh:
+        folder.clear()
+    folder.make(composition.clock())
+    context = demo_context(settings, folder.path)
+    with open_hub(folder) as hub:
+        tokens = company.create_company(hub.store, composition.clock())
+        send_sample(context, hub.store)
+        connection = connect(context, hub.url, folder, tokens[0])
+        came = execute_shown(context, connection, RunRequest(kind="import"))
+        invoice(context, folder)
+        went = execute_shown(context, connection, RunRequest(kind="export"))
+        show_summary(context, connection, folder, came + went)
+        if not once:
+            keep_running(context, hub, folder, tokens[1])
 
 
 def demo_context(settings: Settings, path: Path) -> composition.AgentContext:

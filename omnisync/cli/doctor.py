@@ -16,8 +16,8 @@ from omnisync.agent.config.settings import Connection
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.messages import texts, times
 from omnisync.cli import composition
-from omnisync.cli.exit import DONE, FAILED, exit_cleanly, sentence_of
-from omnisync.cli.options import connection_option, verbose_option
+from omnisync.cli.command import command
+from omnisync.cli.exit import DONE, FAILED, sentence_of
 from omnisync.web.server import is_loopback
 
 SKEW = timedelta(minutes=2)
@@ -35,19 +35,13 @@ class DoctorFinding(Struct, frozen=True):
     words: str
 
 
-@click.command("doctor")
-@connection_option
-@verbose_option
-def doctor(name: str | None, verbose: bool) -> int:
+@command("doctor")
+def doctor(context: composition.AgentContext, connection: Connection) -> int:
     """Confere central, chave, relógio, banco do ERP, fuso, disco e telas. Termina com 1 se algo precisa de atenção."""
-    with exit_cleanly(verbose=verbose):
-        context = composition.open_context()
-        connection = context.connection(name)
-        findings = list(check_all(context, connection))
-        for finding in findings:
-            click.echo(f"{'ok   ' if finding.is_good else 'FALHA'} {finding.what}: {finding.words}")
-        return DONE if all(finding.is_good for finding in findings) else FAILED
-    return FAILED
+    findings = list(check_all(context, connection))
+    for finding in findings:
+        click.echo(f"{'ok   ' if finding.is_good else 'FALHA'} {finding.what}: {finding.words}")
+    return DONE if all(finding.is_good for finding in findings) else FAILED
 
 
 def check_all(context: composition.AgentContext, connection: Connection) -> Iterator[DoctorFinding]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import rich_click as click
 
+from omnisync.agent.config.settings import Connection
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.databases import KINDS
 from omnisync.agent.erp.layout.schema import LayoutFile
@@ -16,8 +17,8 @@ from omnisync.agent.erp.schema import Schema
 from omnisync.agent.errors import OmnisyncError, TemporaryError
 from omnisync.cli import composition
 from omnisync.cli import layout as layouts
-from omnisync.cli.exit import DONE, FAILED, exit_cleanly
-from omnisync.cli.options import connection_option, verbose_option
+from omnisync.cli.command import command
+from omnisync.cli.exit import DONE, FAILED
 
 _SHOWN = 5
 
@@ -27,32 +28,26 @@ def erp() -> None:
     """O banco do ERP."""
 
 
-@erp.command("check")
-@connection_option
-@verbose_option
-def check(name: str | None, verbose: bool) -> int:
+@command("check", group=erp)
+def check(context: composition.AgentContext, connection: Connection) -> int:
     """Confere o banco do ERP: abre, lê nomes com acento, compara com o layout, vê as permissões. Não grava nada."""
-    with exit_cleanly(verbose=verbose):
-        context = composition.open_context()
-        known = context.connection(name)
-        file = layouts.read(context, known, known.erp.layout)
-        database = context.database(known)
-        try:
-            database.connect()
-            click.echo(f"ok    Conexão: {KINDS[known.erp.kind].label}, {known.erp.database}.")
-            schema = database.reflect()
-            for line in seen(file, schema, database):
-                click.echo(f"ok    {line}")
-            findings = check_schema(file, schema, database, known.erp)
-        finally:
-            database.close()
-        for finding in findings:
-            click.echo(layouts.finding_line(finding))
-        has_errors = any(finding.level == "error" for finding in findings)
-        if not has_errors:
-            click.echo(f"ok    Layout {file.name}: as tabelas, as colunas e as permissões servem.")
-        return FAILED if has_errors else DONE
-    return FAILED
+    file = layouts.read(context, connection, connection.erp.layout)
+    database = context.database(connection)
+    try:
+        database.connect()
+        click.echo(f"ok    Conexão: {KINDS[connection.erp.kind].label}, {connection.erp.database}.")
+        schema = database.reflect()
+        for line in seen(file, schema, database):
+            click.echo(f"ok    {line}")
+        findings = check_schema(file, schema, database, connection.erp)
+    finally:
+        database.close()
+    for finding in findings:
+        click.echo(layouts.finding_line(finding))
+    has_errors = any(finding.level == "error" for finding in findings)
+    if not has_errors:
+        click.echo(f"ok    Layout {file.name}: as tabelas, as colunas e as permissões servem.")
+    return FAILED if has_errors else DONE
 
 
 def seen(layout: LayoutFile, schema: Schema, database: Database) -> Iterator[str]:

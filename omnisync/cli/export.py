@@ -7,20 +7,20 @@ from typing import cast
 import msgspec
 import rich_click as click
 
+from omnisync.agent.config.settings import Connection
 from omnisync.agent.progress import Counts
 from omnisync.agent.schedule import SYSTEMS, System
 from omnisync.agent.sync.run import RunRequest
 from omnisync.cli import composition
-from omnisync.cli.exit import DONE, DONE_WITH_REFUSALS, exit_cleanly
-from omnisync.cli.options import connection_option, verbose_option
+from omnisync.cli.command import command
+from omnisync.cli.exit import DONE, DONE_WITH_REFUSALS
 from omnisync.cli.progress import execute_shown, export_summary, show_result
 from omnisync.contract.datasets import DATASETS
 
 NAMES = sorted({name for _, name in DATASETS})
 
 
-@click.command("export")
-@connection_option
+@command("export")
 @click.option(
     "--system", "systems", type=click.Choice(SYSTEMS), multiple=True, help="Só para este sistema (repetível)."
 )
@@ -30,36 +30,31 @@ NAMES = sorted({name for _, name in DATASETS})
 @click.option("--full", "is_full", is_flag=True, help="Lê todas as linhas no ERP, também onde bastaria o que mudou.")
 @click.option("--again", "is_again", is_flag=True, help="Tenta de novo as linhas recusadas, como estão.")
 @click.option("--json", "as_json", is_flag=True, help="O resultado em JSON na saída padrão.")
-@verbose_option
 @click.option("--run", "run_id", hidden=True, help="A execução do histórico que este processo carrega.")
 def export(
-    name: str | None,
+    context: composition.AgentContext,
+    connection: Connection,
     systems: tuple[str, ...],
     datasets: tuple[str, ...],
     is_full: bool,
     is_again: bool,
     as_json: bool,
-    verbose: bool,
     run_id: str | None,
 ) -> int:
     """Envia ao OmniForce e ao Dash o que mudou no ERP desde a última vez.
 
     Termina com 0 (feito), 1 (falhou), 2 (uso errado), 3 (feito, com recusas) ou 4 (cancelado ou interrompido).
     """
-    with exit_cleanly(verbose=verbose):
-        context = composition.open_context()
-        connection = context.connection(name)
-        asked = RunRequest(
-            kind="export",
-            systems=cast("tuple[System, ...]", systems) or "all",
-            datasets=datasets,
-            is_full=is_full,
-            is_again=is_again,
-        )
-        counts = execute_shown(context, connection, asked, run_id=run_id, quiet=as_json)
-        show_result(as_builtins(counts), lambda: export_summary(counts), as_json=as_json)
-        return DONE_WITH_REFUSALS if counts.has_refusals else DONE
-    return DONE
+    asked = RunRequest(
+        kind="export",
+        systems=cast("tuple[System, ...]", systems) or "all",
+        datasets=datasets,
+        is_full=is_full,
+        is_again=is_again,
+    )
+    counts = execute_shown(context, connection, asked, run_id=run_id, quiet=as_json)
+    show_result(as_builtins(counts), lambda: export_summary(counts), as_json=as_json)
+    return DONE_WITH_REFUSALS if counts.has_refusals else DONE
 
 
 def as_builtins(counts: Counts) -> dict[str, dict[str, int]]:

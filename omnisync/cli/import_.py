@@ -9,13 +9,12 @@ from omnisync.agent.config.settings import Connection
 from omnisync.agent.progress import NOUNS, Counts
 from omnisync.agent.sync.run import DRY_RUN, RunRequest, exclusive_run, importer_of
 from omnisync.cli import composition
-from omnisync.cli.exit import DONE, DONE_WITH_REFUSALS, exit_cleanly, print_status
-from omnisync.cli.options import connection_option, verbose_option
+from omnisync.cli.command import command
+from omnisync.cli.exit import DONE, DONE_WITH_REFUSALS, print_status
 from omnisync.cli.progress import dry_run_lines, execute_shown, show_result, summary
 
 
-@click.command("import")
-@connection_option
+@command("import")
 @click.option("--establishment", "codes", metavar="CÓDIGO", multiple=True, help="Só este estabelecimento (repetível).")
 @click.option(
     "--again", metavar="ID", multiple=True, help="Traz de novo este pedido ou cliente que o ERP não tem mais."
@@ -23,35 +22,30 @@ from omnisync.cli.progress import dry_run_lines, execute_shown, show_result, sum
 @click.option("--rehearse", is_flag=True, help="Ensaia: grava a próxima página, mostra as linhas e desfaz tudo.")
 @click.option("--yes", is_flag=True, help="Não pergunta (com --again e --rehearse).")
 @click.option("--json", "as_json", is_flag=True, help="O resultado em JSON na saída padrão.")
-@verbose_option
 @click.option("--run", "run_id", hidden=True, help="A execução do histórico que este processo carrega.")
 def import_(
-    name: str | None,
+    context: composition.AgentContext,
+    connection: Connection,
     codes: tuple[str, ...],
     again: tuple[str, ...],
     rehearse: bool,
     yes: bool,
     as_json: bool,
-    verbose: bool,
     run_id: str | None,
 ) -> int:
     """Traz do OmniForce para o banco do ERP os clientes e os pedidos novos.
 
     Termina com 0 (feito), 1 (falhou), 2 (uso errado), 3 (feito, com recusas) ou 4 (cancelado ou interrompido).
     """
-    with exit_cleanly(verbose=verbose):
-        context = composition.open_context()
-        connection = context.connection(name)
-        if rehearse:
-            return show_dry_run(context, connection, codes, as_json=as_json, yes=yes)
-        if again and not yes:
-            print_status("O que o ERP não tem mais será criado de novo nele: " + ", ".join(again))
-            click.confirm("Continuar?", abort=True, err=True)
-        ids = tuple(f"again:any:{id_}" for id_ in again)
-        counts = execute_shown(context, connection, RunRequest(codes=codes, ids=ids), run_id=run_id, quiet=as_json)
-        show_result(as_builtins(counts), lambda: summary(counts), as_json=as_json)
-        return DONE_WITH_REFUSALS if counts.has_refusals else DONE
-    return DONE
+    if rehearse:
+        return show_dry_run(context, connection, codes, as_json=as_json, yes=yes)
+    if again and not yes:
+        print_status("O que o ERP não tem mais será criado de novo nele: " + ", ".join(again))
+        click.confirm("Continuar?", abort=True, err=True)
+    ids = tuple(f"again:any:{id_}" for id_ in again)
+    counts = execute_shown(context, connection, RunRequest(codes=codes, ids=ids), run_id=run_id, quiet=as_json)
+    show_result(as_builtins(counts), lambda: summary(counts), as_json=as_json)
+    return DONE_WITH_REFUSALS if counts.has_refusals else DONE
 
 
 def show_dry_run(

@@ -17,8 +17,9 @@ from omnisync.agent.errors import SettingsError
 from omnisync.agent.layout_folder import chosen, names_in
 from omnisync.agent.messages import texts
 from omnisync.cli import composition
-from omnisync.cli.exit import DONE, FAILED, exit_cleanly
-from omnisync.cli.options import connection_option, verbose_option
+from omnisync.cli.command import command
+from omnisync.cli.exit import DONE, FAILED
+from omnisync.cli.options import connection_option
 
 _LEVELS = {"error": "ERRO ", "warning": "AVISO"}
 
@@ -28,81 +29,67 @@ def layout() -> None:
     """Os layouts: listar, mostrar, conferir com o banco do ERP, rascunhar um novo."""
 
 
-@layout.command("list")
-@verbose_option
-def list_(verbose: bool) -> None:
+@command("list", group=layout)
+def list_() -> None:
     """Lista os layouts prontos, com os bancos de cada um."""
-    with exit_cleanly(verbose=verbose):
-        for name in shipped_names():
-            one = shipped_layout(name)
-            click.echo(f"{name:<16}{', '.join(one.databases)}: {one.description}")
+    for name in shipped_names():
+        one = shipped_layout(name)
+        click.echo(f"{name:<16}{', '.join(one.databases)}: {one.description}")
 
 
-@layout.command("show")
+@command("show", group=layout)
 @click.argument("name", metavar="NOME")
-@verbose_option
-def show(name: str, verbose: bool) -> None:
+def show(name: str) -> None:
     """Mostra o arquivo de um layout pronto, para copiar e mudar."""
-    with exit_cleanly(verbose=verbose):
-        shipped_layout(name)
-        click.echo(shipped_text(name), nl=False)
+    shipped_layout(name)
+    click.echo(shipped_text(name), nl=False)
 
 
-@layout.command("check")
+@command("check", group=layout)
 @click.argument("which", metavar="[ARQUIVO|NOME]", required=False)
-@connection_option
-@verbose_option
-def check(which: str | None, name: str | None, verbose: bool) -> int:
+def check(context: composition.AgentContext, connection: Connection, which: str | None) -> int:
     """Confere um layout com o banco do ERP, sem gravar nada. Sem nome, o da conexão. Termina com 1 se há erro."""
-    with exit_cleanly(verbose=verbose):
-        context = composition.open_context()
-        known = context.connection(name)
-        file = read(context, known, which or known.erp.layout)
-        database = context.database(known)
-        try:
-            database.connect()
-            findings = examine(file, database, known.erp)
-        finally:
-            database.close()
-        for finding in findings:
-            click.echo(finding_line(finding))
-        n_errors = sum(finding.level == "error" for finding in findings)
-        click.echo(_summed(file.name, n_errors, len(findings) - n_errors))
-        return FAILED if n_errors else DONE
-    return FAILED
+    file = read(context, connection, which or connection.erp.layout)
+    database = context.database(connection)
+    try:
+        database.connect()
+        findings = examine(file, database, connection.erp)
+    finally:
+        database.close()
+    for finding in findings:
+        click.echo(finding_line(finding))
+    n_errors = sum(finding.level == "error" for finding in findings)
+    click.echo(_summed(file.name, n_errors, len(findings) - n_errors))
+    return FAILED if n_errors else DONE
 
 
-@layout.command("new")
+@command("new", group=layout)
 @click.option("--out", "path", metavar="ARQUIVO", required=True, help="Onde gravar o rascunho (.toml).")
 @click.option("--force", is_flag=True, help="Grava por cima do arquivo que já existe.")
 @connection_option
-@verbose_option
-def new(path: str, force: bool, name: str | None, verbose: bool) -> None:
+def new(context: composition.AgentContext, connection: Connection, path: str, force: bool) -> None:
     """Lê o banco do ERP e escreve um primeiro rascunho de layout, com os palpites marcados."""
-    with exit_cleanly(verbose=verbose):
-        context = composition.open_context()
-        known = context.connection(name)
-        file = Path(path)
-        if file.suffix != ".toml":
-            raise SettingsError(motivo="o arquivo do layout termina em .toml")
-        if file.exists() and not force:
-            raise SettingsError(motivo=f"o arquivo {file} já existe; use --force para gravar por cima")
-        database = context.database(known)
-        try:
-            database.connect()
-            made = draft(database.reflect(), sampler(database), kind=known.erp.kind, name=file.stem[:60])
-        finally:
-            database.close()
-        try:
-            file.write_text(made.text, encoding="utf-8")
-        except OSError as error:
-            raise SettingsError(motivo=f"o arquivo {file} não pode ser gravado: {error.strerror}") from error
-        tables = ", ".join(made.tables) or "nenhuma"
-        click.echo(f"Rascunho gravado em {file}. Tabelas reconhecidas: {tables}.")
-        click.echo(
-            f"{texts.counted(made.n_guesses, 'palpite', 'palpites')} a conferir, "
-            f"{texts.counted(made.n_missing, 'ponto', 'pontos')} a preencher. Depois: omnisync layout check {file}"
-        )
+    file = Path(path)
+    if file.suffix != ".toml":
+        raise SettingsError(motivo="o arquivo do layout termina em .toml")
+    if file.exists() and not force:
+        raise SettingsError(motivo=f"o arquivo {file} já existe; use --force para gravar por cima")
+    database = context.database(connection)
+    try:
+        database.connect()
+        made = draft(database.reflect(), sampler(database), kind=connection.erp.kind, name=file.stem[:60])
+    finally:
+        database.close()
+    try:
+        file.write_text(made.text, encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(motivo=f"o arquivo {file} não pode ser gravado: {error.strerror}") from error
+    tables = ", ".join(made.tables) or "nenhuma"
+    click.echo(f"Rascunho gravado em {file}. Tabelas reconhecidas: {tables}.")
+    click.echo(
+        f"{texts.counted(made.n_guesses, 'palpite', 'palpites')} a conferir, "
+        f"{texts.counted(made.n_missing, 'ponto', 'pontos')} a preencher. Depois: omnisync layout check {file}"
+    )
 
 
 def read(context: composition.AgentContext, connection: Connection, name: str) -> LayoutFile:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import msgspec
 import rich_click as click
 
+from omnisync.agent.config.settings import Connection
 from omnisync.agent.erp.layout.code_map import KINDS
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.messages.texts import MAPPINGS
 from omnisync.cli import composition
-from omnisync.cli.exit import exit_cleanly, print_status
-from omnisync.cli.options import connection_option, json_option, verbose_option
+from omnisync.cli.command import command
+from omnisync.cli.exit import print_status
+from omnisync.cli.options import connection_option
 
 kind_argument = click.argument("kind", type=click.Choice(KINDS), metavar="GRUPO")
 
@@ -20,57 +22,47 @@ def mapping() -> None:
     """O De/Para: mostrar, informar e esquecer códigos."""
 
 
-@mapping.command("list")
-@connection_option
-@json_option
-@verbose_option
-def list_(name: str | None, as_json: bool, verbose: bool) -> None:
+@command("list", group=mapping)
+def list_(context: composition.AgentContext, connection: Connection, as_json: bool) -> None:
     """Mostra os códigos informados e os do layout."""
-    with exit_cleanly(verbose=verbose):
-        context = composition.open_context()
-        connection = context.connection(name)
-        told, of_layout = context.journal.mappings(connection.name), composition.de_para(connection)
-        if as_json:
-            click.echo(msgspec.json.encode({"told": told, "layout": of_layout}).decode())
-            return
-        for kind in KINDS:
-            if kind in told or kind in of_layout:
-                click.echo(f"{MAPPINGS[kind]} ({kind})")
-            for code, erp_code in sorted({**of_layout.get(kind, {}), **told.get(kind, {})}.items()):
-                click.echo(f"  {code:<30}{erp_code:<30}{'' if code in told.get(kind, {}) else 'do layout'}".rstrip())
-        if not told and not of_layout:
-            click.echo("O layout desta conexão não usa De/Para.")
+    told, of_layout = context.journal.mappings(connection.name), composition.de_para(connection)
+    if as_json:
+        click.echo(msgspec.json.encode({"told": told, "layout": of_layout}).decode())
+        return
+    for kind in KINDS:
+        if kind in told or kind in of_layout:
+            click.echo(f"{MAPPINGS[kind]} ({kind})")
+        for code, erp_code in sorted({**of_layout.get(kind, {}), **told.get(kind, {})}.items()):
+            click.echo(f"  {code:<30}{erp_code:<30}{'' if code in told.get(kind, {}) else 'do layout'}".rstrip())
+    if not told and not of_layout:
+        click.echo("O layout desta conexão não usa De/Para.")
 
 
-@mapping.command("set")
+@command("set", group=mapping)
 @kind_argument
 @click.argument("code", metavar="CÓDIGO")
 @click.argument("erp_code", metavar="CÓDIGO_NO_ERP")
 @connection_option
-@verbose_option
-def set_(kind: str, code: str, erp_code: str, name: str | None, verbose: bool) -> None:
+def set_(kind: str, code: str, erp_code: str, name: str | None) -> None:
     """Diz qual é o código no ERP. O recusado por causa dele é tentado de novo na próxima importação."""
-    with exit_cleanly(verbose=verbose):
-        if not code.strip() or not erp_code.strip():
-            raise SettingsError(motivo="o código não pode ser vazio")
-        _save(name, kind, code.strip(), erp_code.strip())
-        print_status(f"{MAPPINGS[kind]}: {code} é {erp_code} no ERP.")
+    if not code.strip() or not erp_code.strip():
+        raise SettingsError(motivo="o código não pode ser vazio")
+    context = composition.open_context()
+    _save(context, context.connection(name), kind, code.strip(), erp_code.strip())
+    print_status(f"{MAPPINGS[kind]}: {code} é {erp_code} no ERP.")
 
 
-@mapping.command("unset")
+@command("unset", group=mapping)
 @kind_argument
 @click.argument("code", metavar="CÓDIGO")
-@connection_option
-@verbose_option
-def unset(kind: str, code: str, name: str | None, verbose: bool) -> None:
+def unset(context: composition.AgentContext, connection: Connection, kind: str, code: str) -> None:
     """Esquece o código; volta a valer o que o layout diz."""
-    with exit_cleanly(verbose=verbose):
-        _save(name, kind, code.strip(), None)
-        print_status(f"{MAPPINGS[kind]}: {code} esquecido.")
+    _save(context, connection, kind, code.strip(), None)
+    print_status(f"{MAPPINGS[kind]}: {code} esquecido.")
 
 
-def _save(name: str | None, kind: str, code: str, erp_code: str | None) -> None:
-    context = composition.open_context()
-    connection = context.connection(name)
+def _save(
+    context: composition.AgentContext, connection: Connection, kind: str, code: str, erp_code: str | None
+) -> None:
     context.journal.answers.save_mappings(connection.name, kind, {code: erp_code})
     context.journal.add_event(connection.name, "mapping_saved", composition.clock())

@@ -8,8 +8,8 @@ import rich_click as click
 
 from omnisync.agent.errors import SettingsError
 from omnisync.cli import composition
-from omnisync.cli.exit import exit_cleanly, print_status
-from omnisync.cli.options import verbose_option
+from omnisync.cli.command import command
+from omnisync.cli.exit import print_status
 
 
 @click.group("password")
@@ -17,14 +17,12 @@ def password() -> None:
     """A senha das telas: definir, retirar."""
 
 
-@password.command("set")
-@verbose_option
-def set_(verbose: bool) -> None:
+@command("set", group=password)
+def set_(context: composition.AgentContext) -> None:
     """Define a senha das telas: pergunta, ou lê uma linha da entrada padrão. Quem estava dentro entra de novo."""
-    with exit_cleanly(verbose=verbose):
-        kept = composition.open_context().password
-        kept.set(_prompt() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n"))
-        print_status(f"Senha das telas guardada em {kept.path}, cifrada sem volta (argon2id); só este usuário lê.")
+    kept = context.password
+    kept.set(_prompt() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n"))
+    print_status(f"Senha das telas guardada em {kept.path}, cifrada sem volta (argon2id); só este usuário lê.")
 
 
 def _prompt() -> str:
@@ -34,13 +32,11 @@ def _prompt() -> str:
     return typed[0]
 
 
-@password.command("remove")
+@command("remove", group=password)
 @click.option("--yes", is_flag=True, help="Não pergunta.")
-@verbose_option
-def remove(yes: bool, verbose: bool) -> None:
+def remove(context: composition.AgentContext, yes: bool) -> None:
     """Retira a senha: as telas abrem a quem usa este computador, e em nenhum outro."""
-    with exit_cleanly(verbose=verbose):
-        kept = composition.open_context().password
-        if not yes:
-            click.confirm("As telas passam a abrir sem senha neste computador. Continuar?", abort=True, err=True)
-        print_status("Senha das telas retirada." if kept.forget() else "As telas já abriam sem senha.")
+    kept = context.password
+    if not yes:
+        click.confirm("As telas passam a abrir sem senha neste computador. Continuar?", abort=True, err=True)
+    print_status("Senha das telas retirada." if kept.forget() else "As telas já abriam sem senha.")

@@ -17,8 +17,8 @@ from omnisync.agent.journal.run import holders_of, left_to_another
 from omnisync.agent.messages import texts
 from omnisync.agent.messages.choices import PART, Choice, choice_of
 from omnisync.cli import composition
-from omnisync.cli.exit import exit_cleanly, print_status
-from omnisync.cli.options import connection_option, json_option, verbose_option
+from omnisync.cli.command import command
+from omnisync.cli.exit import print_status
 from omnisync.cli.retry import MOST
 
 dataset_argument = click.argument("dataset", type=click.Choice(list(texts.DATASETS)), metavar="DADOS")
@@ -29,103 +29,75 @@ def pending() -> None:
     """As pendências que pedem uma pessoa: escolher, confirmar, recusar, assumir."""
 
 
-@pending.command("list")
-@connection_option
-@json_option
-@verbose_option
-def list_(name: str | None, as_json: bool, verbose: bool) -> None:
+@command("list", group=pending)
+def list_(context: composition.AgentContext, connection: Connection, as_json: bool) -> None:
     """Mostra o que espera uma escolha ou uma confirmação, e como responder."""
-    with exit_cleanly(verbose=verbose):
-        context = composition.open_context()
-        connection = context.connection(name)
-        choices = _choices(context, connection)
-        asked = context.journal.answers.confirmations(connection.name)
-        busy = _busy(context, connection)
-        if as_json:
-            shown = {
-                "choices": [{"customer": id_, "keys": _typed(choice)} for id_, choice in choices.items()],
-                "confirmations": asked,
-                "taken": {code: holder for code, (holder, _) in busy.items()},
-            }
-            click.echo(msgspec.json.encode(shown).decode())
-            return
-        for line in (*_of_choices(choices), *_of_confirmations(asked), *_of_busy(busy)):
-            click.echo(line)
-        if not choices and not asked and not busy:
-            click.echo("Nada espera por uma escolha nem por uma confirmação.")
+    choices = _choices(context, connection)
+    asked = context.journal.answers.confirmations(connection.name)
+    busy = _busy(context, connection)
+    if as_json:
+        shown = {
+            "choices": [{"customer": id_, "keys": _typed(choice)} for id_, choice in choices.items()],
+            "confirmations": asked,
+            "taken": {code: holder for code, (holder, _) in busy.items()},
+        }
+        click.echo(msgspec.json.encode(shown).decode())
+        return
+    for line in (*_of_choices(choices), *_of_confirmations(asked), *_of_busy(busy)):
+        click.echo(line)
+    if not choices and not asked and not busy:
+        click.echo("Nada espera por uma escolha nem por uma confirmação.")
 
 
-@pending.command("choose")
+@command("choose", group=pending)
 @click.argument("customer_id", metavar="CLIENTE")
 @click.argument("key", metavar="CÓDIGO_NO_ERP")
-@connection_option
-@verbose_option
-def choose(customer_id: str, key: str, name: str | None, verbose: bool) -> None:
+def choose(context: composition.AgentContext, connection: Connection, customer_id: str, key: str) -> None:
     """De vários clientes do ERP com um CNPJ, diz qual é este. Entra na próxima importação, com seus pedidos."""
-    with exit_cleanly(verbose=verbose):
-        context = composition.open_context()
-        connection = context.connection(name)
-        choice = _choices(context, connection).get(customer_id)
-        if choice is None:
-            raise SetupError("choice_not_asked", codigo=customer_id)
-        meant = dict(zip(_typed(choice), (key for key, _ in choice.options), strict=True))
-        typed = key.replace(" ", "")
-        if typed not in meant:
-            raise SetupError("choice_not_offered", codigo=customer_id, chave=key, chaves=", ".join(meant))
-        with closing(context.erp(connection)) as erp:
-            erp.records.choose(customer_id, meant[typed])
-        print_status(
-            f"Escolha salva: {choice.name} é {typed} no ERP. O cliente e seus pedidos entram na próxima importação."
-        )
+    choice = _choices(context, connection).get(customer_id)
+    if choice is None:
+        raise SetupError("choice_not_asked", codigo=customer_id)
+    meant = dict(zip(_typed(choice), (key for key, _ in choice.options), strict=True))
+    typed = key.replace(" ", "")
+    if typed not in meant:
+        raise SetupError("choice_not_offered", codigo=customer_id, chave=key, chaves=", ".join(meant))
+    with closing(context.erp(connection)) as erp:
+        erp.records.choose(customer_id, meant[typed])
+    print_status(
+        f"Escolha salva: {choice.name} é {typed} no ERP. O cliente e seus pedidos entram na próxima importação."
+    )
 
 
-@pending.command("confirm")
+@command("confirm", group=pending)
 @dataset_argument
 @click.argument("n", type=click.IntRange(1), metavar="QUANTOS")
-@connection_option
-@verbose_option
-def confirm(dataset: str, n: int, name: str | None, verbose: bool) -> None:
+def confirm(context: composition.AgentContext, connection: Connection, dataset: str, n: int) -> None:
     """Confirma que tantos registros deixam de aparecer; o número é o que `pending list` mostra."""
-    with exit_cleanly(verbose=verbose):
-        context = composition.open_context()
-        connection = context.connection(name)
-        asked = _open_confirmation(context, connection, dataset)
-        if not context.journal.answers.confirm(connection.name, dataset, n, composition.clock()):
-            raise SetupError("confirmation_changed", dados=texts.DATASETS[dataset], n=texts.integer(asked.n))
-        print_status("Confirmado: a próxima exportação continua.")
+    asked = _open_confirmation(context, connection, dataset)
+    if not context.journal.answers.confirm(connection.name, dataset, n, composition.clock()):
+        raise SetupError("confirmation_changed", dados=texts.DATASETS[dataset], n=texts.integer(asked.n))
+    print_status("Confirmado: a próxima exportação continua.")
 
 
-@pending.command("refuse")
+@command("refuse", group=pending)
 @dataset_argument
-@connection_option
-@verbose_option
-def refuse(dataset: str, name: str | None, verbose: bool) -> None:
+def refuse(context: composition.AgentContext, connection: Connection, dataset: str) -> None:
     """Recusa que registros deixem de aparecer, ou volta atrás antes que aconteça. Nada sai sem nova pergunta."""
-    with exit_cleanly(verbose=verbose):
-        context = composition.open_context()
-        connection = context.connection(name)
-        _open_confirmation(context, connection, dataset)
-        context.journal.answers.end_confirmation(connection.name, dataset)
-        print_status(
-            "Recusado: nada deixa de aparecer. Se no ERP continuar assim, a próxima exportação pergunta de novo."
-        )
+    _open_confirmation(context, connection, dataset)
+    context.journal.answers.end_confirmation(connection.name, dataset)
+    print_status("Recusado: nada deixa de aparecer. Se no ERP continuar assim, a próxima exportação pergunta de novo.")
 
 
-@pending.command("take-over")
+@command("take-over", group=pending)
 @click.argument("code", metavar="ESTABELECIMENTO")
-@connection_option
-@verbose_option
-def take_over(code: str, name: str | None, verbose: bool) -> None:
+def take_over(context: composition.AgentContext, connection: Connection, code: str) -> None:
     """Assume um estabelecimento que outro computador está importando; o outro para na próxima página."""
-    with exit_cleanly(verbose=verbose):
-        context = composition.open_context()
-        connection = context.connection(name)
-        chosen_codes(connection, [code])
-        with closing(composition.hub_client(context, connection)) as hub:
-            lease = hub.take_over(code)
-        context.journal.add_event(connection.name, "taken_over", composition.clock())
-        whose = f", que estava com outro computador ({lease.taken_from})" if lease.taken_from else ""
-        print_status(f"Este computador assumiu o estabelecimento {code}{whose}. Importe agora com omnisync import.")
+    chosen_codes(connection, [code])
+    with closing(composition.hub_client(context, connection)) as hub:
+        lease = hub.take_over(code)
+    context.journal.add_event(connection.name, "taken_over", composition.clock())
+    whose = f", que estava com outro computador ({lease.taken_from})" if lease.taken_from else ""
+    print_status(f"Este computador assumiu o estabelecimento {code}{whose}. Importe agora com omnisync import.")
 
 
 def _choices(context: composition.AgentContext, connection: Connection) -> dict[str, Choice]:

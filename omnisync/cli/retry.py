@@ -6,36 +6,33 @@ import rich_click as click
 
 from omnisync.agent.sync.run import RunRequest
 from omnisync.cli import composition
-from omnisync.cli.exit import DONE, DONE_WITH_REFUSALS, WRONG_USE, exit_cleanly, print_status
+from omnisync.cli.command import command
+from omnisync.cli.exit import DONE, DONE_WITH_REFUSALS, WRONG_USE, print_status
 from omnisync.cli.import_ import as_builtins
-from omnisync.cli.options import connection_option, json_option, verbose_option
+from omnisync.cli.options import connection_option
 from omnisync.cli.progress import execute_shown, show_result, summary
 
 MOST = 100_000
 
 
-@click.command("retry")
+@command("retry")
 @click.argument("ids", nargs=-1, metavar="[ID]…")
 @click.option("--all", "is_all", is_flag=True, help="Todos os recusados.")
 @connection_option
-@json_option
-@verbose_option
-def retry(ids: tuple[str, ...], is_all: bool, name: str | None, as_json: bool, verbose: bool) -> int:
+def retry(ids: tuple[str, ...], is_all: bool, name: str | None, as_json: bool) -> int:
     """Tenta de novo os registros recusados de ID (como em `omnisync refused --json`), ou todos com --all."""
-    with exit_cleanly(verbose=verbose):
-        if bool(ids) is is_all:
-            print_status("Diga os registros a tentar de novo, ou todos com --all.")
-            return WRONG_USE
-        context = composition.open_context()
-        connection = context.connection(name)
-        wanted = tuple(f"any:{id_}" for id_ in ids) or _refused(context, name)
-        if not wanted:
-            print_status("Nenhum registro recusado.")
-            return DONE
-        counts = execute_shown(context, connection, RunRequest(ids=wanted, origin="retry"), quiet=as_json)
-        show_result(as_builtins(counts), lambda: summary(counts), as_json=as_json)
-        return DONE_WITH_REFUSALS if counts.total.refused else DONE
-    return DONE
+    if bool(ids) is is_all:
+        print_status("Diga os registros a tentar de novo, ou todos com --all.")
+        return WRONG_USE
+    context = composition.open_context()
+    connection = context.connection(name)
+    wanted = tuple(f"any:{id_}" for id_ in ids) or _refused(context, name)
+    if not wanted:
+        print_status("Nenhum registro recusado.")
+        return DONE
+    counts = execute_shown(context, connection, RunRequest(ids=wanted, origin="retry"), quiet=as_json)
+    show_result(as_builtins(counts), lambda: summary(counts), as_json=as_json)
+    return DONE_WITH_REFUSALS if counts.total.refused else DONE
 
 
 def _refused(context: composition.AgentContext, name: str | None) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ from omnisync.agent.errors import SettingsError, SetupError
 from omnisync.agent.messages import times
 from omnisync.agent.schedule import Schedule, System
 from omnisync.cli import composition
-from omnisync.cli.exit import exit_cleanly, print_status
-from omnisync.cli.options import connection_option, json_option, verbose_option
+from omnisync.cli.command import command
+from omnisync.cli.exit import print_status
 
 DAYS = ("seg", "ter", "qua", "qui", "sex", "sab", "dom")
 SYSTEMS: dict[str, tuple[System, ...]] = {"dash": ("dash",), "omniforce": ("omniforce",)}
@@ -25,20 +25,14 @@ def schedule() -> None:
     """O agendamento: mostrar, salvar, desativar."""
 
 
-@schedule.command("show")
-@connection_option
-@json_option
-@verbose_option
-def show(name: str | None, as_json: bool, verbose: bool) -> None:
+@command("show", group=schedule)
+def show(context: composition.AgentContext, connection: Connection, as_json: bool) -> None:
     """Mostra o agendamento e as próximas execuções."""
-    with exit_cleanly(verbose=verbose):
-        context = composition.open_context()
-        connection = context.connection(name)
-        saved = context.journal.schedule(connection.name)
-        if as_json:
-            click.echo(msgspec.json.encode(saved).decode())
-            return
-        _print_schedule(context, connection, saved)
+    saved = context.journal.schedule(connection.name)
+    if as_json:
+        click.echo(msgspec.json.encode(saved).decode())
+        return
+    _print_schedule(context, connection, saved)
 
 
 def _print_schedule(context: composition.AgentContext, connection: Connection, saved: Schedule | None) -> None:
@@ -58,58 +52,46 @@ def _print_schedule(context: composition.AgentContext, connection: Connection, s
         click.echo(f"  {row.day:<20}{row.hour:>12}")
 
 
-@schedule.command("set")
-@connection_option
+@command("set", group=schedule)
 @click.option("--start", default="8:00", show_default=True, metavar="H:MM", help="A primeira execução do dia.")
 @click.option("--every", default="0:15", show_default=True, metavar="H:MM", help="O intervalo; 0:00 é uma vez por dia.")
 @click.option("--day", "days", type=click.Choice(DAYS), multiple=True, help="Só neste dia (repetível).")
 @click.option("--establishment", "codes", metavar="CÓDIGO", multiple=True, help="Só este estabelecimento (repetível).")
 @click.option("--system", type=click.Choice(["todos", *SYSTEMS]), default="todos", show_default=True, help="O sistema.")
-@verbose_option
 def set_(
-    name: str | None,
+    context: composition.AgentContext,
+    connection: Connection,
     start: str,
     every: str,
     days: tuple[str, ...],
     codes: tuple[str, ...],
     system: str,
-    verbose: bool,
 ) -> None:
     """Salva o agendamento e o deixa ativo. A primeira execução é a do próximo horário."""
-    with exit_cleanly(verbose=verbose):
-        context = composition.open_context()
-        connection = context.connection(name)
-        chosen_codes(connection, codes)
-        start_hour, start_minute = _clock(start, "schedule_start_invalid")
-        every_hours, every_minutes = _clock(every, "schedule_interval_invalid")
-        wanted = Schedule(
-            start_hour=start_hour,
-            start_minute=start_minute,
-            every_hours=every_hours,
-            every_minutes=every_minutes,
-            days=tuple(sorted({DAYS.index(day) for day in days})) or "all",
-            establishments=codes or "all",
-            systems="all" if system == "todos" else SYSTEMS[system],
-        )
-        context.journal.save_schedule(connection.name, wanted, composition.clock())
-        _print_schedule(context, connection, wanted)
+    chosen_codes(connection, codes)
+    start_hour, start_minute = _clock(start, "schedule_start_invalid")
+    every_hours, every_minutes = _clock(every, "schedule_interval_invalid")
+    wanted = Schedule(
+        start_hour=start_hour,
+        start_minute=start_minute,
+        every_hours=every_hours,
+        every_minutes=every_minutes,
+        days=tuple(sorted({DAYS.index(day) for day in days})) or "all",
+        establishments=codes or "all",
+        systems="all" if system == "todos" else SYSTEMS[system],
+    )
+    context.journal.save_schedule(connection.name, wanted, composition.clock())
+    _print_schedule(context, connection, wanted)
 
 
-@schedule.command("off")
-@connection_option
-@verbose_option
-def off(name: str | None, verbose: bool) -> None:
+@command("off", group=schedule)
+def off(context: composition.AgentContext, connection: Connection) -> None:
     """Desativa o agendamento e guarda os valores para a próxima vez."""
-    with exit_cleanly(verbose=verbose):
-        context = composition.open_context()
-        connection = context.connection(name)
-        saved = context.journal.schedule(connection.name)
-        if saved is None:
-            raise SetupError("schedule_never_saved")
-        context.journal.save_schedule(
-            connection.name, msgspec.structs.replace(saved, is_active=False), composition.clock()
-        )
-        print_status("Agendamento desativado.")
+    saved = context.journal.schedule(connection.name)
+    if saved is None:
+        raise SetupError("schedule_never_saved")
+    context.journal.save_schedule(connection.name, msgspec.structs.replace(saved, is_active=False), composition.clock())
+    print_status("Agendamento desativado.")
 
 
 def _clock(text: str, code: str) -> tuple[int, int]:

@@ -14,8 +14,8 @@ from omnisync.agent.config.settings import HubAddress
 from omnisync.agent.errors import BadTokenError, SetupError, TemporaryError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.cli import composition
-from omnisync.cli.exit import exit_cleanly, print_status
-from omnisync.cli.options import verbose_option
+from omnisync.cli.command import command
+from omnisync.cli.exit import print_status
 from omnisync.contract.feed import MAX_INTAKE, IntakeAnswer
 from omnisync.contract.records import Customer
 from omnisync.demo.exported_products import ExportedProducts
@@ -25,7 +25,7 @@ from omnisync.demo.simulated_sellers import BEGIN_VERSION, SimulatedSellers
 PAUSE_AFTER_TROUBLE_S = 5.0
 
 
-@click.command("simulate")
+@command("simulate")
 @click.option("--hub", "url", default="http://127.0.0.1:8788", show_default=True, metavar="ENDEREÇO", help="A central.")
 @click.option("--token-stdin", is_flag=True, required=True, help="Lê da entrada padrão a chave (records:write).")
 @click.option("--rate", default=1.0, show_default=True, type=click.FloatRange(0.01, 50), help="Lotes por segundo.")
@@ -33,31 +33,22 @@ PAUSE_AFTER_TROUBLE_S = 5.0
 @click.option("--steps", default=0, type=click.IntRange(0), help="Quantos lotes; 0 = até ser interrompido.")
 @click.option("--seed", default=0, show_default=True, help="O mesmo número, as mesmas vendas.")
 @click.option("--first-number", type=click.IntRange(1), help="Números daqui em diante; sem ela, pela hora de agora.")
-@verbose_option
 def simulate(
-    url: str,
-    token_stdin: bool,
-    rate: float,
-    burst: int,
-    steps: int,
-    seed: int,
-    first_number: int | None,
-    verbose: bool,
+    url: str, token_stdin: bool, rate: float, burst: int, steps: int, seed: int, first_number: int | None
 ) -> None:
     """Faz de conta que é o OmniForce: clientes e pedidos novos, alterados, cancelados, movidos, apagados e errados."""
-    with exit_cleanly(verbose=verbose):
-        client = composition.hub_client_at(HubAddress(url).url, sys.stdin.readline().strip())
-        first = first_number or free_number(composition.clock())
-        goods = products_at(client)
-        people = simulated_sellers(client, seed=seed, first_number=first, products=lambda: goods)
-        print_status(f"{people.burst(burst)} registros enviados." if burst else "Enviando vendas; Ctrl-C encerra.")
-        n_done = 0
-        while not steps or n_done < steps:
-            retry_when_silent(people.step, composition.wait)
-            n_done += 1
-            if not steps or n_done < steps:
-                composition.wait(1 / rate)
-        client.close()
+    client = composition.hub_client_at(HubAddress(url).url, sys.stdin.readline().strip())
+    first = first_number or free_number(composition.clock())
+    goods = products_at(client)
+    people = simulated_sellers(client, seed=seed, first_number=first, products=lambda: goods)
+    print_status(f"{people.burst(burst)} registros enviados." if burst else "Enviando vendas; Ctrl-C encerra.")
+    n_done = 0
+    while not steps or n_done < steps:
+        retry_when_silent(people.step, composition.wait)
+        n_done += 1
+        if not steps or n_done < steps:
+            composition.wait(1 / rate)
+    client.close()
 
 
 def free_number(now: datetime) -> int:

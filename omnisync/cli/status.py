@@ -18,48 +18,42 @@ from omnisync.agent.messages.spreadsheet import open_issues_csv
 from omnisync.agent.progress import NOUNS
 from omnisync.agent.sync.outbox import RowRefusal, outbox_of
 from omnisync.cli import composition
-from omnisync.cli.exit import exit_cleanly
-from omnisync.cli.options import connection_option, json_option, verbose_option
+from omnisync.cli.command import command
+from omnisync.cli.options import json_option
 
 
-@click.command("status")
-@connection_option
-@json_option
-@verbose_option
-def status(name: str | None, as_json: bool, verbose: bool) -> None:
+@command("status")
+def status(context: composition.AgentContext, connection: Connection, as_json: bool) -> None:
     """Como está a conexão: última importação, linhas no ERP, recusados e o que aguarda."""
-    with exit_cleanly(verbose=verbose):
-        context = composition.open_context()
-        connection = context.connection(name)
-        context.close_orphaned_run(connection)
-        last = context.journal.last_run(connection.name)
-        erp = context.erp(connection)
-        try:
-            erp.prepare()
-            rows, unsettled, since = erp.records.rows(), erp.records.n_open_issues(), erp.records.waiting_since()
-        finally:
-            erp.close()
-        if as_json:
-            known: dict[str, Any] = {"connection": connection.name, "state": last.state if last else None, "rows": rows}
-            known |= {**unsettled, "waiting_since": since}
-            zone = context.zone_found(connection)
-            known |= {"zone": zone.name, "zone_is_unanswered": zone.is_unanswered}
-            known["unknown_establishments"] = unread_orders(context, connection)
-            click.echo(msgspec.json.encode(known).decode())
-            return
-        hub_url = connection.hub.url if connection.hub is not None else "central não informada"
-        click.echo(f"Conexão {connection.name}: {hub_url} → {connection.erp.database}")
-        click.echo(_last(last, context.zone(connection)))
-        for noun in NOUNS:
-            click.echo(f"  {texts.NOUNS[noun]:<22}{texts.integer(rows[noun]):>12}")
-        click.echo(f"  {'Recusados':<22}{texts.integer(unsettled['refused']):>12}")
-        oldest = f"   o mais antigo {texts.age(since, composition.clock())}" if since is not None else ""
-        click.echo(f"  {'Aguardando':<22}{texts.integer(unsettled['waiting']):>12}{oldest}")
-        for sentence in texts.unread(unread_orders(context, connection)):
-            click.echo(sentence)
-        if context.zone_found(connection).is_unanswered:
-            where = times.zone_command(connection.name)
-            click.echo(times.zone_advice(context.zone_found(connection), composition.clock(), where))
+    context.close_orphaned_run(connection)
+    last = context.journal.last_run(connection.name)
+    erp = context.erp(connection)
+    try:
+        erp.prepare()
+        rows, unsettled, since = erp.records.rows(), erp.records.n_open_issues(), erp.records.waiting_since()
+    finally:
+        erp.close()
+    if as_json:
+        known: dict[str, Any] = {"connection": connection.name, "state": last.state if last else None, "rows": rows}
+        known |= {**unsettled, "waiting_since": since}
+        zone = context.zone_found(connection)
+        known |= {"zone": zone.name, "zone_is_unanswered": zone.is_unanswered}
+        known["unknown_establishments"] = unread_orders(context, connection)
+        click.echo(msgspec.json.encode(known).decode())
+        return
+    hub_url = connection.hub.url if connection.hub is not None else "central não informada"
+    click.echo(f"Conexão {connection.name}: {hub_url} → {connection.erp.database}")
+    click.echo(_last(last, context.zone(connection)))
+    for noun in NOUNS:
+        click.echo(f"  {texts.NOUNS[noun]:<22}{texts.integer(rows[noun]):>12}")
+    click.echo(f"  {'Recusados':<22}{texts.integer(unsettled['refused']):>12}")
+    oldest = f"   o mais antigo {texts.age(since, composition.clock())}" if since is not None else ""
+    click.echo(f"  {'Aguardando':<22}{texts.integer(unsettled['waiting']):>12}{oldest}")
+    for sentence in texts.unread(unread_orders(context, connection)):
+        click.echo(sentence)
+    if context.zone_found(connection).is_unanswered:
+        where = times.zone_command(connection.name)
+        click.echo(times.zone_advice(context.zone_found(connection), composition.clock(), where))
 
 
 def unread_orders(context: composition.AgentContext, connection: Connection) -> dict[str, int]:
@@ -86,25 +80,19 @@ def _moment(moment: datetime, zone: tzinfo) -> str:
     return moment.astimezone(zone).strftime("%d/%m/%Y %H:%M")
 
 
-@click.command("runs")
-@connection_option
+@command("runs")
 @click.option("--limit", default=20, type=click.IntRange(1, 1000), metavar="N", help="Quantas mostrar.")
-@json_option
-@verbose_option
-def runs(name: str | None, limit: int, as_json: bool, verbose: bool) -> None:
+def runs(context: composition.AgentContext, connection: Connection, limit: int, as_json: bool) -> None:
     """As últimas execuções, a mais nova primeiro."""
-    with exit_cleanly(verbose=verbose):
-        context = composition.open_context()
-        connection = context.connection(name)
-        context.close_orphaned_run(connection)
-        found = context.journal.runs(connection.name, limit)
-        if as_json:
-            click.echo(msgspec.json.encode(found).decode())
-            return
-        if not found:
-            click.echo("Nenhuma importação feita ainda.")
-        for run in found:
-            click.echo(_run_line(run, context.zone(connection)))
+    context.close_orphaned_run(connection)
+    found = context.journal.runs(connection.name, limit)
+    if as_json:
+        click.echo(msgspec.json.encode(found).decode())
+        return
+    if not found:
+        click.echo("Nenhuma importação feita ainda.")
+    for run in found:
+        click.echo(_run_line(run, context.zone(connection)))
 
 
 def _run_line(run: Run, zone: tzinfo) -> str:
@@ -120,37 +108,32 @@ def _run_line(run: Run, zone: tzinfo) -> str:
     return f"{line}\n    {texts.of_run(run.code, run.words, is_export=run.kind == 'export')}"
 
 
-@click.command("refused")
-@connection_option
+@command("refused")
 @click.option("--limit", default=200, type=click.IntRange(1, 100_000), metavar="N", help="Quantos mostrar.")
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Para planilha: ponto e vírgula, acentos certos no Excel.")
-@verbose_option
-def refused(name: str | None, limit: int, as_json: bool, as_csv: bool, verbose: bool) -> None:
+def refused(context: composition.AgentContext, connection: Connection, limit: int, as_json: bool, as_csv: bool) -> None:
     """Os registros recusados, os que aguardam e as linhas que não foram enviadas, com o motivo."""
-    with exit_cleanly(verbose=verbose):
-        context = composition.open_context()
-        connection = context.connection(name)
-        erp = context.erp(connection)
-        try:
-            erp.prepare()
-            found = erp.records.open_issues(("refused", "waiting"), limit)
-        finally:
-            erp.close()
-        with closing(outbox_of(context.home, connection.name)) as outbox:
-            unsent = outbox.refused(limit)
-        if as_json:
-            click.echo(msgspec.json.encode([*found, *map(_as_builtins, unsent)]).decode())
-            return
-        if as_csv:
-            click.echo(open_issues_csv(found, context.zone(connection), unsent), nl=False)
-            return
-        if not found and not unsent:
-            click.echo("Nenhum registro recusado nem aguardando.")
-        for record in found:
-            click.echo(open_issue_line(record, composition.clock()))
-        for row in unsent:
-            click.echo(f"{texts.UNSENT:<11}{texts.row_name(row.dataset, row.key)}: {row.detail}")
+    erp = context.erp(connection)
+    try:
+        erp.prepare()
+        found = erp.records.open_issues(("refused", "waiting"), limit)
+    finally:
+        erp.close()
+    with closing(outbox_of(context.home, connection.name)) as outbox:
+        unsent = outbox.refused(limit)
+    if as_json:
+        click.echo(msgspec.json.encode([*found, *map(_as_builtins, unsent)]).decode())
+        return
+    if as_csv:
+        click.echo(open_issues_csv(found, context.zone(connection), unsent), nl=False)
+        return
+    if not found and not unsent:
+        click.echo("Nenhum registro recusado nem aguardando.")
+    for record in found:
+        click.echo(open_issue_line(record, composition.clock()))
+    for row in unsent:
+        click.echo(f"{texts.UNSENT:<11}{texts.row_name(row.dataset, row.key)}: {row.detail}")
 
 
 def _as_builtins(row: RowRefusal) -> dict[str, object]:
