@@ -8,6 +8,8 @@ import re
 import socket
 import ssl
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -18,7 +20,7 @@ from omnisync import __version__
 from omnisync.agent.config.certificate import Certificate
 from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.settings import Connection, Home, Secrets, Settings, connection_zone, read_settings
-from omnisync.agent.erp.base import Erp
+from omnisync.agent.erp.base import Erp, RecordStore
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.databases import KINDS, layout_named, open_database, open_erp
 from omnisync.agent.erp.layout.code_map import of_layout
@@ -102,6 +104,13 @@ class AgentContext(Struct, frozen=True):
     def _erp_password(self, connection: Connection) -> str:
         password = self.secrets.get(connection, "erp_password")
         return password.reveal() if password is not None else ""
+
+    @contextmanager
+    def records(self, connection: Connection) -> Iterator[RecordStore]:
+        """Provide the records of the connection's ERP, opened and closed at the end."""
+        with closing(self.erp(connection)) as erp:
+            erp.prepare()
+            yield erp.records
 
     def erp(self, connection: Connection) -> Erp:
         """Return the connection's ERP, not yet opened."""

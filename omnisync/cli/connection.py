@@ -231,10 +231,6 @@ def test(context: composition.AgentContext, connection: Connection) -> None:
     context.journal.save_connection(connection)
     known_there = texts.counted(len(identity.establishments), "estabelecimento", "estabelecimentos")
     click.echo(f"Central: {identity.company.name}, {known_there}.")
-    erp = context.erp(connection)
-    try:
-        erp.prepare()
-        rows = erp.records.rows()
-    finally:
-        erp.close()
+    with context.records(connection) as records:
+        rows = records.rows()
     click.echo(f"Banco do ERP: aberto, {texts.counted(rows['orders'], 'pedido', 'pedidos')}.")

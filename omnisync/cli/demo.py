@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -156,9 +156,8 @@ def connect(context: composition.AgentContext, hub_url: str, folder: DemoFolder,
 
 def show_summary(context: composition.AgentContext, connection: Connection, folder: DemoFolder, counts: Counts) -> None:
     """Print rows imported and exported, the ERP's rows, open issues, and where to look."""
-    with closing(context.erp(connection)) as opened:
-        opened.prepare()
-        rows, unsettled = opened.records.rows(), opened.records.open_issues(("refused", "waiting"), 1000)
+    with context.records(connection) as records:
+        rows, unsettled = records.rows(), records.open_issues(("refused", "waiting"), 1000)
     click.echo("")
     click.echo(summary(counts))
     click.echo("")

@@ -83,12 +83,8 @@ def clock_finding(here: datetime, there: datetime) -> DoctorFinding:
 
 
 def _erp(context: composition.AgentContext, connection: Connection) -> Iterator[DoctorFinding]:
-    erp = context.erp(connection)
-    try:
-        erp.prepare()
-        rows = erp.records.rows()
-    finally:
-        erp.close()
+    with context.records(connection) as records:
+        rows = records.rows()
     n_orders = texts.counted(rows["orders"], "pedido", "pedidos")
     yield DoctorFinding("Banco do ERP", True, f"{connection.erp.database} abre e tem as tabelas do layout; {n_orders}.")
 

@@ -61,8 +61,8 @@ def choose(context: composition.AgentContext, connection: Connection, customer_i
     typed = key.replace(" ", "")
     if typed not in meant:
         raise SetupError("choice_not_offered", codigo=customer_id, chave=key, chaves=", ".join(meant))
-    with closing(context.erp(connection)) as erp:
-        erp.records.choose(customer_id, meant[typed])
+    with context.records(connection) as records:
+        records.choose(customer_id, meant[typed])
     print_status(
         f"Escolha salva: {choice.name} é {typed} no ERP. O cliente e seus pedidos entram na próxima importação."
     )
@@ -102,9 +102,8 @@ def take_over(context: composition.AgentContext, connection: Connection, code: s
 
 def _choices(context: composition.AgentContext, connection: Connection) -> dict[str, Choice]:
     """Return what is to be chosen, by the customer's id."""
-    with closing(context.erp(connection)) as erp:
-        erp.prepare()
-        found: Sequence[OpenIssue] = erp.records.open_issues(("refused",), MOST)
+    with context.records(connection) as records:
+        found: Sequence[OpenIssue] = records.open_issues(("refused",), MOST)
     return {one.id: choice for one in found if (choice := choice_of(one)) is not None}
 
 

@@ -36,9 +36,5 @@ def retry(ids: tuple[str, ...], is_all: bool, name: str | None, as_json: bool) -
 
 
 def _refused(context: composition.AgentContext, name: str | None) -> tuple[str, ...]:
-    erp = context.erp(context.connection(name))
-    try:
-        erp.prepare()
-        return tuple(f"{record.kind}:{record.id}" for record in erp.records.open_issues(("refused",), MOST))
-    finally:
-        erp.close()
+    with context.records(context.connection(name)) as records:
+        return tuple(f"{record.kind}:{record.id}" for record in records.open_issues(("refused",), MOST))

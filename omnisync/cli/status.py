@@ -27,12 +27,8 @@ def status(context: composition.AgentContext, connection: Connection, as_json: b
     """Como está a conexão: última importação, linhas no ERP, recusados e o que aguarda."""
     context.close_orphaned_run(connection)
     last = context.journal.last_run(connection.name)
-    erp = context.erp(connection)
-    try:
-        erp.prepare()
-        rows, unsettled, since = erp.records.rows(), erp.records.n_open_issues(), erp.records.waiting_since()
-    finally:
-        erp.close()
+    with context.records(connection) as records:
+        rows, unsettled, since = records.rows(), records.n_open_issues(), records.waiting_since()
     if as_json:
         known: dict[str, Any] = {"connection": connection.name, "state": last.state if last else None, "rows": rows}
         known |= {**unsettled, "waiting_since": since}
@@ -114,12 +110,8 @@ def _run_line(run: Run, zone: tzinfo) -> str:
 @click.option("--csv", "as_csv", is_flag=True, help="Para planilha: ponto e vírgula, acentos certos no Excel.")
 def refused(context: composition.AgentContext, connection: Connection, limit: int, as_json: bool, as_csv: bool) -> None:
     """Os registros recusados, os que aguardam e as linhas que não foram enviadas, com o motivo."""
-    erp = context.erp(connection)
-    try:
-        erp.prepare()
-        found = erp.records.open_issues(("refused", "waiting"), limit)
-    finally:
-        erp.close()
+    with context.records(connection) as records:
+        found = records.open_issues(("refused", "waiting"), limit)
     with closing(outbox_of(context.home, connection.name)) as outbox:
         unsent = outbox.refused(limit)
     if as_json:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Request, Response
@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.settings import Connection, Secrets, Settings, connection_zone
-from omnisync.agent.erp.base import DryRun, Erp
+from omnisync.agent.erp.base import DryRun, Erp, RecordStore
 from omnisync.agent.errors import NotConfiguredError, OmnisyncError, SetupError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.journal.journal import Journal
@@ -49,6 +49,7 @@ N_RECENT = 10
 WARNED_FOR = timedelta(days=7)
 TEST_FOR = timedelta(seconds=20)
 
+Answer = TypeVar("Answer")
 HtmlRequest = Request[Any, Any, Any]
 Html = Response[str]
 
@@ -256,13 +257,39 @@ class PageContext:
         self._unsettled[connection.name] = (ended.id if ended is not None else "", counts)
 
     def _count_open_issues(self, connection: Connection) -> dict[str, int]:
-        erp = self.services.open_erp(connection)
-        try:
-            return erp.records.n_open_issues() | {"unsent": self.n_not_sent(connection)}
-        except OmnisyncError:
-            return {}  # the page's list of them says why; the state does not depend on it
-        finally:
-            erp.close()
+        def count(records: RecordStore) -> dict[str, int]:
+            return records.n_open_issues() | {"unsent": self.n_not_sent(connection)}
+
+        nothing: dict[str, int] = {}
+        return self.look_up(connection, count, nothing)[0]  # the page's list of them says the trouble
+
+    @contextmanager
+    def records(self, connection: Connection) -> Iterator[RecordStore]:
+        """Provide the records of the connection's ERP, closed at the end.
+
+        Pages open the ERP here alone, but for the test of a connection.
+        """
+        with closing(self.services.open_erp(connection)) as erp:
+            yield erp.records
+
+    def look_up(
+        self, connection: Connection | None, question: Callable[[RecordStore], Answer], otherwise: Answer
+    ) -> tuple[Answer, str]:
+        """Return the answer of the ERP's records and no trouble, or `otherwise` and why they could not be read.
+
+        Without a connection the answer is `otherwise`, without a trouble.
+        """
+        if connection is None:
+            return otherwise, ""
+        with self.records(connection) as records:
+            try:
+                return question(records), ""
+            except OmnisyncError as error:
+                return otherwise, sentence_of(error)
+
+    def connection_with_runs(self, shown: CurrentConnection) -> Connection | None:
+        """Return the shown connection if it ever had a run: before, the ERP has no tables of ours to read."""
+        return shown.connection if self.recent(shown) else None
 
     def n_not_sent(self, connection: Connection) -> int:
         """Return how many rows of the ERP the hub has not as the ERP has them."""

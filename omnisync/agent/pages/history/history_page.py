@@ -7,7 +7,6 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
 from omnisync.agent.erp.base import OpenIssue
-from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.messages import times
 from omnisync.agent.pages.history import diagnostics
 from omnisync.agent.pages.pending.record_rows import RecordRow, record_row
@@ -17,7 +16,6 @@ from omnisync.agent.pages.rendering import (
     HtmlRequest,
     PageContext,
     require_connection,
-    sentence_of,
 )
 from omnisync.agent.pages.sync.run_rows import run_row
 
@@ -80,15 +78,13 @@ def _open_issues(pages: PageContext, shown: CurrentConnection) -> list[OpenIssue
     """Return what did not enter; None where the ERP cannot be asked. Before the first run there is nothing to ask
     it.
     """
-    if shown.connection is None or not pages.recent(shown):
-        return []
-    erp = pages.services.open_erp(shown.connection)
-    try:
-        return list(erp.records.open_issues(("refused", "waiting"), diagnostics.N_RECORDS))
-    except OmnisyncError:
-        return None
-    finally:
-        erp.close()
+    nothing: list[OpenIssue] = []
+    found, trouble = pages.look_up(
+        pages.connection_with_runs(shown),
+        lambda records: records.open_issues(("refused", "waiting"), diagnostics.N_RECORDS),
+        nothing,
+    )
+    return None if trouble else found
 
 
 @get("/busca", sync_to_thread=True)
@@ -112,13 +108,7 @@ def search(pages: NamedDependency[PageContext], request: HtmlRequest, q: FromQue
 
 def _find(pages: PageContext, shown: CurrentConnection, asked: str) -> tuple[list[RecordRow], str]:
     """Return what was found, or why nothing could be looked up. Before the first run there is nothing to look into."""
-    if not asked or shown.connection is None or not pages.recent(shown):
-        return [], ""
-    erp = pages.services.open_erp(shown.connection)
-    try:
-        found = erp.records.find(asked, N_FOUND)
-    except OmnisyncError as error:
-        return [], sentence_of(error)
-    finally:
-        erp.close()
-    return [record_row(one, shown.now, shown.zone) for one in found], ""
+    nothing: list[OpenIssue] = []
+    connection = pages.connection_with_runs(shown) if asked else None
+    found, trouble = pages.look_up(connection, lambda records: records.find(asked, N_FOUND), nothing)
+    return [record_row(one, shown.now, shown.zone) for one in found], trouble

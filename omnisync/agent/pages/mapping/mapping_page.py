@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 from msgspec import Struct
 
+from omnisync.agent.erp.base import OpenIssue
 from omnisync.agent.erp.layout.code_map import KINDS, UNMAPPED
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.messages.texts import MAPPINGS, counted
@@ -143,16 +144,11 @@ def groups_of(
 
 def _missing(pages: PageContext, shown: CurrentConnection) -> tuple[Counter[tuple[str, str]], str]:
     """Return how many records each unknown code keeps out, or why that could not be looked up."""
-    found: Counter[tuple[str, str]] = Counter()
-    if shown.connection is None or not pages.recent(shown):
-        return found, ""
-    erp = pages.services.open_erp(shown.connection)
-    try:
-        for record in erp.records.open_issues(("refused",), N_READ):
-            if record.code in UNMAPPED and record.value:
-                found[UNMAPPED[record.code], record.value] += 1
-    except OmnisyncError as error:
-        return found, sentence_of(error)
-    finally:
-        erp.close()
-    return found, ""
+    nothing: list[OpenIssue] = []
+    found, trouble = pages.look_up(
+        pages.connection_with_runs(shown), lambda records: records.open_issues(("refused",), N_READ), nothing
+    )
+    missing: Counter[tuple[str, str]] = Counter(
+        (UNMAPPED[record.code], record.value) for record in found if record.code in UNMAPPED and record.value
+    )
+    return missing, trouble

@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 from msgspec import Struct
 
-from omnisync.agent.erp.base import OpenIssue
+from omnisync.agent.erp.base import OpenIssue, RecordStore
 from omnisync.agent.errors import OmnisyncError, RunInProgressError
 from omnisync.agent.journal.decisions import Confirmation
 from omnisync.agent.journal.run import REFUSED_ROWS, Run, RunKind, Systems, holders_of, left_to_another
@@ -115,12 +115,9 @@ def export(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
     """Send the open issues as a spreadsheet."""
     shown = pages.current_connection(request)
     found: list[OpenIssue] = []
-    if shown.connection is not None and pages.recent(shown):
-        erp = pages.services.open_erp(shown.connection)
-        try:
-            found = erp.records.open_issues(("refused", "waiting"), N_EXPORTED)
-        finally:
-            erp.close()
+    if (connection := pages.connection_with_runs(shown)) is not None:
+        with pages.records(connection) as records:
+            found = records.open_issues(("refused", "waiting"), N_EXPORTED)
     return Response(
         open_issues_csv(found, shown.zone, _refused_rows(pages, shown)),
         media_type="text/csv",
@@ -231,15 +228,16 @@ def pending(pages: PageContext, shown: CurrentConnection, runs: Sequence[Run], *
     """
     if shown.connection is None or not runs or runs[0].is_going:
         return Pending()
-    erp = pages.services.open_erp(shown.connection)
-    try:
-        counts = erp.records.n_open_issues()
-        found = erp.records.open_issues(("refused", "waiting"), limit) if any(counts.values()) else []
-    except OmnisyncError as error:
+
+    def ask(records: RecordStore) -> tuple[dict[str, int], list[OpenIssue]]:
+        counts = records.n_open_issues()
+        return counts, records.open_issues(("refused", "waiting"), limit) if any(counts.values()) else []
+
+    nothing: tuple[dict[str, int], list[OpenIssue]] = {}, []
+    (counts, found), trouble = pages.look_up(shown.connection, ask, nothing)
+    if trouble:
         # A run that never reached the database left no tables there; the state says why already.
-        return Pending() if runs[0].state == "failed" else Pending(trouble=sentence_of(error))
-    finally:
-        erp.close()
+        return Pending() if runs[0].state == "failed" else Pending(trouble=trouble)
     pages.cache_open_issues(shown.connection, runs[0], counts | {"unsent": pages.n_not_sent(shown.connection)})
     records = sorted(
         (record_row(one, shown.now, shown.zone) for one in found), key=lambda record: not record.is_refused
@@ -288,31 +286,24 @@ def _refused_rows(pages: PageContext, shown: CurrentConnection) -> list[RowRefus
 
 def _choose(pages: PageContext, shown: CurrentConnection, customer_id: str, key: str) -> bool:
     """Remember the choice, if it is still to be made and this is one of the answers."""
-    erp = pages.services.open_erp(require_connection(shown))
-    try:
-        open_choices = (
-            choice_of(one) for one in erp.records.open_issues(("refused",), N_EXPORTED) if one.id == customer_id
-        )
-        if not any(choice is not None and key in choice.keys for choice in open_choices):
-            return False
-        erp.records.choose(customer_id, key)
-        return True
-    finally:
-        erp.close()
+    with pages.records(require_connection(shown)) as records:
+        refused = records.open_issues(("refused",), N_EXPORTED)
+        open_choices = (choice_of(one) for one in refused if one.id == customer_id)
+        is_open = any(choice is not None and key in choice.keys for choice in open_choices)
+        if is_open:
+            records.choose(customer_id, key)
+    return is_open
 
 
 def _warned(pages: PageContext, shown: CurrentConnection) -> tuple[list[WarnedRow], list[RecordRow], str]:
-    if shown.connection is None or not pages.recent(shown):
-        return [], [], ""
-    erp = pages.services.open_erp(shown.connection)
-    try:
-        warned, kept = erp.records.with_warnings(N_WARNED), erp.records.open_issues(("kept",), N_WARNED)
-    except OmnisyncError as error:
-        return [], [], sentence_of(error)
-    finally:
-        erp.close()
+    nothing: tuple[list[OpenIssue], list[OpenIssue]] = [], []
+    (warned, kept), trouble = pages.look_up(
+        pages.connection_with_runs(shown),
+        lambda records: (records.with_warnings(N_WARNED), records.open_issues(("kept",), N_WARNED)),
+        nothing,
+    )
     return (
         [warned_row(one, shown.now, shown.zone) for one in warned],
         [record_row(one, shown.now, shown.zone) for one in kept],
-        "",
+        trouble,
     )

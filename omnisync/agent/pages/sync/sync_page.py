@@ -117,11 +117,8 @@ def try_all_again(pages: NamedDependency[PageContext], request: HtmlRequest) -> 
     """Try every refused record again."""
     shown = pages.current_connection(request)
     if shown.connection is not None:
-        erp = pages.services.open_erp(shown.connection)
-        try:
-            found = erp.records.open_issues(("refused",), N_TRIED)
-        finally:
-            erp.close()
+        with pages.records(shown.connection) as records:
+            found = records.open_issues(("refused",), N_TRIED)
         if found:
             begin(pages, shown, [f"{record.kind}:{record.id}" for record in found])
     return answer_button(pages, request, shown)
