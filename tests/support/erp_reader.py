@@ -83,7 +83,13 @@ class ErpReader(Struct, frozen=True):
         """The ERP's people, or its job, delete an order with all that is its own."""
         tables = {
             "direto": ("PARCELA", "PEDIDO_ITEM", "PEDIDO", ("PED_FILIAL", "PED_NUMERO"), "PED_IDAPP"),
-            "staging": ("pedido_web_parcela", "pedido_web_item", "pedido_web", ("pw_registro",), "pw_idapp"),
+            "staging": (
+                "omniforce_pedido_parcela",
+                "omniforce_pedido_item",
+                "omniforce_pedido",
+                ("ofp_registro",),
+                "ofp_idapp",
+            ),
         }
         *children, main, keys, external = tables[self.layout]
         [row] = self.query(f"SELECT {', '.join(keys)} FROM {main} WHERE {external} = ?", id_)
@@ -95,9 +101,9 @@ class ErpReader(Struct, frozen=True):
         """The job of the staging ERP takes what is in its queue."""
         call = {
             "sqlite": "INSERT INTO rotina (nome) VALUES ('importa')",
-            "firebird": "EXECUTE PROCEDURE importa_pedidos_web",
+            "firebird": "EXECUTE PROCEDURE importa_omniforce",
         }
-        self.run(call.get(self.keeper.name, "CALL importa_pedidos_web()"))
+        self.run(call.get(self.keeper.name, "CALL importa_omniforce()"))
 
     def named(self, sql: str) -> str:
         """Names in capitals want quotes in PostgreSQL."""
@@ -143,9 +149,9 @@ def _orders_of_staging(book: ErpReader) -> dict[str, Seen]:
     """Those in the queue; what the job made of the others is `real_orders`."""
     return _of_one_key(
         book,
-        "SELECT pw_idapp, pw_registro, pw_situacao, pw_cli_documento, pw_vlrtotal FROM pedido_web",
-        "SELECT pw_registro, pwi_seq, pwi_referencia, pwi_qtde, pwi_vlrtotal FROM pedido_web_item ORDER BY 1, 2",
-        "SELECT pw_registro, pwp_seq, pwp_forma, pwp_vencto, pwp_valor FROM pedido_web_parcela ORDER BY 1, 2",
+        "SELECT ofp_idapp, ofp_registro, ofp_situacao, ofp_cli_documento, ofp_vlrtotal FROM omniforce_pedido",
+        "SELECT ofp_registro, ofi_seq, ofi_referencia, ofi_qtde, ofi_vlrtotal FROM omniforce_pedido_item ORDER BY 1, 2",
+        "SELECT ofp_registro, oft_seq, oft_forma, oft_vencto, oft_valor FROM omniforce_pedido_parcela ORDER BY 1, 2",
     )
 
 
@@ -179,7 +185,7 @@ _ORDERS: Mapping[str, Callable[[ErpReader], dict[str, Seen]]] = {
 }
 _CUSTOMERS = {
     "direto": ("CLIENTE", "CLI_IDAPP", "CLI_CGC", "CLI_RAZAO"),
-    "staging": ("cliente_web", "cw_idapp", "cw_documento", "cw_nome"),
+    "staging": ("omniforce_cliente", "ofc_idapp", "ofc_documento", "ofc_nome"),
 }
 
 

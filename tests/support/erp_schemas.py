@@ -50,10 +50,10 @@ _MOST = {
     "PRICE": "NUMERIC(21,10)",
 }
 _JOB = {
-    "sqlite": ("CREATE TRIGGER importa_pedidos_web AFTER INSERT ON rotina BEGIN", "END"),
-    "postgresql": ("CREATE PROCEDURE importa_pedidos_web() LANGUAGE plpgsql AS $$ BEGIN", "END $$"),
-    "mariadb": ("CREATE PROCEDURE importa_pedidos_web() BEGIN", "END"),
-    "firebird": ("CREATE PROCEDURE importa_pedidos_web AS\nBEGIN", "END"),
+    "sqlite": ("CREATE TRIGGER importa_omniforce AFTER INSERT ON rotina BEGIN", "END"),
+    "postgresql": ("CREATE PROCEDURE importa_omniforce() LANGUAGE plpgsql AS $$ BEGIN", "END $$"),
+    "mariadb": ("CREATE PROCEDURE importa_omniforce() BEGIN", "END"),
+    "firebird": ("CREATE PROCEDURE importa_omniforce AS\nBEGIN", "END"),
 }
 """What stands before and after `schemas/LAYOUT_job.sql`, the ERP's own job."""
 

@@ -346,7 +346,7 @@ _CANNOT = {
         "customer.columns.id_externo",
     ),
     "an outcome by the queue's keys": (
-        ("staging", ("WHERE r.pwr_idapp IN (:ids)", "WHERE w.pw_registro IN (:keys)")),
+        ("staging", ("WHERE r.ofr_idapp IN (:ids)", "WHERE w.ofp_registro IN (:keys)")),
         "order.outcome",
     ),
 }

@@ -156,7 +156,7 @@ def test_a_rehearsal_shows_the_rows_and_leaves_none(book: ErpReader, erp: Erp) -
     shown = erp.dry_run(part(change(_named(order())), expected=None))
     assert {table: len(rows) for table, rows in shown.tables.items() if "CLI" not in table.upper()} == {
         "direto": {"PEDIDO": 1, "PEDIDO_ITEM": 2, "PARCELA": 1},
-        "staging": {"pedido_web": 1, "pedido_web_item": 2, "pedido_web_parcela": 1},
+        "staging": {"omniforce_pedido": 1, "omniforce_pedido_item": 2, "omniforce_pedido_parcela": 1},
     }[book.layout]
     assert list(book.orders()) == ["ord_0"]
 
@@ -493,7 +493,7 @@ def test_the_number_of_an_order_kept_before_the_job_told_it_is_read_later(stagin
     staging.delete("ord_1")
     write(erp, change(_named(order(notes="mudou")), 2))
     assert erp.read_outcomes() == 0
-    staging.run("INSERT INTO pedido_web_retorno (pwr_idapp, pwr_pedido, pwr_situacao) VALUES ('ord_1', 77, 'I')")
+    staging.run("INSERT INTO omniforce_pedido_retorno (ofr_idapp, ofr_pedido, ofr_situacao) VALUES ('ord_1', 77, 'I')")
     assert erp.read_outcomes() == 1
     [receipt] = [r for r in erp.records.pending_receipts(10) if r.kind == "order"]
     assert (receipt.outcome, receipt.erp_number) == ("kept", "77")

@@ -44,72 +44,72 @@ CREATE TABLE parcela (
     par_valor NUMERIC(15,2) NOT NULL,
     PRIMARY KEY (ped_numero, par_seq)
 );
-CREATE TABLE cliente_web (
-    cw_registro IDENTITY,
-    cw_idapp APP_ID NOT NULL UNIQUE,
-    cw_situacao CHAR(1) NOT NULL,
-    cw_documento VARCHAR(20),
-    cw_nome VARCHAR(50) NOT NULL,
-    cw_fantasia VARCHAR(50),
-    cw_ie VARCHAR(20),
-    cw_endereco VARCHAR(80),
-    cw_bairro VARCHAR(40),
-    cw_cidade_ibge VARCHAR(7),
-    cw_uf VARCHAR(2),
-    cw_cep VARCHAR(8),
-    cw_telefone VARCHAR(20),
-    cw_email VARCHAR(254)
+CREATE TABLE omniforce_cliente (
+    ofc_registro IDENTITY,
+    ofc_idapp APP_ID NOT NULL UNIQUE,
+    ofc_situacao CHAR(1) NOT NULL,
+    ofc_documento VARCHAR(20),
+    ofc_nome VARCHAR(50) NOT NULL,
+    ofc_fantasia VARCHAR(50),
+    ofc_ie VARCHAR(20),
+    ofc_endereco VARCHAR(80),
+    ofc_bairro VARCHAR(40),
+    ofc_cidade_ibge VARCHAR(7),
+    ofc_uf VARCHAR(2),
+    ofc_cep VARCHAR(8),
+    ofc_telefone VARCHAR(20),
+    ofc_email VARCHAR(254)
 );
-CREATE TABLE pedido_web (
-    pw_registro IDENTITY,
-    pw_idapp APP_ID NOT NULL UNIQUE,
-    pw_numapp VARCHAR(20) NOT NULL,
-    pw_situacao CHAR(1) NOT NULL CHECK (pw_situacao IN ('P', 'E', 'C')),
-    pw_mensagem VARCHAR(200),
-    pw_tipo VARCHAR(12) NOT NULL,
-    pw_filial INTEGER NOT NULL,
-    cw_registro INTEGER NOT NULL,
-    pw_data MOMENT NOT NULL,
-    pw_entrega DATE,
-    pw_cli_documento VARCHAR(20),
-    pw_cli_nome VARCHAR(50),
-    pw_vendedor VARCHAR(20),
-    pw_condicao VARCHAR(20),
-    pw_frete VARCHAR(1) NOT NULL,
-    pw_vlrprodutos NUMERIC(15,2) NOT NULL,
-    pw_vlrdesconto NUMERIC(15,2) NOT NULL,
-    pw_vlracrescimo NUMERIC(15,2) NOT NULL,
-    pw_vlrfrete NUMERIC(15,2) NOT NULL,
-    pw_vlroutros NUMERIC(15,2) NOT NULL,
-    pw_vlrseguro NUMERIC(15,2) NOT NULL,
-    pw_vlrtotal NUMERIC(15,2) NOT NULL,
-    pw_obs VARCHAR(200)
+CREATE TABLE omniforce_pedido (
+    ofp_registro IDENTITY,
+    ofp_idapp APP_ID NOT NULL UNIQUE,
+    ofp_numapp VARCHAR(20) NOT NULL,
+    ofp_situacao CHAR(1) NOT NULL CHECK (ofp_situacao IN ('P', 'E', 'C')),
+    ofp_mensagem VARCHAR(200),
+    ofp_tipo VARCHAR(12) NOT NULL,
+    ofp_filial INTEGER NOT NULL,
+    ofc_registro INTEGER NOT NULL,
+    ofp_data MOMENT NOT NULL,
+    ofp_entrega DATE,
+    ofp_cli_documento VARCHAR(20),
+    ofp_cli_nome VARCHAR(50),
+    ofp_vendedor VARCHAR(20),
+    ofp_condicao VARCHAR(20),
+    ofp_frete VARCHAR(1) NOT NULL,
+    ofp_vlrprodutos NUMERIC(15,2) NOT NULL,
+    ofp_vlrdesconto NUMERIC(15,2) NOT NULL,
+    ofp_vlracrescimo NUMERIC(15,2) NOT NULL,
+    ofp_vlrfrete NUMERIC(15,2) NOT NULL,
+    ofp_vlroutros NUMERIC(15,2) NOT NULL,
+    ofp_vlrseguro NUMERIC(15,2) NOT NULL,
+    ofp_vlrtotal NUMERIC(15,2) NOT NULL,
+    ofp_obs VARCHAR(200)
 );
-CREATE TABLE pedido_web_item (
-    pw_registro INTEGER NOT NULL REFERENCES pedido_web (pw_registro),
-    pwi_seq INTEGER NOT NULL,
-    pwi_referencia VARCHAR(60) NOT NULL,
-    pwi_descricao VARCHAR(60) NOT NULL,
-    pwi_qtde NUMERIC(15,4) NOT NULL,
-    pwi_preco NUMERIC(15,6) NOT NULL,
-    pwi_vlrtotal NUMERIC(15,2) NOT NULL,
-    PRIMARY KEY (pw_registro, pwi_seq)
+CREATE TABLE omniforce_pedido_item (
+    ofp_registro INTEGER NOT NULL REFERENCES omniforce_pedido (ofp_registro),
+    ofi_seq INTEGER NOT NULL,
+    ofi_referencia VARCHAR(60) NOT NULL,
+    ofi_descricao VARCHAR(60) NOT NULL,
+    ofi_qtde NUMERIC(15,4) NOT NULL,
+    ofi_preco NUMERIC(15,6) NOT NULL,
+    ofi_vlrtotal NUMERIC(15,2) NOT NULL,
+    PRIMARY KEY (ofp_registro, ofi_seq)
 );
-CREATE TABLE pedido_web_parcela (
-    pw_registro INTEGER NOT NULL REFERENCES pedido_web (pw_registro),
-    pwp_seq INTEGER NOT NULL,
-    pwp_forma INTEGER NOT NULL,
-    pwp_vencto DATE NOT NULL,
-    pwp_valor NUMERIC(15,2) NOT NULL,
-    PRIMARY KEY (pw_registro, pwp_seq)
+CREATE TABLE omniforce_pedido_parcela (
+    ofp_registro INTEGER NOT NULL REFERENCES omniforce_pedido (ofp_registro),
+    oft_seq INTEGER NOT NULL,
+    oft_forma INTEGER NOT NULL,
+    oft_vencto DATE NOT NULL,
+    oft_valor NUMERIC(15,2) NOT NULL,
+    PRIMARY KEY (ofp_registro, oft_seq)
 );
-CREATE TABLE pedido_web_retorno (
-    pwr_idapp APP_ID NOT NULL PRIMARY KEY,
-    pwr_pedido INTEGER,
-    pwr_situacao CHAR(1) NOT NULL,
-    pwr_mensagem VARCHAR(200)
+CREATE TABLE omniforce_pedido_retorno (
+    ofr_idapp APP_ID NOT NULL PRIMARY KEY,
+    ofr_pedido INTEGER,
+    ofr_situacao CHAR(1) NOT NULL,
+    ofr_mensagem VARCHAR(200)
 );
-CREATE TABLE pedido_web_numero (
+CREATE TABLE omniforce_pedido_numero (
     ultimo INTEGER NOT NULL
 );
 -- What only goes out: the catalogue, the balances, what is owed and what was invoiced.
@@ -197,4 +197,4 @@ CREATE TABLE nota_item (
     nti_custo NUMERIC(15,2),
     PRIMARY KEY (nta_numero, nti_seq)
 );
-INSERT INTO pedido_web_numero (ultimo) VALUES (9000);
+INSERT INTO omniforce_pedido_numero (ultimo) VALUES (9000);
