@@ -36,6 +36,26 @@ def test_every_file_a_page_names_exists(page: str) -> None:
     assert missing == []
 
 
+def test_every_name_of_the_architecture_stands_in_the_code() -> None:
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "omnisync").rglob("*.py"))
+    files = {str(path.relative_to(ROOT / "omnisync")) for path in (ROOT / "omnisync").rglob("*.py")}
+    defined = set(re.findall(r"(?:class|def) (\w+)", code)) | set(re.findall(r"^    (\w+):", code, re.MULTILINE))
+    defined |= {part.removesuffix(".py") for file in files for part in file.split("/")}
+    picture = "\n".join(re.findall(r"^    .*$", text, re.MULTILINE))
+    named = re.findall(r"`([\w./]+)`", text) + re.findall(
+        r"[\w.]*[A-Z]\w+\.\w+|\b\w+/[\w/]+\.py|\b[a-z]+_[a-z_]+\b", picture
+    )
+    missing = [name for name in named if name.endswith(".py") and not any(f"/{f}".endswith(f"/{name}") for f in files)]
+    symbols = [
+        name
+        for name in named
+        if re.fullmatch(r"(?:[A-Z]\w+)(?:\.\w+)?|[a-z]+_[a-z_]+", name) and "omnisync_" not in name
+    ]
+    missing += [name for name in symbols if not set(name.split(".")) <= defined]
+    assert missing == []
+
+
 def test_the_readmes_first_command_is_within_its_first_25_lines() -> None:
     first = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:25]
     assert any("make demo" in line for line in first)
