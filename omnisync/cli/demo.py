@@ -38,9 +38,9 @@ from omnisync.demo import company, erp
 from omnisync.demo.company import DemoFolder
 from omnisync.demo.sample_data import ZONE, buyers
 from omnisync.demo.seed_data import ESTABLISHMENTS, SampleProduct
-from omnisync.hub.server import HubServer
+from omnisync.hub.server import hub_server
 from omnisync.hub.store import Store
-from omnisync.web.server import listening_socket
+from omnisync.web.server import WebServer, listening_socket
 
 HUB_PORT = 8788
 N_NEW_ORDERS = 300
@@ -110,10 +110,10 @@ def open_hub(folder: DemoFolder) -> Iterator[OpenHub]:
         store.close()
 
 
-def _server(store: Store) -> HubServer:
+def _server(store: Store) -> WebServer:
     for port in range(HUB_PORT, HUB_PORT + N_PORTS):
         try:
-            return HubServer(store, "127.0.0.1", port)
+            return hub_server(store, "127.0.0.1", port)
         except OSError:
             continue
     raise SetupError("ports_busy", de=HUB_PORT, ate=HUB_PORT + N_PORTS - 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from omnisync.agent.config.settings import Home
 from omnisync.agent.journal.journal import Journal
-from omnisync.hub.server import HubServer
+from omnisync.hub.server import hub_server
 from omnisync.hub.store import Store
 from tests.support.erp_databases import make_sqlite
 from tests.support.export_setup import fill
@@ -59,7 +59,7 @@ def outlives_a_hub_away(tmp_path: Path, command: str) -> None:
         assert started.stderr is not None
         first = started.stderr.readline()
         assert first.startswith(AWAY), first
-        server = HubServer(store, "127.0.0.1", port, clock=lambda: NOW)
+        server = hub_server(store, "127.0.0.1", port, clock=lambda: NOW)
         thread = threading.Thread(target=server.run, args=(lambda _url: None,), daemon=True)
         thread.start()
         try:

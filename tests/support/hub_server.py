@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from omnisync.hub.server import HubServer
+from omnisync.hub.server import hub_server
 from omnisync.hub.store import SCOPES, Store
 from tests.support.database_servers import postgresql_server
 
@@ -51,7 +51,7 @@ def running_hub(tmp_path: Path, url: str | None = None) -> Iterator[RunningHub]:
 @contextmanager
 def serving(store: Store, token: str) -> Iterator[RunningHub]:
     """This store, answering; closed at the end."""
-    server = HubServer(store, "127.0.0.1", 0, clock=lambda: NOW)
+    server = hub_server(store, "127.0.0.1", 0, clock=lambda: NOW)
     is_ready = threading.Event()
     thread = threading.Thread(target=server.run, args=(lambda _url: is_ready.set(),), daemon=True)
     thread.start()
