@@ -11,6 +11,7 @@ import pytest
 
 from omnisync.agent.config.settings import Home
 from omnisync.agent.journal.journal import Journal
+from omnisync.agent.journal.run import RunScope
 from omnisync.agent.sync.outbox import Outbox
 from omnisync.demo.erp import layout as demo_layout
 from tests.support.export_setup import ExportSetup, fill
@@ -107,7 +108,7 @@ def test_a_token_of_before_stops_the_export_and_not_the_import(program: Program,
     assert program.run("connection", "set", "--token-stdin", stdin=old + "\n").status == 0
     send(hub, change(customer()), change(order()))
     with closing(Journal(Home(program.home).journal)) as journal:
-        run = journal.enqueue_run("producao", "both", "slot", NOW)
+        run = journal.enqueue_run("producao", RunScope(kind="both"), "slot", NOW)
         done = program.run("import", "--run", run.id, "--connection", "producao")
         ended = journal.run(run.id)
     assert (done.status, "A chave de acesso não permite esta operação" in done.err) == (1, True)
@@ -148,7 +149,7 @@ def test_import_alone_exports_nothing(program: Program, hub: RunningHub) -> None
 def test_a_run_of_both_imports_first_and_then_exports_what_came(program: Program, hub: RunningHub) -> None:
     send(hub, change(customer()), change(order()))
     with closing(Journal(Home(program.home).journal)) as journal:
-        run = journal.enqueue_run("producao", "both", "slot", NOW)
+        run = journal.enqueue_run("producao", RunScope(kind="both"), "slot", NOW)
         assert program.run("import", "--run", run.id, "--connection", "producao").status == 0
         ended = journal.run(run.id)
     assert ended is not None
@@ -172,7 +173,7 @@ def test_an_order_refused_for_an_unknown_product_enters_by_itself_once_that_prod
     assert program.run("import").status == 0  # nobody sold it anew, and nothing was exported: it stays out
     assert program.keeper.query("SELECT count(*) FROM pedidos") == [(0,)]
     with closing(Journal(Home(program.home).journal)) as journal:
-        run = journal.enqueue_run("producao", "both", "slot", NOW)
+        run = journal.enqueue_run("producao", RunScope(kind="both"), "slot", NOW)
         assert program.run("import", "--run", run.id, "--connection", "producao").status == 0
         ended = journal.run(run.id)
     assert ended is not None
@@ -183,7 +184,7 @@ def test_an_order_refused_for_an_unknown_product_enters_by_itself_once_that_prod
 def test_a_run_for_dash_alone_imports_nothing_and_sends_the_facts(program: Program, hub: RunningHub) -> None:
     send(hub, change(customer()), change(order()))
     with closing(Journal(Home(program.home).journal)) as journal:
-        run = journal.enqueue_run("producao", "export", "slot", NOW, systems=("dash",))
+        run = journal.enqueue_run("producao", RunScope(kind="export", systems=("dash",)), "slot", NOW)
         assert program.run("export", "--run", run.id, "--connection", "producao").status == 0
     assert program.keeper.query("SELECT count(*) FROM pedidos") == [(0,)]
     found = office(program, hub).at_hub()
@@ -195,7 +196,7 @@ def test_an_export_told_to_stop_ends_its_batch_and_goes_on_the_next_time(
 ) -> None:
     fill(program.keeper, many(300))
     with closing(Journal(Home(program.home).journal)) as journal:
-        run = journal.enqueue_run("producao", "export", "button", NOW)
+        run = journal.enqueue_run("producao", RunScope(kind="export"), "button", NOW)
         arguments = ("export", "--run", run.id, "--connection", "producao")
         going = program.start(*arguments, held_at=("before_a_batch_is_sent", 2), held_in=str(tmp_path))
         while not (tmp_path / "there").exists():
@@ -215,7 +216,7 @@ def test_an_export_told_to_stop_ends_its_batch_and_goes_on_the_next_time(
 def test_a_run_for_omniforce_imports_and_sends_no_facts(program: Program, hub: RunningHub) -> None:
     send(hub, change(customer()), change(order()))
     with closing(Journal(Home(program.home).journal)) as journal:
-        run = journal.enqueue_run("producao", "both", "slot", NOW, systems=("omniforce",))
+        run = journal.enqueue_run("producao", RunScope(kind="both", systems=("omniforce",)), "slot", NOW)
         assert program.run("import", "--run", run.id, "--connection", "producao").status == 0
     assert program.keeper.query("SELECT count(*) FROM pedidos") == [(1,)]
     found = office(program, hub).at_hub()
@@ -251,7 +252,7 @@ def test_rows_that_changed_back_after_a_killed_export_are_as_the_erp_has_them(
 
 
 KILLED_IN_A_BIG_ONE = (
-    ("while_a_lot_is_weighed", 9),  # the first batch is kept, the second gathers
+    ("while_a_group_is_compared", 9),  # the first batch is kept, the second gathers
     ("before_a_batch_is_kept", 2),
     ("before_a_batch_is_sent", 2),
     ("after_a_batch_is_sent", 2),
