@@ -24,6 +24,7 @@ from omnisync.agent.config.settings import (
     read_settings,
 )
 from omnisync.agent.errors import SetupError
+from omnisync.agent.journal.run import RunScope
 from omnisync.agent.messages import texts
 from omnisync.agent.progress import NOUNS, Counts
 from omnisync.agent.sync.run import RunRequest
@@ -72,9 +73,9 @@ def demo(once: bool, fresh: bool) -> None:
         tokens = company.create_company(hub.store, composition.clock())
         send_sample(context, hub.store)
         connection = connect(context, hub.url, folder, tokens[0])
-        came = execute_shown(context, connection, RunRequest(kind="import"))
+        came = execute_shown(context, connection, RunRequest(scope=RunScope(kind="import")))
         invoice(context, folder)
-        went = execute_shown(context, connection, RunRequest(kind="export"))
+        went = execute_shown(context, connection, RunRequest(scope=RunScope(kind="export")))
         show_summary(context, connection, folder, came + went)
         if not once:
             keep_running(context, hub, folder, tokens[1])

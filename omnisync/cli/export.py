@@ -8,6 +8,7 @@ import msgspec
 import rich_click as click
 
 from omnisync.agent.config.settings import Connection
+from omnisync.agent.journal.run import RunScope
 from omnisync.agent.progress import Counts
 from omnisync.agent.schedule import SYSTEMS, System
 from omnisync.agent.sync.run import RunRequest
@@ -45,13 +46,8 @@ def export(
 
     Termina com 0 (feito), 1 (falhou), 2 (uso errado), 3 (feito, com recusas) ou 4 (cancelado ou interrompido).
     """
-    asked = RunRequest(
-        kind="export",
-        systems=cast("tuple[System, ...]", systems) or "all",
-        datasets=datasets,
-        is_full=is_full,
-        is_again=is_again,
-    )
+    scope = RunScope(kind="export", systems=cast("tuple[System, ...]", systems) or "all", resends_refused=is_again)
+    asked = RunRequest(scope=scope, datasets=datasets, is_full=is_full)
     counts = execute_shown(context, connection, asked, run_id=run_id, quiet=as_json)
     show_result(as_builtins(counts), lambda: export_summary(counts), as_json=as_json)
     return DONE_WITH_REFUSALS if counts.has_refusals else DONE

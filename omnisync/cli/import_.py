@@ -6,7 +6,9 @@ import msgspec
 import rich_click as click
 
 from omnisync.agent.config.settings import Connection
+from omnisync.agent.journal.run import RunScope
 from omnisync.agent.progress import NOUNS, Counts
+from omnisync.agent.record_ref import RecordRef
 from omnisync.agent.sync.run import DRY_RUN, RunRequest, exclusive_run, importer_of
 from omnisync.cli import composition
 from omnisync.cli.command import command
@@ -42,8 +44,8 @@ def import_(
     if again and not yes:
         print_status("O que o ERP não tem mais será criado de novo nele: " + ", ".join(again))
         click.confirm("Continuar?", abort=True, err=True)
-    ids = tuple(f"again:any:{id_}" for id_ in again)
-    counts = execute_shown(context, connection, RunRequest(codes=codes, ids=ids), run_id=run_id, quiet=as_json)
+    scope = RunScope(establishments=codes, records=tuple(RecordRef(None, id_, again=True) for id_ in again))
+    counts = execute_shown(context, connection, RunRequest(scope=scope), run_id=run_id, quiet=as_json)
     show_result(as_builtins(counts), lambda: summary(counts), as_json=as_json)
     return DONE_WITH_REFUSALS if counts.has_refusals else DONE
 

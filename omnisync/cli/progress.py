@@ -42,7 +42,7 @@ def execute_shown(
 ) -> Counts:
     """Execute one run and show its progress, unless `quiet` or the agent's own. Raises what ended it."""
     is_shown = not quiet and run_id is None
-    display = live_progress(context.zone(connection), is_shown=is_shown, kind=request.kind)
+    display = live_progress(context.zone(connection), is_shown=is_shown, kind=request.scope.kind)
     return execute_run(composition.run_services(context), connection, request, run_id=run_id, display=display)
 
 

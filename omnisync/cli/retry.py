@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import rich_click as click
 
+from omnisync.agent.journal.run import RunScope
+from omnisync.agent.record_ref import RecordRef
 from omnisync.agent.sync.run import RunRequest
 from omnisync.cli import composition
 from omnisync.cli.command import command
@@ -26,15 +28,17 @@ def retry(ids: tuple[str, ...], is_all: bool, name: str | None, as_json: bool) -
         return WRONG_USE
     context = composition.open_context()
     connection = context.connection(name)
-    wanted = tuple(f"any:{id_}" for id_ in ids) or _refused(context, name)
+    wanted = tuple(RecordRef(None, id_) for id_ in ids) or _refused(context, name)
     if not wanted:
         print_status("Nenhum registro recusado.")
         return DONE
-    counts = execute_shown(context, connection, RunRequest(ids=wanted, origin="retry"), quiet=as_json)
+    counts = execute_shown(
+        context, connection, RunRequest(scope=RunScope(records=wanted), origin="retry"), quiet=as_json
+    )
     show_result(as_builtins(counts), lambda: summary(counts), as_json=as_json)
     return DONE_WITH_REFUSALS if counts.total.refused else DONE
 
 
-def _refused(context: composition.AgentContext, name: str | None) -> tuple[str, ...]:
+def _refused(context: composition.AgentContext, name: str | None) -> tuple[RecordRef, ...]:
     with context.records(context.connection(name)) as records:
-        return tuple(f"{record.kind}:{record.id}" for record in records.open_issues(("refused",), MOST))
+        return tuple(RecordRef(record.kind, record.id) for record in records.open_issues(("refused",), MOST))

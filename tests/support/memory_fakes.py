@@ -181,6 +181,11 @@ class MemoryErp:
         self.n_layouts = 0
         self.breaks_after = -1
 
+    @property
+    def records(self) -> MemoryErp:
+        """Its own record store, which has no record."""
+        return self
+
     def prepare(self) -> None: ...
 
     def requeue_by_reason(self, codes: Sequence[str]) -> int:

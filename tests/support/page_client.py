@@ -34,7 +34,7 @@ from omnisync.agent.erp.layout.schema import shipped_names
 from omnisync.agent.errors import BadTokenError, HubUnreachableError, OmnisyncError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.journal.journal import Journal
-from omnisync.agent.journal.run import Origin, Run, RunKind, RunState, Systems
+from omnisync.agent.journal.run import Origin, Run, RunKind, RunScope, RunState
 from omnisync.agent.messages import texts
 from omnisync.agent.pages.app import create_app
 from omnisync.agent.pages.rendering import PageServices
@@ -89,10 +89,8 @@ class FakeRuns:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
-    def start(
-        self, connection_name: str, kind: RunKind, origin: Origin, *, systems: Systems = "all", ids: Sequence[str] = ()
-    ) -> Run:
-        return self._journal.enqueue_run(connection_name, kind, origin, NOW, systems=systems, ids=ids)
+    def start(self, connection_name: str, scope: RunScope, origin: Origin) -> Run:
+        return self._journal.enqueue_run(connection_name, scope, origin, NOW)
 
     def stop(self, run_id: str) -> None:
         self._journal.request_stop(run_id)
@@ -230,7 +228,7 @@ class PageSetup(Struct, kw_only=True):
     ) -> str:
         """Put a run into the journal, as one that ended so or still goes."""
         at = NOW - timedelta(minutes=minutes_ago)
-        asked = self.journal.enqueue_run("producao", kind, origin, at)
+        asked = self.journal.enqueue_run("producao", RunScope(kind=kind), origin, at)
         if state == "waiting":
             return asked.id
         self.journal.start_run(asked.id, at, 1)

@@ -7,7 +7,7 @@ as an argument; moments are kept in UTC.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 
@@ -18,13 +18,13 @@ from omnisync.agent.errors import NotConfiguredError, RunInProgressError, Settin
 from omnisync.agent.journal.decisions import Confirmation, Decisions
 from omnisync.agent.journal.journal_file import JournalFile
 from omnisync.agent.journal.run import (
-    REFUSED_ROWS,
     Day,
     Event,
     Notice,
     Origin,
     Run,
     RunKind,
+    RunScope,
     RunState,
     Systems,
     decode_moment,
@@ -32,6 +32,7 @@ from omnisync.agent.journal.run import (
     holders_of,
     left_to_another,
     run_of,
+    scope_columns,
 )
 from omnisync.agent.messages.texts import hour
 from omnisync.agent.phase import Phase, encode_phase
@@ -39,7 +40,6 @@ from omnisync.agent.progress import Counts, ExpectedCounts
 from omnisync.agent.schedule import Schedule, Slot, check
 
 __all__ = [
-    "REFUSED_ROWS",
     "Decisions",
     "Confirmation",
     "Day",
@@ -148,15 +148,7 @@ class Journal:
         return tuple(Slot(on, time.fromisoformat(row["at"])) for row in rows)
 
     def claim_slot(
-        self,
-        connection_name: str,
-        slot: Slot,
-        kind: RunKind,
-        origin: Origin,
-        now: datetime,
-        *,
-        systems: Systems = "all",
-        establishments: Sequence[str] = (),
+        self, connection_name: str, slot: Slot, scope: RunScope, origin: Origin, now: datetime
     ) -> Run | None:
         """Serve the slot: ask for its run in the same transaction. None when it was served already.
 
@@ -168,7 +160,7 @@ class Journal:
             values = (connection_name, slot.on.isoformat(), slot.at.isoformat("minutes"))
             if not db.execute("INSERT OR IGNORE INTO slot (connection, on_day, at) VALUES (?, ?, ?)", values).rowcount:
                 return None
-            return _enqueue(db, connection_name, kind, origin, now, systems, establishments, (), self._zone)
+            return _enqueue(db, connection_name, scope, origin, now, self._zone)
 
         return self._database.atomically(claim)
 
@@ -179,22 +171,12 @@ class Journal:
 
     # runs
 
-    def enqueue_run(
-        self,
-        connection_name: str,
-        kind: RunKind,
-        origin: Origin,
-        now: datetime,
-        *,
-        systems: Systems = "all",
-        establishments: Sequence[str] = (),
-        ids: Sequence[str] = (),
-    ) -> Run:
+    def enqueue_run(self, connection_name: str, scope: RunScope, origin: Origin, now: datetime) -> Run:
         """Enqueue a new run. Raises RunInProgressError when the connection has one going."""
 
         def enqueue(db: sqlite3.Connection) -> Run:
             _need_connection(db, connection_name)
-            return _enqueue(db, connection_name, kind, origin, now, systems, establishments, ids, self._zone)
+            return _enqueue(db, connection_name, scope, origin, now, self._zone)
 
         return self._database.atomically(enqueue)
 
@@ -384,22 +366,13 @@ class Journal:
 
 
 def _enqueue(
-    db: sqlite3.Connection,
-    connection_name: str,
-    kind: RunKind,
-    origin: Origin,
-    now: datetime,
-    systems: Systems,
-    establishments: Sequence[str],
-    ids: Sequence[str],
-    zone: str | None,
+    db: sqlite3.Connection, connection_name: str, scope: RunScope, origin: Origin, now: datetime, zone: str | None
 ) -> Run:
     _refuse_while_going(db, connection_name, zone)
-    scope = [msgspec.json.encode(part) for part in (systems, establishments, ids)]
     cursor = db.execute(
-        "INSERT INTO run (connection, kind, origin, asked_at, systems, establishments, ids)"
+        "INSERT INTO run (connection, origin, asked_at, kind, systems, establishments, ids)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (connection_name, kind, origin, encode_moment(now), *scope),
+        (connection_name, origin, encode_moment(now), *scope_columns(scope)),
     )
     return run_of(db.execute("SELECT * FROM run WHERE n = ?", (cursor.lastrowid,)).fetchone())
 

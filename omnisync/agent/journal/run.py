@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from omnisync.agent.phase import Phase, decode_phase
 from omnisync.agent.progress import Counts, ExpectedCounts
+from omnisync.agent.record_ref import RecordRef, decode_record_ref, encode_record_ref
 from omnisync.agent.schedule import System
 
 RunKind = Literal["import", "export", "both"]
@@ -20,20 +21,35 @@ RunState = Literal[
     "waiting", "running", "cancelling", "done", "done_with_refusals", "cancelled", "failed", "interrupted"
 ]
 Systems = Literal["all"] | tuple[System, ...]
-REFUSED_ROWS = "rows:refused"
-"""Among the ids of an export: the rows that did not go out are tried again as they are."""
+_REFUSED_ROWS = "rows:refused"
+"""Among the ids of a row: `resends_refused`."""
+
+
+class RunScope(Struct, frozen=True, kw_only=True):
+    """What a run is asked to do: all, or these systems, establishments or records. No establishments means all.
+
+    `records` are those a retry imports again; with `resends_refused` an export tries the rows that did not go out as
+    they are.
+    """
+
+    kind: RunKind = "import"
+    systems: Systems = "all"
+    establishments: tuple[str, ...] = ()
+    records: tuple[RecordRef, ...] = ()
+    resends_refused: bool = False
+
+
+EVERYTHING = RunScope()
+"""An import of all that is new."""
 
 
 class Run(Struct, frozen=True, kw_only=True):
-    """One execution for one connection. No establishments means all; ids are a retry's records. Rate is rows/s."""
+    """One execution of a scope for one connection. Rate is rows/s."""
 
     id: str
     connection: str
-    kind: RunKind
+    scope: RunScope
     origin: Origin
-    systems: Systems
-    establishments: tuple[str, ...]
-    ids: tuple[str, ...]
     state: RunState
     stop_asked: bool
     pid: int | None
@@ -47,6 +63,11 @@ class Run(Struct, frozen=True, kw_only=True):
     rate: float
     code: str | None
     words: Mapping[str, str]
+
+    @property
+    def kind(self) -> RunKind:
+        """Return whether it imports, exports, or both."""
+        return self.scope.kind
 
     @property
     def is_going(self) -> bool:
@@ -108,14 +129,34 @@ _DECODED: Mapping[str, Any] = {
 }
 
 
+_COLUMNS = (
+    *("kind", "systems", "establishments", "ids"),
+    *(name for name in Run.__struct_fields__ if name != "scope"),
+)
+
+
 def run_of(row: sqlite3.Row) -> Run:
     """Return the run this row holds."""
-    fields: dict[str, Any] = {name: row[name] for name in Run.__struct_fields__}
+    fields: dict[str, Any] = {name: row[name] for name in _COLUMNS}
     for name, type_ in _DECODED.items():
         fields[name] = msgspec.json.decode(fields[name], type=type_)
     for name in ("asked_at", "started_at", "ended_at", "beat_at"):
         fields[name] = decode_moment(fields[name]) if fields[name] else None
-    return Run(**fields | {"stop_asked": bool(fields["stop_asked"]), "phase": decode_phase(fields["phase"])})
+    ids: tuple[str, ...] = fields.pop("ids")
+    records = tuple(ref for ref in map(decode_record_ref, ids) if ref is not None)
+    scope = RunScope(
+        **{name: fields.pop(name) for name in ("kind", "systems", "establishments")},
+        records=records,
+        resends_refused=_REFUSED_ROWS in ids,
+    )
+    decoded = {"stop_asked": bool(fields["stop_asked"]), "phase": decode_phase(fields["phase"])}
+    return Run(**fields | decoded, scope=scope)
+
+
+def scope_columns(scope: RunScope) -> tuple[object, ...]:
+    """Return what a run's row keeps of its scope: kind, systems, establishments, ids."""
+    ids = [*map(encode_record_ref, scope.records), *([_REFUSED_ROWS] if scope.resends_refused else [])]
+    return (scope.kind, *map(msgspec.json.encode, (scope.systems, scope.establishments, ids)))
 
 
 def encode_moment(moment: datetime) -> str:

@@ -19,7 +19,7 @@ from omnisync.agent.erp.base import DryRun, Erp, RecordStore
 from omnisync.agent.errors import NotConfiguredError, OmnisyncError, SetupError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.journal.journal import Journal
-from omnisync.agent.journal.run import Origin, Run, RunKind, Systems
+from omnisync.agent.journal.run import Origin, Run, RunScope
 from omnisync.agent.messages import texts, times
 from omnisync.agent.pages.auth.csrf import FIELD, csrf_token
 from omnisync.agent.pages.auth.sessions import Sessions
@@ -57,9 +57,7 @@ Html = Response[str]
 class RunStarter(Protocol):
     """Starts and stops runs, as the pages need it."""
 
-    def start(
-        self, connection_name: str, kind: RunKind, origin: Origin, *, systems: Systems = "all", ids: Sequence[str] = ()
-    ) -> Run:
+    def start(self, connection_name: str, scope: RunScope, origin: Origin) -> Run:
         """Start a run. Raises RunInProgressError when one is going."""
 
     def stop(self, run_id: str) -> None:

@@ -23,7 +23,7 @@ from omnisync.agent.config.settings import Home
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.journal.connection_lock import is_locked, is_running
 from omnisync.agent.journal.journal import Journal
-from omnisync.agent.journal.run import Origin, Run, RunKind, Systems
+from omnisync.agent.journal.run import Origin, Run, RunScope
 
 POLL_EVERY = timedelta(seconds=1)
 SILENCE = timedelta(seconds=120)
@@ -70,26 +70,9 @@ class ProcessSupervisor:
         self._grace = grace
         self._children: dict[str, _Child] = {}
 
-    def start(
-        self,
-        connection_name: str,
-        kind: RunKind,
-        origin: Origin,
-        *,
-        systems: Systems = "all",
-        establishments: Sequence[str] = (),
-        ids: Sequence[str] = (),
-    ) -> Run:
+    def start(self, connection_name: str, scope: RunScope, origin: Origin) -> Run:
         """Ask for a run and start its process. Raises RunInProgressError when the connection has one going."""
-        run = self._journal.enqueue_run(
-            connection_name,
-            kind,
-            origin,
-            self._clock(),
-            systems=systems,
-            establishments=establishments,
-            ids=ids,
-        )
+        run = self._journal.enqueue_run(connection_name, scope, origin, self._clock())
         self.spawn(run)
         return run
 

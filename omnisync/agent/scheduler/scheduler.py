@@ -13,7 +13,7 @@ from msgspec import Struct
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.errors import OmnisyncError, RunInProgressError
 from omnisync.agent.journal.journal import Journal
-from omnisync.agent.journal.run import Run
+from omnisync.agent.journal.run import Run, RunScope
 from omnisync.agent.schedule import Schedule, Slot, missed
 from omnisync.agent.scheduler.processes import POLL_EVERY, ProcessSupervisor
 
@@ -125,15 +125,12 @@ class Scheduler:
                 self._begin(connection.name, schedule, slot, now, is_late=is_late)
 
     def _begin(self, connection_name: str, schedule: Schedule, slot: Slot, now: datetime, *, is_late: bool) -> None:
-        run = self._journal.claim_slot(
-            connection_name,
-            slot,
-            "both" if schedule.imports else "export",
-            "catch_up" if is_late else "slot",
-            now,
+        scope = RunScope(
+            kind="both" if schedule.imports else "export",
             systems=schedule.systems,
             establishments=() if schedule.establishments == "all" else schedule.establishments,
         )
+        run = self._journal.claim_slot(connection_name, slot, scope, "catch_up" if is_late else "slot", now)
         if run is not None:
             self._supervisor.spawn(run)
 
@@ -144,14 +141,7 @@ class Scheduler:
         if run is None or not _lost_the_hub(run) or self._was_switched_off_since(run):
             self._offline.pop(connection.name, None)
         elif self._probe(connection):
-            self._supervisor.start(
-                connection.name,
-                run.kind,
-                "retry",
-                systems=run.systems,
-                establishments=run.establishments,
-                ids=run.ids,
-            )
+            self._supervisor.start(connection.name, run.scope, "retry")
         else:
             self._offline[connection.name] = self._next_try(run)
 

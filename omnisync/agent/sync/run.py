@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from datetime import tzinfo
 
@@ -25,9 +25,10 @@ from omnisync.agent.gc_tuning import rare_collections
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.journal.connection_lock import connection_lock, is_about_to_begin
 from omnisync.agent.journal.journal import Journal
-from omnisync.agent.journal.run import REFUSED_ROWS, Origin, Run, RunKind, RunState, Systems
+from omnisync.agent.journal.run import EVERYTHING, Origin, Run, RunScope, RunState
 from omnisync.agent.messages import texts
 from omnisync.agent.progress import Counts, Progress
+from omnisync.agent.record_ref import RecordRef
 from omnisync.agent.runtime import Runtime
 from omnisync.agent.schedule import SYSTEMS
 from omnisync.agent.sync.exporter import Exporter
@@ -62,18 +63,13 @@ class RunServices(Struct, frozen=True, kw_only=True):
 class RunRequest(Struct, frozen=True, kw_only=True):
     """The request of a run from the command line; the agent's own runs have it in their row.
 
-    `datasets` and what follows are the export's: which alone, whether every row is read, and whether the rows that were
-    refused are tried again as they are.
+    `datasets` and `is_full` are the export's: which alone, and whether every row is read.
     """
 
-    kind: RunKind = "import"
+    scope: RunScope = EVERYTHING
     origin: Origin = "command"
-    codes: tuple[str, ...] = ()
-    ids: tuple[str, ...] = ()
-    systems: Systems = "all"
     datasets: tuple[str, ...] = ()
     is_full: bool = False
-    is_again: bool = False
 
 
 def execute_run(
@@ -148,15 +144,7 @@ def begin_run(services: RunServices, connection: Connection, request: RunRequest
     if run_id is None:
         # We hold its lock: no other can be alive. One asked for just now, as by a slot, is about to take it.
         journal.close_orphaned_run(connection.name, now, lambda run: is_about_to_begin(run, now))
-        run_id = journal.enqueue_run(
-            connection.name,
-            request.kind,
-            request.origin,
-            now,
-            systems=request.systems,
-            establishments=request.codes,
-            ids=request.ids,
-        ).id
+        run_id = journal.enqueue_run(connection.name, request.scope, request.origin, now).id
     return journal.start_run(run_id, now, services.runtime.pid())
 
 
@@ -237,10 +225,10 @@ class RunExecutor:
             if run.kind == "export":
                 return self._export(known, hub, erp).counts
             importer = importer_between(
-                known, hub, erp, run.id, run.establishments, self._report, self._services.runtime
+                known, hub, erp, run.id, run.scope.establishments, self._report, self._services.runtime
             )
-            if run.ids:
-                return importer.retry(retry_requests(run.ids))
+            if run.scope.records:
+                return importer.retry(retry_requests(run.scope.records))
             return importer.run() if run.kind == "import" else self._both(known, hub, erp, importer)
 
     def _both(self, connection: Connection, hub: HubClient, erp: Erp, importer: Importer) -> Counts:
@@ -265,14 +253,14 @@ class RunExecutor:
             one.dataset: one.n for one in journal.answers.confirmations(connection.name) if one.confirmed_at is not None
         }
         with closing(outbox_of(self._services.home, connection.name)) as outbox:
-            if request.is_again or REFUSED_ROWS in run.ids:
+            if run.scope.resends_refused:
                 outbox.try_again()
             exporter = Exporter(
                 erp,
                 hub,
                 outbox,
                 hub_name=connection.company,  # with the hub's epoch; its address may change
-                systems=SYSTEMS if run.systems == "all" else run.systems,
+                systems=SYSTEMS if run.scope.systems == "all" else run.scope.systems,
                 datasets=request.datasets,
                 agreed=agreed,
                 is_full=request.is_full,
@@ -306,14 +294,12 @@ def held_deletes(counts: Counts) -> tuple[str | None, Mapping[str, object]]:
     return None, {}
 
 
-def retry_requests(ids: tuple[str, ...]) -> list[RetryRequest]:
-    """Return what the row's ids ask for: `order:ID`, `customer:ID`, `again:order:ID`, `again:any:ID`."""
+def retry_requests(records: Sequence[RecordRef]) -> list[RetryRequest]:
+    """Return the records to import again, grouped by kind; one without a kind is looked for in each."""
     groups: dict[tuple[RecordKind, bool], list[str]] = {}
-    for text in ids:
-        again = text.startswith("again:")
-        kind, _, id_ = text.removeprefix("again:").partition(":")
-        for one in KINDS if kind == "any" else [k for k in KINDS if k == kind]:
-            groups.setdefault((one, again), []).append(id_)
+    for ref in records:
+        for kind in KINDS if ref.kind is None else (ref.kind,):
+            groups.setdefault((kind, ref.again), []).append(ref.id)
     return [RetryRequest(kind=kind, ids=tuple(found), again=again) for (kind, again), found in groups.items()]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from omnisync.agent.errors import BadTokenError, ErpSetupError
+from omnisync.agent.record_ref import RecordRef
 from omnisync.agent.schedule import Schedule
 from tests.support.page_client import (
     ALL,
@@ -270,7 +271,7 @@ def test_importar_starts_a_run_and_goes_back_to_the_page(pages: PageSetup) -> No
     run = pages.journal.current_run("producao")
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     assert run is not None
-    assert (run.origin, run.kind, run.ids) == ("button", "import", ())
+    assert (run.origin, run.kind, run.scope.records) == ("button", "import", ())
 
 
 def test_the_pages_script_gets_the_state_instead_of_a_redirect(pages: PageSetup) -> None:
@@ -318,7 +319,7 @@ def test_tentar_de_novo_asks_for_that_record(pages: PageSetup) -> None:
     post(pages.client(), "/tentar", {"registro": "order:ord_1"})
     run = pages.journal.current_run("producao")
     assert run is not None
-    assert (run.origin, run.ids) == ("retry", ("order:ord_1",))
+    assert (run.origin, run.scope.records) == ("retry", (RecordRef("order", "ord_1"),))
 
 
 def test_tentar_de_novo_takes_nothing_else(pages: PageSetup) -> None:
@@ -332,7 +333,7 @@ def test_tentar_todos_asks_for_every_refused_record(pages: PageSetup) -> None:
     post(pages.client(), "/tentar-todos")
     run = pages.journal.current_run("producao")
     assert run is not None
-    assert run.ids == ("order:a", "customer:b")
+    assert run.scope.records == (RecordRef("order", "a"), RecordRef("customer", "b"))
 
 
 def test_the_search_answers_whether_an_order_entered(pages: PageSetup) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from omnisync.agent.journal.run import REFUSED_ROWS
+from omnisync.agent.journal.run import RunScope
 from omnisync.agent.progress import Counts, ExportCounts, RowCounts
 from omnisync.agent.sync.outbox import RowRefusal, outbox_of
 from tests.support.page_client import ALL, HTMX, NOW, PageSetup, page_client, post, text, unsettled, whole
@@ -49,7 +49,7 @@ def test_the_button_exports_to_the_chosen_systems(pages: PageSetup, chosen: str,
     post(pages.client(), "/exportar", {"sistemas": chosen})
     run = pages.journal.current_run("producao")
     assert run is not None
-    assert (run.kind, run.origin, run.systems, run.ids) == ("export", "button", systems, ())
+    assert (run.kind, run.origin, run.scope.systems, run.scope.records) == ("export", "button", systems, ())
 
 
 def test_a_click_during_an_import_shows_the_import(pages: PageSetup) -> None:
@@ -232,7 +232,7 @@ def test_they_are_sent_again_as_they_are_by_a_button(pages: PageSetup) -> None:
     post(pages.client(), "/reenviar")
     run = pages.journal.current_run("producao")
     assert run is not None
-    assert (run.kind, run.origin, run.ids) == ("export", "retry", (REFUSED_ROWS,))
+    assert (run.origin, run.scope) == ("retry", RunScope(kind="export", resends_refused=True))
 
 
 def test_during_a_run_the_outbox_is_left_alone(pages: PageSetup) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from omnisync.agent.errors import BadTokenError, ErpSetupError
 from omnisync.agent.messages import texts
+from omnisync.agent.record_ref import RecordRef
 from omnisync.contract.feed import Reason
 from tests.support.page_client import HTMX, NOW, Client, PageSetup, page_client, post, text, unsettled, whole
 
@@ -121,7 +122,7 @@ def test_a_duplicate_customer_is_chosen_and_tried_at_once(pages: PageSetup) -> N
     assert pages.erp.chosen == [("cus_1", "000345")]
     run = pages.journal.current_run("producao")
     assert run is not None
-    assert (run.origin, run.ids) == ("retry", ("customer:cus_1",))
+    assert (run.origin, run.scope.records) == ("retry", (RecordRef("customer", "cus_1"),))
 
 
 def test_a_choice_during_an_import_is_kept_for_the_next(pages: PageSetup) -> None:
@@ -225,7 +226,7 @@ def test_who_imports_an_establishment_is_shown_and_it_can_be_taken_over(pages: P
     assert pages.hub.taken_over == ["0001"]
     run = pages.journal.current_run("producao")
     assert run is not None
-    assert (run.kind, run.origin, run.ids) == ("import", "button", ())
+    assert (run.kind, run.origin, run.scope.records) == ("import", "button", ())
     assert "Estabelecimento assumido de outro computador" in text(pages.client().get("/historico").text)
     assert "Assumir neste computador" not in pages.client().get("/pendencias").text  # it is being imported here
 

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from markupsafe import escape
 
+from omnisync.agent.journal.run import RunScope
 from omnisync.agent.schedule import Schedule, slots
 from tests.support.page_client import NOW, PageSetup, connection, page_client, post, text
 
@@ -59,7 +60,7 @@ def test_case_b1_saving_something_else_answers_nothing(old: PageSetup) -> None:
 def test_case_b1_slots_that_the_old_zones_clock_served_come_in_the_new_one(old: PageSetup) -> None:
     old.journal.save_schedule("producao", Schedule(), NOW - timedelta(days=1))
     for slot in slots(Schedule(), date(2026, 11, 24))[:29]:  # 08:00 to 15:00 in UTC
-        run = old.journal.claim_slot("producao", slot, "both", "slot", NOW)
+        run = old.journal.claim_slot("producao", slot, RunScope(kind="both"), "slot", NOW)
         assert run is not None
         old.journal.end_run(run.id, "done", NOW)
     post(old.client(), "/conexao", {"fuso": "America/Sao_Paulo"})  # where it is 12:03

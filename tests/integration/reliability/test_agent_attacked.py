@@ -20,6 +20,7 @@ from omnisync.agent.config.settings import Home, Secret, Secrets, Settings, file
 from omnisync.agent.errors import BadTokenError, RunInProgressError, TemporaryError
 from omnisync.agent.journal.connection_lock import connection_lock
 from omnisync.agent.journal.journal import Journal
+from omnisync.agent.journal.run import EVERYTHING, RunScope
 from omnisync.agent.messages import times
 from omnisync.agent.phase import decode_phase
 from omnisync.agent.progress import Counts, ExpectedCounts, Progress
@@ -60,7 +61,7 @@ def test_a_slot_waits_for_a_rehearsal_which_has_no_row(house: AgentHome) -> None
 
 
 def test_a_command_leaves_alone_a_run_that_is_about_to_begin(parts: composition.AgentContext) -> None:
-    run = parts.journal.enqueue_run("producao", "both", "slot", composition.clock())
+    run = parts.journal.enqueue_run("producao", RunScope(kind="both"), "slot", composition.clock())
     with pytest.raises(RunInProgressError):
         begin_run(composition.run_services(parts), AURORA, RunRequest(), None)
     kept = parts.journal.run(run.id)
@@ -69,7 +70,7 @@ def test_a_command_leaves_alone_a_run_that_is_about_to_begin(parts: composition.
 
 
 def test_a_run_that_cannot_begin_says_why(parts: composition.AgentContext) -> None:
-    run = parts.journal.enqueue_run("producao", "both", "slot", composition.clock())
+    run = parts.journal.enqueue_run("producao", RunScope(kind="both"), "slot", composition.clock())
     with connection_lock(parts.home, "producao"), pytest.raises(RunInProgressError):
         execute_run(composition.run_services(parts), AURORA, RunRequest(), run_id=run.id)
     kept = parts.journal.run(run.id)
@@ -78,7 +79,7 @@ def test_a_run_that_cannot_begin_says_why(parts: composition.AgentContext) -> No
 
 
 def test_a_journal_in_use_ends_no_run(parts: composition.AgentContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = parts.journal.enqueue_run("producao", "import", "button", composition.clock())
+    run = parts.journal.enqueue_run("producao", EVERYTHING, "button", composition.clock())
     parts.journal.start_run(run.id, composition.clock(), 1)
     monkeypatch.setattr("omnisync.agent.journal.journal_file.BUSY", timedelta(milliseconds=10))
     parts.journal.close()
@@ -114,7 +115,7 @@ def test_a_journal_in_use_ends_no_run(parts: composition.AgentContext, monkeypat
 
 def test_a_lock_that_cannot_be_opened_leaves_the_others_their_slots(house: AgentHome) -> None:
     house.journal.save_connection(msgspec.structs.replace(AURORA, name="filial"))
-    run = house.journal.enqueue_run("filial", "import", "command", house.clock())
+    run = house.journal.enqueue_run("filial", EVERYTHING, "command", house.clock())
     house.journal.start_run(run.id, house.clock(), 1)
     (house.home.locks / "filial.lock").mkdir()  # as another account's file would be
     saved(house)
@@ -136,7 +137,7 @@ def run_command(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[An
 def dead(parts: composition.AgentContext, monkeypatch: pytest.MonkeyPatch) -> Journal:
     """A home without an agent, where a command was killed."""
     monkeypatch.setenv("OMNISYNC_HOME", str(parts.home.path))
-    run = parts.journal.enqueue_run("producao", "import", "command", composition.clock())
+    run = parts.journal.enqueue_run("producao", EVERYTHING, "command", composition.clock())
     parts.journal.start_run(run.id, composition.clock(), 1)
     return parts.journal
 
@@ -251,7 +252,7 @@ def test_the_next_runs_say_when_a_slot_of_a_gap_comes() -> None:
 def test_the_hour_in_a_refusal_is_of_the_programs_zone(tmp_path: Path) -> None:
     with closing(Journal(tmp_path / "journal.db", zone="Asia/Tokyo")) as journal:
         journal.save_connection(msgspec.structs.replace(AURORA, zone=None))
-        journal.enqueue_run("producao", "import", "button", datetime(2026, 11, 24, 12, tzinfo=UTC))
+        journal.enqueue_run("producao", EVERYTHING, "button", datetime(2026, 11, 24, 12, tzinfo=UTC))
         with pytest.raises(RunInProgressError) as refused:
             journal.remove_connection("producao")
         assert refused.value.words == {"hora": "21:00"}

@@ -27,9 +27,10 @@ from omnisync.agent.errors import (
 )
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.journal.journal_file import MIGRATIONS
-from omnisync.agent.journal.run import Run
+from omnisync.agent.journal.run import EVERYTHING, Run, RunScope
 from omnisync.agent.phase import Phase, decode_phase
 from omnisync.agent.progress import Counts, ExpectedCounts, RowCounts
+from omnisync.agent.record_ref import RecordRef
 from omnisync.agent.schedule import Schedule, Slot
 
 NOON = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
@@ -56,7 +57,7 @@ def journal(path: Path) -> Iterator[Journal]:
 
 
 def ask(journal: Journal, minutes: int = 0) -> Run:
-    return journal.enqueue_run("producao", "import", "button", NOON + timedelta(minutes=minutes))
+    return journal.enqueue_run("producao", EVERYTHING, "button", NOON + timedelta(minutes=minutes))
 
 
 def orders(n_written: int, n_refused: int = 0) -> Counts:
@@ -80,8 +81,8 @@ def test_an_unknown_connection_is_named(journal: Journal) -> None:
 
 CALLS: dict[str, Callable[[Journal], object]] = {
     "schedule": lambda journal: journal.save_schedule("outra", Schedule(), NOON),
-    "run": lambda journal: journal.enqueue_run("outra", "import", "button", NOON),
-    "slot": lambda journal: journal.claim_slot("outra", SLOT, "import", "slot", NOON),
+    "run": lambda journal: journal.enqueue_run("outra", EVERYTHING, "button", NOON),
+    "slot": lambda journal: journal.claim_slot("outra", SLOT, EVERYTHING, "slot", NOON),
     "mapping": lambda journal: journal.answers.save_mappings("outra", "seller", {"1": "2"}),
     "confirmation": lambda journal: journal.answers.request_confirmation("outra", "product", 9, NOON),
     "event": lambda journal: journal.add_event("outra", "connection_changed", NOON),
@@ -171,26 +172,26 @@ def test_a_wrong_schedule_is_not_saved(journal: Journal) -> None:
 
 
 def test_a_slot_is_served_once(journal: Journal) -> None:
-    run = journal.claim_slot("producao", SLOT, "import", "slot", NOON, establishments=("0001",))
+    run = journal.claim_slot("producao", SLOT, RunScope(establishments=("0001",)), "slot", NOON)
     assert run is not None
-    assert (run.origin, run.establishments, run.state) == ("slot", ("0001",), "waiting")
+    assert (run.origin, run.scope.establishments, run.state) == ("slot", ("0001",), "waiting")
     journal.end_run(run.id, "done", NOON)
-    assert journal.claim_slot("producao", SLOT, "import", "slot", NOON) is None
+    assert journal.claim_slot("producao", SLOT, EVERYTHING, "slot", NOON) is None
     assert journal.served_slots("producao", SLOT.on) == (SLOT,)
 
 
 def test_a_slot_that_meets_a_run_stays_to_be_served(journal: Journal) -> None:
     run = ask(journal)
     with pytest.raises(RunInProgressError):
-        journal.claim_slot("producao", SLOT, "import", "slot", NOON)
+        journal.claim_slot("producao", SLOT, EVERYTHING, "slot", NOON)
     journal.end_run(run.id, "done", NOON)
     assert journal.served_slots("producao", SLOT.on) == ()
-    assert journal.claim_slot("producao", SLOT, "import", "catch_up", NOON) is not None
+    assert journal.claim_slot("producao", SLOT, EVERYTHING, "catch_up", NOON) is not None
 
 
 def test_the_served_are_of_the_day_asked_in_order(journal: Journal) -> None:
     for at in (time(12), time(9, 5)):
-        run = journal.claim_slot("producao", Slot(SLOT.on, at), "import", "slot", NOON)
+        run = journal.claim_slot("producao", Slot(SLOT.on, at), EVERYTHING, "slot", NOON)
         assert run is not None
         journal.end_run(run.id, "done", NOON)
     assert journal.served_slots("producao", SLOT.on) == (Slot(SLOT.on, time(9, 5)), Slot(SLOT.on, time(12)))
@@ -201,11 +202,12 @@ def test_the_served_are_of_the_day_asked_in_order(journal: Journal) -> None:
 
 
 def test_a_run_is_told_from_asking_to_ending(journal: Journal) -> None:
-    run = journal.enqueue_run(
-        "producao", "import", "retry", NOON, systems=("omniforce",), establishments=("0001",), ids=("ord_1",)
+    scope = RunScope(
+        systems=("omniforce",), establishments=("0001",), records=(RecordRef("order", "ord_1"),), resends_refused=True
     )
+    run = journal.enqueue_run("producao", scope, "retry", NOON)
     started = journal.start_run(run.id, NOON + timedelta(seconds=1), 42)
-    assert (started.state, started.pid, started.ids, started.systems) == ("running", 42, ("ord_1",), ("omniforce",))
+    assert (started.state, started.pid, started.scope) == ("running", 42, scope)
     assert (
         journal.heartbeat(
             run.id,
@@ -243,7 +245,7 @@ def test_a_second_run_is_refused_and_told_since_when(journal: Journal) -> None:
 def test_connections_run_side_by_side(journal: Journal) -> None:
     journal.save_connection(msgspec.structs.replace(AURORA, name="outra"))
     ask(journal)
-    assert journal.enqueue_run("outra", "import", "button", NOON).state == "waiting"
+    assert journal.enqueue_run("outra", EVERYTHING, "button", NOON).state == "waiting"
 
 
 def test_a_run_asked_to_stop_hears_it_with_its_beat(journal: Journal) -> None:
@@ -327,7 +329,7 @@ def test_a_clock_set_back_makes_no_duration_negative(journal: Journal) -> None:
 def test_days_are_those_of_the_wall(journal: Journal) -> None:
     at_night = NOON.replace(hour=2)  # 23:00 of the day before in São Paulo
     for moment, state in ((at_night, "failed"), (NOON, "done"), (NOON, "done")):
-        run = journal.enqueue_run("producao", "import", "slot", moment)
+        run = journal.enqueue_run("producao", EVERYTHING, "slot", moment)
         journal.end_run(run.id, "failed" if state == "failed" else "done", moment, orders(10))
     first, second = journal.days("producao", date(2026, 11, 11), SAO_PAULO)
     assert (first.on, first.n_runs, first.n_failed) == (date(2026, 11, 23), 1, 1)
@@ -337,12 +339,12 @@ def test_days_are_those_of_the_wall(journal: Journal) -> None:
 
 def test_what_is_older_than_ninety_days_is_forgotten_but_not_a_run_that_is_going(journal: Journal) -> None:
     journal.end_run(ask(journal).id, "done", NOON)
-    taken = journal.claim_slot("producao", SLOT, "import", "slot", NOON)
+    taken = journal.claim_slot("producao", SLOT, EVERYTHING, "slot", NOON)
     filial = msgspec.structs.replace(AURORA, name="filial")
     journal.save_connection(filial)
     for days, n_left in ((89, 2), (91, 1)):
         later = NOON + timedelta(days=days)
-        newest = journal.enqueue_run(filial.name, "import", "button", later)
+        newest = journal.enqueue_run(filial.name, EVERYTHING, "button", later)
         journal.end_run(newest.id, "done", later)
         journal.prune(later)
         assert len(journal.runs("producao", 10)) == n_left
@@ -351,7 +353,7 @@ def test_what_is_older_than_ninety_days_is_forgotten_but_not_a_run_that_is_going
 
 
 def test_a_clock_that_was_ahead_for_a_moment_forgets_nothing(journal: Journal) -> None:
-    run = journal.claim_slot("producao", SLOT, "import", "slot", NOON)
+    run = journal.claim_slot("producao", SLOT, EVERYTHING, "slot", NOON)
     assert run is not None
     journal.end_run(run.id, "done", NOON)
     journal.prune(NOON + timedelta(days=100))

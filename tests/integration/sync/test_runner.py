@@ -17,8 +17,9 @@ import pytest
 from omnisync.agent.config.settings import Connection, file_lock
 from omnisync.agent.errors import RunInProgressError
 from omnisync.agent.journal.connection_lock import connection_lock
-from omnisync.agent.journal.run import Systems
+from omnisync.agent.journal.run import EVERYTHING, RunScope, Systems
 from omnisync.agent.progress import Counts, RowCounts
+from omnisync.agent.record_ref import RecordRef
 from omnisync.agent.schedule import Schedule, Slot
 from omnisync.agent.scheduler.processes import ProcessSupervisor
 from omnisync.agent.scheduler.scheduler import Scheduler, run_every
@@ -42,17 +43,21 @@ from tests.support.agent_home import (
 
 def test_a_run_is_carried_by_a_child_process_to_its_end(house: AgentHome) -> None:
     carrier = house.supervisor(DONE)
-    run = carrier.start("producao", "import", "button", establishments=("0001",))
+    run = carrier.start("producao", RunScope(establishments=("0001",)), "button")
     assert run.state == "waiting"
     until(lambda: not house.run(run.id).is_going, carrier.poll)
     ended = house.run(run.id)
-    assert (ended.state, ended.counts, ended.establishments) == ("done", Counts(orders=RowCounts(written=3)), ("0001",))
+    assert (ended.state, ended.counts, ended.scope.establishments) == (
+        "done",
+        Counts(orders=RowCounts(written=3)),
+        ("0001",),
+    )
     assert ended.pid not in (None, os.getpid())
 
 
 def test_what_the_child_says_is_in_its_connections_log(house: AgentHome) -> None:
     carrier = house.supervisor(DONE)
-    run = carrier.start("producao", "import", "button")
+    run = carrier.start("producao", EVERYTHING, "button")
     until(lambda: not house.run(run.id).is_going, carrier.poll)
     assert (house.home.logs / "producao.log").read_text() == "olá import producao\n"
 
@@ -64,7 +69,7 @@ def test_a_large_log_gives_way_to_a_new_one(house: AgentHome) -> None:
     for n in (1, 2, 3):
         log.with_name(f"producao.log.{n}").write_text(str(n))
     carrier = house.supervisor(DONE)
-    run = carrier.start("producao", "import", "button")
+    run = carrier.start("producao", EVERYTHING, "button")
     until(lambda: not house.run(run.id).is_going, carrier.poll)
     assert log.read_text() == "olá import producao\n"
     assert log.with_name("producao.log.1").stat().st_size == 10 * 2**20
@@ -75,21 +80,21 @@ def test_a_large_log_gives_way_to_a_new_one(house: AgentHome) -> None:
 def test_a_run_goes_on_without_its_log(house: AgentHome) -> None:
     (house.home.logs / "producao.log").mkdir()
     carrier = house.supervisor(DONE)
-    run = carrier.start("producao", "import", "button")
+    run = carrier.start("producao", EVERYTHING, "button")
     until(lambda: house.run(run.id).state == "done", carrier.poll)
 
 
 def test_a_second_click_starts_nothing(house: AgentHome) -> None:
     carrier = house.supervisor(BEATS)
-    carrier.start("producao", "import", "button")
+    carrier.start("producao", EVERYTHING, "button")
     with pytest.raises(RunInProgressError):
-        carrier.start("producao", "import", "button")
+        carrier.start("producao", EVERYTHING, "button")
     assert len(house.runs()) == 1
 
 
 def test_a_run_whose_process_died_is_interrupted_with_what_it_had_written(house: AgentHome) -> None:
     carrier = house.supervisor(DIES)
-    run = carrier.start("producao", "import", "button")
+    run = carrier.start("producao", EVERYTHING, "button")
     until(lambda: not house.run(run.id).is_going, carrier.poll)
     ended = house.run(run.id)
     assert (ended.state, ended.code) == ("interrupted", "interrupted")
@@ -98,16 +103,16 @@ def test_a_run_whose_process_died_is_interrupted_with_what_it_had_written(house:
 
 def test_a_killed_run_gives_its_place_to_the_next(house: AgentHome) -> None:
     carrier = house.supervisor(BEATS)
-    run = carrier.start("producao", "import", "button")
+    run = carrier.start("producao", EVERYTHING, "button")
     until(lambda: house.run(run.id).pid is not None)
     os.kill(house.run(run.id).pid or 0, signal.SIGKILL)
     until(lambda: house.run(run.id).state == "interrupted", carrier.poll)
-    assert carrier.start("producao", "import", "button").state == "waiting"
+    assert carrier.start("producao", EVERYTHING, "button").state == "waiting"
 
 
 def test_a_run_that_is_told_to_stop_is_cancelled(house: AgentHome) -> None:
     carrier = house.supervisor(BEATS)
-    run = carrier.start("producao", "import", "button")
+    run = carrier.start("producao", EVERYTHING, "button")
     until(lambda: house.run(run.id).beat_at is not None, carrier.poll)
     carrier.stop(run.id)
     assert house.run(run.id).state == "cancelling"
@@ -116,14 +121,14 @@ def test_a_run_that_is_told_to_stop_is_cancelled(house: AgentHome) -> None:
 
 def test_a_run_without_a_beat_is_ended_even_when_it_hears_nothing(house: AgentHome) -> None:
     carrier = house.supervisor(DEAF, silence=timedelta(milliseconds=100), grace=timedelta(milliseconds=100))
-    run = carrier.start("producao", "import", "button")
+    run = carrier.start("producao", EVERYTHING, "button")
     until(lambda: house.run(run.id).pid is not None)
     until(lambda: house.run(run.id).state == "interrupted", carrier.poll)
 
 
 def test_a_run_that_beats_is_left_alone_whatever_the_clock_does(house: AgentHome) -> None:
     carrier = house.supervisor(BEATS, silence=timedelta(seconds=1))
-    run = carrier.start("producao", "import", "button")
+    run = carrier.start("producao", EVERYTHING, "button")
     house.clock.now += timedelta(days=3)
     for _ in range(60):  # looks enough to end it, each with a beat of its own
         heard_at = house.run(run.id).beat_at
@@ -134,13 +139,13 @@ def test_a_run_that_beats_is_left_alone_whatever_the_clock_does(house: AgentHome
 
 def test_a_command_that_cannot_be_started_is_a_failed_run(house: AgentHome) -> None:
     carrier = ProcessSupervisor(house.journal, house.home, clock=house.clock, environ={}, command=["/nowhere/omnisync"])
-    run = carrier.start("producao", "import", "button")
+    run = carrier.start("producao", EVERYTHING, "button")
     assert (house.run(run.id).state, house.run(run.id).code) == ("failed", "internal")
 
 
 def test_shutting_down_lets_a_run_finish_its_page(house: AgentHome) -> None:
     carrier = house.supervisor(BEATS)
-    run = carrier.start("producao", "import", "button")
+    run = carrier.start("producao", EVERYTHING, "button")
     until(lambda: house.run(run.id).beat_at is not None)
     carrier.shutdown()
     assert (house.run(run.id).state, house.run(run.id).code) == ("interrupted", None)
@@ -148,7 +153,7 @@ def test_shutting_down_lets_a_run_finish_its_page(house: AgentHome) -> None:
 
 def test_shutting_down_ends_a_run_that_hears_nothing(house: AgentHome) -> None:
     carrier = house.supervisor(DEAF, grace=timedelta(milliseconds=100))
-    run = carrier.start("producao", "import", "button")
+    run = carrier.start("producao", EVERYTHING, "button")
     until(lambda: house.run(run.id).pid is not None)
     carrier.shutdown()
     assert (house.run(run.id).state, house.run(run.id).code) == ("interrupted", "interrupted")
@@ -158,14 +163,14 @@ def test_shutting_down_ends_a_run_that_hears_nothing(house: AgentHome) -> None:
 
 
 def test_a_run_left_by_an_agent_that_died_becomes_interrupted(house: AgentHome) -> None:
-    run = house.journal.enqueue_run("producao", "import", "button", house.clock())
+    run = house.journal.enqueue_run("producao", EVERYTHING, "button", house.clock())
     house.journal.start_run(run.id, house.clock(), 4_000_000)
     house.supervisor(DONE).poll()
     assert house.run(run.id).state == "interrupted"
 
 
 def test_a_run_of_another_process_is_known_by_its_lock(house: AgentHome) -> None:
-    run = house.journal.enqueue_run("producao", "import", "command", house.clock())
+    run = house.journal.enqueue_run("producao", EVERYTHING, "command", house.clock())
     house.journal.start_run(run.id, house.clock(), os.getpid())
     carrier = house.supervisor(DONE)
     with connection_lock(house.home, "producao"):
@@ -176,7 +181,7 @@ def test_a_run_of_another_process_is_known_by_its_lock(house: AgentHome) -> None
 
 
 def test_a_run_about_to_begin_has_a_minute_to_take_the_lock(house: AgentHome) -> None:
-    run = house.journal.enqueue_run("producao", "import", "button", house.clock())
+    run = house.journal.enqueue_run("producao", EVERYTHING, "button", house.clock())
     carrier = house.supervisor(DONE)
     carrier.poll()
     assert house.run(run.id).state == "waiting"
@@ -232,7 +237,7 @@ def test_a_slot_starts_a_run_at_its_second_and_once(house: AgentHome) -> None:
     house.clock.at(12, 15, 1)
     clockwork.tick()
     assert (house.runs(), house.served()) == ([("slot", "done")], "12:15")
-    assert house.journal.runs("producao", 1)[0].establishments == ("0002",)
+    assert house.journal.runs("producao", 1)[0].scope.establishments == ("0002",)
 
 
 def test_without_an_active_schedule_nothing_starts(house: AgentHome) -> None:
@@ -341,7 +346,7 @@ def test_a_slot_imports_and_exports_what_its_systems_say(
     clockwork.tick()
     finished(house, clockwork, 1)
     [run] = house.journal.runs("producao", 10)
-    assert (run.kind, run.systems, run.state, house.served()) == (kind, systems, "done", "12:00")
+    assert (run.kind, run.scope.systems, run.state, house.served()) == (kind, systems, "done", "12:00")
     assert (house.home.logs / "producao.log").read_text() == f"olá {command} producao\n"
 
 
@@ -371,7 +376,10 @@ def test_a_connection_in_trouble_leaves_the_others_their_slots(
 def offline_house(house: AgentHome, origin: str = "button") -> Scheduler:
     clockwork = house.scheduler(UNREACHABLE)
     run = house.journal.enqueue_run(
-        "producao", "import", "command" if origin == "command" else "button", house.clock(), ids=("order:a",)
+        "producao",
+        RunScope(records=(RecordRef("order", "a"),)),
+        "command" if origin == "command" else "button",
+        house.clock(),
     )
     house.journal.end_run(run.id, "failed", house.clock(), code="hub_unreachable")
     return clockwork
@@ -398,7 +406,7 @@ def test_a_hub_that_answers_again_starts_one_run_of_the_same_scope(house: AgentH
     clockwork.reconnect()
     assert house.probed == ["producao", "producao"]
     assert [origin for origin, _ in house.runs()] == ["button", "retry"]
-    assert house.journal.runs("producao", 1)[0].ids == ("order:a",)
+    assert house.journal.runs("producao", 1)[0].scope.records == (RecordRef("order", "a"),)
     finished(house, clockwork, 2)
     clockwork.reconnect()
     assert [origin for origin, _ in house.runs()] == ["button", "retry", "retry"]
@@ -407,7 +415,7 @@ def test_a_hub_that_answers_again_starts_one_run_of_the_same_scope(house: AgentH
 def test_a_success_ends_the_asking(house: AgentHome) -> None:
     clockwork = offline_house(house)
     clockwork.reconnect()
-    run = house.journal.enqueue_run("producao", "import", "button", house.clock())
+    run = house.journal.enqueue_run("producao", EVERYTHING, "button", house.clock())
     house.journal.end_run(run.id, "done", house.clock())
     clockwork.reconnect()
     assert (house.probed, clockwork.offline("producao")) == (["producao"], None)

@@ -27,7 +27,7 @@ N_EVENTS = 200
 N_RECORDS = 5000
 """Of each that go in, the newest."""
 _OF_RUN = (
-    *("kind", "origin", "state", "code", "systems", "establishments", "asked_at", "started_at", "ended_at", "beat_at"),
+    *("kind", "origin", "state", "code", "asked_at", "started_at", "ended_at", "beat_at"),
     *("counts", "totals", "rate"),
 )
 READ_ME = """Pacote de diagnóstico do Omnisync, para o suporte. Abra e confira antes de enviar.
@@ -94,7 +94,8 @@ def _layout(name: str) -> str:
 def _run(run: Run) -> dict[str, object]:
     """Without its words and ids, which name records; of what it does the kind alone."""
     content: dict[str, object] = {name: getattr(run, name) for name in _OF_RUN}
-    return content | {"phase": encode_phase(run.phase.without_wait())}
+    scope = {"systems": run.scope.systems, "establishments": run.scope.establishments}
+    return content | scope | {"phase": encode_phase(run.phase.without_wait())}
 
 
 def _reasons(found: Iterable[OpenIssue]) -> Mapping[str, int]:

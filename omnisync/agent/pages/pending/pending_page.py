@@ -14,13 +14,12 @@ from msgspec import Struct
 from omnisync.agent.erp.base import OpenIssue, RecordStore
 from omnisync.agent.errors import OmnisyncError, RunInProgressError
 from omnisync.agent.journal.decisions import Confirmation
-from omnisync.agent.journal.run import REFUSED_ROWS, Run, RunKind, Systems, holders_of, left_to_another
+from omnisync.agent.journal.run import EVERYTHING, Run, RunScope, holders_of, left_to_another
 from omnisync.agent.messages import texts, times
 from omnisync.agent.messages.choices import Choice, choice_of
 from omnisync.agent.messages.spreadsheet import open_issues_csv
 from omnisync.agent.pages.pending.not_sent import NotSentRows, not_sent_rows
 from omnisync.agent.pages.pending.record_rows import (
-    RUN_ID,
     RecordRow,
     WarnedRow,
     record_row,
@@ -37,6 +36,7 @@ from omnisync.agent.pages.rendering import (
     require_connection,
     sentence_of,
 )
+from omnisync.agent.record_ref import decode_record_ref
 from omnisync.agent.sync.outbox import RowRefusal, outbox_of
 
 N_SHOWN = 50
@@ -129,12 +129,11 @@ def export(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
 def choose(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
     """Show of several customers of the ERP with one CNPJ, this one: only one of those that were found there."""
     shown, form = pages.current_connection(request), form_of(request)
-    asked, key = field(form, "registro"), field(form, "chave")
-    if not RUN_ID.fullmatch(asked) or not _choose(pages, shown, asked.partition(":")[2], key):
+    ref, key = decode_record_ref(field(form, "registro")), field(form, "chave")
+    if ref is None or not _choose(pages, shown, ref.id, key):
         return redirect(shown.url("/pendencias?aviso=mudou"))
-    return redirect(
-        shown.url("/pendencias?aviso=" + ("escolhido" if begin(pages, shown, (asked,)) else "escolhido-depois"))
-    )
+    is_begun = begin(pages, shown, RunScope(records=(ref,)))
+    return redirect(shown.url(f"/pendencias?aviso={'escolhido' if is_begun else 'escolhido-depois'}"))
 
 
 @post("/pendencias/confirmar", sync_to_thread=True, status_code=200)
@@ -195,22 +194,19 @@ def page(pages: PageContext, shown: CurrentConnection, *, notice: str = "", stat
 def begin(
     pages: PageContext,
     shown: CurrentConnection,
-    ids: Sequence[str] = (),
-    *,
-    kind: RunKind = "import",
-    systems: Systems = "all",
+    scope: RunScope = EVERYTHING,
 ) -> bool:
-    """Start a run, of everything or of these records; answers False while one is going: the page shows it."""
+    """Start a run, of everything or of a scope; answers False while one is going: the page shows it."""
     name = require_connection(shown).name
     with suppress(RunInProgressError):
-        pages.services.runs.start(name, kind, "retry" if ids else "button", systems=systems, ids=ids)
+        pages.services.runs.start(name, scope, "retry" if scope.records or scope.resends_refused else "button")
         return True
     return False
 
 
 def send_again(pages: PageContext, shown: CurrentConnection) -> bool:
     """Start an export that tries the rows that did not go out again, as they are."""
-    return begin(pages, shown, (REFUSED_ROWS,), kind="export")
+    return begin(pages, shown, RunScope(kind="export", resends_refused=True))
 
 
 def not_sent(pages: PageContext, shown: CurrentConnection, runs: Sequence[Run], *, limit: int = N_SHOWN) -> NotSentRows:

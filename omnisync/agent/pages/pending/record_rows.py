@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, tzinfo
 from typing import Literal
 
@@ -10,6 +9,7 @@ from msgspec import Struct
 
 from omnisync.agent.erp.base import OpenIssue
 from omnisync.agent.messages import pt, texts, times
+from omnisync.agent.record_ref import RecordRef, encode_record_ref
 
 RowAction = Literal["retry", "again", "automatic", "none"]
 
@@ -23,8 +23,6 @@ DELETED_BEFORE = "Apagado no OmniForce, sem número no ERP."
 LINKS = {f"{kind}_unmapped": ("Abrir De/Para", f"/de-para#{kind}-titulo") for kind in texts.MAPPINGS}
 LINKS["customer_duplicate"] = ("Escolher", "/pendencias#escolher")
 """Where a refused record's cause is put right, by its code."""
-RUN_ID = re.compile(r"(?:again:)?(?:customer|order):[!-~]{1,100}")
-"""What a form may ask to be tried again."""
 
 
 class RecordRow(Struct, frozen=True, kw_only=True):
@@ -71,7 +69,7 @@ def record_row(issue: OpenIssue, now: datetime, zone: tzinfo) -> RecordRow:
         reason = DELETED if issue.erp_number else DELETED_BEFORE
     return RecordRow(
         name=texts.record_name(issue.kind, issue.id, issue.label),
-        ask=f"{issue.kind}:{issue.id}",
+        ask=encode_record_ref(RecordRef(issue.kind, issue.id)),
         outcome=texts.OUTCOMES[issue.outcome],
         is_refused=issue.outcome == "refused",
         reason=reason,

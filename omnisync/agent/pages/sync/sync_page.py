@@ -11,11 +11,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
 from omnisync.agent.errors import OmnisyncError
-from omnisync.agent.journal.run import Run
+from omnisync.agent.journal.run import Run, RunScope, Systems
 from omnisync.agent.messages import times
 from omnisync.agent.pages.connection import setup_wizard
 from omnisync.agent.pages.pending.pending_page import begin, not_sent, pending, send_again
-from omnisync.agent.pages.pending.record_rows import RUN_ID
 from omnisync.agent.pages.rendering import (
     CurrentConnection,
     Html,
@@ -31,6 +30,7 @@ from omnisync.agent.pages.sync.chart import bars
 from omnisync.agent.pages.sync.run_rows import run_row
 from omnisync.agent.pages.sync.status import Status, status_of
 from omnisync.agent.progress import Counts
+from omnisync.agent.record_ref import RecordRef, decode_record_ref
 from omnisync.agent.schedule import System
 
 N_ROWS = 5
@@ -87,7 +87,8 @@ def start(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
 def start_export(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
     """Start the export to the chosen systems. A click during a run shows that run."""
     shown = pages.current_connection(request)
-    begin(pages, shown, kind="export", systems=SYSTEMS.get(field(form_of(request), "sistemas"), "all"))
+    systems: Systems = SYSTEMS.get(field(form_of(request), "sistemas"), "all")
+    begin(pages, shown, RunScope(kind="export", systems=systems))
     return answer_button(pages, request, shown)
 
 
@@ -106,9 +107,9 @@ def stop(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
 def try_again(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
     """Try one record again."""
     shown = pages.current_connection(request)
-    asked = field(form_of(request), "registro")
-    if RUN_ID.fullmatch(asked):
-        begin(pages, shown, (asked,))
+    ref = decode_record_ref(field(form_of(request), "registro"))
+    if ref is not None:
+        begin(pages, shown, RunScope(records=(ref,)))
     return answer_button(pages, request, shown)
 
 
@@ -120,7 +121,7 @@ def try_all_again(pages: NamedDependency[PageContext], request: HtmlRequest) -> 
         with pages.records(shown.connection) as records:
             found = records.open_issues(("refused",), N_TRIED)
         if found:
-            begin(pages, shown, [f"{record.kind}:{record.id}" for record in found])
+            begin(pages, shown, RunScope(records=tuple(RecordRef(one.kind, one.id) for one in found)))
     return answer_button(pages, request, shown)
 
 

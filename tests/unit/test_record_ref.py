@@ -1,0 +1,28 @@
+"""A record that a run is asked for is kept as every version kept it."""
+
+from __future__ import annotations
+
+import pytest
+
+from omnisync.agent.record_ref import RecordRef, decode_record_ref, encode_record_ref
+
+KEPT = {
+    "order:ord_1": RecordRef("order", "ord_1"),
+    "customer:a:b": RecordRef("customer", "a:b"),
+    "again:order:ord_1": RecordRef("order", "ord_1", again=True),
+    "again:any:x": RecordRef(None, "x", again=True),
+    "any:x": RecordRef(None, "x"),
+}
+
+
+@pytest.mark.parametrize("text", KEPT)
+def test_a_record_is_kept_as_every_version_kept_it(text: str) -> None:
+    assert decode_record_ref(text) == KEPT[text]
+    assert encode_record_ref(KEPT[text]) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "order:", "rows:refused", "again:ord_1", "order:a b", "item:1", "order:" + "x" * 101]
+)
+def test_a_text_that_means_no_record_is_none(text: str) -> None:
+    assert decode_record_ref(text) is None
