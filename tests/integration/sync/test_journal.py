@@ -399,11 +399,12 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from omnisync.agent.errors import RunInProgressError
 from omnisync.agent.journal.journal import Journal
+from omnisync.agent.journal.run import EVERYTHING
 from omnisync.agent.schedule import Slot
 journal = Journal(Path({str(path)!r}))
 noon = datetime(2026, 11, 24, 15, tzinfo=UTC)
 try:
-    run = journal.claim_slot("producao", Slot(date(2026, 11, 24), time(12)), "import", "slot", noon)
+    run = journal.claim_slot("producao", Slot(date(2026, 11, 24), time(12)), EVERYTHING, "slot", noon)
 except RunInProgressError:
     run = None
 print(run is not None)
