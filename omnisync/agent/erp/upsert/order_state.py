@@ -110,19 +110,21 @@ class OrderStateGuard:
         """
         if self._customers is None or not self._takes_customers:
             return
-        placed = [
-            (v, merged_target(v.customer_id, customers)) for v in record_changes if v.action in ("insert", "update")
-        ]
+        placed = [(v, v.customer_id) for v in record_changes if v.action in ("insert", "update")]
+        buyers = {id_: merged_target(id_, customers) for id_ in {id_ for _, id_ in placed}}
         claims = {
-            claim.id: claim for _, buyer in placed if buyer is not None and (claim := claim_of(buyer)) is not None
+            claim.id: claim for buyer in buyers.values() if buyer is not None and (claim := claim_of(buyer)) is not None
         }
         owned = self._customers.owned(claims.values())
         lost = [claim for claim in claims.values() if claim.id not in owned]
         if self._layout.is_staged and lost:
             there = self._customers.fetch_by_key([claim.key for claim in lost])
             lost = [claim for claim in lost if claim.key in there]
+        if not lost:
+            return
         gone = {claim.id for claim in lost}
-        for record_change, buyer in placed:
+        for record_change, customer_id in placed:
+            buyer = buyers[customer_id]
             if buyer is not None and buyer.id in gone:
                 wait_for_customer(record_change, "customer_gone", cliente=buyer.id)
 

@@ -251,13 +251,14 @@ class TableWriter:
         if not table.carries_ids:
             return {claim.id: rows[claim.key] for claim in wanted if claim.key in rows}
         owned = {}
-        # A made key keeps its zeros where a column of numbers gave them up; whose the row is, the id tells.
-        plain = {without_zeros(key): row for key, row in rows.items()}
+        plain: dict[ErpKey, list[Any]] | None = None
         for claim, id_ in zip(wanted, table.carried([claim.id for claim in wanted]), strict=True):
             row = rows.get(claim.key)
             if row is None and not claim.is_matched:
+                # A made key keeps its zeros where a column of numbers gave them up; whose the row is, the id tells.
+                plain = plain or {without_zeros(key): found for key, found in rows.items()}
                 row = plain.get(without_zeros(claim.key))
-            if row is not None and self._is_own(row[0], id_, is_matched=claim.is_matched):
+            if row is not None and (row[0] == id_ or self._is_own(row[0], id_, is_matched=claim.is_matched)):
                 owned[claim.id] = row[1:]
         return owned
 
