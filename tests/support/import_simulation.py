@@ -102,13 +102,14 @@ class DirectHub:
     def _store(self) -> Store:
         return self._life.store  # another one after a restore
 
-    def streams(self, after: Sequence[tuple[str, str]]) -> Streams:
-        return msgspec.json.decode(self._asked(lambda: feed.streams(self._store, COMPANY, dict(after))), type=Streams)
+    def streams(self, after: Sequence[tuple[Stream, str]]) -> Streams:
+        places = {stream.name: cursor for stream, cursor in after}
+        return msgspec.json.decode(self._asked(lambda: feed.streams(self._store, COMPANY, places)), type=Streams)
 
-    def page(self, stream: str, cursor: str, *, customers_until: str = "", limit: int = 1000) -> RawResponse:
+    def page(self, stream: Stream, cursor: str, *, customers_until: str = "", limit: int = 1000) -> RawResponse:
         self._before_page()
         asked = feed.PageRequest(
-            stream=stream, cursor=cursor or None, customers_until=customers_until or None, limit=limit
+            stream=stream.name, cursor=cursor or None, customers_until=customers_until or None, limit=limit
         )
         return RawResponse(self._asked(lambda: feed.page(self._store, COMPANY, asked)), "")
 
