@@ -17,8 +17,8 @@
         ├── LayoutError
         └── SettingsError · RunInProgressError · NotConfiguredError
 
-Foreign exceptions are translated in two places only: the hub client and each ERP. Every code has a pt-BR sentence in
-texts.py, which says what happened and what to do.
+Foreign exceptions are translated where they come in: hub client, databases, files. Every code has a pt-BR sentence in
+`messages/pt.py`, which says what happened and what to do.
 """
 
 from __future__ import annotations

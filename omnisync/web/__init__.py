@@ -1,1 +1,1 @@
-"""What the hub and the agent's pages share as web servers."""
+"""The web server that the hub and the agent's pages share."""

@@ -1,4 +1,4 @@
-"""Who may reach the pages."""
+"""Check who may reach the pages."""
 
 from __future__ import annotations
 

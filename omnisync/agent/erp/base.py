@@ -111,7 +111,7 @@ class OpenIssue(Struct, frozen=True, kw_only=True):
 
 
 class RecordStore(Protocol):
-    """What is remembered of one company's records: the questions of pages and commands, and what a person decides.
+    """The memory of one company's records: the questions of pages and commands, and what a person decides.
 
     Every method raises TemporaryError or SetupError, as those of `Erp`.
     """

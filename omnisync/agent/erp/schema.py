@@ -86,7 +86,7 @@ class DatabaseTable(Struct, frozen=True, kw_only=True):
 
 
 class Conversions(Struct, frozen=True, kw_only=True):
-    """What a database makes of itself of a value of another kind: 1 and 0 for a boolean, a moment for a date."""
+    """The conversions a database makes of a value of another kind: 1 and 0 for a boolean, a moment for a date."""
 
     number_to_bool: bool = True
     datetime_to_date: bool = True

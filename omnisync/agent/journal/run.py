@@ -26,7 +26,7 @@ _REFUSED_ROWS = "rows:refused"
 
 
 class RunScope(Struct, frozen=True, kw_only=True):
-    """What a run is asked to do: all, or these systems, establishments or records. No establishments means all.
+    """The scope a run is asked for: all, or these systems, establishments or records. No establishments means all.
 
     `records` are those a retry imports again; with `resends_refused` an export tries the rows that did not go out as
     they are.

@@ -17,7 +17,7 @@ from omnisync.agent.phase import Phase
 from omnisync.agent.progress import Counts, ExpectedCounts, Progress
 from omnisync.agent.runtime import Runtime
 
-Answer = TypeVar("Answer")
+Observed = TypeVar("Observed")
 Show = Callable[[Progress], None]
 Display = AbstractContextManager[Show]
 
@@ -42,7 +42,7 @@ class Guard:
         self._gives_up = gives_up
         self._has_failed = False
 
-    def __call__(self, observe: Callable[[], Answer], otherwise: Answer) -> Answer:
+    def __call__(self, observe: Callable[[], Observed], otherwise: Observed) -> Observed:
         """Return what `observe` answers, or `otherwise` where it failed, now or before."""
         if self._has_failed and self._gives_up:
             return otherwise
