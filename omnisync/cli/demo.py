@@ -39,6 +39,7 @@ from omnisync.demo import company, erp
 from omnisync.demo.company import DemoFolder
 from omnisync.demo.sample_data import ZONE, buyers
 from omnisync.demo.seed_data import ESTABLISHMENTS, SampleProduct
+from omnisync.demo.simulated_sellers import Start
 from omnisync.hub.server import hub_server
 from omnisync.hub.store import Store
 from omnisync.web.server import WebServer, listening_socket
@@ -226,7 +227,10 @@ def sell(hub_url: str, token: str, stop: threading.Event) -> None:
     known = exported_products(client)
     products: tuple[SampleProduct, ...] = ()
     people = simulated_sellers(
-        client, seed=first, first_number=first, customers=buyers(), begin_version=first, products=lambda: products
+        client,
+        seed=first,
+        start=Start(next_customer=first, next_order=first, customers=buyers(), version=first),
+        products=lambda: products,
     )
 
     def look() -> None:

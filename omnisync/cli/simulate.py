@@ -17,10 +17,9 @@ from omnisync.cli import composition
 from omnisync.cli.command import command
 from omnisync.cli.exit import print_status
 from omnisync.contract.feed import MAX_INTAKE, IntakeAnswer
-from omnisync.contract.records import Customer
 from omnisync.demo.exported_products import ExportedProducts
 from omnisync.demo.seed_data import SOLD_WHOLE, SampleProduct
-from omnisync.demo.simulated_sellers import BEGIN_VERSION, SimulatedSellers
+from omnisync.demo.simulated_sellers import SimulatedSellers, Start
 
 PAUSE_AFTER_TROUBLE_S = 5.0
 
@@ -40,7 +39,9 @@ def simulate(
     client = composition.hub_client_at(HubAddress(url).url, sys.stdin.readline().strip())
     first = first_number or free_number(composition.clock())
     goods = products_at(client)
-    people = simulated_sellers(client, seed=seed, first_number=first, products=lambda: goods)
+    people = simulated_sellers(
+        client, seed=seed, start=Start(next_customer=first, next_order=first), products=lambda: goods
+    )
     print_status(f"{people.burst(burst)} registros enviados." if burst else "Enviando vendas; Ctrl-C encerra.")
     n_done = 0
     while not steps or n_done < steps:
@@ -60,9 +61,7 @@ def simulated_sellers(
     client: HubClient,
     *,
     seed: int,
-    first_number: int,
-    customers: Sequence[Customer] = (),
-    begin_version: int = BEGIN_VERSION,
+    start: Start,
     products: Callable[[], Sequence[SampleProduct]] = lambda: SOLD_WHOLE,
 ) -> SimulatedSellers:
     """Salespeople who send what they do to this hub."""
@@ -70,10 +69,7 @@ def simulated_sellers(
         lambda records: send(client, records),
         random.Random(seed),  # noqa: S311  # sales, not secrets
         composition.clock,
-        next_customer=first_number,
-        next_order=first_number,
-        customers=customers,
-        begin_version=begin_version,
+        start=start,
         products=products,
     )
 

@@ -5,11 +5,10 @@ A good order obeys the money rules of docs/contract.md to the centavo; a spoiled
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from random import Random
-from types import MappingProxyType
 from typing import Literal
 
 from msgspec.structs import replace
@@ -228,10 +227,10 @@ def _totals(items: tuple[Item, ...], rng: Random) -> Totals:
         totals = replace(totals, other_amount=Decimal("3.50"))
     elif luck == 37:
         totals = replace(totals, surcharge_amount=_percent_of(totals.items_amount, Decimal(2)))
-    return replace(totals, total_amount=_explained(totals))
+    return replace(totals, total_amount=explained(totals))
 
 
-def _explained(t: Totals) -> Decimal:
+def explained(t: Totals) -> Decimal:
     extras = t.surcharge_amount + t.freight_amount + t.insurance_amount + t.other_amount
     return t.items_amount - t.discount_amount + extras
 
@@ -294,11 +293,11 @@ def revise(order: Order, version: int, rng: Random, products: Sequence[SamplePro
         )
     else:
         place = rng.randrange(len(items))
-        items[place] = _requantified(items[place], Decimal(rng.randrange(25, 60)))
-    return _with_items(order, items)
+        items[place] = requantified(items[place], Decimal(rng.randrange(25, 60)))
+    return with_items(order, items)
 
 
-def _requantified(item: Item, quantity: Decimal) -> Item:
+def requantified(item: Item, quantity: Decimal) -> Item:
     gross = (quantity * item.list_price).quantize(CENTAVO)
     plain = replace(
         item,
@@ -325,93 +324,18 @@ def move(order: Order) -> Order:
     return replace(order, establishment_code="0002" if order.establishment_code == "0001" else "0001")
 
 
-def _with_items(order: Order, items: list[Item]) -> Order:
+def with_items(order: Order, items: list[Item]) -> Order:
     """Return the order with these lines, its totals and payments following them."""
     amount = sum((item.total_amount for item in items), ZERO)
     # A discount agreed on a big order would turn what is left of it negative.
     discount = min(order.totals.discount_amount, _percent_of(amount, Decimal(10)))
     totals = replace(order.totals, items_amount=amount, discount_amount=discount)
-    return _with_totals(replace(order, items=tuple(items)), replace(totals, total_amount=_explained(totals)))
+    return with_totals(replace(order, items=tuple(items)), replace(totals, total_amount=explained(totals)))
 
 
-def _with_totals(order: Order, totals: Totals) -> Order:
+def with_totals(order: Order, totals: Totals) -> Order:
     payments = order.payments
     if payments:
         amounts = _amounts(_PLANS[order.payment_terms.code or ""], totals.total_amount)
         payments = tuple(replace(p, amount=amount) for p, amount in zip(payments, amounts, strict=True))
     return replace(order, totals=totals, payments=payments)
-
-
-# --- what salespeople get wrong: every one a sale in which nothing else is wrong
-
-
-def _bare(order: Order) -> Item:
-    """Return the order's first line without discount, surcharge and taxes."""
-    return _requantified(replace(order.items[0], discount_percent=None), order.items[0].quantity)
-
-
-def _wrong_items_amount(order: Order) -> Order:
-    t, more = order.totals, Decimal(1)
-    return _with_totals(order, replace(t, items_amount=t.items_amount + more, total_amount=t.total_amount + more))
-
-
-def _wrong_total(order: Order) -> Order:
-    return _with_totals(order, replace(order.totals, total_amount=order.totals.total_amount + CENTAVO))
-
-
-def _wrong_payments(order: Order) -> Order:
-    *rest, last = order.payments
-    return replace(order, payments=(*rest, replace(last, amount=last.amount + CENTAVO)))
-
-
-def _zero_quantity(order: Order) -> Order:
-    return _with_items(order, [_requantified(order.items[0], Decimal(0)), *order.items[1:]])
-
-
-def _zero_price(order: Order) -> Order:
-    item = replace(_bare(order), list_price=ZERO, gross_amount=ZERO, total_amount=ZERO)
-    return _with_items(order, [item, *order.items[1:]])
-
-
-def _discount_above_gross(order: Order) -> Order:
-    bare = _bare(order)
-    # The surcharge takes the excess back, so that no amount is negative and only the discount is wrong.
-    excess = Decimal("1.00")
-    item = replace(bare, discount_amount=bare.gross_amount + excess, surcharge_amount=excess, total_amount=ZERO)
-    return _with_items(order, [item, *order.items[1:]])
-
-
-def _discount_percent_only(order: Order) -> Order:
-    return _with_items(order, [replace(_bare(order), discount_percent=Decimal("5.00")), *order.items[1:]])
-
-
-def _wrong_gross(order: Order) -> Order:
-    bare, more = _bare(order), Decimal("0.05")
-    item = replace(bare, gross_amount=bare.gross_amount + more, total_amount=bare.total_amount + more)
-    return _with_items(order, [item, *order.items[1:]])
-
-
-def _negative_discount(order: Order) -> Order:
-    totals = replace(order.totals, discount_amount=Decimal("-1.00"))
-    return _with_totals(order, replace(totals, total_amount=_explained(totals)))
-
-
-def _quote(order: Order) -> Order:
-    return replace(order, type="quote")
-
-
-BREAKERS: Mapping[str, Callable[[Order], Order]] = MappingProxyType(
-    {
-        "totals_mismatch": _wrong_items_amount,
-        "total_not_explained": _wrong_total,
-        "payments_mismatch": _wrong_payments,
-        "quantity_invalid": _zero_quantity,
-        "price_zero": _zero_price,
-        "discount_above_gross": _discount_above_gross,
-        "discount_percent_only": _discount_percent_only,
-        "line_mismatch": _wrong_gross,
-        "amount_invalid": _negative_discount,
-        "quote_not_imported": _quote,
-    }
-)
-"""The reason code with which the agent refuses → what makes a good sale deserve it."""

@@ -19,7 +19,8 @@ from msgspec.structs import replace
 from omnisync.contract.feed import Change, RecordKind
 from omnisync.contract.records import Customer, Order, encode
 from omnisync.demo.customers import break_customer, customer_id, make_customer, revise_customer
-from omnisync.demo.orders import BREAKERS, OrderType, cancel, make_order, move, order_id, reference, revise
+from omnisync.demo.faulty_orders import BREAKERS
+from omnisync.demo.orders import OrderType, cancel, make_order, move, order_id, reference, revise
 
 SEED = 2026
 N_CUSTOMERS = 2000

@@ -6,17 +6,20 @@ They remember only what they touched lately, so they can go on for ever; time, c
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from random import Random
 from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from omnisync.contract.feed import Change
 from omnisync.contract.records import Customer, Order
 from omnisync.demo.customers import break_customer, make_customer, revise_customer
-from omnisync.demo.orders import BREAKERS, OrderType, cancel, make_order, move, revise
+from omnisync.demo.faulty_orders import BREAKERS
+from omnisync.demo.orders import OrderType, cancel, make_order, move, revise
 from omnisync.demo.sample_data import MAX_BATCH, ZONE, batches, erasure, upsert
 from omnisync.demo.seed_data import SOLD_WHOLE, SampleProduct
 
@@ -31,13 +34,26 @@ class _Remembered(NamedTuple, Generic[_Record]):
     version: int
 
 
+class Start(Struct, frozen=True, kw_only=True):
+    """The state sellers begin with.
+
+    New records take the numbers from `next_customer` and `next_order` on: those must be free. `customers` are those
+    they may sell to from the first day, at this version; they keep the newest `window` of customers and of orders in
+    memory, and change nothing older.
+    """
+
+    next_customer: int
+    next_order: int
+    customers: Sequence[Customer] = ()
+    version: int = BEGIN_VERSION
+    window: int = 500
+
+
 class SimulatedSellers:
     """They send small batches of good and bad news. Everything they do follows from `rng`.
 
-    `send` posts the encoded changes of one batch; `clock` says what time it is. New records take the numbers from
-    `next_customer` and `next_order` on: those must be free. `customers` are whom they may sell to from the first day;
-    they keep the newest `window` of customers and of orders in memory, and change nothing older. `products` answers
-    what may be sold at the moment, at least one thing.
+    `send` posts the encoded changes of one batch; `clock` returns the moment. `products` returns what may be sold then,
+    at least one thing.
     """
 
     def __init__(
@@ -46,31 +62,41 @@ class SimulatedSellers:
         rng: Random,
         clock: Callable[[], datetime],
         *,
-        next_customer: int,
-        next_order: int,
-        customers: Iterable[Customer] = (),
-        begin_version: int = BEGIN_VERSION,
-        window: int = 500,
+        start: Start,
         products: Callable[[], Sequence[SampleProduct]] = lambda: SOLD_WHOLE,
     ) -> None:
         self._products = products
         self._send, self._rng, self._clock = send, rng, clock
-        self._next_customer, self._next_order = next_customer, next_order
-        self._customers = deque((_Remembered(customer, begin_version) for customer in customers), window)
+        self._next_customer, self._next_order = start.next_customer, start.next_order
+        window = start.window
+        self._customers = deque((_Remembered(customer, start.version) for customer in start.customers), window)
         self._prospects: deque[_Remembered[Customer]] = deque(maxlen=window)
         self._orders: deque[_Remembered[Order]] = deque(maxlen=window)
         # As they should have been: the salesperson reads why it was refused and sends it right.
         self._bad_customers: deque[_Remembered[Customer]] = deque(maxlen=window)
         self._bad_orders: deque[_Remembered[Order]] = deque(maxlen=window)
+
+        def edited(order: Order, version: int) -> Change:
+            return self._keep(self._orders, revise(order, version, rng, products()), version)
+
+        def cancelled(order: Order, version: int) -> Change:
+            return upsert(cancel(order, self._now(), rng), version, self._now())
+
+        def moved(order: Order, version: int) -> Change:
+            return self._keep(self._orders, move(order), version)
+
+        def erased(order: Order, version: int) -> Change:
+            return erasure(order, version, self._now())
+
         self._kinds: dict[str, tuple[int, Callable[[], list[Change]]]] = {
             "new order": (30, self._sell),
             "new customer with its first order": (12, self._register_and_sell),
             "new customer": (6, self._register),
-            "edited order": (14, self._edit_order),
-            "cancelled order": (7, self._cancel_order),
+            "edited order": (14, partial(self._change_order, edited)),
+            "cancelled order": (7, partial(self._change_order, cancelled)),
             "edited customer": (9, self._edit_customer),
-            "moved order": (4, self._move_order),
-            "erased order": (3, self._erase_order),
+            "moved order": (4, partial(self._change_order, moved)),
+            "erased order": (3, partial(self._change_order, erased)),
             "erased customer": (3, self._erase_customer),
             "bad order": (5, self._break_order),
             "bad customer": (2, self._break_customer),
@@ -139,29 +165,12 @@ class SimulatedSellers:
 
     # --- changed records
 
-    def _edit_order(self) -> list[Change]:
+    def _change_order(self, changed: Callable[[Order, int], Change]) -> list[Change]:
+        """Change one of the orders they keep, to its next version."""
         if not self._orders:
             return self._sell()
         order, version = self._take(self._orders)
-        return [self._keep(self._orders, revise(order, version + 1, self._rng, self._products()), version + 1)]
-
-    def _cancel_order(self) -> list[Change]:
-        if not self._orders:
-            return self._sell()
-        order, version = self._take(self._orders)
-        return [upsert(cancel(order, self._now(), self._rng), version + 1, self._now())]
-
-    def _move_order(self) -> list[Change]:
-        if not self._orders:
-            return self._sell()
-        order, version = self._take(self._orders)
-        return [self._keep(self._orders, move(order), version + 1)]
-
-    def _erase_order(self) -> list[Change]:
-        if not self._orders:
-            return self._sell()
-        order, version = self._take(self._orders)
-        return [erasure(order, version + 1, self._now())]
+        return [changed(order, version + 1)]
 
     def _edit_customer(self) -> list[Change]:
         if not self._customers:

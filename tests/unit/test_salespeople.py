@@ -16,8 +16,8 @@ from omnisync.contract.feed import Change
 from omnisync.contract.records import Customer, Order, decode_customer, decode_order
 from omnisync.contract.rules import order_faults
 from omnisync.demo import sample_data
-from omnisync.demo.orders import BREAKERS
-from omnisync.demo.simulated_sellers import BEGIN_VERSION, SimulatedSellers
+from omnisync.demo.faulty_orders import BREAKERS
+from omnisync.demo.simulated_sellers import BEGIN_VERSION, SimulatedSellers, Start
 
 NOW = datetime(2026, 11, 24, 15, 30, 0, 123456, tzinfo=UTC)
 
@@ -49,10 +49,7 @@ def people(intake: Intake, seed: int = 1, *, window: int = 500) -> SimulatedSell
         intake,
         Random(seed),
         lambda: next(moments),
-        next_customer=41,
-        next_order=501,
-        customers=sample_data.buyers(40),
-        window=window,
+        start=Start(next_customer=41, next_order=501, customers=sample_data.buyers(40), window=window),
     )
 
 
@@ -173,7 +170,7 @@ def test_an_order_always_names_a_customer_that_is_there() -> None:
 def test_good_news_is_good_also_when_it_is_the_first(kind: str) -> None:
     intake = Intake()
     moments = minutes()
-    team = SimulatedSellers(intake, Random(3), lambda: next(moments), next_customer=1, next_order=1)
+    team = SimulatedSellers(intake, Random(3), lambda: next(moments), start=Start(next_customer=1, next_order=1))
     for _ in range(40):
         team.do(kind)
 

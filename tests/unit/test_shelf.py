@@ -17,7 +17,7 @@ from omnisync.contract.feed import Change
 from omnisync.contract.records import decode_order
 from omnisync.demo import sample_data
 from omnisync.demo.exported_products import ExportedProducts
-from omnisync.demo.simulated_sellers import SimulatedSellers
+from omnisync.demo.simulated_sellers import SimulatedSellers, Start
 
 NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 
@@ -90,9 +90,7 @@ def test_salespeople_sell_what_is_on_the_shelf_and_nothing_else() -> None:
         lambda batch: sold.extend(msgspec.json.decode(raw, type=Change) for raw in batch),
         Random(1),
         moments().__next__,
-        next_customer=41,
-        next_order=1,
-        customers=sample_data.buyers(40),
+        start=Start(next_customer=41, next_order=1, customers=sample_data.buyers(40)),
         products=lambda: goods,
     )
     team.burst(60)
