@@ -8,11 +8,12 @@ import rich_click as click
 
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.erp.databases import layout_named
-from omnisync.agent.erp.layout.plan import compile_layout
+from omnisync.agent.erp.layout.plan_compiler import compile_layout
 from omnisync.agent.erp.layout.schema import LayoutFile, shipped_layout, shipped_names, shipped_text
 from omnisync.agent.erp.layout_check.check import check as examine
 from omnisync.agent.erp.layout_check.findings import Finding
-from omnisync.agent.erp.layout_draft.draft import draft, sampler
+from omnisync.agent.erp.layout_draft.draft import draft
+from omnisync.agent.erp.layout_draft.samples import sampler
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.layout_folder import chosen, names_in
 from omnisync.agent.messages import texts

@@ -12,7 +12,7 @@ import pytest
 
 from omnisync.agent.erp.layout import shipped
 from omnisync.agent.erp.layout.compiler import Compiler
-from omnisync.agent.erp.layout.plan import compile_layout
+from omnisync.agent.erp.layout.plan_compiler import compile_layout
 from omnisync.agent.erp.layout.row_builder import LookupAnswers, Note, UnconvertibleError, rows_of
 from omnisync.agent.erp.layout.schema import read_layout, shipped_layout, shipped_names
 from omnisync.agent.errors import LayoutError

@@ -11,7 +11,7 @@ import pytest
 from omnisync.agent.erp.database import RowList
 from omnisync.agent.erp.export.row_stream import RowGroup, RowStream
 from omnisync.agent.erp.layout.export_queries import ExportQuery, compile_queries
-from omnisync.agent.erp.layout.plan import compile_layout
+from omnisync.agent.erp.layout.plan_compiler import compile_layout
 from omnisync.agent.erp.layout.schema import Export, shipped_layout
 from omnisync.agent.errors import LayoutError
 from omnisync.agent.messages import texts

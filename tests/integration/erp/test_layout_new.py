@@ -12,7 +12,7 @@ import pytest
 from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.databases import open_database
-from omnisync.agent.erp.layout.plan import compile_layout
+from omnisync.agent.erp.layout.plan_compiler import compile_layout
 from omnisync.agent.erp.layout.schema import (
     LayoutFile,
     column_form,
@@ -23,7 +23,8 @@ from omnisync.agent.erp.layout.schema import (
 )
 from omnisync.agent.erp.layout_check.check import check
 from omnisync.agent.erp.layout_check.findings import Finding
-from omnisync.agent.erp.layout_draft.draft import Draft, draft, sampler
+from omnisync.agent.erp.layout_draft.draft import Draft, draft
+from omnisync.agent.erp.layout_draft.samples import sampler
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.records import Address
 from tests.support.database_servers import PASSWORD

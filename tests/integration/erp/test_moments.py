@@ -15,7 +15,7 @@ import pytest
 
 from omnisync.agent.erp.export.row_stream import _since
 from omnisync.agent.erp.layout.compiler import Compiler
-from omnisync.agent.erp.layout.plan import compile_layout
+from omnisync.agent.erp.layout.plan_compiler import compile_layout
 from omnisync.agent.erp.layout.row_builder import LookupAnswers, UnconvertibleError, rows_of
 from omnisync.agent.erp.layout.schema import shipped_layout
 from omnisync.agent.erp.upsert.prepare import prepare_records

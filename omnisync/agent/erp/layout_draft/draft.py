@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 
 from msgspec import Struct
 
-from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout_check.value_bounds import ValueBounds, path_bounds
 from omnisync.agent.erp.layout_draft.guess import Guess, guess, reference_of, roles_of
 from omnisync.agent.erp.layout_draft.name_patterns import COUNTER, IS_CODE, IS_IBGE, IS_INVERTED, LAST, column_words
+from omnisync.agent.erp.layout_draft.samples import Sample
+from omnisync.agent.erp.layout_draft.toml_lines import toml_key, toml_line, toml_names, toml_text
 from omnisync.agent.erp.schema import DatabaseColumn, DatabaseTable, ForeignKey, Schema
-from omnisync.agent.errors import OmnisyncError, TemporaryError
-
-Sample = Callable[[DatabaseTable, str], list[str]]
-"""A few values of a table's column, as texts."""
 
 MISSING = "PREENCHER"
 """What stands where a person must write."""
-_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_READ, _SHOWN = 200, 12
+_SHOWN = 12
 _TITLES = {"customer": "Clientes", "order": "Pedidos", "item": "Itens do pedido", "payment": "Parcelas do pedido"}
 _LOOKED_UP = {
     "seller_code": "null",
@@ -47,23 +43,6 @@ class Draft(Struct, frozen=True):
     tables: tuple[str, ...]
     n_guesses: int
     n_missing: int
-
-
-def sampler(database: Database) -> Sample:
-    """Reads a few values of a column; none where it cannot be read."""
-
-    def sample(table: DatabaseTable, column: str) -> list[str]:
-        name = database.quoted(column)
-        sql = f"SELECT {name} FROM {database.quoted(table.name)} WHERE {name} IS NOT NULL"  # noqa: S608  # quoted names
-        try:
-            rows = database.select(database.limited(sql, _READ))
-        except TemporaryError:
-            raise
-        except OmnisyncError:
-            return []
-        return list(dict.fromkeys(str(row[0]) for row in rows))
-
-    return sample
 
 
 def draft(schema: Schema, sample: Sample, *, kind: str, name: str) -> Draft:
@@ -99,9 +78,9 @@ def _head(kind: str, name: str) -> str:
             "# Rascunho feito por omnisync layout new a partir do catálogo do banco.",
             "# palpite: adivinhado pelos nomes; confira. preencher: falta dizer.",
             "# Depois: omnisync layout check ESTE_ARQUIVO",
-            f"name = {_quoted(name)}",
+            f"name = {toml_text(name)}",
             'description = "rascunho"',
-            f"databases = [{_quoted(kind)}]",
+            f"databases = [{toml_text(kind)}]",
         )
     )
 
@@ -124,7 +103,7 @@ class _DraftWriter:
 
     def section(self, role: str, table: DatabaseTable, known: Guess, parent: DatabaseTable | None) -> list[str]:
         """Return one kind's lines."""
-        lines = [f"# {_TITLES[role]}", f"[{role}]", _line("table", _quoted(table.name), "palpite")]
+        lines = [f"# {_TITLES[role]}", f"[{role}]", toml_line("table", toml_text(table.name), "palpite")]
         fields = dict(known.fields)
         if role in ("customer", "order"):
             lines += self._main(role, table, known, parent)
@@ -132,7 +111,9 @@ class _DraftWriter:
             lines += self._child(table, known, fields, parent)
         lines += ["", f"[{role}.columns]"]
         if known.external_id:
-            lines.append(_line(_key(known.external_id), '"id"', f"palpite: {table.columns[known.external_id].type}"))
+            lines.append(
+                toml_line(toml_key(known.external_id), '"id"', f"palpite: {table.columns[known.external_id].type}")
+            )
         for column, field in fields.items():
             lines.append(self._column(role, table, column, field))
         return [*lines, *self._rest(table, known, fields, role)]
@@ -141,12 +122,14 @@ class _DraftWriter:
 
     def _main(self, role: str, table: DatabaseTable, known: Guess, parent: DatabaseTable | None) -> Iterator[str]:
         keys = table.key or (MISSING,)
-        yield _line("key", _names(keys), "palpite" if table.key else "preencher: a tabela não tem chave primária")
+        yield toml_line(
+            "key", toml_names(keys), "palpite" if table.key else "preencher: a tabela não tem chave primária"
+        )
         yield from self._number(table, keys[-1], known.fields)
         yield from _external(table, known)
         if role == "order":
             if parent is not None and known.parent:
-                yield _line("customer", _names(known.parent), "palpite: recebe a chave do cliente")
+                yield toml_line("customer", toml_names(known.parent), "palpite: recebe a chave do cliente")
             yield from self._state(table, known)
         else:
             yield from self._match(table, known)
@@ -159,7 +142,7 @@ class _DraftWriter:
             yield f"# palpite: um gatilho preenche {key}; senão diga number, como abaixo"
         source = self._source(table, column)
         is_made = table.has_insert_trigger and self._schema.triggers_fill_columns
-        yield f"# number = {source}" if is_made else _line("number", source, "palpite: de onde vem o número do ERP")
+        yield f"# number = {source}" if is_made else toml_line("number", source, "palpite: de onde vem o número do ERP")
         if not is_made:
             yield from self._counters()
 
@@ -168,15 +151,15 @@ class _DraftWriter:
         for table in self._schema.tables.values():
             if COUNTER.search(table.name.lower()) and not table.is_view:
                 value = _by(table, LAST.pattern, LAST.kinds) or MISSING
-                named = f'from = "counter", table = {_quoted(table.name)}, value = {_quoted(value)}'
-                scope = ", ".join(f'{_key(name)} = {{ constant = "…" }}' for name in table.key if name != value)
+                named = f'from = "counter", table = {toml_text(table.name)}, value = {toml_text(value)}'
+                scope = ", ".join(f'{toml_key(name)} = {{ constant = "…" }}' for name in table.key if name != value)
                 where = f", where = {{ {scope} }}" if scope else ""
                 yield f"# ou, se o número sai deste contador: number = {{ {named}{where} }}"
 
     def _source(self, table: DatabaseTable, column: DatabaseColumn, named: str = "") -> str:
         """Return where a number comes from: a sequence with the table's name in it, else the highest there is."""
         near = [name for name in sorted(self._schema.sequences) if _is_of(name, table.name)]
-        source = f'from = "sequence", name = {_quoted(near[0])}' if near else 'from = "max"'
+        source = f'from = "sequence", name = {toml_text(near[0])}' if near else 'from = "max"'
         form = f', form = "zeros_left({column.length})"' if column.kind == "text" and column.length else ""
         return f"{{ {source}{named}{form} }}"
 
@@ -186,35 +169,37 @@ class _DraftWriter:
         seen = table.columns[known.state].values or tuple(self._sample(table, known.state)[:_SHOWN])
         shown = ", ".join(value.strip() for value in seen) or "nenhum"
         yield f"# preencher: a situação do pedido; valores vistos em {known.state}: {shown}"
-        yield f'# state = {{ column = {_quoted(known.state)}, open = "…", cancelled = "…" }}'
+        yield f'# state = {{ column = {toml_text(known.state)}, open = "…", cancelled = "…" }}'
 
     def _match(self, table: DatabaseTable, known: Guess) -> Iterator[str]:
         column = next((name for name, field in known.fields.items() if field == "document"), "")
         if column:
             stored = "masked" if self._is_masked(table, column) else "plain"
-            yield _line("match", f'{{ column = {_quoted(column)}, stored_as = "{stored}" }}', "palpite: o CNPJ/CPF")
+            yield toml_line(
+                "match", f'{{ column = {toml_text(column)}, stored_as = "{stored}" }}', "palpite: o CNPJ/CPF"
+            )
 
     def _child(
         self, table: DatabaseTable, known: Guess, fields: dict[str, str], parent: DatabaseTable | None
     ) -> Iterator[str]:
         columns = known.parent or (MISSING,)
-        yield _line("parent", _names(columns), "palpite: recebe a chave do pedido")
+        yield toml_line("parent", toml_names(columns), "palpite: recebe a chave do pedido")
         if parent is not None and len(parent.key) > len(columns):
             yield f"# preencher: a chave do pedido tem {len(parent.key)} colunas: {', '.join(parent.key)}"
         line = next((name for name, field in fields.items() if field == "line"), "")
         if known.external_id:
-            yield _line("external_id", _quoted(known.external_id), "palpite: guarda o código do OmniForce")
+            yield toml_line("external_id", toml_text(known.external_id), "palpite: guarda o código do OmniForce")
         elif line:
             yield 'identity = "line"'
-            yield _line("line", _quoted(line), "palpite: o número da linha")
+            yield toml_line("line", toml_text(line), "palpite: o número da linha")
         else:
-            yield _line("identity", '"replace"', "palpite: a cada alteração as linhas são gravadas de novo")
+            yield toml_line("identity", '"replace"', "palpite: a cada alteração as linhas são gravadas de novo")
         own = [name for name in table.key if name not in (*columns, *fields, known.external_id)]
         if len(own) == 1 and not table.columns[own[0]].is_filled:
             near = [name for name in sorted(self._schema.sequences) if _is_of(name, table.name)]
-            source = f'from = "sequence", name = {_quoted(near[0])}' if near else 'from = "max"'
-            yield _line(
-                "number", f"{{ {source}, column = {_quoted(own[0])} }}", "palpite: de onde vem a chave da linha"
+            source = f'from = "sequence", name = {toml_text(near[0])}' if near else 'from = "max"'
+            yield toml_line(
+                "number", f"{{ {source}, column = {toml_text(own[0])} }}", "palpite: de onde vem a chave da linha"
             )
 
     # --- columns
@@ -222,7 +207,7 @@ class _DraftWriter:
     def _column(self, role: str, table: DatabaseTable, name: str, field: str) -> str:
         column = table.columns[name]
         value, remark = self._value(role, table, column, field)
-        return _line(_key(name), value, f"palpite: {column.type}{remark}")
+        return toml_line(toml_key(name), value, f"palpite: {column.type}{remark}")
 
     def _value(self, role: str, table: DatabaseTable, column: DatabaseColumn, field: str) -> tuple[str, str]:
         looked_up = self._lookup(table, column, field)
@@ -305,8 +290,8 @@ class _DraftWriter:
         missing = missing if column.is_nullable or missing == "refuse" else "refuse"
         de_para = f', de_para = "{_DE_PARA[field]}"' if field in _DE_PARA else ""
         return (
-            f"{{ lookup = {_quoted(other.name)}, by = {_quoted(by)}, field = {_quoted(asked)}, "
-            f'take = {_quoted(reference.to[0])}{de_para}, missing = "{missing}" }}'
+            f"{{ lookup = {toml_text(other.name)}, by = {toml_text(by)}, field = {toml_text(asked)}, "
+            f'take = {toml_text(reference.to[0])}{de_para}, missing = "{missing}" }}'
         ), remark
 
     def _filled(
@@ -344,7 +329,7 @@ class _DraftWriter:
             yield f"# preencher: {column.name} ({column.type}) não aceita vazio" + (
                 f"; valores vistos: {seen}" if seen else ""
             )
-            yield f"# {_key(column.name)} = {self._suggested(column)}"
+            yield f"# {toml_key(column.name)} = {self._suggested(column)}"
         free = [column.name for column in bare if column.is_filled]
         if free:
             more = ", …" if len(free) > _SHOWN * 2 else ""
@@ -362,8 +347,8 @@ class _DraftWriter:
 def _external(table: DatabaseTable, known: Guess) -> Iterator[str]:
     if known.external_id:
         is_unique = table.is_unique(known.external_id)
-        yield _line(
-            "external_id", _quoted(known.external_id), "palpite" + ("" if is_unique else ": falta a chave única")
+        yield toml_line(
+            "external_id", toml_text(known.external_id), "palpite" + ("" if is_unique else ": falta a chave única")
         )
     else:
         yield "# preencher: a coluna, de 40 letras e única, que guarda o código do OmniForce; se não há, crie-a"
@@ -395,19 +380,3 @@ def _is_of(sequence: str, table: str) -> bool:
     """GEN_PEDIDO_ID, PEDIDO_SEQ, SEQ_PEDIDO: a sequence with the table's name in it."""
     bare = re.sub(r"[^a-z0-9]", "", table.lower())
     return bare in re.sub(r"[^a-z0-9]", "", sequence.lower())
-
-
-def _line(key: str, value: str, remark: str) -> str:
-    return f"{key} = {value}   # {remark}"
-
-
-def _key(name: str) -> str:
-    return name if _PLAIN_KEY.fullmatch(name) else _quoted(name)
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _names(names: Sequence[str]) -> str:
-    return _quoted(names[0]) if len(names) == 1 else f"[{', '.join(map(_quoted, names))}]"

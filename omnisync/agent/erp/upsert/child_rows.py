@@ -9,7 +9,8 @@ from msgspec import Struct
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import TablePlan
 from omnisync.agent.erp.upsert.keys import ErpKey, as_text, match_ignoring_padding, sort_key
-from omnisync.agent.erp.upsert.table import NewRow, TableWriter, among_keys
+from omnisync.agent.erp.upsert.numbers import NewRow
+from omnisync.agent.erp.upsert.table import TableWriter, among_keys
 
 
 class OrderLines(Struct, frozen=True):

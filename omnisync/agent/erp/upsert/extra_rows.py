@@ -8,8 +8,9 @@ from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import ExtraPlan, MainPlan, Statement, TablePlan
 from omnisync.agent.erp.layout.row_builder import LookupAnswers
 from omnisync.agent.erp.upsert.keys import as_text
+from omnisync.agent.erp.upsert.numbers import NewRow
 from omnisync.agent.erp.upsert.record_change import RecordChange, key_of
-from omnisync.agent.erp.upsert.table import NewRow, TableWriter, foreign_keys
+from omnisync.agent.erp.upsert.table import TableWriter, foreign_keys
 
 
 class ExtraRows:

@@ -22,7 +22,8 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent.erp.base import PreparedRecord
-from omnisync.agent.erp.layout.plan import Layout, compile_layout
+from omnisync.agent.erp.layout.plan import Layout
+from omnisync.agent.erp.layout.plan_compiler import compile_layout
 from omnisync.agent.erp.layout.schema import read_layout
 from omnisync.agent.erp.upsert.prepare import prepare_records
 from omnisync.agent.gc_tuning import rare_collections

@@ -6,17 +6,18 @@ Inserted once, then only updated. Every method runs inside the caller's transact
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from functools import partial
 
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import Layout, MainPlan, TablePlan
-from omnisync.agent.erp.layout.row_builder import ColumnPlan, LookupAnswers, UnconvertibleError
+from omnisync.agent.erp.layout.row_builder import UnconvertibleError
 from omnisync.agent.erp.upsert.build_rows import build_customers, build_orders, refuse_unconvertible
 from omnisync.agent.erp.upsert.child_rows import ChildRows, OrderLines
 from omnisync.agent.erp.upsert.customer_match import CustomerMatch
 from omnisync.agent.erp.upsert.extra_rows import ExtraRows, recorded
 from omnisync.agent.erp.upsert.keys import ErpKey, as_text, decode_key, encode_key, sort_key
 from omnisync.agent.erp.upsert.lookups import answers_for
+from omnisync.agent.erp.upsert.numbers import NewRow
 from omnisync.agent.erp.upsert.numeric_documents import NumericDocuments
 from omnisync.agent.erp.upsert.order_state import OrderStateGuard
 from omnisync.agent.erp.upsert.record_change import (
@@ -28,7 +29,7 @@ from omnisync.agent.erp.upsert.record_change import (
     leave_unchanged,
     reason_of,
 )
-from omnisync.agent.erp.upsert.table import NewRow, TableWriter, foreign_keys
+from omnisync.agent.erp.upsert.table import TableWriter, foreign_keys
 from omnisync.agent.errors import RefusedRecordError
 
 _MAX_TRIES = 3
@@ -51,6 +52,7 @@ class RecordWriter:
         self._customer_match = CustomerMatch(database, layout)
         self._state_guard = OrderStateGuard(database, layout)
         self._numeric = NumericDocuments(database, layout)
+        self._ask = partial(answers_for, database)
 
     def keys_of(self, kind: str, ids: Sequence[str]) -> dict[str, ErpKey]:
         """Return the keys of rows that carry these external ids."""
@@ -209,9 +211,6 @@ class RecordWriter:
         ExtraRows(self._database, main).update(group)
 
     # --- the whole lot, then halves
-
-    def _ask(self, columns: Sequence[ColumnPlan], records: list[Any], parents: Sequence[Any]) -> LookupAnswers:
-        return answers_for(self._database, columns, records, parents)
 
     def _write_all(self, record_changes: Sequence[RecordChange], action: str, write: WriteFunction) -> None:
         self._write_bisecting([v for v in record_changes if v.action == action], write, 1)
