@@ -95,6 +95,11 @@ class Counts(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.customers + self.orders + self.items + self.payments
 
     @property
+    def n_records_written(self) -> int:
+        """Return how many customers and orders were written."""
+        return self.customers.written + self.orders.written
+
+    @property
     def sent(self) -> ExportCounts:
         """All datasets together."""
         return sum(self.exports.values(), ExportCounts())

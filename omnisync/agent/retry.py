@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from omnisync.agent.errors import ErpBusyError, HubBusyError, TemporaryError
+from omnisync.agent.runtime import Runtime
 
 RetryResult = TypeVar("RetryResult")
 
@@ -21,7 +22,7 @@ MAX_ERP_PAUSE_S = 5.0
 """A lock in the ERP is gone soon: a minute's pause would only lose a minute."""
 
 
-def wait_reporting_progress(
+def _wait_reporting_progress(
     wait: Callable[[float], object],
     clock: Callable[[], datetime],
     report: Callable[[TemporaryError | None, datetime | None], None],
@@ -92,3 +93,15 @@ class Retry:
         if error.code in ("hub_corrupt", "batch_damaged") and n_failed >= N_CORRUPT:
             return True
         return self._monotonic() - began >= self._limit_s
+
+
+def retry_reporting_progress(
+    runtime: Runtime, report: Callable[[TemporaryError | None, datetime | None], None]
+) -> Retry:
+    """Return the retry of a run: while it waits, `report` receives the reason and the moment of the next try."""
+    return Retry(
+        clock=runtime.clock,
+        monotonic=runtime.monotonic,
+        wait=_wait_reporting_progress(runtime.wait, runtime.clock, report),
+        uniform=runtime.uniform,
+    )

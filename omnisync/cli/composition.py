@@ -20,7 +20,7 @@ from omnisync import __version__
 from omnisync.agent.config.certificate import Certificate
 from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.settings import Connection, Home, Secrets, Settings, connection_zone, read_settings
-from omnisync.agent.erp.base import Erp, RecordStore
+from omnisync.agent.erp.base import Erp, ErpOptions, ErpScope, RecordStore
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.databases import KINDS, layout_named, open_database, open_erp
 from omnisync.agent.erp.layout.code_map import of_layout
@@ -117,15 +117,16 @@ class AgentContext(Struct, frozen=True):
         return open_erp(
             connection.erp,
             self._erp_password(connection),
-            company=connection.company,
-            connection=connection.name,
-            establishments=[establishment.code for establishment in connection.establishments],
+            scope=ErpScope(
+                company=connection.company,
+                connection=connection.name,
+                establishments=[establishment.code for establishment in connection.establishments],
+            ),
+            options=ErpOptions(adjusts_centavo=connection.adjusts_centavo, n_cores=os.cpu_count() or 1),
             zone=self.zone(connection),
             clock=clock,
             mappings=self.journal.mappings(connection.name),
-            adjusts_centavo=connection.adjusts_centavo,
             memories=self.home.memories,
-            n_cores=os.cpu_count() or 1,
         )
 
 

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from omnisync.agent.config.settings import ErpAddress
+from omnisync.agent.erp.base import ErpScope
 from omnisync.agent.erp.databases import open_erp
 from omnisync.cli import composition
 from omnisync.contract.datasets import DATASETS
@@ -78,9 +79,7 @@ def in_erp(path: Path) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
     address = ErpAddress(kind="sqlite", database=str(path), layout=str(path.with_name("vevo.toml")))
     erp = open_erp(
         address,
-        company=COMPANY,
-        connection="producao",
-        establishments=tuple(ESTABLISHMENTS),
+        scope=ErpScope(company=COMPANY, connection="producao", establishments=tuple(ESTABLISHMENTS)),
         zone=ZONE,
         clock=composition.clock,
         memories=path.parent,

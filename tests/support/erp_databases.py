@@ -17,8 +17,9 @@ import pytest
 from msgspec import Struct
 
 from omnisync.agent.config.settings import ErpAddress
-from omnisync.agent.erp.base import Erp, Slice, WriteResult
+from omnisync.agent.erp.base import Erp, ErpOptions, ErpScope, Slice, WriteResult
 from omnisync.agent.erp.databases import memory_of, open_erp
+from omnisync.agent.erp.export.chunking import ROWS_PER_CHUNK
 from omnisync.agent.erp.layout import shipped
 from omnisync.contract.feed import Change, Unreadable
 from omnisync.contract.streams import CUSTOMERS, orders_of, stream_named
@@ -55,20 +56,18 @@ class SampleErp(Struct, frozen=True):
         mappings: Mapping[str, Mapping[str, str]] | None = None,
         adjusts_centavo: bool = False,
         n_cores: int = 1,
+        rows_per_chunk: int = ROWS_PER_CHUNK,
     ) -> Erp:
         """The ERP, prepared."""
         erp = open_erp(
             msgspec.structs.replace(self.address, layout=self.layout(layout)),
             self.password,
-            company="aurora",
-            connection=connection,
-            establishments=establishments,
+            scope=ErpScope(company="aurora", connection=connection, establishments=establishments),
+            options=ErpOptions(adjusts_centavo=adjusts_centavo, n_cores=n_cores, rows_per_chunk=rows_per_chunk),
             zone=ZoneInfo("America/Sao_Paulo"),
             clock=lambda: NOW,
             mappings=mappings,
-            adjusts_centavo=adjusts_centavo,
             memories=self.memories or Path(),
-            n_cores=n_cores,
         )
         try:
             erp.prepare()

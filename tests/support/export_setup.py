@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from decimal import Decimal
@@ -14,17 +14,19 @@ from typing import Any
 from msgspec import Struct
 
 from omnisync.agent.erp.base import Erp
+from omnisync.agent.erp.export.chunking import ROWS_PER_CHUNK
 from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.progress import Counts
-from omnisync.agent.sync.exporter import Exporter
+from omnisync.agent.sync.change_detector import BatchLimits
+from omnisync.agent.sync.exporter import Exporter, ExportScope
 from omnisync.agent.sync.outbox import Outbox
 from omnisync.contract.batches import line_reader
 from omnisync.contract.datasets import DATASETS
 from tests.support.dataset_rows import lines_of
 from tests.support.erp_databases import SampleErp
 from tests.support.hub_server import COMPANY, RunningHub
-from tests.support.import_runs import Clock, client
+from tests.support.import_runs import Clock, client, runtime_at
 from tests.support.record_samples import NOW
 
 Row = tuple[Any, ...]
@@ -311,10 +313,12 @@ class ExportSetup(Struct):
     layout: str = "padrao"
     agreed: dict[str, int] = {}
     now: datetime = NOW
+    limits: BatchLimits = BatchLimits()
+    rows_per_chunk: int = ROWS_PER_CHUNK
 
     def export(self, *, systems: Collection[str] = SYSTEMS, **more: Any) -> Counts:
         """One export from beginning to end."""
-        erp = self.keeper.open(layout=self.layout)
+        erp = self.keeper.open(layout=self.layout, rows_per_chunk=self.rows_per_chunk)
         with client(self.hub) as opened:
             try:
                 return self.exporter(erp, opened, systems=systems, **more).run()
@@ -322,21 +326,18 @@ class ExportSetup(Struct):
                 erp.close()
                 self.outbox.close()
 
-    def exporter(self, erp: Erp, hub: HubClient, **more: Any) -> Exporter:
-        """An exporter whose waits pass at once and whose dice fall low."""
-        clock = Clock()
+    def exporter(
+        self, erp: Erp, hub: HubClient, *, new_id: Callable[[], str] = lambda: f"b{next(_NAMES)}", **more: Any
+    ) -> Exporter:
+        """An exporter whose waits pass at once and whose randomness is the least."""
+        own = {name: more.pop(name) for name in set(ExportScope.__struct_fields__) & more.keys()}
+        scope = ExportScope(**({"hub_name": COMPANY, "systems": SYSTEMS, "agreed": self.agreed} | own))
         usual: dict[str, Any] = {
-            "hub_name": COMPANY,
-            "systems": SYSTEMS,
-            "agreed": self.agreed,
             "report": lambda progress: False,
-            "clock": lambda: self.now,
-            "monotonic": clock.monotonic,
-            "wait": clock.wait,
-            "uniform": lambda low, high: low,
-            "new_id": lambda: f"b{next(_NAMES)}",
+            "runtime": runtime_at(lambda: self.now, Clock(), new_id=new_id),
+            "limits": self.limits,
         }
-        return Exporter(erp, hub, self.outbox, **(usual | more))
+        return Exporter(erp, hub, self.outbox, scope=scope, **(usual | more))
 
     def at_hub(self) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
         """What the hub has of every dataset, by key, as an app reads it."""
@@ -356,7 +357,7 @@ class ExportSetup(Struct):
             erp.close()
 
 
-_NAMES = count()
+_NAMES: Iterator[int] = count()
 
 
 def sent(counts: Counts) -> dict[str, int]:

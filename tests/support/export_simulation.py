@@ -13,19 +13,19 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
-import pytest
+from msgspec import Struct
 
 from omnisync.agent.erp.base import Erp
-from omnisync.agent.erp.export import chunking
+from omnisync.agent.erp.export.chunking import ROWS_PER_CHUNK
 from omnisync.agent.erp.export.serializer import LineSerializer
 from omnisync.agent.errors import FeedError, StoppedError, TemporaryError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.progress import ExportCounts, Progress
-from omnisync.agent.sync import change_detector, outbox
-from omnisync.agent.sync.exporter import Exporter
-from omnisync.agent.sync.outbox import WITHOUT_KEY, Outbox
+from omnisync.agent.sync.change_detector import BatchLimits
+from omnisync.agent.sync.exporter import Exporter, ExportScope
+from omnisync.agent.sync.outbox import ROWS_PER_STATEMENT, WITHOUT_KEY, Outbox
 from omnisync.contract.batches import RefusedLine, line_reader
-from tests.support.import_runs import Clock
+from tests.support.import_runs import Clock, runtime_at
 from tests.support.memory_fakes import COLUMNS, ZONE, KillError, MemoryErp, MemoryHub, Row, StoredDataset, flaky
 from tests.support.record_samples import NOW
 
@@ -50,13 +50,22 @@ class Truth:
         return {*self.codes, *(["repeated"] if len(self.raws) > 1 else [])}
 
 
+class ExportSizes(Struct, frozen=True, kw_only=True):
+    """The sizes an export works in."""
+
+    rows_per_chunk: int = ROWS_PER_CHUNK
+    rows_per_statement: int = ROWS_PER_STATEMENT
+    limits: BatchLimits = BatchLimits()
+
+
 class ExportSimulation:
     """One dataset of an ERP, its outbox and its hub."""
 
-    def __init__(self, folder: Path, name: str, *, has_changed_at: bool) -> None:
+    def __init__(self, folder: Path, name: str, *, has_changed_at: bool, sizes: ExportSizes) -> None:
         self._path = folder / "out.db"
         self._name = name
-        self._erp = MemoryErp(name, has_changed_at=has_changed_at)
+        self._erp = MemoryErp(name, has_changed_at=has_changed_at, rows_per_chunk=sizes.rows_per_chunk)
+        self._sizes = sizes
         self._hub = MemoryHub()
         self._now = NOW
         self._agreed = ANY_NUMBER
@@ -200,22 +209,17 @@ class ExportSimulation:
         def report(progress: Progress) -> bool:
             return next(reports) == stop_at
 
-        clock = Clock()
-        with closing(flaky(self._path, *fault)) as opened:
+        with closing(flaky(self._path, *fault, rows_per_statement=self._sizes.rows_per_statement)) as opened:
             counts = Exporter(
                 cast(Erp, self._erp),
                 cast(HubClient, self._hub),
                 opened,
-                hub_name="producao",
-                systems=("omniforce",),
-                agreed={self._name: self._agreed},
-                is_full=is_full,
+                scope=ExportScope(
+                    hub_name="producao", systems=("omniforce",), agreed={self._name: self._agreed}, is_full=is_full
+                ),
                 report=report,
-                clock=lambda: self._now,
-                monotonic=clock.monotonic,
-                wait=clock.wait,
-                uniform=lambda low, high: low,
-                new_id=lambda: f"b{next(self._ids)}",
+                runtime=runtime_at(lambda: self._now, Clock(), new_id=lambda: f"b{next(self._ids)}"),
+                limits=self._sizes.limits,
             ).run()
         return counts.exports[f"omniforce.{self._name}"]
 
@@ -311,9 +315,7 @@ class ExportSimulation:
 
 
 @contextmanager
-def world(name: str, *, has_changed_at: bool, sizes: Mapping[str, int]) -> Iterator[ExportSimulation]:
-    """A world in which batches, stretches and numbers are as small as `sizes` say."""
-    with TemporaryDirectory(prefix="omnisync-") as folder, pytest.MonkeyPatch.context() as patch:
-        for word, size in sizes.items():
-            patch.setattr({"ONE_IN": chunking, "ROWS_AT_ONCE": outbox}.get(word, change_detector), word, size)
-        yield ExportSimulation(Path(folder), name, has_changed_at=has_changed_at)
+def world(name: str, *, has_changed_at: bool, sizes: ExportSizes) -> Iterator[ExportSimulation]:
+    """A world in which batches, chunks and numbers are as small as `sizes` say."""
+    with TemporaryDirectory(prefix="omnisync-") as folder:
+        yield ExportSimulation(Path(folder), name, has_changed_at=has_changed_at, sizes=sizes)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
 from omnisync.agent.progress import Counts, Progress
-from omnisync.agent.sync.importer import Importer
+from omnisync.agent.runtime import Runtime
+from omnisync.agent.sync.importer import Importer, ImportOptions
 from omnisync.contract.feed import Change
 from omnisync.hub import intake
 from tests.support.erp_databases import SampleErp
@@ -18,6 +20,16 @@ from tests.support.hub_server import COMPANY, RunningHub
 from tests.support.record_samples import NOW
 
 ALL = ("0001", "0002")
+
+
+def runtime_at(
+    now: Callable[[], datetime],
+    clock: Clock,
+    uniform: Callable[[float, float], float] = lambda low, high: low,
+    new_id: Callable[[], str] = lambda: "id",
+) -> Runtime:
+    """A run's runtime whose waits pass at once."""
+    return Runtime(clock=now, monotonic=clock.monotonic, wait=clock.wait, uniform=uniform, new_id=new_id, pid=lambda: 1)
 
 
 class Clock:
@@ -85,11 +97,8 @@ def importer(
         run_id="run_test",
         establishments=establishments,
         report=report,
-        clock=lambda: NOW,
-        monotonic=clock.monotonic,
-        wait=clock.wait,
-        uniform=uniform,
-        **more,
+        runtime=runtime_at(lambda: NOW, clock, uniform),
+        options=ImportOptions(**more),
     )
 
 

@@ -13,7 +13,6 @@ from contextlib import closing, suppress
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
-from threading import Thread
 from typing import Any, cast
 
 import msgspec
@@ -27,8 +26,7 @@ from omnisync.agent.errors import ErpBusyError, HubUnreachableError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import ExpiredError, RawResponse
 from omnisync.agent.progress import ExpectedCounts, Progress
-from omnisync.agent.sync import feed_reader
-from omnisync.agent.sync.importer import Importer, RetryRequest
+from omnisync.agent.sync.importer import Importer, ImportOptions, RetryRequest
 from omnisync.contract.feed import (
     Change,
     Receipt,
@@ -47,7 +45,7 @@ from omnisync.hub.errors import ProblemError
 from omnisync.hub.store import Store
 from tests.support.erp_databases import SampleErp, make_sqlite
 from tests.support.hub_server import COMPANY, found_company
-from tests.support.import_runs import ALL, Clock, sent
+from tests.support.import_runs import ALL, Clock, runtime_at, sent
 from tests.support.record_samples import NOW, change, customer, deletion, item, order
 
 ELSEWHERE = "0009"
@@ -128,13 +126,6 @@ class DirectHub:
             if error.code == "cursor_expired":
                 raise ExpiredError from error
             raise
-
-
-class NowThread(Thread):
-    """Works when it is started, so that a history is the same each time it is told."""
-
-    def start(self) -> None:
-        self.run()
 
 
 class Seen(Struct):
@@ -570,19 +561,15 @@ class ImportSimulation:
 def _importer(
     erp: Any, hub: DirectHub, establishments: Sequence[str], limit: int, report: Callable[[Progress], bool]
 ) -> Importer:
-    clock = Clock()
+    """It fetches ahead in its own thread, so that a history is the same each time."""
     return Importer(
         erp,
         cast(HubClient, hub),
         run_id="run_test",
         establishments=establishments,
         report=report,
-        clock=lambda: NOW,
-        monotonic=clock.monotonic,
-        wait=clock.wait,
-        uniform=lambda low, high: low,
-        page_limit=limit,
-        prefetch_from=0,
+        runtime=runtime_at(lambda: NOW, Clock()),
+        options=ImportOptions(page_limit=limit, prefetch_from=0, start_thread=lambda fetch: fetch()),
     )
 
 
@@ -607,8 +594,3 @@ def _expected(record: Order) -> tuple[Any, ...]:
     items = sorted((line.id, str(line.total_amount)) for line in record.items)
     paid = sorted((payment.id, str(payment.amount)) for payment in record.payments)
     return record.notes, str(record.totals.total_amount), record.establishment_code, items, paid
-
-
-def work_at_once(monkeypatch: Any) -> None:
-    """Fetch ahead in the importer's own thread."""
-    monkeypatch.setattr(feed_reader, "Thread", NowThread)

@@ -173,8 +173,9 @@ class MemoryErp:
     After `breaks_after` rows, if that is not negative, the next reading breaks off.
     """
 
-    def __init__(self, name: str, *, has_changed_at: bool) -> None:
+    def __init__(self, name: str, *, has_changed_at: bool, rows_per_chunk: int) -> None:
         self.name = name
+        self.rows_per_chunk = rows_per_chunk
         self.has_changed_at = has_changed_at
         self.rows: list[Row] = []
         self.lot = 3
@@ -203,9 +204,9 @@ class MemoryErp:
     def open_export(self, query: ExportQuery, since: Any = None) -> Iterator[RowStream]:
         rows = [row for row in self.rows if since is None or row[-1] >= since]
         if self.has_changed_at:
-            yield RowStream(query, (*COLUMNS[self.name], MARK), self._lots(rows))
+            yield RowStream(query, (*COLUMNS[self.name], MARK), self._lots(rows), self.rows_per_chunk)
         else:
-            yield RowStream(query, COLUMNS[self.name], self._lots([row[:-1] for row in rows]))
+            yield RowStream(query, COLUMNS[self.name], self._lots([row[:-1] for row in rows]), self.rows_per_chunk)
 
     def _lots(self, rows: list[Row]) -> Iterator[list[Row]]:
         for start in range(0, len(rows), self.lot):
@@ -240,8 +241,8 @@ class FlakyFile(OutboxFile):
         _fail(how, "after", TemporaryError)
 
 
-def flaky(path: Path, at: int, how: str) -> Outbox:
+def flaky(path: Path, at: int, how: str, *, rows_per_statement: int) -> Outbox:
     """The outbox there, whose file fails so."""
-    outbox = Outbox(path)
+    outbox = Outbox(path, rows_per_statement)
     outbox._file = FlakyFile(path, at, how)
     return outbox

@@ -27,7 +27,7 @@ from omnisync.agent.config.settings import (
     Secrets,
     Settings,
 )
-from omnisync.agent.erp.base import DryRun, Erp, OpenIssue
+from omnisync.agent.erp.base import DryRun, Erp, ErpScope, OpenIssue
 from omnisync.agent.erp.databases import KINDS
 from omnisync.agent.erp.databases import open_erp as open_real_erp
 from omnisync.agent.erp.layout.schema import shipped_names
@@ -284,9 +284,7 @@ def page_client(
     def checked(asked: Connection) -> None:
         open_real_erp(
             asked.erp,
-            company="aurora",
-            connection=asked.name,
-            establishments=(),
+            scope=ErpScope(company="aurora", connection=asked.name, establishments=()),
             zone=UTC,
             clock=lambda: NOW,
             memories=home.memories,

@@ -14,11 +14,32 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from omnisync.agent.erp.export.chunking import ROWS_PER_CHUNK
 from omnisync.agent.erp.export.row_stream import RowStream, Since
 from omnisync.agent.erp.layout.export_queries import ExportQuery
 from omnisync.agent.progress import Counts
 from omnisync.contract.feed import Change, Reason, Receipt, RecordKind, Unreadable
 from omnisync.contract.streams import Stream
+
+
+class ErpScope(Struct, frozen=True, kw_only=True):
+    """The records one connection writes: of this company, under this connection's name, of these establishments."""
+
+    company: str
+    connection: str
+    establishments: Sequence[str]
+
+
+class ErpOptions(Struct, frozen=True, kw_only=True):
+    """The choices of one connection, and what the machine offers.
+
+    `adjusts_centavo` lets orders in whose sums are a centavo off. `n_cores` are this machine's. A chunk of an export
+    ends at one row in `rows_per_chunk`, at most 255.
+    """
+
+    adjusts_centavo: bool = False
+    n_cores: int = 1
+    rows_per_chunk: int = ROWS_PER_CHUNK
 
 
 class Position(Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
 from hashlib import sha256
 from importlib import import_module
@@ -13,11 +13,11 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent.config.settings import ErpAddress
-from omnisync.agent.erp.base import Erp
+from omnisync.agent.erp.base import Erp, ErpOptions, ErpScope
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.dialects.sqlite.database import Sqlite
 from omnisync.agent.erp.layout.compiler import Mappings
-from omnisync.agent.erp.layout.plan import compile_layout
+from omnisync.agent.erp.layout.plan_compiler import compile_layout
 from omnisync.agent.erp.layout.schema import LayoutFile, read_layout, shipped_layout, shipped_names, shipped_text
 from omnisync.agent.erp.sql_erp import SqlErp
 from omnisync.agent.erp.upsert.prepare_process import PrepareConfig, PrepareProcess
@@ -35,6 +35,7 @@ class DatabaseKind(Struct, frozen=True):
     is_server: bool = True
 
 
+DEFAULTS = ErpOptions()
 KINDS: Mapping[str, DatabaseKind] = {
     "sqlite": DatabaseKind("SQLite", "sqlite", "Sqlite", is_server=False),
     "postgresql": DatabaseKind("PostgreSQL", "postgresql", "Postgresql", "postgresql"),
@@ -83,15 +84,12 @@ def open_erp(
     address: ErpAddress,
     password: str = "",
     *,
-    company: str,
-    connection: str,
-    establishments: Sequence[str],
+    scope: ErpScope,
+    options: ErpOptions = DEFAULTS,
     zone: tzinfo,
     clock: Callable[[], datetime],
     mappings: Mappings | None = None,
-    adjusts_centavo: bool = False,
     memories: Path,
-    n_cores: int = 1,
 ) -> Erp:
     """Return the ERP of one connection, not yet connected (`prepare` does). Raises ErpSetupError (kind) or LayoutError.
 
@@ -104,19 +102,17 @@ def open_erp(
     how = compile_layout(layout, zone, mappings or {})
     database = open_database(address, password)
     ahead = None
-    if _has_core_to_spare(address, n_cores) and not how.needs_database and isinstance(zone, ZoneInfo):
+    if _has_core_to_spare(address, options.n_cores) and not how.needs_database and isinstance(zone, ZoneInfo):
         codes = {kind: dict(known) for kind, known in (mappings or {}).items()}
         ahead = PrepareProcess(
-            PrepareConfig(layout=text, mappings=codes, zone=zone.key, adjusts_centavo=adjusts_centavo)
+            PrepareConfig(layout=text, mappings=codes, zone=zone.key, adjusts_centavo=options.adjusts_centavo)
         )
     return SqlErp(
         database,
         how,
-        company=company,
-        connection=connection,
-        establishments=establishments,
+        scope=scope,
+        options=options,
         clock=clock,
-        adjusts_centavo=adjusts_centavo,
         state_database=Sqlite(str(memory_of(address, memories)), is_ours=True) if how.is_kept_here else None,
         prepare_process=ahead,
     )

@@ -9,7 +9,16 @@ from itertools import chain
 
 import msgspec
 
-from omnisync.agent.erp.base import DryRun, Position, PreparedRecord, RecordStore, Slice, WriteResult
+from omnisync.agent.erp.base import (
+    DryRun,
+    ErpOptions,
+    ErpScope,
+    Position,
+    PreparedRecord,
+    RecordStore,
+    Slice,
+    WriteResult,
+)
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.export.row_stream import RowStream, Since, open_stream
 from omnisync.agent.erp.layout.export_queries import ExportQuery
@@ -40,11 +49,9 @@ class SqlErp:
         database: Database,
         layout: Layout,
         *,
-        company: str,
-        connection: str,
-        establishments: Sequence[str],
+        scope: ErpScope,
+        options: ErpOptions,
         clock: Callable[[], datetime],
-        adjusts_centavo: bool = False,
         state_database: Database | None = None,
         prepare_process: PrepareProcess | None = None,
     ) -> None:
@@ -56,22 +63,22 @@ class SqlErp:
         self._state_database = state_database or database
         self._layout = layout
         self._transactions = Transactions(database, self._state_database)
-        self._bindings = Bindings(self._state_database, company, connection)
+        self._bindings = Bindings(self._state_database, scope.company, scope.connection)
         writer = RecordWriter(database, layout)
-        self._records = SqlRecordStore(self._transactions, layout, company, self._bindings, writer)
-        self._here = frozenset(establishments)
+        self._records = SqlRecordStore(self._transactions, layout, scope.company, self._bindings, writer)
+        self._here = frozenset(scope.establishments)
         self._slices = SliceWriter(
             self._bindings,
             writer,
             establishments=self._here,
             has_customers=layout.customer is not None,
-            adjusts_centavo=adjusts_centavo,
+            adjusts_centavo=options.adjusts_centavo,
             recovery=StateRecovery(database, layout, self._bindings, writer) if state_database is not None else None,
         )
         self._clock = clock
-        self._adjusts_centavo = adjusts_centavo
+        self._options = options
         self._prepare_process = prepare_process
-        self._fingerprint = layout.fingerprint + ("+centavo" if adjusts_centavo else "")
+        self._fingerprint = layout.fingerprint + ("+centavo" if options.adjusts_centavo else "")
 
     # --- the promise; see base.Erp
 
@@ -85,7 +92,7 @@ class SqlErp:
         if self._transactions.are_apart:
             check_external_ids(self._database, self._layout)
         self._state_database.make_binding_tables()
-        codes = CODES_OF_LAYOUT | (UNSUMMED if self._adjusts_centavo else set())
+        codes = CODES_OF_LAYOUT | (UNSUMMED if self._options.adjusts_centavo else set())
         notice_layout(self._transactions, self._bindings, self._fingerprint, codes)
 
     def position(self, stream: Stream) -> Position:
@@ -192,7 +199,7 @@ class SqlErp:
         if part.kind == "customer":
             read_customers(record_changes)
         else:
-            read_orders(record_changes, part, self._here, adjusts_centavo=self._adjusts_centavo)
+            read_orders(record_changes, part, self._here, adjusts_centavo=self._options.adjusts_centavo)
         tables = previewed_rows(self._layout, [*related, *record_changes])
         return DryRun(
             counts=count(chain(related, record_changes)), tables=tables, unsettled=_reasons([*related, *record_changes])
@@ -212,7 +219,8 @@ class SqlErp:
         return self._layout.exports
 
     def open_export(self, query: ExportQuery, since: Since = None) -> AbstractContextManager[RowStream]:
-        return open_stream(self._database, query, since, self._clock().astimezone(query.zone).date())
+        today = self._clock().astimezone(query.zone).date()
+        return open_stream(self._database, query, since, today, self._options.rows_per_chunk)
 
     def close(self) -> None:
         if self._prepare_process is not None:

@@ -25,18 +25,27 @@ from omnisync.agent.sync.outbox import WITHOUT_KEY, Batch, ChunkHashes, DatasetS
 from omnisync.contract import batches
 from omnisync.contract.batches import FEW_DELETES, MAX_LINES, MAX_SHARE_DELETED, SENTENCES
 
-MAX_RAW_BYTES = 6_000_000
-"""Of a batch before it is packed: packed it is under what the hub takes, whatever is in it."""
 LEVEL = 3
 """Of gzip: as quick as the levels below it, and smaller."""
-MAX_RATIO = 100
-"""A batch that packs better than this goes unpacked: the hub would take it for a bomb."""
-MANY_NUMBERS = 1_000_000
 AGAIN = -1
 """In the place of a number: the key came before."""
 REPEATED = "A chave se repete na consulta do layout."
 
 _SPAN = struct.Struct("<2I")
+
+
+class BatchLimits(Struct, frozen=True, kw_only=True):
+    """The size of a batch.
+
+    `raw_bytes` are counted before it is packed: packed it is under what the hub takes, whatever is in it. A batch that
+    packs better than `ratio` goes unpacked: the hub would take it for a bomb. Row numbers are made small again when
+    more than `numbers` and four times the rows were given.
+    """
+
+    lines: int = MAX_LINES
+    raw_bytes: int = 6_000_000
+    ratio: int = 100
+    numbers: int = 1_000_000
 
 
 class ExportOptions(Struct, frozen=True, kw_only=True):
@@ -49,6 +58,7 @@ class ExportOptions(Struct, frozen=True, kw_only=True):
     new_id: Callable[[], str]
     agreed: int = 0
     is_full: bool = False
+    limits: BatchLimits = BatchLimits()
 
     def has_agreed(self, n: int) -> bool:
         """Return whether a person agreed to so many deletes, or to more."""
@@ -66,7 +76,7 @@ def packed_batch(
     """Return a new batch of these lines, under a name of its own."""
     raw = b"\n".join(lines)
     body = zlib.compress(raw, LEVEL, wbits=31)
-    if len(raw) > MAX_RATIO * len(body):
+    if len(raw) > options.limits.ratio * len(body):
         body = zlib.compress(raw, 0, wbits=31)
     return Batch(
         id=options.new_id(),
@@ -182,7 +192,7 @@ class ChangeDetector:
                 if number == AGAIN:
                     self._refuse(key, "repeated", "", REPEATED)
         self._save_chunks(group.chunks, numbers)
-        if len(self._invalid) > MAX_LINES:
+        if len(self._invalid) > self._options.limits.lines:
             self._keep()
 
     def _gather(self, entries: list[KnownRow], made: SerializedLines) -> None:
@@ -249,7 +259,8 @@ class ChangeDetector:
     def _add(self, entries: list[KnownRow], lines: list[bytes]) -> None:
         """Gather lines with their rows; a batch that would be too large is kept first."""
         n_bytes = sum(map(len, lines)) + len(lines)
-        if len(self._lines) + len(lines) > MAX_LINES or self._n_bytes + n_bytes > MAX_RAW_BYTES:
+        limits = self._options.limits
+        if len(self._lines) + len(lines) > limits.lines or self._n_bytes + n_bytes > limits.raw_bytes:
             if len(lines) > 1:
                 half = len(lines) // 2
                 self._add(entries[:half], lines[:half])
@@ -293,14 +304,14 @@ class ChangeDetector:
             self._n_held = n
             return
         missing = self._outbox.missing_keys(state, self._seen) if n else iter(())
-        while some := list(islice(missing, MAX_LINES)):
+        while some := list(islice(missing, options.limits.lines)):
             lines = [batches.delete_line(key) for key in some if not key.startswith(WITHOUT_KEY)]
             state.n_rows -= len(some)
             self._outbox.enqueue(
                 state, packed_batch(options, lines, is_confirmed=has_agreed) if lines else None, [], gone=some
             )
             self._n_prepared += len(lines)
-        if state.next_n > MANY_NUMBERS + 4 * state.n_rows:
+        if state.next_n > options.limits.numbers + 4 * state.n_rows:
             self._outbox.compact_numbers(state)
             self._met_chunks = {}
 

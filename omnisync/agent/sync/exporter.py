@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 import msgspec
+from msgspec import Struct
 
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.layout.export_queries import ExportQuery
@@ -20,11 +21,13 @@ from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import BatchConflictError, TooLargeError
 from omnisync.agent.phase import Phase
 from omnisync.agent.progress import Counts, ExpectedCounts, ExportCounts, Progress
-from omnisync.agent.retry import Retry, wait_reporting_progress
-from omnisync.agent.sync.change_detector import ChangeDetector, ExportOptions, packed_batch
+from omnisync.agent.retry import retry_reporting_progress
+from omnisync.agent.runtime import Runtime
+from omnisync.agent.sync.change_detector import BatchLimits, ChangeDetector, ExportOptions, packed_batch
 from omnisync.agent.sync.outbox import Batch, DatasetState, Outbox, RowRefusal
 from omnisync.contract.batches import BatchAnswer
 
+USUAL_LIMITS = BatchLimits()
 PRODUCTS = "omniforce.products"
 AFTER_PRODUCTS = ("product_unknown",)
 """What an order may have been refused for that new products cure."""
@@ -36,11 +39,30 @@ class _UndeliverableError(OmnisyncError):
     code = "hub_broken"
 
 
-class Exporter:
-    """One run of the export. Time, waiting, randomness and names enter as arguments; `report` answers whether to stop.
+class ExportScope(Struct, frozen=True, kw_only=True):
+    """The datasets one export sends, and to whom.
 
-    `hub_name` says whose hub it is: for another one everything is sent anew. `agreed` are the confirmed deletes, by
-    dataset; `hold` receives how many of a dataset wait for a confirmation.
+    `hub_name` says whose hub it is: for another one everything is sent anew. `datasets` are names, with or without
+    their system; none means all. `agreed` are the confirmed deletes, by dataset. With `is_full` every row is read.
+    """
+
+    hub_name: str
+    systems: Collection[str]
+    datasets: Collection[str] = ()
+    agreed: Mapping[str, int] = {}
+    is_full: bool = False
+
+    def includes(self, query: ExportQuery) -> bool:
+        """Return whether the dataset of this query is among them."""
+        dataset = query.dataset
+        return dataset.system in self.systems and (
+            not self.datasets or not {*self.datasets}.isdisjoint((dataset.name, _name(query)))
+        )
+
+
+class Exporter:
+    """One run of the export. `report` returns whether to stop; `hold` receives how many deletes of a dataset wait for a
+    confirmation.
     """
 
     def __init__(
@@ -49,39 +71,27 @@ class Exporter:
         hub: HubClient,
         outbox: Outbox,
         *,
-        hub_name: str,
-        systems: Collection[str],
-        datasets: Collection[str] = (),
-        agreed: Mapping[str, int] | None = None,
-        is_full: bool = False,
+        scope: ExportScope,
         hold: Callable[[str, int], None] = lambda dataset, n: None,
         report: Callable[[Progress], bool],
-        clock: Callable[[], datetime],
-        monotonic: Callable[[], float],
-        wait: Callable[[float], None],
-        uniform: Callable[[float, float], float],
-        new_id: Callable[[], str],
+        runtime: Runtime,
+        limits: BatchLimits = USUAL_LIMITS,
     ) -> None:
         self._erp = erp
         self._hub = hub
         self._outbox = outbox
-        self._hub_name = hub_name
-        self._systems = frozenset(systems)
-        self._datasets = frozenset(datasets)
-        self._agreed = agreed or {}
-        self._is_full = is_full
+        self._scope = scope
         self._hold = hold
         self._report = report
-        self._clock = clock
-        self._new_id = new_id
+        self._runtime = runtime
+        self._limits = limits
         self._epoch = ""
         self._phase = Phase()
         self._sent: dict[str, ExportCounts] = {}
         self.n_requeued = 0
-        told = wait_reporting_progress(
-            wait, clock, lambda trouble, retry_at: self._report_progress(self._phase, trouble, retry_at)
+        self._retrying = retry_reporting_progress(
+            runtime, lambda trouble, retry_at: self._report_progress(self._phase, trouble, retry_at)
         )
-        self._retrying = Retry(clock=clock, monotonic=monotonic, wait=told, uniform=uniform)
 
     @property
     def counts(self) -> Counts:
@@ -108,13 +118,7 @@ class Exporter:
 
     def queries(self) -> list[ExportQuery]:
         """Return what the layout sends out of what was chosen."""
-        return [query for query in self._erp.exports() if self._is_chosen(query)]
-
-    def _is_chosen(self, query: ExportQuery) -> bool:
-        dataset = query.dataset
-        return dataset.system in self._systems and (
-            not self._datasets or not self._datasets.isdisjoint((dataset.name, _name(query)))
-        )
+        return [query for query in self._erp.exports() if self._scope.includes(query)]
 
     def _export_again(self, query: ExportQuery) -> None:
         """From the beginning, once: a hub that never takes what it is sent is not ours to persuade."""
@@ -127,10 +131,11 @@ class Exporter:
     def _export(self, query: ExportQuery) -> None:
         name = _name(query)
         options = ExportOptions(
-            clock=self._clock,
-            new_id=self._new_id,
-            agreed=self._agreed.get(query.dataset.name, 0),
-            is_full=self._is_full,
+            clock=self._runtime.clock,
+            new_id=self._runtime.new_id,
+            agreed=self._scope.agreed.get(query.dataset.name, 0),
+            is_full=self._scope.is_full,
+            limits=self._limits,
         )
         self._sent[name] = ExportCounts()
         self._send(query, self._dataset_state(query))
@@ -166,8 +171,10 @@ class Exporter:
         return state, collector.reads_all
 
     def _dataset_state(self, query: ExportQuery) -> DatasetState:
-        hub = f"{self._hub_name} {self._epoch}"
-        return self._outbox.dataset_state(query.dataset.system, query.dataset.name, hub=hub, new_id=self._new_id)
+        hub = f"{self._scope.hub_name} {self._epoch}"
+        return self._outbox.dataset_state(
+            query.dataset.system, query.dataset.name, hub=hub, new_id=self._runtime.new_id
+        )
 
     def _send(self, query: ExportQuery, state: DatasetState) -> None:
         """Send what is kept, batch by batch; each goes from the outbox when it is answered."""
@@ -196,7 +203,7 @@ class Exporter:
 
     def _record_answer(self, query: ExportQuery, state: DatasetState, batch: Batch, answer: BatchAnswer) -> None:
         """Record the hub's answer in the outbox."""
-        name, now = _name(query), self._clock()
+        name, now = _name(query), self._runtime.clock()
         if name == PRODUCTS and answer.stored:
             # Before the batch goes from the outbox: after a kill it is sent again, and answered the same.
             self.n_requeued += self._retrying(lambda: self._erp.records.requeue_by_reason(AFTER_PRODUCTS))

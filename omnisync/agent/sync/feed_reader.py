@@ -32,6 +32,11 @@ Prefetch = Future[tuple[RawResponse, Mapping[str, PreparedRecord]]]
 """The next page, as it will have come."""
 
 
+def start_daemon_thread(target: Callable[[], None]) -> None:
+    """Start a thread that the process does not wait for: a run told to stop leaves a page it will not write."""
+    Thread(target=target, name="prefetch", daemon=True).start()
+
+
 class FeedReader:
     """Reads pages of at most `limit` changes. `prepare_page` is the ERP's: it works on a page before its turn."""
 
@@ -40,12 +45,15 @@ class FeedReader:
         hub: HubClient,
         prepare_page: Callable[[Stream, bytes], Mapping[str, PreparedRecord]],
         retrying: Retry,
+        *,
         limit: int,
+        start_thread: Callable[[Callable[[], None]], None],
     ) -> None:
         self._hub = hub
         self._prepare_page = prepare_page
         self._retrying = retrying
         self._most = self._limit = limit
+        self._start_thread = start_thread
 
     def prefetch(self, stream: Stream, cursor: str, until: str, *, is_prepared: bool) -> Prefetch:
         """Return the page after the cursor, fetched and made ready by a thread: it hides the network. One at a time.
@@ -62,8 +70,7 @@ class FeedReader:
             except Exception as error:  # noqa: BLE001  # carried to the importer's own thread, which raises it
                 future.set_exception(error)
 
-        # A daemon: a run told to stop does not wait for a page it will not write.
-        Thread(target=fetch, name="ahead", daemon=True).start()
+        self._start_thread(fetch)
         return future
 
     def page(

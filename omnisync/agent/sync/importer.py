@@ -6,7 +6,7 @@ Source: docs/architecture.md "The life of one order".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -18,8 +18,10 @@ from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import ExpiredError, UnreadableResponseError
 from omnisync.agent.phase import Phase
 from omnisync.agent.progress import Counts, ExpectedCounts, Progress
-from omnisync.agent.retry import Retry, wait_reporting_progress
-from omnisync.agent.sync.feed_reader import DecodedPage, FeedReader, Prefetch
+from omnisync.agent.retry import retry_reporting_progress
+from omnisync.agent.runtime import Runtime
+from omnisync.agent.sync.feed_reader import DecodedPage, FeedReader, Prefetch, start_daemon_thread
+from omnisync.agent.sync.slice_size import AdaptiveSliceSize
 from omnisync.contract.feed import (
     MAX_PAGE,
     MAX_RECEIPTS,
@@ -32,16 +34,6 @@ from omnisync.contract.feed import (
 )
 from omnisync.contract.streams import CUSTOMERS, Stream, orders_of, unread_orders
 
-FIRST_SLICE = 50
-MAX_SLICE_S = 1.0
-"""Other people work in that database: a transaction there stays under this."""
-
-MAX_UNANNOUNCED_PAGES = 1000
-"""A stream with more pages than twice the rows announced and these has no end."""
-
-PREFETCH_FROM = 20_000
-"""Rows announced from which on another process makes records ready: below, it would not have begun before the end."""
-
 
 class RetryRequest(Struct, frozen=True, kw_only=True):
     """The records a run of origin retry is to import again, by kind and id. `again` also those the ERP took away."""
@@ -51,32 +43,25 @@ class RetryRequest(Struct, frozen=True, kw_only=True):
     again: bool = False
 
 
-class AdaptiveSliceSize:
-    """The size of the next transaction, in records: doubled or halved by the time the last one took."""
+class ImportOptions(Struct, frozen=True, kw_only=True):
+    """The limits of one import.
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._size = FIRST_SLICE
+    From `prefetch_from` rows announced on, another process makes records ready: below, it would not have begun before
+    the end. A stream with more pages than twice the rows announced and `max_unannounced_pages` has no end.
+    `start_thread` starts the fetch of the next page.
+    """
 
-    def slices(self, n: int) -> Iterator[tuple[int, int]]:
-        """Yield the slices of a page of n records, each timed between two steps of the iteration."""
-        start = 0
-        while start < n or start == 0:
-            end = min(n, start + self._size)
-            began = self._monotonic()
-            yield start, end
-            self._adapt(self._monotonic() - began)
-            start = max(end, 1)
+    page_limit: int = MAX_PAGE
+    prefetch_from: int = 20_000
+    max_unannounced_pages: int = 1000
+    start_thread: Callable[[Callable[[], None]], None] = start_daemon_thread
 
-    def _adapt(self, took_s: float) -> None:
-        if took_s > MAX_SLICE_S:
-            self._size = max(1, self._size // 2)
-        elif took_s < MAX_SLICE_S / 2:
-            self._size *= 2
+
+DEFAULTS = ImportOptions()
 
 
 class Importer:
-    """One run of the import. Time, waiting and randomness enter as arguments; `report` answers whether to stop."""
+    """One run of the import. `report` returns whether to stop."""
 
     def __init__(
         self,
@@ -86,14 +71,9 @@ class Importer:
         run_id: str,
         establishments: Sequence[str],
         report: Callable[[Progress], bool],
-        clock: Callable[[], datetime],
-        monotonic: Callable[[], float],
-        wait: Callable[[float], None],
-        uniform: Callable[[float, float], float],
-        page_limit: int = MAX_PAGE,
-        prefetch_from: int = PREFETCH_FROM,
+        runtime: Runtime,
+        options: ImportOptions = DEFAULTS,
     ) -> None:
-        """From `prefetch_from` rows on, a page is made ready while the one before it is written."""
         self._erp = erp
         self._hub = hub
         self._run_id = run_id
@@ -106,14 +86,15 @@ class Importer:
         self._epoch = ""
         self._busy: dict[str, EstablishmentBusyError] = {}
         self._unread: Mapping[str, int] | None = None
-        self._slice_size = AdaptiveSliceSize(monotonic)
-        self._prefetch_from = prefetch_from
+        self._slice_size = AdaptiveSliceSize(runtime.monotonic)
+        self._options = options
         self._mostly_new = False
-        told = wait_reporting_progress(
-            wait, clock, lambda trouble, retry_at: self._report_progress(self._phase, trouble, retry_at)
+        self._retrying = retry_reporting_progress(
+            runtime, lambda trouble, retry_at: self._report_progress(self._phase, trouble, retry_at)
         )
-        self._retrying = Retry(clock=clock, monotonic=monotonic, wait=told, uniform=uniform)
-        self._reader = FeedReader(hub, erp.prepare_page, self._retrying, page_limit)
+        self._reader = FeedReader(
+            hub, erp.prepare_page, self._retrying, limit=options.page_limit, start_thread=options.start_thread
+        )
 
     @property
     def counts(self) -> Counts:
@@ -247,7 +228,7 @@ class Importer:
     def _read(self, stream: Stream, expected: str, cursor: str, until: str) -> str:
         """Read a stream to its end; answers the cursor it ends at. The next page is fetched while one is written."""
         seen = {cursor}
-        most = 2 * self._totals.total + MAX_UNANNOUNCED_PAGES
+        most = 2 * self._totals.total + self._options.max_unannounced_pages
         ahead: Prefetch | None = None
         while True:
             self._report_progress(_phase_of(stream))
@@ -256,7 +237,7 @@ class Importer:
             if page.has_more and (page.cursor in seen or len(seen) > most):
                 raise FeedError("hub_repeats")
             seen.add(page.cursor)
-            is_worth = self._mostly_new and self._totals.total >= self._prefetch_from
+            is_worth = self._mostly_new and self._totals.total >= self._options.prefetch_from
             ahead = self._reader.prefetch(stream, page.cursor, until, is_prepared=is_worth) if page.has_more else None
             if page.changes or read.unreadable or page.cursor != expected:
                 self._write_page(stream, read, expected)
@@ -266,7 +247,7 @@ class Importer:
 
     def _write_page(self, stream: Stream, read: DecodedPage, expected: str) -> None:
         page, n = read.page, len(read.page.changes)
-        n_written = self._n_written()
+        n_written = self._counts.n_records_written
         for start, end in self._slice_size.slices(n):
             is_first, is_last = start == 0, end >= n
             self._write(
@@ -285,10 +266,7 @@ class Importer:
                 self._send_unsent_receipts()
             self._report_progress(_phase_of(stream))
         # What is all news is worth making ready; of what is bound already nothing is even decoded.
-        self._mostly_new = 2 * (self._n_written() - n_written) > n
-
-    def _n_written(self) -> int:
-        return self._counts.customers.written + self._counts.orders.written
+        self._mostly_new = 2 * (self._counts.n_records_written - n_written) > n
 
     def _write(self, part: Slice) -> None:
         """Write one slice, redoing it while the database is only busy or was lost for a moment."""

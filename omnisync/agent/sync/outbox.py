@@ -23,7 +23,7 @@ from omnisync.agent.sync.outbox_file import OutboxFile
 
 WITHOUT_KEY = "\n"
 """What the name of a row begins with that has no key of its own: no key on the wire does."""
-ROWS_AT_ONCE = 300
+ROWS_PER_STATEMENT = 300
 """Kept by one statement, half the time of one each; SQLite may be built to take no more than 999 values."""
 
 
@@ -92,8 +92,9 @@ class Outbox:
     it for long, SettingsError when the disk is full or the folder cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, rows_per_statement: int = ROWS_PER_STATEMENT) -> None:
         self._file = OutboxFile(path)
+        self._rows_per_statement = rows_per_statement
 
     def close(self) -> None:
         """Close the file; a later call opens it again."""
@@ -204,7 +205,7 @@ class Outbox:
             id_ = state.id
             if rows or gone:
                 db.execute("DELETE FROM stretches WHERE dataset = ?", (id_,))
-            _enter(db, id_, rows)
+            _enter(db, id_, rows, self._rows_per_statement)
             if batch is not None:
                 columns = "dataset, id, lines, digest, snapshot, is_final, is_confirmed, body"
                 told = (batch.id, batch.lines, batch.digest, batch.snapshot, batch.is_final, batch.is_confirmed)
@@ -327,10 +328,10 @@ class Outbox:
             return int(db.execute("SELECT count(*) FROM refusal").fetchone()[0])
 
 
-def _enter(db: sqlite3.Connection, id_: int, entries: Sequence[KnownRow]) -> None:
+def _enter(db: sqlite3.Connection, id_: int, entries: Sequence[KnownRow], rows_per_statement: int) -> None:
     """Keep rows. One that is known comes with the number it has."""
     rest = iter(sorted(entries))  # in the table's own order: each page is looked for once
-    while some := list(islice(rest, ROWS_AT_ONCE)):
+    while some := list(islice(rest, rows_per_statement)):
         marks = ", ".join([f"({id_}, ?, ?, ?)"] * len(some))
         sql = f"INSERT OR REPLACE INTO row (dataset, key, n, hash) VALUES {marks}"  # noqa: S608  # marks alone
         # Of bytes sqlite3 asks each time whether they can become something else; of a bytearray it does not.

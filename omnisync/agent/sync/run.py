@@ -31,7 +31,7 @@ from omnisync.agent.progress import Counts, Progress
 from omnisync.agent.record_ref import RecordRef
 from omnisync.agent.runtime import Runtime
 from omnisync.agent.schedule import SYSTEMS
-from omnisync.agent.sync.exporter import Exporter
+from omnisync.agent.sync.exporter import Exporter, ExportScope
 from omnisync.agent.sync.importer import Importer, RetryRequest
 from omnisync.agent.sync.outbox import outbox_of
 from omnisync.agent.sync.run_report import Display, Report, guarded, ignore
@@ -186,10 +186,7 @@ def importer_between(
         run_id=run_id,
         establishments=chosen_codes(connection, codes),
         report=report,
-        clock=runtime.clock,
-        monotonic=runtime.monotonic,
-        wait=runtime.wait,
-        uniform=runtime.uniform,
+        runtime=runtime,
     )
 
 
@@ -259,18 +256,16 @@ class RunExecutor:
                 erp,
                 hub,
                 outbox,
-                hub_name=connection.company,  # with the hub's epoch; its address may change
-                systems=SYSTEMS if run.scope.systems == "all" else run.scope.systems,
-                datasets=request.datasets,
-                agreed=agreed,
-                is_full=request.is_full,
+                scope=ExportScope(
+                    hub_name=connection.company,  # with the hub's epoch; its address may change
+                    systems=SYSTEMS if run.scope.systems == "all" else run.scope.systems,
+                    datasets=request.datasets,
+                    agreed=agreed,
+                    is_full=request.is_full,
+                ),
                 hold=lambda dataset, n: self._hold(connection.name, dataset, n),
                 report=self._report,
-                clock=self._services.runtime.clock,
-                monotonic=self._services.runtime.monotonic,
-                wait=self._services.runtime.wait,
-                uniform=self._services.runtime.uniform,
-                new_id=self._services.runtime.new_id,
+                runtime=self._services.runtime,
             )
             if request.datasets and not exporter.queries():
                 raise SetupError("dataset_not_in_layout", dados=", ".join(request.datasets))

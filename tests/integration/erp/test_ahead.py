@@ -17,9 +17,9 @@ import msgspec
 import pytest
 
 from omnisync.agent.config.settings import ErpAddress
-from omnisync.agent.erp.base import PreparedRecord, Slice, WriteResult
+from omnisync.agent.erp.base import ErpOptions, ErpScope, PreparedRecord, Slice, WriteResult
 from omnisync.agent.erp.databases import open_erp
-from omnisync.agent.erp.layout.plan import compile_layout
+from omnisync.agent.erp.layout.plan_compiler import compile_layout
 from omnisync.agent.erp.layout.schema import shipped_layout, shipped_names, shipped_text
 from omnisync.agent.erp.upsert.prepare import prepare_records
 from omnisync.agent.erp.upsert.prepare_process import COMMAND, PrepareConfig, PrepareProcess
@@ -159,13 +159,11 @@ def test_layouts_that_ask_the_erp_are_told_from_those_that_do_not() -> None:
 def test_a_core_must_be_left_beside_the_one_that_writes(kind: str, server: str, n_cores: int, is_used: bool) -> None:
     erp: Any = open_erp(
         ErpAddress(kind=kind, database="erp", server=server),
-        company="aurora",
-        connection="producao",
-        establishments=("0001",),
+        scope=ErpScope(company="aurora", connection="producao", establishments=("0001",)),
         zone=ZoneInfo("America/Sao_Paulo"),
         clock=lambda: NOW,
         memories=Path(),
-        n_cores=n_cores,
+        options=ErpOptions(n_cores=n_cores),
     )
     assert (erp._prepare_process is not None) == is_used
 

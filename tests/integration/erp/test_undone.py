@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnisync.agent.config.settings import ErpAddress
-from omnisync.agent.erp.base import Erp
+from omnisync.agent.erp.base import Erp, ErpScope
 from omnisync.agent.erp.databases import open_erp
 from omnisync.agent.erp.sql_erp import SqlErp
 from omnisync.agent.erp.upsert.record_change import RecordChange
@@ -305,9 +305,7 @@ def test_on_sql_server_the_slice_is_done_again_and_the_guilty_order_refused_alon
         erp = open_erp(
             msgspec.structs.replace(address, layout="padrao"),
             "p",
-            company="aurora",
-            connection="producao",
-            establishments=["0001"],
+            scope=ErpScope(company="aurora", connection="producao", establishments=["0001"]),
             zone=ZoneInfo("America/Sao_Paulo"),
             clock=lambda: NOW,
             memories=Path(),

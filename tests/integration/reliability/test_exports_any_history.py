@@ -18,10 +18,11 @@ from hypothesis import strategies as some
 
 from omnisync.agent.erp.export.serializer import LineSerializer
 from omnisync.agent.erp.row_hash import hash_rows
+from omnisync.agent.sync.change_detector import BatchLimits
 from omnisync.agent.sync.outbox import WITHOUT_KEY, Outbox
 from omnisync.contract import batches
 from omnisync.contract.datasets import DATASETS
-from tests.support.export_simulation import Event, world
+from tests.support.export_simulation import Event, ExportSizes, world
 from tests.support.memory_fakes import COLUMNS, ZONE, Row
 
 FAULTS = [f"{how} {where}" for how in ("error", "kill") for where in ("before", "within", "after")]
@@ -61,14 +62,16 @@ _rows: dict[str, some.SearchStrategy[Row]] = {
         some.sampled_from((None, "2026-11-24 11:52:07", "2026-11-20 08:00:00", "nunca")),
     ),
 }
-_sizes = some.fixed_dictionaries(
-    {
-        "ONE_IN": some.sampled_from((1, 2, 3, 8, 32, 300)),
-        "MAX_LINES": some.sampled_from((1, 2, 3, 7, 1000)),
-        "MAX_RAW_BYTES": some.sampled_from((1, 300, 10**6)),
-        "MANY_NUMBERS": some.sampled_from((-1000, -20, 10, 10**6)),
-        "ROWS_AT_ONCE": some.sampled_from((1, 2, 300)),
-    }
+_sizes = some.builds(
+    ExportSizes,
+    rows_per_chunk=some.sampled_from((1, 2, 3, 8, 32, 300)),
+    rows_per_statement=some.sampled_from((1, 2, 300)),
+    limits=some.builds(
+        BatchLimits,
+        lines=some.sampled_from((1, 2, 3, 7, 1000)),
+        raw_bytes=some.sampled_from((1, 300, 10**6)),
+        numbers=some.sampled_from((-1000, -20, 10, 10**6)),
+    ),
 )
 
 
@@ -116,7 +119,7 @@ _cases = some.sampled_from(("products", "products", "stock")).flatmap(
 @given(case=_cases, sizes=_sizes, has_changed_at=some.sampled_from((False, False, True)))
 @settings(suppress_health_check=list(HealthCheck), print_blob=True)
 def test_a_whole_export_heals_any_history(
-    case: tuple[str, list[Event]], sizes: dict[str, int], has_changed_at: bool
+    case: tuple[str, list[Event]], sizes: ExportSizes, has_changed_at: bool
 ) -> None:
     name, history = case
     with world(name, has_changed_at=has_changed_at, sizes=sizes) as lived:
@@ -130,7 +133,7 @@ def test_rows_that_changed_back_after_a_run_that_ended_at_any_transaction_are_se
 ) -> None:
     new = ("NEW", "b", "UN", None, 1)
     edits: list[Event] = [("update", 5, new), ("delete", 9), ("insert", 20, new)]
-    sizes = {"ONE_IN": 2, "MAX_LINES": max_lines, "MANY_NUMBERS": many_numbers}
+    sizes = ExportSizes(rows_per_chunk=2, limits=BatchLimits(lines=max_lines, numbers=many_numbers))
     for at in range(1, 9):
         fault = ("break_outbox", at, how)
         with world("products", has_changed_at=False, sizes=sizes) as lived:

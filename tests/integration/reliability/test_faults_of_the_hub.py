@@ -70,11 +70,12 @@ def hub_with(*pages: Fault, heads: Sequence[Fault] = (faulty_hub.streams(),)) ->
         yield server
 
 
-def run(keeper: SampleErp, url: str, clock: Clock, *, dice: int = 0) -> RowCounts:
+def run(keeper: SampleErp, url: str, clock: Clock, *, dice: int = 0, **options: Any) -> RowCounts:
     """An import of 0001; `dice` 0 falls low, 1 high."""
     erp, hub = keeper.open(), client(url)
     try:
-        made = importer(erp, hub, establishments=["0001"], clock=clock, uniform=lambda *bounds: bounds[dice])
+        uniform = lambda *bounds: bounds[dice]  # noqa: E731
+        made = importer(erp, hub, establishments=["0001"], clock=clock, uniform=uniform, **options)
         return made.run().orders
     finally:
         hub.close()
@@ -391,15 +392,14 @@ def test_a_cursor_that_stands_still_ends_the_run(keeper: SampleErp, clock: Clock
     assert len(server.asked) <= 4
 
 
-def test_a_stream_without_an_end_ends_the_run(keeper: SampleErp, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("omnisync.agent.sync.importer.MAX_UNANNOUNCED_PAGES", 20)
+def test_a_stream_without_an_end_ends_the_run(keeper: SampleErp, clock: Clock) -> None:
     cursors = count()
 
     def endless(connection: socket.socket) -> None:
         says(page(change(order()), cursor=f"c{next(cursors)}", has_more=True))(connection)
 
     with hub_with(endless) as server, pytest.raises(FeedError) as raised:
-        run(keeper, server.url, clock)
+        run(keeper, server.url, clock, max_unannounced_pages=20)
     assert raised.value.code == "hub_repeats"
 
 

@@ -29,7 +29,6 @@ from tests.support.import_simulation import (
     FaultInjector,
     ImportSimulation,
     templates,
-    work_at_once,
 )
 
 _customers = some.sampled_from(CUSTOMER_IDS)
@@ -202,11 +201,6 @@ class Histories(RuleBasedStateMachine):
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return templates(tmp_path_factory.mktemp("template"))
-
-
-@pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    work_at_once(monkeypatch)
 
 
 @pytest.fixture

@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from omnisync.agent.erp.export import chunking
 from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.errors import StoppedError
 from omnisync.agent.phase import encode_phase
 from omnisync.agent.progress import ExportCounts
-from omnisync.agent.sync import change_detector
+from omnisync.agent.sync.change_detector import BatchLimits
 from omnisync.agent.sync.outbox import DatasetState, Outbox
 from tests.support.erp_databases import make_sqlite
 from tests.support.export_setup import ExportSetup, fill
@@ -53,10 +52,9 @@ def outbox(tmp_path: Path) -> Iterator[WatchedOutbox]:
 
 
 @pytest.fixture
-def office(tmp_path: Path, outbox: WatchedOutbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[ExportSetup]:
-    monkeypatch.setattr(chunking, "ONE_IN", 6)
+def office(tmp_path: Path, outbox: WatchedOutbox) -> Iterator[ExportSetup]:
     with running_hub(tmp_path) as hub:
-        made = ExportSetup(make_sqlite(tmp_path), hub, outbox)
+        made = ExportSetup(make_sqlite(tmp_path), hub, outbox, rows_per_chunk=6)
         fill(made.keeper, products(*CODES))
         yield made
 
@@ -164,10 +162,8 @@ def test_a_key_that_comes_twice_is_told_each_time(office: ExportSetup, tmp_path:
 # --- what a stretch may not be believed after
 
 
-def test_rows_that_changed_back_after_a_run_that_ended_half_read_are_sent(
-    office: ExportSetup, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(change_detector, "MAX_LINES", 1)
+def test_rows_that_changed_back_after_a_run_that_ended_half_read_are_sent(office: ExportSetup) -> None:
+    office.limits = BatchLimits(lines=1)
     export(office)
     for code in CODES[30:33]:
         rename(office, code, "Outro")

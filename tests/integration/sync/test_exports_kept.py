@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from omnisync.agent.erp.export import chunking
 from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.errors import ErpBusyError, FeedError, HubUnreachableError, StoppedError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
 from omnisync.agent.progress import Counts, ExportCounts, Progress
-from omnisync.agent.sync import change_detector
+from omnisync.agent.sync.change_detector import BatchLimits
 from omnisync.agent.sync.outbox import Outbox
 from omnisync.contract.batches import BatchAnswer, content_digest
 from tests.support.erp_databases import make_sqlite
@@ -43,13 +42,6 @@ def many(n: int) -> dict[str, list[tuple[Any, ...]]]:
 def shared_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
     with running_hub(tmp_path_factory.mktemp("hub")) as running:
         yield running
-
-
-@contextmanager
-def patched(owner: Any, name: str, value: object) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(owner, name, value)
-        yield
 
 
 def the_products(office: ExportSetup) -> set[str]:
@@ -84,9 +76,9 @@ def test_a_layout_without_queries_exports_nothing_and_asks_nobody(office: Export
 # --- in lots
 
 
-def test_more_rows_than_a_batch_takes_go_in_several(office: ExportSetup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_rows_than_a_batch_takes_go_in_several(office: ExportSetup) -> None:
     fill(office.keeper, many(250))
-    monkeypatch.setattr(change_detector, "MAX_LINES", 100)
+    office.limits = BatchLimits(lines=100)
     assert office.export().exports["omniforce.products"] == ExportCounts(read=250, prepared=250, sent=250)
     office.keeper.run("DELETE FROM produtos")
     office.agreed = {"products": 250}
@@ -94,17 +86,15 @@ def test_more_rows_than_a_batch_takes_go_in_several(office: ExportSetup, monkeyp
     assert the_products(office) == set()
 
 
-def test_lines_that_are_long_make_smaller_batches(office: ExportSetup, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(change_detector, "MAX_RAW_BYTES", 1000)
+def test_lines_that_are_long_make_smaller_batches(office: ExportSetup) -> None:
+    office.limits = BatchLimits(raw_bytes=1000)
     fill(office.keeper, many(30))
     office.export()
     assert len(the_products(office)) == 30
 
 
-def test_a_batch_that_packs_too_well_is_not_taken_for_a_bomb(
-    office: ExportSetup, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(change_detector, "MAX_RATIO", 20)
+def test_a_batch_that_packs_too_well_is_not_taken_for_a_bomb(office: ExportSetup) -> None:
+    office.limits = BatchLimits(ratio=20)
     notes = "a" * 2000
     rows = [(n, f"cus_{n}", "company", "none", None, "x", None, "9", *[None] * 14, 1, notes) for n in range(1, 1500)]
     fill(office.keeper, {"clientes": rows})
@@ -488,8 +478,8 @@ def importing(office: ExportSetup) -> Counts:
     return counts
 
 
-def test_numbers_of_rows_that_are_gone_are_given_again(office: ExportSetup, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(change_detector, "MANY_NUMBERS", 10)
+def test_numbers_of_rows_that_are_gone_are_given_again(office: ExportSetup) -> None:
+    office.limits = BatchLimits(numbers=10)
     office.agreed = {"products": 1000}
     for n in range(6):
         office.keeper.run("DELETE FROM produtos")
@@ -523,17 +513,23 @@ def test_whatever_happens_in_between_the_next_export_leaves_the_hub_as_the_erp(
     tmp_path_factory: pytest.TempPathFactory, shared_hub: RunningHub, events: list[tuple[Any, ...]]
 ) -> None:
     folder = tmp_path_factory.mktemp("office")
-    office = ExportSetup(make_sqlite(folder), shared_hub, Outbox(folder / "out.db"), agreed={"products": 10**6})
-    with patched(change_detector, "MAX_LINES", 3), patched(chunking, "ONE_IN", 2):
-        for event in events:
-            _happen(office, folder, *event)
-        office.export(datasets=("products",))
-        sound = office.keeper.query("SELECT codigo, descricao FROM produtos WHERE ncm IS NULL")
-        expected = {code: {"code": code, "name": name, "unit": "UN"} for code, name in sound}
-        found = {code: row for code, row in office.at_hub()[PRODUCTS].items() if code not in _spoiled(office)}
-        assert found == expected
-        assert sent(office.export(datasets=("products",))) == {}
-        assert {one.key for one in office.outbox.refused(100)} == _spoiled(office)
+    office = ExportSetup(
+        make_sqlite(folder),
+        shared_hub,
+        Outbox(folder / "out.db"),
+        agreed={"products": 10**6},
+        limits=BatchLimits(lines=3),
+        rows_per_chunk=2,
+    )
+    for event in events:
+        _happen(office, folder, *event)
+    office.export(datasets=("products",))
+    sound = office.keeper.query("SELECT codigo, descricao FROM produtos WHERE ncm IS NULL")
+    expected = {code: {"code": code, "name": name, "unit": "UN"} for code, name in sound}
+    found = {code: row for code, row in office.at_hub()[PRODUCTS].items() if code not in _spoiled(office)}
+    assert found == expected
+    assert sent(office.export(datasets=("products",))) == {}
+    assert {one.key for one in office.outbox.refused(100)} == _spoiled(office)
 
 
 def _spoiled(office: ExportSetup) -> set[str]:

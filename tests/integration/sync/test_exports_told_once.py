@@ -14,8 +14,8 @@ import pytest
 
 from omnisync.agent.errors import ErpBusyError
 from omnisync.agent.progress import ExportCounts
-from omnisync.agent.sync import change_detector
-from omnisync.agent.sync.change_detector import ExportOptions, packed_batch
+from omnisync.agent.sync.change_detector import BatchLimits, ExportOptions, packed_batch
+from omnisync.agent.sync.outbox import Outbox
 from omnisync.contract import batches
 from tests.support.export_setup import ExportSetup, fill, with_queries
 from tests.support.import_runs import client
@@ -55,9 +55,9 @@ GOOD, OTHER = ("A", "a", "UN", None, 1), ("A", "b", "UN", None, 1)
 
 
 def test_a_repeated_key_is_told_though_its_row_goes_in_a_later_batch(
-    office: ExportSetup, table: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    office: ExportSetup, table: Callable[..., None]
 ) -> None:
-    monkeypatch.setattr(change_detector, "MAX_LINES", 1)
+    office.limits = BatchLimits(lines=1)
     table(("B", "b", "UN", None, 1), GOOD, OTHER)
     assert export(office).refused == 1
     assert told(office) == [("A", "repeated")]
@@ -111,34 +111,34 @@ def test_a_repeated_key_stays_told_when_only_what_changed_is_read(office: Export
     assert told(office) == [("A", "repeated")]
 
 
-def test_rows_that_do_not_fit_are_kept_in_lots(office: ExportSetup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_do_not_fit_are_kept_in_lots(office: ExportSetup, tmp_path: Path) -> None:
     """Memory holds a batch of what is refused, however many rows are."""
-    monkeypatch.setattr(change_detector, "MAX_LINES", 10)
+    office.limits = BatchLimits(lines=10)
     lots: list[int] = []
-    whole = office.outbox.enqueue
 
-    def keep(*words: Any, **more: Any) -> None:
-        lots.append(len(more.get("unfit", ())))
-        whole(*words, **more)
+    class Counted(Outbox):
+        def enqueue(self, *words: Any, **more: Any) -> None:
+            lots.append(len(more.get("refused", ())))
+            super().enqueue(*words, **more)
 
-    monkeypatch.setattr(office.outbox, "enqueue", keep)
+    office.outbox = Counted(tmp_path / "counted.db")
     fill(office.keeper, {"produtos": [(f"P{n:05}", "a", "UN", *[None] * 5, 7) for n in range(7000)]})
     assert export(office).refused == 7000
-    assert max(lots) <= 4000 + 10  # two lots of the stream beyond the batch
+    assert 10 < max(lots) <= 4000 + 10  # two lots of the stream beyond the batch
 
 
-def test_a_reading_begun_again_counts_its_rows_once(office: ExportSetup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reading_begun_again_counts_its_rows_once(office: ExportSetup, tmp_path: Path) -> None:
     fill(office.keeper, {"produtos": [(f"P{n:05}", "a", "UN", *[None] * 5, 1) for n in range(5000)]})
     fill(office.keeper, {"produtos": [("Q", "a", "UN", *[None] * 5, 7)]})
     failures = [ErpBusyError()]
-    whole = change_detector.ChangeDetector._keep
 
-    def keep(self: Any) -> None:
-        if failures:
-            raise failures.pop()
-        whole(self)
+    class Busy(Outbox):
+        def enqueue(self, *words: Any, **more: Any) -> None:
+            if failures:
+                raise failures.pop()
+            super().enqueue(*words, **more)
 
-    monkeypatch.setattr(change_detector.ChangeDetector, "_keep", keep)
+    office.outbox = Busy(tmp_path / "busy.db")
     erp = office.keeper.open()
     with client(office.hub) as opened:
         counts = office.exporter(erp, opened, datasets=("products",)).run().exports[NAME]

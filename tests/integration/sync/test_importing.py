@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from omnisync.agent.config.settings import ErpAddress
+from omnisync.agent.erp.base import ErpScope
 from omnisync.agent.erp.databases import open_erp
 from omnisync.agent.errors import BadTokenError, StoppedError
 from omnisync.agent.hub_api.client import HubClient
@@ -260,9 +261,7 @@ def test_converting_a_page_shows_its_rows_and_never_opens_the_erp(tmp_path: Path
     send(hub, change(customer()), change(order()))
     erp = open_erp(
         ErpAddress(database=str(tmp_path / "nowhere.db")),
-        company="aurora",
-        connection="producao",
-        establishments=ALL,
+        scope=ErpScope(company="aurora", connection="producao", establishments=ALL),
         zone=UTC,
         clock=lambda: NOW,
         memories=tmp_path,

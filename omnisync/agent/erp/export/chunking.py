@@ -14,9 +14,9 @@ from msgspec import Struct
 from omnisync.agent.erp.database import RowList
 from omnisync.agent.erp.row_hash import HASH_BYTES, hash_of_hashes
 
-ONE_IN = 32
-"""Rows that end a stretch, by one byte of their hash: longer stretches cost less where nothing changed, and more where
-something did."""
+ROWS_PER_CHUNK = 32
+"""On average, as one byte of a row's hash says whether it ends its chunk: longer chunks cost less where nothing
+changed, and more where something did."""
 
 
 class ChunkedRows(Struct, frozen=True):
@@ -33,13 +33,13 @@ class ChunkedRows(Struct, frozen=True):
 
 
 def content_defined_chunks(
-    row_lists: Iterator[RowList], hashes_of: Callable[[RowList], list[bytes]]
+    row_lists: Iterator[RowList], hashes_of: Callable[[RowList], list[bytes]], rows_per_chunk: int = ROWS_PER_CHUNK
 ) -> Iterator[ChunkedRows]:
     """Yield the rows of all lots in their order, cut into stretches: as many times some as there were lots.
 
     Where the lots begin and end does not matter, unless a whole one has no end of a stretch.
     """
-    is_end = bytes(low % ONE_IN == 0 for low in range(256))
+    is_end = bytes(low % rows_per_chunk == 0 for low in range(256))
     rows: RowList = []
     hashes: list[bytes] = []
     for lot in row_lists:

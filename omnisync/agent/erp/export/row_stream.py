@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent.erp.database import Database, RowList
-from omnisync.agent.erp.export.chunking import ChunkedRows, content_defined_chunks
+from omnisync.agent.erp.export.chunking import ROWS_PER_CHUNK, ChunkedRows, content_defined_chunks
 from omnisync.agent.erp.export.serializer import LineSerializer, OptionalKey, SerializedLines
 from omnisync.agent.erp.layout.export_queries import ExportQuery, check_names, known_names
 from omnisync.agent.erp.row_hash import hash_rows
@@ -47,7 +47,14 @@ class RowGroup(Struct, frozen=True):
 class RowStream:
     """One dataset's rows, streamed. `latest` is the changed-at column's highest value in the rows that have come."""
 
-    def __init__(self, query: ExportQuery, names: Sequence[str], row_lists: Iterator[RowList]) -> None:
+    def __init__(
+        self,
+        query: ExportQuery,
+        names: Sequence[str],
+        row_lists: Iterator[RowList],
+        rows_per_chunk: int = ROWS_PER_CHUNK,
+    ) -> None:
+        self._rows_per_chunk = rows_per_chunk
         self._row_lists = row_lists
         self._changed_at = _place_of(query, names)
         fields = known_names(query.dataset)
@@ -63,7 +70,8 @@ class RowStream:
         """Yield all rows, a lot at a time, without the stretches whose hash is known; nothing else is asked of the
         database meanwhile.
         """
-        for cut in content_defined_chunks(map(self._without_helper_column, self._row_lists), self._hashes):
+        row_lists = map(self._without_helper_column, self._row_lists)
+        for cut in content_defined_chunks(row_lists, self._hashes, self._rows_per_chunk):
             yield self._group(cut, is_known)
 
     def _without_helper_column(self, rows: RowList) -> RowList:
@@ -109,7 +117,9 @@ class RowStream:
 
 
 @contextmanager
-def open_stream(database: Database, query: ExportQuery, since: Since, today: date) -> Iterator[RowStream]:
+def open_stream(
+    database: Database, query: ExportQuery, since: Since, today: date, rows_per_chunk: int = ROWS_PER_CHUNK
+) -> Iterator[RowStream]:
     """Provide the rows of a dataset, all of them or those that changed since. Raises LayoutError for an unknown
     column.
     """
@@ -119,7 +129,7 @@ def open_stream(database: Database, query: ExportQuery, since: Since, today: dat
         sql = f"SELECT * FROM ({sql}) omnisync WHERE {database.quoted(query.changed_at)} >= ?"  # noqa: S608  # the layout's own
         values.append(since)
     with database.stream(sql, values) as (names, lots):
-        yield RowStream(query, [name.lower() for name in names], lots)
+        yield RowStream(query, [name.lower() for name in names], lots, rows_per_chunk)
 
 
 def _since(value: Any) -> str | int:

@@ -1,0 +1,33 @@
+"""The size of the next transaction, by the time the last one took."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+FIRST_SLICE = 50
+MAX_SLICE_S = 1.0
+"""Other people work in that database: a transaction there stays under this."""
+
+
+class AdaptiveSliceSize:
+    """The size of the next transaction, in records: doubled or halved by the time the last one took."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._size = FIRST_SLICE
+
+    def slices(self, n: int) -> Iterator[tuple[int, int]]:
+        """Yield the slices of a page of n records, each timed between two steps of the iteration."""
+        start = 0
+        while start < n or start == 0:
+            end = min(n, start + self._size)
+            began = self._monotonic()
+            yield start, end
+            self._adapt(self._monotonic() - began)
+            start = max(end, 1)
+
+    def _adapt(self, took_s: float) -> None:
+        if took_s > MAX_SLICE_S:
+            self._size = max(1, self._size // 2)
+        elif took_s < MAX_SLICE_S / 2:
+            self._size *= 2
