@@ -70,7 +70,7 @@ def _quote(order: Order) -> Order:
 BREAKERS: Mapping[str, Callable[[Order], Order]] = MappingProxyType(
     {
         "totals_mismatch": _wrong_items_amount,
-        "total_notexplained": _wrong_total,
+        "total_not_explained": _wrong_total,
         "payments_mismatch": _wrong_payments,
         "quantity_invalid": _zero_quantity,
         "price_zero": _zero_price,
