@@ -23,6 +23,7 @@ from omnisync.agent.config.settings import Home
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.journal.connection_lock import is_locked, is_running
 from omnisync.agent.journal.journal import Journal
+from omnisync.agent.journal.pulse import last_pulse
 from omnisync.agent.journal.run import Origin, Run, RunScope
 
 POLL_EVERY = timedelta(seconds=1)
@@ -41,6 +42,7 @@ class _Child(Struct, kw_only=True):
 
     run: Run
     process: subprocess.Popen[bytes]
+    pulse: int = 0
     silence: timedelta = timedelta()
     is_stop_sent: bool = False
 
@@ -125,9 +127,9 @@ class ProcessSupervisor:
             self._reap(child)
 
     def _check_heartbeat(self, child: _Child) -> None:
-        run = self._journal.run(child.run.id)
-        if run is not None and run.beat_at != child.run.beat_at:
-            child.run, child.silence = run, timedelta()
+        run, pulse = self._journal.run(child.run.id) or child.run, last_pulse(self._home, child.run.connection)
+        if (run.beat_at, pulse) != (child.run.beat_at, child.pulse):
+            child.run, child.pulse, child.silence = run, pulse, timedelta()
             return
         child.silence += self._poll_every
         if child.silence >= self._silence + self._grace:

@@ -25,6 +25,7 @@ from omnisync.agent.gc_tuning import rare_collections
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.journal.connection_lock import connection_lock, is_about_to_begin
 from omnisync.agent.journal.journal import Journal
+from omnisync.agent.journal.pulse import Pulse, pulse_path, pulsing
 from omnisync.agent.journal.run import EVERYTHING, Origin, Run, RunScope, RunState
 from omnisync.agent.messages import texts
 from omnisync.agent.progress import Counts, Progress
@@ -89,9 +90,17 @@ def execute_run(
     ):
         run = begin_run(services, connection, request, run_id)
         failed = services.report_broken_display
-        report = Report(services.journal, run, services.runtime, is_stopped=is_stopped, report_failure=failed)
+        pulse = Pulse(pulse_path(services.home, connection.name), services.runtime.monotonic)
+        report = Report(
+            services.journal,
+            run,
+            services.runtime,
+            is_stopped=is_stopped,
+            report_failure=failed,
+            on_step=pulse.progress,
+        )
         try:
-            with guarded(display or nullcontext(ignore), failed) as report.show:
+            with pulsing(pulse), guarded(display or nullcontext(ignore), failed) as report.show:
                 counts = RunExecutor(services, run, request, report).execute(connection)
         except OmnisyncError as error:
             fail_run(services, run, error, report, by_signal=is_stopped())

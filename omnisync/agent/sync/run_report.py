@@ -74,7 +74,7 @@ def guarded(display: Display, report_failure: Callable[[Exception], None]) -> It
 class Report:
     """Writes each step into the run's row, and reads there or from a signal whether to stop.
 
-    `before` is what the run's other half has counted; `show` is the display.
+    `before` is what the run's other half has counted; `show` is the display; `on_step` is called at each step.
     """
 
     def __init__(
@@ -85,8 +85,10 @@ class Report:
         *,
         is_stopped: Callable[[], bool],
         report_failure: Callable[[Exception], None],
+        on_step: Callable[[], None] = lambda: None,
     ) -> None:
         self._journal = journal
+        self._on_step = on_step
         self._run = run
         self._clock = runtime.clock
         self._is_stopped = is_stopped
@@ -100,6 +102,7 @@ class Report:
         self.show: Show = ignore
 
     def __call__(self, progress: Progress) -> bool:
+        self._on_step()
         self._totals = progress.totals if progress.totals.total else self._totals
         self.counts = self.before + progress.counts
         self.show(msgspec.structs.replace(progress, counts=self.counts, totals=self._totals))

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-FIRST_SLICE = 50
+FIRST_SLICE = 1
+"""Before it is known how long the ERP takes for a record: its triggers may take seconds."""
 MAX_SLICE_S = 1.0
 """Other people work in that database: a transaction there stays under this."""
 
 
 class AdaptiveSliceSize:
-    """The size of the next transaction, in records: doubled or halved by the time the last one took."""
+    """The size of the next transaction, in records: by the time the last one took."""
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(self, monotonic: Callable[[], float], first: int = FIRST_SLICE) -> None:
         self._monotonic = monotonic
-        self._size = FIRST_SLICE
+        self._size = first
+
+    @property
+    def size(self) -> int:
+        """Return the size of the next transaction."""
+        return self._size
 
     def slices(self, n: int) -> Iterator[tuple[int, int]]:
         """Yield the slices of a page of n records, each timed between two steps of the iteration."""
@@ -23,11 +29,13 @@ class AdaptiveSliceSize:
             end = min(n, start + self._size)
             began = self._monotonic()
             yield start, end
-            self._adapt(self._monotonic() - began)
+            self._adapt(end - start, self._monotonic() - began)
             start = max(end, 1)
 
-    def _adapt(self, took_s: float) -> None:
+    def _adapt(self, n: int, took_s: float) -> None:
         if took_s > MAX_SLICE_S:
-            self._size = max(1, self._size // 2)
-        elif took_s < MAX_SLICE_S / 2:
+            self._size = max(1, int(n * MAX_SLICE_S / took_s))
+        elif n == self._size and took_s < MAX_SLICE_S / 20:
+            self._size *= 8
+        elif n == self._size and took_s < MAX_SLICE_S / 2:
             self._size *= 2
