@@ -300,6 +300,8 @@ class Outbox:
             refused = "(SELECT dataset, key FROM refusal)"
             db.execute(f"UPDATE row SET hash = X'' WHERE (dataset, key) IN {refused}")  # noqa: S608  # our own text
             db.execute("DELETE FROM stretches WHERE dataset IN (SELECT dataset FROM refusal)")
+            # Where a changed-at column spares rows, none of them would be read before the next day.
+            db.execute("UPDATE dataset SET full_on = '' WHERE id IN (SELECT dataset FROM refusal)")
             return int(db.execute("SELECT count(*) FROM refusal").fetchone()[0])
 
     def refused(self, limit: int) -> list[RowRefusal]:

@@ -442,6 +442,23 @@ def test_with_a_changed_at_column_deletes_show_once_a_day(office: ExportSetup, t
     assert office.at_hub() == office.in_erp()
 
 
+def test_case_h13_a_row_that_was_not_sent_goes_the_same_day_when_it_is_tried_again(
+    office: ExportSetup, tmp_path: Path
+) -> None:
+    office.keeper.run("CREATE TABLE solto (code TEXT, name TEXT, unit TEXT, changed INTEGER)")
+    sql = "SELECT code, name, unit, changed FROM solto"
+    with_queries(office, tmp_path, f'[export.products]\nsql = "{sql}"\nchanged_at = "changed"\n')
+    office.keeper.run("INSERT INTO solto VALUES ('A', 'a', 'UN', 1), ('B', 'b', 'UN', 2), ('C', 'c', 'UN', 30)")
+    office.export(datasets=("products",))
+    office.keeper.run("UPDATE solto SET name = '' WHERE code = 'A'")
+    office.export(datasets=("products",), is_full=True)
+    assert [one.key for one in office.outbox.refused(10)] == ["A"]
+    office.keeper.run("UPDATE solto SET name = 'de volta' WHERE code = 'A'")  # mended, and not marked as changed
+    assert office.outbox.try_again() == 1
+    assert sent(office.export(datasets=("products",))) == {"omniforce.products": 1}
+    assert office.outbox.refused(10) == []
+
+
 # --- orders refused for a product that did not exist
 
 
