@@ -267,6 +267,12 @@ FAULTS = {
         layout=_numbered('{ from = "counter", table = "contador#", value = "ultimo" }'),
         says="tem 0 linhas",
     ),
+    "the highest of texts": Fault(
+        "check_max_text",
+        "pedido#.visto",
+        tables=(("situacao VARCHAR", "visto VARCHAR(10) NOT NULL UNIQUE, situacao VARCHAR"),),
+        layout=_numbered('{ from = "max", column = "visto" }'),
+    ),
     "the highest, which may stand twice": Fault(
         "check_max_not_unique",
         "pedido#.visto",

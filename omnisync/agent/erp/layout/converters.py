@@ -118,6 +118,14 @@ def _slice(first: str, last: str) -> Convert:
     return itemgetter(slice(int(first) - 1, int(last)))
 
 
+def _upper(text: str) -> str:
+    """Return the text in capitals; a letter stays whose capital no ERP's charset has: µ becomes a Greek letter."""
+    capitals = text.upper()
+    if capitals.isascii() or "µ" not in text:
+        return capitals
+    return "µ".join(part.upper() for part in text.split("µ"))
+
+
 def _zeros_left(n: str) -> Convert:
     width = int(n)
     return lambda value: str(value).rjust(width, "0")
@@ -170,7 +178,7 @@ def _written(value: date, form: str) -> str:
 
 
 _CONVERTERS: Mapping[str, Callable[..., Convert]] = {
-    "upper": lambda: str.upper,
+    "upper": lambda: _upper,
     "digits": _digits,
     "document_masked": lambda: mask,
     "cep_masked": _cep_masked,

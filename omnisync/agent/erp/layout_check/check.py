@@ -179,6 +179,9 @@ def _of_number(
         scope = (*use.keys[:-1], *use.parent)
         if table.column(column) is not None and not table.is_view and not table.is_unique(*scope, column):
             yield error("check_max_not_unique", f"{table.name}.{column}", tabela=table.name)
+        known = table.column(column)
+        if known is not None and known.kind == "text" and "zeros_left" not in number.form:
+            yield error("check_max_text", f"{table.name}.{column}", tipo=known.type)
 
 
 def _of_procedure(number: Number, where: str, schema: Schema) -> CheckFindings:
