@@ -31,6 +31,10 @@ class ChoosableIssue(Protocol):
     def value(self) -> str | None: ...
 
 
+CHOSEN_BY_A_PERSON = ("customer_duplicate", "customer_other_document")
+"""Reasons that are answered by one of the ERP's customers."""
+
+
 class Choice(Struct, frozen=True, kw_only=True):
     """Several customers of the ERP with one CNPJ: which of them is this one?"""
 
@@ -48,7 +52,7 @@ class Choice(Struct, frozen=True, kw_only=True):
 
 def choice_of(issue: ChoosableIssue) -> Choice | None:
     """Return the choice that this record waits for, if it waits for one."""
-    if issue.code != "customer_duplicate" or issue.outcome != "refused" or not issue.value:
+    if issue.code not in CHOSEN_BY_A_PERSON or issue.outcome != "refused" or not issue.value:
         return None
     keys = issue.value.split(",")
     return Choice(

@@ -120,6 +120,8 @@ SENTENCES: Mapping[str, str] = {
     "check_missing_procedure": "A procedure {nome} não existe neste banco{perto}. Corrija number no layout.",
     "check_max_not_unique": "O número {onde} vem do maior da tabela {tabela} mais um e não tem chave única: dois "
     "pedidos poderiam ter o mesmo. Crie a chave única.",
+    "check_max_text": "O número {onde} vem do maior mais um, e a coluna é {tipo}: como texto, 9 é maior que 10. "
+    'Escreva form = "zeros_left(6)" em number, ou use outra fonte.',
     "check_counter_type": "O contador {onde} é {tipo} e não pode ser somado. Corrija number no layout.",
     "check_counter_rows": "O contador {onde} tem {n} linhas e precisa de exatamente uma. Diga qual em number.where.",
     "check_query": "A consulta de {onde} não roda neste banco: {motivo}",
@@ -211,6 +213,11 @@ SENTENCES: Mapping[str, str] = {
     "cliente de novo e envie o pedido.",
     "customer_gone": "O pedido {numero} aguarda o cliente {nome}, que não está mais no ERP com o código que tinha. "
     "Para criá-lo outra vez use omnisync import --again {cliente}; o pedido entra com ele.",
+    "extra_rows_alike": "Há mais de uma linha de {registro} em {tabela} ({linha}), e nenhuma foi alterada. Confira-as "
+    "no ERP, ou dê ao layout um external_id para essa linha.",
+    "extra_row_stays": "{registro} não tem mais {linha}, e a linha dele em {tabela} ficou. Confira-a no ERP.",
+    "customer_other_document": "O cliente {nome} estava ligado ao cliente {chave} do ERP, que tem outro CNPJ/CPF. "
+    "Escolha-o em Pendências se é a mesma empresa, ou importe o cliente de novo para que seja cadastrado.",
     "customer_duplicate": "Há {n} clientes no ERP com o mesmo CNPJ do cliente {nome}. Escolha qual deles usar em "
     "Pendências.",
     "product_unknown": "O produto {codigo} não existe no ERP. Cadastre o produto ou corrija o código no OmniForce e "

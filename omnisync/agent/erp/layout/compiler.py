@@ -19,6 +19,7 @@ from omnisync.agent.erp.layout.row_builder import (
     UNANSWERED,
     ColumnPlan,
     ColumnQuery,
+    ExactKey,
     Fill,
     LookupAnswers,
     Note,
@@ -289,7 +290,7 @@ _ABSENT = object()
 def _answer(found: Mapping[Any, object], key: Any, path: str) -> object:
     if key is None or (isinstance(key, tuple) and None in key):
         return _ABSENT
-    answer = found.get(key if isinstance(key, tuple) else lookup_key(key), _ABSENT)
+    answer = _found(found, key)
     if answer is AMBIGUOUS:
         raise UnconvertibleError("lookup_ambiguous", "", _placeholder(key))
     if answer is UNANSWERED:
@@ -397,3 +398,9 @@ def _exact(value: Decimal) -> str:
     """Return a tiny price in full: str() would write 1E-7."""
     text = str(value)
     return text if "E" not in text else format(value, "f")
+
+
+def _found(found: Mapping[Any, object], key: Any) -> object:
+    if isinstance(key, tuple):
+        return found.get(key, _ABSENT)
+    return found.get(ExactKey(str(key)), found.get(lookup_key(key), _ABSENT))

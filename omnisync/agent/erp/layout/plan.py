@@ -68,6 +68,10 @@ class TablePlan(Struct, frozen=True, kw_only=True):
     external_id: str = ""
     number: NumberFrom | None = None
     only_on_create: frozenset[str] = frozenset()
+    state: str = ""
+    """The column of the order's state where it is the ERP's own: written once, and when what we cancelled is opened
+    again.
+    """
     is_queue: bool = False
     """Whether the ERP's own job takes its rows away, at any moment."""
     identity: str = ""

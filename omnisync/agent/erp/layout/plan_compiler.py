@@ -74,7 +74,7 @@ def compile_layout(file: LayoutFile, zone: tzinfo, mappings: Mappings) -> Layout
         update_while=frozenset(map(_text, state.update_while)) or frozenset({opened})
         if state is not None
         else frozenset(),
-        outcome=_outcome(order.outcome),
+        outcome=_outcome(order.outcome, main.table.keys),
         exports=compile_queries(file.export, zone),
     )
 
@@ -126,7 +126,8 @@ def _with_state(main: MainPlan, state: OrderState | None) -> MainPlan:
         return main
     _expect(state.column not in main.table.names, f"order.columns.{state.column}: é a coluna de order.state")
     column = ColumnPlan(state.column, constant_fill(state.open), constant=_text(state.open))
-    table = msgspec.structs.replace(main.table, columns=(column, *main.table.columns))
+    own = "" if main.table.is_queue else state.column
+    table = msgspec.structs.replace(main.table, columns=(column, *main.table.columns), state=own)
     return msgspec.structs.replace(main, table=table)
 
 
@@ -143,10 +144,13 @@ def _extra(compiler: Compiler, kind: str, file: ExtraTable, known: Sequence[str]
         columns=compiler.columns(kind, file.columns, f"{where}.columns"),
         foreign_key_columns=late,
         keys=keys,
+        external_id=file.external_id,
         number=_number(compiler, kind, file.number, keys[-1] if keys else "", f"{where}.number"),
         only_on_create=_only(file.only_on_create, file.columns, where),
     )
     _check_keys(table, where)
+    is_marked = not file.external_id or table.carries_ids
+    _expect(is_marked, f"{where}.external_id: a coluna {file.external_id} precisa ser preenchida com 'id'")
     return ExtraPlan(file.name, table, _when(kind, file.when, where))
 
 
@@ -269,9 +273,11 @@ def _check_kept_here(file: LayoutFile) -> None:
     )
 
 
-def _outcome(file: OutcomeQuery | None) -> OutcomeQuery | None:
+def _outcome(file: OutcomeQuery | None, keys: tuple[str, ...]) -> OutcomeQuery | None:
     if file is not None:
         _expect(":ids" in file.sql or ":keys" in file.sql, "order.outcome.sql: termine com IN (:ids) ou IN (:keys)")
+        is_matched_whole = len(keys) == 1 or ":keys" not in file.sql
+        _expect(is_matched_whole, f"order.outcome.sql: a chave do pedido tem {len(keys)} colunas; use IN (:ids)")
     return file
 
 

@@ -108,6 +108,12 @@ UNANSWERED = object()
 """The answer to a key with which the ERP's database could not be asked, or whose answer cannot be read."""
 
 
+class ExactKey(Struct, frozen=True):
+    """A key that stands in the ERP's table letter by letter as it was asked for: its answer comes before any other."""
+
+    key: str
+
+
 def lookup_key(value: object) -> str:
     """Return a value as lookups compare it: without the blanks of CHAR columns, whatever the case of the letters."""
     return str(value).rstrip().upper()

@@ -108,12 +108,14 @@ class Match(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class ExtraTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One more row of the same record: `before` the main table's, which takes its key, or `after` it.
 
-    `when` names a field: without it there is no such row.
+    `when` names a field: without it there is no such row. `external_id` keeps the hub's id of the record, by which the
+    row is known to be ours among others that the ERP's people added.
     """
 
     name: LayoutName
     table: LayoutName
     key: LayoutNames = ()
+    external_id: LayoutName = ""
     number: Number | None = None
     when: str = ""
     only_on_create: tuple[LayoutName, ...] = ()

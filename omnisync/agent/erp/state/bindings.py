@@ -136,8 +136,8 @@ class Bindings:
             [(self._company, kind, id_) for id_ in ids],
         )
         self._database.execute_many(
-            "UPDATE omnisync_binding SET written_version = NULL, erp_key = NULL, outcome = 'waiting', hash = ? "  # noqa: S608  # constant text
-            f"{mine}",
+            "UPDATE omnisync_binding SET written_version = NULL, erp_key = NULL, erp_number = NULL, "  # noqa: S608  # constant text
+            f"origin = 'made', outcome = 'waiting', hash = ? {mine}",
             [(REINSERT_REQUESTED, self._company, kind, id_) for id_ in gone],
         )
         streams: dict[Stream, list[str]] = {}
@@ -173,9 +173,9 @@ class Bindings:
         """A person's answer to several rows with one CNPJ: this one is the customer's, at the next import."""
         self._database.update_rows(
             "omnisync_binding",
-            ("erp_key", "origin", "outcome"),
+            ("erp_key", "written_version", "origin", "outcome"),
             (*_KEY, "outcome"),
-            [(erp_key, "matched", "waiting", self._company, "customer", customer_id, "refused")],
+            [(erp_key, None, "matched", "waiting", self._company, "customer", customer_id, "refused")],
         )
 
     def staged(self, establishments: Collection[str]) -> dict[str, str]:
@@ -230,7 +230,9 @@ def _is_already_reported(record_change: RecordChange, epoch: str, storable: Call
     before = record_change.binding
     if before is None or (before.version, before.epoch) != (record_change.change.version, epoch):
         return False
-    return before.outcome == record_change.outcome and before.reason == _stored(record_change.reason, storable)
+    is_numbered = record_change.erp_number in (None, before.erp_number)
+    is_same_end = before.outcome == record_change.outcome and is_numbered
+    return is_same_end and before.reason == _stored(record_change.reason, storable)
 
 
 def _merged(found: dict[str, Binding]) -> list[str]:
@@ -301,7 +303,9 @@ def origin_of(record_change: RecordChange) -> Literal["made", "matched", "withdr
     if record_change.is_matched:
         return "matched"
     if record_change.change.kind == "order" and record_change.outcome in _WRITES:
-        return "withdrawn" if record_change.outcome == "cancelled" else "made"
+        was_withdrawn = record_change.binding is not None and record_change.binding.origin == "withdrawn"
+        is_ours = record_change.outcome_group == "written" or was_withdrawn
+        return "withdrawn" if record_change.outcome == "cancelled" and is_ours else "made"
     return record_change.binding.origin if record_change.binding is not None else "made"
 
 

@@ -14,6 +14,8 @@ from omnisync.agent.erp.base import OpenIssue
 from omnisync.agent.erp.layout.plan import Layout, TablePlan
 from omnisync.agent.erp.state.bindings import IS_WAITING, Bindings
 from omnisync.agent.erp.state.transactions import Transactions
+from omnisync.agent.erp.upsert.customer_match import OTHER_DOCUMENT
+from omnisync.agent.erp.upsert.record_change import Binding, stored_reason
 from omnisync.agent.erp.upsert.writer import RecordWriter
 from omnisync.contract.feed import MAX_RECORDS, Reason, Receipt, RecordKind
 from omnisync.contract.streams import CUSTOMERS, Stream, orders_of
@@ -137,15 +139,16 @@ class SqlRecordStore:
         ]
 
     def acknowledge(self, receipts: Sequence[Receipt]) -> None:
-        """These receipts were sent; a newer outcome stays pending."""
+        """These receipts were sent; a newer outcome stays pending, and a number that came since."""
         alike: dict[tuple[object, ...], list[str]] = {}
         for r in receipts:
-            alike.setdefault((r.kind, r.version, r.outcome), []).append(r.id)
+            alike.setdefault((r.kind, r.version, r.outcome, r.erp_number is None), []).append(r.id)
         with self._transactions.of_state():
-            for what, ids in alike.items():
+            for (*what, is_unnumbered), ids in alike.items():
+                unnumbered = "AND erp_number IS NULL " if is_unnumbered else ""
                 self._database.execute_among(
-                    "UPDATE omnisync_binding SET receipt_pending = 0 "
-                    "WHERE company = ? AND kind = ? AND version = ? AND outcome = ? AND id IN {ids}",
+                    "UPDATE omnisync_binding SET receipt_pending = 0 "  # noqa: S608  # constant text
+                    f"WHERE company = ? AND kind = ? AND version = ? AND outcome = ? {unnumbered}AND id IN {{ids}}",
                     ids,
                     (self._company, *what),
                 )
@@ -177,8 +180,14 @@ class SqlRecordStore:
         """Turn refused records to waiting; `again` also those whose row the ERP took away."""
         with self._transactions.of_both():
             # What still has its row is only read again: forgotten, a later cancellation would not reach that row.
-            there = self._writer.existing(kind, self._bindings.of(kind, ids).values(), ids) if again else set()
-            return self._bindings.requeue(kind, ids, gone=[id_ for id_ in ids if id_ not in there] if again else ())
+            if not again:
+                return self._bindings.requeue(kind, ids, gone=())
+            bindings = self._bindings.of(kind, ids).values()
+            others = [binding for binding in bindings if _is_of_another(binding)]
+            if others:
+                self._writer.release_customers(others)
+            there = self._writer.existing(kind, bindings, ids) - {binding.id for binding in others}
+            return self._bindings.requeue(kind, ids, gone=[id_ for id_ in ids if id_ not in there])
 
     def requeue_by_reason(self, codes: Collection[str]) -> int:
         """Turn what was refused for one of these reasons to waiting; answers how many records."""
@@ -189,6 +198,12 @@ class SqlRecordStore:
         """Keep a person's answer to several rows with one CNPJ: this one is the customer's, at the next import."""
         with self._transactions.of_state():
             self._bindings.choose(customer_id, erp_key)
+
+
+def _is_of_another(binding: Binding) -> bool:
+    """Return whether a customer is refused for the other document of the row it was matched with."""
+    reason = stored_reason(binding) if binding.outcome == "refused" else None
+    return reason is not None and reason.code == OTHER_DOCUMENT
 
 
 def _open_issue(row: Any) -> OpenIssue:

@@ -10,7 +10,7 @@ from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import TablePlan
 from omnisync.agent.erp.upsert.keys import ErpKey, as_text, match_ignoring_padding, sort_key
 from omnisync.agent.erp.upsert.numbers import NewRow
-from omnisync.agent.erp.upsert.table import TableWriter, among_keys
+from omnisync.agent.erp.upsert.table import TableWriter, among_keys, foreign_keys
 
 
 class OrderLines(Struct, frozen=True):
@@ -51,9 +51,14 @@ class ChildRows:
         gone: list[ErpKey] = sorted(found - set(there.values()), key=sort_key)
         self._delete_where(self._line_keys, gone)
         changing = self._rows.updatable_columns()
-        names = [self._table.names[i] for i in changing if i != self._at]
         places = [i for i in changing if i != self._at]
-        known = [(*(new.values[i] for i in places), *line) for line, new in wanted.items() if line in there]
+        late = [i for i, one in enumerate(self._table.foreign_key_columns) if one.column not in self._line_keys]
+        names = [self._table.foreign_key_columns[i].column for i in late] + [self._table.names[i] for i in places]
+        known = []
+        for line, new in wanted.items():
+            if line in there:
+                keys = foreign_keys(self._table, new.foreign_keys)
+                known.append((*(keys[i] for i in late), *(new.values[i] for i in places), *line))
         if names:
             self._database.update_rows(self._table.name, names, self._line_keys, known)
         self._rows.insert([new for line, new in wanted.items() if line not in there])

@@ -5,6 +5,7 @@ The first of the hub's customers with a document owns the row it makes; the othe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from omnisync.agent.erp.database import Database
@@ -19,10 +20,12 @@ from omnisync.agent.erp.upsert.keys import (
     sort_key,
 )
 from omnisync.agent.erp.upsert.lookups import comparable_rows
-from omnisync.agent.erp.upsert.record_change import RecordChange, key_of, leave_unchanged
+from omnisync.agent.erp.upsert.record_change import Binding, RecordChange, claim_of, key_of, leave_unchanged
 from omnisync.agent.erp.upsert.table import TableWriter
+from omnisync.agent.errors import RefusedRecordError
 from omnisync.contract.documents import mask
 
+OTHER_DOCUMENT = "customer_other_document"
 _MAX_VALUE = 120
 """What the contract gives a reason's value."""
 
@@ -37,22 +40,23 @@ class CustomerMatch:
     def match_by_document(self, record_changes: Sequence[RecordChange]) -> list[RecordChange]:
         """Turn what is to be inserted to "match" where the ERP has it; answers what must wait for its twin's row.
 
-        Those of before stay what they were: made by us, or matched.
+        What we made stays ours. What was matched stays matched while the row has the customer's document.
         """
         self._refuse_without_document(record_changes)
         match = self._layout.match
         if match is None:
             return []
-        for record_change in record_changes:
-            if (
-                record_change.action == "update"
-                and record_change.binding is not None
-                and record_change.binding.origin == "matched"
-            ):
-                record_change.action = "match"
+        matched = [
+            v
+            for v in record_changes
+            if v.action == "update" and v.binding is not None and v.binding.origin == "matched"
+        ]
+        for record_change in matched:
+            record_change.action = "match"
         new = [v for v in record_changes if v.action == "insert"]
         self._bind_chosen(new)
         new = [v for v in new if v.action == "insert" and _document(v)]
+        new += self._of_another_document(matched)
         found = self._keys_by_document([_document(v) for v in new])
         twins, seen = [], set()
         for record_change in new:
@@ -65,12 +69,33 @@ class CustomerMatch:
             elif len(keys) > 1:
                 record_change.refuse("customer_duplicate", "document", candidate_keys(keys), n=len(keys))
             elif keys:
+                self.release([record_change.binding] if record_change.binding is not None else [])
                 _bind(record_change, keys[0])
+            elif record_change.was_written:
+                known = key_of(record_change)
+                record_change.refuse(OTHER_DOCUMENT, "document", candidate_keys([known]), chave=known[-1])
             elif document in seen:
                 record_change.action = "none"
                 twins.append(record_change)
             seen.add(document)
         return twins
+
+    def release(self, bindings: Sequence[Binding]) -> None:
+        """Take our mark from rows that were matched and are another company's; what was filled into them stays."""
+        assert self._layout.customer is not None
+        table = self._layout.customer.table
+        claims = [claim for claim in map(claim_of, bindings) if claim is not None]
+        if not claims or not table.carries_ids:
+            return
+        marks = table.carried([claim.id for claim in claims])
+        rows = [(None, *claim.key, mark) for claim, mark in zip(claims, marks, strict=True)]
+        self._database.savepoint()
+        try:
+            self._database.update_rows(table.name, [table.external_id], [*table.keys, table.external_id], rows)
+        except RefusedRecordError:  # the column takes no NULL: the row keeps the mark
+            self._database.return_to_savepoint()
+        else:
+            self._database.release_savepoint()
 
     def update_matched(self, group: list[RecordChange]) -> None:
         """Fill the empty columns of matched rows, and those the layout lists in `update`."""
@@ -102,6 +127,15 @@ class CustomerMatch:
             record_change.finish("updated" if record_change.was_written else "imported", "written")
         for places, lot_rows in updates.items():
             rows.update([names[i] for i in places], lot_rows)
+
+    def _of_another_document(self, matched: Sequence[RecordChange]) -> list[RecordChange]:
+        """Return those whose row has another document: theirs was typed wrong before, or the ERP changed its own."""
+        assert self._layout.match is not None
+        assert self._layout.customer is not None
+        having = [v for v in matched if _document(v)]
+        rows = TableWriter(self._database, self._layout.customer.table)
+        found = rows.fetch_by_key([key_of(v) for v in having], [self._layout.match.column]) if having else {}
+        return [v for v in having if _is_other(found.get(key_of(v)), _document(v))]
 
     def _refuse_without_document(self, record_changes: Sequence[RecordChange]) -> None:
         if self._layout.without_document == "refuse":
@@ -157,6 +191,13 @@ def _document(record_change: RecordChange) -> str:
 def _forms(document: str, stored_as: str) -> set[str]:
     forms = {"plain": {document}, "masked": {mask(document)}, "both": {document, mask(document)}}
     return forms[stored_as]
+
+
+def _is_other(row: Sequence[object] | None, document: str) -> bool:
+    """Return whether a row has a document, and another one than this; one that cannot be read is taken for the same."""
+    if row is None or _is_empty(row[0]) or row[0] is UNREADABLE:
+        return False
+    return re.sub(r"[^0-9A-Z]", "", as_text(row[0]).upper()) != document
 
 
 def _is_empty(value: object) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import ExtraPlan, MainPlan, Statement, TablePlan
 from omnisync.agent.erp.layout.row_builder import LookupAnswers
-from omnisync.agent.erp.upsert.keys import as_text
+from omnisync.agent.erp.upsert.keys import Claim, ErpKey, as_text
 from omnisync.agent.erp.upsert.numbers import NewRow
-from omnisync.agent.erp.upsert.record_change import RecordChange, key_of
+from omnisync.agent.erp.upsert.record_change import RecordChange, key_of, reason_of
 from omnisync.agent.erp.upsert.table import TableWriter, foreign_keys
 
 
@@ -31,13 +31,14 @@ class ExtraRows:
             self._insert(extra, group)
 
     def update(self, group: Sequence[RecordChange]) -> None:
-        """Bring the rows up to date; one that is missing after the main row is made."""
-        if self._main.before:
-            self._update_before(group)
+        """Bring the rows up to date, make those that are missing, take away ours whose value was lost.
+
+        A row that cannot be told from those the ERP's people added stays as it is, and a warning says so.
+        """
+        self._update_before(group)
         for extra in self._main.after:
             for record_change in group:
-                if extra.label in record_change.extra_rows and not self._update_after(extra, record_change):
-                    self._insert(extra, [record_change])
+                self._update_after(extra, record_change)
 
     def run_after(self, group: Sequence[RecordChange]) -> None:
         """Run the layout's own statement for each record."""
@@ -56,41 +57,75 @@ class ExtraRows:
     def _update_before(self, group: Sequence[RecordChange]) -> None:
         """Their keys stand in the main row: a key of one column each."""
         late = {one.whose: one.column for one in self._main.table.foreign_key_columns}
-        labels = [extra.label for extra in self._main.before if extra.label in late]
-        main = TableWriter(self._database, self._main.table)
-        found = main.fetch_by_key([v.keys[self._main.table.kind] for v in group], [late[label] for label in labels])
-        for extra in self._main.before:
-            if extra.label not in labels:
-                continue
-            rows = TableWriter(self._database, extra.table)
-            changing, at = rows.updatable_columns(), labels.index(extra.label)
-            updates = []
-            for record_change in group:
-                key = found[record_change.keys[self._main.table.kind]][at]
-                if key is not None and extra.label in record_change.extra_rows:
-                    values = record_change.extra_rows[extra.label]
-                    record_change.keys[extra.label] = (as_text(key),)
-                    updates.append((*(values[i] for i in changing), as_text(key)))
-            rows.update([extra.table.names[i] for i in changing], updates)
+        extras = [extra for extra in self._main.before if extra.label in late]
+        if not extras:
+            return
+        kind, main = self._main.table.kind, TableWriter(self._database, self._main.table)
+        found = main.fetch_by_key([v.keys[kind] for v in group], [late[extra.label] for extra in extras])
+        for at, extra in enumerate(extras):
+            taken = [(v, found[v.keys[kind]][at]) for v in group]
+            keys = {v.change.id: (as_text(key),) for v, key in taken if key is not None}
+            made = self._update_one_before(extra, group, keys)
+            main.update([late[extra.label]], [(v.keys[extra.label][-1], *v.keys[kind]) for v in made])
 
-    def _update_after(self, extra: ExtraPlan, record_change: RecordChange) -> bool:
-        """Found by its key where the layout fills it, else by the keys it takes and its constants.
+    def _update_one_before(
+        self, extra: ExtraPlan, group: Sequence[RecordChange], keys: Mapping[str, ErpKey]
+    ) -> list[RecordChange]:
+        """Update the rows that stand and are their record's own, and make the others; return the records of those."""
+        rows = TableWriter(self._database, extra.table)
+        owned = rows.owned([Claim(id_, key) for id_, key in keys.items()])
+        changing, updates, missing = rows.updatable_columns(), [], []
+        for record_change in group:
+            id_, values = record_change.change.id, record_change.extra_rows.get(extra.label)
+            if values is None:
+                if id_ in owned:
+                    _warn(record_change, "extra_row_stays", extra)
+            elif id_ in owned:
+                record_change.keys[extra.label] = keys[id_]
+                updates.append((*(values[i] for i in changing), *keys[id_]))
+            else:
+                missing.append(record_change)
+        rows.update([extra.table.names[i] for i in changing], updates)
+        self._insert(extra, missing)
+        return missing
 
-        Answers whether it was there.
-        """
-        table, quoted = extra.table, self._database.quoted
-        values = record_change.extra_rows[extra.label]
-        fixed = _identity(table, values, record_change)
-        where = " AND ".join(f"{quoted(name)} = ?" for name in fixed)
-        changing = [i for i in TableWriter(self._database, table).updatable_columns() if table.names[i] not in fixed]
-        count = f"SELECT COUNT(*) FROM {quoted(table.name)} WHERE {where}"  # noqa: S608  # quoted names
-        if not int(str(self._database.select(count, list(fixed.values()))[0][0])):
-            return False
-        if changing:
-            sets = ", ".join(f"{quoted(table.names[i])} = ?" for i in changing)
-            sql = f"UPDATE {quoted(table.name)} SET {sets} WHERE {where}"  # noqa: S608  # quoted names
-            self._database.execute(sql, [*(values[i] for i in changing), *fixed.values()])
-        return True
+    def _update_after(self, extra: ExtraPlan, record_change: RecordChange) -> None:
+        values = record_change.extra_rows.get(extra.label)
+        fixed = _identity(extra.table, values, record_change)
+        if not fixed:
+            return  # its key is among the values that were lost
+        n = self._count(extra.table, fixed)
+        if n > 1:
+            _warn(record_change, "extra_rows_alike", extra)
+        elif values is not None:
+            if n:
+                self._set(extra.table, values, fixed, record_change)
+            else:
+                self._insert(extra, [record_change])
+        elif n and extra.table.carries_ids:
+            self._delete(extra.table, fixed)
+        elif n:
+            _warn(record_change, "extra_row_stays", extra)
+
+    def _count(self, table: TablePlan, fixed: Mapping[str, object]) -> int:
+        where = " AND ".join(f"{self._database.quoted(name)} = ?" for name in fixed)
+        sql = f"SELECT COUNT(*) FROM {self._database.quoted(table.name)} WHERE {where}"  # noqa: S608  # quoted names
+        return int(str(self._database.select(sql, list(fixed.values()))[0][0]))
+
+    def _set(
+        self, table: TablePlan, values: Sequence[object], fixed: Mapping[str, object], record_change: RecordChange
+    ) -> None:
+        updatable = TableWriter(self._database, table).updatable_columns()
+        changed = {table.names[i]: values[i] for i in updatable} | _late(table, record_change)
+        names = [name for name in changed if name not in fixed]
+        rows = [(*(changed[name] for name in names), *fixed.values())]
+        if names:
+            self._database.update_rows(table.name, names, list(fixed), rows)
+
+    def _delete(self, table: TablePlan, fixed: Mapping[str, object]) -> None:
+        where = " AND ".join(f"{self._database.quoted(name)} = ?" for name in fixed)
+        sql = f"DELETE FROM {self._database.quoted(table.name)} WHERE {where}"  # noqa: S608  # quoted names
+        self._database.execute(sql, list(fixed.values()))
 
 
 def recorded(record_change: RecordChange, table: TablePlan) -> object:
@@ -98,16 +133,35 @@ def recorded(record_change: RecordChange, table: TablePlan) -> object:
     return (record_change.customer or record_change.order) if table.reads_records else None
 
 
-def _identity(table: TablePlan, values: Sequence[object], record_change: RecordChange) -> dict[str, object]:
-    """Return the columns a row after the main one is found again by, with their values."""
-    late: dict[str, object] = dict(
-        zip((one.column for one in table.foreign_key_columns), foreign_keys(table, record_change.keys), strict=True)
-    )
-    filled = dict(zip(table.names, values, strict=True)) | late
-    if table.keys and set(table.keys) <= filled.keys():
-        return {name: filled[name] for name in table.keys}
+def _identity(table: TablePlan, values: Sequence[object] | None, record_change: RecordChange) -> dict[str, object]:
+    """Return the columns a row after the main one is found again by, with their values: the record's id where the
+    row carries it, its key where the layout fills it, else the record's own key and the row's constants. Empty where
+    that takes values the record does not have.
+    """
+    late = _late(table, record_change)
     constants = {c.name: c.constant for c in table.columns if c.constant is not None}
-    return late | {name: value for name, value in constants.items() if name not in table.only_on_create}
+    fixed: dict[str, object] = {name: value for name, value in constants.items() if name not in table.only_on_create}
+    if table.carries_ids:
+        [carried] = table.carried([record_change.change.id])
+        return fixed | {table.external_id: carried}
+    if table.keys and set(table.keys) <= {*table.names, *late}:
+        filled = (dict(zip(table.names, values, strict=True)) if values is not None else fixed) | late
+        return {name: filled[name] for name in table.keys} if set(table.keys) <= filled.keys() else {}
+    own = {one.column for one in table.foreign_key_columns if one.whose == table.kind}
+    # Another record's key, as that of the order's customer, may be another by now.
+    return {name: key for name, key in late.items() if not own or name in own} | fixed
+
+
+def _warn(record_change: RecordChange, code: str, extra: ExtraPlan) -> None:
+    warning = reason_of(code, record_change, tabela=extra.table.name, linha=extra.label)
+    if warning not in record_change.warnings:
+        record_change.warnings += (warning,)
+
+
+def _late(table: TablePlan, record_change: RecordChange) -> dict[str, object]:
+    """Return the columns that take keys of other rows, with those keys."""
+    names = (one.column for one in table.foreign_key_columns)
+    return dict(zip(names, foreign_keys(table, record_change.keys), strict=True))
 
 
 def _values(statement: Statement, record_change: RecordChange) -> list[object]:

@@ -11,6 +11,7 @@ from omnisync.agent.erp.layout.row_builder import (
     UNANSWERED,
     ColumnPlan,
     ColumnQuery,
+    ExactKey,
     LookupAnswers,
     lookup_key,
 )
@@ -56,18 +57,32 @@ def _values_of(database: Database, sql: str, keys: Sequence[tuple[object, ...]])
     return {key: found[0][0] for key, found in rows.items() if found and found[0][0] is not None}
 
 
-def _lookup_answers(database: Database, form: Lookup, keys: Sequence[str]) -> dict[str, object]:
+def _lookup_answers(database: Database, form: Lookup, keys: Sequence[str]) -> dict[Any, object]:
+    """Return the values by key: the key as it was asked for where it stands so, else as lookups compare it."""
     quoted = database.quoted
     where = "".join(f"{quoted(name)} = ? AND " for name in form.where)
     by, take = quoted(form.by), quoted(form.take)
     sql = f"SELECT {by}, {take} FROM {quoted(form.lookup)} WHERE {where}{by} IN {{ids}}"  # noqa: S608  # quoted names
+    exact: dict[str, object] = {}
     answers: dict[ErpKey, object] = {}
     for found, taken in comparable_rows(database, sql, keys, [_plain(value) for value in form.where.values()]):
-        key = (lookup_key(found),)
         answer = UNANSWERED if taken is UNREADABLE else taken
-        answers[key] = answer if answers.get(key, answer) == answer else AMBIGUOUS
-    found_by = match_ignoring_padding({(lookup_key(key),) for key in keys}, answers)
-    return {key: taken for [key], taken in found_by.items() if taken is not None}
+        _add_answer(exact, str(found).rstrip(), answer)
+        _add_answer(answers, (lookup_key(found),), answer)
+    by_letters: dict[ErpKey, object] = {(lookup_key(key),): key for key in keys if key.rstrip() not in exact}
+    found_by = match_ignoring_padding(by_letters, answers)
+    there: dict[Any, object] = {key: taken for [key], taken in found_by.items() if taken is not None}
+    there |= {ExactKey(key): exact[key.rstrip()] for key in keys if exact.get(key.rstrip()) is not None}
+    # A row that came for a key beside it says nothing of a key in other letters: that one is asked for alone.
+    met = {lookup_key(key) for key in keys if key.rstrip() in exact}
+    doubtful = [key for key in keys if key.rstrip() not in exact and lookup_key(key) in met]
+    for key in doubtful:
+        there.pop(lookup_key(key), None)
+    return there | _lookup_answers(database, form, doubtful) if doubtful else there
+
+
+def _add_answer(answers: dict[Any, object], key: object, answer: object) -> None:
+    answers[key] = answer if answers.get(key, answer) == answer else AMBIGUOUS
 
 
 def comparable_rows(

@@ -97,9 +97,10 @@ class OrderStateGuard:
         layout = self._layout
         was_ours = record_change.binding is not None and record_change.binding.origin == "withdrawn"
         is_cancelled = layout.state_cancelled is not None and is_same(state, layout.state_cancelled)
+        record_change.is_reopened = was_ours and is_cancelled
         if is_cancelled and record_change.action == "cancel":
             record_change.finish("cancelled", "unchanged")
-        elif not any(is_same(state, open_) for open_ in layout.update_while) and not (was_ours and is_cancelled):
+        elif not any(is_same(state, open_) for open_ in layout.update_while) and not record_change.is_reopened:
             is_known = record_change.binding is None or record_change.binding.hash != ADOPTED
             leave_unchanged(record_change, "order_locked" if is_known else "order_found", situacao=as_text(state))
 

@@ -78,6 +78,8 @@ class RecordChange(Struct, kw_only=True):
     erp_key: str | None = None
     erp_number: str | None = None
     is_matched: bool = False
+    is_reopened: bool = False
+    """Whether its row stands cancelled by us: an edit opens it again."""
     keys: dict[str, ErpKey] = {}
     """Keys of this record's rows, and of its customer's, by the names a layout gives them."""
     row: tuple[object, ...] = ()

@@ -204,7 +204,7 @@ class TableWriter:
 
     def updatable_columns(self) -> list[int]:
         """Return the places of the columns that an update sets: not its key, not what is written once."""
-        fixed = {*self._table.keys, self._table.external_id} | self._table.only_on_create
+        fixed = {*self._table.keys, self._table.external_id, self._table.state} | self._table.only_on_create
         return [i for i, name in enumerate(self._table.names) if name not in fixed]
 
 

@@ -79,6 +79,10 @@ class RecordWriter:
 
     # --- customers
 
+    def release_customers(self, bindings: Sequence[Binding]) -> None:
+        """Take our mark from rows that were matched and are another company's."""
+        self._customer_match.release(bindings)
+
     def customers(self, record_changes: Sequence[RecordChange], rejected: RejectedRecords | None = None) -> None:
         """Land the customers that are to be inserted or updated."""
         _refuse_rejected(record_changes, rejected)
@@ -169,6 +173,9 @@ class RecordWriter:
 
     def _update_orders(self, group: list[RecordChange]) -> None:
         self._update_main(self._layout.order, group)
+        reopened = [v for v in group if v.is_reopened]
+        if reopened and self._layout.order.table.state:
+            self._set_state(reopened, self._layout.state_open)
         self._items.sync(_items(group, self._layout.item))
         if self._payments is not None and self._layout.payment is not None:
             self._payments.sync(_payments(group, self._layout.payment))
@@ -177,10 +184,13 @@ class RecordWriter:
             record_change.finish("staged" if self._layout.is_staged else "updated", "written")
 
     def _cancel_orders(self, group: list[RecordChange]) -> None:
-        rows = [(self._layout.state_cancelled, *key_of(v)) for v in sorted(group, key=_lock_order)]
-        self._orders.update([self._layout.state], rows)
+        self._set_state(group, self._layout.state_cancelled)
         for record_change in group:
             record_change.finish("cancelled", "written")
+
+    def _set_state(self, group: Sequence[RecordChange], state: str | None) -> None:
+        rows = [(state, *key_of(v)) for v in sorted(group, key=_lock_order)]
+        self._orders.update([self._layout.state], rows)
 
     # --- a main row with those before and after it
 

@@ -17,11 +17,12 @@ AUTOMATIC = {
     "customer_waiting": "Resolve-se com o cliente.",
     "customer_missing": "Entra sozinho assim que o cliente chegar.",
     "customer_duplicate": "Já foi escolhido: entra na próxima importação.",
+    "customer_other_document": "Já foi escolhido: entra na próxima importação.",
 }
 DELETED = "Apagado no OmniForce. O que o ERP tinha ficou como estava."
 DELETED_BEFORE = "Apagado no OmniForce, sem número no ERP."
 LINKS = {f"{kind}_unmapped": ("Abrir De/Para", f"/de-para#{kind}-titulo") for kind in texts.MAPPINGS}
-LINKS["customer_duplicate"] = ("Escolher", "/pendencias#escolher")
+LINKS["customer_duplicate"] = LINKS["customer_other_document"] = ("Escolher", "/pendencias#escolher")
 """Where a refused record's cause is put right, by its code."""
 
 
@@ -92,7 +93,7 @@ def split(code: str, message: str) -> tuple[str, str]:
 
 def _action(issue: OpenIssue) -> RowAction:
     if issue.outcome == "refused":
-        return "retry"
+        return "again" if issue.code == "customer_other_document" else "retry"
     if issue.outcome == "waiting":
         return "automatic"
     if issue.outcome == "kept" and issue.code in ("order_removed", "customer_removed"):

@@ -1,0 +1,394 @@
+"""Edits, cancellations and second imports meet rows that the ERP's own people changed; each test named by its case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from omnisync.agent.erp.base import Erp
+from omnisync.agent.progress import RowCounts
+from tests.support.erp_databases import KEEPERS, make_erp, write
+from tests.support.record_samples import change, customer, item, order
+from tests.support.toy_erp import CUSTOMER, ITEM, ORDER, ToyErp
+
+STATE = 'state = { column = "sit", open = "A", cancelled = "C", update_while = ["A", "P"] }\n'
+PED = "num {made}, id_app VARCHAR(40) UNIQUE, total NUMERIC(15,2), cli INTEGER, sit CHAR(1), obs VARCHAR(60)"
+MATCH = '[customer.match]\ncolumn = "documento"\n'
+OTHER_CNPJ = "11222333000181"
+
+
+def _ordered(*more: str) -> str:
+    """The layout's order with what stands directly in its table."""
+    return ORDER.replace("[order.columns]", "".join(more) + "[order.columns]")
+
+
+def _matching() -> str:
+    return CUSTOMER.replace("[customer.columns]", MATCH + "[customer.columns]")
+
+
+@pytest.fixture(params=list(KEEPERS))
+def toy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ToyErp]:
+    made = ToyErp(make_erp(request.param, request, tmp_path), tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ToyErp]:
+    made = ToyErp(make_erp("sqlite", request, tmp_path), tmp_path)
+    yield made
+    made.close()
+
+
+def _reasons(erp: Erp, outcome: str = "refused") -> dict[str, str]:
+    return {record.id: record.code for record in erp.records.open_issues([outcome], 100)}
+
+
+# --- H7
+
+_PAYMENT = """
+[payment]
+table = "par"
+parent = "num"
+identity = "line"
+line = "seq"
+[payment.columns]
+cli = { key_of = "customer" }
+seq = "line"
+valor = "amount"
+"""
+_TITLE = """
+[[order.after]]
+name = "titulo"
+table = "tit"
+[order.after.columns]
+num = { key_of = "order" }
+cli = { key_of = "customer" }
+tipo = { constant = "DUP" }
+valor = "totals.total_amount"
+"""
+
+
+def test_case_h7_an_order_that_passes_to_another_customer_takes_its_lines_and_rows_along(toy: ToyErp) -> None:
+    toy.lay(
+        par="num INTEGER NOT NULL, seq INTEGER NOT NULL, cli INTEGER, valor NUMERIC(15,2), PRIMARY KEY (num, seq)",
+        tit="num INTEGER, cli INTEGER, tipo VARCHAR(3), valor NUMERIC(15,2)",
+    )
+    erp = toy.open(CUSTOMER, _ordered('customer = "cli"\n'), _TITLE, ITEM, _PAYMENT)
+    write(erp, change(customer()), change(customer("cus_2", document=OTHER_CNPJ, name="Mercado Sol")))
+    write(erp, change(order()))
+    assert write(erp, change(order(customer_id="cus_2"), 2)).counts.orders == RowCounts(written=1)
+    [(sol,)] = toy.rows("SELECT cod FROM cli WHERE id_app = 'cus_2'")
+    assert toy.rows("SELECT cli FROM ped") == [(sol,)]
+    assert toy.rows("SELECT seq, cli FROM par") == [(1, sol)]
+    assert toy.rows("SELECT cli, tipo FROM tit") == [(sol, "DUP")]
+
+
+# --- H8
+
+_AFTER = """
+[[customer.after]]
+name = "contato"
+table = "con"
+when = "email"
+{mark}[customer.after.columns]
+cli = {{ key_of = "customer" }}
+{column}email = "email"
+"""
+_MARKED = {"mark": 'external_id = "id_app"\n', "column": 'id_app = "id"\n'}
+_BEFORE = """
+[[customer.before]]
+name = "pessoa"
+table = "pes"
+key = "cod"
+external_id = "id_app"
+when = "email"
+[customer.before.columns]
+id_app = "id"
+email = "email"
+"""
+_WITH_PERSON = CUSTOMER + 'pes = { key_of = "pessoa" }\n'
+
+
+def _with_contacts(toy: ToyErp, *, is_marked: bool) -> Erp:
+    toy.lay(con="cli INTEGER, id_app VARCHAR(40), email VARCHAR(60)")
+    marked = _MARKED if is_marked else {"mark": "", "column": ""}
+    erp = toy.open(CUSTOMER, _AFTER.format(**marked), ORDER, ITEM)
+    write(erp, change(customer(email="a@aurora.example")))
+    return erp
+
+
+def _contacts(toy: ToyErp) -> list[Any]:
+    return sorted(email for (email,) in toy.rows("SELECT email FROM con"))
+
+
+def _warnings(erp: Erp) -> list[str]:
+    return [warning.code for record in erp.records.with_warnings(10) for warning in record.warnings]
+
+
+@pytest.mark.parametrize("is_marked", [True, False], ids=["marked", "unmarked"])
+def test_case_h8_a_second_row_of_the_erps_people_is_not_overwritten(toy: ToyErp, is_marked: bool) -> None:
+    erp = _with_contacts(toy, is_marked=is_marked)
+    toy.run("INSERT INTO con (cli, email) SELECT cod, 'deles@erp.example' FROM cli")
+    edited = change(customer(email="b@aurora.example"), 2)
+    assert write(erp, edited).counts.customers == RowCounts(written=1)
+    ours = "b@aurora.example" if is_marked else "a@aurora.example"
+    assert _contacts(toy) == sorted([ours, "deles@erp.example"])
+    assert _warnings(erp) == ([] if is_marked else ["extra_rows_alike"])
+
+
+@pytest.mark.parametrize("is_marked", [True, False], ids=["marked", "unmarked"])
+def test_case_h8_a_row_whose_value_was_lost_goes_where_it_is_ours_and_is_reported_elsewhere(
+    toy: ToyErp, is_marked: bool
+) -> None:
+    erp = _with_contacts(toy, is_marked=is_marked)
+    assert write(erp, change(customer(), 2)).counts.customers == RowCounts(written=1)
+    assert _contacts(toy) == ([] if is_marked else ["a@aurora.example"])
+    assert _warnings(erp) == ([] if is_marked else ["extra_row_stays"])
+    assert write(erp, change(customer(email="c@aurora.example"), 3)).counts.customers == RowCounts(written=1)
+    assert _contacts(toy) == ["c@aurora.example"]
+
+
+def _with_people(toy: ToyErp) -> Erp:
+    toy.lay(
+        cli="cod {made}, id_app VARCHAR(40) UNIQUE, nome VARCHAR(60), documento VARCHAR(20), pes INTEGER",
+        pes="cod {made}, id_app VARCHAR(40), email VARCHAR(60)",
+    )
+    return toy.open(_WITH_PERSON, _BEFORE, ORDER, ITEM)
+
+
+def test_case_h8_a_row_before_the_main_one_that_was_empty_at_first_is_made_by_an_edit(toy: ToyErp) -> None:
+    erp = _with_people(toy)
+    write(erp, change(customer()))
+    assert toy.rows("SELECT pes FROM cli") == [(None,)]
+    assert write(erp, change(customer(email="a@aurora.example"), 2)).counts.customers == RowCounts(written=1)
+    assert toy.rows("SELECT p.email FROM cli c JOIN pes p ON p.cod = c.pes") == [("a@aurora.example",)]
+    write(erp, change(customer(email="b@aurora.example"), 3))
+    assert toy.rows("SELECT email FROM pes") == [("b@aurora.example",)]
+
+
+def test_case_h8_a_row_before_the_main_one_that_is_anothers_by_now_is_left_alone(toy: ToyErp) -> None:
+    erp = _with_people(toy)
+    write(erp, change(customer(email="a@aurora.example")))
+    toy.run("UPDATE pes SET id_app = NULL, email = 'deles@erp.example'")  # deleted, and its number given again
+    assert write(erp, change(customer(email="b@aurora.example"), 2)).counts.customers == RowCounts(written=1)
+    assert toy.rows("SELECT p.email FROM cli c JOIN pes p ON p.cod = c.pes") == [("b@aurora.example",)]
+    assert toy.rows("SELECT email FROM pes WHERE id_app IS NULL") == [("deles@erp.example",)]
+
+
+# --- H9
+
+
+def _two_companies(toy: ToyErp) -> Erp:
+    toy.lay()
+    erp = toy.open(_matching(), _ordered('customer = "cli"\n'), ITEM)
+    toy.run("INSERT INTO cli (cod, nome, documento) VALUES (7, 'X', '11222333000181')")
+    write(erp, change(customer(document=OTHER_CNPJ)))
+    write(erp, change(order()))
+    assert toy.rows("SELECT cli FROM ped") == [(7,)]
+    return erp
+
+
+def test_case_h9_a_document_typed_wrong_and_mended_is_matched_anew(toy: ToyErp) -> None:
+    erp = _two_companies(toy)
+    toy.run("INSERT INTO cli (cod, nome, documento) VALUES (8, 'Aurora', '12ABC34501DE35')")
+    assert write(erp, change(customer(), 2)).counts.customers == RowCounts(written=1)
+    assert write(erp, change(order("ord_2"))).counts.orders == RowCounts(written=1)
+    assert toy.rows("SELECT cli FROM ped ORDER BY num") == [(7,), (8,)]
+    assert toy.rows("SELECT nome FROM cli WHERE cod = 7") == [("X",)]
+
+
+def test_case_h9_a_mended_document_that_the_erp_does_not_have_is_asked_for(toy: ToyErp) -> None:
+    erp = _two_companies(toy)
+    assert write(erp, change(customer(), 2)).counts.customers == RowCounts(refused=1)
+    assert _reasons(erp) == {"cus_1": "customer_other_document"}
+    [issue] = erp.records.open_issues(["refused"], 10)
+    assert issue.value == "7"
+    erp.records.choose("cus_1", "7")
+    assert write(erp, change(customer(), 2), expected=None).counts.customers == RowCounts(written=1)
+    assert toy.rows("SELECT count(*) FROM cli") == [(1,)]
+
+
+def test_case_h9_a_customer_asked_for_again_after_its_document_was_mended_is_made(toy: ToyErp) -> None:
+    erp = _two_companies(toy)
+    write(erp, change(customer(), 2))
+    erp.records.requeue("customer", ["cus_1"], again=True)
+    assert write(erp, change(customer(), 2), expected=None).counts.customers == RowCounts(written=1)
+    assert toy.rows("SELECT documento, id_app FROM cli WHERE cod <> 7") == [("12ABC34501DE35", "cus_1")]
+
+
+# --- H10
+
+
+def _with_states(toy: ToyErp) -> Erp:
+    toy.lay(cli="", ped=PED)
+    erp = toy.open(_ordered(STATE) + 'obs = "notes"\n', ITEM)
+    write(erp, change(order()))
+    return erp
+
+
+def test_case_h10_an_edit_leaves_the_state_that_the_erp_set(toy: ToyErp) -> None:
+    erp = _with_states(toy)
+    toy.run("UPDATE ped SET sit = 'P'")
+    assert write(erp, change(order(notes="urgente"), 2)).counts.orders == RowCounts(written=1)
+    assert toy.rows("SELECT sit, obs FROM ped") == [("P", "urgente")]
+
+
+def test_case_h10_what_the_erp_cancelled_is_not_opened_by_the_apps_cancelling_and_opening(toy: ToyErp) -> None:
+    erp = _with_states(toy)
+    toy.run("UPDATE ped SET sit = 'C'")
+    assert write(erp, change(order(status="cancelled"), 2)).counts.orders == RowCounts(unchanged=1)
+    assert write(erp, change(order(notes="de volta"), 3)).counts.orders == RowCounts(kept=1)
+    assert toy.rows("SELECT sit, obs FROM ped") == [("C", None)]
+
+
+def test_case_h10_what_we_cancelled_is_opened_again(toy: ToyErp) -> None:
+    erp = _with_states(toy)
+    assert write(erp, change(order(status="cancelled"), 2)).counts.orders == RowCounts(written=1)
+    assert write(erp, change(order(notes="de volta"), 3)).counts.orders == RowCounts(written=1)
+    assert toy.rows("SELECT sit, obs FROM ped") == [("A", "de volta")]
+    write(erp, change(order(status="cancelled"), 4))
+    toy.run("UPDATE ped SET sit = 'P'")  # the ERP's people opened it themselves, and began to pick
+    assert write(erp, change(order(notes="de novo"), 5)).counts.orders == RowCounts(written=1)
+    assert toy.rows("SELECT sit, obs FROM ped") == [("P", "de novo")]
+
+
+# --- H11, H12, H16: a queue
+
+_QUEUE = """
+[order]
+landing = "staging"
+table = "ped"
+key = [{key}]
+external_id = "id_app"
+{state}
+[order.outcome]
+sql = "SELECT {asked}, numero, sit, motivo FROM saida WHERE {among}"
+states = {{ N = "staged", I = "imported", E = "refused" }}
+[order.columns]
+id_app = "id"
+total = "totals.total_amount"
+"""
+_OUT = "fil INTEGER, num INTEGER, id_app VARCHAR(40), numero VARCHAR(20), sit CHAR(1), motivo VARCHAR(60)"
+
+
+def _queued(toy: ToyErp) -> Erp:
+    toy.lay(cli="", ped="num {made}, id_app VARCHAR(40) UNIQUE, total NUMERIC(15,2), sit CHAR(1)", saida=_OUT)
+    return toy.open(
+        _QUEUE.format(
+            key='"num"',
+            state='state = { column = "sit", open = "N", cancelled = "C" }',
+            asked="id_app",
+            among="id_app IN (:ids)",
+        ),
+        ITEM,
+    )
+
+
+def test_case_h12_a_queued_order_asked_for_again_waits_for_its_new_number(toy: ToyErp) -> None:
+    erp = _queued(toy)
+    write(erp, change(order()))
+    toy.run("INSERT INTO saida (id_app, numero, sit) VALUES ('ord_1', '500', 'I')")
+    assert erp.read_outcomes() == 1
+    toy.run("DELETE FROM ped")
+    toy.run("DELETE FROM ite")
+    toy.run("DELETE FROM saida")
+    erp.records.requeue("order", ["ord_1"], again=True)
+    assert write(erp, change(order()), expected=None).counts.orders == RowCounts(written=1)
+    [receipt] = erp.records.pending_receipts(10)
+    assert (receipt.outcome, receipt.erp_number) == ("staged", None)
+    toy.run("INSERT INTO saida (id_app, numero, sit) VALUES ('ord_1', '501', 'I')")
+    assert erp.read_outcomes() == 1
+    [receipt] = erp.records.pending_receipts(10)
+    assert (receipt.outcome, receipt.erp_number) == ("imported", "501")
+
+
+def test_case_h16_a_number_that_the_job_gives_before_the_receipt_is_acknowledged_is_reported(toy: ToyErp) -> None:
+    erp = _queued(toy)
+    write(erp, change(order()))
+    erp.records.acknowledge(erp.records.pending_receipts(10))
+    toy.run("DELETE FROM ped")  # the job took it, and has not said what became of it
+    written = write(erp, change(order(notes="urgente"), 2))
+    assert [(receipt.outcome, receipt.erp_number) for receipt in written.receipts] == [("kept", None)]
+    toy.run("INSERT INTO saida (id_app, numero, sit) VALUES ('ord_1', '500', 'I')")
+    assert erp.read_outcomes() == 1
+    erp.records.acknowledge(written.receipts)
+    assert [(one.outcome, one.erp_number) for one in erp.records.pending_receipts(10)] == [("kept", "500")]
+
+
+def test_case_h11_a_key_of_two_columns_is_matched_whole(toy: ToyErp) -> None:
+    toy.lay(
+        cli="",
+        ped="fil INTEGER NOT NULL, num INTEGER NOT NULL, id_app VARCHAR(40) UNIQUE, total NUMERIC(15,2), "
+        "PRIMARY KEY (fil, num)",
+        ite="fil INTEGER NOT NULL, num INTEGER NOT NULL, seq INTEGER NOT NULL, produto VARCHAR(60), "
+        "total NUMERIC(15,2), PRIMARY KEY (fil, num, seq)",
+        saida=_OUT,
+    )
+    queue = _QUEUE.format(key='"fil", "num"', state="", asked="num", among="num IN (:keys)")
+    number = '[order.number]\nfrom = "max"\n'
+    fil = 'fil = { field = "establishment_code", map = { "0001" = "1", "0002" = "2" } }\n'
+    parts = (queue.replace("[order.outcome]", number + "[order.outcome]") + fil, ITEM)
+    with pytest.raises(Exception) as refused:  # noqa: PT011, B017
+        toy.open(parts[0], ITEM.replace('parent = "num"', 'parent = ["fil", "num"]'))
+    assert "order.outcome.sql" in str(getattr(refused.value, "words", {}).get("motivo", ""))
+
+
+# --- H17, H19
+
+
+@pytest.mark.parametrize(
+    ("text", "capitals"),
+    [("Capacitor 10 µF", "CAPACITOR 10 µF"), ("pão de açúcar", "PÃO DE AÇÚCAR"), ("straße", "STRASSE"), ("ÿ", "Ÿ")],
+)
+def test_case_h17_a_letter_stays_whose_capital_leaves_the_charset(text: str, capitals: str, sqlite: ToyErp) -> None:
+    sqlite.lay(cli="", ped="num {made}, id_app VARCHAR(40) UNIQUE, total NUMERIC(15,2), obs VARCHAR(60)")
+    erp = sqlite.open(ORDER + 'obs = "notes | upper"\n', ITEM)
+    write(erp, change(order(notes=text)))
+    assert sqlite.rows("SELECT obs FROM ped") == [(capitals,)]
+
+
+_LOOKED_UP = """
+[item]
+table = "ite"
+parent = "num"
+identity = "line"
+line = "seq"
+[item.columns]
+seq = "line"
+produto = { field = "product_code", lookup = "pro", by = "cod", take = "ref" }
+total = "total_amount"
+"""
+
+
+def test_case_h19_a_look_up_does_not_depend_on_its_neighbours(sqlite: ToyErp) -> None:
+    sqlite.lay(cli="")
+    sqlite.run("CREATE TABLE pro (cod VARCHAR(20) PRIMARY KEY, ref VARCHAR(20))")
+    sqlite.run("INSERT INTO pro (cod, ref) VALUES ('pao1', 'r1'), ('PAO1', 'r2')")
+    erp = sqlite.open(ORDER, _LOOKED_UP)
+    both = order(items=(item(1, product_code="pao1"), item(2, product_code="PAO1")))
+    assert write(erp, change(both)).counts.orders == RowCounts(written=1)
+    assert sqlite.rows("SELECT produto FROM ite ORDER BY seq") == [("r1",), ("r2",)]
+
+
+# --- H18
+
+
+def test_case_h18_a_matched_customer_made_anew_is_ours(toy: ToyErp) -> None:
+    toy.lay()
+    erp = toy.open(_matching(), _ordered('customer = "cli"\n'), ITEM)
+    toy.run("INSERT INTO cli (cod, nome, documento) VALUES (7, 'Deles', '12ABC34501DE35')")
+    write(erp, change(customer()))
+    toy.run("DELETE FROM cli")
+    erp.records.requeue("customer", ["cus_1"], again=True)
+    assert write(erp, change(customer()), expected=None).counts.customers == RowCounts(written=1)
+    write(erp, change(customer(name="Aurora Nova"), 2))
+    assert toy.rows("SELECT nome FROM cli") == [("Aurora Nova",)]
+
+
+def _with(record: Any, **fields: Any) -> Any:
+    return msgspec.structs.replace(record, **fields)
