@@ -1,6 +1,6 @@
 """Every error of the agent, by what to do about it.
 
-    OmnisyncError                  .code (stable: logs, pages)   .words (what fills its sentence in texts.py)
+    OmnisyncError                  .code (stable: logs, pages)   .words (what fills its sentence)
     ├── TemporaryError             try again with backoff
     │   ├── HubUnreachableError    no answer, or an answer that is not the hub's
     │   ├── HubBusyError           the hub asks for a pause (.retry_at)
@@ -18,7 +18,7 @@
         └── SettingsError · RunInProgressError · NotConfiguredError
 
 Foreign exceptions are translated where they come in: hub client, databases, files. Every code has a pt-BR sentence in
-`messages/pt.py`, which says what happened and what to do.
+`agent/messages/pt.py`, which says what happened and what to do.
 """
 
 from __future__ import annotations

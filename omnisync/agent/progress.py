@@ -10,6 +10,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from omnisync.agent.coded_message import CodedMessage, coded
 from omnisync.agent.errors import TemporaryError
 from omnisync.agent.phase import Phase
 
@@ -131,6 +132,11 @@ class ExpectedCounts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def total(self) -> int:
         """All four nouns together."""
         return self.customers + self.orders + self.items + self.payments
+
+
+def deletes_to_confirm(dataset: str, n: int) -> CodedMessage:
+    """Return the message of `n` rows of a dataset that are deleted only after a confirmation."""
+    return coded("many_deleted", n=n) if dataset == "products" else coded("many_rows_deleted", n=n, dados=dataset)
 
 
 class Progress(Struct, frozen=True, kw_only=True):

@@ -19,6 +19,13 @@ class RecordRef(Struct, frozen=True):
     again: bool = False
 
 
+class RecordLabel(Struct, frozen=True):
+    """A record as a sentence names it. The label is empty where the record has no identification."""
+
+    kind: RecordKind
+    label: str
+
+
 def encode_record_ref(ref: RecordRef) -> str:
     """Return the record as forms and rows keep it: `order:ID`, `again:any:ID`."""
     return f"{'again:' if ref.again else ''}{ref.kind or 'any'}:{ref.id}"

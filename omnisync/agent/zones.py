@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from functools import cache
 from typing import Literal
 from unicodedata import combining, normalize
@@ -128,3 +128,8 @@ def _folded(text: str) -> str:
 
 def _name(zone: tzinfo) -> str:
     return getattr(zone, "key", None) or str(zone)
+
+
+def wall_hour(moment: datetime) -> str:
+    """Return the hour on a clock of the moment's own zone: 08:00."""
+    return moment.strftime("%H:%M")

@@ -31,7 +31,7 @@ from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
 from omnisync.agent.journal.connection_lock import is_running
 from omnisync.agent.journal.journal import Journal
-from omnisync.agent.messages import texts
+from omnisync.agent.messages import sentences
 from omnisync.agent.runtime import Runtime
 from omnisync.agent.schedule import SYSTEMS, System
 from omnisync.agent.scheduler.processes import ProcessSupervisor
@@ -125,6 +125,7 @@ class AgentContext(Struct, frozen=True):
             options=ErpOptions(adjusts_centavo=connection.adjusts_centavo, n_cores=os.cpu_count() or 1),
             zone=self.zone(connection),
             clock=clock,
+            describe=sentences.of_words,
             mappings=self.journal.mappings(connection.name),
             memories=self.home.memories,
         )
@@ -192,7 +193,7 @@ def run_services(context: AgentContext) -> RunServices:
 
 def report_broken_display(error: Exception) -> None:
     """Print that the display of a run failed, and that the run goes on."""
-    print_status(texts.sentence("display_failed", motivo=type(error).__name__))
+    print_status(sentences.of_code("display_failed", motivo=type(error).__name__))
 
 
 def hub_client(context: AgentContext, connection: Connection) -> HubClient:

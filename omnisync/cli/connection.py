@@ -23,7 +23,8 @@ from omnisync.agent.erp.databases import KINDS
 from omnisync.agent.erp.layout.schema import shipped_names
 from omnisync.agent.errors import NotConfiguredError, SettingsError
 from omnisync.agent.layout_folder import chosen, names_in
-from omnisync.agent.messages import texts, times
+from omnisync.agent.messages import zone_text
+from omnisync.agent.messages.format import format_count
 from omnisync.agent.sync.outbox import outbox_of
 from omnisync.agent.zones import typed_zone
 from omnisync.cli import composition
@@ -60,12 +61,12 @@ def show(context: composition.AgentContext, connection: Connection) -> None:
         click.echo(f"Caracteres:        {erp.charset or 'os de costume do banco'}")
     click.echo(f"Layout:            {erp.layout}")
     zone, now = context.zone_found(connection), composition.clock()
-    click.echo(f"Fuso horário:      {times.zone_line(zone, now)}")
+    click.echo(f"Fuso horário:      {zone_text.zone_line(zone, now)}")
     if connection.adjusts_centavo:
         click.echo("Regra:             ajusta 1 centavo no maior item")
     for establishment in connection.establishments:
         click.echo(f"Estabelecimento:   {establishment.code} - {establishment.name}")
-    if advice := times.zone_advice(zone, now, times.zone_command(connection.name)):
+    if advice := zone_text.zone_advice(zone, now, zone_text.zone_command(connection.name)):
         print_status(advice)
 
 
@@ -157,8 +158,8 @@ def _say_zone(context: composition.AgentContext, before: Connection | None, afte
     """A new connection's zone where it is not the machine's, and another one's where it changed."""
     found, now = context.zone_found(after), composition.clock()
     if before is not None and found.zone != context.zone(before):
-        print_status(f"Fuso horário: {times.zone_line(found, now)}. O que já está no ERP fica como está.")
-    if advice := times.zone_advice(found, now, times.zone_command(after.name)):
+        print_status(f"Fuso horário: {zone_text.zone_line(found, now)}. O que já está no ERP fica como está.")
+    if advice := zone_text.zone_advice(found, now, zone_text.zone_command(after.name)):
         print_status(advice)
 
 
@@ -229,8 +230,8 @@ def test(context: composition.AgentContext, connection: Connection) -> None:
     )
     connection = msgspec.structs.replace(connection, company=identity.company.id, establishments=establishments)
     context.journal.save_connection(connection)
-    known_there = texts.counted(len(identity.establishments), "estabelecimento", "estabelecimentos")
+    known_there = format_count(len(identity.establishments), "estabelecimento", "estabelecimentos")
     click.echo(f"Central: {identity.company.name}, {known_there}.")
     with context.records(connection) as records:
         rows = records.rows()
-    click.echo(f"Banco do ERP: aberto, {texts.counted(rows['orders'], 'pedido', 'pedidos')}.")
+    click.echo(f"Banco do ERP: aberto, {format_count(rows['orders'], 'pedido', 'pedidos')}.")

@@ -25,7 +25,8 @@ from omnisync.agent.config.settings import (
 )
 from omnisync.agent.errors import SetupError
 from omnisync.agent.journal.run import RunScope
-from omnisync.agent.messages import texts
+from omnisync.agent.messages import labels
+from omnisync.agent.messages.format import format_count, format_integer
 from omnisync.agent.progress import NOUNS, Counts
 from omnisync.agent.sync.run import RunRequest
 from omnisync.cli import composition
@@ -138,7 +139,7 @@ def invoice(context: composition.AgentContext, folder: DemoFolder) -> None:
     told_on = date.fromisoformat(context.journal.get_meta(STORY_DAY) or composition.clock().date().isoformat())
     n = erp.invoice(folder.erp, told_on - UNTOUCHED, composition.clock())
     if n:
-        print_status(f"No ERP, o faturamento emitiu {texts.counted(n, 'nota', 'notas')}.")
+        print_status(f"No ERP, o faturamento emitiu {format_count(n, 'nota', 'notas')}.")
 
 
 def connect(context: composition.AgentContext, hub_url: str, folder: DemoFolder, token: str) -> Connection:
@@ -166,7 +167,7 @@ def show_summary(context: composition.AgentContext, connection: Connection, fold
     click.echo(f"{'No banco do ERP':<24}{'Linhas':>10}{'Gravadas agora':>16}")
     for noun in NOUNS:
         written = getattr(counts, noun).written
-        click.echo(f"{texts.NOUNS[noun]:<24}{texts.integer(rows[noun]):>10}{texts.integer(written):>16}")
+        click.echo(f"{labels.NOUNS[noun]:<24}{format_integer(rows[noun]):>10}{format_integer(written):>16}")
     click.echo("")
     n_refused = sum(record.outcome == "refused" for record in unsettled)
     click.echo(f"Recusados: {n_refused}. Aguardando: {len(unsettled) - n_refused}.")
@@ -177,7 +178,7 @@ def show_summary(context: composition.AgentContext, connection: Connection, fold
     click.echo("")
     click.echo(f"{'Do ERP para fora':<24}{'Linhas':>10}{'Enviadas agora':>16}")
     for name, sent in counts.exports.items():
-        click.echo(f"{texts.dataset_name(name):<24}{texts.integer(sent.read):>10}{texts.integer(sent.sent):>16}")
+        click.echo(f"{labels.dataset_name(name):<24}{format_integer(sent.read):>10}{format_integer(sent.sent):>16}")
     click.echo("")
     click.echo(f"Banco do ERP (SQLite): {folder.erp}")
     click.echo(f"Central (SQLite):      {folder.path / 'central.db'}")

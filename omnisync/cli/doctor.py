@@ -14,10 +14,11 @@ from omnisync.agent.config.certificate import Certificate, read_optional
 from omnisync.agent.config.exposure import check_exposure
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.errors import OmnisyncError
-from omnisync.agent.messages import texts, times
+from omnisync.agent.messages import sentences, zone_text
+from omnisync.agent.messages.format import format_count, format_integer
 from omnisync.cli import composition
 from omnisync.cli.command import command
-from omnisync.cli.exit import DONE, FAILED, sentence_of
+from omnisync.cli.exit import DONE, FAILED
 from omnisync.web.server import is_loopback
 
 SKEW = timedelta(minutes=2)
@@ -58,7 +59,7 @@ def _checked(what: str, look: Callable[[], Iterator[DoctorFinding]]) -> Iterator
     try:
         yield from look()
     except OmnisyncError as error:
-        yield DoctorFinding(what, False, sentence_of(error))
+        yield DoctorFinding(what, False, sentences.of_error(error))
 
 
 def _hub(context: composition.AgentContext, connection: Connection) -> Iterator[DoctorFinding]:
@@ -78,27 +79,27 @@ def clock_finding(here: datetime, there: datetime) -> DoctorFinding:
     if abs(skew) <= SKEW:
         return DoctorFinding("Relógio", True, "certo com o da central.")
     minutes = round(abs(skew).total_seconds() / 60)
-    words = texts.sentence("clock_skew", n=minutes, direcao="adiantado" if skew > timedelta() else "atrasado")
+    words = sentences.of_code("clock_skew", n=minutes, direcao="adiantado" if skew > timedelta() else "atrasado")
     return DoctorFinding("Relógio", False, words)
 
 
 def _erp(context: composition.AgentContext, connection: Connection) -> Iterator[DoctorFinding]:
     with context.records(connection) as records:
         rows = records.rows()
-    n_orders = texts.counted(rows["orders"], "pedido", "pedidos")
+    n_orders = format_count(rows["orders"], "pedido", "pedidos")
     yield DoctorFinding("Banco do ERP", True, f"{connection.erp.database} abre e tem as tabelas do layout; {n_orders}.")
 
 
 def _zone(context: composition.AgentContext, connection: Connection) -> DoctorFinding:
     """Report the zone whose hours are written to the ERP; a fault while a person should confirm it."""
     found, now = context.zone_found(connection), composition.clock()
-    advice = times.zone_advice(found, now, times.zone_command(connection.name))
-    return DoctorFinding("Fuso horário", not found.is_unanswered, advice or f"{times.zone_line(found, now)}.")
+    advice = zone_text.zone_advice(found, now, zone_text.zone_command(connection.name))
+    return DoctorFinding("Fuso horário", not found.is_unanswered, advice or f"{zone_text.zone_line(found, now)}.")
 
 
 def _disk(context: composition.AgentContext) -> DoctorFinding:
     free = shutil.disk_usage(context.home.path).free
-    words = f"{texts.integer(free // 2**20)} MB livres em {context.home.path}."
+    words = f"{format_integer(free // 2**20)} MB livres em {context.home.path}."
     if free < FREE_BYTES:
         return DoctorFinding("Disco", False, f"{words} Libere espaço.")
     return DoctorFinding("Disco", True, words)
@@ -140,7 +141,7 @@ def certificate_finding(certificate: Certificate, now: datetime) -> DoctorFindin
         return DoctorFinding(
             "Certificado", False, f"de {names}, venceu. Renove-o: os navegadores avisam a quem abre as telas."
         )
-    words = f"de {names}, vence em {texts.counted(days, 'dia', 'dias')}."
+    words = f"de {names}, vence em {format_count(days, 'dia', 'dias')}."
     return DoctorFinding("Certificado", days >= RENEWAL_DAYS, words if days >= RENEWAL_DAYS else f"{words} Renove-o.")
 
 

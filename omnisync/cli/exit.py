@@ -12,7 +12,7 @@ import msgspec
 import rich_click as click
 
 from omnisync.agent.errors import OmnisyncError, StoppedError
-from omnisync.agent.messages import texts
+from omnisync.agent.messages import sentences
 
 DONE = 0
 FAILED = 1
@@ -44,11 +44,6 @@ def show(result: object, sentence: str, *, as_json: bool) -> None:
         print_status(sentence)
 
 
-def sentence_of(error: OmnisyncError) -> str:
-    """Return the error's sentence."""
-    return texts.sentence(error.code, **error.words)
-
-
 def status_of(error: OmnisyncError) -> int:
     """Return the exit status an error ends with."""
     return STOPPED if isinstance(error, StoppedError) else FAILED
@@ -71,10 +66,10 @@ def exit_cleanly(*, verbose: bool = False) -> Iterator[None]:
     except OmnisyncError as error:
         if verbose:
             print_status(f"[{error.code}] {error.__cause__ or ''}".rstrip())
-        print_status(sentence_of(error))
+        print_status(sentences.of_error(error))
         sys.exit(status_of(error))
     except KeyboardInterrupt:
-        print_status(texts.sentence("interrupted"))
+        print_status(sentences.of_code("interrupted"))
         sys.exit(STOPPED)
     except BrokenPipeError:  # the reader of our output closed it, as `head` does: there is no one to report to
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is written out at exit
@@ -82,7 +77,7 @@ def exit_cleanly(*, verbose: bool = False) -> Iterator[None]:
     except Exception as error:  # noqa: BLE001  # the one top of a command: a person gets a sentence, never a traceback
         if verbose:
             raise
-        print_status(texts.sentence("internal", motivo=type(error).__name__))
+        print_status(sentences.of_code("internal", motivo=type(error).__name__))
         sys.exit(FAILED)
 
 
@@ -94,7 +89,7 @@ def run(command: click.Command, arguments: list[str] | None) -> int:
         print_status(usage_message(error))
         return WRONG_USE
     except click.Abort:
-        print_status(texts.sentence("interrupted"))
+        print_status(sentences.of_code("interrupted"))
         return STOPPED
     except click.ClickException as error:
         print_status(error.format_message())

@@ -16,7 +16,8 @@ from omnisync.agent.erp.layout_draft.draft import draft
 from omnisync.agent.erp.layout_draft.samples import sampler
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.layout_folder import chosen, names_in
-from omnisync.agent.messages import texts
+from omnisync.agent.messages import sentences
+from omnisync.agent.messages.format import format_count
 from omnisync.cli import composition
 from omnisync.cli.command import command
 from omnisync.cli.exit import DONE, FAILED
@@ -88,8 +89,8 @@ def new(context: composition.AgentContext, connection: Connection, path: str, fo
     tables = ", ".join(made.tables) or "nenhuma"
     click.echo(f"Rascunho gravado em {file}. Tabelas reconhecidas: {tables}.")
     click.echo(
-        f"{texts.counted(made.n_guesses, 'palpite', 'palpites')} a conferir, "
-        f"{texts.counted(made.n_missing, 'ponto', 'pontos')} a preencher. Depois: omnisync layout check {file}"
+        f"{format_count(made.n_guesses, 'palpite', 'palpites')} a conferir, "
+        f"{format_count(made.n_missing, 'ponto', 'pontos')} a preencher. Depois: omnisync layout check {file}"
     )
 
 
@@ -104,11 +105,11 @@ def read(context: composition.AgentContext, connection: Connection, name: str) -
 
 def finding_line(finding: Finding) -> str:
     """Return a finding in one line."""
-    return f"{_LEVELS[finding.level]} {finding.where}: {finding.sentence}"
+    return f"{_LEVELS[finding.level]} {finding.where}: {sentences.of_message(finding.message)}"
 
 
 def _summed(name: str, n_errors: int, n_warnings: int) -> str:
     if not n_errors and not n_warnings:
         return f"O layout {name} serve para este banco."
-    errors, warnings = texts.counted(n_errors, "erro", "erros"), texts.counted(n_warnings, "aviso", "avisos")
+    errors, warnings = format_count(n_errors, "erro", "erros"), format_count(n_warnings, "aviso", "avisos")
     return f"Layout {name}: {errors}, {warnings}."

@@ -8,7 +8,7 @@ import rich_click as click
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.erp.layout.code_map import KINDS
 from omnisync.agent.errors import SettingsError
-from omnisync.agent.messages.texts import MAPPINGS
+from omnisync.agent.messages import labels
 from omnisync.cli import composition
 from omnisync.cli.command import command
 from omnisync.cli.exit import print_status
@@ -31,7 +31,7 @@ def list_(context: composition.AgentContext, connection: Connection, as_json: bo
         return
     for kind in KINDS:
         if kind in told or kind in of_layout:
-            click.echo(f"{MAPPINGS[kind]} ({kind})")
+            click.echo(f"{labels.MAPPINGS[kind]} ({kind})")
         for code, erp_code in sorted({**of_layout.get(kind, {}), **told.get(kind, {})}.items()):
             click.echo(f"  {code:<30}{erp_code:<30}{'' if code in told.get(kind, {}) else 'do layout'}".rstrip())
     if not told and not of_layout:
@@ -49,7 +49,7 @@ def set_(kind: str, code: str, erp_code: str, name: str | None) -> None:
         raise SettingsError(motivo="o código não pode ser vazio")
     context = composition.open_context()
     _save(context, context.connection(name), kind, code.strip(), erp_code.strip())
-    print_status(f"{MAPPINGS[kind]}: {code} é {erp_code} no ERP.")
+    print_status(f"{labels.MAPPINGS[kind]}: {code} é {erp_code} no ERP.")
 
 
 @command("unset", group=mapping)
@@ -58,7 +58,7 @@ def set_(kind: str, code: str, erp_code: str, name: str | None) -> None:
 def unset(context: composition.AgentContext, connection: Connection, kind: str, code: str) -> None:
     """Esquece o código; volta a valer o que o layout diz."""
     _save(context, connection, kind, code.strip(), None)
-    print_status(f"{MAPPINGS[kind]}: {code} esquecido.")
+    print_status(f"{labels.MAPPINGS[kind]}: {code} esquecido.")
 
 
 def _save(

@@ -14,14 +14,16 @@ from omnisync.agent.erp.base import OpenIssue
 from omnisync.agent.errors import SetupError
 from omnisync.agent.journal.decisions import Confirmation
 from omnisync.agent.journal.run import holders_of, left_to_another
-from omnisync.agent.messages import texts
+from omnisync.agent.messages import labels, sentences
 from omnisync.agent.messages.choices import PART, Choice, choice_of
+from omnisync.agent.messages.format import format_integer
+from omnisync.agent.progress import deletes_to_confirm
 from omnisync.cli import composition
 from omnisync.cli.command import command
 from omnisync.cli.exit import print_status
 from omnisync.cli.retry import MOST
 
-dataset_argument = click.argument("dataset", type=click.Choice(list(texts.DATASETS)), metavar="DADOS")
+dataset_argument = click.argument("dataset", type=click.Choice(list(labels.DATASETS)), metavar="DADOS")
 
 
 @click.group("pending")
@@ -75,7 +77,7 @@ def confirm(context: composition.AgentContext, connection: Connection, dataset: 
     """Confirma que tantos registros deixam de aparecer; o número é o que `pending list` mostra."""
     asked = _open_confirmation(context, connection, dataset)
     if not context.journal.answers.confirm(connection.name, dataset, n, composition.clock()):
-        raise SetupError("confirmation_changed", dados=texts.DATASETS[dataset], n=texts.integer(asked.n))
+        raise SetupError("confirmation_changed", dados=labels.DATASETS[dataset], n=format_integer(asked.n))
     print_status("Confirmado: a próxima exportação continua.")
 
 
@@ -116,7 +118,7 @@ def _open_confirmation(context: composition.AgentContext, connection: Connection
     for one in context.journal.answers.confirmations(connection.name):
         if one.dataset == dataset:
             return one
-    raise SetupError("confirmation_not_asked", dados=texts.DATASETS[dataset])
+    raise SetupError("confirmation_not_asked", dados=labels.DATASETS[dataset])
 
 
 def _busy(context: composition.AgentContext, connection: Connection) -> dict[str, tuple[str, str]]:
@@ -135,10 +137,10 @@ def _of_choices(choices: dict[str, Choice]) -> list[str]:
 def _of_confirmations(asked: Sequence[Confirmation]) -> list[str]:
     lines = []
     for one in asked:
-        code, words = texts.many_deleted(one.dataset, one.n)
         how = f"omnisync pending confirm {one.dataset} {one.n} | omnisync pending refuse {one.dataset}"
         done = f"confirmado: acontece na próxima exportação (omnisync pending refuse {one.dataset} volta atrás)"
-        lines.append(f"{texts.sentence(code, **words)}\n    {how if one.confirmed_at is None else done}")
+        question = sentences.of_message(deletes_to_confirm(one.dataset, one.n))
+        lines.append(f"{question}\n    {how if one.confirmed_at is None else done}")
     return lines
 
 

@@ -10,11 +10,13 @@ from datetime import tzinfo
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.erp.base import DryRun
 from omnisync.agent.journal.run import RunKind
-from omnisync.agent.messages import texts
+from omnisync.agent.messages import labels, sentences
+from omnisync.agent.messages.format import format_count, format_integer
 from omnisync.agent.phase import Stage
-from omnisync.agent.progress import NOUNS, Counts, Progress
+from omnisync.agent.progress import NOUNS, Counts, Progress, deletes_to_confirm
 from omnisync.agent.sync.run import RunRequest, execute_run
 from omnisync.agent.sync.run_report import Guard
+from omnisync.agent.zones import wall_hour
 from omnisync.cli import composition
 from omnisync.cli.exit import print_status, show
 
@@ -87,7 +89,7 @@ def _bars(zone: tzinfo) -> Iterator[Callable[[Progress], None]]:
         TextColumn("{task.fields[trouble]}"),
     )
     with Bars(*columns, console=Console(stderr=True)) as bars:
-        tasks = {noun: bars.add_task(texts.NOUNS[noun], total=None, rate="", trouble="") for noun in NOUNS}
+        tasks = {noun: bars.add_task(labels.NOUNS[noun], total=None, rate="", trouble="") for noun in NOUNS}
 
         def show(progress: Progress) -> None:
             trouble = _trouble(progress, zone)
@@ -95,7 +97,7 @@ def _bars(zone: tzinfo) -> Iterator[Callable[[Progress], None]]:
                 received = getattr(progress.counts, noun).received
                 total = max(received, getattr(progress.totals, noun))
                 speed = bars.tasks[task].speed
-                rate = f"{texts.integer(round(speed))}/s" if speed else ""
+                rate = f"{format_integer(round(speed))}/s" if speed else ""
                 bars.update(task, completed=received, total=total or None, rate=rate, trouble=trouble)
 
         yield show
@@ -105,7 +107,7 @@ def _lines(zone: tzinfo, kind: RunKind) -> Callable[[Progress], None]:
     said: set[str] = set()
 
     def show(progress: Progress) -> None:
-        line = _trouble(progress, zone) or _phase(progress) or f"Começando a {texts.RUNS[kind]}…"
+        line = _trouble(progress, zone) or _phase(progress) or f"Começando a {labels.RUNS[kind]}…"
         if line not in said:
             said.add(line)
             print_status(line)
@@ -118,14 +120,14 @@ def _trouble(progress: Progress, zone: tzinfo) -> str:
     error, retry_at = progress.trouble, progress.retry_at
     if error is None:
         return ""
-    hour = None if retry_at is None else texts.hour(retry_at.astimezone(zone))
+    hour = None if retry_at is None else wall_hour(retry_at.astimezone(zone))
     is_export = progress.phase.is_export
-    return texts.of_run(error.code, error.words | {"hora": hour}, is_export=is_export)
+    return sentences.of_run(error.code, error.words | {"hora": hour}, is_export=is_export)
 
 
 def _phase(progress: Progress) -> str:
     """Return what is being done; empty before the first step, as while the hub is waited for."""
-    if exporting := texts.exporting(progress.phase):
+    if exporting := sentences.export_step(progress.phase):
         return f"{exporting}…"
     if progress.phase.stage == "order":
         return f"Importando pedidos do estabelecimento {progress.phase.establishment}…"
@@ -136,7 +138,7 @@ def dry_run_lines(seen: DryRun) -> Iterator[str]:
     """Yield the first rows of each table as they would have stood, and what would not have entered."""
     yield "Ensaio: nada ficou gravado."
     for table, rows in seen.tables.items():
-        yield f"{table}: {texts.counted(len(rows), 'linha', 'linhas')}"
+        yield f"{table}: {format_count(len(rows), 'linha', 'linhas')}"
         for row in rows[:ROWS_SHOWN]:
             yield "    " + ", ".join(f"{name}={value}" for name, value in row.items() if value is not None)
     for label, message in seen.unsettled:
@@ -146,17 +148,16 @@ def dry_run_lines(seen: DryRun) -> Iterator[str]:
 def export_summary(counts: Counts) -> str:
     """Return the result of an export in words, and how many deletes wait for a confirmation."""
     sent = counts.sent
-    told = [texts.exported(counts.sent_by_system(), deleted=sent.deleted, refused=sent.refused)]
+    told = [sentences.export_summary(counts.sent_by_system(), deleted=sent.deleted, refused=sent.refused)]
     for name, one in counts.exports.items():
         if one.held:
-            code, words = texts.many_deleted(name.partition(".")[2], one.held)
-            told.append(texts.sentence(code, **words))
+            told.append(sentences.of_message(deletes_to_confirm(name.partition(".")[2], one.held)))
     return " ".join(told)
 
 
 def summary(counts: Counts) -> str:
     """Return the result in words: 12 clientes, 34 pedidos, 87 itens e 41 formas de pagamento importados."""
-    parts = [texts.counted(getattr(counts, noun).written, *_WORDS[noun]) for noun in NOUNS]
+    parts = [format_count(getattr(counts, noun).written, *_WORDS[noun]) for noun in NOUNS]
     if counts.total.written:
         sentences = [f"{', '.join(parts[:3])} e {parts[3]} importados."]
     else:
@@ -169,5 +170,5 @@ def summary(counts: Counts) -> str:
     ):
         n = getattr(counts.customers, bucket) + getattr(counts.orders, bucket)
         if n:
-            sentences.append(f"{texts.counted(n, 'registro', 'registros')} {one if n == 1 else many}.")
+            sentences.append(f"{format_count(n, 'registro', 'registros')} {one if n == 1 else many}.")
     return " ".join(sentences)

@@ -10,7 +10,7 @@ import rich_click as click
 from omnisync.agent.config.establishments import chosen_codes
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.errors import SettingsError, SetupError
-from omnisync.agent.messages import times
+from omnisync.agent.messages import schedule_text, zone_text
 from omnisync.agent.schedule import Schedule, System
 from omnisync.cli import composition
 from omnisync.cli.command import command
@@ -45,10 +45,10 @@ def _print_schedule(context: composition.AgentContext, connection: Connection, s
         return
     codes = "todos" if saved.establishments == "all" else ", ".join(saved.establishments)
     systems = "todos" if saved.systems == "all" else ", ".join(saved.systems)
-    click.echo(times.in_words(saved))
-    click.echo(f"Estabelecimentos: {codes}. Sistemas: {systems}. {times.zone_in_words(zone, now)}")
-    click.echo(f"{times.next_line(saved, now, zone, is_running=False).text}.")
-    for row in times.upcoming_runs(saved, now, zone):
+    click.echo(schedule_text.in_words(saved))
+    click.echo(f"Estabelecimentos: {codes}. Sistemas: {systems}. {zone_text.zone_in_words(zone, now)}")
+    click.echo(f"{schedule_text.next_line(saved, now, zone, is_running=False).text}.")
+    for row in schedule_text.upcoming_runs(saved, now, zone):
         click.echo(f"  {row.day:<20}{row.hour:>12}")
 
 

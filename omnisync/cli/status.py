@@ -13,7 +13,8 @@ from omnisync.agent.config.settings import Connection
 from omnisync.agent.erp.base import OpenIssue
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.journal.run import Run
-from omnisync.agent.messages import texts, times
+from omnisync.agent.messages import labels, sentences, zone_text
+from omnisync.agent.messages.format import format_age, format_integer
 from omnisync.agent.messages.spreadsheet import open_issues_csv
 from omnisync.agent.progress import NOUNS
 from omnisync.agent.sync.outbox import RowRefusal, outbox_of
@@ -41,15 +42,15 @@ def status(context: composition.AgentContext, connection: Connection, as_json: b
     click.echo(f"Conexão {connection.name}: {hub_url} → {connection.erp.database}")
     click.echo(_last(last, context.zone(connection)))
     for noun in NOUNS:
-        click.echo(f"  {texts.NOUNS[noun]:<22}{texts.integer(rows[noun]):>12}")
-    click.echo(f"  {'Recusados':<22}{texts.integer(unsettled['refused']):>12}")
-    oldest = f"   o mais antigo {texts.age(since, composition.clock())}" if since is not None else ""
-    click.echo(f"  {'Aguardando':<22}{texts.integer(unsettled['waiting']):>12}{oldest}")
-    for sentence in texts.unread(unread_orders(context, connection)):
+        click.echo(f"  {labels.NOUNS[noun]:<22}{format_integer(rows[noun]):>12}")
+    click.echo(f"  {'Recusados':<22}{format_integer(unsettled['refused']):>12}")
+    oldest = f"   o mais antigo {format_age(since, composition.clock())}" if since is not None else ""
+    click.echo(f"  {'Aguardando':<22}{format_integer(unsettled['waiting']):>12}{oldest}")
+    for sentence in sentences.of_unread_orders(unread_orders(context, connection)):
         click.echo(sentence)
     if context.zone_found(connection).is_unanswered:
-        where = times.zone_command(connection.name)
-        click.echo(times.zone_advice(context.zone_found(connection), composition.clock(), where))
+        where = zone_text.zone_command(connection.name)
+        click.echo(zone_text.zone_advice(context.zone_found(connection), composition.clock(), where))
 
 
 def unread_orders(context: composition.AgentContext, connection: Connection) -> dict[str, int]:
@@ -69,7 +70,7 @@ def unread_orders(context: composition.AgentContext, connection: Connection) -> 
 def _last(run: Run | None, zone: tzinfo) -> str:
     if run is None:
         return "Nenhuma importação feita ainda."
-    return f"Última execução: {_moment(run.started_at or run.asked_at, zone)}, {texts.STATES[run.state].lower()}."
+    return f"Última execução: {_moment(run.started_at or run.asked_at, zone)}, {labels.STATES[run.state].lower()}."
 
 
 def _moment(moment: datetime, zone: tzinfo) -> str:
@@ -95,13 +96,13 @@ def _run_line(run: Run, zone: tzinfo) -> str:
     total = run.counts.total
     when = _moment(run.started_at or run.asked_at, zone)
     line = (
-        f"{when}  {texts.ORIGINS[run.origin]:<16}  {texts.STATES[run.state]:<21}"
-        f"{texts.integer(total.written):>10} gravados  {texts.integer(total.refused):>6} recusados"
-        f"{texts.integer(run.counts.sent.sent):>10} enviados"
+        f"{when}  {labels.ORIGINS[run.origin]:<16}  {labels.STATES[run.state]:<21}"
+        f"{format_integer(total.written):>10} gravados  {format_integer(total.refused):>6} recusados"
+        f"{format_integer(run.counts.sent.sent):>10} enviados"
     )
     if run.code is None or run.state in ("cancelled", "interrupted"):
         return line
-    return f"{line}\n    {texts.of_run(run.code, run.words, is_export=run.kind == 'export')}"
+    return f"{line}\n    {sentences.of_run(run.code, run.words, is_export=run.kind == 'export')}"
 
 
 @command("refused")
@@ -125,7 +126,7 @@ def refused(context: composition.AgentContext, connection: Connection, limit: in
     for record in found:
         click.echo(open_issue_line(record, composition.clock()))
     for row in unsent:
-        click.echo(f"{texts.UNSENT:<11}{texts.row_name(row.dataset, row.key)}: {row.detail}")
+        click.echo(f"{labels.UNSENT:<11}{labels.row_name(row.dataset, row.key)}: {row.detail}")
 
 
 def _as_builtins(row: RowRefusal) -> dict[str, object]:
@@ -136,6 +137,6 @@ def _as_builtins(row: RowRefusal) -> dict[str, object]:
 
 def open_issue_line(record: OpenIssue, now: datetime) -> str:
     """Return one record that did not enter, with its reason; one that waits, with its age."""
-    age = f" ({texts.age(record.since, now)})" if record.outcome == "waiting" else ""
+    age = f" ({format_age(record.since, now)})" if record.outcome == "waiting" else ""
     label = record.label or record.id
-    return f"{texts.OUTCOMES[record.outcome]:<11}{texts.KINDS[record.kind]} {label}{age}: {record.message}"
+    return f"{labels.OUTCOMES[record.outcome]:<11}{labels.KINDS[record.kind]} {label}{age}: {record.message}"

@@ -19,6 +19,7 @@ import pytest
 from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.base import ErpScope
 from omnisync.agent.erp.databases import open_erp
+from omnisync.agent.messages import sentences
 from omnisync.cli import composition
 from omnisync.contract.datasets import DATASETS
 from omnisync.demo import sample_data
@@ -82,6 +83,7 @@ def in_erp(path: Path) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
         scope=ErpScope(company=COMPANY, connection="producao", establishments=tuple(ESTABLISHMENTS)),
         zone=ZONE,
         clock=composition.clock,
+        describe=sentences.of_words,
         memories=path.parent,
     )
     with closing(erp):

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page
 
 from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.base import DryRun
-from omnisync.agent.messages import texts
+from omnisync.agent.messages import sentences
 from omnisync.agent.progress import Counts, ExpectedCounts, ExportCounts, RowCounts
 from omnisync.agent.schedule import Schedule
 from omnisync.agent.scheduler.scheduler import Offline
@@ -144,7 +144,7 @@ def unmapped(pages: PageSetup) -> None:
 
 def to_settle(pages: PageSetup) -> None:
     with_refusals(pages)
-    shortened = Reason(code="text_shortened", message=texts.sentence("text_shortened", codigo="88120", n=90, max=50))
+    shortened = Reason(code="text_shortened", message=sentences.of_code("text_shortened", codigo="88120", n=90, max=50))
     pages.erp.issues += [
         unsettled(kind="customer", id="d", label=HOSTILE, code="customer_duplicate", n="3", value="12,345,6\x1f789"),
         unsettled(id="m", label="OF-004840", code="seller_unmapped", codigo="V12", value="V12"),

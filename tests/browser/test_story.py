@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from omnisync.agent.messages.times import WEEKDAYS
+from omnisync.agent.messages import labels
 from omnisync.agent.sync.outbox import Outbox
 from omnisync.hub.store import AGENT_SCOPES
 from tests.support.browser import Complaints, window
@@ -125,7 +125,7 @@ def save_the_schedule(page: Page) -> datetime:
     page.get_by_label("Envio começará a partir das: hora(s)").fill(str(due.hour))
     page.get_by_label("Envio começará a partir das: minuto(s)").fill(str(due.minute))
     page.get_by_label("Escolher dias").check()
-    page.get_by_label(WEEKDAYS[due.weekday()]).check()
+    page.get_by_label(labels.WEEKDAYS[due.weekday()]).check()
     page.get_by_label("Escolher Estabelecimento").check()
     page.get_by_label("Estabelecimento", exact=True).select_option("0001 - FABRICA VEVO")
     page.get_by_label("OmniForce").check()

@@ -21,6 +21,7 @@ from omnisync.agent.erp.base import Erp, ErpOptions, ErpScope, Slice, WriteResul
 from omnisync.agent.erp.databases import memory_of, open_erp
 from omnisync.agent.erp.export.chunking import ROWS_PER_CHUNK
 from omnisync.agent.erp.layout import shipped
+from omnisync.agent.messages import sentences
 from omnisync.contract.feed import Change, Unreadable
 from omnisync.contract.streams import CUSTOMERS, orders_of, stream_named
 from tests.support import erp_schemas
@@ -66,6 +67,7 @@ class SampleErp(Struct, frozen=True):
             options=ErpOptions(adjusts_centavo=adjusts_centavo, n_cores=n_cores, rows_per_chunk=rows_per_chunk),
             zone=ZoneInfo("America/Sao_Paulo"),
             clock=lambda: NOW,
+            describe=sentences.of_words,
             mappings=mappings,
             memories=self.memories or Path(),
         )

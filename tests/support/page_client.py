@@ -35,7 +35,7 @@ from omnisync.agent.errors import BadTokenError, HubUnreachableError, OmnisyncEr
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.journal.run import Origin, Run, RunKind, RunScope, RunState
-from omnisync.agent.messages import texts
+from omnisync.agent.messages import sentences
 from omnisync.agent.pages.app import create_app
 from omnisync.agent.pages.rendering import PageServices
 from omnisync.agent.phase import decode_phase
@@ -287,6 +287,7 @@ def page_client(
             scope=ErpScope(company="aurora", connection=asked.name, establishments=()),
             zone=UTC,
             clock=lambda: NOW,
+            describe=sentences.of_words,
             memories=home.memories,
         )
 
@@ -336,7 +337,7 @@ def unsettled(
         outcome=outcome,
         label=label,
         code=code,
-        message=texts.sentence(code, numero=label, **words) if code else "",
+        message=sentences.of_code(code, numero=label, **words) if code else "",
         establishment="0001",
         since=NOW - timedelta(minutes=minutes_ago),
         erp_number=erp_number,

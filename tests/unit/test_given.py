@@ -106,4 +106,4 @@ def test_constants_and_numbers_are_known_by_their_texts() -> None:
 def test_every_finding_has_its_sentence_and_every_sentence_is_used() -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in ERP.glob("*.py"))
     named = set(re.findall(r'"(check_[a-z_0-9]+)"', sources))
-    assert named == {code for code in pt.SENTENCES if code.startswith("check_")}
+    assert named == {code for code in pt.MESSAGES if code.startswith("check_")}

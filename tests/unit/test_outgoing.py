@@ -14,7 +14,7 @@ from omnisync.agent.erp.layout.export_queries import ExportQuery, compile_querie
 from omnisync.agent.erp.layout.plan_compiler import compile_layout
 from omnisync.agent.erp.layout.schema import Export, shipped_layout
 from omnisync.agent.errors import LayoutError
-from omnisync.agent.messages import texts
+from omnisync.agent.messages import sentences
 from omnisync.contract.datasets import DATASETS
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
@@ -37,7 +37,7 @@ def lot(names: tuple[str, ...], *rows: tuple[object, ...], dataset: str = "produ
 def told(work: Any) -> str:
     with pytest.raises(LayoutError) as error:
         work()
-    return texts.sentence(error.value.code, **error.value.words)
+    return sentences.of_code(error.value.code, **error.value.words)
 
 
 def test_datasets_are_named_alone_or_with_their_system_and_come_in_the_catalogues_order() -> None:

@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 
 from omnisync.agent import errors
+from omnisync.agent.coded_message import coded
 from omnisync.agent.errors import OmnisyncError
-from omnisync.agent.messages import pt, texts
+from omnisync.agent.messages import pt, sentences
+from omnisync.agent.messages.format import format_integer, format_money
+from omnisync.agent.progress import deletes_to_confirm
+from omnisync.agent.record_ref import RecordLabel
 
 ROOT = Path(__file__).parents[2]
 
@@ -87,7 +91,7 @@ def _errors(parent: type[OmnisyncError]) -> Iterator[type[OmnisyncError]]:
 
 
 def test_every_error_has_its_sentence() -> None:
-    missing = {error.code for error in _errors(OmnisyncError)} - pt.SENTENCES.keys()
+    missing = {error.code for error in _errors(OmnisyncError)} - pt.MESSAGES.keys()
     assert missing == set()
 
 
@@ -101,43 +105,44 @@ def test_every_code_the_program_names_has_its_sentence() -> None:
         named |= set(re.findall(r'Fault\(\s*code="([a-z_]+)"', source))
     named |= set(re.findall(r'Fault\(\s*code="([a-z_]+)"', (ROOT / "omnisync/contract/rules.py").read_text()))
     assert len(named) > 25
-    assert named - pt.SENTENCES.keys() == set()
+    assert named - pt.MESSAGES.keys() == set()
 
 
 @pytest.mark.parametrize("code", AGREED)
 def test_the_agreed_sentences_stand_word_for_word(code: str) -> None:
     agreed, ours = DEPARTURES.get(code, ("", ""))
-    assert pt.SENTENCES[code] == AGREED[code].replace(agreed, ours)
+    assert pt.MESSAGES[code].text == AGREED[code].replace(agreed, ours)
     assert len(AGREED) == 28
 
 
 @pytest.mark.parametrize("code", pt.TIMELESS)
 def test_a_sentence_that_names_an_hour_is_said_without_it_when_nobody_knows_it(code: str) -> None:
-    assert "12:04" in texts.sentence(code, hora="12:04")
-    assert texts.sentence(code) == pt.TIMELESS[code]
-    assert "–" not in texts.sentence(code)
+    assert "12:04" in sentences.of_code(code, hora="12:04")
+    assert sentences.of_code(code) == pt.TIMELESS[code].text
+    assert "–" not in sentences.of_code(code)
 
 
 @pytest.mark.parametrize("code", pt.OF_EXPORTS)
 def test_of_an_export_no_sentence_speaks_of_an_import(code: str) -> None:
     words = {"hora": "12:04", "n": 7}
-    assert texts.of_run(code, words, is_export=False) == texts.sentence(code, **words)
-    assert "importação" in texts.sentence(code, **words)
-    said = texts.of_run(code, words, is_export=True)
+    assert sentences.of_run(code, words, is_export=False) == sentences.of_code(code, **words)
+    assert "importação" in sentences.of_code(code, **words)
+    said = sentences.of_run(code, words, is_export=True)
     assert "exportação" in said
     assert "import" not in said
-    assert "import" not in texts.sentence("hub_corrupt") + texts.sentence("erp_busy") + texts.sentence("maintenance")
+    for other in ("hub_corrupt", "erp_busy", "maintenance"):
+        assert "import" not in sentences.of_code(other)
 
 
-@pytest.mark.parametrize("code", pt.SENTENCES)
+@pytest.mark.parametrize("code", pt.MESSAGES)
 def test_a_sentence_ends_in_a_full_stop_and_is_filled_without_words(code: str) -> None:
-    said = texts.sentence(code)
+    said = sentences.of_code(code)
     assert "{" not in said
     assert said.rstrip().endswith((".", "–"))
 
 
 def test_an_unknown_code_still_says_something() -> None:
-    assert texts.sentence("no_such_code").startswith("Algo inesperado aconteceu")
+    assert sentences.of_code("no_such_code").startswith("Algo inesperado aconteceu")
 
 
 def test_the_error_tree_is_drawn_at_the_top_of_its_module() -> None:
@@ -150,5 +155,46 @@ def test_the_error_tree_is_drawn_at_the_top_of_its_module() -> None:
 
 
 def test_money_is_written_as_in_brazil() -> None:
-    assert texts.money("1234567.5") == "R$\u00a01.234.567,50"
-    assert texts.integer(1204) == "1.204"
+    assert format_money("1234567.5") == "R$\u00a01.234.567,50"
+    assert format_integer(1204) == "1.204"
+
+
+@pytest.mark.parametrize("code", pt.MESSAGES)
+def test_what_happened_and_the_remedy_are_two_fields(code: str) -> None:
+    message = pt.MESSAGES[code]
+    assert message.text == f"{message.sentence} {message.remedy}".rstrip()
+    assert message.sentence.endswith((".", "{motivo}"))
+    assert not message.remedy or message.remedy.endswith(".")
+
+
+def test_a_word_that_is_a_message_is_filled_with_its_sentence() -> None:
+    inner = coded("destination_missing_table", banco="erp", tabela="pedido")
+    assert sentences.of_message(coded("check_query", onde="export.stock", motivo=inner)) == (
+        "A consulta de export.stock não roda neste banco: O banco erp não tem a tabela pedido. "
+        "Confira o banco e o layout em Conexão."
+    )
+
+
+@pytest.mark.parametrize(("label", "said"), [("OF-1", "O pedido OF-1"), ("", "O pedido sem identificação")])
+def test_a_record_is_named_by_its_kind_and_label(label: str, said: str) -> None:
+    words = {"registro": RecordLabel("order", label), "campo": "id"}
+    assert sentences.of_words("record_unreadable", words).startswith(f"{said} não pode ser lido (id).")
+
+
+def test_amounts_are_written_where_they_are_shown() -> None:
+    said = sentences.of_code("payments_mismatch", numero="OF-1", total="1234.5", soma="1000")
+    assert "somam R$\u00a01.000,00, mas o pedido é de R$\u00a01.234,50." in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"n": "1.204", "dados": "preços"},
+        {"n": "1204", "dados": "prices"},
+        dict(deletes_to_confirm("prices", 1204).words),
+    ],
+)
+def test_deletes_read_alike_however_a_row_of_the_journal_has_them(words: dict[str, object]) -> None:
+    """An older version stored them as they are shown."""
+    said = sentences.of_run("many_rows_deleted", words, is_export=True)
+    assert said.startswith("1.204 registros (preços) deixarão de existir")

@@ -11,7 +11,7 @@ import pytest
 
 from omnisync.agent.config.settings import Connection, ErpAddress, with_zone
 from omnisync.agent.errors import SettingsError
-from omnisync.agent.messages import times
+from omnisync.agent.messages import zone_text
 from omnisync.agent.zones import BRAZILIAN, typed_zone, zone_of
 
 NOW = datetime(2026, 11, 24, 1, 30, tzinfo=UTC)
@@ -86,21 +86,21 @@ def test_case_b1_what_is_no_zone_is_refused_naming_one_that_is(typed: str) -> No
 
 def test_case_b1_what_is_said_of_a_zone_is_what_to_do() -> None:
     old = zone_of(None, None, UTC_ZONE, keeps_machine_zone=True)
-    assert times.zone_advice(old, NOW, times.zone_command("filial")) == (
+    assert zone_text.zone_advice(old, NOW, zone_text.zone_command("filial")) == (
         "Informe o fuso horário da empresa. Este computador está no fuso Etc/UTC, onde agora são 01:30, e é nessa hora "
         "que os pedidos entram no ERP; em Brasília são 22:30. Escolha o fuso em Conexão, ou com: omnisync connection "
         "set --connection filial --zone America/Sao_Paulo."
     )
     new = zone_of(None, None, UTC_ZONE, keeps_machine_zone=False)
-    assert times.zone_advice(new, NOW, "abaixo") == (
+    assert zone_text.zone_advice(new, NOW, "abaixo") == (
         "O fuso horário deste computador (Etc/UTC) não é um dos do Brasil: as horas desta conexão são as de Brasília "
         "(America/Sao_Paulo), onde agora são 22:30. Se a empresa está em outro fuso, escolha-o abaixo."
     )
-    assert times.zone_line(new, NOW) == (
+    assert zone_text.zone_line(new, NOW) == (
         "America/Sao_Paulo (UTC−3), porque o deste computador (Etc/UTC) não é do Brasil"
     )
     told = zone_of("America/Manaus", None, UTC_ZONE, keeps_machine_zone=False)
-    assert (times.zone_advice(told, NOW, "abaixo"), times.zone_line(told, NOW)) == (
+    assert (zone_text.zone_advice(told, NOW, "abaixo"), zone_text.zone_line(told, NOW)) == (
         "",
         "America/Manaus (UTC−4), desta conexão",
     )

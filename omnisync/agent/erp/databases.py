@@ -21,6 +21,7 @@ from omnisync.agent.erp.layout.plan_compiler import compile_layout
 from omnisync.agent.erp.layout.schema import LayoutFile, read_layout, shipped_layout, shipped_names, shipped_text
 from omnisync.agent.erp.sql_erp import SqlErp
 from omnisync.agent.erp.upsert.prepare_process import PrepareConfig, PrepareProcess
+from omnisync.agent.erp.upsert.record_reason import Describe
 from omnisync.agent.errors import ErpSetupError, LayoutError
 from omnisync.agent.hub_api.address import is_this_computer
 
@@ -88,13 +89,15 @@ def open_erp(
     options: ErpOptions = DEFAULTS,
     zone: tzinfo,
     clock: Callable[[], datetime],
+    describe: Describe,
     mappings: Mappings | None = None,
     memories: Path,
 ) -> Erp:
     """Return the ERP of one connection, not yet connected (`prepare` does). Raises ErpSetupError (kind) or LayoutError.
 
-    In the folder `memories` stands what is remembered of ERPs whose layout says `state = "agent"`. Where there is a
-    core to spare, and the layout asks the ERP nothing, pages can be made ready by another process.
+    `describe` makes the sentences of reasons. In the folder `memories` stands what is remembered of ERPs whose layout
+    says `state = "agent"`. Where there is a core to spare, and the layout asks the ERP nothing, pages can be made ready
+    by another process.
     """
     layout, text = _read(address.layout)
     if address.kind not in layout.databases:
@@ -113,6 +116,7 @@ def open_erp(
         scope=scope,
         options=options,
         clock=clock,
+        describe=describe,
         state_database=Sqlite(str(memory_of(address, memories)), is_ours=True) if how.is_kept_here else None,
         prepare_process=ahead,
     )

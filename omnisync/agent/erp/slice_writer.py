@@ -10,6 +10,7 @@ from omnisync.agent.erp.state.bindings import Bindings, encoded, origin_of
 from omnisync.agent.erp.state.recovery import StateRecovery
 from omnisync.agent.erp.upsert.decode import read_customers, read_orders, resolve_customers
 from omnisync.agent.erp.upsert.record_change import Binding, RecordChange, compare, unreadable_change
+from omnisync.agent.erp.upsert.record_reason import Describe, described
 from omnisync.agent.erp.upsert.writer import RecordWriter, RejectedRecords
 from omnisync.contract.feed import Change, RecordKind
 
@@ -26,14 +27,19 @@ class SliceWriter:
         has_customers: bool,
         adjusts_centavo: bool,
         recovery: StateRecovery | None,
+        describe: Describe,
     ) -> None:
-        """`recovery` finds what the ERP has and the bindings do not know, where they stand apart from it."""
+        """`recovery` finds what the ERP has and the bindings do not know, where they stand apart from it.
+
+        `describe` makes the sentences of reasons.
+        """
         self._bindings = bindings
         self._writer = writer
         self._here = establishments
         self._has_customers = has_customers
         self._adjusts_centavo = adjusts_centavo
         self._recovery = recovery
+        self._describe = describe
 
     def write(
         self, part: Slice, now: datetime, rejected: RejectedRecords | None = None
@@ -52,6 +58,7 @@ class SliceWriter:
         record_changes = self._compare(part, "customer", changes, now)
         read_customers(record_changes)
         self._writer.customers(record_changes, rejected)
+        describe_reasons(record_changes, self._describe)
         return record_changes
 
     def _orders(
@@ -64,6 +71,7 @@ class SliceWriter:
         if self._recovery is not None:
             self._recovery.skip_already_taken(record_changes)
         self._writer.orders(record_changes, customers, rejected)
+        describe_reasons(record_changes, self._describe)
         return record_changes
 
     def _compare(self, part: Slice, kind: RecordKind, changes: Sequence[Change], now: datetime) -> list[RecordChange]:
@@ -91,7 +99,18 @@ class SliceWriter:
     def _unreadable(self, part: Slice, now: datetime) -> list[RecordChange]:
         bindings = self._bindings.of(part.kind, [u.id for u in part.unreadable])
         retrying = part.expected is None
-        return [unreadable_change(u, bindings.get(u.id), retrying=retrying, now=now) for u in part.unreadable]
+        unreadable = [unreadable_change(u, bindings.get(u.id), retrying=retrying, now=now) for u in part.unreadable]
+        describe_reasons(unreadable, self._describe)
+        return unreadable
+
+
+def describe_reasons(record_changes: Sequence[RecordChange], describe: Describe) -> None:
+    """Make the sentences of reasons and warnings, once, before they are stored."""
+    for record_change in record_changes:
+        if record_change.reason is not None:
+            record_change.reason = described(record_change.reason, describe)
+        if record_change.warnings:
+            record_change.warnings = tuple(described(one, describe) for one in record_change.warnings)
 
 
 def once(changes: Sequence[Change]) -> Sequence[Change]:

@@ -23,7 +23,7 @@ from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.export.row_stream import RowStream, Since, open_stream
 from omnisync.agent.erp.layout.export_queries import ExportQuery
 from omnisync.agent.erp.layout.plan import Layout
-from omnisync.agent.erp.slice_writer import SliceWriter, once
+from omnisync.agent.erp.slice_writer import SliceWriter, describe_reasons, once
 from omnisync.agent.erp.state.bindings import Bindings
 from omnisync.agent.erp.state.preparation import CODES_OF_LAYOUT, check_external_ids, check_tables, notice_layout
 from omnisync.agent.erp.state.record_store import SqlRecordStore
@@ -33,7 +33,8 @@ from omnisync.agent.erp.upsert.decode import read_customers, read_orders
 from omnisync.agent.erp.upsert.dry_run import previewed_rows, written_rows
 from omnisync.agent.erp.upsert.prepare_process import PrepareProcess
 from omnisync.agent.erp.upsert.record_change import RecordChange, compare, count
-from omnisync.agent.erp.upsert.staging_results import read_outcomes
+from omnisync.agent.erp.upsert.record_reason import Describe, described
+from omnisync.agent.erp.upsert.staging_results import StagingResult, read_outcomes
 from omnisync.agent.erp.upsert.writer import RecordWriter, RejectedRecords
 from omnisync.agent.errors import ErpUndoneError, RefusedRecordError
 from omnisync.contract.feed import Change
@@ -52,10 +53,13 @@ class SqlErp:
         scope: ErpScope,
         options: ErpOptions,
         clock: Callable[[], datetime],
+        describe: Describe,
         state_database: Database | None = None,
         prepare_process: PrepareProcess | None = None,
     ) -> None:
-        """`state_database` is where bindings and cursors are kept, when that is not the ERP's database.
+        """`describe` makes the sentences of reasons.
+
+        `state_database` is where bindings and cursors are kept, when that is not the ERP's database.
 
         `prepare_process` makes records ready in a process of its own, by this same layout.
         """
@@ -74,8 +78,10 @@ class SqlErp:
             has_customers=layout.customer is not None,
             adjusts_centavo=options.adjusts_centavo,
             recovery=StateRecovery(database, layout, self._bindings, writer) if state_database is not None else None,
+            describe=describe,
         )
         self._clock = clock
+        self._describe = describe
         self._options = options
         self._prepare_process = prepare_process
         self._fingerprint = layout.fingerprint + ("+centavo" if options.adjusts_centavo else "")
@@ -200,10 +206,10 @@ class SqlErp:
             read_customers(record_changes)
         else:
             read_orders(record_changes, part, self._here, adjusts_centavo=self._options.adjusts_centavo)
-        tables = previewed_rows(self._layout, [*related, *record_changes])
-        return DryRun(
-            counts=count(chain(related, record_changes)), tables=tables, unsettled=_reasons([*related, *record_changes])
-        )
+        all_changes = [*related, *record_changes]
+        tables = previewed_rows(self._layout, all_changes)
+        describe_reasons(all_changes, self._describe)
+        return DryRun(counts=count(all_changes), tables=tables, unsettled=_reasons(all_changes))
 
     def read_outcomes(self) -> int:
         outcome = self._layout.outcome
@@ -211,7 +217,10 @@ class SqlErp:
         if outcome is None or not staged:
             return 0
         with self._transactions.of_both():
-            ends = read_outcomes(self._database, outcome, staged)
+            ends = {
+                id_: _described(end, self._describe)
+                for id_, end in read_outcomes(self._database, outcome, staged).items()
+            }
             self._bindings.save_staging_results(ends, self._clock())
             return len(ends)
 
@@ -231,3 +240,8 @@ class SqlErp:
 
 def _reasons(record_changes: Sequence[RecordChange]) -> list[tuple[str, str]]:
     return [(v.label or v.change.id, v.reason.message) for v in record_changes if v.reason is not None]
+
+
+def _described(end: StagingResult, describe: Describe) -> StagingResult:
+    reason = described(end.reason, describe) if end.reason is not None else None
+    return StagingResult(end.number, reason)

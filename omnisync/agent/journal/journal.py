@@ -34,10 +34,10 @@ from omnisync.agent.journal.run import (
     run_of,
     scope_columns,
 )
-from omnisync.agent.messages.texts import hour
 from omnisync.agent.phase import Phase, encode_phase
 from omnisync.agent.progress import Counts, ExpectedCounts
 from omnisync.agent.schedule import Schedule, Slot, check
+from omnisync.agent.zones import wall_hour
 
 __all__ = [
     "Decisions",
@@ -382,7 +382,7 @@ def _refuse_while_going(db: sqlite3.Connection, connection_name: str, zone: str 
     if row is not None:
         run, connection = run_of(row), _need_connection(db, connection_name)
         began_at = (run.started_at or run.asked_at).astimezone(connection_zone(connection, zone).zone)
-        raise RunInProgressError(hora=hour(began_at))
+        raise RunInProgressError(hora=wall_hour(began_at))
 
 
 def _need_connection(db: sqlite3.Connection, connection_name: str) -> Connection:

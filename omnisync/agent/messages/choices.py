@@ -6,7 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from omnisync.agent.messages import texts
+from omnisync.agent.messages import labels
 
 PART = "\x1f"
 """Between the parts of an ERP key of several columns."""
@@ -56,7 +56,7 @@ def choice_of(issue: ChoosableIssue) -> Choice | None:
         return None
     keys = issue.value.split(",")
     return Choice(
-        name=texts.record_name(issue.kind, issue.id, issue.label),
+        name=labels.record_name(issue.kind, issue.id, issue.label),
         ask=f"{issue.kind}:{issue.id}",
         reason=issue.message,
         options=tuple((key, key.replace(PART, " / ")) for key in keys),

@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 from io import StringIO
 from typing import Protocol
 
-from omnisync.agent.messages import texts
+from omnisync.agent.messages import labels
 
 BOM = "\ufeff"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
@@ -73,8 +73,8 @@ def open_issues_csv(records: Iterable[CsvRecord], zone: tzinfo, not_sent: Iterab
     header = ("Situação", "Tipo", "Registro", "Estabelecimento", "Desde", "Motivo", "Código", "Identificação")
     came = (
         (
-            texts.OUTCOMES[record.outcome],
-            texts.KINDS[record.kind],
+            labels.OUTCOMES[record.outcome],
+            labels.KINDS[record.kind],
             record.label or record.id,
             record.establishment,
             record.since.astimezone(zone).strftime("%d/%m/%Y %H:%M"),
@@ -86,9 +86,9 @@ def open_issues_csv(records: Iterable[CsvRecord], zone: tzinfo, not_sent: Iterab
     )
     went = (
         (
-            texts.UNSENT,
-            texts.dataset_name(row.dataset),
-            texts.row_key(row.key),
+            labels.UNSENT,
+            labels.dataset_name(row.dataset),
+            labels.row_key(row.key),
             "",
             row.at.astimezone(zone).strftime("%d/%m/%Y %H:%M"),
             row.detail,

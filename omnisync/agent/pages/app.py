@@ -16,7 +16,7 @@ from litestar.static_files import create_static_files_router
 
 from omnisync.agent.config.settings import PORT
 from omnisync.agent.errors import OmnisyncError, TemporaryError
-from omnisync.agent.messages import texts
+from omnisync.agent.messages import sentences
 from omnisync.agent.pages.auth.csrf import FIELD, HEADER, SAFE, add_security_headers, is_same_origin, is_valid_token
 from omnisync.agent.pages.auth.sessions import Sessions
 from omnisync.agent.pages.connection import connection_page, setup_wizard
@@ -25,7 +25,7 @@ from omnisync.agent.pages.login import login_page
 from omnisync.agent.pages.login.login_page import LOGIN_PATH, is_authenticated, is_public, redirect_to_login
 from omnisync.agent.pages.mapping import mapping_page
 from omnisync.agent.pages.pending import pending_page
-from omnisync.agent.pages.rendering import FOLDER, Html, HtmlRequest, PageContext, PageServices, is_htmx, sentence_of
+from omnisync.agent.pages.rendering import FOLDER, Html, HtmlRequest, PageContext, PageServices, is_htmx
 from omnisync.agent.pages.schedule import schedule_page
 from omnisync.agent.pages.sync import sync_page
 
@@ -167,9 +167,9 @@ def _http_error(pages: PageContext, request: HtmlRequest, error: HTTPException) 
 
 
 def _our_error(pages: PageContext, request: HtmlRequest, error: OmnisyncError) -> Html:
-    return error_page(pages, request, sentence_of(error), 503 if isinstance(error, TemporaryError) else 409)
+    return error_page(pages, request, sentences.of_error(error), 503 if isinstance(error, TemporaryError) else 409)
 
 
 def _any_error(pages: PageContext, request: HtmlRequest, error: Exception) -> Html:
     log.error("%s %s", request.method, request.scope["path"], exc_info=error)
-    return error_page(pages, request, texts.sentence("internal", motivo=type(error).__name__), 500)
+    return error_page(pages, request, sentences.of_code("internal", motivo=type(error).__name__), 500)

@@ -20,7 +20,8 @@ from omnisync.agent.errors import NotConfiguredError, OmnisyncError, SetupError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.journal.run import Origin, Run, RunScope
-from omnisync.agent.messages import texts, times
+from omnisync.agent.messages import schedule_text, sentences
+from omnisync.agent.messages.format import format_count, format_integer
 from omnisync.agent.pages.auth.csrf import FIELD, csrf_token
 from omnisync.agent.pages.auth.sessions import Sessions
 from omnisync.agent.pages.background import BackgroundTasks
@@ -129,8 +130,8 @@ class PageContext:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters["integer"] = texts.integer
-        self._templates.globals["counted"] = texts.counted
+        self._templates.filters["integer"] = format_integer
+        self._templates.globals["counted"] = format_count
 
     def current_connection(self, request: HtmlRequest) -> CurrentConnection:
         """Return the connection that the form or the address names, else the one to begin with.
@@ -168,11 +169,11 @@ class PageContext:
             return ()
         return self.services.journal.runs(shown.connection.name, N_RECENT)
 
-    def next_line(self, shown: CurrentConnection, runs: Sequence[Run]) -> times.HintedLine:
+    def next_line(self, shown: CurrentConnection, runs: Sequence[Run]) -> schedule_text.HintedLine:
         """Return the frame's line about the next run."""
         if shown.connection is None:
-            return times.HintedLine(times.NONE_SCHEDULED)
-        return times.next_line(
+            return schedule_text.HintedLine(schedule_text.NONE_SCHEDULED)
+        return schedule_text.next_line(
             self.services.journal.schedule(shown.connection.name),
             shown.now,
             shown.zone,
@@ -223,7 +224,7 @@ class PageContext:
         journal = self.services.journal
         late = [one for one in journal.notices() if shown.now - one.at < WARNED_FOR]
         unread = journal.unread_orders(shown.connection.name) if shown.connection is not None else {}
-        return [*(texts.sentence(one.code, **one.words) for one in late), *texts.unread(unread)]
+        return [*(sentences.of_code(one.code, **one.words) for one in late), *sentences.of_unread_orders(unread)]
 
     def html(
         self,
@@ -283,7 +284,7 @@ class PageContext:
             try:
                 return question(records), ""
             except OmnisyncError as error:
-                return otherwise, sentence_of(error)
+                return otherwise, sentences.of_error(error)
 
     def connection_with_runs(self, shown: CurrentConnection) -> Connection | None:
         """Return the shown connection if it ever had a run: before, the ERP has no tables of ours to read."""
@@ -327,11 +328,6 @@ def is_htmx(request: HtmlRequest) -> bool:
 def redirect(path: str) -> Html:
     """Redirect after a form, so that reloading sends nothing again."""
     return Response("", status_code=303, headers={"Location": path}, media_type=MediaType.HTML)
-
-
-def sentence_of(error: OmnisyncError) -> str:
-    """Return the error's sentence."""
-    return texts.sentence(error.code, **error.words)
 
 
 def _file_name(database: str) -> str:

@@ -27,8 +27,7 @@ from omnisync.agent.journal.connection_lock import connection_lock, is_about_to_
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.journal.pulse import Pulse, pulse_path, pulsing
 from omnisync.agent.journal.run import EVERYTHING, Origin, Run, RunScope, RunState
-from omnisync.agent.messages import texts
-from omnisync.agent.progress import Counts, Progress
+from omnisync.agent.progress import Counts, Progress, deletes_to_confirm
 from omnisync.agent.record_ref import RecordRef
 from omnisync.agent.runtime import Runtime
 from omnisync.agent.schedule import SYSTEMS
@@ -36,6 +35,7 @@ from omnisync.agent.sync.exporter import Exporter, ExportScope
 from omnisync.agent.sync.importer import Importer, RetryRequest
 from omnisync.agent.sync.outbox import outbox_of
 from omnisync.agent.sync.run_report import Display, Report, guarded, ignore
+from omnisync.agent.zones import wall_hour
 from omnisync.contract.feed import RecordKind
 
 END_TRIES = 11
@@ -143,7 +143,7 @@ def exclusive_run(services: RunServices, connection: Connection) -> Iterator[Non
             if going is None or going.started_at is None:
                 raise
             began = going.started_at.astimezone(services.zone(connection))
-            raise RunInProgressError(hora=texts.hour(began)) from error
+            raise RunInProgressError(hora=wall_hour(began)) from error
         yield
 
 
@@ -294,7 +294,8 @@ def held_deletes(counts: Counts) -> tuple[str | None, Mapping[str, object]]:
     """Return the sentence of a run that holds deletes back: its code and its words; None where it holds none."""
     for name, sent in counts.exports.items():
         if sent.held:
-            return texts.many_deleted(name.partition(".")[2], sent.held)
+            message = deletes_to_confirm(name.partition(".")[2], sent.held)
+            return message.code, dict(message.words)
     return None, {}
 
 

@@ -13,7 +13,7 @@ from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.dialects.sqlite.database import Sqlite
 from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.errors import LayoutError
-from omnisync.agent.messages.texts import sentence
+from omnisync.agent.messages import sentences
 from tests.support.command_line import run
 from tests.support.erp_databases import SampleErp, make_sqlite, write
 from tests.support.page_client import PageSetup, connection, page_client, post, text
@@ -67,7 +67,7 @@ def test_case_f1_a_layout_that_attaches_is_refused_and_writes_nothing(keeper: Sa
         write(erp, change(customer()))
         with pytest.raises(LayoutError) as refused:
             write(erp, change(order()))
-    assert sentence(refused.value.code, **refused.value.words) == (
+    assert sentences.of_code(refused.value.code, **refused.value.words) == (
         "O layout não pode ser usado: um SQL dele sai do banco do ERP (ATTACH, VACUUM, PRAGMA ou extensão). Corrija o "
         "arquivo do layout."
     )

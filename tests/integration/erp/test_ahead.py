@@ -23,6 +23,7 @@ from omnisync.agent.erp.layout.plan_compiler import compile_layout
 from omnisync.agent.erp.layout.schema import shipped_layout, shipped_names, shipped_text
 from omnisync.agent.erp.upsert.prepare import prepare_records
 from omnisync.agent.erp.upsert.prepare_process import COMMAND, PrepareConfig, PrepareProcess
+from omnisync.agent.messages import sentences
 from omnisync.contract.feed import Change, Page, Related
 from omnisync.contract.records import Phone, Totals
 from omnisync.contract.streams import Stream, stream_named
@@ -162,6 +163,7 @@ def test_a_core_must_be_left_beside_the_one_that_writes(kind: str, server: str, 
         scope=ErpScope(company="aurora", connection="producao", establishments=("0001",)),
         zone=ZoneInfo("America/Sao_Paulo"),
         clock=lambda: NOW,
+        describe=sentences.of_words,
         memories=Path(),
         options=ErpOptions(n_cores=n_cores),
     )

@@ -12,6 +12,7 @@ from omnisync.agent.erp.databases import open_database
 from omnisync.agent.erp.layout.schema import read_layout, shipped_text
 from omnisync.agent.erp.layout_check.check import check
 from omnisync.agent.erp.layout_check.findings import Finding
+from omnisync.agent.messages import sentences
 from tests.support.erp_catalogue_data import stocked
 from tests.support.erp_databases import KEEPERS
 from tests.support.erp_reader import ErpReader
@@ -112,8 +113,8 @@ def test_a_planted_fault_is_found_and_nothing_else(request: pytest.FixtureReques
         book.run(fault.run)
     [found] = findings(book, fault.old, fault.new)
     assert (found.code, found.where, found.level) == (fault.code, fault.where, fault.level)
-    assert fault.says in found.sentence
-    assert found.sentence.endswith(".")
+    assert fault.says in sentences.of_message(found.message)
+    assert sentences.of_message(found.message).endswith(".")
 
 
 @pytest.mark.parametrize("layout", ["padrao", "direto", "staging"])
@@ -125,7 +126,7 @@ def test_on_every_database_what_is_well_says_nothing_and_what_is_not_is_found(
     assert [found for found in findings(book) if found.where.startswith("export.")] == []
     table = {"padrao": "FROM estoque", "direto": 'FROM "ESTOQUE"', "staging": "FROM estoque"}[layout]
     [missing] = [found for found in findings(book, table, "FROM nada") if found.where.startswith("export.")]
-    assert (missing.code, missing.where, "nada" in missing.sentence.lower()) == (
+    assert (missing.code, missing.where, "nada" in sentences.of_message(missing.message).lower()) == (
         "check_query",
         "export.stock.sql",
         True,

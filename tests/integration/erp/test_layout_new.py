@@ -25,6 +25,7 @@ from omnisync.agent.erp.layout_check.check import check
 from omnisync.agent.erp.layout_check.findings import Finding
 from omnisync.agent.erp.layout_draft.draft import Draft, draft
 from omnisync.agent.erp.layout_draft.samples import sampler
+from omnisync.agent.messages import sentences
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.records import Address
 from tests.support.database_servers import PASSWORD
@@ -212,7 +213,9 @@ def test_an_order_enters_through_the_draft_once_it_is_filled_in(old: SampleErp, 
     path.write_text(text, encoding="utf-8")
     layout = read_layout(text)
     compile_layout(layout, ZoneInfo("America/Sao_Paulo"), {})
-    assert [(one.where, one.sentence) for one in _checked(old, layout) if one.level == "error"] == []
+    assert [
+        (one.where, sentences.of_message(one.message)) for one in _checked(old, layout) if one.level == "error"
+    ] == []
     erp = old.open(layout=str(path))
     main = Address(
         kind="main", street="Rua das Flores", number="10", city_code="3550308", state="SP", postal_code="01310200"

@@ -24,7 +24,7 @@ from omnisync.agent.erp.sql_erp import SqlErp
 from omnisync.agent.erp.upsert.record_change import RecordChange
 from omnisync.agent.erp.upsert.writer import _refuse_rejected
 from omnisync.agent.errors import ErpBusyError, ErpUndoneError
-from omnisync.agent.messages import texts
+from omnisync.agent.messages import sentences
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.feed import Change
 from omnisync.contract.streams import orders_of
@@ -221,7 +221,7 @@ def test_where_nobody_can_tell_which_record_it_was_the_run_stops_and_nothing_sta
     with pytest.raises(ErpUndoneError) as told:
         write(erp, *orders(4))
     assert (entered(keeper), refused(erp)) == ([], {})
-    assert WORDS in texts.sentence(told.value.code, **told.value.words)
+    assert WORDS in sentences.of_code(told.value.code, **told.value.words)
 
 
 # --- SQL Server, on the wire
@@ -308,6 +308,7 @@ def test_on_sql_server_the_slice_is_done_again_and_the_guilty_order_refused_alon
             scope=ErpScope(company="aurora", connection="producao", establishments=["0001"]),
             zone=ZoneInfo("America/Sao_Paulo"),
             clock=lambda: NOW,
+            describe=sentences.of_words,
             memories=Path(),
         )
         written = erp.write(part(*orders(8, 5), related=[change(customer())], stream="order:0001"))

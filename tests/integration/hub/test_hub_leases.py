@@ -17,7 +17,7 @@ from sqlalchemy import event
 from omnisync.agent.errors import EstablishmentBusyError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
-from omnisync.agent.messages import texts
+from omnisync.agent.messages import sentences
 from omnisync.contract.feed import Change
 from omnisync.hub.access import Caller
 from omnisync.hub.app import create_app
@@ -223,7 +223,7 @@ def test_a_run_goes_on_with_the_other_establishments_and_says_who_has_the_one(hu
     assert (run.counts.orders.written, keeper.open().records.rows()["orders"]) == (3, 3)
     assert list(erp.records.pending_receipts(10)) == []
     assert clock.waits == []
-    assert texts.sentence(caught.value.code, **caught.value.words) == (
+    assert sentences.of_code(caught.value.code, **caught.value.words) == (
         "O estabelecimento 0001 está sendo importado por outro computador (loja). Os demais foram importados; tente de "
         "novo em alguns minutos, ou assuma o estabelecimento neste computador em Pendências."
     )

@@ -14,7 +14,7 @@ import pytest
 from omnisync.agent.config.settings import ErpAddress, HubAddress, Secret
 from omnisync.agent.erp.base import DryRun
 from omnisync.agent.errors import BadTokenError, ErpSetupError, HubUnreachableError
-from omnisync.agent.messages import texts
+from omnisync.agent.messages import sentences
 from omnisync.agent.progress import Counts, RowCounts
 from tests.support.page_client import HOSTILE, TOKEN, PageSetup, connection, page_client, post, text
 
@@ -121,7 +121,7 @@ def test_testing_says_what_is_wrong(pages: PageSetup) -> None:
     pages.hub.error = BadTokenError()
     pages.erp.error = ErpSetupError(banco="ERP", servidor="erp-01")
     said = text(post(pages.client(), "/conexao/testar").text)
-    assert texts.sentence("token_refused") in said
+    assert sentences.of_code("token_refused") in said
     assert "Não foi possível abrir o banco ERP" in said
 
 
@@ -144,7 +144,7 @@ def test_rehearsing_says_when_there_is_nothing_and_when_the_hub_refuses(pages: P
     client = pages.client()
     assert "Não há dados novos no OmniForce." in text(post(client, "/conexao/conferir").text)
     pages.hub.error = BadTokenError()
-    assert texts.sentence("token_refused") in text(post(client, "/conexao/conferir").text)
+    assert sentences.of_code("token_refused") in text(post(client, "/conexao/conferir").text)
 
 
 def test_establishments_are_brought_from_the_hub_and_ticked(tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_a_driver_that_hangs_is_left_behind_and_said(tmp_path: Path) -> None:
         said = text(post(client, "/conexao/testar").text)
         assert "Chave de acesso: Aceita" in said
         assert "O banco /dados/ERP_VEVO.db não respondeu em" in said
-        assert texts.sentence("test_going") in text(post(client, "/conexao/testar").text)
+        assert sentences.of_code("test_going") in text(post(client, "/conexao/testar").text)
         is_over.set()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from omnisync.agent.errors import BadTokenError, ErpSetupError
-from omnisync.agent.messages import texts
+from omnisync.agent.messages import sentences
 from omnisync.agent.record_ref import RecordRef
 from omnisync.contract.feed import Reason
 from tests.support.page_client import HTMX, NOW, Client, PageSetup, page_client, post, text, unsettled, whole
@@ -184,7 +184,7 @@ def test_another_number_than_the_one_shown_confirms_nothing(pages: PageSetup, n:
 
 
 def test_what_entered_with_a_warning_or_stayed_as_it_was_is_shown_on_a_click(pages: PageSetup) -> None:
-    shortened = Reason(code="name_empty", message=texts.sentence("name_empty", codigo="cus_7"))
+    shortened = Reason(code="name_empty", message=sentences.of_code("name_empty", codigo="cus_7"))
     client = pendings(
         pages,
         unsettled("imported", kind="customer", id="cus_7", label="Sem nome", code="", warnings=(shortened,)),

@@ -13,7 +13,8 @@ import pytest
 from litestar.testing import TestClient
 
 from omnisync.agent.errors import SettingsError
-from omnisync.agent.messages import pt, times
+from omnisync.agent.messages import pt
+from omnisync.agent.messages.format import format_duration, format_short_duration
 from omnisync.agent.pages import server
 from omnisync.agent.pages.app import create_app
 from omnisync.agent.progress import Counts, ExpectedCounts, RowCounts
@@ -262,7 +263,7 @@ def test_a_busy_port_is_told(pages: PageSetup) -> None:
 
 def test_every_code_of_the_pages_has_its_sentence() -> None:
     codes = {"pages_address", "pages_port_busy", "schedule_never_saved"}
-    assert codes <= pt.SENTENCES.keys()
+    assert codes <= pt.MESSAGES.keys()
 
 
 @pytest.mark.parametrize(
@@ -277,7 +278,7 @@ def test_every_code_of_the_pages_has_its_sentence() -> None:
 )
 def test_spans_are_said_in_words(seconds: int, said: str, short: str) -> None:
     length = timedelta(seconds=seconds)
-    assert (times.span(length), times.short_span(length)) == (said, short)
+    assert (format_duration(length), format_short_duration(length)) == (said, short)
 
 
 def test_totals_smaller_than_what_came_show_what_came(pages: PageSetup) -> None:

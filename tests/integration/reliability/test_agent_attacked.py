@@ -21,7 +21,7 @@ from omnisync.agent.errors import BadTokenError, RunInProgressError, TemporaryEr
 from omnisync.agent.journal.connection_lock import connection_lock
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.journal.run import EVERYTHING, RunScope
-from omnisync.agent.messages import times
+from omnisync.agent.messages import schedule_text
 from omnisync.agent.phase import decode_phase
 from omnisync.agent.progress import Counts, ExpectedCounts, Progress
 from omnisync.agent.schedule import Schedule, Slot, missed
@@ -245,7 +245,7 @@ def test_the_journal_is_of_the_account_alone_in_a_folder_that_was_there(tmp_path
 
 def test_the_next_runs_say_when_a_slot_of_a_gap_comes() -> None:
     nightly = Schedule(start_hour=0, start_minute=15, every_minutes=0)
-    first = times.upcoming_runs(nightly, datetime(2018, 11, 4, 1, tzinfo=UTC), SAO_PAULO)[0]
+    first = schedule_text.upcoming_runs(nightly, datetime(2018, 11, 4, 1, tzinfo=UTC), SAO_PAULO)[0]
     assert first.hour == "01:00"
 
 

@@ -23,7 +23,7 @@ from omnisync.agent.errors import (
 )
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import BatchConflictError, TooLargeError, Transport
-from omnisync.agent.messages import texts
+from omnisync.agent.messages import sentences
 from omnisync.agent.retry import Retry
 from omnisync.contract import batches
 from omnisync.contract.batches import BatchAnswer, content_digest
@@ -125,7 +125,7 @@ def test_a_key_that_may_not_export_is_said(hub: RunningHub, client: Opener) -> N
     reader = hub.store.create_token("aurora", "so_leitura", ("orders:read",), NOW)
     with pytest.raises(BadTokenError) as caught:
         send(client(hub.url, reader), "forbidden")
-    assert "não permite" in texts.sentence(caught.value.code, **caught.value.words)
+    assert "não permite" in sentences.of_code(caught.value.code, **caught.value.words)
 
 
 def test_an_unknown_dataset_is_said_in_the_hub_s_words(hub: RunningHub, token: str, client: Opener) -> None:
@@ -187,7 +187,7 @@ def test_what_will_not_pass_is_not_sent_again(
             patient(lambda: send(mine))
         assert len(server.asked) == 1
     assert caught.value.code == code
-    assert "{" not in texts.sentence(caught.value.code, **caught.value.words)
+    assert "{" not in sentences.of_code(caught.value.code, **caught.value.words)
 
 
 def test_a_batch_that_always_comes_damaged_is_given_up(client: Opener) -> None:

@@ -27,7 +27,7 @@ from omnisync.agent.errors import (
 )
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport, UnreadableResponseError
-from omnisync.agent.messages import texts
+from omnisync.agent.messages import sentences
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.streams import CUSTOMERS
 from tests.support import faulty_hub
@@ -123,7 +123,7 @@ def test_what_does_not_pass_ends_the_run_with_its_sentence(keeper: SampleErp, cl
     assert raised.value.code == code
     assert len(server.asked) <= 12
     assert clock.seconds < 300
-    assert texts.sentence(code, **raised.value.words).endswith(".")
+    assert sentences.of_code(code, **raised.value.words).endswith(".")
     assert keeper.query("SELECT count(*) FROM pedidos") == [(0,)]
 
 

@@ -14,6 +14,7 @@ from omnisync.agent.erp.databases import open_erp
 from omnisync.agent.errors import BadTokenError, StoppedError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
+from omnisync.agent.messages import sentences
 from omnisync.agent.progress import Progress, RowCounts
 from omnisync.agent.sync.importer import RetryRequest
 from tests.support.erp_databases import SampleErp, make_sqlite
@@ -264,6 +265,7 @@ def test_converting_a_page_shows_its_rows_and_never_opens_the_erp(tmp_path: Path
         scope=ErpScope(company="aurora", connection="producao", establishments=ALL),
         zone=UTC,
         clock=lambda: NOW,
+        describe=sentences.of_words,
         memories=tmp_path,
     )
     with client(hub) as opened:

@@ -28,7 +28,6 @@ from omnisync.agent.erp.layout.row_builder import (
 )
 from omnisync.agent.erp.layout.schema import Constant, FromSql, KeyOf, Lookup, Mapped, Scalar, column_form
 from omnisync.agent.errors import LayoutError
-from omnisync.agent.messages import texts
 from omnisync.contract.documents import mask
 
 Mappings = Mapping[str, Mapping[str, str]]
@@ -369,7 +368,7 @@ def _plain_noting(field: FieldPath, plain: Plain, values: list[str | None], note
         if text is not None and plain.drops(text):
             code = "letters_dropped"
             if not kept[i] and field.path in _NAMES:  # a name is never left empty
-                code, kept[i] = "name_dropped", texts.NAMELESS
+                code, kept[i] = "name_dropped", converters.NAMELESS
             notes.append(Note(i, code, field.path, {"campo": field.path}))
     return kept
 

@@ -19,6 +19,9 @@ from omnisync.contract.documents import mask
 
 Convert = Callable[[Any], Any]
 
+NAMELESS = "Sem nome"
+"""Stands in the ERP where a name may not be empty."""
+
 _CALL = re.compile(r"([a-z_]+)\s*(?:\((.*)\))?", re.DOTALL)
 _ARGUMENT = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([^,"']*))\s*(?:,|$)""")
 _PIECE = re.compile(r"""(?:"[^"]*"|'[^']*'|[^|"'])+""")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from omnisync.agent.coded_message import coded
 from omnisync.agent.config.settings import ErpAddress
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.schema import LayoutFile, Lookup, Number
@@ -16,7 +17,6 @@ from omnisync.agent.erp.layout_check.table_usage import TableUsage, table_usages
 from omnisync.agent.erp.layout_check.value_bounds import ValueBounds, path_bounds
 from omnisync.agent.erp.schema import Conversions, DatabaseColumn, DatabaseTable, Schema
 from omnisync.agent.errors import RecordError, SetupError
-from omnisync.agent.messages import texts
 
 CheckFindings = Iterator[Finding]
 
@@ -247,7 +247,7 @@ def _of_query(place: str, sql: str, database: Database) -> CheckFindings:
         database.select(asked)
     except SetupError as wrong:
         found = error if wrong.code in _NOT_THERE else warning
-        yield found("check_query", place, motivo=texts.sentence(wrong.code, **wrong.words))
+        yield found("check_query", place, motivo=coded(wrong.code, **wrong.words))
     except RecordError:
         return  # of a value, and there was none
 

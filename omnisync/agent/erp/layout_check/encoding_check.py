@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from omnisync.agent.coded_message import coded
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout_check.findings import Finding, error, warning
 from omnisync.agent.erp.layout_check.table_usage import TableUsage
 from omnisync.agent.erp.schema import DatabaseTable, Schema
 from omnisync.agent.errors import OmnisyncError, TemporaryError
-from omnisync.agent.messages import texts
 
 _READ, _SHOWN = 300, 5
 _BARE = frozenset({"NONE", "SQL_ASCII"})
@@ -28,7 +28,7 @@ def check_encoding(uses: Sequence[TableUsage], schema: Schema, database: Databas
     except TemporaryError:
         raise
     except OmnisyncError as refused:
-        yield error("check_unreadable", where, motivo=texts.sentence(refused.code, **refused.words))
+        yield error("check_unreadable", where, motivo=coded(refused.code, **refused.words))
         read = []
     shown = ", ".join(read[:_SHOWN]) or "nenhum com acento"
     if any(map(_GARBLED.search, read)):

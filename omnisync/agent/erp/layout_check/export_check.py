@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date
 
+from omnisync.agent.coded_message import coded
 from omnisync.agent.erp.database import Database, RowList
 from omnisync.agent.erp.export.row_stream import RowGroup, RowStream, open_stream
 from omnisync.agent.erp.layout.export_queries import ExportQuery, compile_queries, known_names, required_names
 from omnisync.agent.erp.layout.schema import LayoutFile
 from omnisync.agent.erp.layout_check.findings import Finding, error, near, warning
 from omnisync.agent.errors import LayoutError, RecordError, SetupError
-from omnisync.agent.messages import texts
 from omnisync.contract.batches import SENTENCES, RefusedLine, line_reader
 
 N_ROWS = 200
@@ -36,7 +36,7 @@ def _of_query(query: ExportQuery, where: str, database: Database) -> ExportFindi
     try:
         names, rows = _first_rows(query, database)
     except (SetupError, RecordError) as wrong:
-        yield error("check_query", f"{where}.sql", motivo=texts.sentence(wrong.code, **wrong.words))
+        yield error("check_query", f"{where}.sql", motivo=coded(wrong.code, **wrong.words))
         return
     wrong_columns = list(_of_columns(query, where, names))
     yield from wrong_columns
@@ -82,7 +82,7 @@ def _of_rows(query: ExportQuery, where: str, names: Sequence[str], rows: RowList
         with open_stream(database, query, out.latest, A_DAY) as later:
             next(later.groups(), None)
     except (SetupError, RecordError) as wrong:
-        yield error("check_query", f"{where}.changed_at", motivo=texts.sentence(wrong.code, **wrong.words))
+        yield error("check_query", f"{where}.changed_at", motivo=coded(wrong.code, **wrong.words))
 
 
 def _of_values(query: ExportQuery, where: str, lot: RowGroup) -> ExportFindings:

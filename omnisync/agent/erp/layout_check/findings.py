@@ -1,4 +1,4 @@
-"""The findings of `layout check`, each with the sentence that says what to do."""
+"""The findings of `layout check`, each with the code and the words of its sentence."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from omnisync.agent.messages import texts
+from omnisync.agent.coded_message import CodedMessage, coded
 
 Level = Literal["error", "warning"]
 
@@ -21,18 +21,22 @@ class Finding(Struct, frozen=True):
 
     level: Level
     where: str
-    code: str
-    sentence: str
+    message: CodedMessage
+
+    @property
+    def code(self) -> str:
+        """The code of its sentence."""
+        return self.message.code
 
 
 def error(code: str, where: str, **words: object) -> Finding:
-    """Something that must be mended before the first order."""
-    return Finding("error", where, code, texts.sentence(code, onde=where, **words))
+    """Return a finding that must be fixed before the first order."""
+    return Finding("error", where, coded(code, onde=where, **words))
 
 
 def warning(code: str, where: str, **words: object) -> Finding:
-    """Something to look at."""
-    return Finding("warning", where, code, texts.sentence(code, onde=where, **words))
+    """Return a finding for a person to look at."""
+    return Finding("warning", where, coded(code, onde=where, **words))
 
 
 def near(name: str, known: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ import msgspec
 from omnisync.agent.erp.base import Position
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.upsert.record_change import REINSERT_REQUESTED, Binding, RecordChange, hash_of
+from omnisync.agent.erp.upsert.record_reason import RecordReason, contract_reason
 from omnisync.agent.erp.upsert.staging_results import StagingResults
 from omnisync.agent.errors import OvertakenError
 from omnisync.contract.feed import Reason, Receipt, RecordKind, is_unnamed
@@ -239,12 +240,15 @@ def _merged(found: dict[str, Binding]) -> list[str]:
     return [b.merged_into for b in found.values() if b.merged_into and b.merged_into not in found]
 
 
-def encoded(what: Reason | tuple[Reason, ...] | None) -> str | None:
-    """Return a reason, or the warnings, as the text a binding keeps."""
-    return msgspec.json.encode(what).decode() if what else None
+def encoded(what: RecordReason | tuple[RecordReason, ...] | None) -> str | None:
+    """Return a described reason, or the warnings, as the text a binding keeps."""
+    if not what:
+        return None
+    kept = contract_reason(what) if isinstance(what, RecordReason) else [contract_reason(one) for one in what]
+    return msgspec.json.encode(kept).decode()
 
 
-def _stored(what: Reason | tuple[Reason, ...] | None, storable: Callable[[str], str]) -> str | None:
+def _stored(what: RecordReason | tuple[RecordReason, ...] | None, storable: Callable[[str], str]) -> str | None:
     text = encoded(what)
     return storable(text) if text is not None else None
 
@@ -252,6 +256,7 @@ def _stored(what: Reason | tuple[Reason, ...] | None, storable: Callable[[str], 
 def _receipt(record_change: RecordChange, now: datetime) -> Receipt:
     change, before = record_change.change, record_change.binding
     assert record_change.outcome is not None
+    reason = None if record_change.purge_personal_data else record_change.reason
     return Receipt(
         kind=change.kind,
         id=change.id,
@@ -259,7 +264,7 @@ def _receipt(record_change: RecordChange, now: datetime) -> Receipt:
         outcome=record_change.outcome,
         at=now,
         erp_number=record_change.erp_number or (before.erp_number if before is not None else None),
-        reason=None if record_change.purge_personal_data else record_change.reason,
+        reason=contract_reason(reason) if reason is not None else None,
     )
 
 

@@ -10,9 +10,10 @@ from msgspec import Struct
 from omnisync.agent.erp.base import Slice
 from omnisync.agent.erp.upsert.normalize import read_record
 from omnisync.agent.erp.upsert.record_change import Binding, RecordChange, reason_of, stored_reason
-from omnisync.agent.messages import texts
+from omnisync.agent.erp.upsert.record_reason import RecordReason
+from omnisync.agent.record_ref import RecordLabel
 from omnisync.contract.documents import redact
-from omnisync.contract.feed import UNDECODABLE, Reason
+from omnisync.contract.feed import UNDECODABLE
 from omnisync.contract.records import Order, odd_moment
 from omnisync.contract.rules import (
     UNCOUNTABLE,
@@ -109,8 +110,8 @@ def _refuse_unread(record_change: RecordChange, why: str) -> None:
     except UNDECODABLE:
         number = None
     label = number if isinstance(number, str) and len(number) <= 20 else record_change.change.id
-    kind = texts.KINDS[record_change.change.kind].lower()
-    record_change.refuse(code, field, campo=field or "formato", registro=f"{kind} {label}", numero=label)
+    registro = RecordLabel(record_change.change.kind, label)
+    record_change.refuse(code, field, campo=field or "formato", registro=registro, numero=label)
 
 
 def _adjust_centavo(record_change: RecordChange) -> bool:
@@ -130,9 +131,8 @@ def _refuse_for(record_change: RecordChange, fault: Fault) -> None:
     record_change.finish("refused", "refused", _reason_for(record_change, fault))
 
 
-def _reason_for(record_change: RecordChange, fault: Fault) -> Reason:
-    amounts = {name: texts.money(fault.words[name]) for name in ("total", "soma") if name in fault.words}
-    return reason_of(fault.code, record_change, fault.field, fault.value, **(fault.words | amounts))
+def _reason_for(record_change: RecordChange, fault: Fault) -> RecordReason:
+    return reason_of(fault.code, record_change, fault.field, fault.value, **fault.words)
 
 
 def _check_customer(record_change: RecordChange) -> None:

@@ -12,9 +12,10 @@ from unicodedata import is_normalized, normalize
 import msgspec
 from msgspec import Raw, Struct
 
+from omnisync.agent.erp.layout.converters import NAMELESS
 from omnisync.agent.erp.upsert.phones import are_plain, dialled
-from omnisync.agent.messages import texts
-from omnisync.contract.feed import Change, Reason
+from omnisync.agent.erp.upsert.record_reason import RecordReason
+from omnisync.contract.feed import Change
 from omnisync.contract.records import Customer, Order, decode_customer, decode_order
 
 CleanedStruct = TypeVar("CleanedStruct", bound=Struct)
@@ -40,7 +41,7 @@ def clean_text(text: str) -> str:
     return _CONTROL.sub(" ", _INVISIBLE.sub("", normalize("NFC", text))).strip()
 
 
-def read_record(change: Change) -> tuple[Customer | Order, tuple[Reason, ...]]:
+def read_record(change: Change) -> tuple[Customer | Order, tuple[RecordReason, ...]]:
     """Return the record with clean texts, and the warnings met. Raises what UNDECODABLE names."""
     if change.kind == "customer":
         return clean_customer(decode_customer(change.data), change.data)
@@ -52,15 +53,15 @@ def clean_order(order: Order, raw: Raw) -> Order:
     return order if _is_clean(raw) else _clean(order)
 
 
-def clean_customer(customer: Customer, raw: Raw) -> tuple[Customer, tuple[Reason, ...]]:
+def clean_customer(customer: Customer, raw: Raw) -> tuple[Customer, tuple[RecordReason, ...]]:
     """Return the customer with clean texts and numbers that can be dialled, and the warnings met: a name may not be
     empty.
     """
     if not _is_clean(raw):
         customer = _clean(customer)
-    warnings: tuple[Reason, ...] = ()
+    warnings: tuple[RecordReason, ...] = ()
     if not customer.name:
-        customer = msgspec.structs.replace(customer, name=texts.NAMELESS)
+        customer = msgspec.structs.replace(customer, name=NAMELESS)
         warnings += (_warning("name_empty", "name", customer),)
     if not are_plain(customer.phones):
         phones, rest = dialled(customer.phones)
@@ -76,8 +77,8 @@ def _with_phones(notes: str | None, rest: tuple[str, ...]) -> str | None:
     return told if notes is None else f"{notes} {told}"
 
 
-def _warning(code: str, field: str, customer: Customer) -> Reason:
-    return Reason(code=code, field=field, message=texts.sentence(code, codigo=customer.id))
+def _warning(code: str, field: str, customer: Customer) -> RecordReason:
+    return RecordReason(code=code, field=field, words={"codigo": customer.id})
 
 
 def _is_clean(raw: Raw) -> bool:

@@ -16,10 +16,11 @@ from msgspec import Struct
 from omnisync.agent.erp.base import PreparedRecord
 from omnisync.agent.erp.upsert.keys import Claim, ErpKey, decode_key
 from omnisync.agent.erp.upsert.normalize import read_record
-from omnisync.agent.messages import texts
+from omnisync.agent.erp.upsert.record_reason import RecordReason
 from omnisync.agent.progress import Counts, RowCounts
+from omnisync.agent.record_ref import RecordLabel
 from omnisync.contract.documents import redact
-from omnisync.contract.feed import Change, Outcome, Reason, Unreadable, is_unnamed
+from omnisync.contract.feed import Change, Outcome, Unreadable, is_unnamed
 from omnisync.contract.records import Customer, Order
 from omnisync.contract.rules import Fault, canonical_customer
 
@@ -68,8 +69,8 @@ class RecordChange(Struct, kw_only=True):
     action: ChangeAction = "none"
     outcome_group: OutcomeGroup = "unchanged"
     outcome: Outcome | None = None
-    reason: Reason | None = None
-    warnings: tuple[Reason, ...] = ()
+    reason: RecordReason | None = None
+    warnings: tuple[RecordReason, ...] = ()
     needs_save: bool = False
     purge_personal_data: bool = False
     record: Customer | Order | None = None
@@ -144,7 +145,7 @@ class RecordChange(Struct, kw_only=True):
             return self.record.merged_into
         return self.binding.merged_into if self.binding is not None and self.prepared is None else None
 
-    def finish(self, outcome: Outcome, outcome_group: OutcomeGroup, reason: Reason | None = None) -> None:
+    def finish(self, outcome: Outcome, outcome_group: OutcomeGroup, reason: RecordReason | None = None) -> None:
         """Fix what becomes of the change; its binding is saved with it."""
         self.action = "none"
         self.outcome, self.outcome_group, self.reason, self.needs_save = outcome, outcome_group, reason, True
@@ -156,19 +157,18 @@ class RecordChange(Struct, kw_only=True):
 
 def reason_of(
     code: str, record_change: RecordChange, field: str | None = None, value: str | None = None, /, **words: object
-) -> Reason:
-    """Return a reason with its sentence, the record's own number and name filled in."""
+) -> RecordReason:
+    """Return a reason with the words of its sentence, the record's own number and name among them."""
     change, label = record_change.change, record_change.label or record_change.change.id
     known: dict[str, object] = {
         "numero": label,
         "codigo": change.id,
         "nome": label,
         "campo": field or "–",
-        "registro": f"{texts.KINDS[change.kind].lower()} {label}",
+        "registro": RecordLabel(change.kind, label),
         "numero_erp": record_change.erp_number or (record_change.binding.erp_number if record_change.binding else None),
     }
-    message = texts.sentence(code, **(known | words))
-    return Reason(code=code, field=field, value=value, message=redact(message)[:600])
+    return RecordReason(code=code, field=field, value=value, words=known | words)
 
 
 def key_of(record_change: RecordChange) -> ErpKey:
@@ -232,14 +232,14 @@ def _count_repeated(record_change: RecordChange, binding: Binding) -> None:
         record_change.outcome_group = "refused" if binding.outcome == "refused" else "waiting"
 
 
-def stored_reason(binding: Binding) -> Reason | None:
+def stored_reason(binding: Binding) -> RecordReason | None:
     """Return the reason kept in a binding."""
-    return msgspec.json.decode(binding.reason, type=Reason) if binding.reason else None
+    return msgspec.json.decode(binding.reason, type=RecordReason) if binding.reason else None
 
 
-def stored_warnings(binding: Binding) -> tuple[Reason, ...]:
+def stored_warnings(binding: Binding) -> tuple[RecordReason, ...]:
     """Return the warnings kept in a binding."""
-    return msgspec.json.decode(binding.warnings, type=tuple[Reason, ...]) if binding.warnings else ()
+    return msgspec.json.decode(binding.warnings, type=tuple[RecordReason, ...]) if binding.warnings else ()
 
 
 def hash_of(change: Change) -> str:
@@ -257,8 +257,8 @@ def unreadable_change(
     change = Change(kind=unreadable.kind, op="upsert", id=unreadable.id, version=version, changed_at=now)
     record_change = RecordChange(change=change, binding=binding)
     if version >= known:
-        words = {"registro": f"{texts.KINDS[change.kind].lower()} sem identificação"} if is_unnamed(change.id) else {}
-        record_change.refuse("record_unreadable", campo=unreadable.why, **words)
+        label = "" if is_unnamed(change.id) else record_change.label or change.id
+        record_change.refuse("record_unreadable", campo=unreadable.why, registro=RecordLabel(change.kind, label))
     return record_change
 
 

@@ -10,10 +10,9 @@ from msgspec import Struct
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.schema import OutcomeQuery
 from omnisync.agent.erp.upsert.keys import as_text, decode_key, is_same
+from omnisync.agent.erp.upsert.record_reason import RecordReason
 from omnisync.agent.errors import ErpSetupError
-from omnisync.agent.messages import texts
 from omnisync.contract.documents import redact
-from omnisync.contract.feed import Reason
 
 JOB_REFUSED = "erp_job_refused"
 
@@ -22,7 +21,7 @@ class StagingResult(Struct, frozen=True):
     """The result of a staged order: its number in the ERP, or why the ERP refused it."""
 
     number: str | None
-    reason: Reason | None
+    reason: RecordReason | None
 
 
 StagingResults = Mapping[str, StagingResult]
@@ -55,7 +54,6 @@ def read_outcomes(database: Database, outcome: OutcomeQuery, staged: Mapping[str
     return results
 
 
-def _refusal(id_: str, text: object) -> Reason:
+def _refusal(id_: str, text: object) -> RecordReason:
     motive = redact(str(text).strip()) if text is not None and str(text).strip() else "sem explicação"
-    message = texts.sentence(JOB_REFUSED, motivo=motive, codigo=id_)
-    return Reason(code=JOB_REFUSED, message=message[:600])
+    return RecordReason(code=JOB_REFUSED, words={"motivo": motive, "codigo": id_})

@@ -9,9 +9,10 @@ from msgspec import Struct
 from omnisync.agent.config.settings import Connection
 from omnisync.agent.erp.base import DryRun
 from omnisync.agent.errors import OmnisyncError
-from omnisync.agent.messages import texts
+from omnisync.agent.messages import sentences
+from omnisync.agent.messages.format import format_count
 from omnisync.agent.pages.background import BackgroundTasks
-from omnisync.agent.pages.rendering import PageServices, sentence_of
+from omnisync.agent.pages.rendering import PageServices
 from omnisync.contract.documents import redact
 from omnisync.contract.feed import Identity
 
@@ -70,9 +71,9 @@ def check_connection(
 
 def _answer(step: str, who: str, going: Future[TestResult] | None, seconds: float) -> TestResult:
     if going is None:
-        return None, (StepResult(False, step, texts.sentence("test_going")),)
+        return None, (StepResult(False, step, sentences.of_code("test_going")),)
     if not going.done():
-        return None, (StepResult(False, step, texts.sentence("test_late", quem=who, n=round(seconds))),)
+        return None, (StepResult(False, step, sentences.of_code("test_late", quem=who, n=round(seconds))),)
     return going.result()
 
 
@@ -87,7 +88,7 @@ def _ask_hub(services: PageServices, connection: Connection) -> TestResult:
             hub.close()
     except OmnisyncError as error:
         return None, (_failed(HUB, error),)
-    n = texts.counted(len(identity.establishments), "estabelecimento", "estabelecimentos")
+    n = format_count(len(identity.establishments), "estabelecimento", "estabelecimentos")
     answers = StepResult(True, HUB, "Responde.")
     return identity, (answers, StepResult(True, TOKEN, f"Aceita: {identity.company.name}, {n}."))
 
@@ -98,7 +99,7 @@ def _ask_erp(services: PageServices, connection: Connection) -> TestResult:
         erp = services.open_erp(connection)
         try:
             erp.prepare()
-            n = texts.counted(erp.records.rows()["orders"], "pedido", "pedidos")
+            n = format_count(erp.records.rows()["orders"], "pedido", "pedidos")
         finally:
             erp.close()
     except OmnisyncError as error:
@@ -108,7 +109,7 @@ def _ask_erp(services: PageServices, connection: Connection) -> TestResult:
 
 
 def _failed(step: str, error: OmnisyncError) -> StepResult:
-    return StepResult(False, STEPS.get(error.code, step), sentence_of(error))
+    return StepResult(False, STEPS.get(error.code, step), sentences.of_error(error))
 
 
 def preview(
@@ -119,17 +120,17 @@ def preview(
     going = background.submit(f"convert:{connection.name}", lambda: services.convert(connection))
     try:
         if going is None:
-            return StepResult(False, REHEARSAL, texts.sentence("test_going")), None
+            return StepResult(False, REHEARSAL, sentences.of_code("test_going")), None
         rehearsal = going.result(timeout=seconds)
     except OmnisyncError as error:
         return _failed(REHEARSAL, error), None
     except TimeoutError:
-        late = texts.sentence("test_late", quem="A central do OmniForce", n=round(seconds))
+        late = sentences.of_code("test_late", quem="A central do OmniForce", n=round(seconds))
         return StepResult(False, REHEARSAL, late), None
     if rehearsal is None:
         return StepResult(True, REHEARSAL, "Não há dados novos no OmniForce. Nada foi gravado no ERP."), None
     total = rehearsal.counts.total
-    text = f"{texts.counted(total.received, 'linha lida', 'linhas lidas')} do OmniForce e convertidas pelo layout. "
+    text = f"{format_count(total.received, 'linha lida', 'linhas lidas')} do OmniForce e convertidas pelo layout. "
     refused = [f"{label}: {reason}" for label, reason in rehearsal.unsettled[:N_ROWS]]
     return StepResult(not refused, REHEARSAL, text + "Nada foi gravado no ERP. " + " ".join(refused)), rehearsal
 

@@ -21,8 +21,7 @@ from omnisync.agent.config.settings import (
 )
 from omnisync.agent.errors import SetupError
 from omnisync.agent.layout_folder import chosen, names_in
-from omnisync.agent.messages import times
-from omnisync.agent.messages.texts import hour
+from omnisync.agent.messages import zone_text
 from omnisync.agent.pages.connection import setup_wizard
 from omnisync.agent.pages.connection.connection_check import (
     PreviewTable,
@@ -53,6 +52,7 @@ from omnisync.agent.pages.rendering import (
     require_connection,
 )
 from omnisync.agent.sync.outbox import outbox_of
+from omnisync.agent.zones import wall_hour
 from omnisync.contract.feed import Identity
 
 STALE = "Esta página estava aberta de antes e a conexão não foi salva. Confira o que digitou e salve de novo."
@@ -299,10 +299,10 @@ def page(
         erp_kinds=parts.erp_kinds,
         layouts=(*parts.layouts, *names_in(parts.settings.home.layouts)),
         layouts_in=str(parts.settings.home.layouts),
-        zone_line=times.zone_line(shown.zone_found, shown.now),
-        zone_hour=hour(shown.now.astimezone(shown.zone)),
-        zone_advice=times.zone_advice(shown.zone_found, shown.now, "abaixo"),
-        zones=times.zone_choices(shown.now),
+        zone_line=zone_text.zone_line(shown.zone_found, shown.now),
+        zone_hour=wall_hour(shown.now.astimezone(shown.zone)),
+        zone_advice=zone_text.zone_advice(shown.zone_found, shown.now, "abaixo"),
+        zones=zone_text.zone_choices(shown.now),
         charsets=CHARSETS if typed.charset in CHARSETS else {**CHARSETS, typed.charset: typed.charset},
         offered=offered or (connection.establishments if connection else ()),
         ticked=ticked or [one.code for one in offered],

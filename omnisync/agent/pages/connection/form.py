@@ -14,7 +14,8 @@ from msgspec import Struct
 from omnisync.agent.config.settings import Connection, ErpAddress, HubAddress, with_zone
 from omnisync.agent.errors import SettingsError, SetupError
 from omnisync.agent.layout_folder import shown_name
-from omnisync.agent.pages.rendering import field, sentence_of
+from omnisync.agent.messages import sentences
+from omnisync.agent.pages.rendering import field
 from omnisync.agent.zones import typed_zone
 
 FIRST_NAME = "producao"
@@ -66,7 +67,7 @@ class ConnectionFormError(Struct, frozen=True):
 
 def error_of(name: str, error: SetupError) -> ConnectionFormError:
     """Return the error at its field: the one it names, else this one."""
-    return ConnectionFormError(*FIELDS.get(str(error.words.get("campo")), FIELDS[name]), sentence_of(error))
+    return ConnectionFormError(*FIELDS.get(str(error.words.get("campo")), FIELDS[name]), sentences.of_error(error))
 
 
 def typed_of(connection: Connection | None, layouts: Path) -> ConnectionForm:

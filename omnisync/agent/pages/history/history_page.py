@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
 from omnisync.agent.erp.base import OpenIssue
-from omnisync.agent.messages import times
+from omnisync.agent.messages.format import format_short_moment
 from omnisync.agent.pages.history import diagnostics
 from omnisync.agent.pages.pending.record_rows import RecordRow, record_row
 from omnisync.agent.pages.rendering import (
@@ -47,7 +47,7 @@ def show(pages: NamedDependency[PageContext], request: HtmlRequest, antes: FromQ
         rows=[run_row(run, shown.now, shown.zone) for run in runs[:N_ROWS]],
         older=runs[N_ROWS - 1].id if len(runs) > N_ROWS else "",
         is_older=antes is not None,
-        events=[(times.short(e.at, shown.now, shown.zone), EVENTS.get(e.code, e.code)) for e in events],
+        events=[(format_short_moment(e.at, shown.now, shown.zone), EVENTS.get(e.code, e.code)) for e in events],
     )
 
 

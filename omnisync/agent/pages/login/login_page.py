@@ -8,7 +8,8 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from omnisync.agent.messages import texts
+from omnisync.agent.messages import sentences
+from omnisync.agent.messages.format import format_count
 from omnisync.agent.pages.auth.csrf import FIELD
 from omnisync.agent.pages.rendering import PLACES, Html, HtmlRequest, PageContext, field, form_of, is_htmx, redirect
 
@@ -34,13 +35,13 @@ def log_in(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
     wait = pages.sessions.throttle(who)
     if wait is not None:
         seconds = max(1, int(wait.total_seconds()))
-        minutes = texts.counted(-(-seconds // 60), "minuto", "minutos")
-        said = texts.sentence("page_password_wait", minutos=minutes)
+        minutes = format_count(-(-seconds // 60), "minuto", "minutos")
+        said = sentences.of_code("page_password_wait", minutos=minutes)
         return page(pages, para, error=said, status=429, headers={"Retry-After": str(seconds)})
     typed = form.get("senha", "")
     token = pages.sessions.open(who, typed if isinstance(typed, str) else "")
     if token is None:
-        return page(pages, para, error=texts.sentence("page_password_wrong"), status=401)
+        return page(pages, para, error=sentences.of_code("page_password_wrong"), status=401)
     return pages.sessions.set_cookie(redirect(para), token)
 
 
@@ -67,7 +68,7 @@ def redirect_to_login(pages: PageContext, request: HtmlRequest) -> Html:
         where = _to(request.headers.get("hx-current-url", "/"))
         return pages.html("empty.html", status=401, headers={"HX-Redirect": where})
     if request.method != "GET":
-        return pages.html("error.html", status=401, sentence=texts.sentence("page_session_over"))
+        return pages.html("error.html", status=401, sentence=sentences.of_code("page_session_over"))
     return redirect(_to(str(request.url)))
 
 

@@ -13,7 +13,8 @@ from msgspec import Struct
 from omnisync.agent.erp.base import OpenIssue
 from omnisync.agent.erp.layout.code_map import KINDS, UNMAPPED
 from omnisync.agent.errors import OmnisyncError
-from omnisync.agent.messages.texts import MAPPINGS, counted
+from omnisync.agent.messages import labels, sentences
+from omnisync.agent.messages.format import format_count
 from omnisync.agent.pages.rendering import (
     CurrentConnection,
     Html,
@@ -24,7 +25,6 @@ from omnisync.agent.pages.rendering import (
     form_of,
     redirect,
     require_connection,
-    sentence_of,
 )
 
 N_READ = 10_000
@@ -47,7 +47,7 @@ class CodeRow(Struct, frozen=True, kw_only=True):
     def situation(self) -> str:
         """Return why it stands here."""
         if self.n_refused and not self.erp_code:
-            return f"Falta: {counted(self.n_refused, 'pedido não entrou', 'pedidos não entraram')}"
+            return f"Falta: {format_count(self.n_refused, 'pedido não entrou', 'pedidos não entraram')}"
         if self.erp_code:
             return f"No lugar de {self.of_layout}, do layout" if self.of_layout else "Salvo"
         return "Do layout"
@@ -107,7 +107,7 @@ def page(pages: PageContext, shown: CurrentConnection, *, notice: str = "", stat
         try:
             of_layout = pages.services.de_para(shown.connection)
         except OmnisyncError as error:
-            of_layout, trouble = {}, sentence_of(error)
+            of_layout, trouble = {}, sentences.of_error(error)
         groups = groups_of(pages.services.journal.mappings(shown.connection.name), of_layout, missing)
     return pages.page(
         "mapping.html",
@@ -138,7 +138,7 @@ def groups_of(
             for code in sorted({*mine, *theirs, *refused})
         ]
         rows.sort(key=lambda row: (not row.n_refused or bool(row.erp_code), not row.erp_code))
-        groups.append(Group(kind=kind, name=MAPPINGS[kind], rows=tuple(rows), is_used=kind in of_layout))
+        groups.append(Group(kind=kind, name=labels.MAPPINGS[kind], rows=tuple(rows), is_used=kind in of_layout))
     return tuple(groups)
 
 

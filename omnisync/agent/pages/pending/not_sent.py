@@ -7,7 +7,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from omnisync.agent.messages import texts
+from omnisync.agent.messages import labels
+from omnisync.agent.messages.format import format_age
 from omnisync.agent.sync.outbox import RowRefusal
 
 REMEDIES = {"repeated": "Acerte a consulta no layout ou o cadastro no ERP."}
@@ -43,8 +44,8 @@ def not_sent_rows(found: Sequence[RowRefusal], n: int, now: datetime) -> NotSent
 def _row(found: RowRefusal, now: datetime) -> NotSentRow:
     field = found.pointer.rpartition("/")[2]
     return NotSentRow(
-        name=texts.row_name(found.dataset, found.key),
+        name=labels.row_name(found.dataset, found.key),
         reason=f"{found.detail[:-1]} ({field})." if field and found.detail.endswith(".") else found.detail,
         remedy=REMEDIES.get(found.code, REMEDY),
-        age=texts.age(found.at, now),
+        age=format_age(found.at, now),
     )

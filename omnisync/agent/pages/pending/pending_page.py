@@ -15,8 +15,9 @@ from omnisync.agent.erp.base import OpenIssue, RecordStore
 from omnisync.agent.errors import OmnisyncError, RunInProgressError
 from omnisync.agent.journal.decisions import Confirmation
 from omnisync.agent.journal.run import EVERYTHING, Run, RunScope, holders_of, left_to_another
-from omnisync.agent.messages import texts, times
+from omnisync.agent.messages import labels, sentences
 from omnisync.agent.messages.choices import Choice, choice_of
+from omnisync.agent.messages.format import format_moment
 from omnisync.agent.messages.spreadsheet import open_issues_csv
 from omnisync.agent.pages.pending.not_sent import NotSentRows, not_sent_rows
 from omnisync.agent.pages.pending.record_rows import (
@@ -34,8 +35,8 @@ from omnisync.agent.pages.rendering import (
     form_of,
     redirect,
     require_connection,
-    sentence_of,
 )
+from omnisync.agent.progress import deletes_to_confirm
 from omnisync.agent.record_ref import decode_record_ref
 from omnisync.agent.sync.outbox import RowRefusal, outbox_of
 
@@ -159,7 +160,7 @@ def take_over(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html
         with closing(pages.services.hub(connection)) as hub:
             hub.take_over(code)
     except OmnisyncError as error:
-        return page(pages, shown, notice=sentence_of(error))
+        return page(pages, shown, notice=sentences.of_error(error))
     pages.services.journal.add_event(connection.name, "taken_over", pages.services.clock())
     return redirect(shown.url("/pendencias?aviso=" + ("assumido" if begin(pages, shown) else "assumido-depois")))
 
@@ -185,7 +186,7 @@ def page(pages: PageContext, shown: CurrentConnection, *, notice: str = "", stat
         pending=found,
         unsent=not_sent(pages, shown, runs, limit=N_PAGE),
         in_place=False,
-        going_word=texts.RUNS[runs[0].kind] if runs else "",
+        going_word=labels.RUNS[runs[0].kind] if runs else "",
         asked=[open_confirmation(one) for one in asked],
         held=held_establishments(shown, runs),
     )
@@ -244,8 +245,7 @@ def pending(pages: PageContext, shown: CurrentConnection, runs: Sequence[Run], *
 
 def open_confirmation(confirmation: Confirmation) -> OpenConfirmation:
     """Return a question for a person, in words."""
-    code, told = texts.many_deleted(confirmation.dataset, confirmation.n)
-    text = texts.sentence(code, **told)
+    text = sentences.of_message(deletes_to_confirm(confirmation.dataset, confirmation.n))
     return OpenConfirmation(
         dataset=confirmation.dataset, n=confirmation.n, text=text, is_confirmed=confirmation.confirmed_at is not None
     )
@@ -259,8 +259,8 @@ def held_establishments(shown: CurrentConnection, runs: Sequence[Run]) -> list[H
     names = {one.code: one.name for one in shown.connection.establishments} if shown.connection else {}
     found = []
     for code, (holder, since) in holders_of(last).items():
-        tried = times.at(last.ended_at, shown.now, shown.zone)
-        is_dated = f", desde {times.at(datetime.fromisoformat(since), shown.now, shown.zone)}" if since else ""
+        tried = format_moment(last.ended_at, shown.now, shown.zone)
+        is_dated = f", desde {format_moment(datetime.fromisoformat(since), shown.now, shown.zone)}" if since else ""
         text = (
             f"Na última importação daqui, {tried}, o estabelecimento {_named(code, names)} "
             f"estava sendo importado por outro computador ({holder}){is_dated}."

@@ -8,7 +8,8 @@ from typing import Literal
 from msgspec import Struct
 
 from omnisync.agent.erp.base import OpenIssue
-from omnisync.agent.messages import pt, texts, times
+from omnisync.agent.messages import labels, pt
+from omnisync.agent.messages.format import format_age, format_moment
 from omnisync.agent.record_ref import RecordRef, encode_record_ref
 
 RowAction = Literal["retry", "again", "automatic", "none"]
@@ -21,7 +22,7 @@ AUTOMATIC = {
 }
 DELETED = "Apagado no OmniForce. O que o ERP tinha ficou como estava."
 DELETED_BEFORE = "Apagado no OmniForce, sem número no ERP."
-LINKS = {f"{kind}_unmapped": ("Abrir De/Para", f"/de-para#{kind}-titulo") for kind in texts.MAPPINGS}
+LINKS = {f"{kind}_unmapped": ("Abrir De/Para", f"/de-para#{kind}-titulo") for kind in labels.MAPPINGS}
 LINKS["customer_duplicate"] = LINKS["customer_other_document"] = ("Escolher", "/pendencias#escolher")
 """Where a refused record's cause is put right, by its code."""
 
@@ -54,8 +55,8 @@ class WarnedRow(Struct, frozen=True, kw_only=True):
 def warned_row(issue: OpenIssue, now: datetime, zone: tzinfo) -> WarnedRow:
     """Return the record as a row."""
     return WarnedRow(
-        name=texts.record_name(issue.kind, issue.id, issue.label),
-        when=times.at(issue.since, now, zone),
+        name=labels.record_name(issue.kind, issue.id, issue.label),
+        when=format_moment(issue.since, now, zone),
         erp_number=issue.erp_number or "",
         warnings=tuple(warning.message for warning in issue.warnings),
     )
@@ -69,24 +70,24 @@ def record_row(issue: OpenIssue, now: datetime, zone: tzinfo) -> RecordRow:
     if issue.outcome == "kept" and not reason:
         reason = DELETED if issue.erp_number else DELETED_BEFORE
     return RecordRow(
-        name=texts.record_name(issue.kind, issue.id, issue.label),
+        name=labels.record_name(issue.kind, issue.id, issue.label),
         ask=encode_record_ref(RecordRef(issue.kind, issue.id)),
-        outcome=texts.OUTCOMES[issue.outcome],
+        outcome=labels.OUTCOMES[issue.outcome],
         is_refused=issue.outcome == "refused",
         reason=reason,
         remedy=remedy,
         action=_action(issue),
-        when=times.at(issue.since, now, zone),
-        age=texts.age(issue.since, now),
+        when=format_moment(issue.since, now, zone),
+        age=format_age(issue.since, now),
         erp_number=issue.erp_number or "",
         link=LINKS.get(issue.code) if issue.outcome == "refused" else None,
     )
 
 
 def split(code: str, message: str) -> tuple[str, str]:
-    """Return what happened, and what to do: the sentence's own remedy is cut off where it closes the message."""
-    _, _, remedy = pt.SENTENCES.get(code, "").partition(". ")
-    if remedy and "{" not in remedy and message.endswith(remedy):
+    """Return what happened, and what to do: the remedy of the code, where the stored message ends with it."""
+    remedy = pt.MESSAGES[code].remedy if code in pt.MESSAGES else ""
+    if remedy and message.endswith(remedy):
         return message.removesuffix(remedy).rstrip(), remedy
     return message, ""
 

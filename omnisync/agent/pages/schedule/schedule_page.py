@@ -13,8 +13,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 from msgspec import Struct
 
-from omnisync.agent.messages import times
-from omnisync.agent.messages.texts import sentence
+from omnisync.agent.messages import labels, schedule_text, sentences, zone_text
 from omnisync.agent.pages.rendering import (
     CurrentConnection,
     Html,
@@ -146,11 +145,11 @@ def page(
         title="Agendamento",
         status=status,
         heading=title,
-        in_words=times.in_words(saved) if saved is not None and is_active else "",
+        in_words=schedule_text.in_words(saved) if saved is not None and is_active else "",
         notice=notice,
-        coming=times.upcoming_runs(saved, shown.now, shown.zone) if saved is not None else (),
-        per_day=times.per_day(saved) if saved is not None and is_active else "",
-        zone=times.zone_in_words(shown.zone, shown.now),
+        coming=schedule_text.upcoming_runs(saved, shown.now, shown.zone) if saved is not None else (),
+        per_day=schedule_text.per_day(saved) if saved is not None and is_active else "",
+        zone=zone_text.zone_in_words(shown.zone, shown.now),
         **options(shown, typed, errors),
     )
 
@@ -165,7 +164,7 @@ def options(shown: CurrentConnection, typed: ScheduleForm, errors: tuple[Schedul
         "typed": typed,
         "errors": errors,
         "wrong": {error.field: error.text for error in errors},
-        "weekdays": times.WEEKDAYS,
+        "weekdays": labels.WEEKDAYS,
         "establishments": here,
         "chosen": chosen,
         "gone": gone,
@@ -239,7 +238,7 @@ def errors_of(schedule: Schedule, typed: ScheduleForm, shown: CurrentConnection)
         found.append(ScheduleFieldError("establishments", "schedule_no_establishment"))
     order = list(LABELS)
     found.sort(key=lambda error: order.index(error.field))
-    return tuple(ScheduleFormError(error.field, *LABELS[error.field], sentence(error.code)) for error in found)
+    return tuple(ScheduleFormError(error.field, *LABELS[error.field], sentences.of_code(error.code)) for error in found)
 
 
 def _number(text: str) -> int:

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from msgspec import Struct
 
 from omnisync.agent.journal.run import Day
-from omnisync.agent.messages.texts import counted
+from omnisync.agent.messages.format import format_count
 
 HEIGHT = 76
 STEP = 65.6
@@ -64,5 +64,6 @@ def bars(days: Sequence[Day], since: date, n: int) -> Chart:
 
 
 def _sentence(written: int, refused: int, sent: int) -> str:
-    came = f"{counted(written, 'registro gravado', 'registros gravados')}, {counted(refused, 'recusado', 'recusados')}"
-    return f"{came}, {counted(sent, 'linha enviada', 'linhas enviadas')}" if sent else came
+    n_refused = format_count(refused, "recusado", "recusados")
+    came = f"{format_count(written, 'registro gravado', 'registros gravados')}, {n_refused}"
+    return f"{came}, {format_count(sent, 'linha enviada', 'linhas enviadas')}" if sent else came

@@ -9,11 +9,12 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent.journal.run import Run
-from omnisync.agent.messages import texts, times
-from omnisync.agent.messages.texts import counted, hour
+from omnisync.agent.messages import labels, sentences
+from omnisync.agent.messages.format import format_count, format_duration, format_moment
 from omnisync.agent.pages.sync.run_rows import Tone
 from omnisync.agent.progress import Counts
 from omnisync.agent.scheduler.scheduler import Offline
+from omnisync.agent.zones import wall_hour
 
 OFFLINE = frozenset({"hub_unreachable", "hub_other_page", "maintenance", "rate_limited"})
 """Codes that pass by themselves: the page says that there is no connection, not that something failed."""
@@ -68,7 +69,7 @@ def alerts(
     if older is None:
         return (first,)
     before = _failed(older, runs, now, zone, offline)
-    when = times.at(older.ended_at or older.asked_at, now, zone)
+    when = format_moment(older.ended_at or older.asked_at, now, zone)
     return first, msgspec.structs.replace(before, sentence=f"Falha anterior, {when}. {before.sentence}")
 
 
@@ -90,7 +91,7 @@ def _last_run_alert(
         word = "cancelada" if run.state == "cancelled" else "interrompida"
         return Alert(
             tone="quiet" if run.state == "cancelled" else "warn",
-            sentence=f"{texts.RUNS[run.kind].capitalize()} {word}. {_what_stays(run)}; a próxima continua daí.",
+            sentence=f"{labels.RUNS[run.kind].capitalize()} {word}. {_what_stays(run)}; a próxima continua daí.",
         )
     if run.state == "done_with_refusals":
         return _partial(run)
@@ -99,8 +100,8 @@ def _last_run_alert(
 
 def _what_stays(run: Run) -> str:
     """Return what stays of a run that did not reach its end."""
-    written = counted(run.counts.total.written, "registro ficou gravado", "registros ficaram gravados")
-    sent = counted(run.counts.sent.sent, "linha ficou enviada", "linhas ficaram enviadas")
+    written = format_count(run.counts.total.written, "registro ficou gravado", "registros ficaram gravados")
+    sent = format_count(run.counts.sent.sent, "linha ficou enviada", "linhas ficaram enviadas")
     if run.kind == "export":
         return sent
     return f"{written} e {sent}" if run.counts.exports else written
@@ -108,57 +109,61 @@ def _what_stays(run: Run) -> str:
 
 def _done(run: Run, now: datetime, zone: tzinfo, unsettled: dict[str, int]) -> Alert:
     n_refused, n_waiting = unsettled.get("refused", 0), unsettled.get("waiting", 0)
-    when = f"Última {texts.RUNS[run.kind]} {times.at(run.ended_at or run.asked_at, now, zone)}."
+    when = f"Última {labels.RUNS[run.kind]} {format_moment(run.ended_at or run.asked_at, now, zone)}."
     detail = _what_came(run) if run.kind != "export" else ""
     if run.kind != "import":
         detail = f"{detail} {_what_went(run.counts)}".strip()
     n_unsent = unsettled.get("unsent", 0)
     left = [
-        *([counted(n_refused, "registro continua recusado", "registros continuam recusados")] if n_refused else []),
-        *([counted(n_unsent, "linha continua sem envio", "linhas continuam sem envio")] if n_unsent else []),
+        *(
+            [format_count(n_refused, "registro continua recusado", "registros continuam recusados")]
+            if n_refused
+            else []
+        ),
+        *([format_count(n_unsent, "linha continua sem envio", "linhas continuam sem envio")] if n_unsent else []),
     ]
     if left:
         return Alert(
             tone="warn", sentence=f"{when[:-1]}; {' e '.join(left)}.", detail=f"{detail} Veja abaixo o motivo."
         )
     if n_waiting:
-        detail += f" {counted(n_waiting, 'registro aguarda outro', 'registros aguardam outro')} para entrar."
+        detail += f" {format_count(n_waiting, 'registro aguarda outro', 'registros aguardam outro')} para entrar."
     return Alert(tone="ok", sentence=f"Tudo em dia. {when}", detail=detail)
 
 
 def _what_came(run: Run) -> str:
     if not run.counts.total.received:
         return "Não há dados novos no OmniForce."
-    written = counted(run.counts.total.written, "registro gravado", "registros gravados")
-    return f"{written}, nenhum recusado, em {times.span(run.duration)}."
+    written = format_count(run.counts.total.written, "registro gravado", "registros gravados")
+    return f"{written}, nenhum recusado, em {format_duration(run.duration)}."
 
 
 def _what_went(counts: Counts) -> str:
     sent = counts.sent
-    return texts.exported(counts.sent_by_system(), deleted=sent.deleted, refused=sent.refused)
+    return sentences.export_summary(counts.sent_by_system(), deleted=sent.deleted, refused=sent.refused)
 
 
 def _partial(run: Run) -> Alert:
     n, sent = run.counts.customers.refused + run.counts.orders.refused, run.counts.sent
     left = [
-        *([counted(n, "registro recusado", "registros recusados")] if n else []),
-        *([counted(sent.refused, "linha não enviada", "linhas não enviadas")] if sent.refused else []),
-        *([counted(sent.held, "linha para confirmar", "linhas para confirmar")] if sent.held else []),
+        *([format_count(n, "registro recusado", "registros recusados")] if n else []),
+        *([format_count(sent.refused, "linha não enviada", "linhas não enviadas")] if sent.refused else []),
+        *([format_count(sent.held, "linha para confirmar", "linhas para confirmar")] if sent.held else []),
     ]
     said = ", ".join(left[:-2] + [" e ".join(left[-2:])])
-    written = counted(run.counts.total.written, "registro gravado", "registros gravados")
-    came = f"{written} em {times.span(run.duration)}. " if run.kind != "export" else ""
+    written = format_count(run.counts.total.written, "registro gravado", "registros gravados")
+    came = f"{written} em {format_duration(run.duration)}. " if run.kind != "export" else ""
     went = f"{_what_went(run.counts)} " if run.kind != "import" else ""
     return Alert(
         tone="warn",
-        sentence=f"{texts.RUNS[run.kind].capitalize()} concluída com {said}.",
+        sentence=f"{labels.RUNS[run.kind].capitalize()} concluída com {said}.",
         detail=f"{came}{went}" + ("Veja abaixo o motivo de cada recusa." if n or sent.refused else ""),
         actions=("pending",) if sent.held else (),
     )
 
 
 def _failed(run: Run, runs: Sequence[Run], now: datetime, zone: tzinfo, offline: Offline | None) -> Alert:
-    code, word = run.code or "internal", texts.RUNS[run.kind]
+    code, word = run.code or "internal", labels.RUNS[run.kind]
     if code in OFFLINE:
         return _offline(run, runs, now, zone, offline)
     why = HEADLINES.get(code)
@@ -166,7 +171,7 @@ def _failed(run: Run, runs: Sequence[Run], now: datetime, zone: tzinfo, offline:
     return Alert(
         tone="error",
         sentence=PARTLY[code].format(execucao=word) if code in PARTLY else stopped,
-        detail=f"Nada foi perdido{_already(run)}. {texts.of_run(code, run.words, is_export=run.kind == 'export')}",
+        detail=f"Nada foi perdido{_already(run)}. {sentences.of_run(code, run.words, is_export=run.kind == 'export')}",
         code=code,
         actions=_actions(code),
     )
@@ -182,10 +187,10 @@ def _actions(code: str) -> tuple[str, ...]:
 def _already(run: Run) -> str:
     written, sent = run.counts.total.written, run.counts.sent.sent
     done = [
-        *([counted(written, "registro já está gravado", "registros já estão gravados")] if written else []),
-        *([counted(sent, "linha já foi enviada", "linhas já foram enviadas")] if sent else []),
+        *([format_count(written, "registro já está gravado", "registros já estão gravados")] if written else []),
+        *([format_count(sent, "linha já foi enviada", "linhas já foram enviadas")] if sent else []),
     ]
-    return f": {' e '.join(done)} e a próxima {texts.RUNS[run.kind]} continua daí" if done else ""
+    return f": {' e '.join(done)} e a próxima {labels.RUNS[run.kind]} continua daí" if done else ""
 
 
 def _offline(run: Run, runs: Sequence[Run], now: datetime, zone: tzinfo, offline: Offline | None) -> Alert:
@@ -196,11 +201,11 @@ def _offline(run: Run, runs: Sequence[Run], now: datetime, zone: tzinfo, offline
         since = older.asked_at
     local = since.astimezone(zone)
     is_today = local.date() == now.astimezone(zone).date()
-    when = hour(local) if is_today else times.at(since, now, zone)
+    when = wall_hour(local) if is_today else format_moment(since, now, zone)
     wait = "a cada minuto"
     if offline is not None:
         seconds = max(1, round((offline.next_try_at - now).total_seconds()))
-        wait = f"de novo em {counted(seconds, 'segundo', 'segundos')} (tentativa {offline.n_tries + 1})"
+        wait = f"de novo em {format_count(seconds, 'segundo', 'segundos')} (tentativa {offline.n_tries + 1})"
     return Alert(
         tone="info",
         sentence=f"Sem conexão com o OmniForce desde {when}.",

@@ -8,8 +8,8 @@ from typing import Literal
 from msgspec import Struct
 
 from omnisync.agent.journal.run import Run
-from omnisync.agent.messages import texts, times
-from omnisync.agent.messages.texts import integer
+from omnisync.agent.messages import labels, sentences
+from omnisync.agent.messages.format import format_count, format_integer, format_short_duration, format_short_moment
 from omnisync.agent.progress import NOUNS, Counts, ExportCounts, RowCounts
 
 Tone = Literal["ok", "warn", "error", "info", "quiet"]
@@ -84,7 +84,7 @@ def _entity_row(run: Run, noun: str) -> EntityRow:
     total = max(tally.received, getattr(run.totals, noun))
     situation, tone = _situation(run, noun, tally, total)
     rest = [
-        f"{integer(n)} {word}"
+        f"{format_integer(n)} {word}"
         for n, word in (
             (tally.unchanged, "sem alteração"),
             (tally.waiting, "aguardando"),
@@ -93,7 +93,7 @@ def _entity_row(run: Run, noun: str) -> EntityRow:
         if n
     ]
     return EntityRow(
-        name=texts.NOUNS[noun], tally=tally, total=total, situation=situation, tone=tone, rest=", ".join(rest)
+        name=labels.NOUNS[noun], tally=tally, total=total, situation=situation, tone=tone, rest=", ".join(rest)
     )
 
 
@@ -113,9 +113,10 @@ def import_summary(counts: Counts) -> str:
     """Return how the rows received add up, in words."""
     tally = counts.total
     return (
-        f"{integer(tally.received)} recebidos = {integer(tally.written)} gravados + {integer(tally.unchanged)} sem "
-        f"alteração + {integer(tally.refused)} recusados + {integer(tally.waiting)} aguardando + "
-        f"{integer(tally.kept)} mantidos no ERP. Contamos clientes, pedidos, itens e formas de pagamentos."
+        f"{format_integer(tally.received)} recebidos = {format_integer(tally.written)} gravados + "
+        f"{format_integer(tally.unchanged)} sem alteração + {format_integer(tally.refused)} recusados + "
+        f"{format_integer(tally.waiting)} aguardando + {format_integer(tally.kept)} mantidos no ERP. "
+        "Contamos clientes, pedidos, itens e formas de pagamentos."
     )
 
 
@@ -141,27 +142,27 @@ def _dataset_row(run: Run, name: str, sent: ExportCounts) -> DatasetRow:
     elif not sent.sent:
         situation = "Nada novo", "quiet"
     rest = [
-        *([texts.counted(sent.deleted, "apagado", "apagados")] if sent.deleted else []),
-        *([f"{integer(sent.held)} para confirmar"] if sent.held else []),
+        *([format_count(sent.deleted, "apagado", "apagados")] if sent.deleted else []),
+        *([f"{format_integer(sent.held)} para confirmar"] if sent.held else []),
     ]
     return DatasetRow(
-        name=texts.dataset_name(name), sent=sent, situation=situation[0], tone=situation[1], rest=", ".join(rest)
+        name=labels.dataset_name(name), sent=sent, situation=situation[0], tone=situation[1], rest=", ".join(rest)
     )
 
 
 def not_sent(sent: ExportCounts) -> str:
     """Return what did not go out: 2 recusados, 12 para confirmar."""
-    refused = [texts.counted(sent.refused, "recusado", "recusados")] if sent.refused else []
-    held = [f"{integer(sent.held)} para confirmar"] if sent.held else []
+    refused = [format_count(sent.refused, "recusado", "recusados")] if sent.refused else []
+    held = [f"{format_integer(sent.held)} para confirmar"] if sent.held else []
     return ", ".join([*refused, *held])
 
 
 def export_summary(counts: Counts) -> str:
     """Return how the rows on their way out add up, in words."""
     sent = counts.sent
-    parts = [f"{integer(sent.read)} lidos no ERP", f"{integer(sent.sent)} enviados"]
+    parts = [f"{format_integer(sent.read)} lidos no ERP", f"{format_integer(sent.sent)} enviados"]
     if sent.deleted:
-        parts.append(f"{integer(sent.deleted)} deles apagados")
+        parts.append(f"{format_integer(sent.deleted)} deles apagados")
     return f"{', '.join(parts)}{', ' if not_sent(sent) else ''}{not_sent(sent)}. Só vai o que mudou desde a última vez."
 
 
@@ -170,13 +171,13 @@ def run_row(run: Run, now: datetime, zone: tzinfo) -> RunRow:
     says_why = run.code is not None and run.state == "failed"
     return RunRow(
         id=run.id,
-        when=times.short(run.started_at or run.asked_at, now, zone),
-        origin=texts.ORIGINS[run.origin],
-        state=texts.STATES[run.state],
+        when=format_short_moment(run.started_at or run.asked_at, now, zone),
+        origin=labels.ORIGINS[run.origin],
+        state=labels.STATES[run.state],
         tone=RUN_TONES[run.state],
         tally=run.counts.total,
         sent=run.counts.sent,
-        duration=times.short_span(run.duration) if run.started_at else "–",
-        reason=texts.of_run(run.code or "", run.words, is_export=run.kind == "export") if says_why else "",
+        duration=format_short_duration(run.duration) if run.started_at else "–",
+        reason=sentences.of_run(run.code or "", run.words, is_export=run.kind == "export") if says_why else "",
         left=f"Envio: {left}" if (left := not_sent(run.counts.sent)) else "",
     )

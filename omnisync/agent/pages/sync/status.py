@@ -8,8 +8,8 @@ from datetime import datetime, timedelta, tzinfo
 from msgspec import Struct
 
 from omnisync.agent.journal.run import Run
-from omnisync.agent.messages import texts, times
-from omnisync.agent.messages.texts import counted, hour, integer
+from omnisync.agent.messages import labels, sentences
+from omnisync.agent.messages.format import format_count, format_integer, format_moment, format_short_duration
 from omnisync.agent.pages.sync.last_run import Alert, alerts
 from omnisync.agent.pages.sync.run_rows import (
     DatasetRow,
@@ -21,6 +21,7 @@ from omnisync.agent.pages.sync.run_rows import (
 )
 from omnisync.agent.phase import Phase
 from omnisync.agent.scheduler.scheduler import Offline
+from omnisync.agent.zones import wall_hour
 
 FIRST_ESTIMATE = timedelta(seconds=3)
 """Before it a rate says nothing."""
@@ -86,7 +87,9 @@ def status_of(
     went = last is not None and last.counts.sent.read > 0
     return Status(
         title={"error": "Falhou", "warn": "Atenção", "info": "Sem conexão"}.get(shown[0].tone, "Sincronização"),
-        announcement=f"Última {texts.RUNS[last.kind]}: {texts.STATES[last.state].lower()}." if last is not None else "",
+        announcement=f"Última {labels.RUNS[last.kind]}: {labels.STATES[last.state].lower()}."
+        if last is not None
+        else "",
         ended_id=last.id if last is not None else "",
         going=None,
         alerts=shown,
@@ -104,7 +107,7 @@ def _status_going(run: Run, now: datetime, zone: tzinfo) -> Status:
     shown = "" if going.percent is None else f" {going.percent}%"
     return Status(
         title="Cancelando" if going.is_cancelling else f"{doing}{shown}",
-        announcement=f"Cancelando a {texts.RUNS[run.kind]}." if going.is_cancelling else f"{doing}.{quarter}",
+        announcement=f"Cancelando a {labels.RUNS[run.kind]}." if going.is_cancelling else f"{doing}.{quarter}",
         ended_id="",
         going=going,
         alerts=(),
@@ -125,19 +128,19 @@ def _is_exporting(run: Run) -> bool:
 
 def _going(run: Run, now: datetime, zone: tzinfo) -> RunningState:
     phase = run.phase
-    word, percent = texts.RUNS[run.kind], _percent(run)
+    word, percent = labels.RUNS[run.kind], _percent(run)
     is_cancelling = run.state == "cancelling"
     if is_cancelling:
         current = "de enviar o lote atual" if _is_exporting(run) else "de gravar a página atual"
         sentence = f"Cancelando… terminando {current}."
     else:
-        name = STAGES.get(phase.stage) or texts.exporting(phase) or f"Começando a {word}"
+        name = STAGES.get(phase.stage) or sentences.export_step(phase) or f"Começando a {word}"
         sentence = f"{name}…" if percent is None else f"{name}… {percent}%"
     return RunningState(
         id=run.id,
         sentence=sentence,
         figures=_figures(run, now),
-        began=f"Iniciada {times.at(run.asked_at, now, zone)} {BY_WHOM[run.origin]}. "
+        began=f"Iniciada {format_moment(run.asked_at, now, zone)} {BY_WHOM[run.origin]}. "
         + (
             "Pode fechar esta página: o que já foi gravado fica."
             if is_cancelling
@@ -165,8 +168,8 @@ def _trouble(phase: Phase, now: datetime, zone: tzinfo, *, is_export: bool) -> s
     if phase.retry_at is None:
         return ""
     seconds = max(1, round((phase.retry_at - now).total_seconds()))
-    words: dict[str, object] = {"hora": hour(phase.retry_at.astimezone(zone)), "n": seconds}
-    return texts.of_waiting(phase.waiting_for, words, is_export=is_export)
+    words: dict[str, object] = {"hora": wall_hour(phase.retry_at.astimezone(zone)), "n": seconds}
+    return sentences.of_waiting(phase.waiting_for, words, is_export=is_export)
 
 
 def _figures(run: Run, now: datetime) -> str:
@@ -174,18 +177,22 @@ def _figures(run: Run, now: datetime) -> str:
     received, total = run.counts.total.received, run.totals.total
     sent, is_exporting = run.counts.sent, _is_exporting(run)
     if is_exporting:
-        figures = [counted(sent.read, "lido", "lidos"), counted(sent.sent, "enviado", "enviados")]
+        figures = [format_count(sent.read, "lido", "lidos"), format_count(sent.sent, "enviado", "enviados")]
     else:
-        figures = [f"{integer(received)} de {integer(total)}" if total >= received else counted(received, *_RECORDS)]
+        figures = [
+            f"{format_integer(received)} de {format_integer(total)}"
+            if total >= received
+            else format_count(received, *_RECORDS)
+        ]
     if not (sent.read + sent.sent if is_exporting else received):
         return ""
     rate = _rate(run)
     if rate is not None:
-        figures.append(f"{integer(round(rate))} registros/s")
+        figures.append(f"{format_integer(round(rate))} registros/s")
         if not is_exporting and total > received and rate > 0:
-            figures.append(f"faltam cerca de {times.short_span(timedelta(seconds=(total - received) / rate))}")
+            figures.append(f"faltam cerca de {format_short_duration(timedelta(seconds=(total - received) / rate))}")
     if run.beat_at is not None and now - run.beat_at > SILENT:
-        figures.append(f"último sinal há {times.short_span(now - run.beat_at)}")
+        figures.append(f"último sinal há {format_short_duration(now - run.beat_at)}")
     return " · ".join(figures)
 
 

@@ -12,7 +12,7 @@ from litestar.params import FromQuery
 
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.journal.run import Run, RunScope, Systems
-from omnisync.agent.messages import times
+from omnisync.agent.messages import zone_text
 from omnisync.agent.pages.connection import setup_wizard
 from omnisync.agent.pages.pending.pending_page import begin, not_sent, pending, send_again
 from omnisync.agent.pages.rendering import (
@@ -197,7 +197,7 @@ def state_of(pages: PageContext, shown: CurrentConnection, runs: Sequence[Run]) 
 def zone_question(shown: CurrentConnection) -> str:
     """Return what the page asks about the connection's zone; nothing where it was told."""
     is_asked = shown.connection is not None and shown.zone_found.is_unanswered
-    return times.zone_advice(shown.zone_found, shown.now, "em Conexão") if is_asked else ""
+    return zone_text.zone_advice(shown.zone_found, shown.now, "em Conexão") if is_asked else ""
 
 
 def systems_of(pages: PageContext, shown: CurrentConnection) -> tuple[System, ...]:

@@ -1,0 +1,57 @@
+"""A connection's time zone, in pt-BR: its name, its distance from UTC, and what to answer about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta, tzinfo
+
+from omnisync.agent.messages.sentences import of_code
+from omnisync.agent.zones import BRAZILIAN, DEFAULT, ConnectionZone, Source, wall_hour, zone_named
+
+ZONE_SOURCES: Mapping[Source, str] = {
+    "connection": "desta conexão",
+    "environment": "de OMNISYNC_ZONE",
+    "machine": "deste computador",
+    "default": "porque o deste computador ({fuso}) não é do Brasil",
+}
+UNKNOWN_ZONE = "desconhecido"
+
+
+def zone_in_words(zone: tzinfo, now: datetime) -> str:
+    """Return a zone as a sentence: Horário de Brasília (UTC−3)."""
+    key = getattr(zone, "key", None) or str(zone)
+    name = "Horário de Brasília" if key == DEFAULT else f"Fuso horário {key}"
+    return f"{name} ({utc_offset(zone, now)})."
+
+
+def utc_offset(zone: tzinfo, now: datetime) -> str:
+    """Return how far a zone is from UTC now: UTC−3; UTC+5:30."""
+    offset = now.astimezone(zone).utcoffset() or timedelta()
+    minutes = int(offset.total_seconds() // 60)
+    sign, minutes = ("−" if minutes < 0 else "+"), abs(minutes)
+    return f"UTC{sign}{minutes // 60}" + (f":{minutes % 60:02}" if minutes % 60 else "")
+
+
+def zone_line(found: ConnectionZone, now: datetime) -> str:
+    """Return a connection's zone and where it comes from: America/Manaus (UTC−4), desta conexão."""
+    source = ZONE_SOURCES[found.source].format(fuso=found.machine or UNKNOWN_ZONE)
+    return f"{found.name} ({utc_offset(found.zone, now)}), {source}"
+
+
+def zone_advice(found: ConnectionZone, now: datetime, where: str) -> str:
+    """Return what the user should know of the zone or answer about it, and where; empty where it was chosen."""
+    hours = {"hora": wall_hour(now.astimezone(found.zone)), "brasilia": wall_hour(now.astimezone(zone_named(DEFAULT)))}
+    words = {"fuso": found.machine or UNKNOWN_ZONE, "onde": where} | hours
+    if found.source == "default":
+        return of_code("zone_default", **words)
+    return of_code("zone_unanswered", **words) if found.is_unanswered else ""
+
+
+def zone_command(connection_name: str) -> str:
+    """Return how to set a zone from the command line."""
+    return f"em Conexão, ou com: omnisync connection set --connection {connection_name} --zone {DEFAULT}"
+
+
+def zone_choices(now: datetime) -> list[tuple[str, str]]:
+    """Return Brazil's zones for a list: each name, and what it says: Manaus (UTC−4)."""
+    return [(name, f"{place} ({utc_offset(zone_named(name), now)})") for name, place in BRAZILIAN.items()]
