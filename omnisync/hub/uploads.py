@@ -7,7 +7,6 @@ that memory does not grow with it.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import count, islice
@@ -36,14 +35,11 @@ from omnisync.hub.export_rows import AT_ONCE, ExportRow, ExportRows, Mark, missi
 from omnisync.hub.store import Store, bulk
 from omnisync.hub.tables import company as companies
 from omnisync.hub.tables import export_batch, export_set, export_snapshot
+from omnisync.web.gzip_stream import GzipError, OversizedError, unpacked
 
 KEPT = timedelta(days=30)
 """How long a batch's answer can be asked for, and its name is known again."""
-MAX_RATIO = 200
-"""Bytes out of one packed byte: beyond it, a gzip bomb."""
-RATIO_FROM_BYTES = 2**20
-
-_PIECE_BYTES = 2**18
+_CHUNK_BYTES = 2**18
 _Item = TypeVar("_Item")
 _encode = msgspec.json.Encoder().encode
 
@@ -315,33 +311,13 @@ def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
 def _unpacked(upload: Upload) -> Iterator[bytes]:
     """Yield the body's lines in bounded pieces. Raises ProblemError for what is no gzip, is cut, or is a bomb."""
     body = upload.body
-    chunks = (body[start : start + _PIECE_BYTES] for start in range(0, len(body), _PIECE_BYTES))
-    if not upload.is_gzip:
-        yield from chunks
-        return
-    unpacking = zlib.decompressobj(wbits=31)
-    n_unpacked = 0
-    for chunk in chunks:
-        for piece in _inflated(unpacking, chunk):
-            n_unpacked += len(piece)
-            is_bomb = n_unpacked > RATIO_FROM_BYTES and n_unpacked > MAX_RATIO * len(body)
-            if n_unpacked > MAX_UNPACKED_BYTES or is_bomb:
-                raise ProblemError("batch_too_large")
-            yield piece
-    if not unpacking.eof or unpacking.unused_data:
-        raise _damaged("O conteúdo não é gzip inteiro.")
-
-
-def _inflated(unpacking: zlib._Decompress, packed: bytes) -> Iterator[bytes]:
-    is_more = True
-    while is_more:
-        try:
-            piece = unpacking.decompress(packed, _PIECE_BYTES)
-        except zlib.error:
-            raise _damaged("O conteúdo não é gzip inteiro.") from None
-        packed = unpacking.unconsumed_tail
-        is_more = bool(packed) or len(piece) == _PIECE_BYTES  # a full piece may have left more inside
-        yield piece
+    chunks = (body[start : start + _CHUNK_BYTES] for start in range(0, len(body), _CHUNK_BYTES))
+    try:
+        yield from unpacked(chunks, is_gzip=upload.is_gzip, limit=MAX_UNPACKED_BYTES)
+    except GzipError:
+        raise _damaged("O conteúdo não é gzip inteiro.") from None
+    except OversizedError:
+        raise ProblemError("batch_too_large") from None
 
 
 def _damaged(detail: str) -> ProblemError:

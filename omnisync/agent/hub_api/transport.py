@@ -7,7 +7,6 @@ followed, so that the token goes to no other host. Source: docs/contract.md.
 from __future__ import annotations
 
 import ssl
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -29,17 +28,13 @@ from omnisync.agent.errors import (
 )
 from omnisync.contract import CONTRACT
 from omnisync.contract.feed import UNDECODABLE
+from omnisync.web.gzip_stream import GzipError, OversizedError, unpacked
 
 DEADLINE = timedelta(seconds=60)
 """For one whole request: a slow drip never trips a read timeout."""
 MAX_BODY_BYTES = 32 * 2**20
-MAX_RATIO = 200
-"""Decoded bytes per byte received: beyond it, a gzip bomb."""
-RATIO_FROM_BYTES = 2**20
 MAX_PAUSE = timedelta(minutes=15)
 SENT_BYTES = 2**16
-PIECE_BYTES = 2**18
-"""What one step of the gunzip gives at most."""
 MAX_PROBLEM_BYTES = 2**16
 """Of the body of a refusal: it only explains."""
 
@@ -198,19 +193,17 @@ class Transport:
         cap.
         """
         is_gzip = response.headers.get("Content-Encoding", "").lower() == "gzip"
-        inflate = zlib.decompressobj(31) if is_gzip else None
-        n_received = n_decoded = 0
-        for raw in response.iter_raw():  # as it comes: asked for in chunks, a slow drip would not return to the clock
-            n_received += len(raw)
-            for piece in _inflated(inflate, raw) if inflate is not None else (raw,):
+        chunks = response.iter_raw()  # as it comes: asked for in chunks, a slow drip would not return to the clock
+        try:
+            for piece in unpacked(chunks, is_gzip=is_gzip, limit=limit):
                 if self._monotonic() > deadline:
                     raise HubUnreachableError
-                n_decoded += len(piece)
-                if n_decoded > limit or (n_decoded > RATIO_FROM_BYTES and n_decoded > MAX_RATIO * n_received):
-                    raise UnreadableResponseError(response.headers.get("Omnisync-Next", ""))
                 yield piece
-        if inflate is not None and n_received and not inflate.eof:
-            raise HubUnreachableError("hub_corrupt")
+        except OversizedError as error:
+            raise UnreadableResponseError(response.headers.get("Omnisync-Next", "")) from error
+        except GzipError as error:
+            if response.num_bytes_downloaded:  # an answer without a body has no gzip either
+                raise HubUnreachableError("hub_corrupt") from error
 
     def _network_error(self, error: httpx.HTTPError) -> HubUnreachableError:
         text = str(error)
@@ -277,19 +270,6 @@ class Transport:
                 return None
             pause = moment - (_http_date(response.headers.get("Date", "")) or now)
         return now + min(pause, MAX_PAUSE) if pause > timedelta(0) else None
-
-
-def _inflated(inflate: zlib._Decompress, raw: bytes) -> Iterator[bytes]:
-    """Yield what these bytes unpack to, a bounded piece at a time."""
-    is_more = True
-    while is_more:
-        try:
-            piece = inflate.decompress(raw, PIECE_BYTES)
-        except zlib.error as error:
-            raise HubUnreachableError("hub_corrupt") from error
-        raw = inflate.unconsumed_tail
-        is_more = bool(raw) or len(piece) == PIECE_BYTES  # a full piece may have left more inside
-        yield piece
 
 
 def _http_date(value: str) -> datetime | None:
