@@ -12,6 +12,7 @@ from omnisync.contract import validation
 from omnisync.hub import intake
 from omnisync.hub.access import Caller
 from omnisync.hub.errors import ProblemError, invalid
+from omnisync.hub.leases import Leases
 from omnisync.hub.responses import HubRequest
 from omnisync.hub.store import Store
 
@@ -28,6 +29,12 @@ def store_of(request: HubRequest) -> Store:
     """Return the hub's database."""
     store: Store = request.app.state.store
     return store
+
+
+def leases_of(request: HubRequest) -> Leases:
+    """Return who reads which establishment."""
+    leases: Leases = request.app.state.leases
+    return leases
 
 
 def now_of(request: HubRequest) -> datetime:
