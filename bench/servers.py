@@ -223,7 +223,9 @@ def _environ() -> dict[str, str]:
 
 def configured(keeper: Any, url: str) -> dict[str, str]:
     """An agent whose one connection is between this hub and this database; answers its environment."""
-    from omnisync.agent.config.settings import Connection, ConnectionEstablishment, Home, HubAddress, Secret, Secrets
+    from omnisync.agent.config.connection import Connection, ConnectionEstablishment, HubAddress
+    from omnisync.agent.config.secrets import Secret, Secrets
+    from omnisync.agent.config.settings import Home
     from omnisync.agent.journal.journal import Journal
 
     folder = WORK / "servers"

@@ -18,8 +18,10 @@ from msgspec import Struct
 
 from omnisync import __version__
 from omnisync.agent.config.certificate import Certificate
+from omnisync.agent.config.connection import Connection, connection_zone
 from omnisync.agent.config.page_password import PagePassword
-from omnisync.agent.config.settings import Connection, Home, Secrets, Settings, connection_zone, read_settings
+from omnisync.agent.config.secrets import Secrets
+from omnisync.agent.config.settings import Home, Settings, read_settings
 from omnisync.agent.erp.base import Erp, ErpOptions, ErpScope, RecordStore
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.databases import KINDS, layout_named, open_database, open_erp

@@ -9,16 +9,8 @@ from typing import Any
 import msgspec
 import rich_click as click
 
-from omnisync.agent.config.settings import (
-    Connection,
-    ConnectionEstablishment,
-    ErpAddress,
-    HubAddress,
-    Secret,
-    SecretKind,
-    changed_connection,
-    with_zone,
-)
+from omnisync.agent.config.connection import Connection, ConnectionEstablishment, ErpAddress, HubAddress, with_zone
+from omnisync.agent.config.secrets import Secret, SecretKind, changed_connection
 from omnisync.agent.erp.databases import KINDS
 from omnisync.agent.erp.layout.schema import shipped_names
 from omnisync.agent.errors import NotConfiguredError, SettingsError

@@ -12,17 +12,9 @@ from pathlib import Path
 import msgspec
 import rich_click as click
 
-from omnisync.agent.config.settings import (
-    HOST,
-    Connection,
-    ConnectionEstablishment,
-    ErpAddress,
-    Home,
-    HubAddress,
-    Secret,
-    Settings,
-    read_settings,
-)
+from omnisync.agent.config.connection import Connection, ConnectionEstablishment, ErpAddress, HubAddress
+from omnisync.agent.config.secrets import Secret
+from omnisync.agent.config.settings import HOST, Home, Settings, read_settings
 from omnisync.agent.errors import SetupError
 from omnisync.agent.journal.run import RunScope
 from omnisync.agent.messages import labels

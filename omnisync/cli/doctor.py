@@ -11,8 +11,8 @@ import rich_click as click
 from msgspec import Struct
 
 from omnisync.agent.config.certificate import Certificate, read_optional
+from omnisync.agent.config.connection import Connection
 from omnisync.agent.config.exposure import check_exposure
-from omnisync.agent.config.settings import Connection
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.messages import sentences, zone_text
 from omnisync.agent.messages.format import format_count, format_integer

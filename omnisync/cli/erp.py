@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import rich_click as click
 
-from omnisync.agent.config.settings import Connection
+from omnisync.agent.config.connection import Connection
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.databases import KINDS
 from omnisync.agent.erp.layout.schema import LayoutFile

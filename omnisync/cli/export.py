@@ -7,7 +7,7 @@ from typing import cast
 import msgspec
 import rich_click as click
 
-from omnisync.agent.config.settings import Connection
+from omnisync.agent.config.connection import Connection
 from omnisync.agent.journal.run import RunScope
 from omnisync.agent.progress import Counts
 from omnisync.agent.schedule import SYSTEMS, System

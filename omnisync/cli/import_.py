@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import rich_click as click
 
-from omnisync.agent.config.settings import Connection
+from omnisync.agent.config.connection import Connection
 from omnisync.agent.journal.run import RunScope
 from omnisync.agent.progress import NOUNS, Counts
 from omnisync.agent.record_ref import RecordRef

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from omnisync.agent.config.settings import Connection
+from omnisync.agent.config.connection import Connection
 from omnisync.agent.erp.databases import layout_named
 from omnisync.agent.erp.layout.plan_compiler import compile_layout
 from omnisync.agent.erp.layout.schema import LayoutFile, shipped_layout, shipped_names, shipped_text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import rich_click as click
 
-from omnisync.agent.config.settings import Connection
+from omnisync.agent.config.connection import Connection
 from omnisync.agent.erp.layout.code_map import KINDS
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.messages import labels

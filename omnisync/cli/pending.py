@@ -8,8 +8,8 @@ from contextlib import closing
 import msgspec
 import rich_click as click
 
+from omnisync.agent.config.connection import Connection
 from omnisync.agent.config.establishments import chosen_codes
-from omnisync.agent.config.settings import Connection
 from omnisync.agent.erp.base import OpenIssue
 from omnisync.agent.errors import SetupError
 from omnisync.agent.journal.decisions import Confirmation

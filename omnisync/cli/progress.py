@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import tzinfo
 
-from omnisync.agent.config.settings import Connection
+from omnisync.agent.config.connection import Connection
 from omnisync.agent.erp.base import DryRun
 from omnisync.agent.journal.run import RunKind
 from omnisync.agent.messages import labels, sentences

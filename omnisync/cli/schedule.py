@@ -7,8 +7,8 @@ import re
 import msgspec
 import rich_click as click
 
+from omnisync.agent.config.connection import Connection
 from omnisync.agent.config.establishments import chosen_codes
-from omnisync.agent.config.settings import Connection
 from omnisync.agent.errors import SettingsError, SetupError
 from omnisync.agent.messages import schedule_text, zone_text
 from omnisync.agent.schedule import Schedule, System

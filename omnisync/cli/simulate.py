@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 import rich_click as click
 
-from omnisync.agent.config.settings import HubAddress
+from omnisync.agent.config.connection import HubAddress
 from omnisync.agent.errors import BadTokenError, SetupError, TemporaryError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.cli import composition

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import rich_click as click
 
-from omnisync.agent.config.settings import Connection
+from omnisync.agent.config.connection import Connection
 from omnisync.agent.erp.base import OpenIssue
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.journal.run import Run

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from omnisync.agent.config.settings import ErpAddress
+from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.base import ErpScope
 from omnisync.agent.erp.databases import open_erp
 from omnisync.agent.messages import sentences

@@ -14,7 +14,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from omnisync.agent.config.settings import ErpAddress
+from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.base import DryRun
 from omnisync.agent.messages import sentences
 from omnisync.agent.progress import Counts, ExpectedCounts, ExportCounts, RowCounts

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from omnisync.agent.config.settings import Connection, ErpAddress, Home, HubAddress
+from omnisync.agent.config.connection import Connection, ErpAddress, HubAddress
+from omnisync.agent.config.settings import Home
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.journal.run import Run
 from omnisync.agent.schedule import Schedule

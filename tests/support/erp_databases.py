@@ -16,7 +16,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from omnisync.agent.config.settings import ErpAddress
+from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.base import Erp, ErpOptions, ErpScope, Slice, WriteResult
 from omnisync.agent.erp.databases import memory_of, open_erp
 from omnisync.agent.erp.export.chunking import ROWS_PER_CHUNK

@@ -18,7 +18,7 @@ from typing import Any, cast
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.config.settings import ErpAddress
+from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.base import PreparedRecord
 from omnisync.agent.erp.layout.plan import Layout
 from omnisync.agent.erp.upsert.prepare import prepare_records

@@ -16,17 +16,10 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from msgspec import Struct
 
+from omnisync.agent.config.connection import Connection, ConnectionEstablishment, ErpAddress, HubAddress
 from omnisync.agent.config.page_password import PagePassword
-from omnisync.agent.config.settings import (
-    Connection,
-    ConnectionEstablishment,
-    ErpAddress,
-    Home,
-    HubAddress,
-    Secret,
-    Secrets,
-    Settings,
-)
+from omnisync.agent.config.secrets import Secret, Secrets
+from omnisync.agent.config.settings import Home, Settings
 from omnisync.agent.erp.base import DryRun, Erp, ErpScope, OpenIssue
 from omnisync.agent.erp.databases import KINDS
 from omnisync.agent.erp.databases import open_erp as open_real_erp

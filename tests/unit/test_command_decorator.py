@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import rich_click as click
 
-from omnisync.agent.config.settings import Connection, ErpAddress
+from omnisync.agent.config.connection import Connection, ErpAddress
 from omnisync.agent.errors import StoppedError
 from omnisync.cli.command import command
 from omnisync.cli.composition import AgentContext, open_context

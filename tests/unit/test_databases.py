@@ -7,7 +7,7 @@ from pkgutil import iter_modules
 
 import pytest
 
-from omnisync.agent.config.settings import ErpAddress
+from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp import dialects
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.databases import KINDS, open_database

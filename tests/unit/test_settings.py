@@ -7,15 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from omnisync.agent.config.settings import (
-    Connection,
-    ConnectionEstablishment,
-    ErpAddress,
-    HubAddress,
-    Secret,
-    changed_connection,
-    read_settings,
-)
+from omnisync.agent.config.connection import Connection, ConnectionEstablishment, ErpAddress, HubAddress
+from omnisync.agent.config.secrets import Secret, changed_connection
+from omnisync.agent.config.settings import read_settings
 from omnisync.agent.errors import SettingsError
 
 AURORA = Connection(

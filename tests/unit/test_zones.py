@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from omnisync.agent.config.settings import Connection, ErpAddress, with_zone
+from omnisync.agent.config.connection import Connection, ErpAddress, with_zone
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.messages import zone_text
 from omnisync.agent.zones import BRAZILIAN, typed_zone, zone_of

@@ -9,7 +9,7 @@ from unicodedata import normalize
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from omnisync.agent.config.settings import replace_file
+from omnisync.agent.config.files import replace_file
 from omnisync.agent.errors import SettingsError
 
 SHORTEST = 8

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.config.settings import ErpAddress
+from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.base import Erp, ErpOptions, ErpScope
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.dialects.sqlite.database import Sqlite

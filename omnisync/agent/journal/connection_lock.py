@@ -7,13 +7,14 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from omnisync.agent.config.settings import Home, LockedError, file_lock, pause
+from omnisync.agent.config.files import LockedError, file_lock, pause
+from omnisync.agent.config.settings import Home
 from omnisync.agent.errors import RunInProgressError
 from omnisync.agent.journal.run import Run
 
 START = timedelta(seconds=60)
 """How long a run may wait for its process to take the lock."""
-LOCK_TRIES = 21
+LOCK_TIMEOUT = timedelta(seconds=1)
 
 
 def is_running(home: Home, run: Run, now: datetime) -> bool:
@@ -34,7 +35,7 @@ def connection_lock(home: Home, connection_name: str, *, wait: Callable[[float],
     """
     with ExitStack() as held:
         try:
-            held.enter_context(file_lock(_lock_path(home, connection_name), tries=LOCK_TRIES, wait=wait))
+            held.enter_context(file_lock(_lock_path(home, connection_name), timeout=LOCK_TIMEOUT, wait=wait))
         except LockedError as error:
             raise RunInProgressError from error
         yield

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from omnisync.agent.config.settings import Connection, connection_zone
+from omnisync.agent.config.connection import Connection, connection_zone
 from omnisync.agent.errors import NotConfiguredError, RunInProgressError, SettingsError, StoppedError
 from omnisync.agent.journal.decisions import Confirmation, Decisions
 from omnisync.agent.journal.journal_file import JournalFile
@@ -37,6 +37,7 @@ from omnisync.agent.journal.run import (
 from omnisync.agent.phase import Phase, encode_phase
 from omnisync.agent.progress import Counts, ExpectedCounts
 from omnisync.agent.schedule import Schedule, Slot, check
+from omnisync.agent.sqlite_file import BUSY
 from omnisync.agent.zones import wall_hour
 
 __all__ = [
@@ -62,14 +63,17 @@ KEPT_RUNS = 10_000
 class Journal:
     """The agent's memory, in one SQLite file. What people answered stands apart in `answers`.
 
-    Every method raises TemporaryError when another process keeps the file for more than 5 s, SetupError when the
+    Every method raises TemporaryError when another process keeps the file for longer than `busy`, SetupError when the
     disk is full or the folder cannot be written, and NotConfiguredError for a connection that does not exist where
     it needs one.
     """
 
-    def __init__(self, path: Path, *, zone: str | None = None) -> None:
-        """`zone` is the program's, for hours in sentences of connections that have none of their own."""
-        self._database = JournalFile(path)
+    def __init__(self, path: Path, *, zone: str | None = None, busy: timedelta = BUSY) -> None:
+        """`zone` is the program's, for hours in sentences of connections that have none of their own.
+
+        `busy` is how long a call waits for another process.
+        """
+        self._database = JournalFile(path, busy=busy)
         self._zone = zone
         self.answers = Decisions(self._database)
 

@@ -1,24 +1,18 @@
-"""The journal's file: its tables, how several processes open it at once, and what happens when it is broken."""
+"""The journal's file: its tables, and what happens when it is broken."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from omnisync.agent.config.settings import cannot_write, waited_lock
-from omnisync.agent.errors import OmnisyncError, SettingsError, TemporaryError
+from omnisync.agent.sqlite_file import BUSY, BrokenFileError, FileFormat, SqliteFile
 
 WorkResult = TypeVar("WorkResult")
-
-BUSY = timedelta(seconds=5)
-"""How long a call waits for another process before it gives up."""
 
 MIGRATIONS = (
     """
@@ -99,173 +93,57 @@ MIGRATIONS = (
 
 
 class JournalFile:
-    """One SQLite file, open as often as there are calls at the same moment.
+    """The journal's SQLite file, for several threads and processes.
 
     A corrupt file is moved aside to `.corrompido-<date>` and built anew, with a notice. Raises TemporaryError when
-    another process keeps it for long, SetupError when the disk is full or the folder cannot be written.
+    another process keeps it for longer than `busy`, SettingsError when the disk is full or the folder cannot be
+    written.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._idle: list[tuple[int, sqlite3.Connection]] = []
-        self._is_checked = False
+    def __init__(self, path: Path, *, busy: timedelta = BUSY) -> None:
+        self._file = SqliteFile(path, _FORMAT, busy=busy)
 
     def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
         """Return what this query finds."""
-        return self._do(lambda db: db.execute(sql, values).fetchall())
+        return self._retrying(lambda: self._rows(sql, values))
 
     def change(self, sql: str, *values: object) -> int:
         """Return how many rows this one statement changed."""
-        return self._do(lambda db: db.execute(sql, values).rowcount)
+        return self._retrying(lambda: self._change(sql, values))
 
     def atomically(self, work: Callable[[sqlite3.Connection], WorkResult]) -> WorkResult:
         """Do several statements as one. What `work` raises takes them all back."""
-
-        def together(db: sqlite3.Connection) -> WorkResult:
-            db.execute("BEGIN IMMEDIATE")  # a deferred one would meet BUSY at its first write, in spite of the timeout
-            answer = work(db)
-            db.execute("COMMIT")
-            return answer
-
-        return self._do(together)
+        return self._retrying(lambda: self._atomically(work))
 
     def close(self) -> None:
-        """Let the file go. A later call opens it again."""
-        with suppress(IndexError):  # another thread may take the last one first
-            while True:
-                self._idle.pop()[1].close()
+        """Close the file; a later call opens it again."""
+        self._file.close()
 
-    def _do(self, work: Callable[[sqlite3.Connection], WorkResult]) -> WorkResult:
-        try:
-            return self._try_twice(work)
-        except sqlite3.Error as error:
-            translated = self._translated(getattr(error, "sqlite_errorname", ""))
-            if translated is None:
-                raise
-            raise translated from error
-        except OSError as error:
-            raise cannot_write(self._path.parent, error) from error
+    def _rows(self, sql: str, values: tuple[object, ...]) -> list[sqlite3.Row]:
+        with self._file.reading() as db:
+            return db.execute(sql, values).fetchall()
 
-    def _try_twice(self, work: Callable[[sqlite3.Connection], WorkResult]) -> WorkResult:
-        """Do the work; a file found corrupt is built anew, and the work begins again in the new one."""
-        try:
-            return self._try(work)
-        except sqlite3.DatabaseError as error:
-            if not _is_corrupt(error):
-                raise
-            self.close()
-            self._is_checked = False
-            return self._try(work)
+    def _change(self, sql: str, values: tuple[object, ...]) -> int:
+        with self._file.reading() as db:
+            return db.execute(sql, values).rowcount
 
-    def _try(self, work: Callable[[sqlite3.Connection], WorkResult]) -> WorkResult:
-        with self._open() as db:
+    def _atomically(self, work: Callable[[sqlite3.Connection], WorkResult]) -> WorkResult:
+        with self._file.changing() as db:
             return work(db)
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        """Provide a connection no other call uses meanwhile. After an error of the database it is not used again."""
-        inode, db = self._checkout()
+    def _retrying(self, work: Callable[[], WorkResult]) -> WorkResult:
+        """Do the work; where the file was found broken it begins again, once, in the new one."""
         try:
-            yield db
-        except sqlite3.Error:
-            db.close()
-            raise
-        except BaseException:
-            db.rollback()
-            self._idle.append((inode, db))
-            raise
-        self._idle.append((inode, db))
-
-    def _checkout(self) -> tuple[int, sqlite3.Connection]:
-        """Return an idle connection to the very file that stands at the path: another process may have moved ours
-        aside.
-        """
-        inode = self._inode()
-        with suppress(IndexError):
-            while True:
-                opened, db = self._idle.pop()
-                if opened == inode:
-                    return opened, db
-                db.close()
-        return self._connect_new()
-
-    def _connect_new(self) -> tuple[int, sqlite3.Connection]:
-        """Return a new connection, made while no other process makes one: they would meet in the tables."""
-        with waited_lock(self._path.with_suffix(".lock")):
-            if not self._is_checked and self._is_broken():
-                self._set_aside()
-            self._is_checked = True
-            db = _connect(self._path)
-            try:
-                _migrate(db)
-            except BaseException:
-                db.close()
-                raise
-            return self._inode(), db
-
-    def _is_broken(self) -> bool:
-        try:
-            with closing(_connect(self._path)) as db:
-                return bool(db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok")
-        except sqlite3.DatabaseError as error:
-            if not _is_corrupt(error):
-                raise
-            return True
-
-    def _set_aside(self) -> None:
-        """Move the broken file away, keeping it for who may want to look, and say so in the new one."""
-        broken_at = datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
-        kept = self._path.with_name(f"{self._path.name}.corrompido-{broken_at:%Y-%m-%dT%H%M%S}")
-        self._path.replace(kept)
-        for part in ("-wal", "-shm"):
-            self._path.with_name(self._path.name + part).unlink(missing_ok=True)
-        words = msgspec.json.encode({"arquivo": kept.name})
-        with closing(_connect(self._path)) as db:
-            _migrate(db)
-            db.execute(
-                "INSERT INTO notice (at, code, words) VALUES (?, 'journal_rebuilt', ?)", (broken_at.isoformat(), words)
-            )
-
-    def _inode(self) -> int:
-        try:
-            return os.stat(self._path).st_ino
-        except OSError:
-            return -1
-
-    def _translated(self, name: str) -> OmnisyncError | None:
-        """SQLite's trouble in our words; None when it is a fault of ours."""
-        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_NOTADB", "SQLITE_CORRUPT")):
-            return TemporaryError()
-        if name.startswith("SQLITE_FULL"):
-            return SettingsError("disk_full", pasta=self._path.parent)
-        if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-            return SettingsError("folder_read_only", pasta=self._path.parent)
-        return None
+            return work()
+        except BrokenFileError:
+            return work()
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    with suppress(FileExistsError):  # SQLite's own would be open to other accounts
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    db = sqlite3.connect(path, timeout=BUSY.total_seconds(), isolation_level=None, check_same_thread=False)
-    try:
-        db.row_factory = sqlite3.Row
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")  # a power cut may take the last beats, never the file
-        db.execute("PRAGMA foreign_keys = ON")
-    except BaseException:
-        db.close()
-        raise
-    return db
+def _note_rebuilt(db: sqlite3.Connection, kept: Path, broken_at: datetime) -> None:
+    words = msgspec.json.encode({"arquivo": kept.name})
+    db.execute("INSERT INTO notice (at, code, words) VALUES (?, 'journal_rebuilt', ?)", (broken_at.isoformat(), words))
 
 
-def _migrate(db: sqlite3.Connection) -> None:
-    """Bring the file to the last of MIGRATIONS. Raises SettingsError when it is of a newer program."""
-    [version] = db.execute("PRAGMA user_version").fetchone()
-    if version > len(MIGRATIONS):
-        raise SettingsError(motivo="o histórico é de uma versão mais nova do Omnisync")
-    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-        db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
-
-
-def _is_corrupt(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT"))
+_FORMAT = FileFormat(
+    migrations=MIGRATIONS, newer="o histórico é de uma versão mais nova do Omnisync", on_rebuilt=_note_rebuilt
+)

@@ -13,8 +13,10 @@ from litestar import MediaType, Request, Response
 from litestar.datastructures import FormMultiDict
 from msgspec import Struct
 
+from omnisync.agent.config.connection import Connection, connection_zone
 from omnisync.agent.config.page_password import PagePassword
-from omnisync.agent.config.settings import Connection, Secrets, Settings, connection_zone
+from omnisync.agent.config.secrets import Secrets
+from omnisync.agent.config.settings import Settings
 from omnisync.agent.erp.base import DryRun, Erp, RecordStore
 from omnisync.agent.errors import NotConfiguredError, OmnisyncError, SetupError
 from omnisync.agent.hub_api.client import HubClient

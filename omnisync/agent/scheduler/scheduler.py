@@ -10,7 +10,7 @@ from threading import Event, Thread
 
 from msgspec import Struct
 
-from omnisync.agent.config.settings import Connection
+from omnisync.agent.config.connection import Connection
 from omnisync.agent.errors import OmnisyncError, RunInProgressError
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.journal.run import Run, RunScope

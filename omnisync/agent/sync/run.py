@@ -9,8 +9,9 @@ from datetime import tzinfo
 import msgspec
 from msgspec import Struct
 
+from omnisync.agent.config.connection import Connection
 from omnisync.agent.config.establishments import chosen_codes
-from omnisync.agent.config.settings import Connection, Home
+from omnisync.agent.config.settings import Home
 from omnisync.agent.erp.base import DryRun, Erp
 from omnisync.agent.errors import (
     EstablishmentBusyError,

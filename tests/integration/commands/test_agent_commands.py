@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 import trustme
 
+from omnisync.agent.config.connection import ErpAddress, HubAddress
 from omnisync.agent.config.page_password import PagePassword
-from omnisync.agent.config.settings import ErpAddress, Home, HubAddress, Secret, Secrets
+from omnisync.agent.config.secrets import Secret, Secrets
+from omnisync.agent.config.settings import Home
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.schedule import Schedule
 from omnisync.cli import composition

@@ -9,7 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from omnisync.agent.config.settings import ConnectionEstablishment, ErpAddress, Home, HubAddress, Secret, Secrets
+from omnisync.agent.config.connection import ConnectionEstablishment, ErpAddress, HubAddress
+from omnisync.agent.config.secrets import Secret, Secrets
+from omnisync.agent.config.settings import Home
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.progress import RowCounts
 from omnisync.cli import composition

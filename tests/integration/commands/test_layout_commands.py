@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from omnisync.agent.config.settings import ErpAddress, Home
+from omnisync.agent.config.connection import ErpAddress
+from omnisync.agent.config.settings import Home
 from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.journal.journal import Journal
 from omnisync.cli import main

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from omnisync.agent.config.settings import ErpAddress
+from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.dialects.sqlite.database import Sqlite
 from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.errors import LayoutError

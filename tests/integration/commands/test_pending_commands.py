@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from omnisync.agent.config.settings import ConnectionEstablishment, ErpAddress, Home, HubAddress, Secret, Secrets
+from omnisync.agent.config.connection import ConnectionEstablishment, ErpAddress, HubAddress
+from omnisync.agent.config.secrets import Secret, Secrets
+from omnisync.agent.config.settings import Home
 from omnisync.agent.journal.journal import Journal
 from omnisync.hub.store import AGENT_SCOPES
 from tests.support.command_line import run

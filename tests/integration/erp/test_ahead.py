@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from omnisync.agent.config.settings import ErpAddress
+from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.base import ErpOptions, ErpScope, PreparedRecord, Slice, WriteResult
 from omnisync.agent.erp.databases import open_erp
 from omnisync.agent.erp.layout.plan_compiler import compile_layout

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
-from omnisync.agent.config.settings import ErpAddress
+from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.databases import open_database
 from omnisync.agent.erp.schema import ColumnNames, DatabaseColumn, DatabaseTable
 from omnisync.demo.erp import tables

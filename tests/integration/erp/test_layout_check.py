@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from omnisync.agent.config.settings import ErpAddress
+from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.databases import open_database
 from omnisync.agent.erp.layout.plan_compiler import compile_layout

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omnisync.agent.config.settings import ErpAddress
+from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.base import Erp, ErpScope
 from omnisync.agent.erp.databases import open_erp
 from omnisync.agent.erp.sql_erp import SqlErp

@@ -11,7 +11,7 @@ from zipfile import ZipFile
 import msgspec
 import pytest
 
-from omnisync.agent.config.settings import ErpAddress
+from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.errors import ErpSetupError
 from omnisync.agent.schedule import Schedule
 from tests.support.page_client import NOW, TOKEN, PageSetup, connection, page_client, unsettled, whole

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from omnisync.agent.config.settings import ErpAddress, HubAddress, Secret
+from omnisync.agent.config.connection import ErpAddress, HubAddress
+from omnisync.agent.config.secrets import Secret
 from omnisync.agent.erp.base import DryRun
 from omnisync.agent.errors import BadTokenError, ErpSetupError, HubUnreachableError
 from omnisync.agent.messages import sentences

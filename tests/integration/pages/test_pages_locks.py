@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from omnisync.agent.config.settings import Secret
+from omnisync.agent.config.secrets import Secret
 from omnisync.agent.pages.rendering import FOLDER
 from omnisync.agent.schedule import Schedule
 from tests.support.page_client import (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from omnisync.agent.config.settings import Secret
+from omnisync.agent.config.secrets import Secret
 from omnisync.agent.schedule import Schedule
 from tests.support.page_client import (
     HTMX,

@@ -15,8 +15,10 @@ import msgspec
 import pytest
 
 from omnisync.agent.config.establishments import chosen_codes
+from omnisync.agent.config.files import file_lock
 from omnisync.agent.config.page_password import PagePassword
-from omnisync.agent.config.settings import Home, Secret, Secrets, Settings, file_lock
+from omnisync.agent.config.secrets import Secret, Secrets
+from omnisync.agent.config.settings import Home, Settings
 from omnisync.agent.errors import BadTokenError, RunInProgressError, TemporaryError
 from omnisync.agent.journal.connection_lock import connection_lock
 from omnisync.agent.journal.journal import Journal
@@ -78,11 +80,11 @@ def test_a_run_that_cannot_begin_says_why(parts: composition.AgentContext) -> No
     assert (kept.state, kept.code) == ("failed", "run_in_progress")
 
 
-def test_a_journal_in_use_ends_no_run(parts: composition.AgentContext, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_journal_in_use_ends_no_run(parts: composition.AgentContext) -> None:
     run = parts.journal.enqueue_run("producao", EVERYTHING, "button", composition.clock())
     parts.journal.start_run(run.id, composition.clock(), 1)
-    monkeypatch.setattr("omnisync.agent.journal.journal_file.BUSY", timedelta(milliseconds=10))
     parts.journal.close()
+    parts = msgspec.structs.replace(parts, journal=Journal(parts.home.journal, busy=timedelta(milliseconds=10)))
     services = composition.run_services(parts)
     report = Report(
         parts.journal,
@@ -209,11 +211,10 @@ def test_a_schedule_that_was_switched_off_tries_nothing_again(house: AgentHome) 
     assert (house.runs(), house.probed) == ([("slot", "failed")], [])
 
 
-def test_a_lock_that_is_kept_is_worth_another_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("omnisync.agent.config.settings.LOCK_TRIES", 3)
+def test_a_lock_that_is_kept_is_worth_another_try(tmp_path: Path) -> None:
     with (
         file_lock(tmp_path / "journal.lock"),
-        closing(Journal(tmp_path / "journal.db")) as journal,
+        closing(Journal(tmp_path / "journal.db", busy=timedelta(milliseconds=100))) as journal,
         pytest.raises(TemporaryError),
     ):
         journal.connections()

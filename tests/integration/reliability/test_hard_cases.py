@@ -18,7 +18,7 @@ import msgspec
 import pytest
 from litestar.testing import TestClient
 
-from omnisync.agent.config.settings import HubAddress
+from omnisync.agent.config.connection import HubAddress
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.upsert.phones import dialled
 from omnisync.agent.pages.app import create_app

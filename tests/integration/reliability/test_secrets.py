@@ -10,7 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from omnisync.agent.config.settings import Connection, ErpAddress, Home, HubAddress, Secret, Secrets
+from omnisync.agent.config.connection import Connection, ErpAddress, HubAddress
+from omnisync.agent.config.secrets import Secret, Secrets
+from omnisync.agent.config.settings import Home
 from omnisync.agent.errors import SettingsError
 
 AURORA = Connection(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from omnisync.agent.config.settings import ErpAddress
+from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.base import ErpScope
 from omnisync.agent.erp.databases import open_erp
 from omnisync.agent.errors import BadTokenError, StoppedError

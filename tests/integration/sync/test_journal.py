@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from omnisync.agent.config.settings import Connection, ErpAddress, HubAddress
+from omnisync.agent.config.connection import Connection, ErpAddress, HubAddress
 from omnisync.agent.errors import (
     NotConfiguredError,
     RunInProgressError,
@@ -428,11 +428,9 @@ Journal(Path({str(path)!r})).set_meta("a", "b")
         assert (journal.get_meta("a"), journal.notices()) == ("b", ())
 
 
-def test_a_journal_another_process_keeps_is_worth_another_try(
-    journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("omnisync.agent.journal.journal_file.BUSY", timedelta(milliseconds=50))  # else 5 s of waiting
-    with closing(Journal(path)) as hurried, closing(sqlite3.connect(path, isolation_level=None)) as other:
+def test_a_journal_another_process_keeps_is_worth_another_try(journal: Journal, path: Path) -> None:
+    busy = timedelta(milliseconds=50)
+    with closing(Journal(path, busy=busy)) as hurried, closing(sqlite3.connect(path, isolation_level=None)) as other:
         assert hurried.connections() == (AURORA,)
         other.execute("BEGIN IMMEDIATE")
         assert hurried.connections() == (AURORA,)

@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from omnisync.agent.config.settings import Connection, file_lock
+from omnisync.agent.config.connection import Connection
+from omnisync.agent.config.files import file_lock
 from omnisync.agent.errors import RunInProgressError
 from omnisync.agent.journal.connection_lock import connection_lock
 from omnisync.agent.journal.run import EVERYTHING, RunScope, Systems

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from omnisync.agent.coded_message import coded
-from omnisync.agent.config.settings import ErpAddress
+from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.schema import LayoutFile, Lookup, Number
 from omnisync.agent.erp.layout_check.column_fit import check_fit, is_short_for_code

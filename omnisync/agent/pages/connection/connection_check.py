@@ -6,7 +6,7 @@ from concurrent.futures import Future, wait
 
 from msgspec import Struct
 
-from omnisync.agent.config.settings import Connection
+from omnisync.agent.config.connection import Connection
 from omnisync.agent.erp.base import DryRun
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.messages import sentences

@@ -11,14 +11,8 @@ from litestar.datastructures import FormMultiDict
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from omnisync.agent.config.settings import (
-    Connection,
-    ConnectionEstablishment,
-    Secret,
-    SecretKind,
-    changed_connection,
-    connection_zone,
-)
+from omnisync.agent.config.connection import Connection, ConnectionEstablishment, connection_zone
+from omnisync.agent.config.secrets import Secret, SecretKind, changed_connection
 from omnisync.agent.errors import SetupError
 from omnisync.agent.layout_folder import chosen, names_in
 from omnisync.agent.messages import zone_text

@@ -11,7 +11,7 @@ import msgspec
 from litestar.datastructures import FormMultiDict
 from msgspec import Struct
 
-from omnisync.agent.config.settings import Connection, ErpAddress, HubAddress, with_zone
+from omnisync.agent.config.connection import Connection, ErpAddress, HubAddress, with_zone
 from omnisync.agent.errors import SettingsError, SetupError
 from omnisync.agent.layout_folder import shown_name
 from omnisync.agent.messages import sentences

@@ -8,7 +8,7 @@ import msgspec
 from litestar import post
 from litestar.di import NamedDependency
 
-from omnisync.agent.config.settings import Connection
+from omnisync.agent.config.connection import Connection
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.pages.rendering import Html, HtmlRequest, PageContext, redirect, require_connection
 

@@ -16,7 +16,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.config.settings import Connection
+from omnisync.agent.config.connection import Connection
 from omnisync.agent.erp.base import OpenIssue
 from omnisync.agent.journal.run import Event, Run
 from omnisync.agent.phase import encode_phase

@@ -1,0 +1,99 @@
+"""Files that several processes use: locks of the operating system, and a content replaced as a whole."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from threading import Event
+
+from filelock import lock_descriptor
+
+from omnisync.agent.errors import SettingsError, TemporaryError
+
+LOCK_PAUSE = timedelta(milliseconds=50)
+"""Between two tries for a lock."""
+LOCK_TIMEOUT = timedelta(seconds=5)
+"""How long a moment's work waits for a lock."""
+pause: Callable[[float], object] = Event().wait
+"""Waits so many seconds."""
+
+
+class LockedError(Exception):
+    """Another process holds the file's lock."""
+
+
+@contextmanager
+def file_lock(
+    path: Path, *, timeout: timedelta = timedelta(0), wait: Callable[[float], object] = pause
+) -> Iterator[None]:
+    """Hold the operating system's lock on this file. The death of the process frees it too.
+
+    Raises LockedError when another holds it for longer than `timeout`; SettingsError when the file cannot be opened.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise cannot_write(path.parent, error) from error
+    try:
+        n_left = timeout // LOCK_PAUSE
+        while not lock_descriptor(handle, blocking=False):
+            if not n_left:
+                raise LockedError
+            n_left -= 1
+            wait(LOCK_PAUSE.total_seconds())
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def waited_lock(path: Path, *, timeout: timedelta = LOCK_TIMEOUT) -> Iterator[None]:
+    """Hold `file_lock` for a moment's work. Raises TemporaryError when another keeps it for longer than `timeout`."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(file_lock(path, timeout=timeout))
+        except LockedError as error:
+            raise TemporaryError from error
+        yield
+
+
+def cannot_write(folder: Path, error: OSError) -> SettingsError:
+    """Return what to raise when a file of this folder cannot be written: the disk is full, or the folder is not
+    ours.
+    """
+    return SettingsError("disk_full" if error.errno == errno.ENOSPC else "folder_read_only", pasta=folder)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put the whole new file in the place of the old one; after a failure the old one still stands."""
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)  # 0600 from its first byte
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise cannot_write(path.parent, error) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Write a folder's renames to the disk, so that they survive a power cut. Windows does so by itself."""
+    if sys.platform == "win32":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
