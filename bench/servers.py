@@ -239,7 +239,7 @@ def configured(keeper: Any, url: str) -> dict[str, str]:
         establishments=(ConnectionEstablishment("0001"), ConnectionEstablishment("0002")),
     )
     with closing(Journal(home.journal)) as journal:
-        journal.save_connection(connection)
+        journal.connections.save(connection)
     secrets = Secrets(home.secrets)
     secrets.put(connection, "hub_token", Secret("bench"))
     secrets.put(connection, "erp_password", Secret(keeper.password))

@@ -78,8 +78,8 @@ class AgentContext(Struct, frozen=True):
     def connection(self, name: str | None) -> Connection:
         """Return the connection of this name, or the only one. Raises NotConfiguredError."""
         if name is not None:
-            return self.journal.connection(name)
-        known = self.journal.connections()
+            return self.journal.connections.get(name)
+        known = self.journal.connections.all()
         if len(known) == 1:
             return known[0]
         if not known:
@@ -128,7 +128,7 @@ class AgentContext(Struct, frozen=True):
             zone=self.zone(connection),
             clock=clock,
             describe=sentences.of_words,
-            mappings=self.journal.mappings(connection.name),
+            mappings=self.journal.decisions.mappings(connection.name),
             memories=self.home.memories,
         )
 

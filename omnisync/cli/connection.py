@@ -32,7 +32,7 @@ def connection() -> None:
 @command("list", group=connection)
 def list_(context: composition.AgentContext) -> None:
     """Mostra as conexões deste computador."""
-    known = context.journal.connections()
+    known = context.journal.connections.all()
     if not known:
         raise NotConfiguredError("no_connection")
     for one in known:
@@ -127,10 +127,10 @@ def set_(
         after = msgspec.structs.replace(after, adjusts_centavo=adjusts_centavo)
     composition.check_erp(context, after)
     emptied = _emptied(context, before, after)
-    context.journal.save_connection(after)
+    context.journal.connections.save(after)
     if before is not None and before.zone != after.zone:
         context.journal.free_slots(after.name, composition.clock().astimezone(context.zone(after)))
-    context.journal.add_event(after.name, "connection_saved", composition.clock())
+    context.journal.connections.add_event(after.name, "connection_saved", composition.clock())
     context.secrets.keep_only_for(after)
     if token_stdin:
         context.secrets.put(after, "hub_token", Secret(sys.stdin.readline().strip()))
@@ -157,7 +157,7 @@ def _say_zone(context: composition.AgentContext, before: Connection | None, afte
 
 def _before(context: composition.AgentContext, name: str) -> Connection | None:
     try:
-        return context.journal.connection(name)
+        return context.journal.connections.get(name)
     except NotConfiguredError:
         return None
 
@@ -203,7 +203,7 @@ def remove(context: composition.AgentContext, name: str, yes: bool) -> None:
         print_status(f"A conexão {known.name} será esquecida, com o agendamento, o histórico, a chave e a senha.")
         click.confirm("Continuar?", abort=True, err=True)
     context.close_orphaned_run(known)
-    context.journal.remove_connection(known.name)
+    context.journal.connections.remove(known.name)
     context.secrets.forget(known.name)
     outbox_of(context.home, known.name).remove()
     print_status(f"Conexão {known.name} esquecida.")
@@ -221,7 +221,7 @@ def test(context: composition.AgentContext, connection: Connection) -> None:
         ConnectionEstablishment(e.code, e.name) for e in identity.establishments
     )
     connection = msgspec.structs.replace(connection, company=identity.company.id, establishments=establishments)
-    context.journal.save_connection(connection)
+    context.journal.connections.save(connection)
     known_there = format_count(len(identity.establishments), "estabelecimento", "estabelecimentos")
     click.echo(f"Central: {identity.company.name}, {known_there}.")
     with context.records(connection) as records:

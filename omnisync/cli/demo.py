@@ -144,7 +144,7 @@ def connect(context: composition.AgentContext, hub_url: str, folder: DemoFolder,
         establishments=tuple(ConnectionEstablishment(code, name) for code, name in ESTABLISHMENTS.items()),
         zone="America/Sao_Paulo",
     )
-    context.journal.save_connection(connection)
+    context.journal.connections.save(connection)
     context.secrets.put(connection, "hub_token", Secret(token))
     return connection
 

@@ -25,7 +25,7 @@ def mapping() -> None:
 @command("list", group=mapping)
 def list_(context: composition.AgentContext, connection: Connection, as_json: bool) -> None:
     """Mostra os códigos informados e os do layout."""
-    told, of_layout = context.journal.mappings(connection.name), composition.de_para(connection)
+    told, of_layout = context.journal.decisions.mappings(connection.name), composition.de_para(connection)
     if as_json:
         click.echo(msgspec.json.encode({"told": told, "layout": of_layout}).decode())
         return
@@ -64,5 +64,5 @@ def unset(context: composition.AgentContext, connection: Connection, kind: str, 
 def _save(
     context: composition.AgentContext, connection: Connection, kind: str, code: str, erp_code: str | None
 ) -> None:
-    context.journal.answers.save_mappings(connection.name, kind, {code: erp_code})
-    context.journal.add_event(connection.name, "mapping_saved", composition.clock())
+    context.journal.decisions.save_mappings(connection.name, kind, {code: erp_code})
+    context.journal.connections.add_event(connection.name, "mapping_saved", composition.clock())

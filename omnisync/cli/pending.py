@@ -35,7 +35,7 @@ def pending() -> None:
 def list_(context: composition.AgentContext, connection: Connection, as_json: bool) -> None:
     """Mostra o que espera uma escolha ou uma confirmação, e como responder."""
     choices = _choices(context, connection)
-    asked = context.journal.answers.confirmations(connection.name)
+    asked = context.journal.decisions.confirmations(connection.name)
     busy = _busy(context, connection)
     if as_json:
         shown = {
@@ -76,7 +76,7 @@ def choose(context: composition.AgentContext, connection: Connection, customer_i
 def confirm(context: composition.AgentContext, connection: Connection, dataset: str, n: int) -> None:
     """Confirma que tantos registros deixam de aparecer; o número é o que `pending list` mostra."""
     asked = _open_confirmation(context, connection, dataset)
-    if not context.journal.answers.confirm(connection.name, dataset, n, composition.clock()):
+    if not context.journal.decisions.confirm(connection.name, dataset, n, composition.clock()):
         raise SetupError("confirmation_changed", dados=labels.DATASETS[dataset], n=format_integer(asked.n))
     print_status("Confirmado: a próxima exportação continua.")
 
@@ -86,7 +86,7 @@ def confirm(context: composition.AgentContext, connection: Connection, dataset: 
 def refuse(context: composition.AgentContext, connection: Connection, dataset: str) -> None:
     """Recusa que registros deixem de aparecer, ou volta atrás antes que aconteça. Nada sai sem nova pergunta."""
     _open_confirmation(context, connection, dataset)
-    context.journal.answers.end_confirmation(connection.name, dataset)
+    context.journal.decisions.end_confirmation(connection.name, dataset)
     print_status("Recusado: nada deixa de aparecer. Se no ERP continuar assim, a próxima exportação pergunta de novo.")
 
 
@@ -97,7 +97,7 @@ def take_over(context: composition.AgentContext, connection: Connection, code: s
     chosen_codes(connection, [code])
     with closing(composition.hub_client(context, connection)) as hub:
         lease = hub.take_over(code)
-    context.journal.add_event(connection.name, "taken_over", composition.clock())
+    context.journal.connections.add_event(connection.name, "taken_over", composition.clock())
     whose = f", que estava com outro computador ({lease.taken_from})" if lease.taken_from else ""
     print_status(f"Este computador assumiu o estabelecimento {code}{whose}. Importe agora com omnisync import.")
 
@@ -115,7 +115,7 @@ def _typed(choice: Choice) -> list[str]:
 
 
 def _open_confirmation(context: composition.AgentContext, connection: Connection, dataset: str) -> Confirmation:
-    for one in context.journal.answers.confirmations(connection.name):
+    for one in context.journal.decisions.confirmations(connection.name):
         if one.dataset == dataset:
             return one
     raise SetupError("confirmation_not_asked", dados=labels.DATASETS[dataset])

@@ -28,7 +28,7 @@ def schedule() -> None:
 @command("show", group=schedule)
 def show(context: composition.AgentContext, connection: Connection, as_json: bool) -> None:
     """Mostra o agendamento e as próximas execuções."""
-    saved = context.journal.schedule(connection.name)
+    saved = context.journal.connections.schedule(connection.name)
     if as_json:
         click.echo(msgspec.json.encode(saved).decode())
         return
@@ -80,17 +80,18 @@ def set_(
         establishments=codes or "all",
         systems="all" if system == "todos" else SYSTEMS[system],
     )
-    context.journal.save_schedule(connection.name, wanted, composition.clock())
+    context.journal.connections.save_schedule(connection.name, wanted, composition.clock())
     _print_schedule(context, connection, wanted)
 
 
 @command("off", group=schedule)
 def off(context: composition.AgentContext, connection: Connection) -> None:
     """Desativa o agendamento e guarda os valores para a próxima vez."""
-    saved = context.journal.schedule(connection.name)
+    saved = context.journal.connections.schedule(connection.name)
     if saved is None:
         raise SetupError("schedule_never_saved")
-    context.journal.save_schedule(connection.name, msgspec.structs.replace(saved, is_active=False), composition.clock())
+    stopped = msgspec.structs.replace(saved, is_active=False)
+    context.journal.connections.save_schedule(connection.name, stopped, composition.clock())
     print_status("Agendamento desativado.")
 
 

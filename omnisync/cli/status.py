@@ -64,7 +64,7 @@ def unread_orders(context: composition.AgentContext, connection: Connection) -> 
         finally:
             hub.close()
     except OmnisyncError:
-        return context.journal.unread_orders(connection.name)
+        return context.journal.connections.unread_orders(connection.name)
 
 
 def _last(run: Run | None, zone: tzinfo) -> str:

@@ -53,7 +53,7 @@ def outlives_a_hub_away(tmp_path: Path, command: str) -> None:
     ) as journal:  # known from before: the first words are the run's own
         import msgspec
 
-        journal.save_connection(msgspec.structs.replace(journal.connection("producao"), company="aurora"))
+        journal.connections.save(msgspec.structs.replace(journal.connections.get("producao"), company="aurora"))
     started = program.start(command)
     try:
         assert started.stderr is not None

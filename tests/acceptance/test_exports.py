@@ -132,12 +132,12 @@ def test_many_deletes_end_an_export_with_3_and_go_once_a_person_agreed(program: 
     told = "produtos deixarão de aparecer no OmniForce com esta exportação. Confira e clique em Confirmar"
     assert (done.status, told in done.err) == (3, True)
     with closing(Journal(Home(program.home).journal)) as journal:
-        [asked] = journal.answers.confirmations("producao")
+        [asked] = journal.decisions.confirmations("producao")
         [run, *_] = journal.runs("producao", 1)
         assert (asked.dataset, run.state, run.code) == ("products", "done_with_refusals", "many_deleted")
-        journal.answers.confirm("producao", "products", asked.n, NOW)
+        journal.decisions.confirm("producao", "products", asked.n, NOW)
         assert program.run("export").status == 0
-        assert journal.answers.confirmations("producao") == ()
+        assert journal.decisions.confirmations("producao") == ()
     assert office(program, hub).at_hub() == office(program, hub).in_erp()
 
 

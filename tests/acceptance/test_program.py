@@ -78,10 +78,10 @@ def test_an_import_leaves_for_the_pages_which_orders_nobody_reads_until_one_find
     send(hub, change(order("ord_9", establishment_code="0009")))
     assert program.run("import").status == 0
     with closing(Journal(Home(program.home).journal)) as journal:
-        assert journal.unread_orders("producao") == {"0009": 1}
+        assert journal.connections.unread_orders("producao") == {"0009": 1}
         hub.store.add_establishment("aurora", "0009", "LOJA NOVA")
         assert program.run("import").status == 0
-        assert journal.unread_orders("producao") == {}
+        assert journal.connections.unread_orders("producao") == {}
 
 
 def test_one_establishment_alone_can_be_imported(program: Program, hub: RunningHub) -> None:

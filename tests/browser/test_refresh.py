@@ -81,7 +81,7 @@ def test_orders_that_nobody_reads_are_said_when_the_run_that_met_them_ends(brows
     complaints = Complaints()
     with served(pages.parts) as url, window(browser, complaints) as page:
         page.goto(url)
-        pages.journal.save_unread_orders("producao", {"0009": 2})
+        pages.journal.connections.save_unread_orders("producao", {"0009": 2})
         pages.journal.end_run(run_id, "done", NOW)
         expect(page.locator("#avisos")).to_contain_text("Há 2 pedidos do estabelecimento 0009", timeout=4000)
     assert complaints.said == []

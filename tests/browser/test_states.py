@@ -38,7 +38,7 @@ def never_ran(pages: PageSetup) -> None:
 
 
 def up_to_date(pages: PageSetup) -> None:
-    pages.journal.save_schedule("producao", Schedule(), NOW)
+    pages.journal.connections.save_schedule("producao", Schedule(), NOW)
     pages.run("failed", minutes_ago=40, code="token_refused", origin="slot", seconds=31)
     pages.run("done_with_refusals", minutes_ago=18, counts=whole(), totals=ALL, origin="catch_up", seconds=11)
     pages.run(
@@ -112,7 +112,7 @@ def offline(pages: PageSetup) -> None:
 def hostile(pages: PageSetup) -> None:
     long = "MUITOLONGO" * 12
     known = connection(establishments=tuple(type(one)(one.code, HOSTILE + long) for one in connection().establishments))
-    pages.journal.save_connection(known)
+    pages.journal.connections.save(known)
     pages.run("failed", code="hub_said_no", motivo=HOSTILE + long)
     pages.run("done_with_refusals", counts=whole(), totals=ALL)
     pages.erp.issues = [
@@ -123,20 +123,20 @@ def hostile(pages: PageSetup) -> None:
 
 def on_a_server(pages: PageSetup) -> None:
     erp = ErpAddress(kind="firebird", database="ERP_VEVO", server="erp-01.vevo.local", charset="WIN1252")
-    pages.journal.save_connection(connection(erp=erp))
+    pages.journal.connections.save(connection(erp=erp))
 
 
 def several(pages: PageSetup) -> None:
     for name in ("filial-norte", "z" * 40):
-        pages.journal.save_connection(connection(name=name))
+        pages.journal.connections.save(connection(name=name))
     up_to_date(pages)
 
 
 def unmapped(pages: PageSetup) -> None:
     pages.run("done_with_refusals")
     pages.de_para |= {"payment_method": {"BOLETO": "15"}, "seller": {}}
-    pages.journal.answers.save_mappings("producao", "payment_method", {"CHEQUE": "3", "BOLETO": "16"})
-    pages.journal.answers.save_mappings("producao", "price_table", {"VAREJO" * 12: "1"})
+    pages.journal.decisions.save_mappings("producao", "payment_method", {"CHEQUE": "3", "BOLETO": "16"})
+    pages.journal.decisions.save_mappings("producao", "price_table", {"VAREJO" * 12: "1"})
     pages.erp.issues = [
         unsettled(id=code, code="payment_method_unmapped", codigo=code, value=code) for code in ("PIX", "VALE", HOSTILE)
     ]
@@ -150,7 +150,7 @@ def to_settle(pages: PageSetup) -> None:
         unsettled(id="m", label="OF-004840", code="seller_unmapped", codigo="V12", value="V12"),
         unsettled("imported", kind="customer", id="w", label="LONGO" * 20, code="", warnings=(shortened, shortened)),
     ]
-    answers = pages.journal.answers
+    answers = pages.journal.decisions
     answers.request_confirmation("producao", "products", 1204, NOW)
     answers.request_confirmation("producao", "receivables", 7, NOW)
     answers.confirm("producao", "receivables", 7, NOW)

@@ -80,7 +80,7 @@ class AgentHome:
     def __init__(self, path: Path) -> None:
         self.home = Home(path / "home").prepare()
         self.journal = Journal(self.home.journal)
-        self.journal.save_connection(AURORA)
+        self.journal.connections.save(AURORA)
         self.clock = Clock(TUESDAY + timedelta(hours=12))
         self.carriers: list[ProcessSupervisor] = []
         self.is_hub_there = False
@@ -158,4 +158,4 @@ def finished(house: AgentHome, clockwork: Scheduler, n: int) -> None:
 
 def saved(house: AgentHome, schedule: Schedule | None = None) -> None:
     """Save a schedule long before."""
-    house.journal.save_schedule("producao", schedule or Schedule(), TUESDAY - timedelta(days=3))
+    house.journal.connections.save_schedule("producao", schedule or Schedule(), TUESDAY - timedelta(days=3))

@@ -266,7 +266,7 @@ def page_client(
     exported: list[System] = ["dash", "omniforce"]
     if not is_new:
         known = known or connection()
-        journal.save_connection(known)
+        journal.connections.save(known)
         secrets.put(known, "hub_token", Secret(TOKEN))
 
     def open_hub(asked: Connection) -> HubClient:

@@ -26,10 +26,10 @@ def contents(journal: Journal) -> str:
     """All the journal remembers, as one text."""
     return repr(
         (
-            journal.connections(),
-            journal.schedule("producao"),
+            journal.connections.all(),
+            journal.connections.schedule("producao"),
             journal.runs("producao", 100),
-            journal.events("producao", 100),
+            journal.connections.events("producao", 100),
             journal.get_meta("shown_connection"),
         )
     )

@@ -46,7 +46,7 @@ def test_an_option_that_the_function_declares_keeps_its_place() -> None:
 
 
 def test_the_connection_is_the_one_named(home: Path) -> None:
-    open_context().journal.save_connection(Connection(name="filial", erp=ErpAddress(kind="sqlite", database="erp.db")))
+    open_context().journal.connections.save(Connection(name="filial", erp=ErpAddress(kind="sqlite", database="erp.db")))
     seen: list[tuple[Path, str]] = []
 
     @command("look")

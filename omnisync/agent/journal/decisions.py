@@ -8,7 +8,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from omnisync.agent.errors import NotConfiguredError
+from omnisync.agent.journal.connections import need_connection
 from omnisync.agent.journal.journal_file import JournalFile
 from omnisync.agent.journal.run import decode_moment, encode_moment
 
@@ -47,7 +47,7 @@ class Decisions:
         told = [(connection_name, kind, code, erp_code) for code, erp_code in codes.items() if erp_code is not None]
 
         def save(db: sqlite3.Connection) -> None:
-            _need_connection(db, connection_name)
+            need_connection(db, connection_name)
             db.executemany("DELETE FROM mapping WHERE connection = ? AND kind = ? AND code = ?", gone)
             db.executemany(
                 "INSERT INTO mapping (connection, kind, code, erp_code) VALUES (?, ?, ?, ?)"
@@ -63,7 +63,7 @@ class Decisions:
         """Let a person confirm that `n` records go. A confirmation of fewer does not count for more."""
 
         def request(db: sqlite3.Connection) -> None:
-            _need_connection(db, connection_name)
+            need_connection(db, connection_name)
             db.execute(
                 "INSERT INTO confirmation (connection, dataset, n, asked_at) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT (connection, dataset) DO UPDATE SET n = excluded.n, asked_at = excluded.asked_at,"
@@ -99,8 +99,3 @@ class Decisions:
     def end_confirmation(self, connection_name: str, dataset: str) -> None:
         """It was done, or there is nothing to take away any more: the next time is asked anew."""
         self._database.change("DELETE FROM confirmation WHERE connection = ? AND dataset = ?", connection_name, dataset)
-
-
-def _need_connection(db: sqlite3.Connection, connection_name: str) -> None:
-    if db.execute("SELECT 1 FROM connection WHERE name = ?", (connection_name,)).fetchone() is None:
-        raise NotConfiguredError(nome=connection_name)

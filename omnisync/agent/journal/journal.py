@@ -13,55 +13,34 @@ from pathlib import Path
 
 import msgspec
 
-from omnisync.agent.config.connection import Connection, connection_zone
-from omnisync.agent.errors import NotConfiguredError, RunInProgressError, SettingsError, StoppedError
-from omnisync.agent.journal.decisions import Confirmation, Decisions
+from omnisync.agent.errors import StoppedError
+from omnisync.agent.journal.connections import Connections, need_connection, refuse_while_going
+from omnisync.agent.journal.decisions import Decisions
 from omnisync.agent.journal.journal_file import JournalFile
 from omnisync.agent.journal.run import (
     Day,
-    Event,
     Notice,
     Origin,
     Run,
-    RunKind,
     RunScope,
     RunState,
-    Systems,
     decode_moment,
     encode_moment,
-    holders_of,
-    left_to_another,
     run_of,
     scope_columns,
 )
 from omnisync.agent.phase import Phase, encode_phase
 from omnisync.agent.progress import Counts, ExpectedCounts
-from omnisync.agent.schedule import Schedule, Slot, check
+from omnisync.agent.schedule import Slot
 from omnisync.agent.sqlite_file import BUSY
-from omnisync.agent.zones import wall_hour
-
-__all__ = [
-    "Decisions",
-    "Confirmation",
-    "Day",
-    "Event",
-    "Journal",
-    "RunKind",
-    "Notice",
-    "Origin",
-    "Run",
-    "RunState",
-    "Systems",
-    "holders_of",
-    "left_to_another",
-]
 
 KEPT_FOR = timedelta(days=90)
 KEPT_RUNS = 10_000
 
 
 class Journal:
-    """The agent's memory, in one SQLite file. What people answered stands apart in `answers`.
+    """The agent's memory, in one SQLite file. What belongs to one connection stands in `connections`, what people
+    decided in `decisions`.
 
     Every method raises TemporaryError when another process keeps the file for longer than `busy`, SetupError when the
     disk is full or the folder cannot be written, and NotConfiguredError for a connection that does not exist where
@@ -75,75 +54,14 @@ class Journal:
         """
         self._database = JournalFile(path, busy=busy)
         self._zone = zone
-        self.answers = Decisions(self._database)
+        self.connections = Connections(self._database, zone)
+        self.decisions = Decisions(self._database)
 
     def close(self) -> None:
         """Close the file; a later call opens it again."""
         self._database.close()
 
-    def mappings(self, connection_name: str) -> dict[str, dict[str, str]]:
-        """Return the connection's De/Para: group → code of the app → code of the ERP."""
-        return self.answers.mappings(connection_name)
-
-    # connections
-
-    def connections(self) -> tuple[Connection, ...]:
-        """Return all connections, by name."""
-        rows = self._database.rows("SELECT body FROM connection ORDER BY name")
-        return tuple(msgspec.json.decode(row["body"], type=Connection) for row in rows)
-
-    def connection(self, connection_name: str) -> Connection:
-        """Return the connection of this name."""
-        rows = self._database.rows("SELECT body FROM connection WHERE name = ?", connection_name)
-        if not rows:
-            raise NotConfiguredError(nome=connection_name)
-        return msgspec.json.decode(rows[0]["body"], type=Connection)
-
-    def save_connection(self, connection: Connection) -> None:
-        """Make it, or put it in the place of the one of the same name. Secrets stand elsewhere."""
-        self._database.change(
-            "INSERT INTO connection (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body",
-            connection.name,
-            msgspec.json.encode(connection),
-        )
-
-    def remove_connection(self, connection_name: str) -> None:
-        """Forget it, its schedule and its history. Raises RunInProgressError while it has a run going."""
-
-        def remove(db: sqlite3.Connection) -> int:
-            _refuse_while_going(db, connection_name, self._zone)
-            return db.execute("DELETE FROM connection WHERE name = ?", (connection_name,)).rowcount
-
-        if not self._database.atomically(remove):
-            raise NotConfiguredError(nome=connection_name)
-
-    # schedule and slots
-
-    def schedule(self, connection_name: str) -> Schedule | None:
-        """Return the connection's schedule; None when none was ever saved."""
-        rows = self._database.rows("SELECT body FROM schedule WHERE connection = ?", connection_name)
-        return msgspec.json.decode(rows[0]["body"], type=Schedule) if rows else None
-
-    def schedule_saved_at(self, connection_name: str) -> datetime | None:
-        """Return when the schedule was last saved: every slot that had come by then counts as served."""
-        rows = self._database.rows("SELECT saved_at FROM schedule WHERE connection = ?", connection_name)
-        return decode_moment(rows[0]["saved_at"]) if rows else None
-
-    def save_schedule(self, connection_name: str, schedule: Schedule, now: datetime) -> None:
-        """Save it; its first run is the next slot. Raises SettingsError with the code of what is wrong with it."""
-        for error in check(schedule):
-            raise SettingsError(error.code)
-
-        def save(db: sqlite3.Connection) -> None:
-            _need_connection(db, connection_name)
-            db.execute(
-                "INSERT INTO schedule (connection, body, saved_at) VALUES (?, ?, ?)"
-                " ON CONFLICT (connection) DO UPDATE SET body = excluded.body, saved_at = excluded.saved_at",
-                (connection_name, msgspec.json.encode(schedule), encode_moment(now)),
-            )
-            _add_event(db, connection_name, "schedule_on" if schedule.is_active else "schedule_off", now)
-
-        self._database.atomically(save)
+    # slots
 
     def served_slots(self, connection_name: str, on: date) -> tuple[Slot, ...]:
         """Return the slots of this day that were served, in order."""
@@ -160,7 +78,7 @@ class Journal:
         """
 
         def claim(db: sqlite3.Connection) -> Run | None:
-            _need_connection(db, connection_name)
+            need_connection(db, connection_name)
             values = (connection_name, slot.on.isoformat(), slot.at.isoformat("minutes"))
             if not db.execute("INSERT OR IGNORE INTO slot (connection, on_day, at) VALUES (?, ?, ?)", values).rowcount:
                 return None
@@ -179,7 +97,7 @@ class Journal:
         """Enqueue a new run. Raises RunInProgressError when the connection has one going."""
 
         def enqueue(db: sqlite3.Connection) -> Run:
-            _need_connection(db, connection_name)
+            need_connection(db, connection_name)
             return _enqueue(db, connection_name, scope, origin, now, self._zone)
 
         return self._database.atomically(enqueue)
@@ -255,16 +173,17 @@ class Journal:
 
     def run(self, run_id: str) -> Run | None:
         """Return the run of this id, if the journal knows it."""
-        return self._first_run("SELECT * FROM run WHERE id = ?", run_id)
+        return _first_run(self._database, "SELECT * FROM run WHERE id = ?", run_id)
 
     def current_run(self, connection_name: str) -> Run | None:
         """Return the run that is waiting, running or cancelling."""
-        return self._first_run("SELECT * FROM run WHERE connection = ? AND ended_at IS NULL", connection_name)
+        sql = "SELECT * FROM run WHERE connection = ? AND ended_at IS NULL"
+        return _first_run(self._database, sql, connection_name)
 
     def last_run(self, connection_name: str) -> Run | None:
         """Return the newest run that has ended."""
         sql = "SELECT * FROM run WHERE connection = ? AND ended_at IS NOT NULL ORDER BY n DESC LIMIT 1"
-        return self._first_run(sql, connection_name)
+        return _first_run(self._database, sql, connection_name)
 
     def runs(self, connection_name: str, limit: int, before: str | None = None) -> tuple[Run, ...]:
         """Return the newest runs, or those older than the run `before`, newest first."""
@@ -294,41 +213,6 @@ class Journal:
         return tuple(days[on] for on in sorted(days))
 
     # the rest
-
-    def unread_orders(self, connection_name: str) -> dict[str, int]:
-        """Return orders of establishments the hub does not know, by code, as it said in the last run."""
-        sql = "SELECT establishment, n_orders FROM unread WHERE connection = ? ORDER BY establishment"
-        return {row["establishment"]: row["n_orders"] for row in self._database.rows(sql, connection_name)}
-
-    def save_unread_orders(self, connection_name: str, orders: Mapping[str, int]) -> None:
-        """Remember what the hub said of them. A connection the journal no longer knows is passed over."""
-        if self.unread_orders(connection_name) == orders:
-            return
-
-        def save(db: sqlite3.Connection) -> None:
-            db.execute("DELETE FROM unread WHERE connection = ?", (connection_name,))
-            db.executemany(
-                "INSERT INTO unread SELECT name, ?, ? FROM connection WHERE name = ?",
-                [(code, n, connection_name) for code, n in orders.items()],
-            )
-
-        self._database.atomically(save)
-
-    def add_event(self, connection_name: str, code: str, now: datetime) -> None:
-        """Remember that a person changed something."""
-
-        def add(db: sqlite3.Connection) -> None:
-            _need_connection(db, connection_name)
-            _add_event(db, connection_name, code, now)
-
-        self._database.atomically(add)
-
-    def events(self, connection_name: str, limit: int) -> tuple[Event, ...]:
-        """Return what people changed, newest first."""
-        sql = "SELECT at, code FROM event WHERE connection = ? ORDER BY n DESC LIMIT ?"
-        return tuple(
-            Event(decode_moment(row["at"]), row["code"]) for row in self._database.rows(sql, connection_name, limit)
-        )
 
     def notices(self) -> tuple[Notice, ...]:
         """Return what happened to the journal itself, newest first."""
@@ -364,15 +248,11 @@ class Journal:
 
         self._database.atomically(drop)
 
-    def _first_run(self, sql: str, value: str) -> Run | None:
-        rows = self._database.rows(sql, value)
-        return run_of(rows[0]) if rows else None
-
 
 def _enqueue(
     db: sqlite3.Connection, connection_name: str, scope: RunScope, origin: Origin, now: datetime, zone: str | None
 ) -> Run:
-    _refuse_while_going(db, connection_name, zone)
+    refuse_while_going(db, connection_name, zone)
     cursor = db.execute(
         "INSERT INTO run (connection, origin, asked_at, kind, systems, establishments, ids)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -381,20 +261,6 @@ def _enqueue(
     return run_of(db.execute("SELECT * FROM run WHERE n = ?", (cursor.lastrowid,)).fetchone())
 
 
-def _refuse_while_going(db: sqlite3.Connection, connection_name: str, zone: str | None) -> None:
-    row = db.execute("SELECT * FROM run WHERE connection = ? AND ended_at IS NULL", (connection_name,)).fetchone()
-    if row is not None:
-        run, connection = run_of(row), _need_connection(db, connection_name)
-        began_at = (run.started_at or run.asked_at).astimezone(connection_zone(connection, zone).zone)
-        raise RunInProgressError(hora=wall_hour(began_at))
-
-
-def _need_connection(db: sqlite3.Connection, connection_name: str) -> Connection:
-    row = db.execute("SELECT body FROM connection WHERE name = ?", (connection_name,)).fetchone()
-    if row is None:
-        raise NotConfiguredError(nome=connection_name)
-    return msgspec.json.decode(row["body"], type=Connection)
-
-
-def _add_event(db: sqlite3.Connection, connection_name: str, code: str, now: datetime) -> None:
-    db.execute("INSERT INTO event (connection, at, code) VALUES (?, ?, ?)", (connection_name, encode_moment(now), code))
+def _first_run(database: JournalFile, sql: str, value: str) -> Run | None:
+    rows = database.rows(sql, value)
+    return run_of(rows[0]) if rows else None

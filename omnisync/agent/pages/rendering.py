@@ -141,7 +141,7 @@ class PageContext:
         A form without a name comes from a page older than the second connection: it must not act on either. Raises
         SetupError then, and NotConfiguredError for a connection that is no more.
         """
-        known = {connection.name: connection for connection in self.services.journal.connections()}
+        known = {connection.name: connection for connection in self.services.journal.connections.all()}
         is_form = "form" in request.state
         name = field(request.state["form"], WHICH) if is_form else request.query_params.get(CONNECTION)
         if name and name not in known:
@@ -157,7 +157,7 @@ class PageContext:
 
     def for_connection(self, connection: Connection | None) -> CurrentConnection:
         """This connection, or none: what comes next makes a new one."""
-        return self._current(connection, tuple(known.name for known in self.services.journal.connections()))
+        return self._current(connection, tuple(known.name for known in self.services.journal.connections.all()))
 
     def _current(self, connection: Connection | None, names: tuple[str, ...]) -> CurrentConnection:
         found = connection_zone(connection, self.services.settings.zone)
@@ -176,7 +176,7 @@ class PageContext:
         if shown.connection is None:
             return schedule_text.HintedLine(schedule_text.NONE_SCHEDULED)
         return schedule_text.next_line(
-            self.services.journal.schedule(shown.connection.name),
+            self.services.journal.connections.schedule(shown.connection.name),
             shown.now,
             shown.zone,
             is_running=bool(runs) and runs[0].is_going,
@@ -218,14 +218,14 @@ class PageContext:
         if shown.connection is None:
             return 0
         _, counts = self._unsettled.get(shown.connection.name, ("", {}))
-        asked = self.services.journal.answers.confirmations(shown.connection.name)
+        asked = self.services.journal.decisions.confirmations(shown.connection.name)
         return sum(counts.values()) + sum(1 for one in asked if one.confirmed_at is None)
 
     def warnings(self, shown: CurrentConnection) -> list[str]:
         """Return what every page says: what happened to the journal of late, and the orders that no agent reads."""
         journal = self.services.journal
         late = [one for one in journal.notices() if shown.now - one.at < WARNED_FOR]
-        unread = journal.unread_orders(shown.connection.name) if shown.connection is not None else {}
+        unread = journal.connections.unread_orders(shown.connection.name) if shown.connection is not None else {}
         return [*(sentences.of_code(one.code, **one.words) for one in late), *sentences.of_unread_orders(unread)]
 
     def html(

@@ -102,7 +102,7 @@ class ProcessSupervisor:
                 self._check_heartbeat(child)
             else:
                 self._reap(child)
-        for connection in self._journal.connections():
+        for connection in self._journal.connections.all():
             try:
                 self._journal.close_orphaned_run(connection.name, self._clock(), self._is_running)
             except SettingsError as error:  # its lock is another account's: the other connections keep their slots

@@ -84,13 +84,13 @@ class Scheduler:
         self._supervisor.poll()
         now = self._clock()
         awake_since = self._note_tick(now)
-        for connection in self._journal.connections():
+        for connection in self._journal.connections.all():
             with _log_and_continue(connection.name):
                 self._serve(connection, now, is_settled=now - awake_since >= SETTLING)
 
     def reconnect(self) -> None:
         """Ask each hub that could not be reached; start one run of the same scope where it answers."""
-        for connection in self._journal.connections():
+        for connection in self._journal.connections.all():
             with _log_and_continue(connection.name):
                 self._reconnect_one(connection)
 
@@ -108,8 +108,8 @@ class Scheduler:
         return self._awake_since
 
     def _serve(self, connection: Connection, now: datetime, *, is_settled: bool) -> None:
-        schedule = self._journal.schedule(connection.name)
-        saved_at = self._journal.schedule_saved_at(connection.name)
+        schedule = self._journal.connections.schedule(connection.name)
+        saved_at = self._journal.connections.schedule_saved_at(connection.name)
         if schedule is None or saved_at is None:
             return
         zone = self._zone_of(connection)
@@ -147,7 +147,8 @@ class Scheduler:
 
     def _was_switched_off_since(self, run: Run) -> bool:
         """Return whether the schedule was, by a person: then only buttons start something, as the page says."""
-        schedule, saved_at = self._journal.schedule(run.connection), self._journal.schedule_saved_at(run.connection)
+        schedule = self._journal.connections.schedule(run.connection)
+        saved_at = self._journal.connections.schedule_saved_at(run.connection)
         return schedule is not None and saved_at is not None and not schedule.is_active and saved_at >= run.asked_at
 
     def _next_try(self, run: Run) -> Offline:

@@ -206,7 +206,7 @@ def with_company(journal: Journal, connection: Connection, hub: HubClient) -> Co
         return connection
     identity = hub.identity()
     known = msgspec.structs.replace(connection, company=identity.company.id)
-    journal.save_connection(known)
+    journal.connections.save(known)
     return known
 
 
@@ -257,7 +257,9 @@ class RunExecutor:
         """Export to the run's systems; the exporter, when it has ended."""
         run, request, journal = self._run, self._request, self._services.journal
         agreed = {
-            one.dataset: one.n for one in journal.answers.confirmations(connection.name) if one.confirmed_at is not None
+            one.dataset: one.n
+            for one in journal.decisions.confirmations(connection.name)
+            if one.confirmed_at is not None
         }
         with closing(outbox_of(self._services.home, connection.name)) as outbox:
             if run.scope.resends_refused:
@@ -284,7 +286,7 @@ class RunExecutor:
 
     def _hold(self, connection_name: str, dataset: str, n: int) -> None:
         """Request a confirmation for the deletes of a dataset that wait; for none, end the request."""
-        answers = self._services.journal.answers
+        answers = self._services.journal.decisions
         if n:
             answers.request_confirmation(connection_name, dataset, n, self._services.runtime.clock())
         else:

@@ -116,7 +116,7 @@ class Report:
 
     def _note_unread(self, progress: Progress) -> None:
         if progress.unread is not None and progress.unread != self._unread:
-            self._journal.save_unread_orders(self._run.connection, progress.unread)
+            self._journal.connections.save_unread_orders(self._run.connection, progress.unread)
             self._unread = progress.unread
 
     def _heartbeat(self, phase: Phase, rate: float) -> bool:

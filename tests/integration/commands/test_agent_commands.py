@@ -28,7 +28,7 @@ from tests.support.tls import put
 def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
     monkeypatch.setenv("OMNISYNC_HOME", str(tmp_path))
     kept = Journal(Home(tmp_path).prepare().journal)
-    kept.save_connection(connection())
+    kept.connections.save(connection())
     return kept
 
 
@@ -42,13 +42,13 @@ def test_set_saves_the_seeds_schedule_and_shows_it(journal: Journal, capsys: pyt
     assert status == 0
     assert "Todos os dias, a partir das 08:00, a cada 15 minutos." in said
     assert "Próxima exportação" in said
-    assert journal.schedule("producao") == Schedule()
+    assert journal.connections.schedule("producao") == Schedule()
 
 
 def test_set_takes_days_establishment_and_system(journal: Journal, capsys: pytest.CaptureFixture[str]) -> None:
     chosen = ("--start", "6:30", "--every", "1:00", "--day", "sex", "--day", "seg")
     assert run(capsys, "schedule", "set", *chosen, "--establishment", "0002", "--system", "omniforce")[0] == 0
-    assert journal.schedule("producao") == Schedule(
+    assert journal.connections.schedule("producao") == Schedule(
         start_hour=6,
         start_minute=30,
         every_hours=1,
@@ -62,7 +62,7 @@ def test_set_takes_days_establishment_and_system(journal: Journal, capsys: pytes
 def test_off_keeps_the_values(journal: Journal, capsys: pytest.CaptureFixture[str]) -> None:
     run(capsys, "schedule", "set", "--start", "6:00")
     assert run(capsys, "schedule", "off") == (0, "Agendamento desativado.\n")
-    assert journal.schedule("producao") == Schedule(is_active=False, start_hour=6)
+    assert journal.connections.schedule("producao") == Schedule(is_active=False, start_hour=6)
 
 
 @pytest.mark.parametrize(
@@ -80,16 +80,16 @@ def test_a_wrong_schedule_is_one_sentence(
     status, said = run(capsys, "schedule", "set", *arguments)
     assert status == 1
     assert sentence in said
-    assert journal.schedule("producao") is None
+    assert journal.connections.schedule("producao") is None
 
 
 def test_status_says_what_the_last_run_knew_when_the_hub_is_silent(
     journal: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     erp = ErpAddress(kind="sqlite", database=make_sqlite(tmp_path).database)
-    journal.save_connection(connection(hub=HubAddress("http://127.0.0.1:9"), erp=erp))
-    Secrets(Home(tmp_path).secrets).put(journal.connection("producao"), "hub_token", Secret("a key"))
-    journal.save_unread_orders("producao", {"0009": 2})
+    journal.connections.save(connection(hub=HubAddress("http://127.0.0.1:9"), erp=erp))
+    Secrets(Home(tmp_path).secrets).put(journal.connections.get("producao"), "hub_token", Secret("a key"))
+    journal.connections.save_unread_orders("producao", {"0009": 2})
     status, said = run(capsys, "status")
     assert status == 0
     assert "Há 2 pedidos do estabelecimento 0009, que não está cadastrado na central." in said

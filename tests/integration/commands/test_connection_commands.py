@@ -43,13 +43,13 @@ def type_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 
 def test_set_keeps_all_of_the_erps_address(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, *SET, *FIREBIRD, *USER) == (0, "Conexão producao guardada.\n")
-    assert Journal(home.journal).connection("producao").erp == ADDRESS
+    assert Journal(home.journal).connections.get("producao").erp == ADDRESS
 
 
 def test_set_changes_what_is_told_and_nothing_else(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     run(capsys, *SET, *FIREBIRD, *USER)
     run(capsys, "connection", "set", "--erp-port", "0", "--erp-user", "")
-    known = Journal(home.journal).connection("producao")
+    known = Journal(home.journal).connections.get("producao")
     assert (known.erp.port, known.erp.user) == (None, "")
     assert (known.erp.server, known.erp.charset) == ("erp-01", "WIN1252")
     assert known.hub == HubAddress("https://central.example")
@@ -62,7 +62,7 @@ def test_the_rule_of_the_centavo_is_set_kept_and_taken_back(home: Home, capsys: 
     run(capsys, "connection", "set", "--erp-server", "erp-02")
     assert "Regra:             ajusta 1 centavo no maior item\n" in run(capsys, "connection", "show")[1]
     run(capsys, "connection", "set", "--no-adjust-centavo")
-    assert Journal(home.journal).connection("producao").adjusts_centavo is False
+    assert Journal(home.journal).connections.get("producao").adjusts_centavo is False
 
 
 def test_the_rule_reaches_the_erp(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,7 +86,7 @@ def test_two_secrets_come_one_a_line_the_key_first(
 ) -> None:
     type_in(monkeypatch, f"a-chave\n{CANARY}\n")
     status, said = run(capsys, *SET, *FIREBIRD, *USER, "--token-stdin", "--erp-password-stdin")
-    known, secrets = Journal(home.journal).connection("producao"), Secrets(home.secrets)
+    known, secrets = Journal(home.journal).connections.get("producao"), Secrets(home.secrets)
     assert status == 0
     assert secrets.get(known, "hub_token") == Secret("a-chave")
     assert secrets.get(known, "erp_password") == Secret(CANARY)
@@ -118,7 +118,7 @@ def test_another_address_empties_the_password_and_says_so(
     _, said = run(capsys, "connection", "set", *change)
     assert "a senha que era do outro foi apagada" in said
     run(capsys, "connection", "set", *FIREBIRD, *USER)
-    assert Secrets(home.secrets).get(Journal(home.journal).connection("producao"), "erp_password") is None
+    assert Secrets(home.secrets).get(Journal(home.journal).connections.get("producao"), "erp_password") is None
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_what_cannot_be_is_one_sentence_and_saves_nothing(
 ) -> None:
     status, said = run(capsys, *SET, *arguments)
     assert (status, sentence in said) == (1, True)
-    assert Journal(home.journal).connections() == ()
+    assert Journal(home.journal).connections.all() == ()
 
 
 def test_a_kind_nobody_knows_is_a_wrong_use(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,13 +144,13 @@ def test_a_kind_nobody_knows_is_a_wrong_use(home: Home, capsys: pytest.CaptureFi
 
 def test_a_files_path_is_kept_whole(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     run(capsys, *SET, "--erp-database", "erp.db")
-    assert Journal(home.journal).connection("producao").erp.database == str(home.path / "erp.db")
+    assert Journal(home.journal).connections.get("producao").erp.database == str(home.path / "erp.db")
 
 
 def test_list_names_every_connection(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     journal = Journal(home.journal)
     for name in ("producao", "testes"):
-        journal.save_connection(connection(name=name))
+        journal.connections.save(connection(name=name))
     status, said = run(capsys, "connection", "list")
     assert (status, [line.split()[0] for line in said.splitlines()]) == (0, ["producao", "testes"])
 
@@ -158,9 +158,9 @@ def test_list_names_every_connection(home: Home, capsys: pytest.CaptureFixture[s
 def test_remove_forgets_the_connection_and_its_secrets(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     journal, secrets = Journal(home.journal), Secrets(home.secrets)
     for name in ("producao", "testes"):
-        journal.save_connection(connection(name=name))
+        journal.connections.save(connection(name=name))
         secrets.put(connection(name=name), "hub_token", Secret("a-chave"))
     assert run(capsys, "connection", "remove", "--connection", "testes", "--yes")[0] == 0
-    assert [known.name for known in journal.connections()] == ["producao"]
+    assert [known.name for known in journal.connections.all()] == ["producao"]
     assert secrets.get(connection(name="testes"), "hub_token") is None
     assert secrets.get(connection(), "hub_token") == Secret("a-chave")

@@ -29,7 +29,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "VALUES ('x', 'company', 'none', 'Padaria São João', '9', 1)"
     )
     journal = Journal(Home(tmp_path / "home").prepare().journal)
-    journal.save_connection(msgspec.structs.replace(connection(), erp=keeper.address))
+    journal.connections.save(msgspec.structs.replace(connection(), erp=keeper.address))
     return tmp_path
 
 
@@ -138,7 +138,7 @@ def test_a_database_with_a_fault_ends_with_one(place: Path, capsys: pytest.Captu
 
 def test_a_database_that_does_not_open_is_one_sentence(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     journal = Journal(Home(place / "home").journal)
-    journal.save_connection(msgspec.structs.replace(connection(), erp=ErpAddress(database=str(place / "nada.db"))))
+    journal.connections.save(msgspec.structs.replace(connection(), erp=ErpAddress(database=str(place / "nada.db"))))
     for command in (("erp", "check"), ("layout", "check"), ("layout", "new", "--out", str(place / "meu.toml"))):
         status, said = run(capsys, *command)
         assert (status, "nada.db não existe neste computador" in said) == (1, True)
@@ -169,8 +169,8 @@ def test_the_look_at_the_erp_says_where_our_tables_are(place: Path, capsys: pyte
     path = place / "meu.toml"
     path.write_text('state = "agent"\n' + shipped_text("padrao"), encoding="utf-8")
     journal = Journal(Home(place / "home").journal)
-    known = journal.connection("producao")
-    journal.save_connection(msgspec.structs.replace(known, erp=msgspec.structs.replace(known.erp, layout=str(path))))
+    known = journal.connections.get("producao")
+    journal.connections.save(msgspec.structs.replace(known, erp=msgspec.structs.replace(known.erp, layout=str(path))))
     status, said = run(capsys, "erp", "check")
     assert (status, "ok    Tabelas do Omnisync: ficam neste computador, como o layout pede." in said) == (0, True)
     assert not any(name.startswith("omnisync") for name in _tables(place))

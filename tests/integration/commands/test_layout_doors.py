@@ -122,7 +122,7 @@ def test_case_f1_over_the_pages_a_layout_is_a_name_and_never_a_path(
     assert '<a href="#layout">' in answer.text
     assert 'id="erro-layout"' in answer.text
     assert "não é conhecido. Escolha um destes: direto, padrao" in text(answer.text)
-    assert [one.erp.layout for one in pages.journal.connections()] == ["padrao"]
+    assert [one.erp.layout for one in pages.journal.connections.all()] == ["padrao"]
 
 
 @pytest.mark.parametrize("typed", ["meu", "meu.toml"])
@@ -130,12 +130,12 @@ def test_case_f1_a_layout_of_the_homes_folder_is_chosen_by_its_name(pages: PageS
     file = laid(pages.parts.settings.home.path / "layouts", "meu.toml")
     client = pages.client()
     assert post(client, "/conexao", {"layout": typed}).status_code == 303
-    assert pages.journal.connection("producao").erp.layout == str(file)
+    assert pages.journal.connections.get("producao").erp.layout == str(file)
     shown = client.get("/conexao").text
     assert 'name="layout" autocomplete="off" spellcheck="false" aria-describedby="layout-dica" value="meu"' in shown
     assert '<option value="meu"></option>' in shown
     assert post(client, "/conexao", {"layout": "meu", "banco": "/outro.db"}).status_code == 303
-    assert pages.journal.connection("producao").erp == ErpAddress(database="/outro.db", layout=str(file))
+    assert pages.journal.connections.get("producao").erp == ErpAddress(database="/outro.db", layout=str(file))
 
 
 def test_case_f1_a_path_the_command_line_chose_stays_until_another_layout_is_chosen(
@@ -148,24 +148,24 @@ def test_case_f1_a_path_the_command_line_chose_stays_until_another_layout_is_cho
         client = pages.client()
         assert f'value="{file}"' in client.get("/conexao").text
         assert post(client, "/conexao", {"layout": str(file), "banco": "/outro.db"}).status_code == 303
-        assert pages.journal.connection("producao").erp.layout == str(file)
+        assert pages.journal.connections.get("producao").erp.layout == str(file)
         assert post(client, "/conexao", {"layout": str(file) + " "}).status_code == 303
         post(client, "/conexao", {"layout": "padrao"})
         assert post(client, "/conexao", {"layout": str(file)}).status_code == 422
-        assert pages.journal.connection("producao").erp.layout == "padrao"
+        assert pages.journal.connections.get("producao").erp.layout == "padrao"
 
 
 def test_a_layout_path_longer_than_a_field_stays_too(pages: PageSetup, tmp_path: Path) -> None:
     file = laid(tmp_path / ("longo" * 20) / ("longo" * 20) / ("longo" * 20) / ("longo" * 20), "meu.toml")
-    pages.journal.save_connection(connection(erp=ErpAddress(database="/e.db", layout=str(file))))
+    pages.journal.connections.save(connection(erp=ErpAddress(database="/e.db", layout=str(file))))
     assert post(pages.client(), "/conexao", {"layout": str(file), "banco": "/outro.db"}).status_code == 303
-    assert pages.journal.connection("producao").erp == ErpAddress(database="/outro.db", layout=str(file))
+    assert pages.journal.connections.get("producao").erp == ErpAddress(database="/outro.db", layout=str(file))
 
 
 def test_case_f1_a_path_of_one_connection_is_none_for_another(pages: PageSetup, tmp_path: Path) -> None:
     file = laid(tmp_path / "elsewhere", "evil.toml")
     by_path = ErpAddress(database="/f.db", layout=str(file))
-    pages.journal.save_connection(connection(name="filial", erp=by_path))
+    pages.journal.connections.save(connection(name="filial", erp=by_path))
     answer = post(pages.client(), "/conexao", {"_conexao": "producao", "layout": str(file)})
     assert answer.status_code == 422
 
@@ -179,4 +179,4 @@ def test_case_f1_the_command_line_knows_the_names_too(
         monkeypatch.setenv("OMNISYNC_HOME", str(tmp_path))
         assert run(capsys, "layout", "check", "meu")[0] == 0
         assert run(capsys, "connection", "set", "--layout", "meu")[0] == 0
-        assert pages.journal.connection("producao").erp.layout == str(file)
+        assert pages.journal.connections.get("producao").erp.layout == str(file)

@@ -43,7 +43,7 @@ def journal(hub: RunningHub, book: ErpReader, tmp_path: Path, monkeypatch: pytes
         erp=ErpAddress(database=book.keeper.database, layout="direto"),
         establishments=(ConnectionEstablishment("0001"), ConnectionEstablishment("0002")),
     )
-    kept.save_connection(known)
+    kept.connections.save(known)
     secrets.put(known, "hub_token", Secret(hub.token))
     return kept
 
@@ -131,15 +131,15 @@ def test_a_key_of_several_columns_is_typed_with_slashes(
 
 
 def test_deletes_are_confirmed_by_the_number_a_person_saw(journal: Journal, capsys: pytest.CaptureFixture[str]) -> None:
-    journal.answers.request_confirmation("producao", "products", 1204, NOW)
+    journal.decisions.request_confirmation("producao", "products", 1204, NOW)
     said = run(capsys, "pending", "list")[1]
     assert "1.204 produtos deixarão de aparecer no OmniForce" in said
     assert "omnisync pending confirm products 1204 | omnisync pending refuse products" in said
     status, said = run(capsys, "pending", "confirm", "products", "1203")
     assert (status, "Em produtos são 1.204 agora, e nada foi confirmado." in said) == (1, True), said
-    assert not journal.answers.is_confirmed("producao", "products", 1)
+    assert not journal.decisions.is_confirmed("producao", "products", 1)
     assert run(capsys, "pending", "confirm", "products", "1204") == (0, "Confirmado: a próxima exportação continua.\n")
-    assert journal.answers.is_confirmed("producao", "products", 1204)
+    assert journal.decisions.is_confirmed("producao", "products", 1204)
     assert "confirmado: acontece na próxima exportação" in run(capsys, "pending", "list")[1]
 
 
@@ -147,12 +147,12 @@ def test_deletes_are_confirmed_by_the_number_a_person_saw(journal: Journal, caps
 def test_deletes_are_refused_or_taken_back(
     journal: Journal, capsys: pytest.CaptureFixture[str], is_confirmed: bool
 ) -> None:
-    journal.answers.request_confirmation("producao", "stock", 40, NOW)
+    journal.decisions.request_confirmation("producao", "stock", 40, NOW)
     if is_confirmed:
         run(capsys, "pending", "confirm", "stock", "40")
     status, said = run(capsys, "pending", "refuse", "stock")
     assert (status, said.startswith("Recusado: nada deixa de aparecer.")) == (0, True), said
-    assert not journal.answers.is_confirmed("producao", "stock", 1)
+    assert not journal.decisions.is_confirmed("producao", "stock", 1)
     assert _json(capsys, "pending", "list", "--json")["confirmations"] == []
 
 
@@ -193,6 +193,6 @@ def test_an_establishment_is_taken_over_from_another_computer(
         assert other.get(reading).json()["holder"] == "producao"
     assert run(capsys, "import")[0] == 0
     assert list(book.orders()) == ["ord_1"]
-    assert [event.code for event in journal.events("producao", 5)] == ["taken_over"]
+    assert [event.code for event in journal.connections.events("producao", 5)] == ["taken_over"]
     status, said = run(capsys, "pending", "take-over", "0009")
     assert (status, "O estabelecimento 0009 não está mais configurado neste computador." in said) == (1, True), said

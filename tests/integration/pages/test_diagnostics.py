@@ -30,7 +30,7 @@ SERVER = ErpAddress(
 @pytest.fixture
 def pages(tmp_path: Path) -> Iterator[PageSetup]:
     with page_client(tmp_path, known=msgspec.structs.replace(connection(), erp=SERVER)) as one:
-        one.journal.save_schedule("producao", Schedule(), NOW)
+        one.journal.connections.save_schedule("producao", Schedule(), NOW)
         one.run("failed", counts=whole(), code="destination_login", banco="CANARIO")
         one.erp.issues = [
             unsettled(id="ord_777", label="OF-777", codigo="CANARIO"),

@@ -58,7 +58,7 @@ def rows(client: Client) -> list[tuple[str, str]]:
 
 def test_codes_that_kept_orders_out_stand_first_with_how_many(pages: PageSetup) -> None:
     missing(pages, "PIX", "PIX", "VALE")
-    pages.journal.answers.save_mappings("producao", "payment_method", {"CHEQUE": "3"})
+    pages.journal.decisions.save_mappings("producao", "payment_method", {"CHEQUE": "3"})
     client = pages.client()
     assert rows(client) == [("PIX", ""), ("VALE", ""), ("CHEQUE", "3"), ("BOLETO", "")]
     said = text(client.get("/de-para").text)
@@ -69,19 +69,19 @@ def test_codes_that_kept_orders_out_stand_first_with_how_many(pages: PageSetup) 
 
 def test_what_is_typed_is_saved_and_an_empty_field_is_forgotten(pages: PageSetup) -> None:
     missing(pages, "PIX")
-    pages.journal.answers.save_mappings("producao", "payment_method", {"CHEQUE": "3"})
+    pages.journal.decisions.save_mappings("producao", "payment_method", {"CHEQUE": "3"})
     client = pages.client()
     fields = {"grupo": "payment_method", "codigo": ["PIX", "CHEQUE", "BOLETO", "DEP"], "erp": [" 7 ", "", "", "9"]}
     assert post(client, "/de-para", fields).headers["location"] == "/de-para?salvo=1"
-    assert pages.journal.mappings("producao") == {"payment_method": {"PIX": "7", "DEP": "9"}}
+    assert pages.journal.decisions.mappings("producao") == {"payment_method": {"PIX": "7", "DEP": "9"}}
     assert rows(client)[0] == ("DEP", "9")
     assert "De/Para alterado" in text(client.get("/historico").text)
 
 
 def test_saving_one_group_leaves_the_others(pages: PageSetup) -> None:
-    pages.journal.answers.save_mappings("producao", "seller", {"12": "V012"})
+    pages.journal.decisions.save_mappings("producao", "seller", {"12": "V012"})
     post(pages.client(), "/de-para", {"grupo": "payment_method", "codigo": "PIX", "erp": "7"})
-    assert pages.journal.mappings("producao") == {"payment_method": {"PIX": "7"}, "seller": {"12": "V012"}}
+    assert pages.journal.decisions.mappings("producao") == {"payment_method": {"PIX": "7"}, "seller": {"12": "V012"}}
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_saving_one_group_leaves_the_others(pages: PageSetup) -> None:
 )
 def test_what_is_no_code_is_not_saved(pages: PageSetup, fields: dict[str, str]) -> None:
     assert post(pages.client(), "/de-para", fields).status_code == 422
-    assert pages.journal.mappings("producao") == {}
+    assert pages.journal.decisions.mappings("producao") == {}
 
 
 def test_groups_the_layout_does_not_ask_for_are_named_only(pages: PageSetup) -> None:
@@ -117,7 +117,7 @@ def test_an_erp_that_does_not_open_leaves_the_codes_to_be_told(pages: PageSetup)
 
 def test_hostile_codes_are_only_text(pages: PageSetup) -> None:
     missing(pages, HOSTILE)
-    pages.journal.answers.save_mappings("producao", "payment_method", {"A": HOSTILE})
+    pages.journal.decisions.save_mappings("producao", "payment_method", {"A": HOSTILE})
     html = pages.client().get("/de-para").text
     assert "<script>alert" not in html
     assert HOSTILE in text(html).replace("“", '"')
@@ -132,9 +132,9 @@ def test_the_command_tells_shows_and_forgets(
     monkeypatch.setenv("OMNISYNC_HOME", str(tmp_path))
     with closing(Journal(Home(tmp_path).prepare().journal)) as journal:
         erp = connection().erp
-        journal.save_connection(connection(erp=type(erp)(database=erp.database, layout=str(loja(tmp_path)))))
+        journal.connections.save(connection(erp=type(erp)(database=erp.database, layout=str(loja(tmp_path)))))
         assert run(capsys, "mapping", "set", "payment_method", "PIX", "7")[0] == 0
-        assert journal.mappings("producao") == {"payment_method": {"PIX": "7"}}
+        assert journal.decisions.mappings("producao") == {"payment_method": {"PIX": "7"}}
         status, said = run(capsys, "mapping", "list")
         assert status == 0
         assert [line.split() for line in said.splitlines()] == [
@@ -143,7 +143,7 @@ def test_the_command_tells_shows_and_forgets(
             ["PIX", "7"],
         ]
         assert run(capsys, "mapping", "unset", "payment_method", "PIX")[0] == 0
-        assert journal.mappings("producao") == {}
+        assert journal.decisions.mappings("producao") == {}
         assert run(capsys, "mapping", "set", "preco", "A", "B")[0] == 2
         assert run(capsys, "mapping", "set", "seller", "A", " ")[0] == 1
 

@@ -46,7 +46,7 @@ def pages(tmp_path: Path) -> Iterator[PageSetup]:
 
 def test_every_page_says_which_orders_nobody_reads_and_asks_nobody(pages: PageSetup) -> None:
     pages.hub.error = BadTokenError()  # a page that asked the hub would fail, or say so
-    pages.journal.save_unread_orders("producao", {"0008": 1, "0009": 1204})
+    pages.journal.connections.save_unread_orders("producao", {"0008": 1, "0009": 1204})
     for path in (*PAGES, "/conexao", "/agendamento?ativar=nao"):
         said = text(pages.client().get(path).text)
         assert (
@@ -57,20 +57,20 @@ def test_every_page_says_which_orders_nobody_reads_and_asks_nobody(pages: PageSe
 
 
 def test_the_part_that_changes_after_a_run_says_them_too(pages: PageSetup) -> None:
-    pages.journal.save_unread_orders("producao", {"0009": 2})
+    pages.journal.connections.save_unread_orders("producao", {"0009": 2})
     assert "Há 2 pedidos do estabelecimento 0009" in text(pages.client().get("/detalhes", headers=HTMX).text)
 
 
 def test_once_the_establishment_is_registered_no_page_speaks_of_it(pages: PageSetup) -> None:
-    pages.journal.save_unread_orders("producao", {"0009": 2})
-    pages.journal.save_unread_orders("producao", {})
+    pages.journal.connections.save_unread_orders("producao", {"0009": 2})
+    pages.journal.connections.save_unread_orders("producao", {})
     for path in PAGES:
         assert "0009" not in text(pages.client().get(path).text)
 
 
 def test_orders_nobody_reads_are_said_of_the_connection_that_is_shown(pages: PageSetup) -> None:
-    pages.journal.save_connection(connection(name="zona-norte"))
-    pages.journal.save_unread_orders("zona-norte", {"0009": 2})
+    pages.journal.connections.save(connection(name="zona-norte"))
+    pages.journal.connections.save_unread_orders("zona-norte", {"0009": 2})
     assert "0009" not in text(pages.client().get("/").text)
 
 
@@ -78,7 +78,7 @@ def test_orders_nobody_reads_are_said_of_the_connection_that_is_shown(pages: Pag
 
 
 def test_the_frame_says_the_seeds_words(pages: PageSetup) -> None:
-    pages.journal.save_schedule("producao", Schedule(), NOW)
+    pages.journal.connections.save_schedule("producao", Schedule(), NOW)
     for path in PAGES:
         said = text(pages.client().get(path).text)
         for words_ in (
@@ -120,7 +120,7 @@ def test_without_sim_the_options_are_absent(pages: PageSetup) -> None:
 def test_sim_without_its_options_shows_them_before_anything_is_saved(pages: PageSetup) -> None:
     answer = post(pages.client(), "/agendamento", {"ativar": "sim"})
     assert (answer.status_code, "Frequência de Envio" in answer.text) == (200, True)
-    assert pages.journal.schedule("producao") is None
+    assert pages.journal.connections.schedule("producao") is None
 
 
 # --- the schedule
@@ -130,7 +130,7 @@ def test_saving_the_seeds_schedule_activates_it(pages: PageSetup) -> None:
     client = pages.client()
     answer = post(client, "/agendamento", SAVE)
     assert (answer.status_code, answer.headers["location"]) == (303, "/agendamento?salvo=1")
-    assert pages.journal.schedule("producao") == Schedule()
+    assert pages.journal.connections.schedule("producao") == Schedule()
     said = text(client.get("/agendamento?salvo=1").text)
     for words_ in (
         "AGENDAMENTO - Ativo",
@@ -156,7 +156,9 @@ def test_chosen_days_establishment_and_system_are_saved(pages: PageSetup) -> Non
         "sistemas": "omniforce",
     }
     assert post(pages.client(), "/agendamento", chosen).status_code == 303
-    assert pages.journal.schedule("producao") == Schedule(days=(0, 4), establishments=("0002",), systems=("omniforce",))
+    assert pages.journal.connections.schedule("producao") == Schedule(
+        days=(0, 4), establishments=("0002",), systems=("omniforce",)
+    )
 
 
 def test_without_a_connection_there_is_nothing_to_save_and_the_way_to_one(tmp_path: Path) -> None:
@@ -167,7 +169,9 @@ def test_without_a_connection_there_is_nothing_to_save_and_the_way_to_one(tmp_pa
 
 
 def test_nothing_is_skipped_between_the_coming_runs_of_a_day_with_two(pages: PageSetup) -> None:
-    pages.journal.save_schedule("producao", Schedule(start_hour=3, every_hours=12, every_minutes=0, days=(0,)), NOW)
+    pages.journal.connections.save_schedule(
+        "producao", Schedule(start_hour=3, every_hours=12, every_minutes=0, days=(0,)), NOW
+    )
     said = text(pages.client().get("/agendamento").text)
     assert "seg. 03:00" in said
     assert "última 15:00" in said
@@ -176,12 +180,12 @@ def test_nothing_is_skipped_between_the_coming_runs_of_a_day_with_two(pages: Pag
 
 def test_several_establishments_chosen_by_command_stay_chosen(pages: PageSetup) -> None:
     both = Schedule(establishments=("0001", "0002"))
-    pages.journal.save_schedule("producao", both, NOW)
+    pages.journal.connections.save_schedule("producao", both, NOW)
     client = pages.client()
     [value] = re.findall(r'<option value="([^"]*)" selected>0001, 0002</option>', client.get("/agendamento").text)
     chosen = SAVE | {"estabelecimentos": "escolher", "estabelecimento": value}
     assert post(client, "/agendamento", chosen).status_code == 303
-    assert pages.journal.schedule("producao") == both
+    assert pages.journal.connections.schedule("producao") == both
     assert post(client, "/agendamento", chosen | {"estabelecimento": "0001 0009"}).status_code == 422
 
 
@@ -189,7 +193,7 @@ def test_nao_keeps_the_values_for_next_time(pages: PageSetup) -> None:
     client = pages.client()
     post(client, "/agendamento", SAVE | {"inicio_hora": "6"})
     post(client, "/agendamento", {"ativar": "nao"})
-    assert pages.journal.schedule("producao") == Schedule(is_active=False, start_hour=6)
+    assert pages.journal.connections.schedule("producao") == Schedule(is_active=False, start_hour=6)
     said = text(client.get("/agendamento").text)
     assert "AGENDAMENTO - Inativo" in said
     assert "Nenhuma exportação agendada" in said
@@ -219,13 +223,13 @@ def test_a_wrong_field_comes_back_as_typed_with_its_sentence(
     assert answer.status_code == 422
     assert "O agendamento não foi salvo: há 1 erro" in said
     assert sentence in said
-    assert pages.journal.schedule("producao") is None
+    assert pages.journal.connections.schedule("producao") is None
     [anchor] = re.findall(r'<li><a href="#([\w-]+)">', answer.text)
     assert f'id="{anchor}"' in answer.text
 
 
 def test_an_establishment_that_left_the_computer_stays_named(pages: PageSetup) -> None:
-    pages.journal.save_schedule("producao", Schedule(establishments=("0009",)), NOW)
+    pages.journal.connections.save_schedule("producao", Schedule(establishments=("0009",)), NOW)
     assert "0009 - não está mais neste computador" in pages.client().get("/agendamento").text
 
 
@@ -253,12 +257,12 @@ def test_the_header_says_when_with_the_day_when_it_is_not_today(
     pages: PageSetup, schedule: Schedule | None, line: str
 ) -> None:
     if schedule is not None:
-        pages.journal.save_schedule("producao", schedule, NOW)
+        pages.journal.connections.save_schedule("producao", schedule, NOW)
     assert line in text(pages.client().get("/historico").text)
 
 
 def test_the_header_says_that_it_runs_now(pages: PageSetup) -> None:
-    pages.journal.save_schedule("producao", Schedule(), NOW)
+    pages.journal.connections.save_schedule("producao", Schedule(), NOW)
     pages.run("running", minutes_ago=0, seconds=0)
     assert text(pages.client().get("/proxima").text) == "Sincronizando agora…"
 

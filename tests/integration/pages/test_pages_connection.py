@@ -58,7 +58,7 @@ def test_the_connection_is_saved_with_its_key(tmp_path: Path) -> None:
             "banco": "/e.db",
         }
         answer = post(pages.client(), "/conexao", fields)
-        saved = pages.journal.connection("producao")
+        saved = pages.journal.connections.get("producao")
         key = pages.parts.secrets.get(saved, "hub_token")
     assert answer.headers["location"] == "/"
     assert (saved.hub, saved.erp) == (HubAddress("https://a.example"), ErpAddress(kind="sqlite", database="/e.db"))
@@ -72,16 +72,16 @@ def test_the_rule_of_the_centavo_is_a_box_that_stays_as_it_was_saved(pages: Page
     answer = post(client, "/conexao/regras", {"ajustar_centavo": "sim"})
     assert "Regra salva." in text(client.get(answer.headers["location"]).text)
     assert box.findall(client.get("/conexao").text) == [" checked"]
-    assert pages.journal.connection("producao") == connection(adjusts_centavo=True)
+    assert pages.journal.connections.get("producao") == connection(adjusts_centavo=True)
     post(client, "/conexao/regras", {})
-    assert pages.journal.connection("producao") == connection()
+    assert pages.journal.connections.get("producao") == connection()
 
 
 def test_another_hub_empties_the_key(pages: PageSetup) -> None:
     fields = {"central": "https://outra.example", "chave": "", "tipo": "sqlite", "banco": "/dados/ERP_VEVO.db"}
     client = pages.client()
     answer = post(client, "/conexao", fields)
-    assert pages.parts.secrets.get(pages.journal.connection("producao"), "hub_token") is None
+    assert pages.parts.secrets.get(pages.journal.connections.get("producao"), "hub_token") is None
     assert pages.parts.secrets.get(connection(), "hub_token") is None
     said = text(client.get(answer.headers["location"]).text)
     assert "a chave de acesso anterior foi apagada" in said
@@ -91,7 +91,7 @@ def test_another_erp_empties_its_password_and_keeps_the_key(pages: PageSetup) ->
     pages.parts.secrets.put(connection(), "erp_password", Secret("senha"))
     fields = {"central": "https://central.omniforce.example", "chave": "", "tipo": "sqlite", "banco": "/outro.db"}
     post(pages.client(), "/conexao", fields)
-    saved = pages.journal.connection("producao")
+    saved = pages.journal.connections.get("producao")
     assert pages.parts.secrets.get(saved, "erp_password") is None
     assert pages.parts.secrets.get(saved, "hub_token") == Secret(TOKEN)
 
@@ -104,7 +104,7 @@ def test_an_address_that_is_not_accepted_comes_back_with_its_sentence(pages: Pag
     assert answer.status_code == 422
     assert "O endereço da central não é aceito" in text(answer.text)
     assert "nova" not in re.findall(r'name="chave"[^>]*value="([^"]*)"', answer.text)
-    assert pages.journal.connection("producao") == connection()
+    assert pages.journal.connections.get("producao") == connection()
 
 
 def test_testing_says_what_hub_and_erp_answered(pages: PageSetup) -> None:
@@ -153,7 +153,7 @@ def test_establishments_are_brought_from_the_hub_and_ticked(tmp_path: Path) -> N
         client = pages.client()
         offered = re.findall(r'name="estabelecimento" value="(\d+)" checked', post(client, "/conexao/testar").text)
         post(client, "/conexao/estabelecimentos", {"estabelecimento": ["0002", "9999"]})
-        saved = pages.journal.connection("producao").establishments
+        saved = pages.journal.connections.get("producao").establishments
     assert offered == ["0001", "0002"]
     assert [(one.code, one.name) for one in saved] == [("0002", "FÁBIO VEVO")]
 
@@ -164,7 +164,7 @@ def test_establishments_are_brought_from_the_hub_and_ticked(tmp_path: Path) -> N
 def test_all_of_the_erps_server_is_saved_and_shown_but_its_password(pages: PageSetup) -> None:
     client = pages.client()
     assert post(client, "/conexao", SERVER).headers["location"] == "/conexao?aviso=salva"
-    saved = pages.journal.connection("producao")
+    saved = pages.journal.connections.get("producao")
     assert saved.erp == ERP
     assert pages.parts.secrets.get(saved, "erp_password") == Secret(PASSWORD)
     html = client.get("/conexao").text
@@ -180,7 +180,7 @@ def test_all_of_the_erps_server_is_saved_and_shown_but_its_password(pages: PageS
 def test_an_empty_password_field_keeps_the_password(pages: PageSetup) -> None:
     post(pages.client(), "/conexao", SERVER)
     post(pages.client(), "/conexao", SERVER | {"senha": "", "layout": "padrao"})
-    assert pages.parts.secrets.get(pages.journal.connection("producao"), "erp_password") == Secret(PASSWORD)
+    assert pages.parts.secrets.get(pages.journal.connections.get("producao"), "erp_password") == Secret(PASSWORD)
 
 
 @pytest.mark.parametrize(
@@ -200,11 +200,11 @@ def test_another_server_port_user_database_or_kind_empties_the_password(
     post(client, "/conexao", SERVER)
     answer = post(client, "/conexao", SERVER | {"senha": ""} | change)
     assert answer.headers["location"] == "/conexao?aviso=sem-senha"
-    assert pages.parts.secrets.get(pages.journal.connection("producao"), "erp_password") is None
+    assert pages.parts.secrets.get(pages.journal.connections.get("producao"), "erp_password") is None
     assert "a senha que era do outro foi apagada" in text(client.get("/conexao?aviso=sem-senha").text)
     post(client, "/conexao", SERVER | {"senha": ""})
-    assert pages.parts.secrets.get(pages.journal.connection("producao"), "erp_password") is None
-    assert pages.parts.secrets.get(pages.journal.connection("producao"), "hub_token") == Secret(TOKEN)
+    assert pages.parts.secrets.get(pages.journal.connections.get("producao"), "erp_password") is None
+    assert pages.parts.secrets.get(pages.journal.connections.get("producao"), "hub_token") == Secret(TOKEN)
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_a_wrong_field_is_named_and_nothing_is_saved(
     assert sentence in " ".join(re.findall(f'<span class="wrong" id="erro-{anchor}">(.*?)</span>', answer.text))
     assert f'aria-describedby="erro-{anchor}' in answer.text
     assert PASSWORD not in answer.text
-    assert pages.journal.connection("producao") == connection()
+    assert pages.journal.connections.get("producao") == connection()
     assert pages.parts.secrets.get(connection(), "erp_password") is None
 
 
@@ -281,9 +281,9 @@ def test_the_erps_database_may_be_told_before_the_hub(tmp_path: Path) -> None:
         client = pages.client()
         fields = {"nome": "producao", "tipo": "sqlite", "banco": "/e.db", "layout": "padrao"}
         assert post(client, "/conexao", fields).status_code == 303
-        assert pages.journal.connection("producao").hub is None
+        assert pages.journal.connections.get("producao").hub is None
         assert post(client, "/conexao", {"central": "", "chave": ""}).status_code == 422
         post(client, "/conexao", {"central": CENTRAL, "chave": TOKEN})
-        saved = pages.journal.connection("producao")
+        saved = pages.journal.connections.get("producao")
         assert (saved.hub, saved.erp) == (HubAddress(CENTRAL), ErpAddress(database="/e.db"))
         assert pages.parts.secrets.get(saved, "hub_token") == Secret(TOKEN)

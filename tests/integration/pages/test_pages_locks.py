@@ -227,7 +227,7 @@ def test_a_first_view_is_light(pages: PageSetup) -> None:
 @pytest.mark.parametrize("path", ["/situacao", "/proxima"])
 def test_a_poll_asks_the_journal_few_questions_and_the_erp_none(pages: PageSetup, path: str) -> None:
     pages.run("done")
-    pages.journal.save_schedule("producao", Schedule(), NOW)
+    pages.journal.connections.save_schedule("producao", Schedule(), NOW)
     client = pages.client()
     client.get("/situacao")
     asked: list[str] = []

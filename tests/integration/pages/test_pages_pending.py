@@ -97,7 +97,7 @@ def test_the_tab_counts_what_waits_for_a_person(pages: PageSetup) -> None:
     client = pendings(
         pages, unsettled(), unsettled("waiting", id="o2"), unsettled("kept", id="o3", code="order_locked")
     )
-    pages.journal.answers.request_confirmation("producao", "products", 120, NOW)
+    pages.journal.decisions.request_confirmation("producao", "products", 120, NOW)
     assert badge(client.get("/").text) == "3"
     assert badge(client.get("/agendamento").text) == "3"
     assert badge(client.get("/detalhes", headers=HTMX).text) == "3"
@@ -158,7 +158,7 @@ def test_a_key_of_several_columns_reads_as_one(pages: PageSetup) -> None:
 
 
 def test_what_would_be_taken_away_is_confirmed_as_it_was_shown(pages: PageSetup) -> None:
-    answers = pages.journal.answers
+    answers = pages.journal.decisions
     answers.request_confirmation("producao", "products", 1204, NOW)
     answers.request_confirmation("producao", "receivables", 7, NOW)
     client = pages.client()
@@ -174,10 +174,10 @@ def test_what_would_be_taken_away_is_confirmed_as_it_was_shown(pages: PageSetup)
 
 @pytest.mark.parametrize("n", ["1203", "", "-1", "１２０４", "9" * 30])
 def test_another_number_than_the_one_shown_confirms_nothing(pages: PageSetup, n: str) -> None:
-    pages.journal.answers.request_confirmation("producao", "products", 1204, NOW)
+    pages.journal.decisions.request_confirmation("producao", "products", 1204, NOW)
     answer = post(pages.client(), "/pendencias/confirmar", {"dados": "products", "quantos": n})
     assert answer.headers["location"] == "/pendencias?aviso=mudou"
-    assert not pages.journal.answers.is_confirmed("producao", "products", 1)
+    assert not pages.journal.decisions.is_confirmed("producao", "products", 1)
 
 
 # --- what entered with a warning

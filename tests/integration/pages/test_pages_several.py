@@ -33,7 +33,7 @@ NEW = {"nome": "filial", "tipo": "sqlite", "banco": "/filial.db", "layout": "pad
 def pages(tmp_path: Path) -> Iterator[PageSetup]:
     with page_client(tmp_path) as made:
         testing = connection(name="testes")
-        made.journal.save_connection(testing)
+        made.journal.connections.save(testing)
         made.parts.secrets.put(testing, "hub_token", Secret(TOKEN))
         yield made
 
@@ -92,8 +92,8 @@ def test_each_connection_has_its_own_schedule(pages: PageSetup) -> None:
     token = token_in(client.get("/agendamento").text)
     answer = client.post("/agendamento", data=SAVE | {"_token": token, "_conexao": "testes"})
     assert answer.headers["location"] == "/agendamento?salvo=1&conexao=testes"
-    assert pages.journal.schedule("testes") == Schedule()
-    assert pages.journal.schedule("producao") is None
+    assert pages.journal.connections.schedule("testes") == Schedule()
+    assert pages.journal.connections.schedule("producao") is None
 
 
 def test_a_form_that_names_no_connection_acts_on_none(pages: PageSetup) -> None:
@@ -130,23 +130,23 @@ def test_one_more_connection_is_made_beside_the_others(pages: PageSetup) -> None
     assert "Nova conexão" in text(client.get("/conexao/nova").text)
     answer = post(client, "/conexao/nova", NEW)
     assert answer.headers["location"] == "/?conexao=filial"
-    assert [known.name for known in pages.journal.connections()] == ["filial", "producao", "testes"]
-    assert pages.journal.connection("producao") == connection()
+    assert [known.name for known in pages.journal.connections.all()] == ["filial", "producao", "testes"]
+    assert pages.journal.connections.get("producao") == connection()
 
 
 def test_a_new_connection_never_takes_the_place_of_one_of_the_same_name(pages: PageSetup) -> None:
     answer = post(pages.client(), "/conexao/nova", NEW | {"nome": "testes"})
     assert answer.status_code == 422
     assert "Já existe a conexão testes." in text(answer.text)
-    assert pages.journal.connection("testes") == connection(name="testes")
+    assert pages.journal.connections.get("testes") == connection(name="testes")
 
 
 def test_a_connection_is_forgotten_with_its_secrets_and_no_other(pages: PageSetup) -> None:
     client = pages.client()
-    pages.journal.save_schedule("testes", Schedule(), NOW)
+    pages.journal.connections.save_schedule("testes", Schedule(), NOW)
     send(client, "/conexao/mostrar", "testes")
     send(client, "/conexao/esquecer", "testes")
-    assert [known.name for known in pages.journal.connections()] == ["producao"]
+    assert [known.name for known in pages.journal.connections.all()] == ["producao"]
     assert pages.parts.secrets.get(connection(name="testes"), "hub_token") is None
     assert pages.parts.secrets.get(connection(), "hub_token") == Secret(TOKEN)
     assert "LINK producao" in client.get("/").text
@@ -157,4 +157,4 @@ def test_a_connection_is_not_forgotten_while_it_imports(pages: PageSetup) -> Non
     send(client, "/importar", "testes")
     answer = send(client, "/conexao/esquecer", "testes")
     assert getattr(answer, "status_code", 0) == 409
-    assert pages.journal.connection("testes") == connection(name="testes")
+    assert pages.journal.connections.get("testes") == connection(name="testes")

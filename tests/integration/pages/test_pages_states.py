@@ -219,7 +219,7 @@ def test_a_page_that_does_not_exist_says_so_and_nothing_of_the_company(pages: Pa
 def test_a_journal_built_anew_is_told_on_the_first_screen(tmp_path: Path) -> None:
     (tmp_path / "journal.db").write_bytes(b"not a database" * 1000)
     with page_client(tmp_path, is_new=True) as pages:
-        pages.parts.journal.connections()
+        pages.parts.journal.connections.all()
         [notice] = pages.journal.notices()
         parts = msgspec.structs.replace(pages.parts, clock=lambda: notice.at)
         said = text(TestClient(create_app(parts, [HOST]), base_url=f"http://{HOST}").get("/").text)

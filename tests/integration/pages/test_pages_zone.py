@@ -40,7 +40,7 @@ def test_case_b1_the_page_is_saved_with_a_zone_and_asks_no_more(old: PageSetup) 
     client = old.client()
     answer = post(client, "/conexao", {"fuso": "america/manaus"})
     assert answer.headers["location"] == "/conexao?aviso=fuso"
-    kept = old.journal.connection("producao")
+    kept = old.journal.connections.get("producao")
     assert (kept.zone, kept.keeps_machine_zone) == ("America/Manaus", False)
     assert kept == msgspec.structs.replace(connection(), zone="America/Manaus", keeps_machine_zone=False)
     shown = client.get("/conexao").text
@@ -53,12 +53,12 @@ def test_case_b1_saving_something_else_answers_nothing(old: PageSetup) -> None:
     client = old.client()
     post(client, "/conexao", {"banco": "/outro.db"})
     post(client, "/conexao", {"fuso": " "})
-    assert old.journal.connection("producao").keeps_machine_zone
+    assert old.journal.connections.get("producao").keeps_machine_zone
     assert QUESTION in text(client.get("/").text)
 
 
 def test_case_b1_slots_that_the_old_zones_clock_served_come_in_the_new_one(old: PageSetup) -> None:
-    old.journal.save_schedule("producao", Schedule(), NOW - timedelta(days=1))
+    old.journal.connections.save_schedule("producao", Schedule(), NOW - timedelta(days=1))
     for slot in slots(Schedule(), date(2026, 11, 24))[:29]:  # 08:00 to 15:00 in UTC
         run = old.journal.claim_slot("producao", slot, RunScope(kind="both"), "slot", NOW)
         assert run is not None
@@ -70,7 +70,7 @@ def test_case_b1_slots_that_the_old_zones_clock_served_come_in_the_new_one(old: 
 def test_a_zone_as_it_was_kept_is_in_no_ones_way(tmp_path: Path) -> None:
     with page_client(tmp_path, known=connection(zone="Factory")) as pages:
         answer = post(pages.client(), "/conexao", {"fuso": "Factory", "banco": "/outro.db"})
-        assert (answer.status_code, pages.journal.connection("producao").zone) == (303, "Factory")
+        assert (answer.status_code, pages.journal.connections.get("producao").zone) == (303, "Factory")
 
 
 @pytest.mark.parametrize("typed", ["Manaus", "-03:00", "../../etc/passwd", '"><script>alert(1)</script>'])
@@ -81,7 +81,7 @@ def test_case_b1_a_zone_that_is_none_is_refused_at_its_field_and_stays(old: Page
     assert '<a href="#fuso">' in answer.text
     assert 'id="erro-fuso"' in answer.text
     assert f'name="fuso" value="{escaped(typed)}"' in answer.text
-    assert old.journal.connection("producao").zone is None
+    assert old.journal.connections.get("producao").zone is None
 
 
 def test_case_b1_a_new_connection_has_the_hour_of_brasilia_and_says_why(
@@ -91,7 +91,7 @@ def test_case_b1_a_new_connection_has_the_hour_of_brasilia_and_says_why(
     with page_client(tmp_path, is_new=True, zone=None) as pages:
         client = pages.client()
         post(client, "/conexao", {"nome": "producao", "tipo": "sqlite", "banco": "/e.db", "layout": "padrao"})
-        assert not pages.journal.connection("producao").keeps_machine_zone
+        assert not pages.journal.connections.get("producao").keeps_machine_zone
         said = text(client.get("/conexao").text)
         assert "O fuso horário deste computador (Etc/UTC) não é um dos do Brasil: as horas desta conexão são" in said
         assert "as de Brasília (America/Sao_Paulo), onde agora são 12:03." in said

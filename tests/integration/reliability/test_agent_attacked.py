@@ -40,7 +40,7 @@ def parts(tmp_path: Path) -> composition.AgentContext:
     known = composition.AgentContext(
         Settings(home=home), home, Journal(home.journal), Secrets(home.secrets), PagePassword(home.page_password)
     )
-    known.journal.save_connection(AURORA)
+    known.journal.connections.save(AURORA)
     return known
 
 
@@ -116,7 +116,7 @@ def test_a_journal_in_use_ends_no_run(parts: composition.AgentContext) -> None:
 
 
 def test_a_lock_that_cannot_be_opened_leaves_the_others_their_slots(house: AgentHome) -> None:
-    house.journal.save_connection(msgspec.structs.replace(AURORA, name="filial"))
+    house.journal.connections.save(msgspec.structs.replace(AURORA, name="filial"))
     run = house.journal.enqueue_run("filial", EVERYTHING, "command", house.clock())
     house.journal.start_run(run.id, house.clock(), 1)
     (house.home.locks / "filial.lock").mkdir()  # as another account's file would be
@@ -205,7 +205,7 @@ def test_a_schedule_that_was_switched_off_tries_nothing_again(house: AgentHome) 
     clockwork.tick()
     finished(house, clockwork, 1)
     house.clock.at(9, 5)
-    house.journal.save_schedule("producao", Schedule(is_active=False), house.clock())
+    house.journal.connections.save_schedule("producao", Schedule(is_active=False), house.clock())
     house.is_hub_there = True
     clockwork.reconnect()
     assert (house.runs(), house.probed) == ([("slot", "failed")], [])
@@ -217,7 +217,7 @@ def test_a_lock_that_is_kept_is_worth_another_try(tmp_path: Path) -> None:
         closing(Journal(tmp_path / "journal.db", busy=timedelta(milliseconds=100))) as journal,
         pytest.raises(TemporaryError),
     ):
-        journal.connections()
+        journal.connections.all()
 
 
 def test_a_gap_that_ends_with_the_day_loses_no_slot() -> None:
@@ -238,7 +238,7 @@ def test_the_journal_is_of_the_account_alone_in_a_folder_that_was_there(tmp_path
     before = os.umask(0)
     try:
         with closing(Journal(Home(tmp_path).prepare().journal)) as journal:
-            journal.save_connection(AURORA)
+            journal.connections.save(AURORA)
             assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob("journal*")} == {0o600}
     finally:
         os.umask(before)
@@ -252,8 +252,8 @@ def test_the_next_runs_say_when_a_slot_of_a_gap_comes() -> None:
 
 def test_the_hour_in_a_refusal_is_of_the_programs_zone(tmp_path: Path) -> None:
     with closing(Journal(tmp_path / "journal.db", zone="Asia/Tokyo")) as journal:
-        journal.save_connection(msgspec.structs.replace(AURORA, zone=None))
+        journal.connections.save(msgspec.structs.replace(AURORA, zone=None))
         journal.enqueue_run("producao", EVERYTHING, "button", datetime(2026, 11, 24, 12, tzinfo=UTC))
         with pytest.raises(RunInProgressError) as refused:
-            journal.remove_connection("producao")
+            journal.connections.remove("producao")
         assert refused.value.words == {"hora": "21:00"}

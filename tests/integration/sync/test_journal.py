@@ -52,7 +52,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def journal(path: Path) -> Iterator[Journal]:
     with closing(Journal(path)) as opened:
-        opened.save_connection(AURORA)
+        opened.connections.save(AURORA)
         yield opened
 
 
@@ -69,24 +69,24 @@ def orders(n_written: int, n_refused: int = 0) -> Counts:
 
 def test_a_connection_is_remembered_as_it_was_saved(journal: Journal) -> None:
     changed = msgspec.structs.replace(AURORA, company="aurora")
-    journal.save_connection(changed)
-    assert (journal.connections(), journal.connection("producao")) == ((changed,), changed)
+    journal.connections.save(changed)
+    assert (journal.connections.all(), journal.connections.get("producao")) == ((changed,), changed)
 
 
 def test_an_unknown_connection_is_named(journal: Journal) -> None:
     with pytest.raises(NotConfiguredError) as caught:
-        journal.connection("outra")
+        journal.connections.get("outra")
     assert caught.value.words == {"nome": "outra"}
 
 
 CALLS: dict[str, Callable[[Journal], object]] = {
-    "schedule": lambda journal: journal.save_schedule("outra", Schedule(), NOON),
+    "schedule": lambda journal: journal.connections.save_schedule("outra", Schedule(), NOON),
     "run": lambda journal: journal.enqueue_run("outra", EVERYTHING, "button", NOON),
     "slot": lambda journal: journal.claim_slot("outra", SLOT, EVERYTHING, "slot", NOON),
-    "mapping": lambda journal: journal.answers.save_mappings("outra", "seller", {"1": "2"}),
-    "confirmation": lambda journal: journal.answers.request_confirmation("outra", "product", 9, NOON),
-    "event": lambda journal: journal.add_event("outra", "connection_changed", NOON),
-    "removal": lambda journal: journal.remove_connection("outra"),
+    "mapping": lambda journal: journal.decisions.save_mappings("outra", "seller", {"1": "2"}),
+    "confirmation": lambda journal: journal.decisions.request_confirmation("outra", "product", 9, NOON),
+    "event": lambda journal: journal.connections.add_event("outra", "connection_changed", NOON),
+    "removal": lambda journal: journal.connections.remove("outra"),
 }
 
 
@@ -99,49 +99,49 @@ def test_nothing_is_kept_for_a_connection_that_does_not_exist(
 
 
 def test_a_removed_connection_takes_its_schedule_and_history_along(journal: Journal) -> None:
-    journal.save_schedule("producao", Schedule(), NOON)
+    journal.connections.save_schedule("producao", Schedule(), NOON)
     journal.end_run(ask(journal).id, "done", NOON)
-    journal.remove_connection("producao")
-    journal.save_connection(AURORA)
-    assert (journal.schedule("producao"), journal.runs("producao", 10)) == (None, ())
+    journal.connections.remove("producao")
+    journal.connections.save(AURORA)
+    assert (journal.connections.schedule("producao"), journal.runs("producao", 10)) == (None, ())
 
 
 def test_a_connection_with_a_run_going_is_not_removed(journal: Journal) -> None:
     ask(journal)
     with pytest.raises(RunInProgressError):
-        journal.remove_connection("producao")
-    assert journal.connections() == (AURORA,)
+        journal.connections.remove("producao")
+    assert journal.connections.all() == (AURORA,)
 
 
 def test_saving_a_connection_again_keeps_its_schedule(journal: Journal) -> None:
-    journal.save_schedule("producao", Schedule(), NOON)
-    journal.save_connection(AURORA)
-    assert journal.schedule("producao") == Schedule()
+    journal.connections.save_schedule("producao", Schedule(), NOON)
+    journal.connections.save(AURORA)
+    assert journal.connections.schedule("producao") == Schedule()
 
 
 def test_what_people_changed_is_remembered_newest_first(journal: Journal) -> None:
-    journal.add_event("producao", "connection_changed", NOON)
-    journal.save_schedule("producao", Schedule(), NOON + timedelta(minutes=1))
-    journal.save_schedule("producao", Schedule(is_active=False), NOON + timedelta(minutes=2))
-    events = journal.events("producao", 10)
+    journal.connections.add_event("producao", "connection_changed", NOON)
+    journal.connections.save_schedule("producao", Schedule(), NOON + timedelta(minutes=1))
+    journal.connections.save_schedule("producao", Schedule(is_active=False), NOON + timedelta(minutes=2))
+    events = journal.connections.events("producao", 10)
     assert [event.code for event in events] == ["schedule_off", "schedule_on", "connection_changed"]
     assert events[-1].at == NOON
 
 
 def test_orders_nobody_reads_are_remembered_as_the_hub_last_said(journal: Journal) -> None:
-    assert journal.unread_orders("producao") == {}
-    journal.save_unread_orders("producao", {"0009": 3, "0008": 1})
-    assert journal.unread_orders("producao") == {"0008": 1, "0009": 3}
-    journal.save_unread_orders("producao", {"0009": 2})
-    assert journal.unread_orders("producao") == {"0009": 2}
-    journal.remove_connection("producao")
-    journal.save_connection(AURORA)
-    assert journal.unread_orders("producao") == {}
+    assert journal.connections.unread_orders("producao") == {}
+    journal.connections.save_unread_orders("producao", {"0009": 3, "0008": 1})
+    assert journal.connections.unread_orders("producao") == {"0008": 1, "0009": 3}
+    journal.connections.save_unread_orders("producao", {"0009": 2})
+    assert journal.connections.unread_orders("producao") == {"0009": 2}
+    journal.connections.remove("producao")
+    journal.connections.save(AURORA)
+    assert journal.connections.unread_orders("producao") == {}
 
 
 def test_orders_nobody_reads_of_a_connection_the_journal_lost_are_passed_over(journal: Journal) -> None:
-    journal.save_unread_orders("outra", {"0009": 3})
-    assert journal.unread_orders("outra") == {}
+    journal.connections.save_unread_orders("outra", {"0009": 3})
+    assert journal.connections.unread_orders("outra") == {}
 
 
 def test_a_note_is_the_last_that_was_set(journal: Journal) -> None:
@@ -155,20 +155,20 @@ def test_a_note_is_the_last_that_was_set(journal: Journal) -> None:
 
 
 def test_a_schedule_that_was_never_saved_is_none(journal: Journal) -> None:
-    assert (journal.schedule("producao"), journal.schedule_saved_at("producao")) == (None, None)
+    assert (journal.connections.schedule("producao"), journal.connections.schedule_saved_at("producao")) == (None, None)
 
 
 def test_a_saved_schedule_says_when(journal: Journal) -> None:
-    journal.save_schedule("producao", Schedule(every_hours=7), NOON.astimezone(SAO_PAULO))
-    assert journal.schedule("producao") == Schedule(every_hours=7)
-    assert journal.schedule_saved_at("producao") == NOON
+    journal.connections.save_schedule("producao", Schedule(every_hours=7), NOON.astimezone(SAO_PAULO))
+    assert journal.connections.schedule("producao") == Schedule(every_hours=7)
+    assert journal.connections.schedule_saved_at("producao") == NOON
 
 
 def test_a_wrong_schedule_is_not_saved(journal: Journal) -> None:
     with pytest.raises(SettingsError) as caught:
-        journal.save_schedule("producao", Schedule(days=()), NOON)
+        journal.connections.save_schedule("producao", Schedule(days=()), NOON)
     assert caught.value.code == "schedule_no_day"
-    assert journal.schedule("producao") is None
+    assert journal.connections.schedule("producao") is None
 
 
 def test_a_slot_is_served_once(journal: Journal) -> None:
@@ -243,7 +243,7 @@ def test_a_second_run_is_refused_and_told_since_when(journal: Journal) -> None:
 
 
 def test_connections_run_side_by_side(journal: Journal) -> None:
-    journal.save_connection(msgspec.structs.replace(AURORA, name="outra"))
+    journal.connections.save(msgspec.structs.replace(AURORA, name="outra"))
     ask(journal)
     assert journal.enqueue_run("outra", EVERYTHING, "button", NOON).state == "waiting"
 
@@ -341,7 +341,7 @@ def test_what_is_older_than_ninety_days_is_forgotten_but_not_a_run_that_is_going
     journal.end_run(ask(journal).id, "done", NOON)
     taken = journal.claim_slot("producao", SLOT, EVERYTHING, "slot", NOON)
     filial = msgspec.structs.replace(AURORA, name="filial")
-    journal.save_connection(filial)
+    journal.connections.save(filial)
     for days, n_left in ((89, 2), (91, 1)):
         later = NOON + timedelta(days=days)
         newest = journal.enqueue_run(filial.name, EVERYTHING, "button", later)
@@ -349,7 +349,7 @@ def test_what_is_older_than_ninety_days_is_forgotten_but_not_a_run_that_is_going
         journal.prune(later)
         assert len(journal.runs("producao", 10)) == n_left
     assert journal.runs("producao", 10) == (taken,)
-    assert (journal.events("producao", 10), journal.served_slots("producao", SLOT.on)) == ((), ())
+    assert (journal.connections.events("producao", 10), journal.served_slots("producao", SLOT.on)) == ((), ())
 
 
 def test_a_clock_that_was_ahead_for_a_moment_forgets_nothing(journal: Journal) -> None:
@@ -431,9 +431,9 @@ Journal(Path({str(path)!r})).set_meta("a", "b")
 def test_a_journal_another_process_keeps_is_worth_another_try(journal: Journal, path: Path) -> None:
     busy = timedelta(milliseconds=50)
     with closing(Journal(path, busy=busy)) as hurried, closing(sqlite3.connect(path, isolation_level=None)) as other:
-        assert hurried.connections() == (AURORA,)
+        assert hurried.connections.all() == (AURORA,)
         other.execute("BEGIN IMMEDIATE")
-        assert hurried.connections() == (AURORA,)
+        assert hurried.connections.all() == (AURORA,)
         with pytest.raises(TemporaryError):
             hurried.set_meta("a", "b")
         other.execute("ROLLBACK")
@@ -445,8 +445,8 @@ def test_a_corrupt_journal_is_moved_aside_and_built_anew(path: Path, rubbish: by
     path.write_bytes(rubbish)
     os.utime(path, (NOON.timestamp(), NOON.timestamp()))
     with closing(Journal(path)) as journal:
-        assert journal.connections() == ()
-        journal.save_connection(AURORA)
+        assert journal.connections.all() == ()
+        journal.connections.save(AURORA)
         [notice] = journal.notices()
     kept = path.with_name("journal.db.corrompido-2026-11-24T150000")
     assert kept.read_bytes() == rubbish
@@ -456,23 +456,23 @@ def test_a_corrupt_journal_is_moved_aside_and_built_anew(path: Path, rubbish: by
 def test_a_journal_that_breaks_while_in_use_is_built_anew(journal: Journal, path: Path) -> None:
     journal.close()
     with closing(Journal(path)) as used:
-        assert used.connections() == (AURORA,)
+        assert used.connections.all() == (AURORA,)
         with path.open("r+b") as file:
             file.seek(0)
             file.write(b"\xff" * path.stat().st_size)
         assert used.runs("producao", 10) == ()  # not read before: SQLite still holds what it has read
-        assert used.connections() == ()
+        assert used.connections.all() == ()
         assert [notice.code for notice in used.notices()] == ["journal_rebuilt"]
 
 
 def test_another_process_finds_the_new_journal_after_one_was_moved_aside(journal: Journal, path: Path) -> None:
-    assert journal.connections() == (AURORA,)
+    assert journal.connections.all() == (AURORA,)
     path.replace(path.with_suffix(".moved"))
     for part in ("-wal", "-shm"):
         path.with_name(path.name + part).unlink(missing_ok=True)
     with closing(Journal(path)) as other:
         other.set_meta("a", "b")
-    assert (journal.get_meta("a"), journal.connections()) == ("b", ())
+    assert (journal.get_meta("a"), journal.connections.all()) == ("b", ())
 
 
 def test_a_journal_of_an_older_program_is_brought_up_to_date(path: Path) -> None:
@@ -481,9 +481,9 @@ def test_a_journal_of_an_older_program_is_brought_up_to_date(path: Path) -> None
         db.execute("INSERT INTO note VALUES ('a', 'b')")
         db.commit()
     with closing(Journal(path)) as journal:
-        journal.save_connection(AURORA)
-        journal.save_unread_orders("producao", {"0009": 3})
-        assert (journal.get_meta("a"), journal.unread_orders("producao")) == ("b", {"0009": 3})
+        journal.connections.save(AURORA)
+        journal.connections.save_unread_orders("producao", {"0009": 3})
+        assert (journal.get_meta("a"), journal.connections.unread_orders("producao")) == ("b", {"0009": 3})
 
 
 def test_a_journal_of_a_newer_program_is_refused_and_left_alone(journal: Journal, path: Path) -> None:
@@ -491,13 +491,13 @@ def test_a_journal_of_a_newer_program_is_refused_and_left_alone(journal: Journal
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA user_version = 99")
     with closing(Journal(path)) as older, pytest.raises(SettingsError):
-        older.connections()
+        older.connections.all()
     assert not list(path.parent.glob("*.corrompido-*"))
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with closing(Journal(tmp_path / "nowhere" / "journal.db")) as journal, pytest.raises(SetupError) as caught:
-        journal.connections()
+        journal.connections.all()
     assert (caught.value.code, caught.value.words) == ("folder_read_only", {"pasta": tmp_path / "nowhere"})
 
 
@@ -505,17 +505,18 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_de_para_is_kept_by_connection_and_group(journal: Journal) -> None:
-    journal.save_connection(msgspec.structs.replace(AURORA, name="outra"))
-    journal.answers.save_mappings("producao", "seller", {"12": "V012", "13": "V013"})
-    journal.answers.save_mappings("producao", "seller", {"12": "V112", "13": None, "14": None})
-    journal.answers.save_mappings("outra", "seller", {"12": "X"})
-    assert journal.mappings("producao") == {"seller": {"12": "V112"}}
-    journal.remove_connection("producao")
-    assert (journal.mappings("producao"), journal.mappings("outra")) == ({}, {"seller": {"12": "X"}})
+    journal.connections.save(msgspec.structs.replace(AURORA, name="outra"))
+    journal.decisions.save_mappings("producao", "seller", {"12": "V012", "13": "V013"})
+    journal.decisions.save_mappings("producao", "seller", {"12": "V112", "13": None, "14": None})
+    journal.decisions.save_mappings("outra", "seller", {"12": "X"})
+    assert journal.decisions.mappings("producao") == {"seller": {"12": "V112"}}
+    journal.connections.remove("producao")
+    left = [journal.decisions.mappings(name) for name in ("producao", "outra")]
+    assert left == [{}, {"seller": {"12": "X"}}]
 
 
 def test_a_confirmation_is_of_the_number_that_was_seen(journal: Journal) -> None:
-    answers = journal.answers
+    answers = journal.decisions
     answers.request_confirmation("producao", "product", 120, NOON)
     assert not answers.is_confirmed("producao", "product", 120)
     assert not answers.confirm("producao", "product", 119, NOON)
@@ -527,7 +528,7 @@ def test_a_confirmation_is_of_the_number_that_was_seen(journal: Journal) -> None
 
 
 def test_more_than_was_confirmed_is_asked_anew(journal: Journal) -> None:
-    answers = journal.answers
+    answers = journal.decisions
     answers.request_confirmation("producao", "product", 120, NOON)
     answers.confirm("producao", "product", 120, NOON)
     answers.request_confirmation("producao", "product", 90, NOON)

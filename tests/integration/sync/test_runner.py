@@ -229,7 +229,7 @@ def test_death_frees_the_lock(house: AgentHome) -> None:
 def test_a_slot_starts_a_run_at_its_second_and_once(house: AgentHome) -> None:
     clockwork = house.scheduler(DONE)
     house.clock.at(12, 14, 58)
-    house.journal.save_schedule("producao", Schedule(establishments=("0002",)), house.clock())
+    house.journal.connections.save_schedule("producao", Schedule(establishments=("0002",)), house.clock())
     clockwork.tick()
     assert house.runs() == []
     house.clock.at(12, 15, 0)
@@ -252,7 +252,7 @@ def test_without_an_active_schedule_nothing_starts(house: AgentHome) -> None:
 def test_saving_a_schedule_starts_nothing_before_the_next_slot(house: AgentHome) -> None:
     clockwork = house.scheduler(DONE)
     house.clock.at(14, 7)
-    house.journal.save_schedule("producao", Schedule(), house.clock())
+    house.journal.connections.save_schedule("producao", Schedule(), house.clock())
     settle(clockwork, house)
     assert house.runs() == []
 
@@ -355,8 +355,8 @@ def test_a_connection_in_trouble_leaves_the_others_their_slots(
     house: AgentHome, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken = msgspec.structs.replace(AURORA, name="a_primeira")
-    house.journal.save_connection(broken)
-    house.journal.save_schedule("a_primeira", Schedule(), TUESDAY - timedelta(days=3))
+    house.journal.connections.save(broken)
+    house.journal.connections.save_schedule("a_primeira", Schedule(), TUESDAY - timedelta(days=3))
     saved(house)
     house.clock.at(12, 0)
 

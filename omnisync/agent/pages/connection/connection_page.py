@@ -129,7 +129,7 @@ def take_step(pages: PageContext, connection: Connection, *, erp: bool, hub: boo
     identity, findings = check_connection(pages.services, pages.background, connection, erp=erp, hub=hub)
     if identity is not None:
         connection = msgspec.structs.replace(connection, company=identity.company.id)
-        journal.save_connection(connection)
+        journal.connections.save(connection)
     shown = pages.for_connection(connection)
     if not all(finding.is_ok for finding in findings):
         return page(pages, shown, _saved(pages, connection), findings=findings, offered=_offered(identity))
@@ -159,11 +159,11 @@ def store(
     journal, secrets = pages.services.journal, pages.services.secrets
     changed = changed_connection(before, after) if before is not None else frozenset()
     lost = {kind for kind in changed if before is not None and secrets.get(before, kind) is not None}
-    journal.save_connection(after)
+    journal.connections.save(after)
     if before is not None and before.zone != after.zone:
         zone = connection_zone(after, pages.services.settings.zone).zone
         journal.free_slots(after.name, pages.services.clock().astimezone(zone))
-    journal.add_event(after.name, "connection_saved", pages.services.clock())
+    journal.connections.add_event(after.name, "connection_saved", pages.services.clock())
     secrets.keep_only_for(after)
     for kind, name in SECRETS.items():
         typed = form.get(name)
@@ -181,7 +181,7 @@ def test(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
     identity, findings = check_connection(pages.services, pages.background, connection)
     if identity is not None and not connection.company:
         connection = msgspec.structs.replace(connection, company=identity.company.id)
-        pages.services.journal.save_connection(connection)
+        pages.services.journal.connections.save(connection)
     if all(finding.is_ok for finding in findings):
         setup_wizard.mark_done(pages.services.journal, connection, "erp")
         setup_wizard.mark_done(pages.services.journal, connection, "hub")
@@ -213,8 +213,8 @@ def choose(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
         error = ConnectionFormError("Estabelecimentos", "estabelecimentos", "Escolha ao menos um estabelecimento.")
         return page(pages, shown, _saved(pages, connection), errors=(error,), offered=_offered(identity), status=422)
     changed = msgspec.structs.replace(connection, establishments=chosen, company=identity.company.id)
-    pages.services.journal.save_connection(changed)
-    pages.services.journal.add_event(changed.name, "connection_saved", pages.services.clock())
+    pages.services.journal.connections.save(changed)
+    pages.services.journal.connections.add_event(changed.name, "connection_saved", pages.services.clock())
     is_first = setup_wizard.is_open(pages.services.journal, changed.name)
     return redirect(shown.url("/" if is_first else "/conexao?aviso=estabelecimentos"))
 
@@ -225,8 +225,8 @@ def choose_rules(pages: NamedDependency[PageContext], request: HtmlRequest) -> H
     shown = pages.current_connection(request)
     adjusts = field(form_of(request), "ajustar_centavo") == "sim"
     changed = msgspec.structs.replace(require_connection(shown), adjusts_centavo=adjusts)
-    pages.services.journal.save_connection(changed)
-    pages.services.journal.add_event(changed.name, "connection_saved", pages.services.clock())
+    pages.services.journal.connections.save(changed)
+    pages.services.journal.connections.add_event(changed.name, "connection_saved", pages.services.clock())
     return redirect(shown.url(f"/conexao?aviso={'regras' if adjusts else 'sem-regras'}"))
 
 
@@ -242,7 +242,7 @@ def choose_default(pages: NamedDependency[PageContext], request: HtmlRequest) ->
 def forget(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
     """Forget the connection and its secrets; not while it has a run going. The ERP's database stays as it is."""
     connection = require_connection(pages.current_connection(request))
-    pages.services.journal.remove_connection(connection.name)
+    pages.services.journal.connections.remove(connection.name)
     pages.services.secrets.forget(connection.name)
     outbox_of(pages.services.settings.home, connection.name).remove()
     return redirect("/conexao?aviso=esquecida")

@@ -37,7 +37,7 @@ def show(pages: NamedDependency[PageContext], request: HtmlRequest, antes: FromQ
     shown = pages.current_connection(request)
     connection, journal = shown.connection, pages.services.journal
     runs = journal.runs(connection.name, N_ROWS + 1, antes) if connection else ()
-    events = journal.events(connection.name, N_EVENTS) if connection and antes is None else ()
+    events = journal.connections.events(connection.name, N_EVENTS) if connection and antes is None else ()
     return pages.page(
         "history.html",
         shown,
@@ -60,9 +60,9 @@ def diagnose(pages: NamedDependency[PageContext], request: HtmlRequest) -> Respo
         diagnostics.DiagnosticsInput(
             version=pages.services.version,
             connection=connection,
-            schedule=journal.schedule(connection.name),
+            schedule=journal.connections.schedule(connection.name),
             runs=journal.runs(connection.name, diagnostics.N_RUNS),
-            events=journal.events(connection.name, diagnostics.N_EVENTS),
+            events=journal.connections.events(connection.name, diagnostics.N_EVENTS),
             unsettled=_open_issues(pages, shown),
         ),
         shown.now,

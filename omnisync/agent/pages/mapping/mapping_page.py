@@ -84,12 +84,12 @@ def save(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
     wrong = [text for pair in told.items() for text in pair if text and not CODE.fullmatch(text)]
     if kind not in KINDS or wrong:
         return page(pages, shown, notice=f"Um código tem de 1 a {MAX_CODE} letras. Nada foi salvo.", status=422)
-    answers = pages.services.journal.answers
+    answers = pages.services.journal.decisions
     before = answers.mappings(connection.name).get(kind, {})
     changed = {code: erp_code or None for code, erp_code in told.items() if erp_code != before.get(code, "")}
     if changed:
         answers.save_mappings(connection.name, kind, changed)
-        pages.services.journal.add_event(connection.name, "mapping_saved", pages.services.clock())
+        pages.services.journal.connections.add_event(connection.name, "mapping_saved", pages.services.clock())
     return redirect(shown.url("/de-para?salvo=1"))
 
 
@@ -108,7 +108,7 @@ def page(pages: PageContext, shown: CurrentConnection, *, notice: str = "", stat
             of_layout = pages.services.de_para(shown.connection)
         except OmnisyncError as error:
             of_layout, trouble = {}, sentences.of_error(error)
-        groups = groups_of(pages.services.journal.mappings(shown.connection.name), of_layout, missing)
+        groups = groups_of(pages.services.journal.decisions.mappings(shown.connection.name), of_layout, missing)
     return pages.page(
         "mapping.html",
         shown,

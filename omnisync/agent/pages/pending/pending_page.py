@@ -143,7 +143,7 @@ def confirm(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
     shown, form = pages.current_connection(request), form_of(request)
     n = field(form, "quantos")
     is_seen = n.isascii() and n.isdecimal() and len(n) <= 9
-    done = is_seen and pages.services.journal.answers.confirm(
+    done = is_seen and pages.services.journal.decisions.confirm(
         require_connection(shown).name, field(form, "dados"), int(n), pages.services.clock()
     )
     return redirect(shown.url(f"/pendencias?aviso={'confirmado' if done else 'mudou'}"))
@@ -161,7 +161,7 @@ def take_over(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html
             hub.take_over(code)
     except OmnisyncError as error:
         return page(pages, shown, notice=sentences.of_error(error))
-    pages.services.journal.add_event(connection.name, "taken_over", pages.services.clock())
+    pages.services.journal.connections.add_event(connection.name, "taken_over", pages.services.clock())
     return redirect(shown.url("/pendencias?aviso=" + ("assumido" if begin(pages, shown) else "assumido-depois")))
 
 
@@ -174,7 +174,7 @@ def page(pages: PageContext, shown: CurrentConnection, *, notice: str = "", stat
     """Show the whole page."""
     runs = pages.recent(shown)
     found = pending(pages, shown, runs, limit=N_PAGE)
-    asked = pages.services.journal.answers.confirmations(shown.connection.name) if shown.connection else ()
+    asked = pages.services.journal.decisions.confirmations(shown.connection.name) if shown.connection else ()
     return pages.page(
         "pendings.html",
         shown,

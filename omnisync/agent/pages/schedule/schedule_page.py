@@ -108,7 +108,7 @@ def save(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
     if errors:
         return page(pages, shown, saved, typed, errors=errors, status=422)
     now = pages.services.clock()
-    pages.services.journal.save_schedule(connection.name, schedule, now)
+    pages.services.journal.connections.save_schedule(connection.name, schedule, now)
     return redirect(shown.url("/agendamento?salvo=1"))
 
 
@@ -121,7 +121,7 @@ def stale(pages: PageContext, request: HtmlRequest) -> Html:
 
 def saved_schedule(pages: PageContext, shown: CurrentConnection) -> Schedule | None:
     """Return the shown connection's schedule."""
-    return pages.services.journal.schedule(shown.connection.name) if shown.connection else None
+    return pages.services.journal.connections.schedule(shown.connection.name) if shown.connection else None
 
 
 def page(
