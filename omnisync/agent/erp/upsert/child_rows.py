@@ -9,7 +9,7 @@ from msgspec import Struct
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import TablePlan
 from omnisync.agent.erp.upsert.keys import ErpKey, as_text, match_ignoring_padding, sort_key
-from omnisync.agent.erp.upsert.numbers import NewRow
+from omnisync.agent.erp.upsert.numbers import NewRows
 from omnisync.agent.erp.upsert.table import TableWriter, among_keys, foreign_keys
 
 
@@ -37,7 +37,7 @@ class ChildRows:
         if self._table.number is None and not self._table.foreign_key_columns:
             self._rows.insert_lines([lines.parent + values for lines in orders for values in lines.rows])
             return
-        self._rows.insert([new for lines in orders for new in _new(lines)])
+        self._insert([(lines, i) for lines in orders for i in range(len(lines.rows))])
 
     def sync(self, orders: Sequence[OrderLines]) -> None:
         """Known lines updated, new ones inserted, those that left their order deleted; all anew without an identity."""
@@ -45,23 +45,35 @@ class ChildRows:
             self._delete([lines.parent for lines in orders])
             self.insert(orders)
             return
-        wanted = {(*lines.parent, as_text(new.values[self._at])): new for lines in orders for new in _new(lines)}
+        wanted = {
+            (*lines.parent, as_text(row[self._at])): (lines, i) for lines in orders for i, row in enumerate(lines.rows)
+        }
         found = self._existing([lines.parent for lines in orders])
         there = match_ignoring_padding(wanted, {line: line for line in found})
         gone: list[ErpKey] = sorted(found - set(there.values()), key=sort_key)
         self._delete_where(self._line_keys, gone)
-        changing = self._rows.updatable_columns()
-        places = [i for i in changing if i != self._at]
+        places = [i for i in self._rows.updatable_columns() if i != self._at]
         late = [i for i, one in enumerate(self._table.foreign_key_columns) if one.column not in self._line_keys]
         names = [self._table.foreign_key_columns[i].column for i in late] + [self._table.names[i] for i in places]
         known = []
-        for line, new in wanted.items():
+        for line, (lines, n) in wanted.items():
             if line in there:
-                keys = foreign_keys(self._table, new.foreign_keys)
-                known.append((*(keys[i] for i in late), *(new.values[i] for i in places), *line))
+                keys, row = foreign_keys(self._table, lines.foreign_keys), lines.rows[n]
+                known.append((*(keys[i] for i in late), *(row[i] for i in places), *line))
         if names:
             self._database.update_rows(self._table.name, names, self._line_keys, known)
-        self._rows.insert([new for line, new in wanted.items() if line not in there])
+        self._insert([line for key, line in wanted.items() if key not in there])
+
+    def _insert(self, lines: Sequence[tuple[OrderLines, int]]) -> None:
+        self._rows.insert(
+            NewRows(
+                ids=[""] * len(lines),
+                taken=[own.parent + foreign_keys(self._table, own.foreign_keys) for own, _ in lines],
+                values=[own.rows[n] for own, n in lines],
+                records=[own.records[n] for own, n in lines],
+                orders=[own.order for own, _ in lines],
+            )
+        )
 
     @property
     def _line_keys(self) -> list[str]:
@@ -91,10 +103,3 @@ class ChildRows:
         kept = [value for constants in others for _, value in constants]
         sql = f"DELETE FROM {quoted(self._table.name)} WHERE {' AND '.join(conditions)}"  # noqa: S608  # quoted names
         self._database.execute_many(sql, [(*row, *kept) for row in rows])
-
-
-def _new(lines: OrderLines) -> list[NewRow]:
-    return [
-        NewRow("", record, values, lines.foreign_keys, lines.parent, lines.order)
-        for record, values in zip(lines.records, lines.rows, strict=True)
-    ]

@@ -8,7 +8,7 @@ from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import ExtraPlan, MainPlan, Statement, TablePlan
 from omnisync.agent.erp.layout.row_builder import LookupAnswers
 from omnisync.agent.erp.upsert.keys import Claim, ErpKey, as_text
-from omnisync.agent.erp.upsert.numbers import NewRow
+from omnisync.agent.erp.upsert.numbers import NewRows
 from omnisync.agent.erp.upsert.record_change import RecordChange, key_of, reason_of
 from omnisync.agent.erp.upsert.table import TableWriter, foreign_keys
 
@@ -49,7 +49,12 @@ class ExtraRows:
 
     def _insert(self, extra: ExtraPlan, group: Sequence[RecordChange]) -> None:
         having = [v for v in group if extra.label in v.extra_rows]
-        new = [NewRow(v.change.id, recorded(v, extra.table), v.extra_rows[extra.label], v.keys) for v in having]
+        new = NewRows(
+            ids=[v.change.id for v in having],
+            taken=[foreign_keys(extra.table, v.keys) for v in having],
+            values=[v.extra_rows[extra.label] for v in having],
+            records=[recorded(v, extra.table) for v in having],
+        )
         for record_change, key in zip(having, TableWriter(self._database, extra.table).insert(new), strict=True):
             if key:
                 record_change.keys[extra.label] = key

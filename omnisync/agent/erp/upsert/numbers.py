@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
@@ -10,23 +10,23 @@ from msgspec import Struct
 
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import NumberFrom, TablePlan
-from omnisync.agent.erp.layout.row_builder import LookupAnswers
-from omnisync.agent.erp.upsert.keys import ErpKey, as_text
+from omnisync.agent.erp.layout.row_builder import Fill, LookupAnswers
+from omnisync.agent.erp.upsert.keys import as_text
 from omnisync.agent.errors import RefusedRecordError
 
 
-class NewRow(Struct, frozen=True):
-    """A row to be inserted: its external id, its record (for its number), its values, and keys it takes.
+class NewRows(Struct, frozen=True, kw_only=True):
+    """Rows to be inserted, as columns of one length.
 
-    `order` is that of a line.
+    `ids` are external ids; `taken` what each row takes of other rows: its parent's key, then the table's foreign key
+    columns. `records`, with the order of a line in `orders`, are there where numbers are asked for with their values.
     """
 
-    id: str
-    record: Any
-    values: tuple[object, ...]
-    foreign_keys: Mapping[str, ErpKey] = {}
-    parent: ErpKey = ()
-    order: Any = None
+    ids: Sequence[str]
+    taken: Sequence[tuple[object, ...]]
+    values: Sequence[tuple[object, ...]]
+    records: Sequence[Any] = ()
+    orders: Sequence[Any] = ()
 
 
 class NumberSource:
@@ -36,20 +36,20 @@ class NumberSource:
         self._database = database
         self._table = table
 
-    def numbers_for(self, new: Sequence[NewRow]) -> list[tuple[str, ...]]:
+    def numbers_for(self, new: NewRows) -> list[tuple[str, ...]]:
         """Return a number for each row, empty where the table asks for none. Raises RefusedRecordError where none is
         given.
         """
-        number = self._table.number
+        number, n = self._table.number, len(new.values)
         if number is None:
-            return [()] * len(new)
+            return [()] * n
         if number.source == "procedure":
-            return [(number.form(self._from_procedure(number, one)),) for one in new]
+            return [(number.form(self._from_procedure(number, new, i)),) for i in range(n)]
         if number.source == "sequence":
-            return [(number.form(value),) for value in self._database.next_values(number.name, len(new))]
-        taken: list[tuple[str, ...]] = [()] * len(new)
+            return [(number.form(value),) for value in self._database.next_values(number.name, n)]
+        taken: list[tuple[str, ...]] = [()] * n
         # A counter's row, or the highest number, for each filial apart.
-        scopes = sorted((self._scope(number, one), i) for i, one in enumerate(new))
+        scopes = sorted((self._scope(number, new, i), i) for i in range(n))
         for scope, lot in groupby(scopes, lambda pair: pair[0]):
             places = [i for _, i in lot]
             first = (
@@ -59,12 +59,11 @@ class NumberSource:
                 taken[i] = (number.form(first + step),)
         return taken
 
-    def _scope(self, number: NumberFrom, one: NewRow) -> tuple[str, ...]:
+    def _scope(self, number: NumberFrom, new: NewRows, i: int) -> tuple[str, ...]:
         if number.source == "max":
-            values = dict(zip(self._table.names, one.values, strict=True))
+            values = dict(zip(self._table.names, new.values[i], strict=True))
             return tuple(as_text(values[name]) for name in self._table.keys[:-1])
-        nothing = LookupAnswers(None, [])
-        return tuple(as_text(next(iter(fill(nothing, [one.record], [one.order])))) for _, fill in number.where)
+        return tuple(as_text(_value(fill, new, i)) for _, fill in number.where)
 
     def _raise_counter(self, number: NumberFrom, scope: tuple[str, ...], n: int) -> int:
         """Raise the counter by n under its row's lock; answers what it was."""
@@ -89,15 +88,18 @@ class NumberSource:
         highest = self._database.select(sql, scope)[0][0]
         return _number_in(highest, self._table.name) if highest is not None else 0
 
-    def _from_procedure(self, number: NumberFrom, one: NewRow) -> object:
+    def _from_procedure(self, number: NumberFrom, new: NewRows, i: int) -> object:
         assert number.statement is not None
-        nothing = LookupAnswers(None, [])
-        values = [next(iter(fill(nothing, [one.record], [one.order]))) for _, fill in number.statement.parameters]
+        values = [_value(fill, new, i) for _, fill in number.statement.parameters]
         rows = self._database.select(number.statement.sql, values)
         if not rows or rows[0][0] is None:
             motive = f"a consulta do número de {self._table.name} não respondeu nada"
             raise RefusedRecordError("erp_no_number", motivo=motive)
         return as_text(rows[0][0])
+
+
+def _value(fill: Fill, new: NewRows, i: int) -> object:
+    return next(iter(fill(LookupAnswers(None, []), list(new.records[i : i + 1]), list(new.orders[i : i + 1]))))
 
 
 def _number_in(value: object, where: str) -> int:

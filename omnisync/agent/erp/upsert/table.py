@@ -18,7 +18,7 @@ from omnisync.agent.erp.upsert.keys import (
     sort_key,
     without_zeros,
 )
-from omnisync.agent.erp.upsert.numbers import NewRow, NumberSource
+from omnisync.agent.erp.upsert.numbers import NewRows, NumberSource
 from omnisync.agent.errors import ErpSetupError, RefusedRecordError
 
 _LOCKED_LOT = 200
@@ -34,31 +34,27 @@ class TableWriter:
 
     # --- inserting
 
-    def insert(self, new: Sequence[NewRow]) -> list[ErpKey]:
+    def insert(self, new: NewRows) -> list[ErpKey]:
         """Insert rows known to be new; answers their keys, empty where the table has none."""
-        if not new:
+        if not new.values:
             return []
-        table = self._table
-        numbers = self._numbers.numbers_for(new)
+        table, numbers = self._table, self._numbers.numbers_for(new)
         names = [*table.parent, *(late.column for late in table.foreign_key_columns), *self._numbered, *table.names]
-        rows = [
-            one.parent + foreign_keys(table, one.foreign_keys) + number + one.values
-            for one, number in zip(new, numbers, strict=True)
-        ]
+        rows = list(map(_joined, zip(new.taken, numbers, new.values, strict=True)))
         if not table.keys:
             self._database.insert_rows(table.name, names, rows)
-            return [()] * len(new)
+            return [()] * len(rows)
         if self._is_known:
             self._database.insert_rows(table.name, names, rows)
-            known = [self._known_key(one, number) for one, number in zip(new, numbers, strict=True)]
-            return self._read_back(list(map(Claim, (one.id for one in new), known)))
+            known = map(self._known_key, new.values, numbers)
+            return self._read_back(list(map(Claim, new.ids, known)))
         if table.external_id:
             self._database.insert_rows(table.name, names, rows)
-            made = self._keys_of_all([one.id for one in new])
-            return [made[one.id] for one in new]
+            made = self._keys_of_all(new.ids)
+            return [made[id_] for id_ in new.ids]
         return [
-            self._completed_key(one, self._database.insert_returning(table.name, names, row, table.keys[-1]))
-            for one, row in zip(new, rows, strict=True)
+            self._completed_key(values, self._database.insert_returning(table.name, names, row, table.keys[-1]))
+            for values, row in zip(new.values, rows, strict=True)
         ]
 
     def _read_back(self, claims: Sequence[Claim]) -> list[ErpKey]:
@@ -94,17 +90,17 @@ class TableWriter:
         last = self._table.keys[-1]
         return last in self._table.names or last in self._numbered
 
-    def _known_key(self, one: NewRow, number: tuple[str, ...]) -> ErpKey:
-        values = dict(zip(self._table.names, one.values, strict=True)) | dict(zip(self._numbered, number, strict=True))
-        return tuple(as_text(values[name]) for name in self._table.keys)
+    def _known_key(self, values: tuple[object, ...], number: tuple[str, ...]) -> ErpKey:
+        filled = dict(zip(self._table.names, values, strict=True)) | dict(zip(self._numbered, number, strict=True))
+        return tuple(as_text(filled[name]) for name in self._table.keys)
 
-    def _completed_key(self, one: NewRow, made: object) -> ErpKey:
+    def _completed_key(self, values: tuple[object, ...], made: object) -> ErpKey:
         if made is None:
             # A trigger that runs after the row stands: only reading the row again would tell.
             motive = f"{self._table.name}: a chave feita pelo banco só se lê com external_id"
             raise ErpSetupError("layout", motivo=motive)
-        values = dict(zip(self._table.names, one.values, strict=True))
-        return (*(as_text(values[name]) for name in self._table.keys[:-1]), as_text(made))
+        filled = dict(zip(self._table.names, values, strict=True))
+        return (*(as_text(filled[name]) for name in self._table.keys[:-1]), as_text(made))
 
     # --- finding
 
@@ -206,6 +202,11 @@ class TableWriter:
         """Return the places of the columns that an update sets: not its key, not what is written once."""
         fixed = {*self._table.keys, self._table.external_id, self._table.state} | self._table.only_on_create
         return [i for i, name in enumerate(self._table.names) if name not in fixed]
+
+
+def _joined(parts: tuple[tuple[object, ...], ...]) -> tuple[object, ...]:
+    taken, number, values = parts
+    return taken + number + values
 
 
 def among_keys(

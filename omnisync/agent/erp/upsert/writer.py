@@ -17,7 +17,7 @@ from omnisync.agent.erp.upsert.customer_match import CustomerMatch
 from omnisync.agent.erp.upsert.extra_rows import ExtraRows, recorded
 from omnisync.agent.erp.upsert.keys import ErpKey, as_text, decode_key, encode_key, sort_key
 from omnisync.agent.erp.upsert.lookups import answers_for
-from omnisync.agent.erp.upsert.numbers import NewRow
+from omnisync.agent.erp.upsert.numbers import NewRows
 from omnisync.agent.erp.upsert.numeric_documents import NumericDocuments
 from omnisync.agent.erp.upsert.order_state import OrderStateGuard
 from omnisync.agent.erp.upsert.record_change import (
@@ -199,7 +199,12 @@ class RecordWriter:
         for record_change in group:
             record_change.keys = _customer_key(record_change)
         extras.insert_before(group)
-        new = [NewRow(v.change.id, recorded(v, main.table), v.row, v.keys) for v in group]
+        new = NewRows(
+            ids=[v.change.id for v in group],
+            taken=[foreign_keys(main.table, v.keys) for v in group],
+            values=[v.row for v in group],
+            records=[recorded(v, main.table) for v in group],
+        )
         for record_change, key in zip(group, TableWriter(self._database, main.table).insert(new), strict=True):
             record_change.erp_key = encode_key(key)
             record_change.keys[main.table.kind] = key
