@@ -54,13 +54,15 @@ ErpRow = tuple[Value, ...]
 
 
 class PreparedRecord(Struct, frozen=True, array_like=True, gc=False):
-    """A sound record made ready before its turn: what its binding keeps of it, and its rows by the layout.
+    """A sound record made ready before its turn: what its binding keeps of it (`hash` is of the record as
+    it came), and its rows by the layout.
 
     Only of a record in which nothing is to be told: no fault, no warning. `extras` are rows of further tables by label.
     """
 
     label: str
     customer_id: str
+    hash: str
     row: ErpRow
     extras: dict[str, ErpRow] = {}
     items: tuple[ErpRow, ...] = ()

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from omnisync.agent.erp.base import Slice
+from msgspec import Struct
+
+from omnisync.agent.erp.base import PreparedRecord, Slice
 from omnisync.agent.erp.state.bindings import Bindings, encoded, origin_of
 from omnisync.agent.erp.state.recovery import StateRecovery
-from omnisync.agent.erp.upsert.decode import read_customers, read_orders, resolve_customers
+from omnisync.agent.erp.upsert.decode import merged_target, read_customers, read_orders, resolve_customers
+from omnisync.agent.erp.upsert.keys import ErpKey, decode_key
+from omnisync.agent.erp.upsert.new_records import InsertedRecords, NewRecords, NewRecordWriter
 from omnisync.agent.erp.upsert.record_change import Binding, RecordChange, compare, unreadable_change
 from omnisync.agent.erp.upsert.record_reason import Describe, described
 from omnisync.agent.erp.upsert.writer import RecordWriter, RejectedRecords
 from omnisync.contract.feed import Change, RecordKind
+
+PreparedRecords = Mapping[str, PreparedRecord]
+
+
+class WrittenSlice(Struct, frozen=True, kw_only=True):
+    """What a slice became: the changes of the related customers, its own, and the new ones written as columns."""
+
+    related: list[RecordChange]
+    changes: list[RecordChange]
+    inserted: InsertedRecords | None
 
 
 class SliceWriter:
@@ -22,6 +36,7 @@ class SliceWriter:
         self,
         bindings: Bindings,
         writer: RecordWriter,
+        new_writer: NewRecordWriter,
         *,
         establishments: frozenset[str],
         has_customers: bool,
@@ -35,48 +50,98 @@ class SliceWriter:
         """
         self._bindings = bindings
         self._writer = writer
+        self._new_writer = new_writer
         self._here = establishments
         self._has_customers = has_customers
         self._adjusts_centavo = adjusts_centavo
         self._recovery = recovery
         self._describe = describe
 
-    def write(
-        self, part: Slice, now: datetime, rejected: RejectedRecords | None = None
-    ) -> tuple[list[RecordChange], list[RecordChange]]:
-        """Put the slice's rows into the ERP's tables; answers the changes of the related customers, then its own."""
-        related = self._customers(part, part.related, now, rejected)
+    def write(self, part: Slice, now: datetime, rejected: RejectedRecords | None = None) -> WrittenSlice:
+        """Put the slice's rows into the ERP's tables."""
+        is_columnar = not rejected and self._recovery is None
+        related, _ = self._customers(part, part.related, {}, now, rejected)
+        prepared = part.prepared if is_columnar and self._new_writer.takes(part.kind) else {}
         if part.kind == "customer":
-            record_changes = self._customers(part, part.changes, now, rejected)
+            record_changes, inserted = self._customers(part, part.changes, prepared, now, rejected)
         else:
-            record_changes = self._orders(part, {v.change.id: v for v in related}, now, rejected)
-        return related, record_changes + self._unreadable(part, now)
+            by_id = {v.change.id: v for v in related}
+            record_changes, inserted = self._orders(part, by_id, prepared, now, rejected)
+        return WrittenSlice(related=related, changes=record_changes + self._unreadable(part, now), inserted=inserted)
 
     def _customers(
-        self, part: Slice, changes: Sequence[Change], now: datetime, rejected: RejectedRecords | None
-    ) -> list[RecordChange]:
-        record_changes = self._compare(part, "customer", changes, now)
+        self,
+        part: Slice,
+        changes: Sequence[Change],
+        prepared: PreparedRecords,
+        now: datetime,
+        rejected: RejectedRecords | None,
+    ) -> tuple[list[RecordChange], InsertedRecords | None]:
+        changes = once(changes)
+        bindings = self._bindings.of("customer", [change.id for change in changes])
+        new = _new_among(changes, prepared, bindings)
+        inserted = self._new_writer.insert_customers(new) if new.changes else None
+        record_changes = self._compare(part, "customer", _without(changes, inserted), bindings, now)
         read_customers(record_changes)
         self._writer.customers(record_changes, rejected)
         describe_reasons(record_changes, self._describe)
-        return record_changes
+        return record_changes, inserted
 
     def _orders(
-        self, part: Slice, related: dict[str, RecordChange], now: datetime, rejected: RejectedRecords | None
-    ) -> list[RecordChange]:
-        record_changes = self._compare(part, "order", part.changes, now)
+        self,
+        part: Slice,
+        related: dict[str, RecordChange],
+        prepared: PreparedRecords,
+        now: datetime,
+        rejected: RejectedRecords | None,
+    ) -> tuple[list[RecordChange], InsertedRecords | None]:
+        changes = once(part.changes)
+        bindings = self._bindings.of("order", [change.id for change in changes])
+        inserted = self._insert_orders(_new_among(changes, prepared, bindings), related)
+        record_changes = self._compare(part, "order", _without(changes, inserted), bindings, now)
         read_orders(record_changes, part, self._here, adjusts_centavo=self._adjusts_centavo)
-        customers = self._customers_of(record_changes, related)
+        ids = {v.customer_id for v in record_changes if v.action == "read" and v.is_read}
+        customers = self._customers_of(ids, related)
         resolve_customers(record_changes, customers, has_customers=self._has_customers)
         if self._recovery is not None:
             self._recovery.skip_already_taken(record_changes)
         self._writer.orders(record_changes, customers, rejected)
         describe_reasons(record_changes, self._describe)
-        return record_changes
+        return record_changes, inserted
 
-    def _compare(self, part: Slice, kind: RecordKind, changes: Sequence[Change], now: datetime) -> list[RecordChange]:
-        bindings = self._bindings.of(kind, [change.id for change in changes])
-        record_changes = compare(once(changes), bindings, part.epoch, retrying=part.expected is None)
+    def _insert_orders(self, new: NewRecords, related: dict[str, RecordChange]) -> InsertedRecords | None:
+        """Insert the new orders whose customer stands in the ERP; the others are left to wait."""
+        if not new.changes:
+            return None
+        ids = {one.customer_id for one in new.prepared}
+        keys = self._customer_keys(ids, related) if self._has_customers else dict.fromkeys(ids, ())
+        if len(keys) < len(ids):
+            pairs = zip(new.changes, new.prepared, strict=True)
+            placed = [(change, one) for change, one in pairs if one.customer_id in keys]
+            new = NewRecords([change for change, _ in placed], [one for _, one in placed])
+        return self._new_writer.insert_orders(new, keys) if new.changes else None
+
+    def _customer_keys(self, ids: set[str], related: dict[str, RecordChange]) -> dict[str, ErpKey]:
+        """Return the keys of the customers that stand in the ERP, by id."""
+        known = self._customers_of(ids, related)
+        targets = {id_: merged_target(id_, known) for id_ in ids}
+        standing = {
+            id_: target
+            for id_, target in targets.items()
+            if target is not None and target.erp_key is not None and target.written_version is not None
+        }
+        gone = self._writer.gone_customers(standing.values())
+        return {id_: decode_key(one.erp_key) for id_, one in standing.items() if one.id not in gone and one.erp_key}
+
+    def _compare(
+        self,
+        part: Slice,
+        kind: RecordKind,
+        changes: Sequence[Change],
+        bindings: Mapping[str, Binding],
+        now: datetime,
+    ) -> list[RecordChange]:
+        record_changes = compare(changes, bindings, part.epoch, retrying=part.expected is None)
         if self._recovery is not None:
             self._recovery.adopt_existing(kind, record_changes, part, now)
         if part.prepared and kind == part.kind:
@@ -85,10 +150,7 @@ class SliceWriter:
                     record_change.prepared = part.prepared.get(record_change.change.id)
         return record_changes
 
-    def _customers_of(
-        self, record_changes: Sequence[RecordChange], related: dict[str, RecordChange]
-    ) -> dict[str, Binding]:
-        ids = {v.customer_id for v in record_changes if v.action == "read" and v.is_read}
+    def _customers_of(self, ids: set[str], related: dict[str, RecordChange]) -> dict[str, Binding]:
         known = self._bindings.customers(sorted(ids - related.keys()))
         # The related customers were written a moment ago in this transaction; their bindings are saved at its end.
         for id_ in ids & related.keys():
@@ -102,6 +164,19 @@ class SliceWriter:
         unreadable = [unreadable_change(u, bindings.get(u.id), retrying=retrying, now=now) for u in part.unreadable]
         describe_reasons(unreadable, self._describe)
         return unreadable
+
+
+def _new_among(changes: Sequence[Change], prepared: PreparedRecords, bindings: Mapping[str, Binding]) -> NewRecords:
+    """Return the changes that were prepared and that no binding knows."""
+    new = [change for change in changes if change.id in prepared and change.id not in bindings] if prepared else []
+    return NewRecords(new, [prepared[change.id] for change in new])
+
+
+def _without(changes: Sequence[Change], inserted: InsertedRecords | None) -> Sequence[Change]:
+    if inserted is None:
+        return changes
+    ids = set(inserted.new.ids)
+    return [change for change in changes if change.id not in ids] if len(ids) < len(changes) else ()
 
 
 def describe_reasons(record_changes: Sequence[RecordChange], describe: Describe) -> None:

@@ -31,6 +31,7 @@ from omnisync.agent.erp.state.recovery import StateRecovery
 from omnisync.agent.erp.state.transactions import Transactions
 from omnisync.agent.erp.upsert.decode import read_customers, read_orders
 from omnisync.agent.erp.upsert.dry_run import previewed_rows, written_rows
+from omnisync.agent.erp.upsert.new_records import NewRecordWriter
 from omnisync.agent.erp.upsert.prepare_process import PrepareProcess
 from omnisync.agent.erp.upsert.record_change import RecordChange, compare, count
 from omnisync.agent.erp.upsert.record_reason import Describe, described
@@ -74,6 +75,7 @@ class SqlErp:
         self._slices = SliceWriter(
             self._bindings,
             writer,
+            NewRecordWriter(database, layout, writer),
             establishments=self._here,
             has_customers=layout.customer is not None,
             adjusts_centavo=options.adjusts_centavo,
@@ -155,17 +157,22 @@ class SqlErp:
     def _write(self, part: Slice, rejected: RejectedRecords | None = None) -> WriteResult:
         with self._transactions.of_both():
             self._bindings.lock_stream(part.stream.name, part.expected)
-            related, record_changes = self._slices.write(part, self._clock(), rejected)
+            written = self._slices.write(part, self._clock(), rejected)
             if self._transactions.are_apart:
-                self._mark_cancellations(part, record_changes)
+                self._mark_cancellations(part, written.changes)
             now = self._clock()
-            receipts = self._bindings.save(related, part.epoch, "", now)
-            receipts += self._bindings.save(record_changes, part.epoch, part.establishment, now)
+            receipts = self._bindings.save(written.related, part.epoch, "", now)
+            receipts += self._bindings.save(written.changes, part.epoch, part.establishment, now)
+            if written.inserted is not None:
+                receipts += self._bindings.save_inserted(written.inserted, part.epoch, part.establishment, now)
             if part.moves_to is not None:
                 self._bindings.move_stream(part.stream.name, part.moves_to, part.epoch)
         # A related customer met before is no news: counting it in every page would drown the counts.
-        news = [v for v in related if v.outcome_group != "unchanged" and v.needs_save]
-        return WriteResult(counts=count(chain(news, record_changes)), receipts=tuple(receipts))
+        news = [v for v in written.related if v.outcome_group != "unchanged" and v.needs_save]
+        counts = count(chain(news, written.changes))
+        if written.inserted is not None:
+            counts += written.inserted.counts
+        return WriteResult(counts=counts, receipts=tuple(receipts))
 
     def _mark_cancellations(self, part: Slice, record_changes: Sequence[RecordChange]) -> None:
         """Remember what is to be cancelled before the ERP's COMMIT.
@@ -188,12 +195,12 @@ class SqlErp:
     def dry_run(self, part: Slice) -> DryRun:
         try:
             self._transactions.begin()
-            related, record_changes = self._slices.write(part, self._clock())
-            landed = [v for v in chain(related, record_changes) if v.outcome_group == "written"]
+            written = self._slices.write(msgspec.structs.replace(part, prepared={}), self._clock())
+            landed = [v for v in chain(written.related, written.changes) if v.outcome_group == "written"]
             return DryRun(
-                counts=count(chain((v for v in related if v.needs_save), record_changes)),
+                counts=count(chain((v for v in written.related if v.needs_save), written.changes)),
                 tables=written_rows(self._database, self._layout, landed),
-                unsettled=_reasons(record_changes),
+                unsettled=_reasons(written.changes),
             )
         finally:
             self._transactions.rollback()

@@ -10,6 +10,8 @@ import msgspec
 
 from omnisync.agent.erp.base import Position
 from omnisync.agent.erp.database import Database
+from omnisync.agent.erp.upsert.keys import encode_key
+from omnisync.agent.erp.upsert.new_records import InsertedRecords
 from omnisync.agent.erp.upsert.record_change import REINSERT_REQUESTED, Binding, RecordChange, hash_of
 from omnisync.agent.erp.upsert.record_reason import RecordReason, contract_reason
 from omnisync.agent.erp.upsert.staging_results import StagingResults
@@ -110,6 +112,25 @@ class Bindings:
         self._database.insert_rows("omnisync_binding", (*_SAVED, *_KEY), new)
         self._database.update_rows("omnisync_binding", _SAVED, _KEY, known)
         return owed
+
+    def save_inserted(self, inserted: InsertedRecords, epoch: str, establishment: str, now: datetime) -> list[Receipt]:
+        """Remember records that were inserted; answers the receipts they owe, pending until acknowledged."""
+        at, storable, kind, outcome = now.isoformat(), self._database.encodable, inserted.kind, inserted.outcome
+        new = inserted.new
+        columns = zip(new.changes, new.prepared, inserted.keys, inserted.numbers, strict=True)
+        rows = [
+            (
+                *(epoch, change.version, one.hash, change.version, "made", encode_key(key), number, establishment),
+                *(one.customer_id, storable(one.label), None, outcome, None, None, at, 1),
+                *(self._company, kind, change.id),
+            )
+            for change, one, key, number in columns
+        ]
+        self._database.insert_rows("omnisync_binding", (*_SAVED, *_KEY), rows)
+        return [
+            Receipt(kind=kind, id=change.id, version=change.version, outcome=outcome, at=now, erp_number=number)
+            for change, number in zip(new.changes, inserted.numbers, strict=True)
+        ]
 
     def adopt(self, kind: RecordKind, found: Sequence[Binding], now: datetime) -> None:
         """Remember rows that the ERP has and we did not know of; they owe no receipt until they are written."""

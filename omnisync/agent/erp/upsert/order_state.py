@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import Layout
@@ -109,25 +109,25 @@ class OrderStateGuard:
 
         An ERP that takes the customers out of its queue has no row of theirs either, which is as it should be.
         """
-        if self._customers is None or not self._takes_customers:
-            return
         placed = [(v, v.customer_id) for v in record_changes if v.action in ("insert", "update")]
         buyers = {id_: merged_target(id_, customers) for id_ in {id_ for _, id_ in placed}}
-        claims = {
-            claim.id: claim for buyer in buyers.values() if buyer is not None and (claim := claim_of(buyer)) is not None
-        }
+        gone = self.gone_customers([buyer for buyer in buyers.values() if buyer is not None])
+        for record_change, customer_id in placed if gone else ():
+            buyer = buyers[customer_id]
+            if buyer is not None and buyer.id in gone:
+                wait_for_customer(record_change, "customer_gone", cliente=buyer.id)
+
+    def gone_customers(self, customers: Iterable[Binding]) -> set[str]:
+        """Return which of these have no row of their own any more, by id; none where no row takes a customer's key."""
+        if self._customers is None or not self._takes_customers:
+            return set()
+        claims = {claim.id: claim for claim in map(claim_of, customers) if claim is not None}
         owned = self._customers.owned(claims.values())
         lost = [claim for claim in claims.values() if claim.id not in owned]
         if self._layout.is_staged and lost:
             there = self._customers.fetch_by_key([claim.key for claim in lost])
             lost = [claim for claim in lost if claim.key in there]
-        if not lost:
-            return
-        gone = {claim.id for claim in lost}
-        for record_change, customer_id in placed:
-            buyer = buyers[customer_id]
-            if buyer is not None and buyer.id in gone:
-                wait_for_customer(record_change, "customer_gone", cliente=buyer.id)
+        return {claim.id for claim in lost}
 
 
 def _was_refused_by_job(record_change: RecordChange, end: StagingResult | None) -> bool:

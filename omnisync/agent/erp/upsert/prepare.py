@@ -13,7 +13,7 @@ from omnisync.agent.erp.base import PreparedRecord, Slice
 from omnisync.agent.erp.layout.plan import Layout
 from omnisync.agent.erp.upsert.build_rows import ask_nothing, build_customers, build_orders
 from omnisync.agent.erp.upsert.decode import read_customers, read_orders
-from omnisync.agent.erp.upsert.record_change import RecordChange
+from omnisync.agent.erp.upsert.record_change import RecordChange, hash_of
 from omnisync.contract.feed import Change
 from omnisync.contract.streams import Stream
 
@@ -54,6 +54,7 @@ def _prepared_record(record_change: RecordChange) -> PreparedRecord:
     return PreparedRecord(
         record_change.label,
         record_change.customer_id,
+        hash_of(record_change.change),
         rows.row,
         rows.extra_rows,
         tuple(rows.item_rows),

@@ -79,6 +79,10 @@ class RecordWriter:
 
     # --- customers
 
+    def gone_customers(self, customers: Iterable[Binding]) -> set[str]:
+        """Return which of these have no row of their own any more, by id."""
+        return self._state_guard.gone_customers(customers)
+
     def release_customers(self, bindings: Sequence[Binding]) -> None:
         """Take our mark from rows that were matched and are another company's."""
         self._customer_match.release(bindings)
