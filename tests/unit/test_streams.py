@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from omnisync.contract.streams import CUSTOMERS, Stream, orders_of, stream_named
 
@@ -26,3 +28,8 @@ def test_customers_come_before_orders() -> None:
         orders_of("0001"),
         orders_of("0002"),
     ]
+
+
+@given(st.text())
+def test_orders_of_any_establishment_are_found_by_the_name_of_their_stream(code: str) -> None:
+    assert stream_named(orders_of(code).name) == orders_of(code)
