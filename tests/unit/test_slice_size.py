@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from omnisync.agent.sync.slice_size import AdaptiveSliceSize
 
@@ -50,3 +54,17 @@ def test_the_first_slice_may_be_as_large_as_it_was_in_the_run_before() -> None:
 def test_a_page_without_records_is_one_slice() -> None:
     clock = [0.0]
     assert slices_of(0, 1.0, AdaptiveSliceSize(lambda: clock[0]), clock) == [0]
+
+
+@given(st.integers(0, 2000), st.lists(st.floats(0, 5), min_size=1, max_size=20), st.integers(1, 100))
+def test_slices_cover_their_page_once_and_in_order_however_long_each_takes(
+    n: int, seconds: list[float], first: int
+) -> None:
+    clock, took = [0.0], cycle(seconds)
+    end_before = 0
+    for start, end in AdaptiveSliceSize(lambda: clock[0], first=first).slices(n):
+        assert start == end_before
+        assert end > start or n == 0
+        end_before = end
+        clock[0] += next(took)
+    assert end_before == n
