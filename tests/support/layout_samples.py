@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
-from omnisync.agent.erp.layout.plan import Layout, compile_layout
+from omnisync.agent.erp.layout.plan import Layout
+from omnisync.agent.erp.layout.plan_compiler import compile_layout
 from omnisync.agent.erp.layout.schema import read_layout
 
 ZONE = ZoneInfo("America/Sao_Paulo")

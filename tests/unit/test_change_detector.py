@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omnisync.agent.erp.export.chunking import ROWS_PER_CHUNK
 from omnisync.agent.progress import ExportCounts
-from omnisync.agent.sync.change_detector import ChangeDetector, ExportOptions, packed_batch
+from omnisync.agent.sync.change_detector import BatchLimits, ChangeDetector, ExportOptions, packed_batch
 from omnisync.agent.sync.outbox import WITHOUT_KEY, Batch, ChunkHashes, DatasetState, KnownRow, Outbox, RowRefusal
 from omnisync.contract import batches
 from omnisync.contract.batches import FEW_DELETES, MAX_SHARE_DELETED
@@ -72,8 +73,9 @@ class Shop:
     """An ERP's products, and what of them is known to have gone out."""
 
     def __init__(self, n: int = 0) -> None:
-        self.erp = MemoryErp("products", has_changed_at=False)
+        self.erp = MemoryErp("products", has_changed_at=False, rows_per_chunk=ROWS_PER_CHUNK)
         self.outbox = MemoryOutbox()
+        self.limits = BatchLimits()
         self.erp.rows = [product(i) for i in range(n)]
         if n:
             self.detect()
@@ -82,7 +84,9 @@ class Shop:
         """The counts, and the lines that were enqueued: what is done, and the key."""
         n_before = len(self.outbox.batches)
         ids = iter(range(n_before, n_before + 1000))
-        options = ExportOptions(clock=lambda: NOW, new_id=lambda: f"b{next(ids)}", agreed=agreed, is_full=is_full)
+        options = ExportOptions(
+            clock=lambda: NOW, new_id=lambda: f"b{next(ids)}", agreed=agreed, is_full=is_full, limits=self.limits
+        )
         detector = ChangeDetector(
             cast("Any", self.erp), cast("Outbox", self.outbox), self.erp.query(), self.outbox.state, options, _ignore
         )
@@ -222,8 +226,29 @@ def test_a_batch_is_packed_under_a_name_and_digest_of_its_own() -> None:
 
 
 def test_a_batch_that_packs_as_well_as_a_bomb_goes_unpacked() -> None:
-    options = ExportOptions(clock=lambda: NOW, new_id=str)
-    lines = [b" " * 1_000_000]
-    batch = packed_batch(options, lines)
-    assert gzip.decompress(batch.body) == lines[0]
-    assert len(batch.body) >= len(lines[0])
+    lines = [b" " * 5000]
+    packed, plain = (
+        packed_batch(ExportOptions(clock=lambda: NOW, new_id=str, limits=BatchLimits(ratio=ratio)), lines)
+        for ratio in (1000, 10)
+    )
+    assert gzip.decompress(packed.body) == gzip.decompress(plain.body) == lines[0]
+    assert len(packed.body) < 100 < len(lines[0]) <= len(plain.body)
+
+
+@pytest.mark.parametrize(
+    ("limits", "most"),
+    [
+        (BatchLimits(lines=4), 4),
+        (BatchLimits(lines=2), 2),
+        (BatchLimits(lines=1), 1),
+        (BatchLimits(raw_bytes=1), 1),
+        (BatchLimits(), 9),
+    ],
+)
+def test_a_batch_has_no_more_lines_or_bytes_than_its_limits(limits: BatchLimits, most: int) -> None:
+    shop = Shop()
+    shop.limits = limits
+    shop.erp.rows = [product(i) for i in range(9)]
+    shop.detect()
+    assert max(batch.lines for batch in shop.outbox.batches) == most
+    assert sorted(key for batch in shop.outbox.batches for _, key in lines_of(batch)) == [f"P{i:04}" for i in range(9)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from omnisync.agent.errors import (
@@ -15,7 +16,8 @@ from omnisync.agent.errors import (
     StoppedError,
     TemporaryError,
 )
-from omnisync.agent.retry import LIMIT, MAX_NAMED_S, Retry, wait_reporting_progress
+from omnisync.agent.retry import LIMIT, MAX_NAMED_S, Retry, retry_reporting_progress
+from tests.support.import_runs import Clock, runtime_at
 
 BEGAN = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 
@@ -141,9 +143,12 @@ def test_a_corrupt_answer_is_asked_for_three_times(code: str) -> None:
 def waited(
     pause_s: float, error: TemporaryError
 ) -> tuple[list[float], list[tuple[TemporaryError | None, datetime | None]]]:
+    """How long one pause was waited for step by step, and what was reported meanwhile."""
     steps: list[float] = []
     reports: list[tuple[TemporaryError | None, datetime | None]] = []
-    wait_reporting_progress(steps.append, lambda: BEGAN, lambda *told: reports.append(told))(pause_s, error)
+    runtime = runtime_at(lambda: BEGAN, Clock(), uniform=lambda low, high: pause_s)
+    runtime = msgspec.structs.replace(runtime, wait=steps.append)
+    retry_reporting_progress(runtime, lambda *told: reports.append(told))(Failing(error))
     return steps, reports
 
 
@@ -163,7 +168,7 @@ def test_a_report_that_stops_the_run_ends_the_wait() -> None:
     def stop(error: TemporaryError | None, retry_at: datetime | None) -> None:
         raise StoppedError
 
-    steps: list[float] = []
+    clock = Clock()
     with pytest.raises(StoppedError):
-        wait_reporting_progress(steps.append, lambda: BEGAN, stop)(60, HubUnreachableError())
-    assert steps == []
+        retry_reporting_progress(runtime_at(lambda: BEGAN, clock), stop)(Failing(HubUnreachableError()))
+    assert clock.waits == []
