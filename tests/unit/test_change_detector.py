@@ -18,7 +18,7 @@ from omnisync.agent.sync.change_detector import BatchLimits, ChangeDetector, Exp
 from omnisync.agent.sync.outbox import WITHOUT_KEY, Batch, ChunkHashes, DatasetState, KnownRow, Outbox, RowRefusal
 from omnisync.contract import batches
 from omnisync.contract.batches import FEW_DELETES, MAX_SHARE_DELETED
-from tests.support.memory_fakes import MemoryErp, Row
+from tests.support.simulation.export_fakes import MemoryErp, Row
 
 NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 

@@ -22,8 +22,9 @@ from omnisync.agent.sync.change_detector import BatchLimits
 from omnisync.agent.sync.outbox import WITHOUT_KEY, Outbox
 from omnisync.contract import batches
 from omnisync.contract.datasets import DATASETS
-from tests.support.export_simulation import Event, ExportSizes, world
-from tests.support.memory_fakes import COLUMNS, ZONE, Row
+from tests.support.simulation.export_fakes import COLUMNS, ZONE, Row
+from tests.support.simulation.exports import ExportSizes, world
+from tests.support.simulation.history import Event
 
 FAULTS = [f"{how} {where}" for how in ("error", "kill") for where in ("before", "within", "after")]
 

@@ -23,6 +23,7 @@ from omnisync.agent.sync.outbox_file import OutboxFile
 from omnisync.contract import batches
 from omnisync.contract.batches import FEW_DELETES, MAX_SHARE_DELETED, BatchAnswer, RefusedLine, ValidRow, line_reader
 from omnisync.contract.datasets import DATASETS
+from tests.support.simulation.faults import FaultInjector, no_fault
 
 Row = tuple[Any, ...]
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -32,18 +33,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "products": ("code", "name", "unit", "ncm", "is_active"),
     "stock": ("establishment_code", "product_code", "on_hand", "reserved", "measured_at"),
 }
-
-
-class KillError(BaseException):
-    """The process is killed here."""
-
-
-def _fail(how: str, where: str, error: type[BaseException]) -> None:
-    """Raise what the plan has for this place, if anything."""
-    if how == f"kill {where}":
-        raise KillError
-    if how == f"error {where}":
-        raise error
 
 
 # --- a hub, as omnisync/hub/uploads.py has it
@@ -69,23 +58,20 @@ class StoredDataset:
 
 
 class MemoryHub:
-    """`plan` says of each batch to come how it fails: `error` or `kill`, `before` or `after` it was taken in."""
+    """A batch may fail before or after it was taken in: each is a point of `faults`."""
 
     def __init__(self) -> None:
         self.n_restored = 0
         self.shelves: dict[tuple[str, str], StoredDataset] = {}
         self.taken: list[ValidRow] = []
-        self.plan: list[str] = []
+        self.faults = no_fault()
         self._now = 0
 
     def epoch(self) -> str:
         return f"e{self.n_restored}"
 
     def send_batch(self, system: str, dataset: str, batch_id: str, body: bytes, **more: Any) -> BatchAnswer:
-        how = self.plan.pop(0) if self.plan else ""
-        _fail(how, "before", FeedError)
-        answer = self._taken((system, dataset), batch_id, body, **more)
-        _fail(how, "after", FeedError)
+        answer: BatchAnswer = self.faults.around(self._taken, FeedError)((system, dataset), batch_id, body, **more)
         return answer
 
     def _taken(
@@ -220,29 +206,26 @@ class MemoryErp:
 
 
 class FlakyFile(OutboxFile):
-    """Its transaction number `at` fails: `error` or `kill`, `before`, `within` or `after` it.
+    """Before, within and after each transaction is a point of `faults`.
 
     An error after it is a commit whose answer was lost.
     """
 
-    def __init__(self, path: Path, at: int, how: str) -> None:
+    def __init__(self, path: Path, faults: FaultInjector) -> None:
         super().__init__(path)
-        self._left = at
-        self._how = how
+        self._faults = faults
 
     @contextmanager
     def changing(self) -> Iterator[sqlite3.Connection]:
-        self._left -= 1
-        how = self._how if self._left == 0 else ""
-        _fail(how, "before", TemporaryError)
+        self._faults.meet("before", TemporaryError)
         with super().changing() as db:
             yield db
-            _fail(how, "within", TemporaryError)
-        _fail(how, "after", TemporaryError)
+            self._faults.meet("within", TemporaryError)
+        self._faults.meet("after", TemporaryError)
 
 
-def flaky(path: Path, at: int, how: str, *, rows_per_statement: int) -> Outbox:
+def flaky(path: Path, faults: FaultInjector, *, rows_per_statement: int) -> Outbox:
     """The outbox there, whose file fails so."""
     outbox = Outbox(path, rows_per_statement)
-    outbox._file = FlakyFile(path, at, how)
+    outbox._file = FlakyFile(path, faults)
     return outbox

@@ -26,13 +26,14 @@ from omnisync.agent.sync.exporter import Exporter, ExportScope
 from omnisync.agent.sync.outbox import ROWS_PER_STATEMENT, WITHOUT_KEY, Outbox
 from omnisync.contract.batches import RefusedLine, line_reader
 from tests.support.import_runs import Clock, runtime_at
-from tests.support.memory_fakes import COLUMNS, ZONE, KillError, MemoryErp, MemoryHub, Row, StoredDataset, flaky
 from tests.support.record_samples import NOW
+from tests.support.simulation.export_fakes import COLUMNS, ZONE, MemoryErp, MemoryHub, Row, StoredDataset, flaky
+from tests.support.simulation.faults import FaultInjector, KillError, fault, no_fault
+from tests.support.simulation.history import Event, replay
 
 ANY_NUMBER = 10**6
-Event = tuple[Any, ...]
-"""The name of a method, and what it is called with. A place means the row there, whatever number of rows there are."""
 OF_A_ROW = ("delete", "delete_many", "update", "rekey", "copy", "swap")
+"""What needs a row. A place means the row there, whatever number of rows there are."""
 WIDTH_OF_KEY = {"products": 1, "stock": 2}
 
 
@@ -74,9 +75,8 @@ class ExportSimulation:
         self._clean: Mapping[str, Truth] | None = None  # what the hub was last told, if nothing but edits came since
 
     def happen(self, *events: Event) -> None:
-        for what, *words in events:
-            if self._erp.rows or what not in OF_A_ROW:
-                getattr(self, what)(*words)
+        """What comes to pass around an export, and exports that end anywhere."""
+        replay(self, events, lambda what: bool(self._erp.rows) or what not in OF_A_ROW)
 
     # --- edits
 
@@ -172,10 +172,10 @@ class ExportSimulation:
 
     # --- exports that end anywhere
 
-    def export(self, *, is_full: bool = False, stop_at: int = 0, fault: tuple[int, str] = (0, "")) -> None:
+    def export(self, *, is_full: bool = False, stop_at: int = 0, faults: FaultInjector | None = None) -> None:
         self._clean = None
         with suppress(KillError, StoppedError, TemporaryError, FeedError):
-            self._run(is_full=is_full, stop_at=stop_at, fault=fault)
+            self._run(is_full=is_full, stop_at=stop_at, faults=faults or no_fault())
 
     def export_all(self) -> None:
         self.export(is_full=True)
@@ -184,10 +184,10 @@ class ExportSimulation:
         self.export(stop_at=at)
 
     def break_outbox(self, at: int, how: str) -> None:
-        self.export(fault=(at, how))
+        self.export(faults=fault(at, how))
 
     def break_hub(self, after: int, how: str) -> None:
-        self._hub.plan = [""] * after + [how]
+        self._hub.faults = fault(after + 1, how)
         self.export()
 
     def break_erp(self, after: int) -> None:
@@ -203,13 +203,13 @@ class ExportSimulation:
             self._erp.rows = before
         self.check()
 
-    def _run(self, *, is_full: bool, stop_at: int = 0, fault: tuple[int, str] = (0, "")) -> ExportCounts:
+    def _run(self, *, is_full: bool, stop_at: int = 0, faults: FaultInjector) -> ExportCounts:
         reports = count(1)
 
         def report(progress: Progress) -> bool:
             return next(reports) == stop_at
 
-        with closing(flaky(self._path, *fault, rows_per_statement=self._sizes.rows_per_statement)) as opened:
+        with closing(flaky(self._path, faults, rows_per_statement=self._sizes.rows_per_statement)) as opened:
             counts = Exporter(
                 cast(Erp, self._erp),
                 cast(HubClient, self._hub),
@@ -226,9 +226,9 @@ class ExportSimulation:
     def _export_whole(self) -> ExportCounts:
         """With nothing in its way."""
         agreed, self._agreed = self._agreed, ANY_NUMBER
-        self._erp.breaks_after, self._hub.plan = -1, []
+        self._erp.breaks_after, self._hub.faults = -1, no_fault()
         self._hub.taken.clear()
-        counts = self._run(is_full=True)
+        counts = self._run(is_full=True, faults=no_fault())
         self._agreed = agreed
         return counts
 
