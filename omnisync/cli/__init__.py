@@ -9,6 +9,7 @@ from importlib import import_module
 import rich_click as click
 
 from omnisync import __version__
+from omnisync.agent.runtime import Runtime
 from omnisync.cli.exit import run
 from omnisync.cli.options import in_portuguese
 
@@ -77,6 +78,6 @@ def cli() -> None:
 in_portuguese(cli)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the program and leave with its status."""
-    sys.exit(run(cli, None if arguments is None else list(arguments)))
+def main(arguments: Sequence[str] | None = None, runtime: Runtime | None = None) -> None:
+    """Run the program and leave with its status. `runtime` replaces the machine's clocks and randomness."""
+    sys.exit(run(cli, None if arguments is None else list(arguments), runtime))

@@ -32,7 +32,7 @@ def agent(
     """Abre as telas, cuida do agendamento e carrega as execuções, até Ctrl-C."""
     known = context.settings
     read = read_optional(certificate or known.certificate, key or (None if certificate else known.key))
-    if read is not None and read.expires_at <= composition.clock():
+    if read is not None and read.expires_at <= context.runtime.clock():
         print_status("O certificado das telas venceu: os navegadores avisam a quem as abre. Renove-o.")
     address = host or known.host, port or known.port
     serve(context, *address, lambda url: print_status(f"Omnisync em {url} (Ctrl-C encerra)"), certificate=read)

@@ -9,6 +9,7 @@ from typing import Any
 
 import rich_click as click
 
+from omnisync.agent.runtime import Runtime
 from omnisync.cli import composition
 from omnisync.cli.exit import exit_cleanly
 from omnisync.cli.options import connection_option, json_option, verbose_option
@@ -43,12 +44,18 @@ def command(name: str, *, group: click.RichGroup | None = None) -> Callable[[Com
 def _call(function: CommandBody, wanted: frozenset[str], options: dict[str, Any]) -> int | None:
     """Call the function with its options, and with the context and the connection where it wants them."""
     if wanted & {"context", "connection"}:
-        context = composition.open_context()
+        context = open_context()
         if "connection" in wanted:
             options["connection"] = context.connection(options.pop("name"))
         if "context" in wanted:
             options["context"] = context
     return function(**options)
+
+
+def open_context() -> composition.AgentContext:
+    """Open what the agent remembers, with the runtime that the program was started with."""
+    called = click.get_current_context()
+    return composition.open_context(called.find_object(Runtime) if called is not None else None)
 
 
 def _declare_options(execute: Callable[..., object], wanted: frozenset[str]) -> None:

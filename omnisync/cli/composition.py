@@ -74,6 +74,7 @@ class AgentContext(Struct, frozen=True):
     journal: Journal
     secrets: Secrets
     password: PagePassword
+    runtime: Runtime
 
     def connection(self, name: str | None) -> Connection:
         """Return the connection of this name, or the only one. Raises NotConfiguredError."""
@@ -88,7 +89,7 @@ class AgentContext(Struct, frozen=True):
 
     def close_orphaned_run(self, connection: Connection) -> None:
         """Close a run that is marked as going and has no process: without an agent nothing else does."""
-        now = clock()
+        now = self.runtime.clock()
         self.journal.close_orphaned_run(connection.name, now, lambda run: is_running(self.home, run, now))
 
     def zone(self, connection: Connection) -> tzinfo:
@@ -126,7 +127,7 @@ class AgentContext(Struct, frozen=True):
             ),
             options=ErpOptions(adjusts_centavo=connection.adjusts_centavo, n_cores=os.cpu_count() or 1),
             zone=self.zone(connection),
-            clock=clock,
+            clock=self.runtime.clock,
             describe=sentences.of_words,
             mappings=self.journal.decisions.mappings(connection.name),
             memories=self.home.memories,
@@ -156,13 +157,13 @@ def exported_systems(connection: Connection) -> tuple[System, ...]:
     return tuple(system for system in SYSTEMS if system in named)
 
 
-def open_context() -> AgentContext:
-    """Open what the agent remembers on this computer."""
+def open_context(given: Runtime | None = None) -> AgentContext:
+    """Open what the agent remembers on this computer. Without a runtime it is the machine's."""
     settings = read_settings(environ)
-    return context_in(settings, zone=settings.zone)
+    return context_in(settings, zone=settings.zone, given=given)
 
 
-def context_in(settings: Settings, *, zone: str | None) -> AgentContext:
+def context_in(settings: Settings, *, zone: str | None, given: Runtime | None = None) -> AgentContext:
     """Open what the agent remembers in the settings' home. `zone` is the journal's, for connections without one."""
     home = settings.home.prepare()
     return AgentContext(
@@ -171,6 +172,7 @@ def context_in(settings: Settings, *, zone: str | None) -> AgentContext:
         Journal(home.journal, zone=zone),
         Secrets(home.secrets),
         PagePassword(home.page_password),
+        given or runtime(),
     )
 
 
@@ -187,7 +189,7 @@ def run_services(context: AgentContext) -> RunServices:
         zone=context.zone,
         open_erp=context.erp,
         open_hub=lambda connection: hub_client(context, connection),
-        runtime=runtime(),
+        runtime=context.runtime,
         listen_for_stop=stop_on_signals,
         report_broken_display=report_broken_display,
     )
@@ -207,12 +209,12 @@ def hub_client(context: AgentContext, connection: Connection) -> HubClient:
         raise SetupError("no_token", nome=connection.name)
     if not re.fullmatch(r"[!-~]+", token.reveal()):  # no header takes it, and an error about it would show it
         raise BadTokenError
-    return hub_client_at(connection.hub.url, token.reveal())
+    return hub_client_at(connection.hub.url, token.reveal(), context.runtime)
 
 
-def hub_client_at(url: str, token: str) -> HubClient:
+def hub_client_at(url: str, token: str, used: Runtime) -> HubClient:
     """Return the hub at this address."""
-    return HubClient(Transport(url, token, clock=clock, monotonic=monotonic, verify=trusted(url)))
+    return HubClient(Transport(url, token, clock=used.clock, monotonic=used.monotonic, verify=trusted(url)))
 
 
 def trusted(url: str) -> ssl.SSLContext | bool:
@@ -228,7 +230,7 @@ def trusted(url: str) -> ssl.SSLContext | bool:
 
 def supervisor(context: AgentContext) -> ProcessSupervisor:
     """Return the runner of this computer; the runs find the same home."""
-    return ProcessSupervisor(context.journal, context.home, clock=clock, environ=environ)
+    return ProcessSupervisor(context.journal, context.home, clock=context.runtime.clock, environ=environ)
 
 
 def scheduler(context: AgentContext, supervisor: ProcessSupervisor) -> Scheduler:
@@ -236,7 +238,7 @@ def scheduler(context: AgentContext, supervisor: ProcessSupervisor) -> Scheduler
     return Scheduler(
         context.journal,
         supervisor,
-        clock=clock,
+        clock=context.runtime.clock,
         zone_of=context.zone,
         probe=lambda connection: is_hub_there(context, connection),
     )
@@ -269,7 +271,7 @@ def page_services(context: AgentContext, supervisor: ProcessSupervisor, schedule
         password=context.password,
         runs=supervisor,
         settings=context.settings,
-        clock=clock,
+        clock=context.runtime.clock,
         open_erp=context.erp,
         hub=lambda connection: hub_client(context, connection),
         offline=scheduler.offline,

@@ -52,7 +52,7 @@ def show(context: composition.AgentContext, connection: Connection) -> None:
         click.echo(f"Senha do banco:    {_kept(context, connection, 'erp_password')}")
         click.echo(f"Caracteres:        {erp.charset or 'os de costume do banco'}")
     click.echo(f"Layout:            {erp.layout}")
-    zone, now = context.zone_found(connection), composition.clock()
+    zone, now = context.zone_found(connection), context.runtime.clock()
     click.echo(f"Fuso horário:      {zone_text.zone_line(zone, now)}")
     if connection.adjusts_centavo:
         click.echo("Regra:             ajusta 1 centavo no maior item")
@@ -129,8 +129,8 @@ def set_(
     emptied = _emptied(context, before, after)
     context.journal.connections.save(after)
     if before is not None and before.zone != after.zone:
-        context.journal.free_slots(after.name, composition.clock().astimezone(context.zone(after)))
-    context.journal.connections.add_event(after.name, "connection_saved", composition.clock())
+        context.journal.free_slots(after.name, context.runtime.clock().astimezone(context.zone(after)))
+    context.journal.connections.add_event(after.name, "connection_saved", context.runtime.clock())
     context.secrets.keep_only_for(after)
     if token_stdin:
         context.secrets.put(after, "hub_token", Secret(sys.stdin.readline().strip()))
@@ -148,7 +148,7 @@ def set_(
 
 def _say_zone(context: composition.AgentContext, before: Connection | None, after: Connection) -> None:
     """A new connection's zone where it is not the machine's, and another one's where it changed."""
-    found, now = context.zone_found(after), composition.clock()
+    found, now = context.zone_found(after), context.runtime.clock()
     if before is not None and found.zone != context.zone(before):
         print_status(f"Fuso horário: {zone_text.zone_line(found, now)}. O que já está no ERP fica como está.")
     if advice := zone_text.zone_advice(found, now, zone_text.zone_command(after.name)):

@@ -215,7 +215,7 @@ def sell(hub_url: str, token: str, stop: threading.Event) -> None:
 
     Numbered by the clock, so a later demo is new too.
     """
-    client = composition.hub_client_at(hub_url, token)
+    client = composition.hub_client_at(hub_url, token, composition.runtime())
     first = free_number(composition.clock())
     known = exported_products(client)
     products: tuple[SampleProduct, ...] = ()

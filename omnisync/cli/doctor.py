@@ -70,7 +70,7 @@ def _hub(context: composition.AgentContext, connection: Connection) -> Iterator[
         hub.close()
     where = connection.hub.url if connection.hub is not None else ""
     yield DoctorFinding("Central e chave", True, f"{where} responde para {identity.company.name}.")
-    yield clock_finding(composition.clock(), identity.server_time)
+    yield clock_finding(context.runtime.clock(), identity.server_time)
 
 
 def clock_finding(here: datetime, there: datetime) -> DoctorFinding:
@@ -92,7 +92,7 @@ def _erp(context: composition.AgentContext, connection: Connection) -> Iterator[
 
 def _zone(context: composition.AgentContext, connection: Connection) -> DoctorFinding:
     """Report the zone whose hours are written to the ERP; a fault while a person should confirm it."""
-    found, now = context.zone_found(connection), composition.clock()
+    found, now = context.zone_found(connection), context.runtime.clock()
     advice = zone_text.zone_advice(found, now, zone_text.zone_command(connection.name))
     return DoctorFinding("Fuso horário", not found.is_unanswered, advice or f"{zone_text.zone_line(found, now)}.")
 
@@ -130,7 +130,7 @@ def _pages(context: composition.AgentContext) -> Iterator[DoctorFinding]:
     )
     yield DoctorFinding("Telas", True, f"abrem em {where}, {who}, {how}.")
     if certificate is not None:
-        yield certificate_finding(certificate, composition.clock())
+        yield certificate_finding(certificate, context.runtime.clock())
         yield _key(settings.key or settings.certificate)
 
 

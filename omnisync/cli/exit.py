@@ -13,6 +13,7 @@ import rich_click as click
 
 from omnisync.agent.errors import OmnisyncError, StoppedError
 from omnisync.agent.messages import sentences
+from omnisync.agent.runtime import Runtime
 
 DONE = 0
 FAILED = 1
@@ -81,10 +82,10 @@ def exit_cleanly(*, verbose: bool = False) -> Iterator[None]:
         sys.exit(FAILED)
 
 
-def run(command: click.Command, arguments: list[str] | None) -> int:
-    """Run a click command, its wrong uses told in pt-BR."""
+def run(command: click.Command, arguments: list[str] | None, runtime: Runtime | None = None) -> int:
+    """Run a click command, its wrong uses told in pt-BR. Without a runtime the commands use the machine's."""
     try:
-        answer: Any = command.main(args=arguments, standalone_mode=False, prog_name="omnisync")
+        answer: Any = command.main(args=arguments, standalone_mode=False, prog_name="omnisync", obj=runtime)
     except click.UsageError as error:
         print_status(usage_message(error))
         return WRONG_USE

@@ -10,7 +10,7 @@ from omnisync.agent.erp.layout.code_map import KINDS
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.messages import labels
 from omnisync.cli import composition
-from omnisync.cli.command import command
+from omnisync.cli.command import command, open_context
 from omnisync.cli.exit import print_status
 from omnisync.cli.options import connection_option
 
@@ -47,7 +47,7 @@ def set_(kind: str, code: str, erp_code: str, name: str | None) -> None:
     """Diz qual é o código no ERP. O recusado por causa dele é tentado de novo na próxima importação."""
     if not code.strip() or not erp_code.strip():
         raise SettingsError(motivo="o código não pode ser vazio")
-    context = composition.open_context()
+    context = open_context()
     _save(context, context.connection(name), kind, code.strip(), erp_code.strip())
     print_status(f"{labels.MAPPINGS[kind]}: {code} é {erp_code} no ERP.")
 
@@ -65,4 +65,4 @@ def _save(
     context: composition.AgentContext, connection: Connection, kind: str, code: str, erp_code: str | None
 ) -> None:
     context.journal.decisions.save_mappings(connection.name, kind, {code: erp_code})
-    context.journal.connections.add_event(connection.name, "mapping_saved", composition.clock())
+    context.journal.connections.add_event(connection.name, "mapping_saved", context.runtime.clock())

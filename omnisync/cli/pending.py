@@ -76,7 +76,7 @@ def choose(context: composition.AgentContext, connection: Connection, customer_i
 def confirm(context: composition.AgentContext, connection: Connection, dataset: str, n: int) -> None:
     """Confirma que tantos registros deixam de aparecer; o número é o que `pending list` mostra."""
     asked = _open_confirmation(context, connection, dataset)
-    if not context.journal.decisions.confirm(connection.name, dataset, n, composition.clock()):
+    if not context.journal.decisions.confirm(connection.name, dataset, n, context.runtime.clock()):
         raise SetupError("confirmation_changed", dados=labels.DATASETS[dataset], n=format_integer(asked.n))
     print_status("Confirmado: a próxima exportação continua.")
 
@@ -97,7 +97,7 @@ def take_over(context: composition.AgentContext, connection: Connection, code: s
     chosen_codes(connection, [code])
     with closing(composition.hub_client(context, connection)) as hub:
         lease = hub.take_over(code)
-    context.journal.connections.add_event(connection.name, "taken_over", composition.clock())
+    context.journal.connections.add_event(connection.name, "taken_over", context.runtime.clock())
     whose = f", que estava com outro computador ({lease.taken_from})" if lease.taken_from else ""
     print_status(f"Este computador assumiu o estabelecimento {code}{whose}. Importe agora com omnisync import.")
 

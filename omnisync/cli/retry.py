@@ -8,7 +8,7 @@ from omnisync.agent.journal.run import RunScope
 from omnisync.agent.record_ref import RecordRef
 from omnisync.agent.sync.run import RunRequest
 from omnisync.cli import composition
-from omnisync.cli.command import command
+from omnisync.cli.command import command, open_context
 from omnisync.cli.exit import DONE, DONE_WITH_REFUSALS, WRONG_USE, print_status
 from omnisync.cli.import_ import as_builtins
 from omnisync.cli.options import connection_option
@@ -26,7 +26,7 @@ def retry(ids: tuple[str, ...], is_all: bool, name: str | None, as_json: bool) -
     if bool(ids) is is_all:
         print_status("Diga os registros a tentar de novo, ou todos com --all.")
         return WRONG_USE
-    context = composition.open_context()
+    context = open_context()
     connection = context.connection(name)
     wanted = tuple(RecordRef(None, id_) for id_ in ids) or _refused(context, name)
     if not wanted:

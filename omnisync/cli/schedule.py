@@ -36,7 +36,7 @@ def show(context: composition.AgentContext, connection: Connection, as_json: boo
 
 
 def _print_schedule(context: composition.AgentContext, connection: Connection, saved: Schedule | None) -> None:
-    now, zone = composition.clock(), context.zone(connection)
+    now, zone = context.runtime.clock(), context.zone(connection)
     if saved is None:
         click.echo("Agendamento: não definido.")
         return
@@ -80,7 +80,7 @@ def set_(
         establishments=codes or "all",
         systems="all" if system == "todos" else SYSTEMS[system],
     )
-    context.journal.connections.save_schedule(connection.name, wanted, composition.clock())
+    context.journal.connections.save_schedule(connection.name, wanted, context.runtime.clock())
     _print_schedule(context, connection, wanted)
 
 
@@ -91,7 +91,7 @@ def off(context: composition.AgentContext, connection: Connection) -> None:
     if saved is None:
         raise SetupError("schedule_never_saved")
     stopped = msgspec.structs.replace(saved, is_active=False)
-    context.journal.connections.save_schedule(connection.name, stopped, composition.clock())
+    context.journal.connections.save_schedule(connection.name, stopped, context.runtime.clock())
     print_status("Agendamento desativado.")
 
 

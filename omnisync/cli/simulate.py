@@ -36,7 +36,7 @@ def simulate(
     url: str, token_stdin: bool, rate: float, burst: int, steps: int, seed: int, first_number: int | None
 ) -> None:
     """Faz de conta que é o OmniForce: clientes e pedidos novos, alterados, cancelados, movidos, apagados e errados."""
-    client = composition.hub_client_at(HubAddress(url).url, sys.stdin.readline().strip())
+    client = composition.hub_client_at(HubAddress(url).url, sys.stdin.readline().strip(), composition.runtime())
     first = first_number or free_number(composition.clock())
     goods = products_at(client)
     people = simulated_sellers(

@@ -44,13 +44,13 @@ def status(context: composition.AgentContext, connection: Connection, as_json: b
     for noun in NOUNS:
         click.echo(f"  {labels.NOUNS[noun]:<22}{format_integer(rows[noun]):>12}")
     click.echo(f"  {'Recusados':<22}{format_integer(unsettled['refused']):>12}")
-    oldest = f"   o mais antigo {format_age(since, composition.clock())}" if since is not None else ""
+    oldest = f"   o mais antigo {format_age(since, context.runtime.clock())}" if since is not None else ""
     click.echo(f"  {'Aguardando':<22}{format_integer(unsettled['waiting']):>12}{oldest}")
     for sentence in sentences.of_unread_orders(unread_orders(context, connection)):
         click.echo(sentence)
     if context.zone_found(connection).is_unanswered:
         where = zone_text.zone_command(connection.name)
-        click.echo(zone_text.zone_advice(context.zone_found(connection), composition.clock(), where))
+        click.echo(zone_text.zone_advice(context.zone_found(connection), context.runtime.clock(), where))
 
 
 def unread_orders(context: composition.AgentContext, connection: Connection) -> dict[str, int]:
@@ -124,7 +124,7 @@ def refused(context: composition.AgentContext, connection: Connection, limit: in
     if not found and not unsent:
         click.echo("Nenhum registro recusado nem aguardando.")
     for record in found:
-        click.echo(open_issue_line(record, composition.clock()))
+        click.echo(open_issue_line(record, context.runtime.clock()))
     for row in unsent:
         click.echo(f"{labels.UNSENT:<11}{labels.row_name(row.dataset, row.key)}: {row.detail}")
 

@@ -70,9 +70,10 @@ def sent(change: Change) -> dict[str, object]:
 
 
 @contextmanager
-def client(hub: RunningHub, clock: Clock | None = None) -> Iterator[HubClient]:
-    """A client of the hub with the company's token."""
-    opened = HubClient(Transport(hub.url, hub.token, clock=lambda: NOW, monotonic=(clock or Clock()).monotonic))
+def client(hub: RunningHub, clock: Clock | None = None, **limits: Any) -> Iterator[HubClient]:
+    """A client of the hub with the company's token; `limits` are those of `Transport`."""
+    monotonic = (clock or Clock()).monotonic
+    opened = HubClient(Transport(hub.url, hub.token, clock=lambda: NOW, monotonic=monotonic, **limits))
     try:
         yield opened
     finally:
@@ -102,10 +103,10 @@ def importer(
     )
 
 
-def run_import(keeper: SampleErp, hub: RunningHub, *, establishments: Sequence[str] = ALL) -> Counts:
-    """One import from beginning to end."""
+def run_import(keeper: SampleErp, hub: RunningHub, *, establishments: Sequence[str] = ALL, **limits: Any) -> Counts:
+    """One import from beginning to end; `limits` are those of `Transport`."""
     erp = keeper.open(establishments=establishments)
-    with client(hub) as opened:
+    with client(hub, **limits) as opened:
         counts = importer(erp, opened, establishments=establishments).run()
     erp.close()
     return counts

@@ -114,9 +114,12 @@ class Transport:
         clock: Callable[[], datetime],
         monotonic: Callable[[], float],
         verify: ssl.SSLContext | bool = True,
+        max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
+        """An answer larger than `max_body_bytes` is not read to its end."""
         self._clock = clock
         self._monotonic = monotonic
+        self._max_body_bytes = max_body_bytes
         self._host = httpx.URL(url).host
         headers = {
             "Authorization": f"Bearer {token}",
@@ -179,7 +182,7 @@ class Transport:
             raise self._refusal(response, problem)
         if kind != "application/json":
             raise HubUnreachableError("hub_other_page", host=self._host)
-        return b"".join(self._decoded(response, deadline, MAX_BODY_BYTES))
+        return b"".join(self._decoded(response, deadline, self._max_body_bytes))
 
     def _problem(self, response: httpx.Response, deadline: float) -> _Problem:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import socket
 from datetime import timedelta
 from pathlib import Path
@@ -15,11 +14,13 @@ from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.secrets import Secret, Secrets
 from omnisync.agent.config.settings import Home
 from omnisync.agent.journal.journal import Journal
+from omnisync.agent.runtime import Runtime
 from omnisync.agent.schedule import Schedule
 from omnisync.cli import composition
 from omnisync.cli.password import password
-from tests.support.command_line import run
+from tests.support.command_line import Terminal, run
 from tests.support.erp_databases import make_sqlite
+from tests.support.import_runs import Clock, runtime_at
 from tests.support.page_client import QUICK, connection
 from tests.support.tls import put
 
@@ -115,16 +116,10 @@ def test_a_busy_port_is_one_sentence(journal: Journal, capsys: pytest.CaptureFix
 PASSWORD = "pão de queijo às 6h"  # noqa: S105  # a made-up one
 
 
-def typed(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
-    """What a pipe would bring."""
-    monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
-
-
 def test_a_password_comes_on_the_standard_input_and_is_never_shown(
-    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    journal: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    typed(monkeypatch, PASSWORD)
-    status, said = run(capsys, "password", "set")
+    status, said = run(capsys, "password", "set", stdin=f"{PASSWORD}\n")
     kept = PagePassword(Home(tmp_path).page_password)
     assert (status, kept.verify(PASSWORD)) == (0, True)
     assert PASSWORD not in said
@@ -143,17 +138,14 @@ def test_a_password_comes_on_the_standard_input_and_is_never_shown(
 def test_on_a_terminal_the_password_is_asked_for_twice(
     journal: Journal,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     typed_in: tuple[str, str],
     status: int,
     said: str,
 ) -> None:
-    answers = iter(typed_in)
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("omnisync.cli.password.click.prompt", lambda text, **how: next(answers))
-    ended, told = run(capsys, "password", "set")
+    ended, told = run(capsys, "password", "set", stdin=Terminal(*typed_in))
     assert (ended, said in told) == (status, True)
+    assert not any(line in told for line in typed_in)
     assert Home(tmp_path).page_password.exists() == (status == 0)
 
 
@@ -190,8 +182,9 @@ def test_a_certificate_that_is_not_there_is_one_sentence(
 def test_doctor_says_who_reaches_the_pages(
     journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def pages() -> list[str]:
-        return [line for line in run(capsys, "doctor")[1].splitlines() if "elas" in line or "ertificado" in line]
+    def pages(runtime: Runtime | None = None) -> list[str]:
+        told = run(capsys, "doctor", runtime=runtime)[1]
+        return [line for line in told.splitlines() if "elas" in line or "ertificado" in line]
 
     assert pages() == [
         "ok    Telas: abrem em http://127.0.0.1:8787, só neste computador, sem senha; para pedir uma: "
@@ -214,8 +207,7 @@ def test_doctor_says_who_reaches_the_pages(
     ]
     key.chmod(0o600)
     later = composition.clock() + timedelta(days=40)
-    monkeypatch.setattr("omnisync.cli.composition.clock", lambda: later)
-    told = pages()
+    told = pages(runtime_at(lambda: later, Clock()))
     assert (
         told[1] == "FALHA Certificado: de erp-01.example, venceu. Renove-o: os navegadores avisam a quem abre as telas."
     )

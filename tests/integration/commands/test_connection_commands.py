@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from decimal import Decimal
 from pathlib import Path
 
@@ -35,10 +34,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setenv("OMNISYNC_ZONE", "America/Sao_Paulo")  # wherever the tests run
     monkeypatch.chdir(tmp_path)
     return Home(tmp_path).prepare()
-
-
-def type_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO(text))  # what a pipe would bring
 
 
 def test_set_keeps_all_of_the_erps_address(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,11 +76,9 @@ def test_the_rule_reaches_the_erp(home: Home, capsys: pytest.CaptureFixture[str]
     erp.close()
 
 
-def test_two_secrets_come_one_a_line_the_key_first(
-    home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    type_in(monkeypatch, f"a-chave\n{CANARY}\n")
-    status, said = run(capsys, *SET, *FIREBIRD, *USER, "--token-stdin", "--erp-password-stdin")
+def test_two_secrets_come_one_a_line_the_key_first(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    typed = f"a-chave\n{CANARY}\n"
+    status, said = run(capsys, *SET, *FIREBIRD, *USER, "--token-stdin", "--erp-password-stdin", stdin=typed)
     known, secrets = Journal(home.journal).connections.get("producao"), Secrets(home.secrets)
     assert status == 0
     assert secrets.get(known, "hub_token") == Secret("a-chave")
@@ -93,11 +86,8 @@ def test_two_secrets_come_one_a_line_the_key_first(
     assert CANARY not in said
 
 
-def test_show_never_shows_a_secret(
-    home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    type_in(monkeypatch, f"{CANARY}\n")
-    run(capsys, *SET, *FIREBIRD, *USER, "--erp-password-stdin")
+def test_show_never_shows_a_secret(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, *SET, *FIREBIRD, *USER, "--erp-password-stdin", stdin=f"{CANARY}\n")
     _, said = run(capsys, "connection", "show")
     assert "Banco do ERP:      firebird ERP em erp-01:3051\n" in said
     assert "Usuário do banco:  OMNISYNC\n" in said
@@ -111,10 +101,9 @@ def test_show_never_shows_a_secret(
     "change", [("--erp-server", "outro"), ("--erp-port", "3050"), ("--erp-user", "sa"), ("--erp-database", "OUTRO")]
 )
 def test_another_address_empties_the_password_and_says_so(
-    home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, change: tuple[str, str]
+    home: Home, capsys: pytest.CaptureFixture[str], change: tuple[str, str]
 ) -> None:
-    type_in(monkeypatch, f"{CANARY}\n")
-    run(capsys, *SET, *FIREBIRD, *USER, "--erp-password-stdin")
+    run(capsys, *SET, *FIREBIRD, *USER, "--erp-password-stdin", stdin=f"{CANARY}\n")
     _, said = run(capsys, "connection", "set", *change)
     assert "a senha que era do outro foi apagada" in said
     run(capsys, "connection", "set", *FIREBIRD, *USER)

@@ -16,8 +16,7 @@ import pytest
 
 from omnisync.agent.config.establishments import chosen_codes
 from omnisync.agent.config.files import file_lock
-from omnisync.agent.config.page_password import PagePassword
-from omnisync.agent.config.secrets import Secret, Secrets
+from omnisync.agent.config.secrets import Secret
 from omnisync.agent.config.settings import Home, Settings
 from omnisync.agent.errors import BadTokenError, RunInProgressError, TemporaryError
 from omnisync.agent.journal.connection_lock import connection_lock
@@ -37,9 +36,7 @@ from tests.support.page_client import connection
 @pytest.fixture
 def parts(tmp_path: Path) -> composition.AgentContext:
     home = Home(tmp_path / "home").prepare()
-    known = composition.AgentContext(
-        Settings(home=home), home, Journal(home.journal), Secrets(home.secrets), PagePassword(home.page_password)
-    )
+    known = composition.context_in(Settings(home=home), zone=None)
     known.journal.connections.save(AURORA)
     return known
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from omnisync.hub import intake, receipts
 from tests.support.command_line import run
 from tests.support.erp_databases import SampleErp, make_on, make_sqlite, write
 from tests.support.hub_server import COMPANY, RunningHub, running_hub
-from tests.support.import_runs import client, importer, run_import, send
+from tests.support.import_runs import Clock, client, importer, run_import, runtime_at, send
 from tests.support.page_client import HOST, connection, page_client, text
 from tests.support.record_samples import NOW, change, customer, deletion, item, order, raw_change
 
@@ -633,7 +634,7 @@ def test_a_waiting_order_shows_its_age_on_the_pages_and_by_command_and_it_grows(
     known = connection(erp=keeper.address, hub=HubAddress(hub.url))
     for days in (3, 4):
         late = NOW + timedelta(days=days, hours=1)
-        monkeypatch.setattr("omnisync.cli.composition.clock", lambda late=late: late)
+        later = runtime_at(repeat(late).__next__, Clock())
         run_import(keeper, hub)  # tried again in vain
         with page_client(tmp_path / "home", known=known) as shown:
             shown.run("done", minutes_ago=1)
@@ -641,9 +642,12 @@ def test_a_waiting_order_shows_its_age_on_the_pages_and_by_command_and_it_grows(
             page = TestClient(create_app(parts, [HOST]), base_url=f"http://{HOST}")
             for path in ("/", "/pendencias"):
                 assert f"Automático Aguardando há {days} dias" in text(page.get(path).text), path
-        assert re.search(rf"Aguardando +1   o mais antigo há {days} dias", run(capsys, "status")[1])
-        assert f"Pedido OF-1 (há {days} dias): O pedido OF-1 aguarda o cadastro" in run(capsys, "refused")[1]
-        told = msgspec.json.decode(run(capsys, "status", "--json")[1])
+        assert re.search(rf"Aguardando +1   o mais antigo há {days} dias", run(capsys, "status", runtime=later)[1])
+        assert (
+            f"Pedido OF-1 (há {days} dias): O pedido OF-1 aguarda o cadastro"
+            in run(capsys, "refused", runtime=later)[1]
+        )
+        told = msgspec.json.decode(run(capsys, "status", "--json", runtime=later)[1])
         assert datetime.fromisoformat(told["waiting_since"]) == NOW
 
 
@@ -702,22 +706,18 @@ def test_a_clock_that_is_wrong_changes_nothing_of_what_is_imported(
 # n.º 34
 
 
-def test_a_page_larger_than_we_read_is_asked_for_in_halves(
-    keeper: SampleErp, hub: RunningHub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_page_larger_than_we_read_is_asked_for_in_halves(keeper: SampleErp, hub: RunningHub) -> None:
     send(hub, change(customer()), *(change(order(f"ord_{n}")) for n in range(40)))
-    monkeypatch.setattr("omnisync.agent.hub_api.transport.MAX_BODY_BYTES", 20_000)
-    assert run_import(keeper, hub).orders == RowCounts(written=40)
+    assert run_import(keeper, hub, max_body_bytes=20_000).orders == RowCounts(written=40)
 
 
 def test_an_order_larger_than_we_read_is_refused_by_its_place_and_the_stream_goes_on(
-    keeper: SampleErp, hub: RunningHub, monkeypatch: pytest.MonkeyPatch
+    keeper: SampleErp, hub: RunningHub
 ) -> None:
     huge = order("ord_5", items=tuple(item(n, price="1.00", quantity="1.0000") for n in range(1, 400)))
     send(hub, change(customer()), *(change(order(f"ord_{n}")) for n in range(5)), change(huge))
     send(hub, *(change(order(f"ord_{n}")) for n in range(6, 10)))
-    monkeypatch.setattr("omnisync.agent.hub_api.transport.MAX_BODY_BYTES", 20_000)
-    assert run_import(keeper, hub).orders == RowCounts(written=9, refused=1)
+    assert run_import(keeper, hub, max_body_bytes=20_000).orders == RowCounts(written=9, refused=1)
     [refused] = keeper.open().records.open_issues(["refused"], 10)
     assert refused.message == (
         "O pedido sem identificação não pode ser lido (formato). Abra no OmniForce, salve e envie de novo."
