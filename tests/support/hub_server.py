@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import uvicorn
 
+from omnisync.hub.app import create_app
 from omnisync.hub.server import hub_server
 from omnisync.hub.store import SCOPES, Store
+from omnisync.web.server import WebServer, listening_socket
 from tests.support.database_servers import postgresql_server
 
 NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
@@ -40,18 +44,20 @@ class RunningHub:
 
 
 @contextmanager
-def running_hub(tmp_path: Path, url: str | None = None) -> Iterator[RunningHub]:
+def running_hub(
+    tmp_path: Path, url: str | None = None, before: Callable[[str], None] | None = None
+) -> Iterator[RunningHub]:
     """A migrated hub with *Padaria Aurora* (0001, 0002) and a token that may do everything."""
     store = Store(url or f"sqlite:///{tmp_path / 'hub.db'}")
     store.migrate()
-    with serving(store, found_company(store)) as running:
+    with serving(store, found_company(store), before) as running:
         yield running
 
 
 @contextmanager
-def serving(store: Store, token: str) -> Iterator[RunningHub]:
-    """This store, answering; closed at the end."""
-    server = hub_server(store, "127.0.0.1", 0, clock=lambda: NOW)
+def serving(store: Store, token: str, before: Callable[[str], None] | None = None) -> Iterator[RunningHub]:
+    """This store, answering; closed at the end. `before` is called with the target of each request that comes."""
+    server = hub_server(store, "127.0.0.1", 0, clock=lambda: NOW) if before is None else _observed(store, before)
     is_ready = threading.Event()
     thread = threading.Thread(target=server.run, args=(lambda _url: is_ready.set(),), daemon=True)
     thread.start()
@@ -62,6 +68,20 @@ def serving(store: Store, token: str) -> Iterator[RunningHub]:
         server.stop()
         thread.join(20)
         store.close()
+
+
+def _observed(store: Store, before: Callable[[str], None]) -> WebServer:
+    """The hub behind something that sees each request first."""
+    app = create_app(store, lambda: NOW)
+
+    async def observed(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await asyncio.to_thread(before, f"{scope['path']}?{scope['query_string'].decode()}")
+        await app(scope, receive, send)
+
+    listening = listening_socket("127.0.0.1", 0)
+    config = uvicorn.Config(observed, access_log=False, log_level="warning")
+    return WebServer(config, listening, f"http://127.0.0.1:{listening.getsockname()[1]}")
 
 
 @contextmanager

@@ -83,6 +83,8 @@ def _stop_at(moment: str, n: int, kind: str, folder: str) -> None:
             _stop(folder)
         return answer
 
+    # A class of the installed program, in a process of its own that dies of it: a point for tests would stand in the
+    # program itself, on the way of every record.
     setattr(owner, name, wrapped)
 
 

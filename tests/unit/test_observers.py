@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
+import io
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from datetime import UTC
 
 import pytest
@@ -104,15 +104,13 @@ def test_case_d3_whether_to_stop_is_asked_again_after_a_failure() -> None:
     assert [guard(asked, False), guard(asked, False)] == [False, True]
 
 
-def test_case_d3_a_screen_that_is_gone_leaves_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Gone:
-        encoding = "utf-8"
-
+def test_case_d3_a_screen_that_is_gone_leaves_the_result() -> None:
+    class Gone(io.TextIOBase):
         def write(self, text: str) -> int:
             raise BrokenPipeError
 
         def flush(self) -> None:
             raise BrokenPipeError
 
-    monkeypatch.setattr(sys, "stderr", Gone())
-    show_result({}, lambda: "Feito.", as_json=False)
+    with redirect_stderr(Gone()):
+        show_result({}, lambda: "Feito.", as_json=False)

@@ -172,6 +172,7 @@ def test_a_name_that_did_not_resolve_is_resolved_anew(
             raise socket.gaierror(-3, "Temporary failure in name resolution")
         return resolve(*given, **named)
 
+    # No name fails and then resolves on demand: the system's resolver is the only place for it.
     monkeypatch.setattr(socket, "getaddrinfo", late)
     with hub_with(says(GOOD)) as server:
         assert run(keeper, server.url, clock) == RowCounts(written=2)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import stat
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -14,6 +16,9 @@ from omnisync.agent.config.connection import Connection, ErpAddress, HubAddress
 from omnisync.agent.config.secrets import Secret, Secrets
 from omnisync.agent.config.settings import Home
 from omnisync.agent.errors import SettingsError
+
+if sys.platform != "win32":
+    import resource
 
 AURORA = Connection(
     name="producao",
@@ -66,18 +71,22 @@ def test_the_file_and_its_folder_are_of_the_account_alone(secrets: Secrets, tmp_
     assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
 
 
-def test_a_failed_save_leaves_the_old_file_and_no_other(
-    secrets: Secrets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@contextmanager
+def no_room() -> Iterator[None]:
+    """Let every write of this process fail, as on a full disk: no file may grow."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are POSIX")
+def test_a_failed_save_leaves_the_old_file_and_no_other(secrets: Secrets, tmp_path: Path) -> None:
     secrets.put(AURORA, "hub_token", Secret("t0k3n"))
-
-    def broken(_: int) -> None:
-        raise OSError
-
-    with monkeypatch.context() as patch:  # no disk fails on demand: the only way to stand between write and rename
-        patch.setattr("os.fsync", broken)
-        with pytest.raises(SettingsError) as caught:
-            secrets.put(AURORA, "hub_token", Secret("outro"))
+    with no_room(), pytest.raises(SettingsError) as caught:
+        secrets.put(AURORA, "hub_token", Secret("outro"))
     assert caught.value.code == "folder_read_only"
     assert secrets.get(AURORA, "hub_token") == Secret("t0k3n")
     assert sorted(path.name for path in (tmp_path / "home").glob("secrets*")) == ["secrets.json", "secrets.lock"]
