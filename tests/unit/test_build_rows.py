@@ -14,6 +14,8 @@ from omnisync.agent.erp.layout.plan import Layout
 from omnisync.agent.erp.layout.row_builder import ColumnPlan, LookupAnswers, UnconvertibleError
 from omnisync.agent.erp.upsert.build_rows import ask_nothing, build_customers, build_orders, refuse_unconvertible
 from omnisync.agent.erp.upsert.record_change import ChangeAction, RecordChange
+from omnisync.agent.erp.upsert.record_reason import described
+from omnisync.agent.messages import sentences
 from omnisync.contract.records import Customer, Order
 from tests.support.layout_samples import GOOD, compiled, with_changes
 from tests.support.record_samples import change, customer, item, order
@@ -166,4 +168,5 @@ def test_what_is_personal_is_not_repeated_in_a_reason(path: str, value: object, 
     refuse_unconvertible(one, UnconvertibleError("code_unmapped", path, value, campo=path), "items[0].")
     assert one.reason is not None
     assert (one.reason.code, one.reason.field, one.reason.value) == ("code_unmapped", f"items[0].{path}", shown)
-    assert value is None or shown is not None or str(value) not in one.reason.message
+    message = described(one.reason, sentences.of_words).message
+    assert value is None or shown is not None or str(value) not in message

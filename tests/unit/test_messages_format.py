@@ -10,7 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnisync.agent.messages import texts, times
+from omnisync.agent.messages import labels, schedule_text, sentences, zone_text
+from omnisync.agent.messages.format import (
+    format_age,
+    format_count,
+    format_day,
+    format_duration,
+    format_integer,
+    format_moment,
+    format_short_duration,
+    format_short_moment,
+    format_time_until,
+)
 from omnisync.agent.phase import Phase
 from omnisync.agent.schedule import Schedule
 
@@ -22,13 +33,13 @@ NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)  # a Tuesday, 12:00 in São Paul
     ("n", "said"), [(0, "0 pedidos"), (1, "1 pedido"), (2, "2 pedidos"), (1204, "1.204 pedidos"), (-1, "-1 pedidos")]
 )
 def test_a_count_agrees_with_its_noun(n: int, said: str) -> None:
-    assert texts.counted(n, "pedido", "pedidos") == said
+    assert format_count(n, "pedido", "pedidos") == said
 
 
 @given(st.integers(0, 10**15))
 def test_points_in_a_number_alter_no_digit(n: int) -> None:
-    assert int(texts.integer(n).replace(".", "")) == n
-    assert all(len(group) == 3 for group in texts.integer(n).split(".")[1:])
+    assert int(format_integer(n).replace(".", "")) == n
+    assert all(len(group) == 3 for group in format_integer(n).split(".")[1:])
 
 
 @pytest.mark.parametrize(
@@ -46,7 +57,7 @@ def test_points_in_a_number_alter_no_digit(n: int) -> None:
     ],
 )
 def test_an_age_is_said_in_its_largest_unit(ago: timedelta, said: str) -> None:
-    assert texts.age(NOW - ago, NOW) == said
+    assert format_age(NOW - ago, NOW) == said
 
 
 @pytest.mark.parametrize(
@@ -66,8 +77,8 @@ def test_an_age_is_said_in_its_largest_unit(ago: timedelta, said: str) -> None:
     ],
 )
 def test_a_span_is_said_by_its_two_largest_units(seconds: float, span: str, short: str) -> None:
-    assert times.span(timedelta(seconds=seconds)) == span
-    assert times.short_span(timedelta(seconds=seconds)) == short
+    assert format_duration(timedelta(seconds=seconds)) == span
+    assert format_short_duration(timedelta(seconds=seconds)) == short
 
 
 @pytest.mark.parametrize(
@@ -83,7 +94,7 @@ def test_a_span_is_said_by_its_two_largest_units(seconds: float, span: str, shor
     ],
 )
 def test_what_is_to_come_is_rounded_up_to_its_minute(length: timedelta, said: str) -> None:
-    assert times.until(length) == said
+    assert format_time_until(length) == said
 
 
 @pytest.mark.parametrize(
@@ -99,14 +110,14 @@ def test_what_is_to_come_is_rounded_up_to_its_minute(length: timedelta, said: st
     ],
 )
 def test_a_day_is_said_as_one_says_it(on: date, said: str) -> None:
-    assert times.day(on, date(2026, 11, 24)) == said
+    assert format_day(on, date(2026, 11, 24)) == said
 
 
 def test_a_moment_is_said_on_the_wall_of_the_zone() -> None:
     midnight = datetime(2026, 11, 25, 2, 59, tzinfo=UTC)
-    assert times.at(midnight, NOW, ZONE) == "hoje às 23:59"
-    assert times.at(midnight, NOW, ZoneInfo("America/Noronha")) == "amanhã às 00:59"
-    assert times.short(midnight, NOW, ZONE) == "Hoje, 23:59"
+    assert format_moment(midnight, NOW, ZONE) == "hoje às 23:59"
+    assert format_moment(midnight, NOW, ZoneInfo("America/Noronha")) == "amanhã às 00:59"
+    assert format_short_moment(midnight, NOW, ZONE) == "Hoje, 23:59"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +125,7 @@ def test_a_moment_is_said_on_the_wall_of_the_zone() -> None:
     [("America/Sao_Paulo", "UTC−3"), ("Asia/Kolkata", "UTC+5:30"), ("UTC", "UTC+0"), ("America/St_Johns", "UTC−3:30")],
 )
 def test_an_offset_is_said_with_a_minus_of_its_own(zone: str, said: str) -> None:
-    assert times.utc_offset(ZoneInfo(zone), NOW) == said
+    assert zone_text.utc_offset(ZoneInfo(zone), NOW) == said
 
 
 @pytest.mark.parametrize(
@@ -134,24 +145,24 @@ def test_an_offset_is_said_with_a_minus_of_its_own(zone: str, said: str) -> None
     ],
 )
 def test_a_schedule_is_said_in_words(fields: dict[str, Any], said: str, n: str) -> None:
-    assert times.in_words(Schedule(**fields)) == said
-    assert times.per_day(Schedule(**fields)) == n
+    assert schedule_text.in_words(Schedule(**fields)) == said
+    assert schedule_text.per_day(Schedule(**fields)) == n
 
 
 def test_the_line_of_the_next_run_says_when_and_how_long_until_then() -> None:
     schedule = Schedule(start_hour=13)
-    line = times.next_line(schedule, NOW, ZONE, is_running=False)
+    line = schedule_text.next_line(schedule, NOW, ZONE, is_running=False)
     assert (line.text, line.hint) == ("Próxima exportação às 13:00", "em 1 h 00 min, hoje")
-    tomorrow = times.next_line(Schedule(start_hour=6, every_minutes=0), NOW, ZONE, is_running=False)
+    tomorrow = schedule_text.next_line(Schedule(start_hour=6, every_minutes=0), NOW, ZONE, is_running=False)
     assert (tomorrow.text, tomorrow.hint) == ("Próxima exportação amanhã às 06:00", "em 18 h 00 min, amanhã")
-    offline = times.next_line(schedule, NOW, ZONE, is_running=False, is_offline=True)
+    offline = schedule_text.next_line(schedule, NOW, ZONE, is_running=False, is_offline=True)
     assert offline.hint == "aguardando a conexão voltar"
-    assert times.next_line(schedule, NOW, ZONE, is_running=True).text == times.RUNNING_NOW
-    assert times.next_line(None, NOW, ZONE, is_running=False).text == times.NONE_SCHEDULED
+    assert schedule_text.next_line(schedule, NOW, ZONE, is_running=True).text == schedule_text.RUNNING_NOW
+    assert schedule_text.next_line(None, NOW, ZONE, is_running=False).text == schedule_text.NONE_SCHEDULED
 
 
 def test_the_next_runs_are_three_the_last_of_the_day_and_the_first_of_the_next() -> None:
-    shown = times.upcoming_runs(Schedule(), NOW, ZONE)
+    shown = schedule_text.upcoming_runs(Schedule(), NOW, ZONE)
     assert [(run.day, run.hour) for run in shown] == [
         ("Hoje, ter.", "12:15"),
         ("Hoje, ter.", "12:30"),
@@ -176,7 +187,7 @@ def test_the_next_runs_are_three_the_last_of_the_day_and_the_first_of_the_next()
     ],
 )
 def test_what_went_out_is_said_in_one_sentence(sent: dict[str, int], more: dict[str, int], said: str) -> None:
-    assert texts.exported(sent, **more) == said
+    assert sentences.export_summary(sent, **more) == said
 
 
 @pytest.mark.parametrize(
@@ -189,10 +200,10 @@ def test_what_went_out_is_said_in_one_sentence(sent: dict[str, int], more: dict[
     ],
 )
 def test_the_phase_of_an_export_is_said_and_an_unknown_name_as_it_is(phase: Phase, said: str) -> None:
-    assert texts.exporting(phase) == said
+    assert sentences.export_step(phase) == said
 
 
 def test_a_key_is_read_with_its_slashes() -> None:
-    assert texts.row_key("000881/1~13~0") == "000881 / 1/3~"
-    assert texts.dataset_name("dash.stock") == "Estoque (Dash)"
-    assert texts.dataset_name("omniforce.stock") == "Estoque"
+    assert labels.row_key("000881/1~13~0") == "000881 / 1/3~"
+    assert labels.dataset_name("dash.stock") == "Estoque (Dash)"
+    assert labels.dataset_name("omniforce.stock") == "Estoque"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnisync.agent.messages import texts
+from omnisync.agent.messages.format import format_money
 from omnisync.contract.records import Order, Payment
 from omnisync.contract.rules import PAYMENT_KINDS, adjusted, order_faults, order_warnings
 from tests.support.record_samples import item, order
@@ -233,10 +233,10 @@ def test_a_kind_of_payment_that_is_not_in_the_table_is_new_and_not_wrong() -> No
     ],
 )
 def test_money_is_said_with_two_places_and_a_comma(amount: str, said: str) -> None:
-    assert texts.money(amount) == said
+    assert format_money(amount) == said
 
 
 @given(st.integers(0, 10**14))
 def test_no_centavo_is_lost_in_what_is_said(cents: int) -> None:
-    said = texts.money(str(Decimal(cents) / 100))
+    said = format_money(str(Decimal(cents) / 100))
     assert int("".join(sign for sign in said if sign.isdecimal())) == cents

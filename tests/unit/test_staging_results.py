@@ -8,8 +8,10 @@ import pytest
 
 from omnisync.agent.erp.layout.schema import OutcomeQuery
 from omnisync.agent.erp.upsert.keys import encode_key
+from omnisync.agent.erp.upsert.record_reason import described
 from omnisync.agent.erp.upsert.staging_results import StagingResults, read_outcomes
 from omnisync.agent.errors import ErpSetupError
+from omnisync.agent.messages import sentences
 from tests.support.scripted_database import ScriptedDatabase, as_database
 
 STATES: Any = {"0": "staged", "1": "imported", "9": "refused"}
@@ -38,14 +40,15 @@ def test_a_refused_order_has_the_reason_that_the_erp_gave(text: object, said: st
     result = read(BY_ID, ("ord_1", None, 9, text))["ord_1"]
     assert result.number is None
     assert result.reason is not None
-    assert (result.reason.code, said in result.reason.message) == ("erp_job_refused", True)
+    assert (result.reason.code, result.reason.words["motivo"]) == ("erp_job_refused", said)
 
 
 def test_a_reason_repeats_no_document_and_is_no_longer_than_the_contract_takes() -> None:
     result = read(BY_ID, ("ord_1", None, 9, "CPF 529.982.247-25 " + "x" * 900))["ord_1"]
     assert result.reason is not None
-    assert "529.982.247-25" not in result.reason.message
-    assert len(result.reason.message) <= 600
+    message = described(result.reason, sentences.of_words).message
+    assert "529.982.247-25" not in message
+    assert len(message) <= 600
 
 
 @pytest.mark.parametrize(
