@@ -6,8 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,32 +19,7 @@ from omnisync.contract.feed import Page, read_page
 from omnisync.hub import feed, intake, receipts, tables
 from omnisync.hub.migrations.upgrade import config
 from omnisync.hub.store import VERSION, Store
-from tests.support.hub_server import NOW, customer, erased, found_company, order, postgresql, raw
-
-_number = count()
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    if request.param == "sqlite":
-        yield from _migrated(f"sqlite:///{tmp_path_factory.mktemp('hub') / 'hub.db'}")
-        return
-    with postgresql() as url:
-        yield from _migrated(url)
-
-
-@pytest.fixture
-def company(store: Store) -> str:
-    name = f"aurora-{next(_number)}"
-    found_company(store, name)
-    return name
-
-
-def _migrated(url: str) -> Iterator[Store]:
-    store = Store(url)
-    store.migrate()
-    yield store
-    store.close()
+from tests.support.hub_server import NOW, customer, erased, found_company, order, raw
 
 
 def take(store: Store, company: str, *changes: dict[str, Any]) -> list[str]:

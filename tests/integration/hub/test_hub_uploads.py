@@ -6,9 +6,7 @@ import gzip
 import json
 import threading
 import tracemalloc
-from collections.abc import Iterator
 from datetime import timedelta
-from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -27,32 +25,7 @@ from omnisync.hub.migrations.upgrade import config
 from omnisync.hub.store import VERSION, Store
 from omnisync.hub.uploads import Upload
 from tests.support.dataset_rows import PRODUCTS, STOCK, delete, line, products, stock
-from tests.support.hub_server import NOW, found_company, postgresql
-
-_number = count()
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    if request.param == "sqlite":
-        yield from _migrated(f"sqlite:///{tmp_path_factory.mktemp('hub') / 'hub.db'}")
-        return
-    with postgresql() as url:
-        yield from _migrated(url)
-
-
-@pytest.fixture
-def company(store: Store) -> str:
-    name = f"aurora-{next(_number)}"
-    found_company(store, name)
-    return name
-
-
-def _migrated(url: str) -> Iterator[Store]:
-    store = Store(url)
-    store.migrate()
-    yield store
-    store.close()
+from tests.support.hub_server import NOW, found_company
 
 
 def upload(batch: str, *lines: bytes, dataset: Dataset = PRODUCTS, **more: Any) -> Upload:
@@ -204,7 +177,8 @@ def test_rows_are_looked_up_by_their_key_on_every_database(store: Store, company
 
 def test_memory_does_not_grow_with_a_batch(tmp_path: Path) -> None:
     """Ten thousand lines of 3 kB, unpacked 30 MB: what stands at once is a slice of them."""
-    store = next(_migrated(f"sqlite:///{tmp_path / 'hub.db'}"))
+    store = Store(f"sqlite:///{tmp_path / 'hub.db'}")
+    store.migrate()
     found_company(store)
     wide = [batches.upsert_line(f"{n}", "v", b'{"code":"%d","name":"%s"}' % (n, _noise(n))) for n in range(10_000)]
     one = upload("b1", *wide)

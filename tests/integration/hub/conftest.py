@@ -1,0 +1,36 @@
+"""A hub's store on each database it runs on, and a company of its own for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import count
+
+import pytest
+
+from omnisync.hub.store import Store
+from tests.support.hub_server import found_company, postgresql
+
+_number = count()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    if request.param == "sqlite":
+        yield from _migrated(f"sqlite:///{tmp_path_factory.mktemp('hub') / 'hub.db'}")
+        return
+    with postgresql() as url:
+        yield from _migrated(url)
+
+
+@pytest.fixture
+def company(store: Store) -> str:
+    name = f"aurora-{next(_number)}"
+    found_company(store, name)
+    return name
+
+
+def _migrated(url: str) -> Iterator[Store]:
+    with closing(Store(url)) as store:
+        store.migrate()
+        yield store
