@@ -36,7 +36,7 @@ def check(context: composition.AgentContext, connection: Connection) -> int:
     try:
         database.connect()
         click.echo(f"ok    Conexão: {KINDS[connection.erp.kind].label}, {connection.erp.database}.")
-        schema = database.reflect()
+        schema = database.dialect.reflect(database)
         for line in seen(file, schema, database):
             click.echo(f"ok    {line}")
         findings = check_schema(file, schema, database, connection.erp)

@@ -79,7 +79,8 @@ def new(context: composition.AgentContext, connection: Connection, path: str, fo
     database = context.database(connection)
     try:
         database.connect()
-        made = draft(database.reflect(), sampler(database), kind=connection.erp.kind, name=file.stem[:60])
+        schema = database.dialect.reflect(database)
+        made = draft(schema, sampler(database), kind=connection.erp.kind, name=file.stem[:60])
     finally:
         database.close()
     try:

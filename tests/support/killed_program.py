@@ -13,13 +13,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-from omnisync.agent.erp.databases import KINDS
-from omnisync.agent.erp.dialects.sqlite.database import Sqlite
+from omnisync.agent.erp.database import Database
+from omnisync.agent.erp.databases import dialect_of
 from omnisync.agent.erp.state.bindings import Bindings
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.sync.change_detector import ChangeDetector
@@ -31,11 +30,11 @@ MOMENTS: dict[str, tuple[Any, str, bool]] = {
     "before_fetch": (HubClient, "page", True),
     "after_fetch": (HubClient, "page", False),
     "in_the_transaction": (Bindings, "save", False),
-    "before_commit": (None, "commit", True),
-    "after_commit": (None, "commit", False),
-    "between_a_slice_commits": (Sqlite, "commit", True),
-    "before_a_slice_commits": (None, "commit", True),
-    "after_a_slice_committed": (None, "commit", False),
+    "before_commit": (Database, "commit", True),
+    "after_commit": (Database, "commit", False),
+    "between_a_slice_commits": (Database, "commit", True),
+    "before_a_slice_commits": (Database, "commit", True),
+    "after_a_slice_committed": (Database, "commit", False),
     "while_a_group_is_compared": (ChangeDetector, "_compare", True),
     "before_a_batch_is_kept": (Outbox, "enqueue", True),
     "after_a_batch_is_kept": (Outbox, "enqueue", False),
@@ -45,9 +44,10 @@ MOMENTS: dict[str, tuple[Any, str, bool]] = {
     "before_the_receipts": (HubClient, "send_receipts", True),
     "after_the_receipts": (HubClient, "send_receipts", False),
 }
-"""Where the moment is: the class (None: that of the database), its method, and whether before it or after it.
+"""Where the moment is: the class, its method, and whether before it or after it.
 
-A commit is of any transaction, Firebird's readings among them; a slice's is one that follows saved bindings.
+A commit is of any transaction of the ERP's brand, Firebird's readings among them; a slice's is one that follows saved
+bindings.
 Between two is where the agent keeps the bindings in a file of its own: the ERP has committed, that file has not.
 """
 
@@ -64,15 +64,14 @@ def _stop(folder: str) -> None:
 
 def _stop_at(moment: str, n: int, kind: str, folder: str) -> None:
     owner, name, is_before = MOMENTS[moment]
-    if owner is None:
-        owner = getattr(import_module(f"omnisync.agent.erp.dialects.{KINDS[kind].module}.database"), KINDS[kind].name)
+    brand = dialect_of("sqlite" if moment.startswith("between") else kind).label
     original: Callable[..., Any] = getattr(owner, name)
     has_saved = _watched_save() if "_slice_" in moment else [True]
     left = n
 
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         nonlocal left
-        if not has_saved[-1]:
+        if not has_saved[-1] or (owner is Database and args[0].dialect.label != brand):
             return original(*args, **kwargs)
         has_saved[-1] = "_slice_" not in moment
         left -= 1

@@ -135,7 +135,7 @@ def test_a_warning_is_given_once_however_often_the_rows_are_made() -> None:
 
 def test_what_was_prepared_is_taken_as_it_is_and_nothing_is_asked() -> None:
     one = changed(order())
-    one.prepared = PreparedRecord("OF-1", "cus_1", ("r",), {"obs": ("o",)}, (("i",),), (("p",),))
+    one.prepared = PreparedRecord("OF-1", "cus_1", "hash", ("r",), {"obs": ("o",)}, (("i",),), (("p",),))
     asked: list[list[Any]] = []
 
     def ask(columns: Sequence[ColumnPlan], records: list[Any], parents: Sequence[Any]) -> LookupAnswers:

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from omnisync.agent.erp.database import RowList
 from omnisync.agent.erp.export.row_stream import RowGroup, RowStream
 from omnisync.agent.erp.layout.export_queries import ExportQuery, compile_queries
 from omnisync.agent.erp.layout.plan_compiler import compile_layout
 from omnisync.agent.erp.layout.schema import Export, shipped_layout
+from omnisync.agent.erp.statements import RowList
 from omnisync.agent.errors import LayoutError
 from omnisync.agent.messages import sentences
 from omnisync.contract.datasets import DATASETS

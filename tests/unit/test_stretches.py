@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnisync.agent.erp.database import RowList
 from omnisync.agent.erp.export.chunking import ChunkedRows, content_defined_chunks
 from omnisync.agent.erp.row_hash import hash_rows
+from omnisync.agent.erp.statements import RowList
 
 N = 3000
 

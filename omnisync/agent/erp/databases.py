@@ -1,4 +1,4 @@
-"""The supported databases: kind → (label in pt-BR, how it is opened). The only module that knows them all."""
+"""The supported databases by kind: label in pt-BR, and the module of the dialect. The only one that knows them all."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from msgspec import Struct
 
 from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.base import Erp, ErpOptions, ErpScope
-from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.dialects.sqlite.database import Sqlite
+from omnisync.agent.erp.database import Database, Dialect
+from omnisync.agent.erp.dialects.sqlite.dialect import OWN_FILE
+from omnisync.agent.erp.driver import DatabaseLogin, Timeouts
 from omnisync.agent.erp.layout.compiler import Mappings
 from omnisync.agent.erp.layout.plan_compiler import compile_layout
 from omnisync.agent.erp.layout.schema import LayoutFile, read_layout, shipped_layout, shipped_names, shipped_text
@@ -27,40 +28,57 @@ from omnisync.agent.hub_api.address import is_this_computer
 
 
 class DatabaseKind(Struct, frozen=True):
-    """One brand of database: what people call it, where its dialect is, and which extra brings its driver."""
+    """One brand of database: what people call it, the module with its `DIALECT`, and which extra brings its driver."""
 
     label: str
     module: str
-    name: str
     extra: str = ""
     is_server: bool = True
 
 
 DEFAULTS = ErpOptions()
+_DIALECTS = "omnisync.agent.erp.dialects"
 KINDS: Mapping[str, DatabaseKind] = {
-    "sqlite": DatabaseKind("SQLite", "sqlite", "Sqlite", is_server=False),
-    "postgresql": DatabaseKind("PostgreSQL", "postgresql", "Postgresql", "postgresql"),
-    "mariadb": DatabaseKind("MariaDB ou MySQL", "mariadb", "Mariadb", "mariadb"),
-    "firebird": DatabaseKind("Firebird", "firebird", "Firebird", "firebird"),
-    "sqlserver": DatabaseKind("SQL Server", "sqlserver", "Sqlserver", "sqlserver"),
+    "sqlite": DatabaseKind("SQLite", f"{_DIALECTS}.sqlite.dialect", is_server=False),
+    "postgresql": DatabaseKind("PostgreSQL", f"{_DIALECTS}.postgresql.dialect", "postgresql"),
+    "mariadb": DatabaseKind("MariaDB ou MySQL", f"{_DIALECTS}.mariadb.dialect", "mariadb"),
+    "firebird": DatabaseKind("Firebird", f"{_DIALECTS}.firebird.dialect", "firebird"),
+    "sqlserver": DatabaseKind("SQL Server", f"{_DIALECTS}.sqlserver.dialect", "sqlserver"),
 }
 
 
-def open_database(address: ErpAddress, password: str = "") -> Database:
+def dialect_of(name: str, kinds: Mapping[str, DatabaseKind] = KINDS) -> Dialect:
+    """Return the dialect of a kind of database. Raises ErpSetupError (kind, or its driver is not installed)."""
+    kind = kinds.get(name)
+    if kind is None:
+        raise ErpSetupError("destination_kind", tipo=name)
+    try:
+        dialect: Dialect = import_module(kind.module).DIALECT
+    except ImportError as error:
+        raise ErpSetupError("driver_missing", tipo=kind.label, extra=kind.extra) from error
+    return dialect
+
+
+def open_database(
+    address: ErpAddress,
+    password: str = "",
+    *,
+    kinds: Mapping[str, DatabaseKind] = KINDS,
+    timeouts: Timeouts = Timeouts(),  # noqa: B008  # frozen
+) -> Database:
     """Return the database at this address, not yet connected. Raises ErpSetupError (kind, or its driver is not
     installed).
     """
-    kind = KINDS.get(address.kind)
-    if kind is None:
-        raise ErpSetupError("destination_kind", tipo=address.kind)
-    try:
-        module = import_module(f"omnisync.agent.erp.dialects.{kind.module}.database")
-    except ImportError as error:
-        raise ErpSetupError("driver_missing", tipo=kind.label, extra=kind.extra) from error
-    database: Database = getattr(module, kind.name)(
-        address.database, address.server, address.port or 0, address.user, password, address.charset
+    login = DatabaseLogin(
+        address.database,
+        address.server or "localhost",
+        address.port or 0,
+        address.user,
+        password,
+        address.charset,
+        timeouts,
     )
-    return database
+    return Database(dialect_of(address.kind, kinds), login)
 
 
 def layout_named(name: str) -> LayoutFile:
@@ -92,6 +110,7 @@ def open_erp(
     describe: Describe,
     mappings: Mappings | None = None,
     memories: Path,
+    kinds: Mapping[str, DatabaseKind] = KINDS,
 ) -> Erp:
     """Return the ERP of one connection, not yet connected (`prepare` does). Raises ErpSetupError (kind) or LayoutError.
 
@@ -103,9 +122,13 @@ def open_erp(
     if address.kind not in layout.databases:
         raise LayoutError(motivo=f"o layout {layout.name} não é para {address.kind}")
     how = compile_layout(layout, zone, mappings or {})
-    database = open_database(address, password)
+    database = open_database(address, password, kinds=kinds)
     ahead = None
-    if _has_core_to_spare(address, options.n_cores) and not how.needs_database and isinstance(zone, ZoneInfo):
+    if (
+        _has_core_to_spare(address, options.n_cores, is_server=kinds[address.kind].is_server)
+        and not how.needs_database
+        and isinstance(zone, ZoneInfo)
+    ):
         codes = {kind: dict(known) for kind, known in (mappings or {}).items()}
         ahead = PrepareProcess(
             PrepareConfig(layout=text, mappings=codes, zone=zone.key, adjusts_centavo=options.adjusts_centavo)
@@ -117,16 +140,21 @@ def open_erp(
         options=options,
         clock=clock,
         describe=describe,
-        state_database=Sqlite(str(memory_of(address, memories)), is_ours=True) if how.is_kept_here else None,
+        state_database=_own_file(memory_of(address, memories)) if how.is_kept_here else None,
         prepare_process=ahead,
     )
 
 
-def _has_core_to_spare(address: ErpAddress, n_cores: int) -> bool:
+def _own_file(path: Path) -> Database:
+    """Return the agent's own database of bindings and cursors."""
+    return Database(OWN_FILE, DatabaseLogin(str(path)))
+
+
+def _has_core_to_spare(address: ErpAddress, n_cores: int, *, is_server: bool) -> bool:
     """Return whether a core is left beside the one that writes; the database's own server, on this computer, takes
     another.
     """
-    is_beside = KINDS[address.kind].is_server and is_this_computer(address.server.lower() or "localhost")
+    is_beside = is_server and is_this_computer(address.server.lower() or "localhost")
     return n_cores > (2 if is_beside else 1)
 
 

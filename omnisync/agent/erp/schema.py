@@ -164,6 +164,14 @@ def tables_of(parts: SchemaRows) -> dict[str, DatabaseTable]:
     }
 
 
+def columns_by_table(rows: Iterable[Sequence[object]]) -> dict[str, set[str]]:
+    """Return pairs of table and column, by table."""
+    found: dict[str, set[str]] = {}
+    for table, column in rows:
+        found.setdefault(str(table), set()).add(str(column))
+    return found
+
+
 def _table(
     name: str, columns: dict[str, DatabaseColumn], parts: SchemaRows, indexes: list[list[Any]], foreign: list[list[Any]]
 ) -> DatabaseTable:

@@ -99,7 +99,7 @@ class SqlErp:
         check_tables(self._database, self._layout)
         if self._transactions.are_apart:
             check_external_ids(self._database, self._layout)
-        self._state_database.make_binding_tables()
+        self._state_database.dialect.make_binding_tables(self._state_database)
         codes = CODES_OF_LAYOUT | (UNSUMMED if self._options.adjusts_centavo else set())
         notice_layout(self._transactions, self._bindings, self._fingerprint, codes)
 
@@ -188,7 +188,7 @@ class SqlErp:
 
     def dry_run_side_effects(self) -> list[str]:
         self._database.connect()
-        if self._transactions.are_apart or "omnisync_binding" in self._database.tables():
+        if self._transactions.are_apart or "omnisync_binding" in self._database.dialect.tables(self._database):
             return []
         return ["as duas tabelas do Omnisync (omnisync_binding e omnisync_cursor) serão criadas vazias"]
 

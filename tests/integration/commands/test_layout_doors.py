@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from omnisync.agent.config.connection import ErpAddress
-from omnisync.agent.erp.dialects.sqlite.database import Sqlite
+from omnisync.agent.erp.databases import open_database
 from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.errors import LayoutError
 from omnisync.agent.messages import sentences
@@ -49,7 +49,7 @@ def test_case_f1_a_statement_stays_within_the_erps_file(
     keeper: SampleErp, tmp_path: Path, sql: str, is_begun: bool
 ) -> None:
     outside = tmp_path / "outro.db"
-    with closing(Sqlite(keeper.database)) as database:
+    with closing(open_database(ErpAddress(database=keeper.database))) as database:
         database.connect()
         if is_begun:
             database.begin()

@@ -18,12 +18,13 @@ import pytest
 from firebird.driver import DatabaseError  # type: ignore[import-untyped]  # the driver has no types
 from msgspec import Struct
 
-from omnisync.agent.erp.database import Database, formatted
-from omnisync.agent.erp.dialects.firebird.database import Firebird
-from omnisync.agent.erp.dialects.mariadb.database import Mariadb
-from omnisync.agent.erp.dialects.postgresql.database import Postgresql
-from omnisync.agent.erp.dialects.sqlite import database as sqlite
-from omnisync.agent.erp.dialects.sqlite.database import Sqlite
+from omnisync.agent.erp.database import Database, Dialect, encoder, records_among
+from omnisync.agent.erp.dialects.firebird import dialect as firebird
+from omnisync.agent.erp.dialects.mariadb import dialect as mariadb
+from omnisync.agent.erp.dialects.postgresql import dialect as postgresql
+from omnisync.agent.erp.dialects.sqlite import dialect as sqlite
+from omnisync.agent.erp.driver import DatabaseLogin, Timeouts
+from omnisync.agent.erp.statements import formatted
 from omnisync.agent.errors import (
     ErpBusyError,
     ErpFullError,
@@ -35,7 +36,7 @@ from omnisync.agent.errors import (
 from tests.support.database_servers import PASSWORD, Server
 from tests.support.erp_schemas import schema
 
-SERVERS: dict[str, Callable[..., Database]] = {"PostgreSQL": Postgresql, "MariaDB": Mariadb, "Firebird": Firebird}
+SERVERS = {dialect.label: dialect for dialect in (postgresql.DIALECT, mariadb.DIALECT, firebird.DIALECT)}
 COLUMNS = ("k", "nome", "valor", "nota")
 N = 2500
 WORDS = ("ação", "São João", "maçã ✓", "pão de queijo 🧀", "Ü—“”")
@@ -76,22 +77,17 @@ class Place(Struct):
 
     def open(self, **instead: Any) -> Database:
         """A session, closed at the end of the test."""
-        session: Database
-        if self.server is None:
-            session = Sqlite(**({"database": self.database} | instead))
-        else:
-            usual: dict[str, Any] = {"database": self.database, "server": "127.0.0.1", "port": self.server.port}
-            usual |= {"user": self.server.user, "password": PASSWORD}
+        usual: dict[str, Any] = {"database": self.database}
+        if self.server is not None:
+            usual |= {"server": "127.0.0.1", "port": self.server.port, "user": self.server.user, "password": PASSWORD}
             usual["charset"] = "UTF8" if self.name == "Firebird" else ""
-            session = SERVERS[self.name](**(usual | instead))
+        session = Database(SERVERS.get(self.name, sqlite.DIALECT), DatabaseLogin(**(usual | instead)))
         self.sessions.append(session)
         return session
 
     def impatient(self) -> Database:
         """A session that waits two seconds for a lock: Firebird may count the first one short."""
-        session = self.open()
-        session.lock_timeout_s = 2  # type: ignore[attr-defined]  # of the servers
-        return session
+        return self.open(timeouts=Timeouts(lock_s=2))
 
 
 @pytest.fixture(params=["SQLite", *SERVERS])
@@ -212,7 +208,7 @@ def test_ids_are_looked_up_in_any_number(database: Database) -> None:
 
 def test_records_come_with_their_names(database: Database) -> None:
     database.insert_rows("t", COLUMNS, _rows(3))
-    [record] = database.records_among("t", "k", [2])
+    [record] = records_among(database, "t", "k", [2])
     assert {name.lower(): value for name, value in record.items()}["nome"] == WORDS[2]
 
 
@@ -285,8 +281,8 @@ def test_nothing_to_write_is_nothing_written(database: Database) -> None:
 
 def test_a_row_that_is_there_is_left_alone(database: Database) -> None:
     database.begin()
-    database.insert_missing("t", COLUMNS, ["k"], (1, "primeiro", None, None))
-    database.insert_missing("t", COLUMNS, ["k"], (1, "segundo", None, None))
+    database.dialect.insert_missing(database, "t", COLUMNS, ["k"], (1, "primeiro", None, None))
+    database.dialect.insert_missing(database, "t", COLUMNS, ["k"], (1, "segundo", None, None))
     database.commit()
     assert database.select("SELECT nome FROM t") == [("primeiro",)]
 
@@ -294,27 +290,27 @@ def test_a_row_that_is_there_is_left_alone(database: Database) -> None:
 def test_queries_are_limited_and_texts_found_whatever_their_case(database: Database) -> None:
     database.insert_rows("t", COLUMNS, [(1, "Padaria Aurora", None, None), (2, "Oficina", None, None)])
     column = database.quoted("nome")
-    assert database.select(f"SELECT k FROM t WHERE {database.contains(column)}", ("AURORA",)) == [(1,)]
-    assert len(database.select(database.limited("SELECT k FROM t ORDER BY k", 1))) == 1
+    assert database.select(f"SELECT k FROM t WHERE {database.dialect.contains(column)}", ("AURORA",)) == [(1,)]
+    assert len(database.select(database.dialect.limited("SELECT k FROM t ORDER BY k", 1))) == 1
 
 
 def test_names_are_literal(database: Database) -> None:
     table, column = "Pedido da Web", "Order%?"
-    kind = "INTEGER" if database.label == "SQLite" else "INTEGER NOT NULL"
+    kind = "INTEGER" if database.dialect.label == "SQLite" else "INTEGER NOT NULL"
     database.execute(f"CREATE TABLE {database.quoted(table)} ({database.quoted(column)} {kind})")
-    if database.label != "Firebird":  # a name with a mark in it cannot stand in a statement with marks there
+    if database.dialect.label != "Firebird":  # a name with a mark in it cannot stand in a statement with marks there
         database.insert_rows(table, [column], [(1,), (2,)])
-        assert len(database.records_among(table, column, [1, 2, 3])) == 2
-    assert database.tables()[table] == {column}
+        assert len(records_among(database, table, column, [1, 2, 3])) == 2
+    assert database.dialect.tables(database)[table] == {column}
 
 
 def test_tables_and_columns_are_found_by_the_names_of_a_layout(database: Database) -> None:
-    assert database.tables()["t"] >= set(COLUMNS)
+    assert database.dialect.tables(database)["t"] >= set(COLUMNS)
 
 
 def test_our_tables_are_made_once_and_hold_a_binding(database: Database) -> None:
-    database.make_binding_tables()
-    database.make_binding_tables()
+    database.dialect.make_binding_tables(database)
+    database.dialect.make_binding_tables(database)
     _write_binding(database)
     [row] = database.select("SELECT label, reason, version FROM omnisync_binding WHERE company = ?", ("aurora",))
     assert row == ("Padaria São João", '{"code":"ação"}', 2**53)
@@ -322,15 +318,17 @@ def test_our_tables_are_made_once_and_hold_a_binding(database: Database) -> None
     database.begin()
     for _ in range(2):
         columns = ["company", "connection", "stream", "cursor", "epoch"]
-        database.insert_missing("omnisync_cursor", columns, columns[:3], ("aurora", "produção", "customer", "", ""))
+        database.dialect.insert_missing(
+            database, "omnisync_cursor", columns, columns[:3], ("aurora", "produção", "customer", "", "")
+        )
     held = f"SELECT {cursor} FROM omnisync_cursor WHERE company = ?"
-    assert database.lock_row(held, ("aurora",)) == [("",)]
+    assert database.select(database.dialect.locked(held), ("aurora",)) == [("",)]
     database.commit()
 
 
 def test_our_own_key_met_twice_is_another_run_and_no_fault_of_a_record(on_server: Place) -> None:
     database = on_server.open()
-    database.make_binding_tables()
+    database.dialect.make_binding_tables(database)
     _write_binding(database)
     with pytest.raises(ErpBusyError):
         _write_binding(database)
@@ -435,11 +433,11 @@ def test_a_held_row_keeps_a_second_session_out_until_the_end(place: Place) -> No
     first, second = place.open(), place.open()
     first.insert_rows("t", COLUMNS, [(1, "antes", None, None)])
     first.begin()
-    assert first.lock_row("SELECT nome FROM t WHERE k = ?", (1,)) == [("antes",)]
+    assert first.select(first.dialect.locked("SELECT nome FROM t WHERE k = ?"), (1,)) == [("antes",)]
 
     def wait() -> object:
         second.begin()
-        held = second.lock_row("SELECT nome FROM t WHERE k = ?", (1,))
+        held = second.select(second.dialect.locked("SELECT nome FROM t WHERE k = ?"), (1,))
         second.commit()
         second.close()
         return held
@@ -453,12 +451,11 @@ def test_a_held_row_keeps_a_second_session_out_until_the_end(place: Place) -> No
     assert held.result(15) == [("depois",)]
 
 
-def test_a_lock_is_waited_for_so_long_and_then_it_is_busy(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "LOCK_TIMEOUT_S", 0.5)
+def test_a_lock_is_waited_for_so_long_and_then_it_is_busy(place: Place) -> None:
     first, second = place.open(), place.impatient()
     first.insert_rows("t", COLUMNS, [(1, "antes", None, None)])
     first.begin()
-    first.lock_row("SELECT nome FROM t WHERE k = ?", (1,))
+    first.select(first.dialect.locked("SELECT nome FROM t WHERE k = ?"), (1,))
     with pytest.raises(ErpBusyError):
         _hold(second)
     second.rollback()
@@ -469,7 +466,7 @@ def test_a_lock_is_waited_for_so_long_and_then_it_is_busy(place: Place, monkeypa
 
 def _hold(database: Database) -> None:
     database.begin()
-    database.lock_row("SELECT nome FROM t WHERE k = ?", (1,))
+    database.select(database.dialect.locked("SELECT nome FROM t WHERE k = ?"), (1,))
 
 
 def test_two_sessions_that_wait_for_each_other_are_told_apart(on_server: Place) -> None:
@@ -493,9 +490,9 @@ def test_two_sessions_that_wait_for_each_other_are_told_apart(on_server: Place) 
 def test_two_that_insert_the_same_missing_row_both_go_on(on_server: Place) -> None:
     first, second = on_server.open(), on_server.open()
     first.begin()
-    first.insert_missing("t", COLUMNS, ["k"], (1, "primeiro", None, None))
+    first.dialect.insert_missing(first, "t", COLUMNS, ["k"], (1, "primeiro", None, None))
     second.begin()
-    other = _in_thread(lambda: second.insert_missing("t", COLUMNS, ["k"], (1, "segundo", None, None)))
+    other = _in_thread(lambda: second.dialect.insert_missing(second, "t", COLUMNS, ["k"], (1, "segundo", None, None)))
     assert _is_waiting(other)
     first.commit()
     other.result(15)
@@ -643,8 +640,8 @@ def test_a_letter_the_database_cannot_hold_refuses_its_record_only(
         with pytest.raises(RefusedRecordError):
             database.insert_rows("t", ["k", "nome"], rows)
     if name != "MariaDB":
-        assert database.encodable("ação ✓") == "ação ?"
-    database.make_binding_tables()
+        assert encoder(database)("ação ✓") == "ação ?"
+    database.dialect.make_binding_tables(database)
     _write_binding(database)
     assert database.select("SELECT label FROM omnisync_binding") == [("Padaria São João",)]
     assert database.select("SELECT nome FROM t") == [("São João",)]
@@ -653,7 +650,7 @@ def test_a_letter_the_database_cannot_hold_refuses_its_record_only(
 
 def test_a_file_that_others_read_is_opened_as_it_is_and_written_ahead_from_the_next_time(tmp_path: Path) -> None:
     path = str(tmp_path / "erp.db")
-    with closing(sqlite3.connect(path, isolation_level=None)) as reader, closing(Sqlite(path)) as session:
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader, closing(_file(path)) as session:
         reader.execute("CREATE TABLE t (k INTEGER)")
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM t").fetchall()
@@ -666,10 +663,14 @@ def test_a_file_that_others_read_is_opened_as_it_is_and_written_ahead_from_the_n
         assert reader.execute("SELECT k FROM t").fetchall() == [(1,)]
 
 
+def _file(path: str) -> Database:
+    return Database(sqlite.DIALECT, DatabaseLogin(path))
+
+
 @pytest.mark.parametrize("charset", ["", "NONE", "nada"])
 def test_firebird_needs_a_charset(charset: str) -> None:
     with pytest.raises(SettingsError):
-        Firebird("erp", charset=charset).connect()
+        Database(firebird.DIALECT, DatabaseLogin("erp", charset=charset)).connect()
 
 
 def test_a_firebird_name_made_in_lower_case_is_reached(request: pytest.FixtureRequest, tmp_path: Path) -> None:
@@ -686,34 +687,34 @@ def _firebird_error(*codes: int, text: str = "") -> DatabaseError:
 
 
 DISK = "I/O error during write\n-No space left on device"
-CODES: dict[str, tuple[Any, Exception, type[OmnisyncError]]] = {
-    "PostgreSQL 53100": (Postgresql("erp"), psycopg.errors.DiskFull("cheio"), ErpFullError),
-    "PostgreSQL 40001": (Postgresql("erp"), psycopg.errors.SerializationFailure("x"), ErpBusyError),
-    "PostgreSQL 40P01": (Postgresql("erp"), psycopg.errors.DeadlockDetected("x"), ErpBusyError),
-    "PostgreSQL 55P03": (Postgresql("erp"), psycopg.errors.LockNotAvailable("x"), ErpBusyError),
-    "PostgreSQL 57P03": (Postgresql("erp"), psycopg.errors.CannotConnectNow("x"), ErpBusyError),
-    "PostgreSQL 25006": (Postgresql("erp"), psycopg.errors.ReadOnlySqlTransaction("x"), ErpSetupError),
-    "PostgreSQL 42804": (Postgresql("erp"), psycopg.errors.DatatypeMismatch("x"), ErpSetupError),
-    "PostgreSQL 23503": (Postgresql("erp"), psycopg.errors.ForeignKeyViolation("x"), RefusedRecordError),
-    "PostgreSQL starting": (Postgresql("erp"), psycopg.OperationalError("is starting up"), ErpBusyError),
-    "MariaDB 1114": (Mariadb("erp"), pymysql.OperationalError(1114, "The table 't' is full"), ErpFullError),
-    "MariaDB 1030": (Mariadb("erp"), pymysql.OperationalError(1030, 'Got error 28 "No space left"'), ErpFullError),
-    "MariaDB 1213": (Mariadb("erp"), pymysql.OperationalError(1213, "Deadlock found"), ErpBusyError),
-    "MariaDB 1205": (Mariadb("erp"), pymysql.OperationalError(1205, "Lock wait"), ErpBusyError),
-    "MariaDB 1040": (Mariadb("erp"), pymysql.OperationalError(1040, "Too many"), ErpBusyError),
-    "MariaDB 1290": (Mariadb("erp"), pymysql.OperationalError(1290, "--read-only"), ErpSetupError),
-    "MariaDB 1064": (Mariadb("erp"), pymysql.ProgrammingError(1064, "syntax"), ErpSetupError),
-    "MariaDB 1452": (Mariadb("erp"), pymysql.IntegrityError(1452, "foreign"), RefusedRecordError),
-    "Firebird disk": (Firebird("erp"), _firebird_error(335544344, text=DISK), ErpFullError),
-    "Firebird syntax": (Firebird("erp"), _firebird_error(335544569, 335544634), ErpSetupError),
-    "Firebird foreign key": (Firebird("erp"), _firebird_error(335544466), RefusedRecordError),
+CODES: dict[str, tuple[Dialect, Exception, type[OmnisyncError]]] = {
+    "PostgreSQL 53100": (postgresql.DIALECT, psycopg.errors.DiskFull("cheio"), ErpFullError),
+    "PostgreSQL 40001": (postgresql.DIALECT, psycopg.errors.SerializationFailure("x"), ErpBusyError),
+    "PostgreSQL 40P01": (postgresql.DIALECT, psycopg.errors.DeadlockDetected("x"), ErpBusyError),
+    "PostgreSQL 55P03": (postgresql.DIALECT, psycopg.errors.LockNotAvailable("x"), ErpBusyError),
+    "PostgreSQL 57P03": (postgresql.DIALECT, psycopg.errors.CannotConnectNow("x"), ErpBusyError),
+    "PostgreSQL 25006": (postgresql.DIALECT, psycopg.errors.ReadOnlySqlTransaction("x"), ErpSetupError),
+    "PostgreSQL 42804": (postgresql.DIALECT, psycopg.errors.DatatypeMismatch("x"), ErpSetupError),
+    "PostgreSQL 23503": (postgresql.DIALECT, psycopg.errors.ForeignKeyViolation("x"), RefusedRecordError),
+    "PostgreSQL starting": (postgresql.DIALECT, psycopg.OperationalError("is starting up"), ErpBusyError),
+    "MariaDB 1114": (mariadb.DIALECT, pymysql.OperationalError(1114, "The table 't' is full"), ErpFullError),
+    "MariaDB 1030": (mariadb.DIALECT, pymysql.OperationalError(1030, 'Got error 28 "No space left"'), ErpFullError),
+    "MariaDB 1213": (mariadb.DIALECT, pymysql.OperationalError(1213, "Deadlock found"), ErpBusyError),
+    "MariaDB 1205": (mariadb.DIALECT, pymysql.OperationalError(1205, "Lock wait"), ErpBusyError),
+    "MariaDB 1040": (mariadb.DIALECT, pymysql.OperationalError(1040, "Too many"), ErpBusyError),
+    "MariaDB 1290": (mariadb.DIALECT, pymysql.OperationalError(1290, "--read-only"), ErpSetupError),
+    "MariaDB 1064": (mariadb.DIALECT, pymysql.ProgrammingError(1064, "syntax"), ErpSetupError),
+    "MariaDB 1452": (mariadb.DIALECT, pymysql.IntegrityError(1452, "foreign"), RefusedRecordError),
+    "Firebird disk": (firebird.DIALECT, _firebird_error(335544344, text=DISK), ErpFullError),
+    "Firebird syntax": (firebird.DIALECT, _firebird_error(335544569, 335544634), ErpSetupError),
+    "Firebird foreign key": (firebird.DIALECT, _firebird_error(335544466), RefusedRecordError),
 }
 
 
 @pytest.mark.parametrize("which", CODES)
 def test_each_error_says_what_to_do(which: str) -> None:
-    database, error, expected = CODES[which]
-    assert type(database.translate_error(error)) is expected
+    dialect, error, expected = CODES[which]
+    assert type(dialect.driver.translate_error(error, DatabaseLogin("erp"), False)) is expected
 
 
 def test_marks_are_the_drivers_own_and_quoted_texts_keep_theirs() -> None:

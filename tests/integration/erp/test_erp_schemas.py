@@ -40,7 +40,7 @@ class Table(Struct, frozen=True):
 
 def _tables(address: ErpAddress, password: str = "") -> dict[str, Table]:
     with closing(open_database(address, password)) as database:
-        return {name.lower(): _table(table) for name, table in database.reflect().tables.items()}
+        return {name.lower(): _table(table) for name, table in database.dialect.reflect(database).tables.items()}
 
 
 def _table(table: DatabaseTable) -> Table:

@@ -70,7 +70,7 @@ def _read_all(erp: Erp, orders: list[Any], people: list[Any]) -> None:
 def test_no_table_of_ours_stands_in_the_erp(keeper: SampleErp, erp: Erp) -> None:
     write(erp, change(customer()))
     database = open_database(keeper.address, keeper.password)
-    assert not [name for name in database.tables() if name.lower().startswith("omnisync")]
+    assert not [name for name in database.dialect.tables(database) if name.lower().startswith("omnisync")]
     database.close()
     assert keeper.query("SELECT id, outcome FROM omnisync_binding") == [("cus_1", "imported")]
     assert keeper.memory is not None

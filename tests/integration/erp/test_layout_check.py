@@ -487,7 +487,7 @@ def test_missing_rights_are_named_for_each_table(
 ) -> None:
     place, user, n = _place(kind, places, request), f"leitor{next(NUMBERS)}", f"_r{next(NUMBERS)}x"
     with closing(place.open()) as owner:
-        owner.make_binding_tables()
+        owner.dialect.make_binding_tables(owner)
         for statement in statements(_tables(kind).replace("#", n)):
             owner.execute(statement)
         for text in READERS[kind]:

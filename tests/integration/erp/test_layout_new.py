@@ -126,7 +126,7 @@ def _laid(kind: str, request: pytest.FixtureRequest, folder: Path) -> SampleErp:
 def _drafted(keeper: SampleErp) -> Draft:
     database = _opened(keeper)
     try:
-        return draft(database.reflect(), sampler(database), kind=keeper.name, name="rascunho")
+        return draft(database.dialect.reflect(database), sampler(database), kind=keeper.name, name="rascunho")
     finally:
         database.close()
 

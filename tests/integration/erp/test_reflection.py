@@ -75,7 +75,11 @@ class Place(Struct):
 
     def schema(self) -> Schema:
         """What the database says now."""
-        return self.database.reflect()
+        return self.database.dialect.reflect(self.database)
+
+    def rights(self, table: str) -> Rights:
+        """What the session's user may do with a table."""
+        return self.database.dialect.rights(self.database, _table(self.schema(), table))
 
 
 def _place(kind: str, request: pytest.FixtureRequest, folder: Path, charset: str = "UTF8") -> Place:
@@ -132,7 +136,7 @@ def _column(table: DatabaseTable, name: str) -> DatabaseColumn:
 
 def test_tables_and_columns_have_the_names_a_layout_writes(place: Place) -> None:
     schema = place.schema()
-    assert schema.label == place.database.label
+    assert schema.label == place.database.dialect.label
     names = {"codigo", "cnpj", "nome", "ativo", "nota"}
     assert {name.lower() for name in _table(schema, "cliente").columns} == names
     assert all(_table(schema, "cliente").column(name) for name in names)
@@ -191,7 +195,7 @@ def test_triggers_on_insert_are_seen(place: Place) -> None:
 
 def test_the_owner_may_do_everything_and_asking_leaves_nothing(place: Place) -> None:
     for name in ("cliente", "pedido"):
-        assert place.database.rights(_table(place.schema(), name)) == Rights(True, True, True, True)
+        assert place.rights(name) == Rights(True, True, True, True)
         assert place.database.select(f"SELECT count(*) FROM {name}") == [(0,)]
 
 
@@ -212,16 +216,16 @@ def test_a_user_is_told_what_is_missing(kind: str, open_place: Callable[..., Pla
     owner.run(*(text.format(place, user) for text in READERS[kind]))
     address = msgspec.structs.replace(owner.address, user=user)
     with closing(open_database(address, "outra")) as reader:
-        schema = reader.reflect()
-        assert reader.rights(_table(schema, "cliente")) == Rights(True, False, False, False)
-        assert reader.rights(_table(schema, "pedido")) == Rights(True, True, True, False)
+        schema = reader.dialect.reflect(reader)
+        assert reader.dialect.rights(reader, _table(schema, "cliente")) == Rights(True, False, False, False)
+        assert reader.dialect.rights(reader, _table(schema, "pedido")) == Rights(True, True, True, False)
 
 
 def test_a_file_nobody_may_write_says_so(open_place: Callable[..., Place], monkeypatch: pytest.MonkeyPatch) -> None:
     place = open_place("sqlite", *TABLES["sqlite"])
     table = _table(place.schema(), "cliente")
     place.run("PRAGMA query_only = ON")
-    assert place.database.rights(table) == Rights(True, False, False, False)
+    assert place.database.dialect.rights(place.database, table) == Rights(True, False, False, False)
 
 
 # --- what only one of them has
@@ -259,12 +263,12 @@ def test_postgresql_names_schemas_and_reads_domains_and_enumerations(open_place:
     assert (schema.has_procedure("proximo"), schema.has_procedure("nada")) == (True, False)
     assert schema.charset == "UTF8"
     assert not _table(schema, "partes").is_view
-    assert place.database.rights(pedido) == Rights(True, True, True, True)
+    assert place.database.dialect.rights(place.database, pedido) == Rights(True, True, True, True)
 
 
 def test_postgresql_a_view_that_takes_no_rows_says_so(open_place: Callable[..., Place]) -> None:
     place = open_place("postgresql", "CREATE VIEW soma AS SELECT count(*) AS n FROM pg_class")
-    assert place.database.rights(_table(place.schema(), "soma")) == Rights(True, False, False, False)
+    assert place.rights("soma") == Rights(True, False, False, False)
 
 
 def test_mariadb_tells_engines_charsets_and_sequences(open_place: Callable[..., Place]) -> None:
@@ -363,7 +367,7 @@ def test_an_empty_database_has_no_tables(open_place: Callable[..., Place]) -> No
 
 
 def test_ours_are_tables_like_any_other(place: Place) -> None:
-    place.database.make_binding_tables()
+    place.database.dialect.make_binding_tables(place.database)
     binding = _table(place.schema(), "omnisync_binding")
     assert binding.is_unique("company", "kind", "id")
     assert binding.is_transactional

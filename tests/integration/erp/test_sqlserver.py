@@ -8,8 +8,9 @@ from decimal import Decimal
 
 import pytest
 
-from omnisync.agent.erp.dialects.sqlserver import database as sqlserver
-from omnisync.agent.erp.dialects.sqlserver.database import Sqlserver
+from omnisync.agent.erp.database import Database, encoder, records_among
+from omnisync.agent.erp.dialects.sqlserver import dialect as sqlserver
+from omnisync.agent.erp.driver import DatabaseLogin, Timeouts
 from omnisync.agent.erp.schema import DatabaseTable, ForeignKey, Rights
 from omnisync.agent.errors import (
     ErpBusyError,
@@ -32,11 +33,12 @@ def _quiet(batch: str) -> list[bytes]:
     return tds_server.rows("nome pagina", ("nome", 1252)) if batch.strip().startswith("SELECT") else [tds_server.done()]
 
 
-def _opened(wire: Wire) -> Sqlserver:
-    return Sqlserver("erp", "127.0.0.1", wire.port, "u", "p")
+def _opened(wire: Wire, lock_s: int = 10) -> Database:
+    login = DatabaseLogin("erp", "127.0.0.1", wire.port, "u", "p", timeouts=Timeouts(lock_s=lock_s))
+    return Database(sqlserver.DIALECT, login)
 
 
-def _sent(work: Callable[[Sqlserver], object], script: tds_server.Script = _quiet) -> list[str]:
+def _sent(work: Callable[[Database], object], script: tds_server.Script = _quiet) -> list[str]:
     """What goes over the wire, the greeting left out."""
     with answering(script) as wire:
         database = _opened(wire)
@@ -60,8 +62,7 @@ def _error_of(*answer: bytes, sql: str = "EXEC faz") -> OmnisyncError:
 
 def test_a_session_is_set_to_our_ways_whatever_the_servers() -> None:
     with answering(_quiet) as wire:
-        database = _opened(wire)
-        database.lock_timeout_s = 2
+        database = _opened(wire, lock_s=2)
         database.connect()
         database.close()
     assert wire.batches == [
@@ -103,7 +104,7 @@ def test_values_are_written_as_the_server_reads_them(kind: str) -> None:
     ids=lambda value: type(value).__name__,
 )
 def test_what_cannot_be_written_exactly_is_refused_and_nothing_is_sent(value: object) -> None:
-    def work(database: Sqlserver) -> None:
+    def work(database: Database) -> None:
         with pytest.raises(RefusedRecordError):
             database.select("SELECT ?", (value,))
 
@@ -111,7 +112,7 @@ def test_what_cannot_be_written_exactly_is_refused_and_nothing_is_sent(value: ob
 
 
 def test_half_a_letter_is_refused() -> None:
-    def work(database: Sqlserver) -> None:
+    def work(database: Database) -> None:
         with pytest.raises(RefusedRecordError):
             database.execute("UPDATE t SET nome = ?", ("\ud800",))
 
@@ -119,7 +120,7 @@ def test_half_a_letter_is_refused() -> None:
 
 
 def test_rows_are_inserted_and_updated_one_statement_each_many_in_a_batch() -> None:
-    def work(database: Sqlserver) -> None:
+    def work(database: Database) -> None:
         database.insert_rows("pedidos", ["id", "total"], [("a", Decimal("1.10")), ("b", None)])
         assert database.update_rows("dbo.pedidos", ["total"], ["id"], [(Decimal(2), "a"), (3, "b")]) == 2
 
@@ -139,8 +140,8 @@ def test_a_key_the_database_makes_is_read_back_by_way_of_a_table_of_ours() -> No
     def script(batch: str) -> list[bytes]:
         return tds_server.rows("made", ("41",)) if "INSERTED" in batch else _quiet(batch)
 
-    def work(database: Sqlserver) -> None:
-        assert database.insert_returning("pedidos", ["id"], ("a",), "numero") == "41"
+    def work(database: Database) -> None:
+        assert database.dialect.insert_returning(database, "pedidos", ["id"], ("a",), "numero") == "41"
 
     assert _sent(work, script)[-1] == (
         "DECLARE @omnisync TABLE (made NVARCHAR(400));\n"
@@ -153,9 +154,9 @@ def test_values_of_a_sequence_are_taken_in_one_query() -> None:
     def script(batch: str) -> list[bytes]:
         return tds_server.rows("", (7,), (8,)) if "NEXT VALUE" in batch else _quiet(batch)
 
-    def work(database: Sqlserver) -> None:
-        assert database.next_values("seq_pedido", 2) == [7, 8]
-        assert database.next_values("seq_pedido", 0) == []
+    def work(database: Database) -> None:
+        assert database.dialect.next_values(database, "seq_pedido", 2) == [7, 8]
+        assert database.dialect.next_values(database, "seq_pedido", 0) == []
 
     assert _sent(work, script) == ["SELECT NEXT VALUE FOR [seq_pedido] FROM (VALUES (0), (0)) omnisync (n)"]
 
@@ -173,7 +174,7 @@ def test_ids_are_looked_up_a_thousand_at_a_time() -> None:
 
 
 def test_nothing_to_do_is_nothing_sent() -> None:
-    def work(database: Sqlserver) -> None:
+    def work(database: Database) -> None:
         database.connect()
         database.insert_rows("t", ["k"], [])
         assert database.update_rows("t", ["k"], ["k"], []) == 0
@@ -184,10 +185,10 @@ def test_nothing_to_do_is_nothing_sent() -> None:
 
 
 def test_a_row_is_held_by_hints_and_inserted_only_where_it_is_missing() -> None:
-    def work(database: Sqlserver) -> None:
-        database.lock_row("SELECT [cursor] FROM [Minha Tabela] WHERE id = ?", (1,))
-        database.lock_row("SELECT x FROM dbo.numeros WHERE id = ?", (1,))
-        database.insert_missing("t", ["k", "nome"], ["k"], (1, "primeiro"))
+    def work(database: Database) -> None:
+        database.select(database.dialect.locked("SELECT [cursor] FROM [Minha Tabela] WHERE id = ?"), (1,))
+        database.select(database.dialect.locked("SELECT x FROM dbo.numeros WHERE id = ?"), (1,))
+        database.dialect.insert_missing(database, "t", ["k", "nome"], ["k"], (1, "primeiro"))
 
     held, qualified, missing = _sent(work)
     assert held == "SELECT [cursor] FROM [Minha Tabela] WITH (UPDLOCK, HOLDLOCK, ROWLOCK) WHERE id = 1"
@@ -199,15 +200,16 @@ def test_a_row_is_held_by_hints_and_inserted_only_where_it_is_missing() -> None:
 
 
 def test_queries_are_limited_names_quoted_and_texts_found() -> None:
-    database = Sqlserver("erp")
-    assert database.limited("SELECT DISTINCT k FROM t ORDER BY k", 5) == "SELECT DISTINCT TOP (5) k FROM t ORDER BY k"
+    database = Database(sqlserver.DIALECT, DatabaseLogin("erp"))
+    limited = database.dialect.limited
+    assert limited("SELECT DISTINCT k FROM t ORDER BY k", 5) == "SELECT DISTINCT TOP (5) k FROM t ORDER BY k"
     assert database.quoted("vendas.Pedido [da] Web") == "[vendas].[Pedido [da]] Web]"
-    assert database.contains("[nome]") == "CHARINDEX(UPPER(?), UPPER([nome])) > 0"
-    assert database.encodable("ação ✓") == "ação ✓"
+    assert database.dialect.contains("[nome]") == "CHARINDEX(UPPER(?), UPPER([nome])) > 0"
+    assert encoder(database)("ação ✓") == "ação ✓"
 
 
 def test_marks_within_a_transaction_are_saved_and_never_released() -> None:
-    def work(database: Sqlserver) -> None:
+    def work(database: Database) -> None:
         database.begin()
         database.savepoint()
         database.savepoint()
@@ -230,7 +232,7 @@ def test_marks_within_a_transaction_are_saved_and_never_released() -> None:
 
 
 def test_our_tables_are_made_each_in_a_transaction_where_they_are_missing() -> None:
-    made = _sent(lambda database: database.make_binding_tables())
+    made = _sent(lambda database: database.dialect.make_binding_tables(database))
     scripts = list(sqlserver.BINDING_TABLES.values())
     assert made[1:] == [
         "BEGIN TRANSACTION",
@@ -245,7 +247,7 @@ def test_our_tables_are_made_each_in_a_transaction_where_they_are_missing() -> N
 
 def test_our_tables_are_left_alone_where_they_are() -> None:
     there = tds_server.rows("tabela coluna", ("omnisync_binding", "id"), ("omnisync_cursor", "stream"))
-    sent = _sent(lambda database: database.make_binding_tables(), lambda batch: there)
+    sent = _sent(lambda database: database.dialect.make_binding_tables(database), lambda batch: there)
     assert len(sent) == 1
 
 
@@ -262,7 +264,7 @@ def test_our_tables_made_by_another_run_a_moment_ago_are_as_good() -> None:
             else _quiet(batch)
         )
 
-    _sent(lambda database: database.make_binding_tables(), script)
+    _sent(lambda database: database.dialect.make_binding_tables(database), script)
     assert made == ["omnisync_binding", "omnisync_cursor"]
 
 
@@ -298,7 +300,7 @@ def test_rows_come_back_and_a_triggers_own_rows_are_not_the_count() -> None:
     with answering(script) as wire:
         database = _opened(wire)
         assert database.select("SELECT nome FROM t") == [("ação ✓",), ("Aurora",)]
-        assert database.records_among("t", "k", []) == []
+        assert records_among(database, "t", "k", []) == []
         assert database.execute("UPDATE t SET nome = ?", ("x",)) == 41
         database.close()
 
@@ -476,7 +478,7 @@ def test_a_server_that_is_not_there_is_told_even_after_a_refused_login() -> None
     with answering(_quiet, REFUSED_LOGINS["wrong password"]) as wire, pytest.raises(ErpSetupError):
         _opened(wire).connect()
     with pytest.raises(ErpSetupError) as told:
-        Sqlserver("erp", "127.0.0.1", 1, "u", "p").connect()
+        Database(sqlserver.DIALECT, DatabaseLogin("erp", "127.0.0.1", 1, "u", "p")).connect()
     assert told.value.code == "destination_unreachable"
 
 
@@ -529,7 +531,7 @@ def test_sql_servers_catalogue_is_read() -> None:
 
     with answering(script) as wire:
         database = _opened(wire)
-        schema = database.reflect()
+        schema = database.dialect.reflect(database)
         database.close()
     pedidos = schema.tables["pedidos"]
     assert {name: (column.type, column.kind, column.length) for name, column in pedidos.columns.items()} == {
@@ -556,7 +558,7 @@ def test_sql_server_is_asked_for_rights_and_runs_no_trigger(is_closed: int, may:
     table = tds_server.rows("s i u d c", (1, 1, 0, 1, is_closed))
     with answering(lambda batch: table if "HAS_PERMS" in batch else _quiet(batch)) as wire:
         database = _opened(wire)
-        assert database.rights(DatabaseTable(name="vendas.log", columns={})) == may
+        assert database.dialect.rights(database, DatabaseTable(name="vendas.log", columns={})) == may
         database.close()
     assert len(wire.batches) == 3
     assert "(SELECT '[vendas].[log]' AS t)" in wire.batches[2]

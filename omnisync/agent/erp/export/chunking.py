@@ -11,8 +11,8 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from omnisync.agent.erp.database import RowList
 from omnisync.agent.erp.row_hash import HASH_BYTES, hash_of_hashes
+from omnisync.agent.erp.statements import RowList
 
 ROWS_PER_CHUNK = 32
 """On average, as one byte of a row's hash says whether it ends its chunk: longer chunks cost less where nothing

@@ -16,11 +16,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.erp.database import Database, RowList
+from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.export.chunking import ROWS_PER_CHUNK, ChunkedRows, content_defined_chunks
 from omnisync.agent.erp.export.serializer import LineSerializer, OptionalKey, SerializedLines
 from omnisync.agent.erp.layout.export_queries import ExportQuery, check_names, known_names
 from omnisync.agent.erp.row_hash import hash_rows
+from omnisync.agent.erp.statements import RowList
 from omnisync.agent.errors import LayoutError
 
 OVERLAP = timedelta(minutes=10)

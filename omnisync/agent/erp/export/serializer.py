@@ -10,9 +10,9 @@ from typing import Any, get_type_hints
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.erp.database import RowList
 from omnisync.agent.erp.export.coercion import Coerce, InvalidValue, coercer
 from omnisync.agent.erp.row_hash import hash_rows
+from omnisync.agent.erp.statements import RowList
 from omnisync.contract import batches
 from omnisync.contract.batches import MAX_LINE_BYTES
 from omnisync.contract.datasets import Dataset, key

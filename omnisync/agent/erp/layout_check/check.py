@@ -41,7 +41,7 @@ def check(layout: LayoutFile, database: Database, address: ErpAddress) -> list[F
     Reads the catalogue, a few names and the first rows of what goes out, and asks for rights; leaves nothing behind.
     Raises what the database raises where it cannot be read at all.
     """
-    return check_schema(layout, database.reflect(), database, address)
+    return check_schema(layout, database.dialect.reflect(database), database, address)
 
 
 def check_schema(layout: LayoutFile, schema: Schema, database: Database, address: ErpAddress) -> list[Finding]:
@@ -293,7 +293,7 @@ def _of_rights(layout: LayoutFile, uses: list[TableUsage], schema: Schema, datab
     for name, needed in wanted.items():
         table = schema.table(name)
         if table is not None:
-            may = database.rights(table)
+            may = database.dialect.rights(database, table)
             lacking = [word for right, word in _RIGHTS.items() if right in needed and not getattr(may, right)]
             if lacking:
                 yield error("check_rights", table.name, tabela=table.name, direitos=", ".join(lacking))

@@ -55,7 +55,7 @@ def names_read(database: Database, table: DatabaseTable, column: str) -> list[st
     """Return a few texts of a column as they come through this connection, those with accents alone."""
     name = database.quoted(column)
     sql = f"SELECT {name} FROM {database.quoted(table.name)} WHERE {name} IS NOT NULL"  # noqa: S608  # quoted names
-    texts_read = [str(row[0]).strip() for row in database.select(database.limited(sql, _READ))]
+    texts_read = [str(row[0]).strip() for row in database.select(database.dialect.limited(sql, _READ))]
     return [text for text in dict.fromkeys(texts_read) if not text.isascii()]
 
 

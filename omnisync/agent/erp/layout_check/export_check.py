@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date
 
 from omnisync.agent.coded_message import coded
-from omnisync.agent.erp.database import Database, RowList
+from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.export.row_stream import RowGroup, RowStream, open_stream
 from omnisync.agent.erp.layout.export_queries import ExportQuery, compile_queries, known_names, required_names
 from omnisync.agent.erp.layout.schema import LayoutFile
 from omnisync.agent.erp.layout_check.findings import Finding, error, near, warning
+from omnisync.agent.erp.statements import RowList
 from omnisync.agent.errors import LayoutError, RecordError, SetupError
 from omnisync.contract.batches import SENTENCES, RefusedLine, line_reader
 

@@ -21,7 +21,7 @@ def sampler(database: Database) -> Sample:
         name = database.quoted(column)
         sql = f"SELECT {name} FROM {database.quoted(table.name)} WHERE {name} IS NOT NULL"  # noqa: S608  # quoted names
         try:
-            rows = database.select(database.limited(sql, _READ))
+            rows = database.select(database.dialect.limited(sql, _READ))
         except TemporaryError:
             raise
         except OmnisyncError:

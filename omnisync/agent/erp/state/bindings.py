@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from omnisync.agent.erp.base import Position
-from omnisync.agent.erp.database import Database
+from omnisync.agent.erp.database import Database, encoder
 from omnisync.agent.erp.upsert.keys import encode_key
 from omnisync.agent.erp.upsert.new_records import InsertedRecords
 from omnisync.agent.erp.upsert.record_change import REINSERT_REQUESTED, Binding, RecordChange, hash_of
@@ -46,13 +46,14 @@ class Bindings:
     def begin_stream(self, stream: str) -> None:
         """Make the stream's row, empty, unless it stands."""
         names = ("company", "connection", "stream", "cursor", "epoch")
-        self._database.insert_missing(
-            "omnisync_cursor", names, names[:3], (self._company, self._connection, stream, "", "")
+        self._database.dialect.insert_missing(
+            self._database, "omnisync_cursor", names, names[:3], (self._company, self._connection, stream, "", "")
         )
 
     def locked_position(self, stream: str) -> Position | None:
         """Return the stream's position, its row locked until the transaction ends."""
-        return _position(self._database.lock_row(self._cursor_query(), (self._company, self._connection, stream)))
+        sql = self._database.dialect.locked(self._cursor_query())
+        return _position(self._database.select(sql, (self._company, self._connection, stream)))
 
     def lock_stream(self, stream: str, expected: str | None) -> None:
         """Lock the stream's row; raises OvertakenError when another run moved it from `expected`."""
@@ -99,7 +100,7 @@ class Bindings:
         self, record_changes: Sequence[RecordChange], epoch: str, establishment: str, now: datetime
     ) -> list[Receipt]:
         """Remember the verdicts that ended; answers the receipts they owe, pending until acknowledged."""
-        at, storable = now.isoformat(), self._database.encodable
+        at, storable = now.isoformat(), encoder(self._database)
         new: list[tuple[object, ...]] = []
         known: list[tuple[object, ...]] = []
         owed: list[Receipt] = []
@@ -115,7 +116,7 @@ class Bindings:
 
     def save_inserted(self, inserted: InsertedRecords, epoch: str, establishment: str, now: datetime) -> list[Receipt]:
         """Remember records that were inserted; answers the receipts they owe, pending until acknowledged."""
-        at, storable, kind, outcome = now.isoformat(), self._database.encodable, inserted.kind, inserted.outcome
+        at, storable, kind, outcome = now.isoformat(), encoder(self._database), inserted.kind, inserted.outcome
         new = inserted.new
         columns = zip(new.changes, new.prepared, inserted.keys, inserted.numbers, strict=True)
         rows = [
@@ -214,7 +215,7 @@ class Bindings:
 
     def save_staging_results(self, results: StagingResults, now: datetime) -> None:
         """Save the results of staged orders: their numbers, or why they were refused. Receipts are owed."""
-        at, storable = now.isoformat(), self._database.encodable
+        at, storable = now.isoformat(), encoder(self._database)
         told = "outcome_at = ?, receipt_pending = 1 WHERE company = ? AND kind = 'order' AND id = ?"
         still = "AND outcome IN ('staged', 'kept') AND erp_number IS NULL"
         self._database.execute_many(

@@ -31,15 +31,15 @@ CODES_OF_LAYOUT = frozenset(
 
 def check_tables(database: Database, layout: Layout) -> None:
     """Refuse a database without a table or column that the layout writes. Raises ErpSetupError."""
-    found = database.tables()
+    found = database.dialect.tables(database)
     for table in layout.tables:
         columns = found.get(table.name)
         if columns is None:
-            raise ErpSetupError("destination_missing_table", banco=database.label, tabela=table.name)
+            raise ErpSetupError("destination_missing_table", banco=database.dialect.label, tabela=table.name)
         missing = table.all_names - columns
         if missing:
             motive = ", ".join(f"{table.name}.{name}" for name in sorted(missing))
-            raise ErpSetupError("destination_missing_column", banco=database.label, motivo=motive)
+            raise ErpSetupError("destination_missing_column", banco=database.dialect.label, motivo=motive)
 
 
 def check_external_ids(database: Database, layout: Layout) -> None:
@@ -47,7 +47,7 @@ def check_external_ids(database: Database, layout: Layout) -> None:
 
     Without our tables in the database only its unique keys keep a record from standing there twice.
     """
-    schema = database.reflect()
+    schema = database.dialect.reflect(database)
     mains = [main.table for main in (layout.customer, layout.order) if main is not None]
     for table in mains:
         found = schema.table(table.name)

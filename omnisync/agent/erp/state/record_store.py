@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from omnisync.agent.erp.base import OpenIssue
+from omnisync.agent.erp.database import encoder, execute_among
 from omnisync.agent.erp.layout.plan import Layout, TablePlan
 from omnisync.agent.erp.state.bindings import IS_WAITING, Bindings
 from omnisync.agent.erp.state.transactions import Transactions
@@ -48,7 +49,7 @@ class SqlRecordStore:
         )
         return [
             _open_issue(row)
-            for row in self._database.select(self._database.limited(sql, limit), (self._company, *outcomes))
+            for row in self._database.select(self._database.dialect.limited(sql, limit), (self._company, *outcomes))
         ]
 
     def with_warnings(self, limit: int) -> list[OpenIssue]:
@@ -56,7 +57,10 @@ class SqlRecordStore:
         sql = (
             f"SELECT {_SHOWN} FROM omnisync_binding WHERE company = ? AND warnings IS NOT NULL ORDER BY outcome_at DESC"  # noqa: S608  # constant text
         )
-        return [_open_issue(row) for row in self._database.select(self._database.limited(sql, limit), (self._company,))]
+        return [
+            _open_issue(row)
+            for row in self._database.select(self._database.dialect.limited(sql, limit), (self._company,))
+        ]
 
     def n_open_issues(self) -> dict[str, int]:
         """Return how many records are refused and how many wait."""
@@ -80,16 +84,16 @@ class SqlRecordStore:
 
         What is called exactly so comes first.
         """
-        is_named, is_exact = self._database.contains("label"), "(erp_number = ? OR id = ? OR label = ?)"
+        is_named, is_exact = self._database.dialect.contains("label"), "(erp_number = ? OR id = ? OR label = ?)"
         sql = (
             f"SELECT {_SHOWN} FROM omnisync_binding WHERE company = ? AND ({is_exact} OR {is_named} "  # noqa: S608  # constant text
             "OR (kind = 'order' AND customer_id <> '' AND customer_id IN (SELECT id FROM omnisync_binding "
             f"WHERE company = ? AND kind = 'customer' AND {is_named}))) "
             f"ORDER BY CASE WHEN {is_exact} THEN 0 ELSE 1 END, kind DESC, outcome_at DESC"
         )
-        text = self._database.encodable(text)
+        text = encoder(self._database)(text)
         values = (self._company, text, text, text, text, self._company, text, text, text, text)
-        return [_open_issue(row) for row in self._database.select(self._database.limited(sql, limit), values)]
+        return [_open_issue(row) for row in self._database.select(self._database.dialect.limited(sql, limit), values)]
 
     def rows(self) -> dict[str, int]:
         """Return rows of the ERP's own tables by the seed's four nouns."""
@@ -110,7 +114,7 @@ class SqlRecordStore:
         walked.
         """
         keys: list[Any] = self._database.select(
-            self._database.limited(
+            self._database.dialect.limited(
                 "SELECT kind, id FROM omnisync_binding WHERE company = ? AND receipt_pending = 1 ORDER BY kind, id",
                 limit,
             ),
@@ -146,7 +150,8 @@ class SqlRecordStore:
         with self._transactions.of_state():
             for (*what, is_unnumbered), ids in alike.items():
                 unnumbered = "AND erp_number IS NULL " if is_unnumbered else ""
-                self._database.execute_among(
+                execute_among(
+                    self._database,
                     "UPDATE omnisync_binding SET receipt_pending = 0 "  # noqa: S608  # constant text
                     f"WHERE company = ? AND kind = ? AND version = ? AND outcome = ? {unnumbered}AND id IN {{ids}}",
                     ids,
@@ -172,7 +177,7 @@ class SqlRecordStore:
             "AND establishment = ? AND id > ? ORDER BY id"
         )
         rows = self._database.select(
-            self._database.limited(sql, MAX_RECORDS), (self._company, kind, establishment, after)
+            self._database.dialect.limited(sql, MAX_RECORDS), (self._company, kind, establishment, after)
         )
         return [str(row[0]) for row in rows]
 

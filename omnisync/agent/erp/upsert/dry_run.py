@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from omnisync.agent.erp.database import Database
+from omnisync.agent.erp.database import Database, records_among
 from omnisync.agent.erp.layout.plan import Layout, TablePlan
 from omnisync.agent.erp.upsert.build_rows import ask_nothing, build_customers, build_orders
 from omnisync.agent.erp.upsert.keys import ErpKey, as_text
@@ -28,7 +28,7 @@ def written_rows(database: Database, layout: Layout, record_changes: Sequence[Re
 def _rows_of(database: Database, table: str, by: Sequence[str], keys: Sequence[ErpKey]) -> list[dict[str, object]]:
     """Whole rows of these keys. A database may spell in capitals what the layout has in small letters."""
     wanted = set(keys)
-    rows = database.records_among(table, by[-1], [key[-1] for key in keys])
+    rows = records_among(database, table, by[-1], [key[-1] for key in keys])
     spelled = {name.upper(): name for row in rows[:1] for name in row}
     others = [spelled.get(name.upper(), name) for name in by[:-1]]
     return [row for row in rows if not others or _key_in(row, [*others, spelled[by[-1].upper()]]) in wanted]

@@ -46,7 +46,9 @@ class NumberSource:
         if number.source == "procedure":
             return [(number.form(self._from_procedure(number, new, i)),) for i in range(n)]
         if number.source == "sequence":
-            return [(number.form(value),) for value in self._database.next_values(number.name, n)]
+            return [
+                (number.form(value),) for value in self._database.dialect.next_values(self._database, number.name, n)
+            ]
         taken: list[tuple[str, ...]] = [()] * n
         # A counter's row, or the highest number, for each filial apart.
         scopes = sorted((self._scope(number, new, i), i) for i in range(n))

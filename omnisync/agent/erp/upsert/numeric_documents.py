@@ -33,7 +33,7 @@ class NumericDocuments:
     @cached_property
     def _columns(self) -> Mapping[str, str]:
         main = (self._layout.customer, self._layout.order)
-        schema = self._database.reflect()
+        schema = self._database.dialect.reflect(self._database)
         found: dict[str, str] = {}
         for table in (part.table for part in main if part is not None):
             reflected = schema.table(table.name)

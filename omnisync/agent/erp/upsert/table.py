@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from omnisync.agent.erp.database import UNREADABLE_VALUE, Database, row_groups
+from omnisync.agent.erp.database import UNREADABLE_VALUE, Database
 from omnisync.agent.erp.layout.plan import TablePlan
+from omnisync.agent.erp.statements import row_groups
 from omnisync.agent.erp.upsert.keys import (
     UNREADABLE,
     Claim,
@@ -52,8 +53,9 @@ class TableWriter:
             self._database.insert_rows(table.name, names, rows)
             made = self._keys_of_all(new.ids)
             return [made[id_] for id_ in new.ids]
+        insert = self._database.dialect.insert_returning
         return [
-            self._completed_key(values, self._database.insert_returning(table.name, names, row, table.keys[-1]))
+            self._completed_key(values, insert(self._database, table.name, names, row, table.keys[-1]))
             for values, row in zip(new.values, rows, strict=True)
         ]
 
@@ -229,7 +231,7 @@ def among_keys(
             continue
         for lot in row_groups(last, _LOCKED_LOT):
             marks = f"({', '.join('?' * len(lot))})"
-            yield from database.lock_row(sql.replace("{ids}", marks), (*prefix, *lot))
+            yield from database.select(database.dialect.locked(sql.replace("{ids}", marks)), (*prefix, *lot))
 
 
 def foreign_keys(table: TablePlan, keys: Mapping[str, ErpKey]) -> tuple[str | None, ...]:

@@ -62,7 +62,7 @@ def read(database: Database) -> Schema:
         without_transactions=frozenset(str(row[0]) for row in database.select(_LOOSE_ENGINES)),
     )
     return Schema(
-        label=database.label,
+        label=database.dialect.label,
         charset=str(database.select("SELECT @@character_set_database")[0][0]),
         tables=tables_of(parts),
         sequences=frozenset(sequences),

@@ -98,7 +98,7 @@ def read(database: Database) -> Schema:
         triggered={str(row[0]) for row in database.select(_TRIGGERS)},
     )
     return Schema(
-        label=database.label,
+        label=database.dialect.label,
         charset=str(database.select(_CHARSET)[0][0]),
         tables=tables_of(parts),
         sequences=frozenset(str(row[0]) for row in database.select(_SEQUENCES)),

@@ -66,7 +66,7 @@ def read(database: Database) -> Schema:
         foreign=_to_keys(database.select(_FOREIGN), keys),
         triggered={table for table, sql in triggers if _ON_INSERT.search(sql)},
     )
-    return Schema(label=database.label, charset="UTF-8", tables=tables_of(parts), triggers_fill_columns=False)
+    return Schema(label=database.dialect.label, charset="UTF-8", tables=tables_of(parts), triggers_fill_columns=False)
 
 
 def _column(row: Any, *, n_keys: int, is_plain: bool) -> DatabaseColumn:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from re import compile as pattern
 from re import sub as substituted
 
-from omnisync.agent.erp.dialects.server import refused
+from omnisync.agent.erp.dialects.translation import refused
 
 _QUOTED_OR_MARK = pattern(r"'[^']*'|\"[^\"]*\"|\[[^]]*]|\?")
 

@@ -1,0 +1,107 @@
+"""A database's driver: how it connects, runs, begins and ends transactions, and what its errors mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from typing import Any
+
+from msgspec import Struct
+
+from omnisync.agent.erp.statements import unchanged
+from omnisync.agent.errors import OmnisyncError
+
+
+class Timeouts(Struct, frozen=True, kw_only=True):
+    """The longest waits, in seconds. A slice is sized to under a second: a statement of minutes is a server that
+    hangs.
+    """
+
+    connect_s: int = 10
+    lock_s: int = 10
+    statement_s: int = 300
+
+
+class DatabaseLogin(Struct, frozen=True):
+    """The address of a database and the login to it. `port` 0 is the brand's own."""
+
+    database: str
+    server: str = "localhost"
+    port: int = 0
+    user: str = ""
+    password: str = ""
+    charset: str = ""
+    timeouts: Timeouts = Timeouts()
+
+    def __repr__(self) -> str:
+        """Return the address without the password: it may stand in a log."""
+        return f"DatabaseLogin({self.database!r}, {self.server!r})"
+
+
+def run_statement(cursor: Any, sql: str, values: Sequence[object]) -> None:
+    """Run one statement."""
+    cursor.execute(sql, values)
+
+
+def open_cursor(connection: Any) -> Any:
+    """Return a new cursor."""
+    return connection.cursor()
+
+
+def close_connection(connection: Any) -> None:
+    """Close a connection."""
+    connection.close()
+
+
+def statement(sql: str) -> Callable[[Any], None]:
+    """Return the call that runs this statement over a driver's connection."""
+
+    def run(connection: Any) -> None:
+        with closing(connection.cursor()) as cursor:
+            cursor.execute(sql)
+
+    return run
+
+
+class Driver(Struct, frozen=True, kw_only=True):
+    """The calls and texts in which one brand's driver differs from another.
+
+    A connection is the driver's own, or what `connect` put around it. Its cursors know `execute(sql, values)`,
+    `executemany`, `rowcount`, `description`, `fetchall`, `fetchmany` and `close`.
+    """
+
+    errors: tuple[type[Exception], ...]
+    """What the driver raises."""
+    connect: Callable[[DatabaseLogin], Any]
+    """Return a new connection, in autocommit mode where the driver has one."""
+    translate_error: Callable[[Exception, DatabaseLogin, bool], OmnisyncError]
+    """Return the driver's error as ours, by what to do about it; the last argument: it came from `connect`."""
+    is_lost: Callable[[Any, Exception], bool]
+    """Return whether the connection is gone."""
+    is_duplicate: Callable[[BaseException], bool]
+    """Return whether a unique key met itself."""
+    is_in_transaction: Callable[[Any], bool] | None = None
+    """Return whether the transaction outlived an error; None where every error leaves it."""
+    unreadable_errors: tuple[type[Exception], ...] = (ValueError, OverflowError)
+    """What fetching raises for a value the driver cannot make sense of: no letters, a date beyond the calendar."""
+    encoding: Callable[[Any], str] | None = None
+    """Return Python's name of the only letters the connection carries; None where it carries all."""
+    close: Callable[[Any], None] = close_connection
+    run: Callable[[Any, str, Sequence[object]], None] = run_statement
+    stream_cursor: Callable[[Any], Any] = open_cursor
+    """Return a cursor that gives its rows as they come."""
+    closes_unread_stream: bool = True
+    """Whether rows left unfetched would have to be read all the same: the connection is closed instead."""
+
+    has_autocommit: bool = True
+    """Whether a statement outside a transaction stands by itself; else it gets a transaction of its own."""
+    begin: Callable[[Any], None] = statement("BEGIN")
+    begin_reading: Callable[[Any], None] | None = None
+    """Begin what makes a stream's rows all of one moment; None where a single query is so by itself."""
+    commit: Callable[[Any], None] = statement("COMMIT")
+    rollback: Callable[[Any], None] = statement("ROLLBACK")
+    savepoint: str = "SAVEPOINT {}"
+    release_savepoint: str = "RELEASE SAVEPOINT {}"
+    return_to_savepoint: str = "ROLLBACK TO SAVEPOINT {}"
+    marked: Callable[[str], str] = unchanged
+    """Return a SQL text with the driver's own marks in place of `?`."""
