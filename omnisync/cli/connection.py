@@ -11,7 +11,7 @@ import rich_click as click
 
 from omnisync.agent.config.connection import Connection, ConnectionEstablishment, ErpAddress, HubAddress, with_zone
 from omnisync.agent.config.secrets import Secret, SecretKind, changed_connection
-from omnisync.agent.erp.databases import KINDS
+from omnisync.agent.erp.databases import KINDS, has_server
 from omnisync.agent.erp.layout.schema import shipped_names
 from omnisync.agent.errors import NotConfiguredError, SettingsError
 from omnisync.agent.layout_folder import chosen, names_in
@@ -47,7 +47,7 @@ def show(context: composition.AgentContext, connection: Connection) -> None:
     click.echo(f"Central:           {connection.hub.url if connection.hub is not None else 'não informada'}")
     click.echo(f"Chave de acesso:   {_kept(context, connection, 'hub_token')}")
     click.echo(f"Banco do ERP:      {_place(erp)}")
-    if erp.kind != "sqlite":
+    if has_server(erp.kind):
         click.echo(f"Usuário do banco:  {erp.user or 'não informado'}")
         click.echo(f"Senha do banco:    {_kept(context, connection, 'erp_password')}")
         click.echo(f"Caracteres:        {erp.charset or 'os de costume do banco'}")
@@ -175,7 +175,7 @@ def _changed(before: Connection | None, name: str, hub_url: str | None, erp: dic
         raise SettingsError(motivo="falta --erp-database")
     known = msgspec.structs.asdict(before.erp) if before is not None else {}
     wanted = known | erp | ({"port": erp["port"] or None} if "port" in erp else {})
-    if erp.get("database") and wanted.get("kind", "sqlite") == "sqlite":
+    if erp.get("database") and not has_server(wanted.get("kind", "sqlite")):
         wanted["database"] = str(Path(erp["database"]).absolute())
     if erp.get("layout", "").endswith(".toml"):
         wanted["layout"] = str(Path(erp["layout"]).absolute())

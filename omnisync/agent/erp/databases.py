@@ -47,6 +47,12 @@ KINDS: Mapping[str, DatabaseKind] = {
 }
 
 
+def has_server(kind: str, kinds: Mapping[str, DatabaseKind] = KINDS) -> bool:
+    """Return whether a database of this kind is reached over a server, with a login; else it is a file."""
+    known = kinds.get(kind)
+    return known is None or known.is_server
+
+
 def dialect_of(name: str, kinds: Mapping[str, DatabaseKind] = KINDS) -> Dialect:
     """Return the dialect of a kind of database. Raises ErpSetupError (kind, or its driver is not installed)."""
     kind = kinds.get(name)
@@ -125,7 +131,7 @@ def open_erp(
     database = open_database(address, password, kinds=kinds)
     ahead = None
     if (
-        _has_core_to_spare(address, options.n_cores, is_server=kinds[address.kind].is_server)
+        _has_core_to_spare(address, options.n_cores, is_server=has_server(address.kind, kinds))
         and not how.needs_database
         and isinstance(zone, ZoneInfo)
     ):
