@@ -15,6 +15,7 @@ from omnisync.agent.erp.upsert.keys import ErpKey, decode_key
 from omnisync.agent.erp.upsert.new_records import InsertedRecords, NewRecords, NewRecordWriter
 from omnisync.agent.erp.upsert.record_change import Binding, RecordChange, compare, unreadable_change
 from omnisync.agent.erp.upsert.record_reason import Describe, described
+from omnisync.agent.erp.upsert.row_finder import RowFinder
 from omnisync.agent.erp.upsert.writer import RecordWriter, RejectedRecords
 from omnisync.contract.feed import Change, RecordKind
 
@@ -37,9 +38,9 @@ class SliceWriter:
         bindings: Bindings,
         writer: RecordWriter,
         new_writer: NewRecordWriter,
+        finder: RowFinder,
         *,
         establishments: frozenset[str],
-        has_customers: bool,
         adjusts_centavo: bool,
         recovery: StateRecovery | None,
         describe: Describe,
@@ -51,8 +52,8 @@ class SliceWriter:
         self._bindings = bindings
         self._writer = writer
         self._new_writer = new_writer
+        self._finder = finder
         self._here = establishments
-        self._has_customers = has_customers
         self._adjusts_centavo = adjusts_centavo
         self._recovery = recovery
         self._describe = describe
@@ -102,7 +103,7 @@ class SliceWriter:
         read_orders(record_changes, part, self._here, adjusts_centavo=self._adjusts_centavo)
         ids = {v.customer_id for v in record_changes if v.action == "read" and v.is_read}
         customers = self._customers_of(ids, related)
-        resolve_customers(record_changes, customers, has_customers=self._has_customers)
+        resolve_customers(record_changes, customers, has_customers=self._finder.has_customers)
         if self._recovery is not None:
             self._recovery.skip_already_taken(record_changes)
         self._writer.orders(record_changes, customers, rejected)
@@ -114,7 +115,7 @@ class SliceWriter:
         if not new.changes:
             return None
         ids = {one.customer_id for one in new.prepared}
-        keys = self._customer_keys(ids, related) if self._has_customers else dict.fromkeys(ids, ())
+        keys = self._customer_keys(ids, related) if self._finder.has_customers else dict.fromkeys(ids, ())
         if len(keys) < len(ids):
             pairs = zip(new.changes, new.prepared, strict=True)
             placed = [(change, one) for change, one in pairs if one.customer_id in keys]
@@ -130,7 +131,7 @@ class SliceWriter:
             for id_, target in targets.items()
             if target is not None and target.erp_key is not None and target.written_version is not None
         }
-        gone = self._writer.gone_customers(standing.values())
+        gone = self._finder.gone_customers(standing.values())
         return {id_: decode_key(one.erp_key) for id_, one in standing.items() if one.id not in gone and one.erp_key}
 
     def _compare(

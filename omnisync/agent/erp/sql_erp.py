@@ -35,6 +35,7 @@ from omnisync.agent.erp.upsert.new_records import NewRecordWriter
 from omnisync.agent.erp.upsert.prepare_process import PrepareProcess
 from omnisync.agent.erp.upsert.record_change import RecordChange, compare, count
 from omnisync.agent.erp.upsert.record_reason import Describe, described
+from omnisync.agent.erp.upsert.row_finder import RowFinder
 from omnisync.agent.erp.upsert.staging_results import StagingResult, read_outcomes
 from omnisync.agent.erp.upsert.writer import RecordWriter, RejectedRecords
 from omnisync.agent.errors import ErpUndoneError, RefusedRecordError
@@ -69,17 +70,18 @@ class SqlErp:
         self._layout = layout
         self._transactions = Transactions(database, self._state_database)
         self._bindings = Bindings(self._state_database, scope.company, scope.connection)
-        writer = RecordWriter(database, layout)
-        self._records = SqlRecordStore(self._transactions, layout, scope.company, self._bindings, writer)
+        finder = RowFinder(database, layout)
+        writer = RecordWriter(database, layout, finder)
+        self._records = SqlRecordStore(self._transactions, layout, scope.company, self._bindings, finder)
         self._here = frozenset(scope.establishments)
         self._slices = SliceWriter(
             self._bindings,
             writer,
-            NewRecordWriter(database, layout, writer),
+            NewRecordWriter(database, layout, finder),
+            finder,
             establishments=self._here,
-            has_customers=layout.customer is not None,
             adjusts_centavo=options.adjusts_centavo,
-            recovery=StateRecovery(database, layout, self._bindings, writer) if state_database is not None else None,
+            recovery=StateRecovery(database, layout, self._bindings, finder) if state_database is not None else None,
             describe=describe,
         )
         self._clock = clock

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from omnisync.agent.config.settings import ErpAddress
-from omnisync.agent.erp.base import Erp
+from omnisync.agent.config.connection import ErpAddress
+from omnisync.agent.erp.base import Erp, ErpScope
 from omnisync.agent.erp.databases import KINDS, DatabaseKind, open_database, open_erp
 from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.errors import ErpSetupError
+from omnisync.agent.messages import sentences
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.streams import CUSTOMERS, orders_of
 from tests.support.erp_databases import SampleErp, make_sqlite, write
@@ -39,9 +40,8 @@ def address(keeper: SampleErp, tmp_path: Path) -> ErpAddress:
 def erp(address: ErpAddress, tmp_path: Path) -> Iterator[Erp]:
     erp = open_erp(
         address,
-        company="aurora",
-        connection="producao",
-        establishments=["0001"],
+        scope=ErpScope(company="aurora", connection="producao", establishments=["0001"]),
+        describe=sentences.of_words,
         zone=ZoneInfo("America/Sao_Paulo"),
         clock=lambda: NOW,
         memories=tmp_path,

@@ -19,12 +19,11 @@ from omnisync.agent.erp.layout.row_builder import (
     UNANSWERED,
     ColumnPlan,
     ColumnQuery,
-    ExactKey,
     Fill,
     LookupAnswers,
     Note,
     UnconvertibleError,
-    lookup_key,
+    answer_by_key,
 )
 from omnisync.agent.erp.layout.schema import Constant, FromSql, KeyOf, Lookup, Mapped, Scalar, column_form
 from omnisync.agent.errors import LayoutError
@@ -289,7 +288,7 @@ _ABSENT = object()
 def _answer(found: Mapping[Any, object], key: Any, path: str) -> object:
     if key is None or (isinstance(key, tuple) and None in key):
         return _ABSENT
-    answer = _found(found, key)
+    answer = answer_by_key(found, key, _ABSENT)
     if answer is AMBIGUOUS:
         raise UnconvertibleError("lookup_ambiguous", "", _placeholder(key))
     if answer is UNANSWERED:
@@ -397,9 +396,3 @@ def _exact(value: Decimal) -> str:
     """Return a tiny price in full: str() would write 1E-7."""
     text = str(value)
     return text if "E" not in text else format(value, "f")
-
-
-def _found(found: Mapping[Any, object], key: Any) -> object:
-    if isinstance(key, tuple):
-        return found.get(key, _ABSENT)
-    return found.get(ExactKey(str(key)), found.get(lookup_key(key), _ABSENT))

@@ -117,3 +117,10 @@ class ExactKey(Struct, frozen=True):
 def lookup_key(value: object) -> str:
     """Return a value as lookups compare it: without the blanks of CHAR columns, whatever the case of the letters."""
     return str(value).rstrip().upper()
+
+
+def answer_by_key(found: Mapping[Any, object], key: Any, otherwise: object) -> object:
+    """Return the answer to a key: of the row that has it letter by letter, else of one in other letters."""
+    if isinstance(key, tuple):
+        return found.get(key, otherwise)
+    return found.get(ExactKey(str(key)), found.get(lookup_key(key), otherwise))

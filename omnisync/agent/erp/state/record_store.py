@@ -17,7 +17,7 @@ from omnisync.agent.erp.state.bindings import IS_WAITING, Bindings
 from omnisync.agent.erp.state.transactions import Transactions
 from omnisync.agent.erp.upsert.customer_match import OTHER_DOCUMENT
 from omnisync.agent.erp.upsert.record_change import Binding, stored_reason
-from omnisync.agent.erp.upsert.writer import RecordWriter
+from omnisync.agent.erp.upsert.row_finder import RowFinder
 from omnisync.contract.feed import MAX_RECORDS, Reason, Receipt, RecordKind
 from omnisync.contract.streams import CUSTOMERS, Stream, orders_of
 
@@ -28,14 +28,14 @@ class SqlRecordStore:
     """The promise of `base.RecordStore` over the tables of ours. No more rows are fetched than asked for."""
 
     def __init__(
-        self, transactions: Transactions, layout: Layout, company: str, bindings: Bindings, writer: RecordWriter
+        self, transactions: Transactions, layout: Layout, company: str, bindings: Bindings, finder: RowFinder
     ) -> None:
         self._transactions = transactions
         self._database = transactions.state_database
         self._layout = layout
         self._company = company
         self._bindings = bindings
-        self._writer = writer
+        self._finder = finder
 
     # --- what is shown
 
@@ -190,8 +190,8 @@ class SqlRecordStore:
             bindings = self._bindings.of(kind, ids).values()
             others = [binding for binding in bindings if _is_of_another(binding)]
             if others:
-                self._writer.release_customers(others)
-            there = self._writer.existing(kind, bindings, ids) - {binding.id for binding in others}
+                self._finder.release_customers(others)
+            there = self._finder.existing(kind, bindings, ids) - {binding.id for binding in others}
             return self._bindings.requeue(kind, ids, gone=[id_ for id_ in ids if id_ not in there])
 
     def requeue_by_reason(self, codes: Collection[str]) -> int:

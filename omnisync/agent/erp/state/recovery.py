@@ -15,19 +15,19 @@ from omnisync.agent.erp.layout.plan import Layout
 from omnisync.agent.erp.state.bindings import Bindings
 from omnisync.agent.erp.upsert.keys import ErpKey, encode_key
 from omnisync.agent.erp.upsert.record_change import ADOPTED, REINSERT_REQUESTED, Binding, RecordChange, leave_unchanged
+from omnisync.agent.erp.upsert.row_finder import RowFinder
 from omnisync.agent.erp.upsert.staging_results import read_outcomes
-from omnisync.agent.erp.upsert.writer import RecordWriter
 from omnisync.contract.feed import RecordKind
 
 
 class StateRecovery:
     """Every method runs inside the caller's transaction."""
 
-    def __init__(self, database: Database, layout: Layout, bindings: Bindings, writer: RecordWriter) -> None:
+    def __init__(self, database: Database, layout: Layout, bindings: Bindings, finder: RowFinder) -> None:
         self._database = database
         self._layout = layout
         self._bindings = bindings
-        self._writer = writer
+        self._finder = finder
 
     def adopt_existing(
         self, kind: RecordKind, record_changes: Sequence[RecordChange], part: Slice, now: datetime
@@ -36,10 +36,10 @@ class StateRecovery:
         news = {v.change.id: v for v in record_changes if v.action == "read"}
         keys = {
             id_: key
-            for id_, key in self._writer.keys_of(kind, list(news)).items()
+            for id_, key in self._finder.keys_of(kind, list(news)).items()
             if id_ in news and _is_unknown(kind, news[id_].binding, key)
         }
-        numbers = self._writer.numbers_of(kind, keys)
+        numbers = self._finder.numbers_of(kind, keys)
         found = [
             self._binding_for(kind, id_, key, numbers.get(id_), news[id_].binding, part) for id_, key in keys.items()
         ]

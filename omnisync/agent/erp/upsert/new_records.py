@@ -15,8 +15,8 @@ from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import Layout, MainPlan, TablePlan
 from omnisync.agent.erp.upsert.keys import ErpKey
 from omnisync.agent.erp.upsert.numbers import NewRows
+from omnisync.agent.erp.upsert.row_finder import RowFinder
 from omnisync.agent.erp.upsert.table import TableWriter, foreign_keys
-from omnisync.agent.erp.upsert.writer import RecordWriter
 from omnisync.agent.errors import RefusedRecordError
 from omnisync.agent.progress import Counts, RowCounts
 from omnisync.contract.feed import Change, Outcome, RecordKind
@@ -59,10 +59,10 @@ class InsertedRecords(Struct, frozen=True, kw_only=True):
 class NewRecordWriter:
     """Inserts new records of one layout. Every method runs inside the caller's transaction."""
 
-    def __init__(self, database: Database, layout: Layout, writer: RecordWriter) -> None:
+    def __init__(self, database: Database, layout: Layout, finder: RowFinder) -> None:
         self._database = database
         self._layout = layout
-        self._writer = writer
+        self._finder = finder
         customer = layout.customer
         self._takes = {
             "order": _is_plain(layout.order) and all(map(_is_plain_child, _children(layout))),
@@ -106,7 +106,7 @@ class NewRecordWriter:
             keys = TableWriter(self._database, table).insert(rows)
             if kind == "order":
                 self._insert_lines(new, keys)
-            by_id = self._writer.numbers_of(kind, dict(zip(rows.ids, keys, strict=True)))
+            by_id = self._finder.numbers_of(kind, dict(zip(rows.ids, keys, strict=True)))
         except RefusedRecordError:
             self._database.return_to_savepoint()
             return None

@@ -5,7 +5,7 @@ Inserted once, then only updated. Every method runs inside the caller's transact
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from omnisync.agent.erp.database import Database
@@ -24,11 +24,11 @@ from omnisync.agent.erp.upsert.record_change import (
     Binding,
     RecordChange,
     claim_for,
-    claim_of,
     key_of,
     leave_unchanged,
     reason_of,
 )
+from omnisync.agent.erp.upsert.row_finder import RowFinder
 from omnisync.agent.erp.upsert.table import TableWriter, foreign_keys
 from omnisync.agent.errors import RefusedRecordError
 
@@ -42,9 +42,10 @@ RejectedRecords = Mapping[tuple[str, str], str]
 class RecordWriter:
     """Writes the records of one slice."""
 
-    def __init__(self, database: Database, layout: Layout) -> None:
+    def __init__(self, database: Database, layout: Layout, finder: RowFinder) -> None:
         self._database = database
         self._layout = layout
+        self._finder = finder
         self._orders = TableWriter(database, layout.order.table)
         self._customers = TableWriter(database, layout.customer.table) if layout.customer is not None else None
         self._items = ChildRows(database, layout.item)
@@ -54,38 +55,7 @@ class RecordWriter:
         self._numeric = NumericDocuments(database, layout)
         self._ask = partial(answers_for, database)
 
-    def keys_of(self, kind: str, ids: Sequence[str]) -> dict[str, ErpKey]:
-        """Return the keys of rows that carry these external ids."""
-        rows = self._customers if kind == "customer" else self._orders
-        return rows.keys_of(ids) if rows is not None else {}
-
-    def numbers_of(self, kind: str, keys: Mapping[str, ErpKey]) -> dict[str, str]:
-        """Return the numbers people know these rows by, by external id; none of those that the ERP's own job gives."""
-        layout = self._layout
-        if kind == "customer" or (layout.shown == layout.order.table.keys[-1] and not layout.is_staged):
-            return {id_: key[-1] for id_, key in keys.items()}
-        if layout.is_staged and layout.outcome is not None:
-            return {}
-        shown = self._orders.fetch_by_key(list(keys.values()), [layout.shown])
-        return {id_: as_text(shown[key][0]) for id_, key in keys.items() if key in shown and shown[key][0] is not None}
-
-    def existing(self, kind: str, bindings: Iterable[Binding], ids: Sequence[str]) -> set[str]:
-        """Return which of these records have a row, by the key they are bound to or by their external id."""
-        rows = self._customers if kind == "customer" else self._orders
-        if rows is None:
-            return set()
-        claims = [claim for claim in map(claim_of, bindings) if claim is not None]
-        return rows.owned(claims).keys() | rows.keys_of(ids).keys()
-
     # --- customers
-
-    def gone_customers(self, customers: Iterable[Binding]) -> set[str]:
-        """Return which of these have no row of their own any more, by id."""
-        return self._state_guard.gone_customers(customers)
-
-    def release_customers(self, bindings: Sequence[Binding]) -> None:
-        """Take our mark from rows that were matched and are another company's."""
-        self._customer_match.release(bindings)
 
     def customers(self, record_changes: Sequence[RecordChange], rejected: RejectedRecords | None = None) -> None:
         """Land the customers that are to be inserted or updated."""
@@ -279,7 +249,7 @@ class RecordWriter:
         """
         if record_change.action != "insert":
             return False
-        key = self.keys_of(record_change.change.kind, [record_change.change.id]).get(record_change.change.id)
+        key = self._finder.keys_of(record_change.change.kind, [record_change.change.id]).get(record_change.change.id)
         if key is None:
             return False
         record_change.erp_key, record_change.action = encode_key(key), "update"
