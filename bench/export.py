@@ -18,11 +18,10 @@ from statistics import median
 from urllib.request import urlopen
 
 from bench import servers
-from bench.run import HERE, WORK, Took, _end, _started, timed
+from bench.processes import HERE, WORK, Took, ended, started, timed
+from devtools.live_database import make_on
 from omnisync.agent.erp.layout.schema import shipped_layout
 from omnisync.demo.erp import tables
-from tests.support import export_setup
-from tests.support.erp_databases import make_on
 
 N_ROWS = 1_000_000
 ONE_IN = 1000
@@ -38,7 +37,7 @@ def compare(rounds: int, scale: float) -> None:
     folder.mkdir(parents=True)
     n = round(N_ROWS * scale)
     fill(folder / "filled.db", n)
-    process, url = _started([sys.executable, str(HERE / "sink.py")])
+    process, url = started([sys.executable, str(HERE / "sink.py")])
     try:
         print(HEADER)
         found = [
@@ -46,7 +45,7 @@ def compare(rounds: int, scale: float) -> None:
             for _ in range(rounds)
         ]
     finally:
-        _end(process)
+        ended(process)
     for name in found[0]:
         tooks = [took[name] for took in found]
         seconds, cpu = median(took.seconds for took in tooks), median(took.cpu for took in tooks)
@@ -66,14 +65,14 @@ def _say(what: str, found: list[dict[str, Took]], one: str, other: str) -> None:
 def compare_servers(kinds: Iterable[str], scale: float) -> None:
     """Print what each step took out of a server of each kind, as a Markdown table."""
     n = round(N_ROWS * scale)
-    process, url = _started([sys.executable, str(HERE / "sink.py")])
+    process, url = started([sys.executable, str(HERE / "sink.py")])
     try:
         print(HEADER)
         for kind in kinds:
             for name, one, n_lines in _steps_on(kind, url, n):
                 _told(f"{kind}: {name}", one, url, n_lines)
     finally:
-        _end(process)
+        ended(process)
 
 
 def _steps_on(kind: str, url: str, n: int) -> Iterator[tuple[str, Took, int]]:
@@ -81,7 +80,7 @@ def _steps_on(kind: str, url: str, n: int) -> Iterator[tuple[str, Took, int]]:
     with servers.live_servers()[kind]() as server:
         keeper = make_on(server)
         for start in range(0, n, LOT):
-            export_setup.fill(keeper, {"estoque": list(_rows(start, min(n, start + LOT)))})
+            keeper.insert("estoque", _rows(start, min(n, start + LOT)))
         change, which = "UPDATE estoque SET saldo = 7777 WHERE produto LIKE ?", "%" + str(ONE_IN)[1:]
         yield from _ours(servers.configured(keeper, url), n, lambda: keeper.run(change, which))
 

@@ -15,21 +15,17 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from compileall import compile_dir
 from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import median
-from time import perf_counter
-from typing import NamedTuple
-from urllib.request import Request, urlopen
 
 import omnisync
 from bench import check
+from bench.processes import HERE, WORK, StaticPages, Took, ended, started, timed
 from omnisync.demo.erp import tables
 
-HERE = Path(__file__).parent
-WORK = HERE.parent / ".bench"
 STEPS = {
     "first": "first load",
     "again": "all read again, all bound",
@@ -38,70 +34,7 @@ STEPS = {
 }
 
 
-class Took(NamedTuple):
-    """What one process took, and what it printed. `peak` in MiB, `n_requests` None where nobody counts them."""
-
-    seconds: float
-    cpu: float
-    peak: float
-    out: bytes
-    n_requests: int | None = None
-
-
-def timed(command: Sequence[str], environ: dict[str, str], told: bytes = b"") -> Took:
-    """Run a program to its end. Raises RuntimeError when it fails.
-
-    The peak that a system keeps of a child begins with its parent's: this program stays small, and what is big (the
-    pages, a hub) is made by processes of their own.
-    """
-    began = perf_counter()
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ)
-    assert child.stdin is not None
-    assert child.stdout is not None
-    with child.stdin as pipe:
-        pipe.write(told)
-    with child.stdout as answered:
-        out = answered.read()
-    _, status, used = os.wait4(child.pid, 0)
-    seconds = perf_counter() - began
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise RuntimeError(f"{' '.join(command)}: status {child.returncode}")
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return Took(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / unit, out)
-
-
 # --- where the pages come from
-
-
-class StaticPages:
-    """Pages rendered before, handed out by a process of its own: the client alone is measured."""
-
-    def __init__(self, scale: float) -> None:
-        folder = WORK / f"feed-{scale:g}"
-        subprocess.run([sys.executable, HERE / "feed.py", "make", folder, "--scale", str(scale)], check=True)
-        self._process, self.url = _started([sys.executable, str(HERE / "feed.py"), "serve", str(folder)])
-        self.token = "bench"
-
-    def begin(self, folder: Path) -> None:
-        """Show only what was there first."""
-        self._ask("/open/first", b"")
-
-    def show_later(self) -> None:
-        """Show what came later, too."""
-        self._ask("/open/later", b"")
-
-    def n_requests(self) -> int | None:
-        """Requests answered so far."""
-        return int(self._ask("/requests"))
-
-    def close(self) -> None:
-        """End the server."""
-        _end(self._process)
-
-    def _ask(self, path: str, body: bytes | None = None) -> bytes:
-        with urlopen(Request(self.url + path, data=body)) as answer:
-            return bytes(answer.read())
 
 
 class RealHub:
@@ -126,7 +59,7 @@ class RealHub:
         shutil.copy(self._made, self._database)
         self.token = self._do("token", self._database).strip()
         serve = [sys.executable, "-m", "omnisync", "hub", "serve", "--port", "0"]
-        self._process, said = _started([*serve, "--database", f"sqlite:///{self._database}"])
+        self._process, said = started([*serve, "--database", f"sqlite:///{self._database}"])
         self.url = said.split()[-1]
 
     def show_later(self) -> None:
@@ -140,7 +73,7 @@ class RealHub:
     def close(self) -> None:
         """End the hub."""
         if self._process is not None:
-            _end(self._process)
+            ended(self._process)
             self._process = None
 
     def _do(self, what: str, database: Path, *words: str) -> str:
@@ -149,20 +82,6 @@ class RealHub:
 
 
 Source = StaticPages | RealHub
-
-
-def _started(command: Sequence[str]) -> tuple[subprocess.Popen[str], str]:
-    """A program, and the line by which it says that it serves."""
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert child.stdout is not None
-    return child, child.stdout.readline().strip()
-
-
-def _end(child: subprocess.Popen[str]) -> None:
-    child.terminate()
-    child.wait()
-    if child.stdout is not None:
-        child.stdout.close()
 
 
 # --- the two who bring them into a database

@@ -22,7 +22,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bench import limit
-from bench.run import HERE, WORK, StaticPages, Took, timed
+from bench.processes import HERE, WORK, StaticPages, Took, timed
+from devtools.database_servers import firebird_server, mariadb_server, postgresql_server
+from devtools.live_database import LiveDatabase, make_on
 
 Json = dict[str, Any]
 Address = dict[str, Any]
@@ -186,15 +188,11 @@ def _plain(row: tuple[object, ...]) -> tuple[object, ...]:
 
 
 def live_servers() -> dict[str, Callable[[], AbstractContextManager[Any]]]:
-    from tests.support.database_servers import firebird_server, mariadb_server, postgresql_server
-
     return {"postgresql": postgresql_server, "mariadb": mariadb_server, "firebird": firebird_server}
 
 
 def played(kind: str, source: StaticPages, n_rounds: int) -> Iterator[tuple[str, Took]]:
     """Rounds of both, each in a database of its own; what they hold must be the same."""
-    from tests.support.erp_databases import make_on
-
     with live_servers()[kind]() as server:
         for n in range(n_rounds):
             totals = []
@@ -221,7 +219,7 @@ def _environ() -> dict[str, str]:
     return dict(os.environ)  # noqa: TID251  # a child inherits it
 
 
-def configured(keeper: Any, url: str) -> dict[str, str]:
+def configured(keeper: LiveDatabase, url: str) -> dict[str, str]:
     """An agent whose one connection is between this hub and this database; answers its environment."""
     from omnisync.agent.config.connection import Connection, ConnectionEstablishment, HubAddress
     from omnisync.agent.config.secrets import Secret, Secrets
@@ -249,11 +247,11 @@ def configured(keeper: Any, url: str) -> dict[str, str]:
 IMPORT = [sys.executable, "-m", "omnisync", "import", "--json"]
 
 
-def _ours(keeper: Any, source: StaticPages) -> Took:
+def _ours(keeper: LiveDatabase, source: StaticPages) -> Took:
     return timed(IMPORT, configured(keeper, source.url))
 
 
-def _totals(keeper: Any) -> list[object]:
+def _totals(keeper: LiveDatabase) -> list[object]:
     sums = {"clientes": "ativo", "pedidos": "total", "itens_pedido": "total", "formas_pagamento": "valor"}
     return [keeper.query(f"SELECT count(*), sum({column}) FROM {table}") for table, column in sums.items()]
 

@@ -19,23 +19,23 @@ from typing import Any
 
 import msgspec
 
-from bench.run import WORK, StaticPages
+from bench.processes import WORK, StaticPages
 from bench.servers import IMPORT, configured, live_servers
-from tests.support.erp_databases import make_on
-from tests.support.erp_reader import ErpReader, register
+from devtools import direto
+from devtools.live_database import LiveDatabase, make_on
 
 PAUSE_S = 0.03
 """Between two numbers, on average."""
 TAKE = "UPDATE CONTADOR SET CNT_ULTIMO = CNT_ULTIMO + 1 WHERE CNT_FILIAL = '01' AND CNT_NOME = 'PEDIDO'"
 
 
-def waits(book: ErpReader, importing: subprocess.Popen[bytes]) -> Iterator[float]:
+def waits(keeper: LiveDatabase, importing: subprocess.Popen[bytes]) -> Iterator[float]:
     """Seconds that each number took, from asking for it to having it for good."""
     rng = Random("waiting")
-    with closing(book.keeper.plain()) as session:
+    with closing(keeper.connect()) as session:
         while importing.poll() is None:
             began = perf_counter()
-            while not _took(session, book.named(TAKE)):
+            while not _took(session, direto.named(TAKE, keeper.address.kind)):
                 pass
             yield perf_counter() - began
             Event().wait(rng.uniform(0, 2 * PAUSE_S))
@@ -59,15 +59,17 @@ def measured(kind: str, source: StaticPages) -> str:
     with live_servers()[kind]() as server:
         keeper = make_on(server, schema="direto")
         keeper = msgspec.structs.replace(keeper, address=msgspec.structs.replace(keeper.address, layout="direto"))
-        book = ErpReader(keeper, "direto")
-        register(book)
+        for table, columns, rows in direto.registers():
+            names = [direto.named(name, kind) for name in (table, *columns.split())]
+            keeper.insert(names[0], rows, names[1:])
         source.begin(WORK)
         began = perf_counter()
         importing = subprocess.Popen(IMPORT, env=configured(keeper, source.url), stdout=subprocess.DEVNULL)
-        took = sorted(waits(book, importing))
+        took = sorted(waits(keeper, importing))
         seconds = perf_counter() - began
-        orders = book.query("SELECT COUNT(*) FROM PEDIDO")[0][0]
-        given = book.query("SELECT SUM(CNT_ULTIMO) - 6000 FROM CONTADOR WHERE CNT_NOME = 'PEDIDO'")[0][0]
+        orders = keeper.query(direto.named("SELECT COUNT(*) FROM PEDIDO", kind))[0][0]
+        counted = direto.named("SELECT SUM(CNT_ULTIMO) - 6000 FROM CONTADOR WHERE CNT_NOME = 'PEDIDO'", kind)
+        given = keeper.query(counted)[0][0]
         if importing.returncode or int(given) != orders + len(took):
             raise SystemExit(f"{kind}: status {importing.returncode}, {given} numbers for {orders} + {len(took)}")
         at = [took[min(len(took) - 1, int(len(took) * part))] * 1000 for part in (0.5, 0.99)]

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from tests.support.database_servers import Server, firebird_server, mariadb_server, postgresql_server
+from devtools.database_servers import Server
+from tests.support.database_servers import firebird_server, mariadb_server, postgresql_server
 from tests.support.erp_databases import SampleErp, make_on
 from tests.support.erp_reader import ErpReader, register
 from tests.support.hub_server import RunningHub, running_hub

@@ -11,17 +11,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from devtools.database_servers import FirebirdServer, MariadbServer, PostgresqlServer
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.sync.outbox import Outbox
 from tests.support.agent_home import AgentHome
-from tests.support.database_servers import (
-    FirebirdServer,
-    MariadbServer,
-    PostgresqlServer,
-    firebird_server,
-    mariadb_server,
-    postgresql_server,
-)
+from tests.support.database_servers import firebird_server, mariadb_server, postgresql_server
 from tests.support.erp_databases import SampleErp, make_sqlite
 from tests.support.export_setup import ExportSetup
 from tests.support.hub_server import RunningHub, found_company, running_hub

@@ -1,360 +1,53 @@
-"""Private database servers for tests, started from installed programs on free ports of 127.0.0.1, ended by their id.
+"""The private database servers for tests: one that is not installed skips its tests with one line.
 
-A server that is not installed skips its tests with one line; where CI is set, that is a failure.
+Where CI is set, that is a failure.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
-import threading
-import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import TypeVar
 
 import pytest
 
-USER, PASSWORD = "SYSDBA", "segredo"
-"""Who may do everything, on every server."""
+from devtools import database_servers
+from devtools.database_servers import (
+    FirebirdServer,
+    MariadbServer,
+    NotInstalledError,
+    PostgresqlServer,
+    Server,
+)
 
-
-class Server(ABC):
-    """A server that runs: where it listens, how to make a database in it, and how to kill it."""
-
-    name: str
-    user: str = "omnisync"
-    ends_by = signal.SIGKILL
-    """What ends it at once, as a power cut would."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.port = _free_port()
-        self._process: subprocess.Popen[bytes] | None = None
-        self.n_databases = 0
-
-    @abstractmethod
-    def install(self) -> None:
-        """Lay out the server's own files, before its first start."""
-
-    @abstractmethod
-    def command(self) -> list[str]:
-        """What runs in the foreground until it is ended."""
-
-    @abstractmethod
-    def create(self, name: str, charset: str) -> str:
-        """Make an empty database; answers what a connection calls it."""
-
-    def database(self, charset: str = "UTF8") -> str:
-        """A new empty database."""
-        self.n_databases += 1
-        return self.create(f"erp{self.n_databases}", charset)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What the server's programs see around them."""
-        return dict(os.environ)  # noqa: TID251  # tests hand the whole environment on
-
-    def start(self) -> None:
-        """Start, and wait until the port answers."""
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                self.command(), stdout=log, stderr=log, cwd="/", env=self.environment, start_new_session=True
-            )
-        deadline = time.monotonic() + 30
-        while not self._answers():
-            assert self._process.poll() is None, (self.folder / "log").read_text()
-            assert time.monotonic() < deadline, f"{self.name} did not start"
-            threading.Event().wait(0.05)
-
-    def end(self) -> None:
-        """End the server by its id, at once: what was not committed is gone."""
-        if self._process is not None:
-            os.killpg(self._process.pid, self.ends_by)
-            self._process.wait(20)
-            self._process = None
-
-    def restart(self) -> None:
-        """Die and come back."""
-        self.end()
-        self.start()
-
-    def _answers(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-
-class PostgresqlServer(Server):
-    """PostgreSQL. It refuses to run as root. SIGQUIT is its power cut: killed, it leaves shared memory behind."""
-
-    name = "PostgreSQL"
-    ends_by = signal.SIGQUIT
-
-    def install(self) -> None:
-        """Lay out the cluster."""
-        (self.folder / "password").write_text(PASSWORD)
-        if os.getuid() == 0:
-            _give(self.folder, "postgres")
-        _run(
-            *_as("postgres"),
-            _program("initdb"),
-            *("-D", str(self.folder / "data"), "-U", self.user, "-N", "-E", "UTF8", "--locale=C.UTF-8"),
-            *("-A", "scram-sha-256", f"--pwfile={self.folder / 'password'}"),
-        )
-
-    def command(self) -> list[str]:
-        """What runs in the foreground."""
-        options = {"listen_addresses": "127.0.0.1", "fsync": "off", "unix_socket_directories": str(self.folder)}
-        set_ = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-        data = str(self.folder / "data")
-        return [*_as("postgres"), _program("postgres"), "-D", data, "-p", str(self.port), *set_]
-
-    def create(self, name: str, charset: str) -> str:
-        """Make an empty database."""
-        self.run(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{charset}' LOCALE 'C'")
-        return name
-
-    def run(self, sql: str) -> None:
-        """One statement of the administrator, over any database."""
-        import psycopg
-
-        with closing(psycopg.connect(self.address("postgres"), autocommit=True)) as connection:
-            connection.execute(sql)
-
-    def address(self, database: str) -> str:
-        """The address of a database for a client."""
-        return f"postgresql://{self.user}:{PASSWORD}@127.0.0.1:{self.port}/{database}"
-
-    def start(self) -> None:
-        """Start, and wait until it lets people in."""
-        super().start()
-        import psycopg
-
-        _until(lambda: psycopg.connect(self.address("postgres")).close(), psycopg.OperationalError)
-
-
-class MariadbServer(Server):
-    """MariaDB. Its administrator has no password until it runs."""
-
-    name = "MariaDB"
-
-    def install(self) -> None:
-        """Lay out the data."""
-        if os.getuid() == 0:
-            _give(self.folder, "mysql")
-        _run(
-            shutil.which("mariadb-install-db") or "",
-            *("--no-defaults", f"--datadir={self.folder / 'data'}", "--auth-root-authentication-method=normal"),
-            *("--skip-test-db", *self._who),
-        )
-        self.start()
-        self._let_in()
-
-    @property
-    def _who(self) -> list[str]:
-        return ["--user=mysql"] if os.getuid() == 0 else []
-
-    def command(self) -> list[str]:
-        """What runs in the foreground."""
-        return [
-            shutil.which("mariadbd") or "",
-            *("--no-defaults", f"--datadir={self.folder / 'data'}", f"--port={self.port}", *self._who),
-            *("--bind-address=127.0.0.1", f"--socket={self.folder / 's'}", f"--pid-file={self.folder / 'pid'}"),
-            *("--skip-name-resolve", "--innodb-flush-log-at-trx-commit=2", "--character-set-server=latin1"),
-        ]
-
-    def _let_in(self) -> None:
-        with closing(self._connected(user="root", password="")) as connection, connection.cursor() as cursor:
-            cursor.execute(f"CREATE USER '{self.user}'@'%' IDENTIFIED BY '{PASSWORD}'")
-            cursor.execute(f"GRANT ALL ON *.* TO '{self.user}'@'%' WITH GRANT OPTION")
-
-    def _connected(self, **who: str) -> Any:
-        import pymysql  # type: ignore[import-untyped]  # the driver has no types
-
-        return pymysql.connect(host="127.0.0.1", port=self.port, autocommit=True, **who)
-
-    def create(self, name: str, charset: str) -> str:
-        """Make an empty database."""
-        self.run(f"CREATE DATABASE {name} CHARACTER SET {'utf8mb4' if charset == 'UTF8' else charset}")
-        return name
-
-    def run(self, sql: str) -> None:
-        """One statement of the administrator, over any database."""
-        with closing(self._connected(user=self.user, password=PASSWORD)) as connection, connection.cursor() as cursor:
-            cursor.execute(sql)
-
-
-class FirebirdServer(Server):
-    """Firebird 3 with a root of its own, so that its configuration and its users are its own."""
-
-    name = "Firebird"
-    user = USER
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self._templates: dict[str, str] = {}
-
-    def copied(self, name: str, make: Callable[[], str]) -> str:
-        """A database like the one that `make` makes: made once, then copied as a file that nobody has open."""
-        if name not in self._templates:
-            path = make()
-            shutil.move(path, f"{path}.template")
-            self._templates[name] = f"{path}.template"
-        self.n_databases += 1
-        copy = str(self.folder / f"erp{self.n_databases}.fdb")
-        shutil.copy(self._templates[name], copy)
-        return copy
-
-    def install(self) -> None:
-        """Lay out the root.
-
-        The letters' library is looked for by the name in fbintl.conf, which has no `lib` and no `.so`; found by
-        another name, or through a link, its charsets count as not installed.
-        """
-        root = self.folder / "root"
-        (root / "intl").mkdir(parents=True)
-        (self.folder / "lock").mkdir()
-        home = _firebird_home()
-        for name in ("plugins", "lib", "UDF", "firebird.msg", "plugins.conf"):
-            (root / name).symlink_to(home / name)
-        shutil.copy(home / "intl" / "libfbintl.so", root / "intl" / "fbintl")
-        (root / "firebird.conf").write_text(
-            f"RemoteServicePort = {self.port}\nRemoteBindAddress = 127.0.0.1\nServerMode = Super\nDeadlockTimeout = 1\n"
-            f"AuthServer = Srp\nUserManager = Srp\nSecurityDatabase = {root / 'security3.fdb'}\n"
-        )
-        shutil.copy("/var/lib/firebird/3.0/system/security3.fdb", root / "security3.fdb")
-        self._say(
-            f"create or alter user SYSDBA password '{PASSWORD}' using plugin Srp; commit;", str(root / "security3.fdb")
-        )
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What the server's programs see around them: the root that is not the system's."""
-        return super().environment | {
-            "FIREBIRD": str(self.folder / "root"),
-            "FIREBIRD_LOCK": str(self.folder / "lock"),
-        }
-
-    def _say(self, sql: str, *where: str) -> None:
-        told = subprocess.run(
-            [shutil.which("isql-fb") or "", "-q", "-bail", "-user", "SYSDBA", *where],
-            input=sql,
-            env=self.environment,
-            cwd=self.folder,
-            text=True,
-            capture_output=True,
-        )
-        assert told.returncode == 0, told.stderr
-
-    def command(self) -> list[str]:
-        """What runs in the foreground."""
-        return [shutil.which("firebird", path="/usr/sbin:/usr/bin") or ""]
-
-    def create(self, name: str, charset: str) -> str:
-        """Make an empty database."""
-        import firebird.driver  # type: ignore[import-untyped]  # the driver has no types
-
-        path = str(self.folder / f"{name}.fdb")
-        made = firebird.driver.create_database(
-            f"127.0.0.1/{self.port}:{path}", user=USER, password=PASSWORD, charset=charset
-        )
-        made.close()
-        return path
-
-
-@contextmanager
-def running(kind: type[Server], *needs: str) -> Iterator[Server]:
-    """A server of its own for these tests, or none at all where it is not installed."""
-    missing = [program for program in needs if not _program(program)]
-    if missing:
-        say = pytest.fail if os.environ.get("CI") else pytest.skip  # noqa: TID251  # tests have no settings of ours
-        say(f"{kind.name} is not installed ({', '.join(missing)})")
-    # Not pytest's own folder: the server's user may not enter it. Short: a socket's path has about a hundred letters.
-    folder = Path(tempfile.mkdtemp(prefix="omnisync-"))
-    server = kind(folder)
-    try:
-        server.install()
-        if server._process is None:
-            server.start()
-        yield server
-    finally:
-        server.end()
-        shutil.rmtree(folder, ignore_errors=True)
+AnyServer = TypeVar("AnyServer", bound=Server)
 
 
 @contextmanager
 def postgresql_server() -> Iterator[PostgresqlServer]:
     """A PostgreSQL of its own."""
-    with running(PostgresqlServer, "initdb") as server:
-        assert isinstance(server, PostgresqlServer)
-        yield server
+    with ExitStack() as stack:
+        yield _entered(stack, database_servers.postgresql_server())
 
 
 @contextmanager
 def mariadb_server() -> Iterator[MariadbServer]:
     """A MariaDB of its own."""
-    with running(MariadbServer, "mariadbd", "mariadb-install-db") as server:
-        assert isinstance(server, MariadbServer)
-        yield server
+    with ExitStack() as stack:
+        yield _entered(stack, database_servers.mariadb_server())
 
 
 @contextmanager
 def firebird_server() -> Iterator[FirebirdServer]:
     """A Firebird of its own."""
-    with running(FirebirdServer, "firebird", "isql-fb") as server:
-        assert isinstance(server, FirebirdServer)
-        yield server
+    with ExitStack() as stack:
+        yield _entered(stack, database_servers.firebird_server())
 
 
-def statements(script: str) -> list[str]:
-    """The statements of a script; they end with `^` where they hold `;` themselves."""
-    end = "^\n" if "^\n" in script else ";\n"
-    return [statement for statement in script.split(end) if statement.strip()]
-
-
-def _program(name: str) -> str:
-    """Where an installed program is; empty where it is not. PostgreSQL's are outside the path."""
-    inside = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[4]))
-    return str(inside[-1]) if inside else shutil.which(name, path=f"{os.defpath}:/usr/sbin:/usr/local/bin") or ""
-
-
-def _firebird_home() -> Path:
-    return next(Path("/usr/lib").glob("*/firebird/3.0"))
-
-
-def _as(user: str) -> list[str]:
-    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if os.getuid() == 0 else []
-
-
-def _give(folder: Path, user: str) -> None:
-    shutil.chown(folder, user, user)
-    for path in folder.iterdir():
-        shutil.chown(path, user, user)
-
-
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
-
-
-def _until(answers: Any, *errors: type[Exception]) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            answers()
-        except errors:
-            assert time.monotonic() < deadline
-            threading.Event().wait(0.1)
-        else:
-            return
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _entered(stack: ExitStack, server: AbstractContextManager[AnyServer]) -> AnyServer:
+    try:
+        return stack.enter_context(server)
+    except NotInstalledError as error:
+        say = pytest.fail if os.environ.get("CI") else pytest.skip  # noqa: TID251  # tests have no settings of ours
+        say(str(error))

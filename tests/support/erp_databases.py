@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
-from contextlib import closing
-from datetime import date, datetime
-from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,6 +12,9 @@ import msgspec
 import pytest
 from msgspec import Struct
 
+from devtools import live_database
+from devtools.database_servers import Server
+from devtools.live_database import LiveDatabase
 from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.base import Erp, ErpOptions, ErpScope, Slice, WriteResult
 from omnisync.agent.erp.databases import memory_of, open_erp
@@ -24,8 +23,6 @@ from omnisync.agent.erp.layout import shipped
 from omnisync.agent.messages import sentences
 from omnisync.contract.feed import Change, Unreadable
 from omnisync.contract.streams import CUSTOMERS, orders_of, stream_named
-from tests.support import erp_schemas
-from tests.support.database_servers import PASSWORD, FirebirdServer, Server
 from tests.support.record_samples import NOW
 
 TABLES = ("clientes", "pedidos", "itens_pedido", "formas_pagamento")
@@ -92,47 +89,31 @@ class SampleErp(Struct, frozen=True):
         """The file of our two tables, where they are not in the ERP."""
         return memory_of(self.address, self.memories) if self.memories is not None else None
 
+    def _at(self, sql: str) -> LiveDatabase:
+        """The database where the statement's tables are."""
+        if self.memory is not None and "omnisync_" in sql:
+            return LiveDatabase(ErpAddress(kind="sqlite", database=str(self.memory)))
+        return LiveDatabase(self.address, self.password)
+
     def plain(self, sql: str = "") -> Any:
         """A connection of the driver itself, past our own code: to where the statement's tables are."""
-        where = self.address
-        if self.memory is not None and "omnisync_" in sql:
-            return sqlite3.connect(self.memory)
-        if self.name == "sqlite":
-            return sqlite3.connect(self.database)
-        if self.name == "postgresql":
-            import psycopg
-
-            return psycopg.connect(
-                host=where.server, port=where.port, dbname=self.database, user=where.user, password=self.password
-            )
-        if self.name == "mariadb":
-            import pymysql  # type: ignore[import-untyped]  # the driver has no types
-
-            return pymysql.connect(
-                host=where.server, port=where.port or 0, database=self.database, user=where.user, password=self.password
-            )
-        import firebird.driver  # type: ignore[import-untyped]  # the driver has no types
-
-        return firebird.driver.connect(
-            f"{where.server}/{where.port}:{self.database}", user=where.user, password=self.password, charset="UTF8"
-        )
+        return self._at(sql).connect()
 
     def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """Rows, read past our own code: amounts and times as the text every database would write."""
-        return [tuple(row.values()) for row in self.records(sql, *values)]
+        return self._at(sql).query(sql, *values)
 
     def records(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         """Rows with their columns' names, in small letters."""
-        with closing(self.plain(sql)) as plain, closing(plain.cursor()) as cursor:
-            cursor.execute(self.marked(sql), values)
-            names = [column[0].lower() for column in cursor.description]
-            return [dict(zip(names, map(_as_text, row), strict=True)) for row in cursor.fetchall()]
+        return self._at(sql).records(sql, *values)
 
     def run(self, sql: str, *values: Any) -> None:
         """What the ERP's own people do in their database."""
-        with closing(self.plain(sql)) as plain, closing(plain.cursor()) as cursor:
-            cursor.execute(self.marked(sql), values)
-            plain.commit()
+        self._at(sql).run(sql, *values)
+
+    def marked(self, sql: str) -> str:
+        """The statement with the marks of this database's driver."""
+        return self._at(sql).marked(sql)
 
     def forbid(self, notes: str) -> None:
         """A trigger of the ERP that takes no order with these notes."""
@@ -177,57 +158,16 @@ class SampleErp(Struct, frozen=True):
         left_out = set(names.split())
         return [tuple(value for name, value in row.items() if name not in left_out) for row in self.records(sql)]
 
-    def marked(self, sql: str) -> str:
-        """The statement with the marks of this database's driver."""
-        is_ours = self.memories is not None and "omnisync_" in sql
-        return sql.replace("?", "%s") if self.name in ("postgresql", "mariadb") and not is_ours else sql
-
-
-def _as_text(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    return value.rstrip() if isinstance(value, str) else value
-
 
 def make_sqlite(folder: Path, *, schema: str = "padrao") -> SampleErp:
     """A SQLite file with the tables of a layout."""
-    keeper = SampleErp(ErpAddress(kind="sqlite", database=str(folder / "erp.db")))
-    with closing(sqlite3.connect(keeper.database)) as plain:
-        for statement in erp_schemas.schema(schema, "sqlite"):
-            plain.execute(statement)
-        plain.commit()
-    return keeper
+    return SampleErp(live_database.make_sqlite(folder, schema=schema).address)
 
 
 def make_on(server: Server, *, charset: str = "UTF8", schema: str = "padrao") -> SampleErp:
     """A database on a server that runs, with the tables of a layout."""
-    kind = server.name.lower()
-    if isinstance(server, FirebirdServer):
-        # Two seconds to lay one out, a hundredth to copy one.
-        database = server.copied(f"{schema}_{charset}", lambda: _laid(server, kind, charset, schema).database)
-        return SampleErp(_address(server, kind, database, charset), PASSWORD)
-    return _laid(server, kind, charset, schema)
-
-
-def _laid(server: Server, kind: str, charset: str, schema: str) -> SampleErp:
-    keeper = SampleErp(_address(server, kind, server.database(charset), charset), PASSWORD)
-    with closing(keeper.plain()) as plain:
-        for statement in erp_schemas.schema(schema, kind):
-            with closing(plain.cursor()) as cursor:
-                cursor.execute(statement)
-            plain.commit()
-    return keeper
-
-
-def _address(server: Server, kind: str, database: str, charset: str) -> ErpAddress:
-    letters = charset if kind == "firebird" else ""
-    return ErpAddress(
-        kind=kind, database=database, server="127.0.0.1", port=server.port, user=server.user, charset=letters
-    )
+    made = live_database.make_on(server, charset=charset, schema=schema)
+    return SampleErp(made.address, made.password)
 
 
 KEEPERS = ("sqlite", "postgresql", "mariadb", "firebird")

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from decimal import Decimal
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec import Struct
 
+from devtools import direto
 from omnisync.agent.erp.base import Erp
-from omnisync.demo import seed_data
 from tests.support.erp_databases import SampleErp, make_erp
-from tests.support.erp_schemas import description
 
-PRODUCTS = {"000001": "PAO FRANCES", "000002": "SONHO", "000003": "BROA"}
-"""What the orders of `records` sell, beside the sample's own products."""
 CENTAVO, TENTH = Decimal("0.01"), Decimal("0.0001")
 
 Line = tuple[int, str, Decimal, Decimal]
@@ -107,14 +102,7 @@ class ErpReader(Struct, frozen=True):
 
     def named(self, sql: str) -> str:
         """Names in capitals want quotes in PostgreSQL."""
-        if self.keeper.name != "postgresql" or self.layout != "direto":
-            return sql
-        return re.sub(r"'[^']*'|\b[A-Z_]+\b", lambda word: f'"{word[0]}"' if word[0] in _capitals() else word[0], sql)
-
-
-@cache
-def _capitals() -> frozenset[str]:
-    return frozenset(re.findall(r'"([A-Z_]+)"', description("direto")))
+        return direto.named(sql, self.keeper.name) if self.layout == "direto" else sql
 
 
 def _orders_of_direto(book: ErpReader) -> dict[str, Seen]:
@@ -203,13 +191,8 @@ def make_erp_reader(kind: str, layout: str, request: pytest.FixtureRequest, fold
 
 def register(book: ErpReader) -> None:
     """The ERP's own registers: the sample's products, cities, sellers."""
-    products = PRODUCTS | {product.code: product.name.upper() for product in seed_data.PRODUCTS}
     if book.layout == "staging":
-        book.fill("produto", "pro_codigo pro_nome", [(code, name[:60]) for code, name in products.items()])
+        book.fill("produto", "pro_codigo pro_nome", direto.products())
         return
-    book.fill("PRODUTO", "PRO_CODIGO PRO_NOME", [(code, name[:60]) for code, name in products.items()])
-    cities = {city.code: (n, city.name.upper(), city.state, city.code) for n, city in enumerate(seed_data.CITIES, 1)}
-    book.fill("CIDADE", "CID_CODIGO CID_NOME CID_UF CID_IBGE", cities.values())
-    sellers = [(f"{n:03}", code, name.upper()) for n, (code, name) in enumerate(seed_data.SELLERS.items(), 1)]
-    book.fill("VENDEDOR", "VEN_CODIGO VEN_SIGLA VEN_NOME", sellers)
-    book.fill("FORMA_PAGTO", "FPG_CODIGO FPG_SIGLA FPG_NOME", [("03", "CARTAO_CREDITO", "CARTAO DE CREDITO")])
+    for table, columns, rows in direto.registers():
+        book.fill(table, columns, rows)

@@ -26,3 +26,16 @@ def test_tests_share_only_what_stands_in_support() -> None:
         if name.startswith("tests.") and not name.startswith("tests.support.")
     ]
     assert strays == []
+
+
+def test_tests_and_bench_share_only_devtools_and_import_nothing_private_of_one_another() -> None:
+    """Each may be moved or deleted without the other."""
+    forbidden = {"tests": ("bench",), "bench": ("tests",), "devtools": ("tests", "bench")}
+    strays = [
+        f"{path.relative_to(TESTS.parent)}: {name}"
+        for folder, others in forbidden.items()
+        for path in sorted((TESTS.parent / folder).rglob("*.py"))
+        for name in _imported(path)
+        if name.split(".")[0] in others or (name.split(".")[0] in forbidden and "._" in name)
+    ]
+    assert strays == []

@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from devtools.database_servers import MariadbServer
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.streams import CUSTOMERS, orders_of
-from tests.support.database_servers import MariadbServer
 from tests.support.erp_databases import KEEPERS, KEPT_HERE, SampleErp, make_erp, make_on, write
 from tests.support.record_samples import change, customer, item, order
 from tests.support.toy_erp import CUSTOMER, ITEM, ORDER, ToyErp

@@ -18,6 +18,8 @@ import pytest
 from firebird.driver import DatabaseError  # type: ignore[import-untyped]  # the driver has no types
 from msgspec import Struct
 
+from devtools.database_servers import PASSWORD, Server
+from devtools.erp_schemas import schema
 from omnisync.agent.erp.database import Database, Dialect, encoder, records_among
 from omnisync.agent.erp.dialects.firebird import dialect as firebird
 from omnisync.agent.erp.dialects.mariadb import dialect as mariadb
@@ -33,8 +35,6 @@ from omnisync.agent.errors import (
     RefusedRecordError,
     SettingsError,
 )
-from tests.support.database_servers import PASSWORD, Server
-from tests.support.erp_schemas import schema
 
 SERVERS = {dialect.label: dialect for dialect in (postgresql.DIALECT, mariadb.DIALECT, firebird.DIALECT)}
 COLUMNS = ("k", "nome", "valor", "nota")

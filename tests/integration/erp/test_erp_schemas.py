@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
+from devtools.erp_schemas import described
 from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.databases import open_database
 from omnisync.agent.erp.schema import ColumnNames, DatabaseColumn, DatabaseTable
 from omnisync.demo.erp import tables
 from tests.support.erp_databases import KEEPERS, make_erp
-from tests.support.erp_schemas import described
 
 LAYOUTS = ("padrao", "direto", "staging")
 

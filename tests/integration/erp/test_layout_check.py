@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 
+from devtools.database_servers import PASSWORD, Server, statements
 from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.databases import open_database
@@ -22,7 +23,6 @@ from omnisync.agent.erp.layout.schema import read_layout, shipped_layout, shippe
 from omnisync.agent.erp.layout_check.check import check
 from omnisync.agent.erp.layout_check.findings import Finding
 from omnisync.agent.messages import sentences
-from tests.support.database_servers import PASSWORD, Server, statements
 from tests.support.erp_databases import make_on, make_sqlite
 
 DATABASES = ("sqlite", "postgresql", "mariadb", "firebird")

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from devtools.database_servers import PASSWORD
 from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.databases import open_database
@@ -28,7 +29,6 @@ from omnisync.agent.erp.layout_draft.samples import sampler
 from omnisync.agent.messages import sentences
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.records import Address
-from tests.support.database_servers import PASSWORD
 from tests.support.erp_databases import KEEPERS, SampleErp, make_on, make_sqlite, write
 from tests.support.record_samples import change, customer, item, order
 

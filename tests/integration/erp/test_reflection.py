@@ -10,11 +10,11 @@ import msgspec
 import pytest
 from msgspec import Struct
 
+from devtools.database_servers import PASSWORD, Server
 from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.databases import open_database
 from omnisync.agent.erp.schema import DatabaseColumn, DatabaseTable, Rights, Schema
-from tests.support.database_servers import PASSWORD, Server
 
 # The same two tables everywhere, in each database's words.
 TABLES = {

@@ -19,6 +19,7 @@ from hypothesis import strategies as some
 from msgspec import Struct
 from sqlalchemy import MetaData, create_engine
 
+from devtools.database_servers import PostgresqlServer
 from omnisync.agent.progress import RowCounts
 from omnisync.agent.sync.outbox import Outbox
 from omnisync.contract import batches
@@ -30,7 +31,6 @@ from omnisync.hub.errors import ProblemError
 from omnisync.hub.migrations.upgrade import config
 from omnisync.hub.store import Store
 from tests.support import hub_server
-from tests.support.database_servers import PostgresqlServer
 from tests.support.erp_databases import SampleErp, make_sqlite
 from tests.support.export_setup import ExportSetup, fill
 from tests.support.hub_server import COMPANY, NOW, RunningHub, found_company, raw, serving

@@ -1,0 +1,1 @@
+"""What tests and bench both need of databases; neither imports the other."""
