@@ -13,6 +13,7 @@
     ├── StoppedError               a person or the system asked the run to stop
     └── SetupError                 stop and tell a person: nothing changes by itself
         ├── BadTokenError · ContractVersionError · FeedError · ErpSetupError · ErpFullError
+        ├── ErpCommittedError      the ERP's own code committed half-way ; what it committed is remembered, the run ends
         ├── ErpUndoneError         the ERP undid the whole transaction for one record ; written again without it
         ├── LayoutError
         └── SettingsError · RunInProgressError · NotConfiguredError
@@ -23,6 +24,7 @@ Foreign exceptions are translated where they come in: hub client, databases, fil
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 
@@ -129,6 +131,16 @@ class ErpSetupError(SetupError):
     """The ERP's database refuses us: login, rights, a missing table or column."""
 
     code = "destination_unreachable"
+
+
+class ErpCommittedError(ErpSetupError):
+    """The layout's own statement ended our transaction: `records` stand in the ERP, and are remembered apart."""
+
+    code = "erp_committed"
+
+    def __init__(self, code: str | None = None, *, records: Sequence[object] = (), **words: object) -> None:
+        super().__init__(code, **words)
+        self.records = records
 
 
 class ErpUndoneError(SetupError):

@@ -376,6 +376,12 @@ def execute_among(database: Database, sql: str, ids: Sequence[object], values: S
         database.execute(text, bound)
 
 
+def has_transaction(database: Database) -> bool:
+    """Return whether the transaction that was begun still goes on: foreign code that ran in it may have ended it."""
+    is_alive = database.dialect.driver.is_in_transaction
+    return is_alive is None or is_alive(database.connection)
+
+
 def encoder(database: Database) -> Callable[[str], str]:
     """Return what puts `?` for each letter this database cannot hold: for texts of ours, never for the ERP's."""
     encoding_of = database.dialect.driver.encoding

@@ -104,6 +104,8 @@ class Schema(Struct, frozen=True, kw_only=True):
     tables: Mapping[str, DatabaseTable]
     sequences: frozenset[str] = frozenset()
     procedures: frozenset[str] = frozenset()
+    committing: frozenset[str] = frozenset()
+    """Procedures whose text commits."""
     folds: bool = False
     conversions: Conversions = Conversions()
     dual_table: str = ""

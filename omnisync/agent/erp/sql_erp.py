@@ -38,7 +38,7 @@ from omnisync.agent.erp.upsert.record_reason import Describe, described
 from omnisync.agent.erp.upsert.row_finder import RowFinder
 from omnisync.agent.erp.upsert.staging_results import StagingResult, read_outcomes
 from omnisync.agent.erp.upsert.writer import RecordWriter, RejectedRecords
-from omnisync.agent.errors import ErpUndoneError, RefusedRecordError
+from omnisync.agent.errors import ErpCommittedError, ErpUndoneError, RefusedRecordError
 from omnisync.contract.feed import Change
 from omnisync.contract.rules import UNSUMMED
 from omnisync.contract.streams import Stream
@@ -157,6 +157,17 @@ class SqlErp:
         return WriteResult(counts=one.counts + other.counts, receipts=one.receipts + other.receipts)
 
     def _write(self, part: Slice, rejected: RejectedRecords | None = None) -> WriteResult:
+        try:
+            return self._write_slice(part, rejected)
+        except ErpCommittedError as error:
+            # Without a binding they would be inserted again by every run.
+            records = [record for record in error.records if isinstance(record, RecordChange)]
+            describe_reasons(records, self._describe)
+            with self._transactions.of_both():
+                self._bindings.save(records, part.epoch, part.establishment, self._clock())
+            raise
+
+    def _write_slice(self, part: Slice, rejected: RejectedRecords | None) -> WriteResult:
         with self._transactions.of_both():
             self._bindings.lock_stream(part.stream.name, part.expected)
             written = self._slices.write(part, self._clock(), rejected)

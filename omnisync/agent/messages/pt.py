@@ -110,6 +110,11 @@ _PROGRAM: Mapping[str, Message] = {
         "O banco {banco} só pode ser lido por este usuário.",
         "Peça ao administrador a permissão de gravação.",
     ),
+    "erp_committed": Message(
+        "O comando de {onde} do layout confirma a gravação por conta própria (COMMIT). O que ele confirmou ficou no "
+        "ERP, e a importação parou.",
+        "Peça a quem cuida do ERP uma rotina sem COMMIT, ou retire o comando do layout.",
+    ),
     "destination_undone": Message(
         "O banco do ERP desfez a gravação inteira por causa de um registro ({motivo}). Nada se perdeu.",
         "Peça a quem cuida do ERP que o gatilho recuse sem ROLLBACK e sem THROW (RAISERROR basta).",

@@ -118,6 +118,10 @@ LAYOUT_CHECK: Mapping[str, Message] = {
         "Crie um índice nela.",
     ),
     "check_missing_sequence": Message("A sequência {nome} não existe neste banco{perto}.", "Corrija number no layout."),
+    "check_commits": Message(
+        "A rotina {nome} confirma a gravação por conta própria (COMMIT).",
+        "Peça a quem cuida do ERP uma rotina sem COMMIT, ou retire-a do layout.",
+    ),
     "check_missing_procedure": Message(
         "A procedure {nome} não existe neste banco{perto}.",
         "Corrija number no layout.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,12 @@ import msgspec
 import pytest
 
 from omnisync.agent.erp.base import Erp
+from omnisync.agent.erp.databases import open_database
+from omnisync.agent.erp.layout.schema import read_layout
+from omnisync.agent.erp.layout_check.check import check
+from omnisync.agent.errors import ErpCommittedError
 from omnisync.agent.progress import RowCounts
+from omnisync.contract.streams import orders_of
 from tests.support.erp_databases import KEEPERS, make_erp, write
 from tests.support.record_samples import change, customer, item, order
 from tests.support.toy_erp import CUSTOMER, ITEM, ORDER, ToyErp
@@ -46,6 +52,44 @@ def sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ToyErp]:
 
 def _reasons(erp: Erp, outcome: str = "refused") -> dict[str, str]:
     return {record.id: record.code for record in erp.records.open_issues([outcome], 100)}
+
+
+# --- H4
+
+
+@pytest.fixture
+def mariadb(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ToyErp]:
+    made = ToyErp(make_erp("mariadb", request, tmp_path), tmp_path)
+    yield made
+    made.close()
+
+
+def _with_committing_procedure(toy: ToyErp) -> Erp:
+    toy.lay(cli="", ped="num {made}, id_app VARCHAR(40), total NUMERIC(15,2)")  # without a unique key
+    toy.run("CREATE PROCEDURE fecha (IN n INTEGER) BEGIN UPDATE ped SET total = total WHERE num = n; COMMIT; END")
+    return toy.open(_ordered('after_sql = "CALL fecha(:key)"\n'), ITEM)
+
+
+def test_case_h4_what_a_procedure_commits_is_remembered_and_ends_the_run(mariadb: ToyErp) -> None:
+    erp = _with_committing_procedure(mariadb)
+    erp.position(orders_of("0001"))
+    for _ in range(3):
+        with suppress(ErpCommittedError):
+            write(erp, change(order()), change(order("ord_2")), expected=None)
+    assert mariadb.rows("SELECT id_app FROM ped ORDER BY id_app") == [("ord_1",), ("ord_2",)]
+    with pytest.raises(ErpCommittedError) as ended:
+        write(erp, change(order("ord_3")), expected=None)
+    assert ended.value.words["onde"] == "order.after_sql"
+    assert len(mariadb.rows("SELECT id_app FROM ped")) == 3
+
+
+def test_case_h4_a_procedure_that_commits_is_found_by_the_check(mariadb: ToyErp, tmp_path: Path) -> None:
+    _with_committing_procedure(mariadb)
+    layout = read_layout((tmp_path / "formas.toml").read_text(encoding="utf-8"))
+    address = mariadb.keeper.address
+    with closing(open_database(address, mariadb.keeper.password)) as database:
+        found = {(one.code, one.where) for one in check(layout, database, address)}
+    assert ("check_commits", "order.after_sql") in found
 
 
 # --- H7

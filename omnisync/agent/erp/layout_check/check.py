@@ -51,10 +51,22 @@ def check_schema(layout: LayoutFile, schema: Schema, database: Database, address
     for use in uses:
         found += _of_use(use, schema, database)
     found += _of_match(layout, schema)
+    found += _of_statements(layout, schema)
     found += check_encoding(uses, schema, database, address.charset)
     found += _of_rights(layout, uses, schema, database)
     found += check_exports(layout, database)
     return sorted(dict.fromkeys(found), key=lambda finding: finding.level)
+
+
+def _of_statements(layout: LayoutFile, schema: Schema) -> CheckFindings:
+    """Yield findings for procedures that the layout calls and that end our transaction."""
+    statements = {"order.after_sql": layout.order.after_sql}
+    if layout.customer is not None:
+        statements["customer.after_sql"] = layout.customer.after_sql
+    for where, sql in statements.items():
+        for name in _CALLED.findall(sql):
+            if name.lower() in {one.lower() for one in schema.committing}:
+                yield error("check_commits", where, nome=name)
 
 
 def _of_use(use: TableUsage, schema: Schema, database: Database) -> CheckFindings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from omnisync.agent.erp.database import Database
+from omnisync.agent.erp.database import Database, has_transaction
 from omnisync.agent.erp.layout.plan import ExtraPlan, MainPlan, Statement, TablePlan
 from omnisync.agent.erp.layout.row_builder import LookupAnswers
 from omnisync.agent.erp.upsert.keys import Claim, ErpKey, as_text
@@ -40,12 +40,17 @@ class ExtraRows:
             for record_change in group:
                 self._update_after(extra, record_change)
 
-    def run_after(self, group: Sequence[RecordChange]) -> None:
-        """Run the layout's own statement for each record."""
+    def run_after(self, group: Sequence[RecordChange]) -> bool:
+        """Run the layout's own statement for each record. Return whether our transaction outlived it: where it did
+        not, nothing more is run.
+        """
         statement = self._main.after_sql
-        if statement is not None:
-            for record_change in group:
-                self._database.execute(statement.sql, _values(statement, record_change))
+        for record_change in group if statement is not None else ():
+            assert statement is not None
+            self._database.execute(statement.sql, _values(statement, record_change))
+            if not has_transaction(self._database):
+                return False
+        return True
 
     def _insert(self, extra: ExtraPlan, group: Sequence[RecordChange]) -> None:
         having = [v for v in group if extra.label in v.extra_rows]

@@ -30,7 +30,8 @@ from omnisync.agent.erp.upsert.record_change import (
 )
 from omnisync.agent.erp.upsert.row_finder import RowFinder
 from omnisync.agent.erp.upsert.table import TableWriter, foreign_keys
-from omnisync.agent.errors import RefusedRecordError
+from omnisync.agent.errors import ErpCommittedError, RefusedRecordError
+from omnisync.contract.feed import Outcome
 
 _MAX_TRIES = 3
 """How often a record is tried whose number (the highest plus one) somebody else took first."""
@@ -90,16 +91,12 @@ class RecordWriter:
         self._insert_main(self._layout.customer, group)
         for record_change in group:
             record_change.erp_number = key_of(record_change)[-1]
-        ExtraRows(self._database, self._layout.customer).run_after(group)
-        for record_change in group:
-            record_change.finish("imported", "written")
+        self._run_after(self._layout.customer, group, "imported")
 
     def _update_customers(self, group: list[RecordChange]) -> None:
         assert self._layout.customer is not None
         self._update_main(self._layout.customer, group)
-        ExtraRows(self._database, self._layout.customer).run_after(group)
-        for record_change in group:
-            record_change.finish("updated", "written")
+        self._run_after(self._layout.customer, group, "updated")
 
     # --- orders
 
@@ -125,9 +122,7 @@ class RecordWriter:
         self._items.insert(_items(group, self._layout.item))
         if self._payments is not None and self._layout.payment is not None:
             self._payments.insert(_payments(group, self._layout.payment))
-        ExtraRows(self._database, self._layout.order).run_after(group)
-        for record_change in group:
-            record_change.finish("staged" if self._layout.is_staged else "imported", "written")
+        self._run_after(self._layout.order, group, "staged" if self._layout.is_staged else "imported")
 
     def _read_numbers(self, group: Sequence[RecordChange]) -> None:
         """The number people know the order by: its key, or a column read back."""
@@ -153,9 +148,7 @@ class RecordWriter:
         self._items.sync(_items(group, self._layout.item))
         if self._payments is not None and self._layout.payment is not None:
             self._payments.sync(_payments(group, self._layout.payment))
-        ExtraRows(self._database, self._layout.order).run_after(group)
-        for record_change in group:
-            record_change.finish("staged" if self._layout.is_staged else "updated", "written")
+        self._run_after(self._layout.order, group, "staged" if self._layout.is_staged else "updated")
 
     def _cancel_orders(self, group: list[RecordChange]) -> None:
         self._set_state(group, self._layout.state_cancelled)
@@ -167,6 +160,14 @@ class RecordWriter:
         self._orders.update([self._layout.state], rows)
 
     # --- a main row with those before and after it
+
+    def _run_after(self, main: MainPlan, group: Sequence[RecordChange], outcome: Outcome) -> None:
+        """Run the layout's own statement for each record. Raises ErpCommittedError where it ended our transaction."""
+        is_ours = ExtraRows(self._database, main).run_after(group)
+        for record_change in group:
+            record_change.finish(outcome, "written")
+        if not is_ours:
+            raise ErpCommittedError(records=tuple(group), onde=f"{main.table.kind}.after_sql")
 
     def _insert_main(self, main: MainPlan, group: list[RecordChange]) -> None:
         extras = ExtraRows(self._database, main)

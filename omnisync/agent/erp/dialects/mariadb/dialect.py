@@ -7,7 +7,7 @@ from re import compile as pattern
 from typing import Any
 
 import pymysql  # type: ignore[import-untyped]  # the driver has no types
-from pymysql.constants import CLIENT  # type: ignore[import-untyped]
+from pymysql.constants import CLIENT, SERVER_STATUS  # type: ignore[import-untyped]
 from pymysql.cursors import SSCursor  # type: ignore[import-untyped]
 
 from omnisync.agent.erp.database import Database, Dialect
@@ -190,7 +190,13 @@ def _without_values(motive: str) -> str:
     return motive
 
 
+def _is_in_transaction(connection: Any) -> bool:
+    """Return what the server said with its last answer: a procedure may have committed."""
+    return bool(connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS)
+
+
 DRIVER = Driver(
+    is_in_transaction=_is_in_transaction,
     errors=(pymysql.Error, UnicodeEncodeError),
     connect=_connect,
     translate_error=_translate_error,

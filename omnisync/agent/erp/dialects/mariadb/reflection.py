@@ -32,6 +32,10 @@ SELECT event_object_table FROM information_schema.triggers
 WHERE trigger_schema = DATABASE() AND event_manipulation = 'INSERT'
 """
 _PROCEDURES = "SELECT routine_name FROM information_schema.routines WHERE routine_schema = DATABASE()"
+_COMMITTING = """
+SELECT routine_name FROM information_schema.routines WHERE routine_schema = DATABASE()
+AND lower(coalesce(routine_definition, '')) REGEXP '(^|[^a-z0-9_])(commit|start +transaction)([^a-z0-9_]|$)'
+"""
 _LOOSE_ENGINES = "SELECT engine FROM information_schema.engines WHERE coalesce(transactions, 'NO') = 'NO'"
 
 _VALUE = pattern(r"'((?:[^']|'')*)'")
@@ -67,6 +71,7 @@ def read(database: Database) -> Schema:
         tables=tables_of(parts),
         sequences=frozenset(sequences),
         procedures=frozenset(str(row[0]) for row in database.select(_PROCEDURES)),
+        committing=frozenset(str(row[0]) for row in database.select(_COMMITTING)),
     )
 
 
