@@ -39,6 +39,7 @@ class FileFormat(Struct, frozen=True, kw_only=True):
     migrations: Sequence[str]
     newer: str
     pragmas: Sequence[str] = ()
+    makes_folder: bool = False
     on_rebuilt: OnRebuilt | None = None
 
 
@@ -51,6 +52,7 @@ class SqliteFile:
 
     def __init__(self, path: Path, format_: FileFormat, *, busy: timedelta = BUSY) -> None:
         self._path = path
+        self._lock_path = path.with_suffix(".lock")
         self._format = format_
         self._busy = busy
         self._idle: list[tuple[int, sqlite3.Connection]] = []
@@ -90,11 +92,13 @@ class SqliteFile:
                 self._idle.pop()[1].close()
 
     def remove(self) -> None:
-        """Delete the file."""
+        """Delete the file, and the lock beside it unless another process holds it."""
         with suppress(sqlite3.Error):
             self.close()
         for part in ("", *PARTS):
             self._path.with_name(self._path.name + part).unlink(missing_ok=True)
+        with suppress(OSError):
+            self._lock_path.unlink(missing_ok=True)
 
     @contextmanager
     def _checked_out(self) -> Iterator[sqlite3.Connection]:
@@ -124,7 +128,9 @@ class SqliteFile:
 
     def _connect_new(self) -> tuple[int, sqlite3.Connection]:
         """Return a new connection, made while no other process makes one: they would meet in the tables."""
-        with waited_lock(self._path.with_suffix(".lock"), timeout=self._busy):
+        if self._format.makes_folder:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with waited_lock(self._lock_path, timeout=self._busy):
             if self._format.on_rebuilt is not None and not self._is_checked and self._is_broken():
                 self._rebuild(self._format.on_rebuilt)
             self._is_checked = True

@@ -40,6 +40,7 @@ DELETE FROM stretches;
 _FORMAT = FileFormat(
     migrations=("", "", _TABLES),
     newer="o arquivo de exportação é de uma versão mais nova do Omnisync",
+    makes_folder=True,
     pragmas=(f"cache_size = -{CACHE_KIB}", f"wal_autocheckpoint = {CHECKPOINT_PAGES}"),
 )
 

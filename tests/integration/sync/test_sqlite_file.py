@@ -73,6 +73,7 @@ def test_a_broken_file_is_reported_where_it_is_not_to_be_rebuilt(path: Path) -> 
         with pytest.raises(BrokenFileError), file.reading():
             pass
         file.remove()
+        assert list(path.parent.iterdir()) == []
         with file.reading() as db:
             assert db.execute("SELECT count(*) FROM note").fetchone()[0] == 0
 
@@ -106,6 +107,12 @@ def test_an_outbox_of_an_older_version_keeps_its_rows(path: Path, version: int) 
         assert db.execute("SELECT count(*) FROM stretches").fetchone() == (0,)
         assert db.execute("SELECT count(*) FROM refusal").fetchone() == (0,)
         assert db.execute("PRAGMA user_version").fetchone() == (3,)
+
+
+def test_an_outbox_makes_its_folder(tmp_path: Path) -> None:
+    with closing(Outbox(tmp_path / "exports" / "producao.db")) as outbox:
+        outbox.dataset_state("omniforce", "stock", hub="hub", new_id=lambda: "s1")
+    assert (tmp_path / "exports").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_broken_outbox_is_begun_anew_by_the_next_call(path: Path) -> None:
