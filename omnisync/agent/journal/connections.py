@@ -37,7 +37,7 @@ class Connections:
         return msgspec.json.decode(rows[0]["body"], type=Connection)
 
     def save(self, connection: Connection) -> None:
-        """Make it, or put it in the place of the one of the same name. Secrets stand elsewhere."""
+        """Save the connection, in the place of the one of the same name. Secrets stand elsewhere."""
         self._database.change(
             "INSERT INTO connection (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body",
             connection.name,
@@ -45,7 +45,7 @@ class Connections:
         )
 
     def remove(self, connection_name: str) -> None:
-        """Forget it, its schedule and its history. Raises RunInProgressError while it has a run going."""
+        """Delete the connection, its schedule and its history. Raises RunInProgressError while it has a run going."""
 
         def remove(db: sqlite3.Connection) -> int:
             refuse_while_going(db, connection_name, self._zone)
@@ -65,7 +65,7 @@ class Connections:
         return decode_moment(rows[0]["saved_at"]) if rows else None
 
     def save_schedule(self, connection_name: str, schedule: Schedule, now: datetime) -> None:
-        """Save it; its first run is the next slot. Raises SettingsError with the code of what is wrong with it."""
+        """Save the schedule; its first run is the next slot. Raises SettingsError with the code of its fault."""
         for error in check(schedule):
             raise SettingsError(error.code)
 
@@ -81,12 +81,12 @@ class Connections:
         self._database.atomically(save)
 
     def unread_orders(self, connection_name: str) -> dict[str, int]:
-        """Return orders of establishments the hub does not know, by code, as it said in the last run."""
+        """Return how many orders each establishment has that the hub does not know, by code, as of the last run."""
         sql = "SELECT establishment, n_orders FROM unread WHERE connection = ? ORDER BY establishment"
         return {row["establishment"]: row["n_orders"] for row in self._database.rows(sql, connection_name)}
 
     def save_unread_orders(self, connection_name: str, orders: Mapping[str, int]) -> None:
-        """Remember what the hub said of them. A connection the journal no longer knows is passed over."""
+        """Save those counts. A connection the journal no longer knows is passed over."""
         if self.unread_orders(connection_name) == orders:
             return
 
@@ -100,7 +100,7 @@ class Connections:
         self._database.atomically(save)
 
     def add_event(self, connection_name: str, code: str, now: datetime) -> None:
-        """Remember that a person changed something."""
+        """Save that a person changed something."""
 
         def add(db: sqlite3.Connection) -> None:
             need_connection(db, connection_name)
