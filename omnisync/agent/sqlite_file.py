@@ -173,7 +173,7 @@ class SqliteFile:
             with closing(self._connect()) as db:
                 return bool(db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok")
         except sqlite3.DatabaseError as error:
-            if not _is_corrupt(error):
+            if not is_corrupt(error):
                 raise
             return True
 
@@ -194,7 +194,7 @@ class SqliteFile:
     def _translate(self, error: sqlite3.Error) -> OmnisyncError | None:
         """Return SQLite's error as ours, by what to do about it; None when it is a fault of this program."""
         name = getattr(error, "sqlite_errorname", "") or ""
-        if _is_corrupt(error):
+        if is_corrupt(error):
             self.close()
             self._is_checked = False
             return BrokenFileError()
@@ -216,6 +216,7 @@ def set_aside(path: Path, suffix: str = "") -> Path:
     return kept
 
 
-def _is_corrupt(error: sqlite3.Error) -> bool:
+def is_corrupt(error: BaseException) -> bool:
+    """Return whether an error of SQLite says that its file is no database, or a damaged one."""
     name = getattr(error, "sqlite_errorname", "") or ""
     return name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT"))

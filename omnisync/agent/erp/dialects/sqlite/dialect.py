@@ -22,6 +22,7 @@ from omnisync.agent.errors import (
     LayoutError,
     OmnisyncError,
 )
+from omnisync.agent.sqlite_file import is_corrupt, set_aside
 
 CACHE_KIB = 16_384
 """Of the file, kept in memory: the two megabytes SQLite keeps by itself hold next to nothing of an ERP's tables."""
@@ -73,12 +74,9 @@ def _connect_own(login: DatabaseLogin) -> sqlite3.Connection:
     try:
         return _with_binding_tables(login)
     except sqlite3.DatabaseError as error:
-        if not _is_corrupt(error):
+        if not is_corrupt(error):
             raise
-    broken = Path(login.database)
-    broken.replace(broken.with_name(f"{broken.name}.corrompido"))
-    for part in ("-wal", "-shm"):
-        broken.with_name(broken.name + part).unlink(missing_ok=True)
+    set_aside(Path(login.database))
     return _with_binding_tables(login)
 
 
@@ -162,10 +160,6 @@ def _name_of(error: BaseException) -> str:
     return getattr(error, "sqlite_errorname", "") or ""
 
 
-def _is_corrupt(error: BaseException) -> bool:
-    return _name_of(error).startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT"))
-
-
 def _translate_error(error: Exception, login: DatabaseLogin, is_connecting: bool) -> OmnisyncError:
     text, name = str(error), _name_of(error)
     if text.startswith(_LEADS_OUT):
@@ -180,7 +174,7 @@ def _translate_error(error: Exception, login: DatabaseLogin, is_connecting: bool
         return ErpFullError(servidor="deste computador")
     if name.startswith("SQLITE_READONLY"):
         return ErpSetupError("destination_read_only", banco=login.database)
-    if _is_corrupt(error):
+    if is_corrupt(error):
         return ErpSetupError("destination_corrupt", banco=login.database)
     if text.startswith("no such table"):
         return missing_table(login, text.rpartition(": ")[2])
