@@ -21,7 +21,7 @@ from omnisync.agent.progress import Counts, ExpectedCounts, Progress
 from omnisync.agent.retry import retry_reporting_progress
 from omnisync.agent.runtime import Runtime
 from omnisync.agent.sync.feed_reader import DecodedPage, FeedReader, Prefetch, start_daemon_thread
-from omnisync.agent.sync.slice_size import AdaptiveSliceSize
+from omnisync.agent.sync.slice_size import FIRST_SLICE, AdaptiveSliceSize
 from omnisync.contract.feed import (
     MAX_PAGE,
     MAX_RECEIPTS,
@@ -46,12 +46,13 @@ class RetryRequest(Struct, frozen=True, kw_only=True):
 class ImportOptions(Struct, frozen=True, kw_only=True):
     """The limits of one import.
 
-    From `prefetch_from` rows announced on, another process makes records ready: below, it would not have begun before
-    the end. A stream with more pages than twice the rows announced and `max_unannounced_pages` has no end.
-    `start_thread` starts the fetch of the next page.
+    `first_slice` is in records. From `prefetch_from` rows announced on, another process makes records ready: below, it
+    would not have begun before the end. A stream with more pages than twice the rows announced and
+    `max_unannounced_pages` has no end. `start_thread` starts the fetch of the next page.
     """
 
     page_limit: int = MAX_PAGE
+    first_slice: int = FIRST_SLICE
     prefetch_from: int = 20_000
     max_unannounced_pages: int = 1000
     start_thread: Callable[[Callable[[], None]], None] = start_daemon_thread
@@ -86,7 +87,7 @@ class Importer:
         self._epoch = ""
         self._busy: dict[str, EstablishmentBusyError] = {}
         self._unread: Mapping[str, int] | None = None
-        self._slice_size = AdaptiveSliceSize(runtime.monotonic)
+        self._slice_size = AdaptiveSliceSize(runtime.monotonic, options.first_slice)
         self._options = options
         self._mostly_new = False
         self._retrying = retry_reporting_progress(

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.errors import ErpBusyError, FeedError, HubUnreachableError, StoppedError
 from omnisync.agent.hub_api.client import HubClient
@@ -400,19 +401,27 @@ def test_told_to_stop_it_stops_and_the_next_run_goes_on(office: ExportSetup) -> 
     assert office.at_hub() == office.in_erp()
 
 
-def test_an_erp_that_is_busy_is_waited_for(office: ExportSetup, monkeypatch: pytest.MonkeyPatch) -> None:
+class BusyErp:
+    """An ERP that is busy the first times it is read."""
+
+    def __init__(self, erp: Erp, n_busy: int) -> None:
+        self._erp, self._n_busy = erp, n_busy
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._erp, name)
+
+    def open_export(self, *words: Any) -> Any:
+        if self._n_busy:
+            self._n_busy -= 1
+            raise ErpBusyError
+        return self._erp.open_export(*words)
+
+
+def test_an_erp_that_is_busy_is_waited_for(office: ExportSetup) -> None:
     fill(office.keeper)
     erp = office.keeper.open()
-    whole, failures = erp.open_export, [ErpBusyError(), ErpBusyError()]
-
-    def outgoing(*words: Any) -> Any:
-        if failures:
-            raise failures.pop()
-        return whole(*words)
-
-    monkeypatch.setattr(erp, "open_export", outgoing)
     with client(office.hub) as hub:
-        counts = office.exporter(erp, hub).run()
+        counts = office.exporter(cast("Erp", BusyErp(erp, 2)), hub).run()
     erp.close()
     assert counts.exports["omniforce.establishments"].read == 2
     assert office.at_hub() == office.in_erp()

@@ -6,22 +6,18 @@ run. The hub is the real one without its sockets, the ERP a real SQLite file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
 
-from omnisync.agent.erp.base import PreparedRecord
-from omnisync.agent.erp.layout.plan import Layout
-from omnisync.agent.erp.upsert.prepare import prepare_records
-from omnisync.agent.errors import ErpBusyError, HubUnreachableError
+from omnisync.agent.erp.base import Erp
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.progress import ExpectedCounts, Progress
 from omnisync.agent.sync.importer import Importer, ImportOptions, RetryRequest
-from omnisync.contract.feed import Change, RecordKind, read_page
-from omnisync.contract.streams import Stream
+from omnisync.contract.feed import Change, RecordKind
 from omnisync.hub import intake
 from omnisync.hub.store import Store
 from tests.support.erp_databases import SampleErp
@@ -32,6 +28,7 @@ from tests.support.simulation import import_checks
 from tests.support.simulation.company import Company, Seen
 from tests.support.simulation.direct_hub import DirectHub
 from tests.support.simulation.faults import FaultInjector, KillError, no_fault
+from tests.support.simulation.faulty_erp import FaultyHub, open_faulty_erp
 from tests.support.simulation.history import Event, replay
 
 CUSTOMER_IDS = ("cus_1", "cus_2", "cus_3")
@@ -204,18 +201,19 @@ class ImportSimulation:
         waiting_customers = company.n_waiting("customer", ("",))
         coming = iter(meanwhile)
         hub = DirectHub(lambda: self.store, lambda: self._happen_next(coming))
-        erp = self._open_erp(faults, only_commits=only_commits)
-        if not only_commits:
-            for name in ("streams", "page", "records", "send_receipts"):
-                setattr(hub, name, faults.around(getattr(hub, name), HubUnreachableError))
+        erp = open_faulty_erp(self.keeper, faults, only_commits=only_commits, makes_ready=self._is_ahead)
         totals: list[ExpectedCounts] = []
 
         def report(progress: Progress) -> bool:
             totals.append(progress.totals)
             return False
 
-        importer = _importer(erp, hub, establishments, limit, report)
-        importer._slice_size._size = slice_size
+        answering = hub if only_commits else FaultyHub(hub, faults)
+        # Fetched ahead in its own thread, so that a history is the same each time.
+        options = ImportOptions(
+            page_limit=limit, prefetch_from=0, first_slice=slice_size, start_thread=lambda fetch: fetch()
+        )
+        importer = _importer(erp, answering, establishments, options, report)
         self._is_proven = False
         try:
             if wanted is not None:
@@ -239,21 +237,6 @@ class ImportSimulation:
         """After one clean run every live record stands in the ERP as it is, or has a reason not to."""
         import_checks.check(self._company)
 
-    def _open_erp(self, faults: FaultInjector, *, only_commits: bool) -> Any:
-        """Return the ERP with a point around each commit, and around what is written just before it.
-
-        Its parts are wrapped from outside: a point there in the package would be for tests alone.
-        """
-        erp: Any = self.keeper.open(establishments=ALL)
-        databases = {id(one): one for one in (erp._database, erp._state_database)}
-        for database in databases.values():
-            database.commit = faults.around(database.commit, ErpBusyError)
-        if not only_commits:
-            erp._bindings.save = faults.around(erp._bindings.save)
-        if self._is_ahead:
-            erp.prepare_page = lambda stream, page: made_ready(erp._layout, stream, page)
-        return erp
-
     def _happen_next(self, coming: Any) -> None:
         event = next(coming, None)
         if event is not None:
@@ -261,9 +244,12 @@ class ImportSimulation:
 
 
 def _importer(
-    erp: Any, hub: DirectHub, establishments: Sequence[str], limit: int, report: Callable[[Progress], bool]
+    erp: Erp,
+    hub: DirectHub | FaultyHub,
+    establishments: Sequence[str],
+    options: ImportOptions,
+    report: Callable[[Progress], bool],
 ) -> Importer:
-    """It fetches ahead in its own thread, so that a history is the same each time."""
     return Importer(
         erp,
         cast(HubClient, hub),
@@ -271,12 +257,5 @@ def _importer(
         establishments=establishments,
         report=report,
         runtime=runtime_at(lambda: NOW, Clock()),
-        options=ImportOptions(page_limit=limit, prefetch_from=0, start_thread=lambda fetch: fetch()),
+        options=options,
     )
-
-
-def made_ready(layout: Layout, stream: Stream, body: bytes) -> Mapping[str, PreparedRecord]:
-    """The page made ready here and now, and brought back as if from afar."""
-    page, _ = read_page(body, stream.kind)
-    made = prepare_records(layout, stream, page.changes, adjusts_centavo=False)
-    return msgspec.msgpack.decode(msgspec.msgpack.encode(made), type=dict[str, PreparedRecord])
