@@ -269,8 +269,12 @@ def test_what_is_announced_after_a_restore_is_what_is_still_to_come(life: Import
     life.happen(("order", "ord_1", "cus_1", "0001", True, "confirmed", 1))
     life.run()
     life.back_up_hub()
-    life.restore_hub()
-    life.run(limit=1, faults=FaultInjector(15, "kill"))
+    life.happen(("customer", "cus_3", True, None))
+    life.run()
+    life.restore_hub()  # which forgot a customer that the agent has read: everything is read again
+    killed = FaultInjector(15, "kill")
+    life.run(limit=1, faults=killed)
+    assert killed.has_sprung
     life.run()  # it compares what it counted with what was announced
     life.check()
 

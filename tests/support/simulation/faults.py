@@ -21,6 +21,11 @@ class FaultInjector:
         self._left, self._how, self._where = n, how, where
         self.is_set = n > 0
 
+    @property
+    def has_sprung(self) -> bool:
+        """Return whether its point was met."""
+        return self.is_set and self._left <= 0
+
     def meet(self, where: str, error: Callable[[], Exception] | None = None) -> None:
         """Come to a point; without an error it can only be a kill."""
         if self._where not in ("", where):
