@@ -10,6 +10,7 @@ from omnisync.agent.erp.database import Database
 
 _SELECT = re.compile(r'SELECT (?P<names>.+) FROM "(?P<table>\w+)" WHERE (?P<where>.+)')
 _NAME = re.compile(r'"(\w+)"')
+_LOCKED = " FOR UPDATE"
 
 TableRows = Sequence[Mapping[str, object]]
 
@@ -41,9 +42,19 @@ class ScriptedDatabase:
             if row[last] in ids and all(row[name] == value for name, value in zip(first, values, strict=True))
         ]
 
-    def lock_row(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        self.n_locked += 1
-        head, _, marks = sql.rpartition(" IN ")
+    @property
+    def dialect(self) -> ScriptedDatabase:
+        """Its own, which only locks."""
+        return self
+
+    def locked(self, sql: str) -> str:
+        return sql + _LOCKED
+
+    def select(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """Rows by one key or by several; those asked for with a lock are counted."""
+        plain = sql.removesuffix(_LOCKED)
+        self.n_locked += plain != sql
+        head, _, marks = plain.rpartition(" IN ")
         n_ids = marks.count("?")
         return self.select_among(f"{head} IN {{ids}}", values[len(values) - n_ids :], values[: len(values) - n_ids])
 
