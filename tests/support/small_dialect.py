@@ -26,10 +26,10 @@ def _marked(sql: str) -> str:
     return substituted(r"\?", lambda _: f"?{next(numbers)}", sql)
 
 
-def _translate_error(error: Exception, login: DatabaseLogin, is_connecting: bool) -> OmnisyncError:
+def _translate_error(error: Exception, login: DatabaseLogin) -> OmnisyncError:
     if isinstance(error, sqlite3.IntegrityError):
         return RefusedRecordError("erp_refused", motivo=str(error))
-    return ErpSetupError(banco=login.database) if is_connecting else ErpBusyError()
+    return ErpBusyError()
 
 
 def _insert_returning(database: Database, table: str, columns: Any, row: Any, made: str) -> object:

@@ -144,7 +144,8 @@ class Database:
         try:
             self._open = self._driver.connect(self._login)
         except self._driver.errors as error:
-            ours = self._driver.translate_error(error, self._login, True)
+            translate = self._driver.translate_connect_error or self._driver.translate_error
+            ours = translate(error, self._login)
             # A server that answered before is being restarted: the run waits for it instead of asking for a person.
             if self._was_open and ours.code == ErpSetupError.code:
                 raise ErpBusyError from error
@@ -204,7 +205,7 @@ class Database:
                 raise ErpBusyError from error
             # Our own key is never a record's fault: another run got there first, and the slice is done again.
             is_other_run = "omnisync_" in sql.lower() and self._driver.is_duplicate(error)
-            ours = ErpBusyError() if is_other_run else self._driver.translate_error(error, self._login, False)
+            ours = ErpBusyError() if is_other_run else self._driver.translate_error(error, self._login)
             is_alive = self._driver.is_in_transaction
             if self._in_transaction and self._undone is None and is_alive is not None and not is_alive(self._open):
                 # A trigger's ROLLBACK, a full disk: what came after would stand outside of any transaction.

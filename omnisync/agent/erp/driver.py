@@ -74,8 +74,10 @@ class Driver(Struct, frozen=True, kw_only=True):
     """What the driver raises."""
     connect: Callable[[DatabaseLogin], Any]
     """Return a new connection, in autocommit mode where the driver has one."""
-    translate_error: Callable[[Exception, DatabaseLogin, bool], OmnisyncError]
-    """Return the driver's error as ours, by what to do about it; the last argument: it came from `connect`."""
+    translate_error: Callable[[Exception, DatabaseLogin], OmnisyncError]
+    """Return the driver's error as ours, by what to do about it."""
+    translate_connect_error: Callable[[Exception, DatabaseLogin], OmnisyncError] | None = None
+    """Return an error of `connect` as ours; None where it means what it means anywhere."""
     is_lost: Callable[[Any, Exception], bool]
     """Return whether the connection is gone."""
     is_duplicate: Callable[[BaseException], bool]

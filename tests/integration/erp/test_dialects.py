@@ -714,7 +714,7 @@ CODES: dict[str, tuple[Dialect, Exception, type[OmnisyncError]]] = {
 @pytest.mark.parametrize("which", CODES)
 def test_each_error_says_what_to_do(which: str) -> None:
     dialect, error, expected = CODES[which]
-    assert type(dialect.driver.translate_error(error, DatabaseLogin("erp"), False)) is expected
+    assert type(dialect.driver.translate_error(error, DatabaseLogin("erp"))) is expected
 
 
 def test_marks_are_the_drivers_own_and_quoted_texts_keep_theirs() -> None:

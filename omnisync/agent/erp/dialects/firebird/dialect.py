@@ -202,7 +202,7 @@ def _is_duplicate(error: BaseException) -> bool:
     return not DUPLICATE.isdisjoint(codes_of(error))
 
 
-def _translate_error(error: Exception, login: DatabaseLogin, is_connecting: bool) -> OmnisyncError:
+def _translate_error(error: Exception, login: DatabaseLogin) -> OmnisyncError:
     codes, text = codes_of(error), str(error)
     if isinstance(error, UnicodeDecodeError) or codes & CHARSET:
         return SettingsError(motivo=f"o charset {login.charset} não serve para os textos do banco {login.database}")
@@ -211,7 +211,7 @@ def _translate_error(error: Exception, login: DatabaseLogin, is_connecting: bool
     if "No space left" in text or "disk full" in text:
         return ErpFullError(servidor=login.server)
     if codes & BUSY:
-        return unreachable(login) if is_connecting else ErpBusyError()
+        return ErpBusyError()
     if codes & LOGIN:
         return wrong_login(login)
     if codes & PERMISSION:
@@ -225,10 +225,16 @@ def _translate_error(error: Exception, login: DatabaseLogin, is_connecting: bool
     return unreachable(login) if codes & UNREACHABLE else wrong_layout(motive_of(codes, text))
 
 
+def _translate_connect_error(error: Exception, login: DatabaseLogin) -> OmnisyncError:
+    ours = _translate_error(error, login)
+    return unreachable(login) if isinstance(ours, ErpBusyError) else ours
+
+
 DRIVER = Driver(
     errors=(driver.Error, ValueError, OverflowError, TypeError),
     connect=FirebirdConnection,
     translate_error=_translate_error,
+    translate_connect_error=_translate_connect_error,
     is_lost=lambda connection, error: not LOST.isdisjoint(codes_of(error)),
     is_duplicate=_is_duplicate,
     encoding=lambda connection: str(connection.encoding),

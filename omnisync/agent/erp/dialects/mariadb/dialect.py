@@ -147,7 +147,7 @@ def _is_lost(connection: Any, error: Exception) -> bool:
     return not connection.open or _code(error) in _LOST
 
 
-def _translate_error(error: Exception, login: DatabaseLogin, is_connecting: bool) -> OmnisyncError:
+def _translate_error(error: Exception, login: DatabaseLogin) -> OmnisyncError:
     code, motive = _code(error), str(error.args[-1] if error.args else error)
     # 1030 tells of the disk in the words of the system only.
     if code in _FULL or (code == 1030 and "No space left" in motive):

@@ -182,10 +182,10 @@ def _make_binding_tables(database: Database) -> None:
 # --- errors
 
 
-def _translate_error(error: Exception, login: DatabaseLogin, is_connecting: bool) -> OmnisyncError:
+def _translate_error(error: Exception, login: DatabaseLogin) -> OmnisyncError:
     state = getattr(error, "sqlstate", None)
     if isinstance(error, psycopg.OperationalError) and state is None:
-        return _without_state(str(error), login, is_connecting=is_connecting)
+        return ErpBusyError()
     if not isinstance(error, psycopg.Error) or state is None:
         return refused(str(error))
     motive = error.diag.message_primary or str(error)
@@ -208,10 +208,12 @@ def _translate_error(error: Exception, login: DatabaseLogin, is_connecting: bool
     return wrong_layout(motive) if state[:2] in _SETUP_CLASSES else refused(motive)
 
 
-def _without_state(text: str, login: DatabaseLogin, *, is_connecting: bool) -> OmnisyncError:
+def _translate_connect_error(error: Exception, login: DatabaseLogin) -> OmnisyncError:
     """Return our error for no answer at all, or for a server that refuses to talk and has no code to give yet."""
-    if not is_connecting or _STARTING.search(text):
-        return ErpBusyError()
+    text = str(error)
+    has_state = not isinstance(error, psycopg.OperationalError) or error.sqlstate is not None
+    if has_state or _STARTING.search(text):
+        return _translate_error(error, login)
     return wrong_login(login) if _LOGIN.search(text) else unreachable(login)
 
 
@@ -219,6 +221,7 @@ DRIVER = Driver(
     errors=(psycopg.Error, UnicodeEncodeError),
     connect=_connect,
     translate_error=_translate_error,
+    translate_connect_error=_translate_connect_error,
     is_lost=lambda connection, error: bool(connection.closed),
     is_duplicate=lambda error: isinstance(error, psycopg.errors.UniqueViolation),
     unreadable_errors=(psycopg.DataError, ValueError, OverflowError),

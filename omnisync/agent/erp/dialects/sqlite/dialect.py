@@ -160,7 +160,7 @@ def _name_of(error: BaseException) -> str:
     return getattr(error, "sqlite_errorname", "") or ""
 
 
-def _translate_error(error: Exception, login: DatabaseLogin, is_connecting: bool) -> OmnisyncError:
+def _translate_error(error: Exception, login: DatabaseLogin) -> OmnisyncError:
     text, name = str(error), _name_of(error)
     if text.startswith(_LEADS_OUT):
         return LayoutError(motivo="um SQL dele sai do banco do ERP (ATTACH, VACUUM, PRAGMA ou extensão)")

@@ -207,12 +207,12 @@ def _make(database: Database, table: str, script: str) -> None:
 # --- errors
 
 
-def _translate_error(error: Exception, login: DatabaseLogin, is_connecting: bool) -> OmnisyncError:
+def _translate_error(error: Exception, login: DatabaseLogin) -> OmnisyncError:
     number, motive = number_and_text(error)
     if number in FULL:
         return ErpFullError(servidor=login.server)
     if number in BUSY:
-        return unreachable(login) if is_connecting else ErpBusyError()
+        return ErpBusyError()
     if number in LOGIN:
         return wrong_login(login)
     if number in PERMISSION:
@@ -230,10 +230,16 @@ def _translate_error(error: Exception, login: DatabaseLogin, is_connecting: bool
     return wrong_layout(motive) if isinstance(error, pymssql.Error) else refused(motive)
 
 
+def _translate_connect_error(error: Exception, login: DatabaseLogin) -> OmnisyncError:
+    ours = _translate_error(error, login)
+    return unreachable(login) if isinstance(ours, ErpBusyError) and number_of(error) in BUSY else ours
+
+
 DRIVER = Driver(
     errors=(pymssql.Error, pymssql.Warning, UnicodeEncodeError),
     connect=SqlServerConnection,
     translate_error=_translate_error,
+    translate_connect_error=_translate_connect_error,
     is_lost=lambda connection, error: number_of(error) in LOST or isinstance(error, pymssql.InterfaceError),
     is_duplicate=lambda error: number_of(error) in DUPLICATE,
     is_in_transaction=SqlServerConnection.is_in_transaction,
