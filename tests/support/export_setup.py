@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
@@ -371,3 +372,10 @@ def with_queries(office: ExportSetup, folder: Path, queries: str) -> None:
     before, _, _ = shipped_text("padrao").partition("# O que sai")
     layout.write_text(f"{before}\n{queries}")
     office.layout = str(layout)
+
+
+def as_before(db: sqlite3.Connection, version: int) -> None:
+    """Make an outbox's file one of an earlier version."""
+    for column in ("query", "held_keys"):
+        db.execute(f"ALTER TABLE dataset DROP COLUMN {column}")
+    db.execute(f"PRAGMA user_version = {version}")

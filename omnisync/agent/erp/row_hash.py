@@ -26,3 +26,11 @@ def hash_rows(texts: Iterable[bytes], seed: int = 0) -> list[bytes]:
 def hash_of_hashes(concatenated: bytes) -> bytes:
     """Return one hash, of twice as many bytes, for hashes that came one after another."""
     return xxh3_128_digest(concatenated)
+
+
+def digest_of_keys(keys: Iterable[str]) -> str:
+    """Return one short text for a set of keys, whatever their order."""
+    total = n = 0
+    for key in keys:
+        total, n = total + xxh3_64_intdigest(key.encode()), n + 1
+    return f"{n}:{total % 2**64:016x}" if n else ""

@@ -60,14 +60,14 @@ class Decisions:
     # confirmations
 
     def request_confirmation(self, connection_name: str, dataset: str, n: int, now: datetime) -> None:
-        """Let a person confirm that `n` records go. A confirmation of fewer does not count for more."""
+        """Let a person confirm that `n` records go. A confirmation of another number does not count."""
 
         def request(db: sqlite3.Connection) -> None:
             need_connection(db, connection_name)
             db.execute(
                 "INSERT INTO confirmation (connection, dataset, n, asked_at) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT (connection, dataset) DO UPDATE SET n = excluded.n, asked_at = excluded.asked_at,"
-                " confirmed_at = CASE WHEN excluded.n <= n THEN confirmed_at END",
+                " confirmed_at = CASE WHEN excluded.n = n THEN confirmed_at END",
                 (connection_name, dataset, n, encode_moment(now)),
             )
 

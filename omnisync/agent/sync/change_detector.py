@@ -20,6 +20,7 @@ from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.export.row_stream import RowGroup
 from omnisync.agent.erp.export.serializer import SerializedLines
 from omnisync.agent.erp.layout.export_queries import ExportQuery
+from omnisync.agent.erp.row_hash import digest_of_keys
 from omnisync.agent.progress import ExportCounts
 from omnisync.agent.sync.outbox import WITHOUT_KEY, Batch, ChunkHashes, DatasetState, KnownRow, Outbox, RowRefusal
 from omnisync.contract import batches
@@ -61,8 +62,8 @@ class ExportOptions(Struct, frozen=True, kw_only=True):
     limits: BatchLimits = BatchLimits()
 
     def has_agreed(self, n: int) -> bool:
-        """Return whether a person agreed to so many deletes, or to more."""
-        return 0 < n <= self.agreed
+        """Return whether a person agreed to so many deletes."""
+        return 0 < n == self.agreed
 
 
 def packed_batch(
@@ -136,7 +137,7 @@ class ChangeDetector:
         self._keep()
         if self.reads_all:
             self._drop_missing()
-            state.full_on = self._today
+            state.full_on, state.query = self._today, self._query.text_fingerprint
         state.since = state.since if rows.latest is None else rows.latest
         self._outbox.save_state(state, self._met_chunks if self.reads_all else None)
         return self.counts
@@ -151,7 +152,7 @@ class ChangeDetector:
         state, options = self._state, self._options
         is_asked = options.is_full or options.agreed > 0
         is_in_snapshot = bool(state.snapshot) and not state.held
-        is_due = state.since is None or state.full_on != self._today
+        is_due = state.since is None or state.full_on != self._today or state.query != self._query.text_fingerprint
         return not self._query.changed_at or is_asked or is_in_snapshot or is_due
 
     # --- one lot
@@ -299,21 +300,41 @@ class ChangeDetector:
         state, options = self._state, self._options
         n = state.n_rows - self._seen.count(1)
         is_many = n > FEW_DELETES and n * MAX_SHARE_DELETED > state.n_rows
-        has_agreed = options.has_agreed(n)
+        # Also of a few: the hub may hold them, and then a person is asked about just these.
+        has_agreed = confirm_deletes(self._outbox, state, options, n, self._seen)
         if is_many and not has_agreed:
             self._n_held = n
             return
-        missing = self._outbox.missing_keys(state, self._seen) if n else iter(())
-        while some := list(islice(missing, options.limits.lines)):
-            lines = [batches.delete_line(key) for key in some if not key.startswith(WITHOUT_KEY)]
-            state.n_rows -= len(some)
-            self._outbox.enqueue(
-                state, packed_batch(options, lines, is_confirmed=has_agreed) if lines else None, [], gone=some
-            )
-            self._n_prepared += len(lines)
+        if n:
+            self._n_prepared += enqueue_deletes(self._outbox, state, options, self._seen, is_confirmed=has_agreed)
         if state.next_n > options.limits.numbers + 4 * state.n_rows:
             self._outbox.compact_numbers(state)
             self._met_chunks = {}
+
+
+def confirm_deletes(outbox: Outbox, state: DatasetState, options: ExportOptions, n: int, seen: bytearray) -> bool:
+    """Return whether a person agreed to the deletes of just these rows; else ask about them.
+
+    What was agreed to were the keys as they were when it was asked: others need another answer, however many they are.
+    """
+    keys = digest_of_keys(outbox.missing_keys(state, seen)) if n else ""
+    has_agreed = options.has_agreed(n) and keys == state.held_keys
+    state.held_keys = "" if has_agreed else keys
+    return has_agreed
+
+
+def enqueue_deletes(
+    outbox: Outbox, state: DatasetState, options: ExportOptions, seen: bytearray, *, is_confirmed: bool
+) -> int:
+    """Keep a delete for every row that is not marked in `seen`; answers how many lines they are."""
+    missing, n = outbox.missing_keys(state, seen), 0
+    while some := list(islice(missing, options.limits.lines)):
+        lines = [batches.delete_line(key) for key in some if not key.startswith(WITHOUT_KEY)]
+        state.n_rows -= len(some)
+        batch = packed_batch(options, lines, is_confirmed=is_confirmed) if lines else None
+        outbox.enqueue(state, batch, [], gone=some)
+        n += len(lines)
+    return n
 
 
 def _packed_spans(numbers: Sequence[int]) -> bytes:

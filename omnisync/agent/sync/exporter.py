@@ -23,9 +23,17 @@ from omnisync.agent.phase import Phase
 from omnisync.agent.progress import Counts, ExpectedCounts, ExportCounts, Progress
 from omnisync.agent.retry import retry_reporting_progress
 from omnisync.agent.runtime import Runtime
-from omnisync.agent.sync.change_detector import BatchLimits, ChangeDetector, ExportOptions, packed_batch
+from omnisync.agent.sync.change_detector import (
+    BatchLimits,
+    ChangeDetector,
+    ExportOptions,
+    confirm_deletes,
+    enqueue_deletes,
+    packed_batch,
+)
 from omnisync.agent.sync.outbox import Batch, DatasetState, Outbox, RowRefusal
 from omnisync.contract.batches import BatchAnswer
+from omnisync.contract.datasets import DATASETS, Dataset
 
 USUAL_LIMITS = BatchLimits()
 PRODUCTS = "omniforce.products"
@@ -54,15 +62,19 @@ class ExportScope(Struct, frozen=True, kw_only=True):
 
     def includes(self, query: ExportQuery) -> bool:
         """Return whether the dataset of this query is among them."""
-        dataset = query.dataset
+        return self.includes_dataset(query.dataset)
+
+    def includes_dataset(self, dataset: Dataset) -> bool:
+        """Return whether this dataset is among them."""
         return dataset.system in self.systems and (
-            not self.datasets or not {*self.datasets}.isdisjoint((dataset.name, _name(query)))
+            not self.datasets or not {*self.datasets}.isdisjoint((dataset.name, _name(dataset)))
         )
 
 
 class Exporter:
-    """One run of the export. `report` returns whether to stop; `hold` receives how many deletes of a dataset wait for a
-    confirmation.
+    """One run of the export. `report` returns whether to stop.
+
+    `hold` receives how many deletes of a dataset wait for a confirmation, and whether they are others than before.
     """
 
     def __init__(
@@ -72,7 +84,7 @@ class Exporter:
         outbox: Outbox,
         *,
         scope: ExportScope,
-        hold: Callable[[str, int], None] = lambda dataset, n: None,
+        hold: Callable[[str, int, bool], None] = lambda dataset, n, is_other: None,
         report: Callable[[Progress], bool],
         runtime: Runtime,
         limits: BatchLimits = USUAL_LIMITS,
@@ -114,11 +126,46 @@ class Exporter:
             except (_UndeliverableError, OutboxLostError):
                 self._outbox.forget(query.dataset.system, query.dataset.name)
                 self._export_again(query)
+        for dataset in self._left_out() if queries else ():
+            try:
+                self._empty(dataset)
+            except (_UndeliverableError, OutboxLostError):
+                self._outbox.forget(dataset.system, dataset.name)
         return self.counts
 
     def queries(self) -> list[ExportQuery]:
         """Return what the layout sends out of what was chosen."""
         return [query for query in self._erp.exports() if self._scope.includes(query)]
+
+    def _left_out(self) -> list[Dataset]:
+        """Return the datasets that the hub has rows of and that the layout sends no more, of the systems chosen."""
+        sent = {(query.dataset.system, query.dataset.name) for query in self._erp.exports()}
+        left_out = [place for place in self._outbox.datasets() if place not in sent and place in DATASETS]
+        return [DATASETS[place] for place in left_out if self._scope.includes_dataset(DATASETS[place])]
+
+    def _empty(self, dataset: Dataset) -> None:
+        """Delete all rows of a dataset at the hub once a person agreed to it; until then say how many they are."""
+        name, options = _name(dataset), self._options(dataset)
+        self._sent[name] = ExportCounts()
+        state = self._dataset_state(dataset)
+        self._send(dataset, state)
+        n, seen, asked = state.n_rows, bytearray(state.next_n), state.held_keys
+        if n and confirm_deletes(self._outbox, state, options, n, seen):
+            enqueue_deletes(self._outbox, state, options, seen, is_confirmed=True)
+            self._send(dataset, state)
+            n = 0
+        self._outbox.save_state(state)
+        self._count(name, ExportCounts(held=n))
+        self._hold(dataset.name, n, state.held_keys != asked)
+
+    def _options(self, dataset: Dataset) -> ExportOptions:
+        return ExportOptions(
+            clock=self._runtime.clock,
+            new_id=self._runtime.new_id,
+            agreed=self._scope.agreed.get(dataset.name, 0),
+            is_full=self._scope.is_full,
+            limits=self._limits,
+        )
 
     def _export_again(self, query: ExportQuery) -> None:
         """From the beginning, once: a hub that never takes what it is sent is not ours to persuade."""
@@ -126,70 +173,64 @@ class Exporter:
         try:
             self._export(query)
         except _UndeliverableError as error:
-            raise FeedError("hub_said_no", motivo=f"{_name(query)}: o lote não foi aceito") from error
+            raise FeedError("hub_said_no", motivo=f"{_name(query.dataset)}: o lote não foi aceito") from error
 
     def _export(self, query: ExportQuery) -> None:
-        name = _name(query)
-        options = ExportOptions(
-            clock=self._runtime.clock,
-            new_id=self._runtime.new_id,
-            agreed=self._scope.agreed.get(query.dataset.name, 0),
-            is_full=self._scope.is_full,
-            limits=self._limits,
-        )
+        dataset = query.dataset
+        name, options = _name(dataset), self._options(dataset)
         self._sent[name] = ExportCounts()
-        self._send(query, self._dataset_state(query))
+        before = self._dataset_state(dataset)
+        asked = before.held_keys
+        self._send(dataset, before)
         state, has_read_all = self._retrying(lambda: self._collect(query, options))
-        self._send(query, state)
+        self._send(dataset, state)
         if state.snapshot:
-            self._end_snapshot(query, state, options)
+            self._end_snapshot(dataset, state, options)
             if options.has_agreed(state.held):  # how many they are, only the hub's answer told
-                self._end_snapshot(query, state, options)
+                self._end_snapshot(dataset, state, options)
         self._count(name, ExportCounts(held=state.held))
         if has_read_all or state.held:
-            self._hold(query.dataset.name, self._sent[name].held)
+            self._hold(dataset.name, self._sent[name].held, state.held_keys != asked)
 
-    def _end_snapshot(self, query: ExportQuery, state: DatasetState, options: ExportOptions) -> None:
+    def _end_snapshot(self, dataset: Dataset, state: DatasetState, options: ExportOptions) -> None:
         """Say that all there is has been named: the hub deletes the rest, or holds them for a person's confirmation."""
         has_agreed = options.has_agreed(state.held)
         final = packed_batch(options, [], snapshot=state.snapshot, is_final=True, is_confirmed=has_agreed)
         self._outbox.enqueue(state, final, [])
-        self._send(query, state)
+        self._send(dataset, state)
 
     def _collect(self, query: ExportQuery, options: ExportOptions) -> tuple[DatasetState, bool]:
         """Return the dataset as it is known when all that is to go was kept, and whether every row was read for it."""
-        name = _name(query)
+        name = _name(query.dataset)
         before = msgspec.structs.replace(self._sent[name], read=0)  # begun again it reads all of it again
 
         def report_read(read: ExportCounts) -> None:
             self._sent[name] = before + read
             self._report_progress(Phase(stage="read", dataset=name))
 
-        state = self._dataset_state(query)
+        state = self._dataset_state(query.dataset)
         collector = ChangeDetector(self._erp, self._outbox, query, state, options, report_read)
         self._sent[name] = before + collector.detect()
         return state, collector.reads_all
 
-    def _dataset_state(self, query: ExportQuery) -> DatasetState:
+    def _dataset_state(self, dataset: Dataset) -> DatasetState:
         hub = f"{self._scope.hub_name} {self._epoch}"
-        return self._outbox.dataset_state(
-            query.dataset.system, query.dataset.name, hub=hub, new_id=self._runtime.new_id
-        )
+        return self._outbox.dataset_state(dataset.system, dataset.name, hub=hub, new_id=self._runtime.new_id)
 
-    def _send(self, query: ExportQuery, state: DatasetState) -> None:
+    def _send(self, dataset: Dataset, state: DatasetState) -> None:
         """Send what is kept, batch by batch; each goes from the outbox when it is answered."""
         for batch in self._outbox.pending(state):
-            self._report_progress(Phase(stage="send", dataset=_name(query)))
-            answer = self._retrying(lambda b=batch: self._put(query, b))  # type: ignore[misc]  # a default binds the loop's value
+            self._report_progress(Phase(stage="send", dataset=_name(dataset)))
+            answer = self._retrying(lambda b=batch: self._put(dataset, b))  # type: ignore[misc]  # a default binds the loop's value
             if answer.epoch != self._epoch:
                 raise _UndeliverableError
-            self._record_answer(query, state, batch, answer)
+            self._record_answer(dataset, state, batch, answer)
 
-    def _put(self, query: ExportQuery, batch: Batch) -> BatchAnswer:
+    def _put(self, dataset: Dataset, batch: Batch) -> BatchAnswer:
         try:
             return self._hub.send_batch(
-                query.dataset.system,
-                query.dataset.name,
+                dataset.system,
+                dataset.name,
                 batch.id,
                 batch.body,
                 digest=batch.digest,
@@ -201,9 +242,9 @@ class Exporter:
         except (BatchConflictError, TooLargeError) as error:
             raise _UndeliverableError from error
 
-    def _record_answer(self, query: ExportQuery, state: DatasetState, batch: Batch, answer: BatchAnswer) -> None:
+    def _record_answer(self, dataset: Dataset, state: DatasetState, batch: Batch, answer: BatchAnswer) -> None:
         """Record the hub's answer in the outbox."""
-        name, now = _name(query), self._runtime.clock()
+        name, now = _name(dataset), self._runtime.clock()
         if name == PRODUCTS and answer.stored:
             # Before the batch goes from the outbox: after a kill it is sent again, and answered the same.
             self.n_requeued += self._retrying(lambda: self._erp.records.requeue_by_reason(AFTER_PRODUCTS))
@@ -237,8 +278,8 @@ class Exporter:
             raise StoppedError
 
 
-def _name(query: ExportQuery) -> str:
-    return f"{query.dataset.system}.{query.dataset.name}"
+def _name(dataset: Dataset) -> str:
+    return f"{dataset.system}.{dataset.name}"
 
 
 def _deleted_in(batch: Batch) -> list[str]:

@@ -32,7 +32,8 @@ class DatasetState(Struct):
 
     `snapshot` names one that is not over; `held` counts the deletes that the hub keeps back in it for a person's
     confirmation. `full_on` is the day all rows were last read, `since` the latest change seen, `next_n` the next row's
-    number.
+    number. `query` is the fingerprint of what was read; `held_keys` the digest of the keys whose deletes a person is
+    asked about.
     """
 
     id: int
@@ -43,6 +44,8 @@ class DatasetState(Struct):
     full_on: str
     n_rows: int
     next_n: int
+    query: str = ""
+    held_keys: str = ""
 
 
 class Batch(Struct, frozen=True, kw_only=True):
@@ -129,6 +132,12 @@ class Outbox:
             if chunk_hashes is not None:
                 told = (state.id, msgspec.msgpack.encode(chunk_hashes))
                 db.execute("INSERT OR REPLACE INTO stretches (dataset, known) VALUES (?, ?)", told)
+
+    def datasets(self) -> list[tuple[str, str]]:
+        """Return the system and name of every dataset that the hub has rows of."""
+        with self._file.reading() as db:
+            rows = db.execute("SELECT system, name FROM dataset WHERE n_rows > 0 ORDER BY system, name").fetchall()
+        return [(row["system"], row["name"]) for row in rows]
 
     def forget(self, system: str = "", name: str = "") -> None:
         """Forget a dataset, or all of them: they are sent anew."""

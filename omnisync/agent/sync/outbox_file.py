@@ -37,8 +37,12 @@ CREATE TABLE IF NOT EXISTS refusal (
 DELETE FROM stretches;
 """
 """Brings an older file its missing tables. Stretches, which spare work and no more, were stored in another way."""
+_QUERY_AND_HELD = """
+ALTER TABLE dataset ADD COLUMN query TEXT NOT NULL DEFAULT '';
+ALTER TABLE dataset ADD COLUMN held_keys TEXT NOT NULL DEFAULT '';
+"""
 _FORMAT = FileFormat(
-    migrations=("", "", _TABLES),
+    migrations=("", "", _TABLES, _QUERY_AND_HELD),
     newer="o arquivo de exportação é de uma versão mais nova do Omnisync",
     makes_folder=True,
     pragmas=(f"cache_size = -{CACHE_KIB}", f"wal_autocheckpoint = {CHECKPOINT_PAGES}"),

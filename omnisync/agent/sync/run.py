@@ -275,7 +275,7 @@ class RunExecutor:
                     agreed=agreed,
                     is_full=request.is_full,
                 ),
-                hold=lambda dataset, n: self._hold(connection.name, dataset, n),
+                hold=lambda dataset, n, is_other: self._hold(connection.name, dataset, n, is_other=is_other),
                 report=self._report,
                 runtime=self._services.runtime,
             )
@@ -284,13 +284,13 @@ class RunExecutor:
             exporter.run()
         return exporter
 
-    def _hold(self, connection_name: str, dataset: str, n: int) -> None:
+    def _hold(self, connection_name: str, dataset: str, n: int, *, is_other: bool) -> None:
         """Request a confirmation for the deletes of a dataset that wait; for none, end the request."""
         answers = self._services.journal.decisions
+        if is_other or not n:
+            answers.end_confirmation(connection_name, dataset)
         if n:
             answers.request_confirmation(connection_name, dataset, n, self._services.runtime.clock())
-        else:
-            answers.end_confirmation(connection_name, dataset)
 
 
 def held_deletes(counts: Counts) -> tuple[str | None, Mapping[str, object]]:

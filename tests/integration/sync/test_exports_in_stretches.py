@@ -18,7 +18,7 @@ from omnisync.agent.progress import ExportCounts
 from omnisync.agent.sync.change_detector import BatchLimits
 from omnisync.agent.sync.outbox import DatasetState, Outbox
 from tests.support.erp_databases import make_sqlite
-from tests.support.export_setup import ExportSetup, fill
+from tests.support.export_setup import ExportSetup, as_before, fill
 from tests.support.hub_server import running_hub
 
 NAME = "omniforce.products"
@@ -125,6 +125,7 @@ def test_many_deletes_wait_while_the_rest_is_passed(office: ExportSetup) -> None
     fill(office.keeper, products(*CODES[:30]))
     assert export(office) == ExportCounts(read=N)
     office.keeper.run("DELETE FROM produtos WHERE codigo < 'P0030'")
+    assert export(office) == ExportCounts(read=30, held=30)
     office.agreed = {"products": 30}
     assert export(office) == ExportCounts(read=30, prepared=30, sent=30, deleted=30)
     assert is_equal(office)
@@ -206,7 +207,7 @@ def test_a_file_of_the_version_before_is_gone_on_with(
     export(office)
     with closing(sqlite3.connect(tmp_path / "exports" / "producao.db", isolation_level=None)) as db:
         db.execute("DROP TABLE stretches")
-        db.execute("PRAGMA user_version = 1")
+        as_before(db, 1)
     assert (export(office), outbox.n_asked) == (ExportCounts(read=N), N)
     outbox.n_asked = 0
     assert (export(office), outbox.n_asked) == (ExportCounts(read=N), 0)

@@ -74,6 +74,53 @@ def test_a_layout_without_queries_exports_nothing_and_asks_nobody(office: Export
     erp.close()
 
 
+def test_case_h22_a_yes_is_for_the_deletes_that_were_shown(office: ExportSetup) -> None:
+    fill(office.keeper, many(60))
+    office.export()
+    office.keeper.run("DELETE FROM produtos WHERE codigo < 'P0020'")
+    assert office.export().exports["omniforce.products"].held == 20
+    fill(office.keeper, products(*(f"P{n:04}" for n in range(20))))
+    office.keeper.run("DELETE FROM produtos WHERE codigo >= 'P0040'")  # as many others
+    office.agreed = {"products": 20}
+    assert office.export().exports["omniforce.products"] == ExportCounts(read=40, held=20)
+    assert len(the_products(office)) == 60
+    assert office.export().exports["omniforce.products"].deleted == 20
+    assert office.at_hub() == office.in_erp()
+
+
+def test_case_h14_a_dataset_that_left_the_layout_is_emptied_when_a_person_agrees(
+    office: ExportSetup, tmp_path: Path
+) -> None:
+    fill(office.keeper, many(3))
+    office.export()
+    whole = office.layout
+    with_queries(office, tmp_path, '[export.establishments]\nsql = "SELECT codigo AS code, nome AS name FROM lojas"\n')
+    office.keeper.run("CREATE TABLE lojas (codigo TEXT, nome TEXT)")
+    office.keeper.run("INSERT INTO lojas VALUES ('0001', 'Matriz'), ('0002', 'Filial')")
+    held: list[tuple[str, int, bool]] = []
+    counts = office.export(hold=lambda *what: held.append(what))
+    assert counts.exports["omniforce.products"] == ExportCounts(held=3)
+    assert ("products", 3, True) in held
+    assert len(the_products(office)) == 3
+    office.agreed = {"products": 3}
+    assert office.export().exports["omniforce.products"] == ExportCounts(sent=3, deleted=3)
+    assert the_products(office) == set()
+    assert "omniforce.products" not in office.export().exports
+    office.layout, office.agreed = whole, {}
+    assert office.export().exports["omniforce.products"].sent == 3
+
+
+def test_case_h13_a_mended_query_is_read_whole_the_same_day(office: ExportSetup, tmp_path: Path) -> None:
+    office.keeper.run("CREATE TABLE solto (code TEXT, name TEXT, unit TEXT, changed INTEGER)")
+    sql = "SELECT code, {name} AS name, unit, changed FROM solto"
+    query = f'[export.products]\nsql = "{sql}"\nchanged_at = "changed"\n'
+    with_queries(office, tmp_path, query.format(name="name"))
+    office.keeper.run("INSERT INTO solto VALUES ('A', 'a', 'UN', 1), ('B', 'b', 'UN', 30)")
+    office.export(datasets=("products",))
+    with_queries(office, tmp_path, query.format(name="'Pão ' || name"))
+    assert sent(office.export(datasets=("products",))) == {"omniforce.products": 2}
+
+
 # --- in lots
 
 
@@ -82,6 +129,7 @@ def test_more_rows_than_a_batch_takes_go_in_several(office: ExportSetup) -> None
     office.limits = BatchLimits(lines=100)
     assert office.export().exports["omniforce.products"] == ExportCounts(read=250, prepared=250, sent=250)
     office.keeper.run("DELETE FROM produtos")
+    assert office.export().exports["omniforce.products"].held == 250
     office.agreed = {"products": 250}
     assert office.export().exports["omniforce.products"] == ExportCounts(read=0, prepared=250, sent=250, deleted=250)
     assert the_products(office) == set()
@@ -506,15 +554,23 @@ def importing(office: ExportSetup) -> Counts:
 
 def test_numbers_of_rows_that_are_gone_are_given_again(office: ExportSetup) -> None:
     office.limits = BatchLimits(numbers=10)
-    office.agreed = {"products": 1000}
     for n in range(6):
         office.keeper.run("DELETE FROM produtos")
         fill(office.keeper, products(*(f"{n}-{i}" for i in range(10))))
-        office.export()
+        export_agreeing(office)
         assert office.at_hub() == office.in_erp()
     known = office.outbox.dataset_state("omniforce", "products", hub=f"{COMPANY} {epoch(office)}", new_id=lambda: "x")
     assert (known.n_rows, known.next_n <= 50) == (10, True)
     assert sent(office.export()) == {}
+
+
+def export_agreeing(office: ExportSetup, **more: Any) -> None:
+    """An export, and another one with a yes to the deletes that it held."""
+    held = office.export(**more).exports["omniforce.products"].held
+    office.agreed = {"products": held}
+    if held:
+        office.export(**more)
+    office.agreed = {}
 
 
 def epoch(office: ExportSetup) -> str:
@@ -543,13 +599,12 @@ def test_whatever_happens_in_between_the_next_export_leaves_the_hub_as_the_erp(
         make_sqlite(folder),
         shared_hub,
         Outbox(folder / "out.db"),
-        agreed={"products": 10**6},
         limits=BatchLimits(lines=3),
         rows_per_chunk=2,
     )
     for event in events:
         _happen(office, folder, *event)
-    office.export(datasets=("products",))
+    export_agreeing(office, datasets=("products",))
     sound = office.keeper.query("SELECT codigo, descricao FROM produtos WHERE ncm IS NULL")
     expected = {code: {"code": code, "name": name, "unit": "UN"} for code, name in sound}
     found = {code: row for code, row in office.at_hub()[PRODUCTS].items() if code not in _spoiled(office)}

@@ -17,7 +17,7 @@ from omnisync.agent.progress import ExportCounts
 from omnisync.agent.sync.change_detector import BatchLimits, ExportOptions, packed_batch
 from omnisync.agent.sync.outbox import Outbox
 from omnisync.contract import batches
-from tests.support.export_setup import ExportSetup, fill, with_queries
+from tests.support.export_setup import ExportSetup, as_before, fill, with_queries
 from tests.support.import_runs import client
 from tests.support.record_samples import NOW
 
@@ -166,7 +166,7 @@ def test_an_outbox_of_an_earlier_version_goes_on_and_sends_nothing_again(office:
     office.outbox.close()
     with closing(sqlite3.connect(tmp_path / "exports" / "producao.db")) as db, db:
         db.execute("UPDATE stretches SET known = ?", (msgspec.msgpack.encode({b"h": [[0, 40]]}),))
-        db.execute("PRAGMA user_version = 2")
+        as_before(db, 2)
     assert export(office) == ExportCounts(read=40)
 
 

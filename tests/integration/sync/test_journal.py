@@ -527,12 +527,14 @@ def test_a_confirmation_is_of_the_number_that_was_seen(journal: Journal) -> None
     assert (asked.dataset, asked.n, asked.confirmed_at) == ("product", 120, NOON)
 
 
-def test_more_than_was_confirmed_is_asked_anew(journal: Journal) -> None:
+def test_another_number_than_was_confirmed_is_asked_anew(journal: Journal) -> None:
     answers = journal.decisions
     answers.request_confirmation("producao", "product", 120, NOON)
     answers.confirm("producao", "product", 120, NOON)
+    answers.request_confirmation("producao", "product", 120, NOON)
+    assert answers.is_confirmed("producao", "product", 120)
     answers.request_confirmation("producao", "product", 90, NOON)
-    assert answers.is_confirmed("producao", "product", 90)
+    assert not answers.is_confirmed("producao", "product", 90)
     answers.request_confirmation("producao", "product", 500, NOON)
     assert not answers.is_confirmed("producao", "product", 90)
     answers.end_confirmation("producao", "product")

@@ -13,6 +13,7 @@ from omnisync.agent.config.files import file_lock
 from omnisync.agent.errors import OutboxLostError, SettingsError, TemporaryError
 from omnisync.agent.sqlite_file import BrokenFileError, FileFormat, SqliteFile
 from omnisync.agent.sync.outbox import Outbox
+from tests.support.export_setup import as_before
 
 FIRST = "CREATE TABLE note (text TEXT);"
 SECOND = "ALTER TABLE note ADD COLUMN at TEXT;"
@@ -93,20 +94,21 @@ def test_a_broken_file_is_moved_aside_and_built_anew_where_it_may_be_lost(path: 
     assert path.with_name(kept).read_bytes() == b"not a database" * 100
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_an_outbox_of_an_older_version_keeps_its_rows(path: Path, version: int) -> None:
     with closing(Outbox(path)) as outbox:
         outbox.dataset_state("omniforce", "stock", hub="hub", new_id=lambda: "s1")
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("INSERT INTO stretches VALUES (1, X'00')")
-        db.execute("DROP TABLE refusal")
-        db.execute(f"PRAGMA user_version = {version}")
+        if version < 3:
+            db.execute("DROP TABLE refusal")
+        as_before(db, version)
     with closing(Outbox(path)) as outbox:
         assert outbox.dataset_state("omniforce", "stock", hub="hub", new_id=lambda: "s2").snapshot == "s1"
     with closing(sqlite3.connect(path)) as db:
-        assert db.execute("SELECT count(*) FROM stretches").fetchone() == (0,)
+        assert db.execute("SELECT count(*) FROM stretches").fetchone() == (1 if version == 3 else 0,)
         assert db.execute("SELECT count(*) FROM refusal").fetchone() == (0,)
-        assert db.execute("PRAGMA user_version").fetchone() == (3,)
+        assert db.execute("PRAGMA user_version").fetchone() == (4,)
 
 
 def test_an_outbox_makes_its_folder(tmp_path: Path) -> None:

@@ -31,7 +31,6 @@ from tests.support.simulation.export_fakes import COLUMNS, ZONE, MemoryErp, Memo
 from tests.support.simulation.faults import FaultInjector, KillError, fault, no_fault
 from tests.support.simulation.history import Event, replay
 
-ANY_NUMBER = 10**6
 OF_A_ROW = ("delete", "delete_many", "update", "rekey", "copy", "swap")
 """What needs a row. A place means the row there, whatever number of rows there are."""
 WIDTH_OF_KEY = {"products": 1, "stock": 2}
@@ -69,7 +68,7 @@ class ExportSimulation:
         self._sizes = sizes
         self._hub = MemoryHub()
         self._now = NOW
-        self._agreed = ANY_NUMBER
+        self._agreed = self._n_held = 0
         self._marks, self._ids = count(1), count(1)
         self._graves: list[Row] = []
         self._clean: Mapping[str, Truth] | None = None  # what the hub was last told, if nothing but edits came since
@@ -146,8 +145,9 @@ class ExportSimulation:
     def read_in_lots_of(self, n: int) -> None:
         self._erp.lot = n
 
-    def agree(self, n: int) -> None:
-        self._agreed = n
+    def agree(self, is_agreed: bool) -> None:
+        """To the deletes that the last export held, or to none."""
+        self._agreed = self._n_held if is_agreed else 0
 
     def sleep(self) -> None:
         self._now += timedelta(days=1)
@@ -221,15 +221,20 @@ class ExportSimulation:
                 runtime=runtime_at(lambda: self._now, Clock(), new_id=lambda: f"b{next(self._ids)}"),
                 limits=self._sizes.limits,
             ).run()
-        return counts.exports[f"omniforce.{self._name}"]
+        found = counts.exports[f"omniforce.{self._name}"]
+        self._n_held = found.held
+        return found
 
     def _export_whole(self) -> ExportCounts:
-        """With nothing in its way."""
-        agreed, self._agreed = self._agreed, ANY_NUMBER
+        """With nothing in its way, and a yes to whatever is held."""
         self._erp.breaks_after, self._hub.faults = -1, no_fault()
         self._hub.taken.clear()
+        self._agreed = 0
         counts = self._run(is_full=True, faults=no_fault())
-        self._agreed = agreed
+        while counts.held:
+            self._agreed = counts.held
+            counts = self._run(is_full=True, faults=no_fault())
+        self._agreed = 0
         return counts
 
     # --- what must be true

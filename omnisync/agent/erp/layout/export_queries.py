@@ -35,6 +35,11 @@ class ExportQuery(Struct, frozen=True, kw_only=True):
     changed_at: str
     zone: tzinfo
 
+    @property
+    def text_fingerprint(self) -> str:
+        """Return a text that differs when the query, or how its rows become lines, was changed in the layout."""
+        return f"{self.fingerprint(()):x}"
+
     def fingerprint(self, names: Sequence[str]) -> int:
         """Return 64 bits that differ when the same answer of the database, its columns named so, may become another
         line.
