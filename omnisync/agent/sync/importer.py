@@ -87,7 +87,7 @@ class Importer:
         self._epoch = ""
         self._busy: dict[str, EstablishmentBusyError] = {}
         self._unread: Mapping[str, int] | None = None
-        self._slice_size = AdaptiveSliceSize(runtime.monotonic, options.first_slice)
+        self.slice_size = AdaptiveSliceSize(runtime.monotonic, options.first_slice)
         self._options = options
         self._mostly_new = False
         self._retrying = retry_reporting_progress(
@@ -249,7 +249,7 @@ class Importer:
     def _write_page(self, stream: Stream, read: DecodedPage, expected: str) -> None:
         page, n = read.page, len(read.page.changes)
         n_written = self._counts.n_records_written
-        for start, end in self._slice_size.slices(n):
+        for start, end in self.slice_size.slices(n):
             is_first, is_last = start == 0, end >= n
             self._write(
                 Slice(
@@ -306,7 +306,7 @@ class Importer:
             changes, unreadable = (), (Unreadable(kind=kind, id=ids[0], version=1, why="formato"),)
         epoch = self._erp.position(stream).epoch
         n = len(changes)
-        for start, end in self._slice_size.slices(n):
+        for start, end in self.slice_size.slices(n):
             self._write(
                 Slice(
                     stream=stream,

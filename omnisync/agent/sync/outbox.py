@@ -222,20 +222,11 @@ class Outbox:
                     f"INSERT INTO batch ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # our own names
                     (id_, *told, batch.body),
                 )
-            self._clear_refusals(db, id_, batch.id if batch is not None else "", [key for key, _, _ in rows])
+            _clear_refusals(db, id_, batch.id if batch is not None else "", [key for key, _, _ in rows])
             db.executemany("DELETE FROM row WHERE dataset = ? AND key = ?", [(id_, key) for key in gone])
             db.executemany("DELETE FROM refusal WHERE dataset = ? AND key = ?", [(id_, key) for key in gone])
             _refuse(db, id_, refused)
             _save_state(db, state)
-
-    def _clear_refusals(self, db: sqlite3.Connection, id_: int, batch: str, keys: Sequence[str]) -> None:
-        """Clear the refusals of these rows: whether they are accepted now shows when the batch is answered."""
-        if keys and db.execute("SELECT 1 FROM refusal WHERE dataset = ? LIMIT 1", (id_,)).fetchone():
-            sql = (
-                "UPDATE refusal SET batch = ? WHERE dataset = ? AND code != 'repeated'"
-                " AND key IN (SELECT value FROM json_each(?))"
-            )
-            db.execute(sql, (batch, id_, msgspec.json.encode(keys).decode()))
 
     def compact_numbers(self, state: DatasetState) -> None:
         """Number the rows from 0 again: numbers of rows that are gone cost a byte each in every export."""
@@ -337,6 +328,16 @@ class Outbox:
         """Return how many rows those are."""
         with self._file.reading() as db:
             return int(db.execute("SELECT count(*) FROM refusal").fetchone()[0])
+
+
+def _clear_refusals(db: sqlite3.Connection, id_: int, batch: str, keys: Sequence[str]) -> None:
+    """Clear the refusals of these rows: whether they are accepted now shows when the batch is answered."""
+    if keys and db.execute("SELECT 1 FROM refusal WHERE dataset = ? LIMIT 1", (id_,)).fetchone():
+        sql = (
+            "UPDATE refusal SET batch = ? WHERE dataset = ? AND code != 'repeated'"
+            " AND key IN (SELECT value FROM json_each(?))"
+        )
+        db.execute(sql, (batch, id_, msgspec.json.encode(keys).decode()))
 
 
 def _enter(db: sqlite3.Connection, id_: int, entries: Sequence[KnownRow], rows_per_statement: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from datetime import tzinfo
 
 import msgspec
@@ -33,9 +33,10 @@ from omnisync.agent.record_ref import RecordRef
 from omnisync.agent.runtime import Runtime
 from omnisync.agent.schedule import SYSTEMS
 from omnisync.agent.sync.exporter import Exporter, ExportScope
-from omnisync.agent.sync.importer import Importer, RetryRequest
+from omnisync.agent.sync.importer import Importer, ImportOptions, RetryRequest
 from omnisync.agent.sync.outbox import outbox_of
 from omnisync.agent.sync.run_report import Display, Report, guarded, ignore
+from omnisync.agent.sync.slice_size import FIRST_SLICE, MAX_REMEMBERED
 from omnisync.agent.zones import wall_hour
 from omnisync.contract.feed import RecordKind
 
@@ -188,6 +189,7 @@ def importer_between(
     codes: tuple[str, ...],
     report: Callable[[Progress], bool],
     runtime: Runtime,
+    first_slice: int = FIRST_SLICE,
 ) -> Importer:
     """Return an importer between this hub and this ERP."""
     return Importer(
@@ -197,6 +199,7 @@ def importer_between(
         establishments=chosen_codes(connection, codes),
         report=report,
         runtime=runtime,
+        options=ImportOptions(first_slice=first_slice),
     )
 
 
@@ -231,12 +234,22 @@ class RunExecutor:
         with open_hub_and_erp(self._services, connection) as (known, hub, erp):
             if run.kind == "export":
                 return self._export(known, hub, erp).counts
+            journal, note = self._services.journal, f"slice_size:{known.name}"
+            first = min(int(journal.get_meta(note) or FIRST_SLICE), MAX_REMEMBERED)
             importer = importer_between(
-                known, hub, erp, run.id, run.scope.establishments, self._report, self._services.runtime
+                known, hub, erp, run.id, run.scope.establishments, self._report, self._services.runtime, first
             )
-            if run.scope.records:
-                return importer.retry(retry_requests(run.scope.records))
-            return importer.run() if run.kind == "import" else self._both(known, hub, erp, importer)
+            counts = self._import(known, hub, erp, importer)
+            if (size := min(importer.slice_size.size, MAX_REMEMBERED)) != first:
+                with suppress(TemporaryError, SettingsError):  # a journal in use: the next run begins small again
+                    journal.set_meta(note, str(size))
+            return counts
+
+    def _import(self, connection: Connection, hub: HubClient, erp: Erp, importer: Importer) -> Counts:
+        scope = self._run.scope
+        if scope.records:
+            return importer.retry(retry_requests(scope.records))
+        return importer.run() if self._run.kind == "import" else self._both(connection, hub, erp, importer)
 
     def _both(self, connection: Connection, hub: HubClient, erp: Erp, importer: Importer) -> Counts:
         busy: EstablishmentBusyError | None = None

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 FIRST_SLICE = 1
 """Before it is known how long the ERP takes for a record: its triggers may take seconds."""
+MAX_REMEMBERED = 50
+"""Of the last run's size: an ERP that became slow meanwhile still gets them in within the time of one step."""
 MAX_SLICE_S = 1.0
 """Other people work in that database: a transaction there stays under this."""
 
