@@ -51,11 +51,21 @@ class _Lazy(click.RichGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, name = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(import_module(module), name)
-        return in_portuguese(command)
+        """Return the command as the help lists it: its name and its line."""
+        return click.RichCommand(name=cmd_name, help=COMMANDS[cmd_name][1]) if cmd_name in COMMANDS else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, found, rest = super().resolve_command(ctx, args)
+        return name, load_command(name) if found is not None and name is not None else None, rest
+
+
+def load_command(name: str) -> click.Command:
+    """Return a command with all its parts, importing its module."""
+    module, _, function = COMMANDS[name][0].partition(":")
+    command: click.Command = getattr(import_module(module), function)
+    return in_portuguese(command)
 
 
 _HELP = {

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import random
 import re
-import socket
-import ssl
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,7 +15,6 @@ from uuid import uuid4
 from msgspec import Struct
 
 from omnisync import __version__
-from omnisync.agent.config.certificate import Certificate
 from omnisync.agent.config.connection import Connection, connection_zone
 from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.secrets import Secrets
@@ -29,23 +26,25 @@ from omnisync.agent.erp.layout.code_map import of_layout
 from omnisync.agent.erp.layout.export_queries import compile_queries
 from omnisync.agent.erp.layout.schema import shipped_names
 from omnisync.agent.errors import BadTokenError, ErpSetupError, NotConfiguredError, OmnisyncError, SetupError
-from omnisync.agent.hub_api.client import HubClient
-from omnisync.agent.hub_api.transport import Transport
 from omnisync.agent.journal.connection_lock import is_running
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.messages import sentences
 from omnisync.agent.runtime import Runtime
 from omnisync.agent.schedule import SYSTEMS, System
-from omnisync.agent.scheduler.processes import ProcessSupervisor
-from omnisync.agent.scheduler.scheduler import Scheduler
-from omnisync.agent.sync.run import RunServices, preview
 from omnisync.agent.zones import ConnectionZone
 from omnisync.cli.exit import print_status
 from omnisync.cli.signals import stop_on_signals
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what only some commands use is imported where it is built: it is half of what a poll would import
+    import ssl
+
+    from omnisync.agent.config.certificate import Certificate
+    from omnisync.agent.hub_api.client import HubClient
     from omnisync.agent.pages.rendering import PageServices
     from omnisync.agent.pages.server import PageServer
+    from omnisync.agent.scheduler.processes import ProcessSupervisor
+    from omnisync.agent.scheduler.scheduler import Scheduler
+    from omnisync.agent.sync.run import RunServices
 
 environ = os.environ  # noqa: TID251  # the environment enters here and nowhere else
 
@@ -183,6 +182,8 @@ def runtime() -> Runtime:
 
 def run_services(context: AgentContext) -> RunServices:
     """Return the services of a run of this process."""
+    from omnisync.agent.sync.run import RunServices
+
     return RunServices(
         home=context.home,
         journal=context.journal,
@@ -214,6 +215,9 @@ def hub_client(context: AgentContext, connection: Connection) -> HubClient:
 
 def hub_client_at(url: str, token: str, used: Runtime) -> HubClient:
     """Return the hub at this address."""
+    from omnisync.agent.hub_api.client import HubClient
+    from omnisync.agent.hub_api.transport import Transport
+
     return HubClient(Transport(url, token, clock=used.clock, monotonic=used.monotonic, verify=trusted(url)))
 
 
@@ -221,6 +225,8 @@ def trusted(url: str) -> ssl.SSLContext | bool:
     """Return the machine's own certificate authorities, loaded only where there is something to verify."""
     if not url.startswith("https:"):
         return False
+    import ssl
+
     import truststore
 
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -230,11 +236,15 @@ def trusted(url: str) -> ssl.SSLContext | bool:
 
 def supervisor(context: AgentContext) -> ProcessSupervisor:
     """Return the runner of this computer; the runs find the same home."""
+    from omnisync.agent.scheduler.processes import ProcessSupervisor
+
     return ProcessSupervisor(context.journal, context.home, clock=context.runtime.clock, environ=environ)
 
 
 def scheduler(context: AgentContext, supervisor: ProcessSupervisor) -> Scheduler:
     """Return the scheduler of this computer, not yet started."""
+    from omnisync.agent.scheduler.scheduler import Scheduler
+
     return Scheduler(
         context.journal,
         supervisor,
@@ -263,7 +273,10 @@ def page_server(
 
 def page_services(context: AgentContext, supervisor: ProcessSupervisor, scheduler: Scheduler) -> PageServices:
     """Return the services of the pages."""
+    import socket
+
     from omnisync.agent.pages.rendering import PageServices
+    from omnisync.agent.sync.run import preview
 
     return PageServices(
         journal=context.journal,

@@ -16,6 +16,7 @@ from omnisync.agent.journal.connection_lock import connection_lock
 from omnisync.agent.journal.journal import Journal
 from tests.support.hub_server import RunningHub, running_hub
 from tests.support.import_runs import send
+from tests.support.imported_modules import imported_modules
 from tests.support.installed_program import Program, installed
 from tests.support.record_samples import NOW, change, customer, order
 
@@ -47,6 +48,24 @@ def test_an_import_with_nothing_new_ends_with_0_and_says_so(program: Program) ->
     program.run("import")
     done = program.run("import")
     assert (done.status, done.err.strip().splitlines()[-1]) == (0, "Não há dados novos no OmniForce.")
+
+
+def test_an_import_with_nothing_new_imports_only_what_it_uses(program: Program) -> None:
+    program.run("import")
+    found = imported_modules(program.environ, "import")
+    assert "httpx" in found
+    unused = (
+        "sqlalchemy",
+        "alembic",
+        "litestar",
+        "uvicorn",
+        "jinja2",
+        "argon2",
+        "omnisync.hub",
+        "omnisync.agent.pages",
+    )
+    assert found & unused == set()
+    assert len(found) < 560
 
 
 def test_an_import_with_a_refusal_ends_with_3_and_tells_which(program: Program, hub: RunningHub) -> None:

@@ -10,7 +10,7 @@ import pytest
 import rich_click as click
 from click.testing import CliRunner
 
-from omnisync.cli import cli
+from omnisync.cli import cli, load_command
 
 
 def _paths(command: click.Command, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -18,7 +18,7 @@ def _paths(command: click.Command, words: tuple[str, ...]) -> Iterator[tuple[str
     if isinstance(command, click.Group):
         context = click.Context(command)
         for name in command.list_commands(context):
-            below = command.get_command(context, name)
+            below = load_command(name) if command is cli else command.get_command(context, name)
             assert below is not None
             yield from _paths(below, (*words, name))
 

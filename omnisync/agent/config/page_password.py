@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 from unicodedata import normalize
-
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 
 from omnisync.agent.config.files import replace_file
 from omnisync.agent.errors import SettingsError
+
+if TYPE_CHECKING:  # only a page that opens, or sets the password, hashes: no other command waits for the library
+    from argon2 import PasswordHasher
 
 SHORTEST = 8
 LONGEST = 200
@@ -26,7 +27,7 @@ class PagePassword:
 
     def __init__(self, path: Path, hasher: PasswordHasher | None = None) -> None:
         self.path = path
-        self._hasher = hasher or PasswordHasher()
+        self._given_hasher = hasher
         self._one_at_a_time = Lock()  # each try takes 64 MB and half a second of every core
 
     def stored_hash(self) -> str | None:
@@ -46,7 +47,7 @@ class PagePassword:
         password = _plain(text)
         if not SHORTEST <= len(password) <= LONGEST:
             raise SettingsError("page_password_short", n=SHORTEST, max=LONGEST)
-        replace_file(self.path, self._hasher.hash(password).encode() + b"\n")
+        replace_file(self.path, self._hasher().hash(password).encode() + b"\n")
 
     def forget(self) -> bool:
         """Let the pages open without a password; whether there was one."""
@@ -62,13 +63,20 @@ class PagePassword:
         kept, password = self.stored_hash(), _plain(text)
         if kept is None or len(password) > LONGEST:
             return False
+        from argon2.exceptions import InvalidHashError, VerificationError
+
         try:
             with self._one_at_a_time:
-                return self._hasher.verify(kept, password)
+                return self._hasher().verify(kept, password)
         except InvalidHashError as error:
             raise _unreadable(self.path) from error
         except VerificationError:
             return False
+
+    def _hasher(self) -> PasswordHasher:
+        from argon2 import PasswordHasher
+
+        return self._given_hasher or PasswordHasher()
 
 
 def _plain(text: str) -> str:
