@@ -89,13 +89,17 @@ def _stop_at(moment: str, n: int, kind: str, folder: str) -> None:
 
 def _watched_save() -> list[bool]:
     """Whether bindings were saved since the last look."""
-    has_saved, original = [False], Bindings.save
+    has_saved = [False]
 
-    def save(*args: Any, **kwargs: Any) -> list[Receipt]:
-        has_saved[-1] = True
-        return original(*args, **kwargs)
+    def watched(original: Callable[..., list[Receipt]]) -> Callable[..., list[Receipt]]:
+        def save(*args: Any, **kwargs: Any) -> list[Receipt]:
+            has_saved[-1] = True
+            return original(*args, **kwargs)
 
-    Bindings.save = save  # type: ignore[method-assign]  # as `_stop_at` does with the moment itself
+        return save
+
+    for name in ("save", "save_inserted"):  # as `_stop_at` does with the moment itself
+        setattr(Bindings, name, watched(getattr(Bindings, name)))
     return has_saved
 
 
