@@ -54,7 +54,7 @@ def test_an_import_with_nothing_new_imports_only_what_it_uses(program: Program) 
     program.run("import")
     found = imported_modules(program.environ, "import")
     assert "httpx" in found
-    unused = (
+    unused = {
         "sqlalchemy",
         "alembic",
         "litestar",
@@ -63,7 +63,7 @@ def test_an_import_with_nothing_new_imports_only_what_it_uses(program: Program) 
         "argon2",
         "omnisync.hub",
         "omnisync.agent.pages",
-    )
+    }
     assert found & unused == set()
     assert len(found) < 560
 

@@ -33,8 +33,9 @@ MOMENTS: dict[str, tuple[Any, str, bool]] = {
     "before_commit": (Database, "commit", True),
     "after_commit": (Database, "commit", False),
     "between_a_slice_commits": (Database, "commit", True),
-    "before_a_slice_commits": (Database, "commit", True),
-    "after_a_slice_committed": (Database, "commit", False),
+    "between_a_slice_of_orders_commits": (Database, "commit", True),
+    "before_a_slice_of_orders_commits": (Database, "commit", True),
+    "after_a_slice_of_orders_committed": (Database, "commit", False),
     "while_a_group_is_compared": (ChangeDetector, "_compare", True),
     "before_a_batch_is_kept": (Outbox, "enqueue", True),
     "after_a_batch_is_kept": (Outbox, "enqueue", False),
@@ -66,7 +67,7 @@ def _stop_at(moment: str, n: int, kind: str, folder: str) -> None:
     owner, name, is_before = MOMENTS[moment]
     brand = dialect_of("sqlite" if moment.startswith("between") else kind).label
     original: Callable[..., Any] = getattr(owner, name)
-    has_saved = _watched_save() if "_slice_" in moment else [True]
+    has_saved = _watched_save(is_of_orders="_of_orders_" in moment) if "_slice_" in moment else [True]
     left = n
 
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -87,14 +88,14 @@ def _stop_at(moment: str, n: int, kind: str, folder: str) -> None:
     setattr(owner, name, wrapped)
 
 
-def _watched_save() -> list[bool]:
-    """Whether bindings were saved since the last look."""
+def _watched_save(*, is_of_orders: bool) -> list[bool]:
+    """Whether bindings were saved since the last look, those of orders where only they are asked for."""
     has_saved = [False]
 
     def watched(original: Callable[..., list[Receipt]]) -> Callable[..., list[Receipt]]:
-        def save(*args: Any, **kwargs: Any) -> list[Receipt]:
-            has_saved[-1] = True
-            return original(*args, **kwargs)
+        def save(bindings: Bindings, saved: Any, epoch: str, establishment: str, *more: Any) -> list[Receipt]:
+            has_saved[-1] |= bool(establishment) or not is_of_orders  # customers' have no establishment
+            return original(bindings, saved, epoch, establishment, *more)
 
         return save
 
