@@ -59,9 +59,6 @@ STREAMS = (CUSTOMERS, *(f"order:{code}" for code in ESTABLISHMENTS))
 NOUNS = ("customers", "orders", "items", "payments")
 
 
-# --- the records, and their pages in a file
-
-
 class PageAt(Struct, frozen=True):
     """A page without its end, where it stands in the file, and the rows in it by noun."""
 
@@ -150,8 +147,6 @@ def cursor(n_pages: int) -> str:
     """Where a reader stands that has read so many pages."""
     return f"p{n_pages}"
 
-
-# --- serving them
 
 _RESULT = msgspec.json.encode(ReceiptResult(kind="order", id="ord_000001", version=1, status="stored"))
 

@@ -34,9 +34,6 @@ STEPS = {
 }
 
 
-# --- where the pages come from
-
-
 class RealHub:
     """The same records in a hub of its own; each round begins with a copy of its first database."""
 
@@ -82,9 +79,6 @@ class RealHub:
 
 
 Source = StaticPages | RealHub
-
-
-# --- the two who bring them into a database
 
 
 class Contender:
@@ -173,9 +167,6 @@ class Omnisync(Contender):
 def n_written(took: Took) -> int:
     """Rows the import says it wrote."""
     return sum(noun["written"] for noun in json.loads(took.out).values())
-
-
-# --- rounds
 
 
 def played(source: Source, folder: Path) -> Iterator[tuple[str, str, Took]]:

@@ -36,9 +36,6 @@ TABLES = {
 }
 
 
-# --- the bare scripts
-
-
 class BarePostgresql:
     """COPY into a temporary table, then one INSERT … ON CONFLICT."""
 
@@ -182,9 +179,6 @@ def _orders(db: Any, orders: list[Json]) -> None:
 def _plain(row: tuple[object, ...]) -> tuple[object, ...]:
     """Truth values as numbers: the columns are SMALLINT everywhere."""
     return tuple(int(value) if isinstance(value, bool) else value for value in row)
-
-
-# --- both, on private servers
 
 
 def live_servers() -> dict[str, Callable[[], AbstractContextManager[Any]]]:

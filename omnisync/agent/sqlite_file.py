@@ -28,7 +28,7 @@ class BrokenFileError(TemporaryError):
 
 
 class FileFormat(Struct, frozen=True, kw_only=True):
-    """What a file holds, and how it is opened.
+    """The content of a file, and how it is opened.
 
     Each of `migrations` brings the file from its place in the list (its `user_version`) to the next. A released one is
     never edited. `newer` is the reason given for a file of a newer program.

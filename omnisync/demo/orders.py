@@ -273,9 +273,6 @@ def _payments(number: int, plan: Plan, total: Decimal, issued_on: date, rng: Ran
     return tuple(payments)
 
 
-# --- what happens to an order later
-
-
 def revise(order: Order, version: int, rng: Random, products: Sequence[SampleProduct] = seed_data.SOLD_WHOLE) -> Order:
     """Return the order after the salesperson edited it: a line out, a line in or another quantity; its sums right
     again.

@@ -131,8 +131,6 @@ class SimulatedSellers:
     def _now(self) -> datetime:
         return self._clock().astimezone(ZONE).replace(microsecond=0)
 
-    # --- new records
-
     def _sell(self) -> list[Change]:
         if not self._customers:
             return self._register_and_sell()
@@ -163,8 +161,6 @@ class SimulatedSellers:
         window.append(_Remembered(record, version))
         return upsert(record, version, self._now())
 
-    # --- changed records
-
     def _change_order(self, changed: Callable[[Order, int], Change]) -> list[Change]:
         """Change one of the orders they keep, to its next version."""
         if not self._orders:
@@ -190,8 +186,6 @@ class SimulatedSellers:
         known = window[place]
         del window[place]
         return known
-
-    # --- mistakes
 
     def _break_order(self) -> list[Change]:
         if not self._customers:

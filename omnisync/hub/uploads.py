@@ -238,8 +238,6 @@ class _BatchIngest:
         self._living -= len(rows)
         self._deleted += len(rows)
 
-    # --- snapshots
-
     def _open_snapshot(self, id_: str) -> _Snapshot:
         """Return the snapshot as it stands; with the first of its batches it begins."""
         n = export_snapshot.c

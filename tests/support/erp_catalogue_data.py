@@ -178,8 +178,6 @@ _STAGING: Shelf = {
 }
 SHELVES: Mapping[str, Shelf] = {"direto": _DIRETO, "staging": _STAGING}
 
-# --- what the two have in common on the wire, and what not
-
 
 def _facts(numbers: tuple[str, str], customer: str) -> dict[str, dict[str, Any]]:
     sold, back = numbers

@@ -300,8 +300,6 @@ def outgoing(erp: Erp) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
     return found
 
 
-# --- an export in this process
-
 SYSTEMS = ("omniforce", "dash")
 
 

@@ -85,9 +85,6 @@ def faulty(routes: dict[str, Sequence[Fault]], tls: ssl.SSLContext | None = None
         server.stop()
 
 
-# --- what a hub says when it is well
-
-
 def streams(*, orders: int = 2, contract: str = "1.0") -> Fault:
     """The heads: some orders in 0001."""
     head = StreamHead(stream="order:0001", is_new=True, orders=orders)
@@ -115,9 +112,6 @@ def raw(status: str, headers: dict[str, str], body: bytes) -> Fault:
     """Exactly these bytes, then the end."""
     lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers.items()), "Connection: close"]
     return lambda connection: connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
-
-
-# --- faults
 
 
 def reset(connection: socket.socket) -> None:

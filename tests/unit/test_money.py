@@ -128,9 +128,6 @@ def test_instalments_are_summed_to_the_centavo(cents: list[int]) -> None:
     assert fault_of(msgspec.structs.replace(sold, payments=parts)) == expected
 
 
-# --- a centavo that is all that is wrong
-
-
 @pytest.mark.parametrize("cent", ["0.01", "-0.01"])
 def test_a_centavo_is_moved_on_the_largest_line(cent: str) -> None:
     small, large = item(1, price="1.00"), item(2, price="10.00")
@@ -178,9 +175,6 @@ def test_a_centavo_is_not_moved_where_something_else_is_wrong_too() -> None:
     assert adjusted(order(totals=totals, paid="29.10")) is None
 
 
-# --- what is odd and enters all the same
-
-
 def warned(**changes: Any) -> list[str]:
     [found] = order_warnings([order(**changes)])
     return [fault.code for fault in found]
@@ -214,9 +208,6 @@ def test_a_payment_is_early_only_where_it_is_so_everywhere_in_brazil(
 def test_a_kind_of_payment_that_is_not_in_the_table_is_new_and_not_wrong() -> None:
     assert warned(payments=(payment(method_kind="77"),)) == ["payment_kind_new"]
     assert all(warned(payments=(payment(method_kind=kind),)) == [] for kind in PAYMENT_KINDS)
-
-
-# --- money as people read it
 
 
 @pytest.mark.parametrize(

@@ -35,9 +35,6 @@ StreamedRows = tuple[list[str], Iterator[RowList]]
 """A query as it comes: the names of its columns, and its rows in lots."""
 
 
-# --- what most databases do alike
-
-
 def insert_each(database: Database, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Insert rows, one statement for each."""
     database.execute_many(insert_text(database.quoted, table, columns), rows)
@@ -76,7 +73,6 @@ class Dialect(Struct, frozen=True, kw_only=True):
 
     driver: Driver
 
-    # --- texts
     quotes: tuple[str, str] = ('"', '"')
     has_schemas: bool = False
     """Whether a point in a name stands between a schema and its table."""
@@ -91,7 +87,6 @@ class Dialect(Struct, frozen=True, kw_only=True):
     locked: Callable[[str], str]
     """Return a plain query of one table, whose rows are held until the transaction ends, and read as of then."""
 
-    # --- writing
     insert_rows: Callable[[Database, str, Sequence[str], Sequence[Sequence[object]]], None] = insert_each
     update_rows: Callable[[Database, str, Sequence[str], Sequence[str], Sequence[Sequence[object]]], int] = update_each
     insert_returning: Callable[[Database, str, Sequence[str], Sequence[object], str], object] = insert_with_returning
@@ -103,7 +98,6 @@ class Dialect(Struct, frozen=True, kw_only=True):
     next_values: Callable[[Database, str, int], list[object]]
     """Return the next n values of a sequence or generator. They are never given back."""
 
-    # --- the catalogue
     tables: Callable[[Database], dict[str, set[str]]]
     """Return the columns of every table and view by its name, as a layout writes them."""
     reflect: Callable[[Database], Schema]
@@ -135,8 +129,6 @@ class Database:
         self._in_transaction = False
         self._n_savepoints = 0
         self._undone: OmnisyncError | None = None
-
-    # --- the connection
 
     def connect(self) -> None:
         """Open the database anew. Unreachable is ErpSetupError the first time and ErpBusyError once it was open."""
@@ -213,8 +205,6 @@ class Database:
                 self._undone = ErpUndoneError(motivo=ours.words.get("motivo")) if is_record else ours
             raise ours from error
 
-    # --- transactions
-
     def begin(self, *, is_reading: bool = False) -> None:
         """Begin a writing transaction, or one in which all rows are read as of one moment."""
         call = self._driver.begin_reading if is_reading else self._driver.begin
@@ -259,8 +249,6 @@ class Database:
         """Undo what came after the last mark, and forget the mark."""
         self.execute(self._driver.return_to_savepoint.format(f"omnisync_{self._n_savepoints}"))
         self.release_savepoint()
-
-    # --- statements
 
     def quoted(self, name: str) -> str:
         """Return a name as it stands in the database, safe in a SQL text whatever letters and reserved words it is

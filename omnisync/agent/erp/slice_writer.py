@@ -23,7 +23,7 @@ PreparedRecords = Mapping[str, PreparedRecord]
 
 
 class WrittenSlice(Struct, frozen=True, kw_only=True):
-    """What a slice became: the changes of the related customers, its own, and the new ones written as columns."""
+    """The result of a slice: the changes of the related customers, its own, and the new ones written as columns."""
 
     related: list[RecordChange]
     changes: list[RecordChange]

@@ -90,8 +90,6 @@ class SqlErp:
         self._prepare_process = prepare_process
         self._fingerprint = layout.fingerprint + ("+centavo" if options.adjusts_centavo else "")
 
-    # --- the promise; see base.Erp
-
     @property
     def records(self) -> RecordStore:
         return self._records

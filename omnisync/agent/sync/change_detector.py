@@ -155,8 +155,6 @@ class ChangeDetector:
         is_due = state.since is None or state.full_on != self._today or state.query != self._query.text_fingerprint
         return not self._query.changed_at or is_asked or is_in_snapshot or is_due
 
-    # --- one lot
-
     def _is_known(self, hash_: bytes) -> bool:
         """Return whether every row of the stretch with this hash stands as it stood, and none has come yet: it is
         passed.
@@ -292,8 +290,6 @@ class ChangeDetector:
         self._n_prepared += len(self._lines)
         self._n_refused += len(self._invalid)
         self._lines, self._n_bytes, self._entries, self._by_key, self._invalid = [], 0, [], {}, []
-
-    # --- what is gone
 
     def _drop_missing(self) -> None:
         """Keep a delete for every row that the ERP has no more; many of them only with a person's confirmation."""

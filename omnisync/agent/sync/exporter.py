@@ -262,8 +262,6 @@ class Exporter:
             ExportCounts(sent=answer.accepted - n_held, deleted=answer.deleted, refused=len(refused), held=n_held),
         )
 
-    # --- counting and telling
-
     def _count(self, name: str, more: ExportCounts) -> None:
         self._sent[name] += more
 

@@ -203,8 +203,6 @@ class Importer:
             expected=None,
         )
 
-    # --- streams
-
     def _stream_status(self, positions: dict[Stream, Position]) -> Streams:
         """Return what waits after these positions; one the hub does not know any more counts from the beginning."""
         after = {stream: at for stream, at in positions.items() if at.cursor}
@@ -287,8 +285,6 @@ class Importer:
 
         self._retrying(write)
 
-    # --- records asked for by id
-
     def _read_waiting(self) -> None:
         for stream, ids in self._erp.records.waiting(self._establishments):
             self._report_progress(Phase(stage="waiting"))
@@ -318,8 +314,6 @@ class Importer:
             )
         self._report_progress(Phase(stage="waiting"))
 
-    # --- receipts
-
     def _send_receipts(self) -> None:
         """Send all that is pending, of earlier runs, too. What cannot be sent now stays pending for the next chance."""
         is_sent = self._send_unsent_receipts()
@@ -339,8 +333,6 @@ class Importer:
             return False
         self._retrying(lambda: self._erp.records.acknowledge(receipts))
         return True
-
-    # --- telling and waiting
 
     def _report_progress(
         self, phase: Phase, trouble: TemporaryError | None = None, retry_at: datetime | None = None

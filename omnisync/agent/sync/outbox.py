@@ -107,8 +107,6 @@ class Outbox:
         """Delete the file: its batches hold the company's rows."""
         self._file.remove()
 
-    # --- datasets
-
     def dataset_state(self, system: str, name: str, *, hub: str, new_id: Callable[[], str]) -> DatasetState:
         """Return what is known of a dataset. Of another hub, or of one restored since, nothing is: a snapshot
         begins.
@@ -145,8 +143,6 @@ class Outbox:
             sql = "SELECT id FROM dataset WHERE ? IN ('', system) AND ? IN ('', name)"
             for (id_,) in db.execute(sql, (system, name)).fetchall():
                 _forget(db, id_)
-
-    # --- rows
 
     def chunk_hashes(self, state: DatasetState) -> ChunkHashes:
         """Return what was noted of stretches. None any more once a row was kept or dropped since, or is to be tried
@@ -240,8 +236,6 @@ class Outbox:
             db.execute("DELETE FROM stretches WHERE dataset = ?", (state.id,))
             _save_state(db, state)
 
-    # --- batches
-
     def pending(self, state: DatasetState) -> Iterator[Batch]:
         """Yield the dataset's batches that have not been answered, in the order they were kept; one in memory at a
         time.
@@ -286,8 +280,6 @@ class Outbox:
             sql = "INSERT OR IGNORE INTO row (dataset, key, n, hash) VALUES (?, ?, ?, X'')"
             state.n_rows += db.executemany(sql, rows).rowcount if rows else 0  # one may have come back meanwhile
             _save_state(db, state)
-
-    # --- what was refused
 
     def forget_repeated(self, state: DatasetState) -> None:
         """Keys that came twice are found again, if they still do."""

@@ -111,8 +111,6 @@ def test_a_busy_port_is_one_sentence(journal: Journal, capsys: pytest.CaptureFix
     assert said.startswith(f"A porta {port} deste computador está ocupada.")
 
 
-# --- the door of the pages
-
 PASSWORD = "pão de queijo às 6h"  # noqa: S105  # a made-up one
 
 

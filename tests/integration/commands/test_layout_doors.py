@@ -40,9 +40,6 @@ def pages(tmp_path: Path) -> Iterator[PageSetup]:
         yield made
 
 
-# --- the SQL of a layout
-
-
 @pytest.mark.parametrize("is_begun", [True, False])
 @pytest.mark.parametrize("sql", OUTSIDE)
 def test_case_f1_a_statement_stays_within_the_erps_file(
@@ -74,9 +71,6 @@ def test_case_f1_a_layout_that_attaches_is_refused_and_writes_nothing(keeper: Sa
     assert not outside.exists()
     with closing(sqlite3.connect(keeper.database)) as plain:
         assert plain.execute("SELECT COUNT(*) FROM pedidos").fetchone() == (0,)
-
-
-# --- a layout on the pages
 
 
 def laid(folder: Path, name: str) -> Path:

@@ -66,9 +66,6 @@ def test_nothing_that_waits_is_said(journal: Journal, capsys: pytest.CaptureFixt
     assert run(capsys, "pending", "list") == (0, "Nada espera por uma escolha nem por uma confirmação.\n")
 
 
-# --- a customer found twice
-
-
 def test_a_duplicate_customer_is_listed_and_chosen(
     journal: Journal, hub: RunningHub, book: ErpReader, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -127,9 +124,6 @@ def test_a_key_of_several_columns_is_typed_with_slashes(
     assert book.keeper.query("SELECT erp_key FROM omnisync_binding WHERE id = 'cus_1'") == [("01\x1f00900",)]
 
 
-# --- deletes that wait for a word
-
-
 def test_deletes_are_confirmed_by_the_number_a_person_saw(journal: Journal, capsys: pytest.CaptureFixture[str]) -> None:
     journal.decisions.request_confirmation("producao", "products", 1204, NOW)
     said = run(capsys, "pending", "list")[1]
@@ -171,9 +165,6 @@ def test_what_nobody_asked_cannot_be_answered(
 ) -> None:
     ended, said = run(capsys, "pending", *arguments)
     assert (ended, sentence in said) == (status, True), said
-
-
-# --- another computer
 
 
 def test_an_establishment_is_taken_over_from_another_computer(

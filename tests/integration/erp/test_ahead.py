@@ -188,9 +188,6 @@ def test_a_core_must_be_left_beside_the_one_that_writes(kind: str, server: str, 
     assert (erp._prepare_process is not None) == is_used
 
 
-# --- the process
-
-
 def _page(changes: Sequence[Change]) -> bytes:
     return msgspec.json.encode(
         Page(contract="1", epoch="e1", changes=tuple(changes), cursor="c", has_more=False, related=Related())

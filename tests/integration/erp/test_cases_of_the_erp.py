@@ -47,9 +47,6 @@ def _reasons(erp: Erp, outcome: str = "refused") -> dict[str, str]:
     return {record.id: record.code for record in erp.records.open_issues([outcome], 100)}
 
 
-# --- A1
-
-
 @pytest.mark.parametrize("kind", KEEPERS)
 def test_case_a1_an_erp_row_that_cannot_be_read_during_match_spoils_at_most_its_own_record(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
@@ -97,9 +94,6 @@ def _with_an_unreadable_customer(kind: str, request: pytest.FixtureRequest, fold
     return keeper
 
 
-# --- E1
-
-
 _BOOLEANS = {
     "sqlite": ("BOOLEAN", "false", "true"),
     "postgresql": ("BOOLEAN", "false", "true"),
@@ -134,8 +128,6 @@ def test_case_e1_a_state_in_a_column_of_decimals_is_compared_as_a_number(toy: To
     assert write(erp, change(order(items=(item(1),)), 2)).counts.orders == RowCounts(written=1)
     assert write(erp, change(order(status="cancelled"), 3)).counts.orders == RowCounts(written=1)
 
-
-# --- E2
 
 _FREIGHT = """
 [[order.after]]
@@ -186,9 +178,6 @@ def test_case_e2_a_row_that_nothing_tells_from_the_items_is_refused_with_the_lay
     with pytest.raises(LayoutError) as refused:
         toy.open(ORDER, freight, ITEM)
     assert "order.frete" in str(refused.value.words["motivo"])
-
-
-# --- H1
 
 
 def _renumbered(toy: ToyErp) -> Erp:
@@ -282,8 +271,6 @@ def test_case_h1_customers_that_share_a_matched_row_go_on_sharing_it(toy: ToyErp
     assert toy.rows("SELECT num, cli FROM ped ORDER BY num") == [(1, 7), (2, 7)]
 
 
-# --- H2
-
 _DEFERRED = {
     "sqlite": "REFERENCES pro (cod) DEFERRABLE INITIALLY DEFERRED",
     "postgresql": "REFERENCES pro (cod) DEFERRABLE INITIALLY DEFERRED",
@@ -361,9 +348,6 @@ def test_case_h2_a_customer_refused_at_commit_lets_the_others_orders_in(
     toy.close()
 
 
-# --- H3
-
-
 def test_case_h3_a_query_that_the_database_refuses_for_one_record_refuses_it_alone(toy: ToyErp) -> None:
     toy.lay(cli="", ven="cod INTEGER NOT NULL PRIMARY KEY, nome VARCHAR(20)", ped=NUMBERED["ped"] + ", ven VARCHAR(20)")
     toy.run("INSERT INTO ven (cod, nome) VALUES (7, 'Bia')")
@@ -392,9 +376,6 @@ def test_case_h3_a_counter_row_that_is_missing_refuses_the_orders_of_its_filial_
     assert "0002" in erp.records.open_issues(["refused"], 1)[0].message
     assert write(erp, change(order()), change(order("ord_2"))).counts.orders == RowCounts(written=2)
     assert toy.rows("SELECT num FROM ped ORDER BY num") == [(11,), (12,)]
-
-
-# --- H6
 
 
 def _on_insert(toy: ToyErp, table: str, when: str, then: dict[str, str]) -> None:

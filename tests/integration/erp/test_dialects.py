@@ -168,9 +168,6 @@ def _is_waiting(done: Future[object]) -> bool:
     return not done.done()
 
 
-# --- rows
-
-
 def test_rows_come_back_as_they_were_written(database: Database) -> None:
     _lay(database)
     assert _kept(database) == _as_kept(_rows())
@@ -387,9 +384,6 @@ def _insert(database: Database, table: str, row: dict[str, Any]) -> None:
     database.insert_rows(table, list(row), [tuple(row.values())])
 
 
-# --- transactions
-
-
 def test_savepoints_stand_one_within_another(database: Database) -> None:
     database.begin()
     for k, then in ((1, None), (2, database.release_savepoint), (3, database.return_to_savepoint)):
@@ -533,9 +527,6 @@ def test_a_server_that_is_down_for_a_while_is_busy_once_it_was_there(on_server: 
         on_server.server.start()
     database.begin()
     database.commit()
-
-
-# --- errors
 
 
 def test_a_wrong_password_is_told(on_server: Place) -> None:

@@ -77,9 +77,6 @@ def test_no_table_of_ours_stands_in_the_erp(keeper: SampleErp, erp: Erp) -> None
     assert keeper.memory.is_file()
 
 
-# --- killed between the ERP's commit and ours
-
-
 @pytest.mark.parametrize("edited", [False, True], ids=["the same", "edited since"])
 def test_a_kill_between_the_two_commits_doubles_nothing(keeper: SampleErp, erp: Erp, edited: bool) -> None:
     write(erp, change(customer()))
@@ -124,9 +121,6 @@ def test_an_answer_to_the_erps_commit_that_is_lost_doubles_nothing(keeper: Sampl
     assert erp.position_after_unknown_commit(orders_of("0001")).cursor == ""
     erp.write(part(change(order()), moves_to="c1"))
     assert keeper.query("SELECT numero FROM pedidos") == number
-
-
-# --- lost, and old
 
 
 def test_a_lost_memory_is_read_again_and_doubles_nothing(keeper: SampleErp) -> None:
@@ -256,9 +250,6 @@ def test_a_rehearsal_remembers_nothing(keeper: SampleErp, erp: Erp) -> None:
     assert keeper.query("SELECT id, version FROM omnisync_binding ORDER BY id") == [("cus_1", 1)]
 
 
-# --- layouts like those of real ERPs
-
-
 def test_a_layouts_erp_is_found_again_with_its_numbers(book: ErpReader) -> None:
     people, orders = [change(customer())], [change(_named(order(f"ord_{n}"))) for n in range(30)]
     erp = book.open()
@@ -325,9 +316,6 @@ def test_a_persons_word_stages_again_even_what_the_job_took(staging: ErpReader) 
     write(erp, change(_named(order())), expected=None)
     assert list(staging.orders()) == ["ord_1"]
     erp.close()
-
-
-# --- refused
 
 
 def _kept_here(name: str, *changes: tuple[str, str]) -> str:

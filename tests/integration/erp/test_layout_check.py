@@ -467,9 +467,6 @@ def test_a_planted_fault_is_found_and_nothing_else_is_wrong(
     assert {one.code for one in found if one.level == "error"} <= {fault.code, "check_unfilled"}
 
 
-# --- what the tables alone do not tell
-
-
 READERS = {
     "postgresql": ["CREATE ROLE {user} LOGIN PASSWORD '{password}'", "GRANT SELECT, INSERT ON {table} TO {user}"],
     "mariadb": [

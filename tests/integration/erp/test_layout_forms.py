@@ -42,9 +42,6 @@ def _numbers(bench: ToyErp) -> dict[str, Any]:
     return dict(bench.rows("SELECT id_app, num FROM ped"))
 
 
-# --- numbers
-
-
 def test_a_number_from_a_sequence_is_taken_first_and_formed(served: ToyErp) -> None:
     served.lay(ped="num CHAR(6) NOT NULL PRIMARY KEY, id_app VARCHAR(40) UNIQUE, total NUMERIC(15,2)", cli="")
     served.run("DROP TABLE ite")
@@ -231,9 +228,6 @@ def test_a_number_given_by_the_erps_trigger_is_shown(bench: ToyErp) -> None:
     assert [r.id for r in erp.records.find(second or "", 9)] == ["ord_2"]
 
 
-# --- keys made by the database, no external ids
-
-
 def test_without_external_ids_each_row_tells_its_key(bench: ToyErp) -> None:
     bench.lay()
     customers = CUSTOMER.replace('external_id = "id_app"\n', "")
@@ -246,9 +240,6 @@ def test_without_external_ids_each_row_tells_its_key(bench: ToyErp) -> None:
     write(erp, change(order("ord_1", items=(item(3),)), 2))
     assert len(bench.rows("SELECT * FROM ped")) == 2
     assert len(bench.rows("SELECT * FROM ite")) == 3
-
-
-# --- further rows
 
 
 PERSON = """
@@ -344,9 +335,6 @@ def test_a_customers_key_may_have_two_columns(bench: ToyErp) -> None:
     assert bench.rows("SELECT c_loja, c_cod FROM ped") == [("01", "000001")]
 
 
-# --- lines
-
-
 @pytest.mark.parametrize("identity", ["item_id", "line", "replace"])
 def test_lines_are_brought_to_what_the_order_says_whatever_they_are_known_by(bench: ToyErp, identity: str) -> None:
     bench.lay(
@@ -372,9 +360,6 @@ def test_lines_are_brought_to_what_the_order_says_whatever_they_are_known_by(ben
     kept = [(seq, id_, float(str(total)), nota) for seq, id_, total, nota in bench.rows(mine)]
     assert kept == [(2, "itm_2", 14.0, note), (3, "itm_3", 20.0, note), (4, "itm_4", 20.0, None)]
     assert len(bench.rows("SELECT * FROM ite")) == 5
-
-
-# --- SQL of the layout's own
 
 
 def test_a_column_may_be_what_a_query_answers(bench: ToyErp) -> None:
@@ -403,9 +388,6 @@ def test_a_statement_may_run_at_the_end_of_each_record(bench: ToyErp) -> None:
     write(erp, change(order("ord_2", items=(item(1), item(2), item(3))), 2))
     found = "SELECT p.id_app, o.texto, o.n FROM obs o JOIN ped p ON p.num = o.num ORDER BY p.id_app, o.n"
     assert [(id_, n) for id_, _, n in bench.rows(found)] == [("ord_1", 2), ("ord_2", 1), ("ord_2", 3)]
-
-
-# --- an ERP that takes its customers from the orders, and one that takes back its queue by the rows' keys
 
 
 def test_without_a_table_of_customers_orders_bring_them(bench: ToyErp) -> None:
@@ -438,9 +420,6 @@ def test_an_outcome_may_be_asked_by_the_queues_own_keys(bench: ToyErp) -> None:
     assert erp.read_outcomes() == 2
     told = {r.id: (r.outcome, r.erp_number) for r in erp.records.pending_receipts(9)}
     assert sorted(told.values(), key=str) == [("imported", "P-77"), ("refused", None), ("staged", None)]
-
-
-# --- customers with and without documents
 
 
 def test_a_customer_without_a_document_may_be_refused(bench: ToyErp) -> None:

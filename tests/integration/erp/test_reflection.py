@@ -228,9 +228,6 @@ def test_a_file_nobody_may_write_says_so(open_place: Callable[..., Place], monke
     assert place.database.dialect.rights(place.database, table) == Rights(True, False, False, False)
 
 
-# --- what only one of them has
-
-
 def test_postgresql_names_schemas_and_reads_domains_and_enumerations(open_place: Callable[..., Place]) -> None:
     place = open_place(
         "postgresql",

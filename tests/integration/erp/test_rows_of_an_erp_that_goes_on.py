@@ -54,9 +54,6 @@ def _reasons(erp: Erp, outcome: str = "refused") -> dict[str, str]:
     return {record.id: record.code for record in erp.records.open_issues([outcome], 100)}
 
 
-# --- H4
-
-
 @pytest.fixture
 def mariadb(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ToyErp]:
     made = ToyErp(make_erp("mariadb", request, tmp_path), tmp_path)
@@ -91,8 +88,6 @@ def test_case_h4_a_procedure_that_commits_is_found_by_the_check(mariadb: ToyErp,
         found = {(one.code, one.where) for one in check(layout, database, address)}
     assert ("check_commits", "order.after_sql") in found
 
-
-# --- H7
 
 _PAYMENT = """
 [payment]
@@ -131,8 +126,6 @@ def test_case_h7_an_order_that_passes_to_another_customer_takes_its_lines_and_ro
     assert toy.rows("SELECT seq, cli FROM par") == [(1, sol)]
     assert toy.rows("SELECT cli, tipo FROM tit") == [(sol, "DUP")]
 
-
-# --- H8
 
 _AFTER = """
 [[customer.after]]
@@ -224,9 +217,6 @@ def test_case_h8_a_row_before_the_main_one_that_is_anothers_by_now_is_left_alone
     assert toy.rows("SELECT email FROM pes WHERE id_app IS NULL") == [("deles@erp.example",)]
 
 
-# --- H9
-
-
 def _two_companies(toy: ToyErp) -> Erp:
     toy.lay()
     erp = toy.open(_matching(), _ordered('customer = "cli"\n'), ITEM)
@@ -265,9 +255,6 @@ def test_case_h9_a_customer_asked_for_again_after_its_document_was_mended_is_mad
     assert toy.rows("SELECT documento, id_app FROM cli WHERE cod <> 7") == [("12ABC34501DE35", "cus_1")]
 
 
-# --- H10
-
-
 def _with_states(toy: ToyErp) -> Erp:
     toy.lay(cli="", ped=PED)
     erp = toy.open(_ordered(STATE) + 'obs = "notes"\n', ITEM)
@@ -300,8 +287,6 @@ def test_case_h10_what_we_cancelled_is_opened_again(toy: ToyErp) -> None:
     assert write(erp, change(order(notes="de novo"), 5)).counts.orders == RowCounts(written=1)
     assert toy.rows("SELECT sit, obs FROM ped") == [("P", "de novo")]
 
-
-# --- H11, H12, H16: a queue
 
 _QUEUE = """
 [order]
@@ -382,9 +367,6 @@ def test_case_h11_a_key_of_two_columns_is_matched_whole(toy: ToyErp) -> None:
     assert "order.outcome.sql" in str(getattr(refused.value, "words", {}).get("motivo", ""))
 
 
-# --- H17, H19
-
-
 @pytest.mark.parametrize(
     ("text", "capitals"),
     [("Capacitor 10 µF", "CAPACITOR 10 µF"), ("pão de açúcar", "PÃO DE AÇÚCAR"), ("straße", "STRASSE"), ("ÿ", "Ÿ")],
@@ -417,9 +399,6 @@ def test_case_h19_a_look_up_does_not_depend_on_its_neighbours(sqlite: ToyErp) ->
     both = order(items=(item(1, product_code="pao1"), item(2, product_code="PAO1")))
     assert write(erp, change(both)).counts.orders == RowCounts(written=1)
     assert sqlite.rows("SELECT produto FROM ite ORDER BY seq") == [("r1",), ("r2",)]
-
-
-# --- H18
 
 
 def test_case_h18_a_matched_customer_made_anew_is_ours(toy: ToyErp) -> None:

@@ -84,9 +84,6 @@ def _warnings(book: ErpReader, id_: str) -> list[str]:
     return [warning["code"] for warning in json.loads(text or "[]")]
 
 
-# --- both
-
-
 def test_an_order_lands_with_all_that_is_its_own(book: ErpReader, erp: Erp) -> None:
     write(erp, change(customer(addresses=(SITE,))))
     written = write(erp, change(_named(order())))
@@ -202,9 +199,6 @@ def test_a_shipped_layout_is_found_to_fit_its_tables(book: ErpReader) -> None:
     database.close()
 
 
-# --- direto: numbers
-
-
 def test_a_filial_counts_for_itself_and_without_gaps(direto: ErpReader, erp: Erp) -> None:
     write(erp, change(customer()))
     page = [change(order(f"ord_{n}", paid="1.00" if n == 2 else "")) for n in range(1, 6)]
@@ -304,9 +298,6 @@ def test_the_erps_own_triggers_agree_with_the_lines(direto: ErpReader, erp: Erp)
     assert {code: n for code, n in asked.items() if n} == {"000001": 2, "000002": 2, "000003": 7}
 
 
-# --- direto: lookups. Hard case n.º 18
-
-
 def test_an_unknown_product_refuses_its_order_by_its_code(direto: ErpReader, erp: Erp) -> None:
     write(erp, change(customer()))
     written = write(erp, change(order()), change(order("ord_2", items=(item(1), item(2, product_code="777")))))
@@ -349,9 +340,6 @@ def test_a_city_is_found_by_its_ibge_code(direto: ErpReader, erp: Erp) -> None:
     ) == [("SÃO PAULO", "LOTE 7", "01310-200")]
     [refused] = erp.records.open_issues(["refused"], 10)
     assert (refused.code, refused.value) == ("code_unmapped", "9999999")
-
-
-# --- direto: customers the ERP has already. Hard cases n.º 4 and 6
 
 
 def _enrol(book: ErpReader, code: str, name: str, document: str = "12.ABC.345/01DE-35", **more: str) -> None:
@@ -417,9 +405,6 @@ def test_a_matched_customer_that_the_erp_deletes_is_not_made_again(direto: ErpRe
     assert direto.customers() == {}
 
 
-# --- hard cases n.º 3 and 29
-
-
 def test_a_code_that_is_too_long_is_refused_and_never_cut(direto: ErpReader, erp: Erp) -> None:
     long = customer("cus_2", email=f"{'a' * 120}@b.example", document=None, document_kind="none")
     written = write(erp, change(customer(state_registration="1" * 14)), change(long))
@@ -449,9 +434,6 @@ def test_a_cnpj_with_letters_is_refused_by_a_column_of_numbers_and_said_so(
     assert write(erp, change(customer("cus_9", document=OLD_CNPJS[0]))).counts.customers == RowCounts(written=1)
     assert len(book.query("SELECT CLI_CGC FROM CLIENTE")) == 2
     erp.close()
-
-
-# --- staging: what the ERP's own job makes of the queue
 
 
 def test_the_job_gives_the_number_or_the_refusal(staging: ErpReader, erp: Erp) -> None:

@@ -57,9 +57,6 @@ def _error_of(*answer: bytes, sql: str = "EXEC faz") -> OmnisyncError:
     return told.value
 
 
-# --- what is sent
-
-
 def test_a_session_is_set_to_our_ways_whatever_the_servers() -> None:
     with answering(_quiet) as wire:
         database = _opened(wire, lock_s=2)
@@ -266,9 +263,6 @@ def test_our_tables_made_by_another_run_a_moment_ago_are_as_good() -> None:
 
     _sent(lambda database: database.dialect.make_binding_tables(database), script)
     assert made == ["omnisync_binding", "omnisync_cursor"]
-
-
-# --- what comes back
 
 
 def test_rows_are_streamed_in_lots_and_what_is_left_on_the_wire_goes_with_its_connection() -> None:
@@ -489,9 +483,6 @@ def test_a_server_that_went_away_is_busy() -> None:
     database.close()
     with pytest.raises(ErpBusyError):
         database.begin()
-
-
-# --- what it says of itself
 
 
 def _column(table: str, name: str, type_: str, n_bytes: int, *more: int | str) -> tuple[int | str, ...]:

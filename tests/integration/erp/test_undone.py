@@ -71,9 +71,6 @@ def refused(erp: Erp) -> dict[str, str]:
     return {record.id: record.message for record in erp.records.open_issues(["refused"], 100)}
 
 
-# --- a real database
-
-
 @pytest.mark.parametrize("guilty", [(0,), (7,), (19,), (3, 4), (0, 9, 19), tuple(range(20))], ids=str)
 def test_the_guilty_orders_are_refused_alone_and_the_others_enter_whole(
     keeper: SampleErp, erp: Erp, guilty: tuple[int, ...]
@@ -222,9 +219,6 @@ def test_where_nobody_can_tell_which_record_it_was_the_run_stops_and_nothing_sta
         write(erp, *orders(4))
     assert (entered(keeper), refused(erp)) == ([], {})
     assert WORDS in sentences.of_code(told.value.code, **told.value.words)
-
-
-# --- SQL Server, on the wire
 
 
 class StandIn:

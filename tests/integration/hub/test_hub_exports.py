@@ -295,9 +295,6 @@ def test_a_name_or_document_sent_with_a_fact_does_not_come_out(client: httpx.Cli
     assert [one["code"] for one in answer.json()["refused"]] == ["document"]
 
 
-# --- snapshots
-
-
 def test_a_snapshot_deletes_what_it_did_not_name(client: httpx.Client) -> None:
     put(client, "b1", *many(10))
     put(client, "b2", *many(5), headers=SNAPSHOT)
@@ -406,9 +403,6 @@ def test_a_snapshot_s_name_belongs_to_its_computer(client: httpx.Client, other: 
     assert len(living(client)) == 11
 
 
-# --- deletes named one by one
-
-
 def test_many_named_deletes_wait_for_a_person(client: httpx.Client) -> None:
     put(client, "b1", *many(50))
     deletes = [delete(f"{n:04}") for n in range(11)]
@@ -427,9 +421,6 @@ def test_a_few_named_deletes_go_through_whatever_their_share(client: httpx.Clien
 def test_a_small_share_of_named_deletes_goes_through(client: httpx.Client) -> None:
     put(client, "b1", *many(100))
     assert counts(put(client, "b2", *(delete(f"{n:04}") for n in range(20)))) == {"deleted": 20}
-
-
-# --- reading
 
 
 def test_a_page_goes_on_where_the_last_one_ended(client: httpx.Client) -> None:

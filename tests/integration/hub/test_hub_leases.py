@@ -167,9 +167,6 @@ def test_a_reading_within_a_third_only_looks(leases: Leases, computers: Computer
     assert (looked, "INSERT" in asked) == (["SELECT"], True)
 
 
-# --- through HTTP
-
-
 def test_only_reading_an_establishment_s_orders_takes_it(tmp_path: Path) -> None:
     store = next(_migrated(f"sqlite:///{tmp_path / 'hub.db'}"))
     first = found_company(store)
@@ -193,9 +190,6 @@ def test_only_reading_an_establishment_s_orders_takes_it(tmp_path: Path) -> None
         moments.append(SOON + HELD_FOR)
         assert client.get(orders, headers=bearer(second)).status_code == 200
     store.close()
-
-
-# --- and the agent
 
 
 @pytest.fixture
@@ -247,9 +241,6 @@ def test_two_computers_with_an_establishment_each_do_not_disturb_each_other(hub:
         assert importer(erp, client, establishments=[code]).run().orders.written == 3
         client.close()
         erp.close()
-
-
-# --- taken over
 
 
 def test_taking_over_makes_it_the_callers_and_the_first_is_told_at_its_next_page(

@@ -53,9 +53,6 @@ def rows(client: Client) -> list[tuple[str, str]]:
     return re.findall(r'name="codigo" value="([^"]*)"></th>\s*<td[^>]*><input name="erp" value="([^"]*)"', html)
 
 
-# --- the page
-
-
 def test_codes_that_kept_orders_out_stand_first_with_how_many(pages: PageSetup) -> None:
     missing(pages, "PIX", "PIX", "VALE")
     pages.journal.decisions.save_mappings("producao", "payment_method", {"CHEQUE": "3"})
@@ -123,9 +120,6 @@ def test_hostile_codes_are_only_text(pages: PageSetup) -> None:
     assert HOSTILE in text(html).replace("“", '"')
 
 
-# --- the command
-
-
 def test_the_command_tells_shows_and_forgets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -146,9 +140,6 @@ def test_the_command_tells_shows_and_forgets(
         assert journal.decisions.mappings("producao") == {}
         assert run(capsys, "mapping", "set", "preco", "A", "B")[0] == 2
         assert run(capsys, "mapping", "set", "seller", "A", " ")[0] == 1
-
-
-# --- the whole way
 
 
 def test_a_layout_names_the_groups_it_asks_for(tmp_path: Path) -> None:

@@ -41,9 +41,6 @@ def pages(tmp_path: Path) -> Iterator[PageSetup]:
         yield made
 
 
-# --- orders of an establishment the hub does not know
-
-
 def test_every_page_says_which_orders_nobody_reads_and_asks_nobody(pages: PageSetup) -> None:
     pages.hub.error = BadTokenError()  # a page that asked the hub would fail, or say so
     pages.journal.connections.save_unread_orders("producao", {"0008": 1, "0009": 1204})
@@ -72,9 +69,6 @@ def test_orders_nobody_reads_are_said_of_the_connection_that_is_shown(pages: Pag
     pages.journal.connections.save(connection(name="zona-norte"))
     pages.journal.connections.save_unread_orders("zona-norte", {"0009": 2})
     assert "0009" not in text(pages.client().get("/").text)
-
-
-# --- the seed's texts
 
 
 def test_the_frame_says_the_seeds_words(pages: PageSetup) -> None:
@@ -121,9 +115,6 @@ def test_sim_without_its_options_shows_them_before_anything_is_saved(pages: Page
     answer = post(pages.client(), "/agendamento", {"ativar": "sim"})
     assert (answer.status_code, "Frequência de Envio" in answer.text) == (200, True)
     assert pages.journal.connections.schedule("producao") is None
-
-
-# --- the schedule
 
 
 def test_saving_the_seeds_schedule_activates_it(pages: PageSetup) -> None:
@@ -240,9 +231,6 @@ def test_a_lone_establishment_is_named_and_not_asked_for(tmp_path: Path) -> None
     assert 'value="escolher" class="choose" disabled' in html
 
 
-# --- the header
-
-
 @pytest.mark.parametrize(
     ("schedule", "line"),
     [
@@ -265,9 +253,6 @@ def test_the_header_says_that_it_runs_now(pages: PageSetup) -> None:
     pages.journal.connections.save_schedule("producao", Schedule(), NOW)
     pages.run("running", minutes_ago=0, seconds=0)
     assert text(pages.client().get("/proxima").text) == "Sincronizando agora…"
-
-
-# --- buttons
 
 
 def test_importar_starts_a_run_and_goes_back_to_the_page(pages: PageSetup) -> None:

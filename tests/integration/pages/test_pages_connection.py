@@ -158,9 +158,6 @@ def test_establishments_are_brought_from_the_hub_and_ticked(tmp_path: Path) -> N
     assert [(one.code, one.name) for one in saved] == [("0002", "FÁBIO VEVO")]
 
 
-# --- the ERP's server
-
-
 def test_all_of_the_erps_server_is_saved_and_shown_but_its_password(pages: PageSetup) -> None:
     client = pages.client()
     assert post(client, "/conexao", SERVER).headers["location"] == "/conexao?aviso=salva"
@@ -235,9 +232,6 @@ def test_a_wrong_field_is_named_and_nothing_is_saved(
     assert pages.parts.secrets.get(connection(), "erp_password") is None
 
 
-# --- the test
-
-
 @pytest.mark.parametrize(
     ("hub", "erp", "failed"),
     [
@@ -271,9 +265,6 @@ def test_a_driver_that_hangs_is_left_behind_and_said(tmp_path: Path) -> None:
         assert "O banco /dados/ERP_VEVO.db não respondeu em" in said
         assert sentences.of_code("test_going") in text(post(client, "/conexao/testar").text)
         is_over.set()
-
-
-# --- one half at a time
 
 
 def test_the_erps_database_may_be_told_before_the_hub(tmp_path: Path) -> None:

@@ -64,9 +64,6 @@ def clocked(pages: PageSetup) -> tuple[PageSetup, Clock]:
     return msgspec.structs.replace(pages, parts=parts, app=create_app(parts, [HOST])), clock
 
 
-# --- without a session
-
-
 def test_no_route_shows_or_does_anything_before_the_password_was_typed(pages: PageSetup) -> None:
     pages.run("running", minutes_ago=0, seconds=0)
     before = contents(pages.journal)
@@ -144,9 +141,6 @@ def test_the_token_of_the_form_is_good_for_nothing_else(pages: PageSetup) -> Non
         if path not in OPEN:
             assert client.post(path, data={"_token": outside}).status_code == 403, path
     assert contents(pages.journal) == before
-
-
-# --- coming in and going out
 
 
 def test_the_password_lets_in_and_leads_to_where_one_was_going(pages: PageSetup) -> None:
@@ -248,9 +242,6 @@ def test_the_form_is_refused_to_another_origin_and_without_its_token(pages: Page
     assert client.get("/").status_code == 303
 
 
-# --- limits
-
-
 def test_after_ten_wrong_passwords_even_the_right_one_waits_and_then_enters(pages: PageSetup) -> None:
     set_up, clock = clocked(pages)
     client = set_up.client()
@@ -314,9 +305,6 @@ def test_who_asks_cannot_say_that_he_is_another(pages: PageSetup) -> None:
     assert told == [401] * 10 + [429]
 
 
-# --- what is kept
-
-
 def test_the_password_is_kept_hashed_in_a_file_of_this_account(tmp_path: Path) -> None:
     kept = PagePassword(tmp_path / "page_password")
     kept.set(PASSWORD)
@@ -375,9 +363,6 @@ def test_a_password_taken_away_while_others_reach_the_pages_lets_nobody_in(pages
     pages.parts.password.forget()
     assert client.get("/").status_code == 303
     assert enter(client).status_code == 401
-
-
-# --- other computers
 
 
 @pytest.fixture(scope="module")
@@ -473,9 +458,6 @@ def test_old_versions_of_tls_are_not_spoken(pages: PageSetup, certificate: Certi
             pytest.raises((ssl.SSLError, ConnectionError)),
         ):
             old.wrap_socket(wire)
-
-
-# --- certificates
 
 
 def test_a_certificate_is_read_with_its_names_and_its_end(authority: trustme.CA, tmp_path: Path) -> None:

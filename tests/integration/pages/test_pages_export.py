@@ -38,9 +38,6 @@ def refuse(pages: PageSetup, *rows: tuple[str, str, str]) -> None:
         outbox.enqueue(known, None, [], refused=unfit)
 
 
-# --- the button
-
-
 @pytest.mark.parametrize(
     ("chosen", "systems"),
     [("todos", "all"), ("dash", ("dash",)), ("omniforce", ("omniforce",)), ("", "all"), ("outro", "all")],
@@ -75,9 +72,6 @@ def test_what_can_be_exported_is_offered_and_no_more(
     shown = text(pages.client().get("/situacao").text)
     assert [words for words in said if words not in shown] == []
     assert [words for words in unsaid if words in shown] == []
-
-
-# --- while it goes
 
 
 @pytest.mark.parametrize(
@@ -120,9 +114,6 @@ def test_a_cancelled_export_ends_its_batch_first(pages: PageSetup) -> None:
     pages.run("cancelling", kind="export", counts=WENT, phase="send:omniforce.products")
     said = text(pages.client().get("/situacao").text)
     assert "Cancelando… terminando de enviar o lote atual." in said
-
-
-# --- its ends
 
 
 @pytest.mark.parametrize(
@@ -199,9 +190,6 @@ def test_the_lists_of_runs_show_both_halves(pages: PageSetup) -> None:
     said = "Concluída com recusas Envio: 2 recusados, 12 para confirmar"
     assert f"Hoje, 12:00 Manual {said} 5 3 7 10 s" in text(client.get("/").text)
     assert f"Hoje, 12:00 Manual {said} 8 5 0 3 0 0 7 10 s" in text(client.get("/historico").text)
-
-
-# --- what did not go
 
 
 def test_rows_that_did_not_go_stand_with_reason_and_remedy(pages: PageSetup) -> None:

@@ -40,9 +40,6 @@ def pages(tmp_path: Path) -> Iterator[PageSetup]:
         yield made
 
 
-# --- the locks
-
-
 def test_every_unsafe_route_is_refused_without_the_token(pages: PageSetup) -> None:
     pages.run("running", minutes_ago=0, seconds=0)
     before = contents(pages.journal)
@@ -180,9 +177,6 @@ def test_secrets_are_on_no_page(pages: PageSetup) -> None:
     assert "Há uma chave guardada em" in client.get("/conexao").text
 
 
-# --- what the templates may not have
-
-
 def templates() -> list[Path]:
     return sorted(FOLDER.glob("*/*.html"), key=lambda path: path.name)
 
@@ -219,9 +213,6 @@ def test_a_first_view_is_light(pages: PageSetup) -> None:
     linked = re.findall(r'(?:href|src)="(/static/[^"]+)"', html)
     assert len(linked) == 3
     assert len(html.encode()) + sum(len(client.get(path).content) for path in linked) < 70_000
-
-
-# --- what a poll costs
 
 
 @pytest.mark.parametrize("path", ["/situacao", "/proxima"])

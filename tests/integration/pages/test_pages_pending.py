@@ -47,9 +47,6 @@ def badge(html: str) -> str:
     return found[1] if found else ""
 
 
-# --- what did not enter
-
-
 def test_refused_and_waiting_records_stand_with_reason_remedy_and_button(pages: PageSetup) -> None:
     client = pendings(
         pages,
@@ -90,9 +87,6 @@ def test_an_erp_that_does_not_open_is_said(pages: PageSetup) -> None:
         assert "Não foi possível abrir o banco ERP" in text(pages.client().get(path).text), path
 
 
-# --- the badge
-
-
 def test_the_tab_counts_what_waits_for_a_person(pages: PageSetup) -> None:
     client = pendings(
         pages, unsettled(), unsettled("waiting", id="o2"), unsettled("kept", id="o3", code="order_locked")
@@ -107,9 +101,6 @@ def test_no_page_opens_the_erp_for_the_badge_alone(pages: PageSetup) -> None:
     client = pendings(pages, unsettled())
     assert badge(client.get("/agendamento").text) == ""
     assert pages.erp.n_opened == 0
-
-
-# --- choices
 
 
 def test_a_duplicate_customer_is_chosen_and_tried_at_once(pages: PageSetup) -> None:
@@ -154,9 +145,6 @@ def test_a_key_of_several_columns_reads_as_one(pages: PageSetup) -> None:
     assert pages.erp.chosen == [("cus_1", "02\x1f000345")]
 
 
-# --- confirmations
-
-
 def test_what_would_be_taken_away_is_confirmed_as_it_was_shown(pages: PageSetup) -> None:
     answers = pages.journal.decisions
     answers.request_confirmation("producao", "products", 1204, NOW)
@@ -180,9 +168,6 @@ def test_another_number_than_the_one_shown_confirms_nothing(pages: PageSetup, n:
     assert not pages.journal.decisions.is_confirmed("producao", "products", 1)
 
 
-# --- what entered with a warning
-
-
 def test_what_entered_with_a_warning_or_stayed_as_it_was_is_shown_on_a_click(pages: PageSetup) -> None:
     shortened = Reason(code="name_empty", message=sentences.of_code("name_empty", codigo="cus_7"))
     client = pendings(
@@ -199,9 +184,6 @@ def test_what_entered_with_a_warning_or_stayed_as_it_was_is_shown_on_a_click(pag
     assert "Pedido o4 hoje às 12:00 105 Apagado no OmniForce. O que o ERP tinha ficou como estava." in said
     assert "Pedido o5 hoje às 12:00 – Apagado no OmniForce, sem número no ERP." in said
     assert "OF-004821" not in said
-
-
-# --- an establishment that another computer imports
 
 
 BUSY: dict[str, Any] = {

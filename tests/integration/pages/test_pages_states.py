@@ -28,9 +28,6 @@ def pages(tmp_path: Path) -> Iterator[PageSetup]:
         yield made
 
 
-# --- the states of the first page
-
-
 def test_a_new_computer_is_welcomed_with_four_steps(tmp_path: Path) -> None:
     with page_client(tmp_path, is_new=True) as pages:
         said = text(pages.client().get("/").text)
@@ -205,9 +202,6 @@ def test_the_history_goes_on_to_older_runs(pages: PageSetup) -> None:
     [older] = re.findall(r"/historico\?antes=(\w+)", html)
     assert older == ids[10]
     assert client.get(f"/historico?antes={older}").text.count("<tr>") == 11
-
-
-# --- errors and the server
 
 
 def test_a_page_that_does_not_exist_says_so_and_nothing_of_the_company(pages: PageSetup) -> None:

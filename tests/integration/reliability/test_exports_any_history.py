@@ -146,9 +146,6 @@ def test_rows_that_changed_back_after_a_run_that_ended_at_any_transaction_are_se
             )
 
 
-# --- many at once are the same as one by one
-
-
 @given(
     case=some.sampled_from(sorted(_rows)).flatmap(
         lambda name: some.tuples(some.just(name), some.lists(_rows[name], max_size=30))

@@ -396,9 +396,6 @@ def test_an_establishment_of_another_computer_is_neither_read_nor_named(keeper: 
     assert keeper.query("SELECT count(*) FROM omnisync_cursor WHERE stream = 'order:0002'") == [(0,)]
 
 
-# --- through the hub
-
-
 def _told(hub: RunningHub, id_: str) -> tuple[str, str | None]:
     """What the salesperson reads of an order: the outcome and the code of its reason."""
     with hub.client() as http:

@@ -71,9 +71,6 @@ def rename(office: ExportSetup, code: str, name: str) -> None:
     office.keeper.run("UPDATE produtos SET descricao = ? WHERE codigo = ?", name, code)
 
 
-# --- what is looked up
-
-
 def test_rows_in_their_keys_order_are_not_looked_up_the_first_time(office: ExportSetup, outbox: WatchedOutbox) -> None:
     assert (export(office), outbox.n_asked) == (ExportCounts(read=N, prepared=N, sent=N), 0)
 
@@ -91,9 +88,6 @@ def test_where_a_row_changed_its_stretch_alone_is_looked_up(office: ExportSetup,
     assert 0 < outbox.n_asked < N / 2
     outbox.n_asked = 0
     assert (export(office), outbox.n_asked) == (ExportCounts(read=N), 0)
-
-
-# --- rows come, go and move
 
 
 def test_each_row_may_go_and_come_back(office: ExportSetup) -> None:
@@ -131,9 +125,6 @@ def test_many_deletes_wait_while_the_rest_is_passed(office: ExportSetup) -> None
     assert is_equal(office)
 
 
-# --- what was refused
-
-
 @pytest.mark.parametrize("spoil", ["ncm = '123456789'", "ativo = 7"], ids=["by the hub", "here"])
 def test_a_refused_row_stays_told_where_nothing_changes_and_can_be_tried_again(office: ExportSetup, spoil: str) -> None:
     office.keeper.run(f"UPDATE produtos SET {spoil} WHERE codigo = 'P0030'")  # noqa: S608  # the test's own
@@ -158,9 +149,6 @@ def test_a_key_that_comes_twice_is_told_each_time(office: ExportSetup, tmp_path:
         assert export(office).refused == 1
         assert [(one.key, one.code) for one in office.outbox.refused(10)] == [("P0030", "repeated")]
         assert office.at_hub()[PRODUCTS]["P0030"]["name"] == "Produto P0030"
-
-
-# --- what a stretch may not be believed after
 
 
 def test_rows_that_changed_back_after_a_run_that_ended_half_read_are_sent(office: ExportSetup) -> None:

@@ -49,9 +49,6 @@ def the_products(office: ExportSetup) -> set[str]:
     return set(office.at_hub()[PRODUCTS])
 
 
-# --- what is chosen
-
-
 def test_dash_gets_the_facts_alone_and_omniforce_none_of_them(office: ExportSetup) -> None:
     fill(office.keeper)
     assert list(office.export(systems=("dash",)).exports) == ["dash.sales-facts"]
@@ -121,9 +118,6 @@ def test_case_h13_a_mended_query_is_read_whole_the_same_day(office: ExportSetup,
     assert sent(office.export(datasets=("products",))) == {"omniforce.products": 2}
 
 
-# --- in lots
-
-
 def test_more_rows_than_a_batch_takes_go_in_several(office: ExportSetup) -> None:
     fill(office.keeper, many(250))
     office.limits = BatchLimits(lines=100)
@@ -149,9 +143,6 @@ def test_a_batch_that_packs_too_well_is_not_taken_for_a_bomb(office: ExportSetup
     fill(office.keeper, {"clientes": rows})
     office.export()
     assert len(office.at_hub()["omniforce", "customers"]) == 1499
-
-
-# --- memory lost, hubs restored
 
 
 def test_a_lost_memory_costs_a_snapshot_and_deletes_what_went_meanwhile(office: ExportSetup, tmp_path: Path) -> None:
@@ -238,9 +229,6 @@ def test_a_changed_query_sends_its_rows_again_and_the_hub_finds_them_unchanged(
     assert again.status_code == 304
 
 
-# --- refused rows
-
-
 def test_a_row_the_hub_refuses_waits_until_it_changes_and_its_neighbours_go(office: ExportSetup) -> None:
     fill(office.keeper, products("A", "B"))
     office.keeper.run("UPDATE produtos SET ncm = '123456789' WHERE codigo = 'B'")
@@ -319,9 +307,6 @@ def test_a_row_without_a_key_is_told_and_asked_for_no_more_until_it_changes(
     assert office.outbox.n_refused() == 0
 
 
-# --- many deletes
-
-
 def test_many_deletes_wait_for_a_persons_word_and_nothing_else_does(office: ExportSetup) -> None:
     fill(office.keeper, many(50))
     office.export()
@@ -364,9 +349,6 @@ def test_deletes_the_hub_holds_though_we_did_not_are_not_forgotten(office: Expor
     office.agreed = {"products": 15}
     assert office.export().exports["omniforce.products"] == ExportCounts(read=85, prepared=15, sent=15, deleted=15)
     assert office.at_hub() == office.in_erp()
-
-
-# --- the way is bad
 
 
 def broken_at(
@@ -475,9 +457,6 @@ def test_an_erp_that_is_busy_is_waited_for(office: ExportSetup) -> None:
     assert office.at_hub() == office.in_erp()
 
 
-# --- changed-at
-
-
 def test_with_a_changed_at_column_deletes_show_once_a_day(office: ExportSetup, tmp_path: Path) -> None:
     layout = tmp_path / "erp.toml"
     layout.write_text(shipped_text("padrao").replace("[export.stock]", '[export.stock]\nchanged_at = "measured_at"'))
@@ -514,9 +493,6 @@ def test_case_h13_a_row_that_was_not_sent_goes_the_same_day_when_it_is_tried_aga
     assert office.outbox.try_again() == 1
     assert sent(office.export(datasets=("products",))) == {"omniforce.products": 1}
     assert office.outbox.refused(10) == []
-
-
-# --- orders refused for a product that did not exist
 
 
 def test_an_order_refused_for_an_unknown_product_enters_after_the_products_export(
@@ -577,8 +553,6 @@ def epoch(office: ExportSetup) -> str:
     with client(office.hub) as hub:
         return hub.epoch()
 
-
-# --- whatever happens in between
 
 CODES = tuple(f"P{n}" for n in range(12))
 _edit = st.tuples(st.just("edit"), st.sampled_from(CODES), st.text("abc", max_size=3))

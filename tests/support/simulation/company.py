@@ -73,8 +73,6 @@ class Company:
     def _open_store(self) -> Store:
         return Store(f"sqlite:///{self._folder / 'hub.db'}")
 
-    # --- the hub's database
-
     def version(self, kind: str, id_: str) -> int:
         """Return the version of a record; 0 where there is none."""
         with self.store.reading() as db:
@@ -120,8 +118,6 @@ class Company:
         told = [msgspec.json.decode(receipt) for receipt in receipts.receipts_of(self.store, COMPANY, kind, id_)]
         return (told[0]["version"], told[0]["outcome"]) if told else None
 
-    # --- the ERP's database
-
     def bindings(self) -> list[tuple[Any, ...]]:
         """Return every binding: kind, id, epoch, version, outcome, reason."""
         if not self._has_bindings():
@@ -140,8 +136,6 @@ class Company:
 
     def _has_bindings(self) -> bool:
         return bool(self.keeper.query("SELECT 1 FROM sqlite_master WHERE name = 'omnisync_binding'"))
-
-    # --- backups
 
     def find_mistold(self) -> None:
         """Note whose outcome the hub was told and does not know now."""

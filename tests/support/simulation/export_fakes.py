@@ -35,9 +35,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 
 
-# --- a hub, as omnisync/hub/uploads.py has it
-
-
 @dataclass
 class Snapshot:
     """Where one began, and how many rows there were."""
@@ -150,9 +147,6 @@ def _drop(shelf: StoredDataset, keys: Sequence[str], *, is_held: bool) -> dict[s
     return {"deleted": len(keys)}
 
 
-# --- an ERP
-
-
 class MemoryErp:
     """One dataset's rows, each with its mark behind it, answered `lot` at a time.
 
@@ -200,9 +194,6 @@ class MemoryErp:
                 self.breaks_after = -1
                 raise TemporaryError
             yield rows[start : start + self.lot]
-
-
-# --- an outbox
 
 
 class FlakyFile(OutboxFile):

@@ -77,8 +77,6 @@ class ExportSimulation:
         """What comes to pass around an export, and exports that end anywhere."""
         replay(self, events, lambda what: bool(self._erp.rows) or what not in OF_A_ROW)
 
-    # --- edits
-
     def insert(self, place: int, row: Row) -> None:
         rows = self._erp.rows
         rows.insert(place % (len(rows) + 1), self._marked(row))
@@ -140,8 +138,6 @@ class ExportSimulation:
     def _marked(self, row: Row) -> Row:
         return (*row, next(self._marks))
 
-    # --- what else changes
-
     def read_in_lots_of(self, n: int) -> None:
         self._erp.lot = n
 
@@ -169,8 +165,6 @@ class ExportSimulation:
         self._clean = None
         with closing(Outbox(self._path)) as opened:
             opened.forget()
-
-    # --- exports that end anywhere
 
     def export(self, *, is_full: bool = False, stop_at: int = 0, faults: FaultInjector | None = None) -> None:
         self._clean = None
@@ -236,8 +230,6 @@ class ExportSimulation:
             counts = self._run(is_full=True, faults=no_fault())
         self._agreed = 0
         return counts
-
-    # --- what must be true
 
     def check(self) -> None:
         """After a whole export the hub has what the ERP has, the rest is told, and a second one sends nothing."""

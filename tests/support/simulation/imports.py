@@ -70,8 +70,6 @@ class ImportSimulation:
         """What comes to pass beside a run: edits, the ERP's people, restores."""
         replay(self, events)
 
-    # --- OmniForce
-
     def customer(self, id_: str, is_good: bool, merged_into: str | None) -> None:
         """A salesperson saves a customer."""
         document = "12ABC34501DE35" if is_good else "12ABC34501DE36"
@@ -102,8 +100,6 @@ class ImportSimulation:
         [result] = intake.ingest(self.store, COMPANY, [msgspec.json.encode(sent(made))], NOW)
         assert result.status == "stored", result
 
-    # --- the ERP's people
-
     def invoice(self, n: int) -> None:
         """An order of the ERP is invoiced."""
         if open_ := self.keeper.query("SELECT id_externo FROM pedidos WHERE situacao = 'aberto' ORDER BY numero"):
@@ -125,8 +121,6 @@ class ImportSimulation:
             else:
                 seen.invited.add(id_)  # nothing remembers that it was there
             seen.numbers.pop(id_, None)
-
-    # --- backups
 
     def back_up_hub(self) -> None:
         self._company.back_up("hub")
@@ -178,8 +172,6 @@ class ImportSimulation:
         cancelled = self.keeper.query("SELECT id_externo FROM pedidos WHERE situacao = 'cancelado'")
         seen.forgotten |= {id_ for (id_,) in cancelled}
         self._company.find_mistold()
-
-    # --- the agent
 
     def run(
         self,

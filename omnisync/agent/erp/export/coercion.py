@@ -74,9 +74,6 @@ def _each(read: Callable[[Any], Any], values: Sequence[object]) -> list[Any]:
     return [None if value is None else read(value) for value in values]
 
 
-# --- texts
-
-
 def _texts(values: Sequence[Any]) -> list[Any]:
     kinds = set(map(type, values))
     if kinds <= {str, NoneType}:
@@ -92,9 +89,6 @@ def _text(value: object) -> str | None | InvalidValue:
     if isinstance(value, Decimal) and value.is_finite():
         return format(value, "f")
     return str(value) if type(value) is int or isinstance(value, UUID) else _TYPE
-
-
-# --- amounts
 
 
 def _amounts(pattern: re.Pattern[str], values: Sequence[object]) -> list[Any]:
@@ -143,9 +137,6 @@ def _amount(pattern: re.Pattern[str], value: Any) -> str | None | InvalidValue:
     except (InvalidOperation, ValueError):
         return _PATTERN
     return next((form for form in forms if pattern.search(form)), _PATTERN)
-
-
-# --- yes and no, days, moments, lists of numbers
 
 
 def _flags(values: Sequence[Any]) -> list[Any]:

@@ -127,8 +127,6 @@ class Compiler:
             return ColumnPlan(name, self._mapped(kind, written, where))
         return self._queried_column(kind, name, written, where)
 
-    # --- paths with converters
-
     def _piped(self, kind: str, text: str, where: str) -> Fill:
         path, *rest = text.split("|", 1)
         field = field_of(kind, path.strip(), where)
@@ -204,8 +202,6 @@ class Compiler:
             return [separator.join(str(part) for part in row if part not in (None, "")) or None for row in rows]
 
         return concatenate
-
-    # --- codes
 
     def _mapped(self, kind: str, mapped: Mapped, where: str) -> Fill:
         fill = self._piped(kind, mapped.field, where)

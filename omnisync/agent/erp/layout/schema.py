@@ -300,9 +300,6 @@ def column_form(written: str | Mapping[str, Any], where: str) -> str | ColumnFor
         raise LayoutError(motivo=_explain(str(error), form, where)) from error
 
 
-# --- words
-
-
 def _explain(error: str, owner: Any, root: str) -> str:
     """msgspec's message in pt-BR, with the nearest key when one was mistyped."""
     what, _, place = error.partition(" - at `$")

@@ -96,9 +96,6 @@ def _missing(table: DatabaseTable, named: Mapping[str, str]) -> CheckFindings:
             yield error("check_missing_column", where, tabela=table.name, coluna=name, perto=near(name, table.columns))
 
 
-# --- columns
-
-
 def _of_columns(use: TableUsage, table: DatabaseTable, conversions: Conversions) -> CheckFindings:
     short: dict[str, int | None] = {}
     for name, given in use.bounds.items():
@@ -130,9 +127,6 @@ def _unfilled(use: TableUsage, table: DatabaseTable, schema: Schema) -> CheckFin
 def _may_fill(table: DatabaseTable, schema: Schema) -> bool:
     """Return whether a trigger of this table may put a value where there is none."""
     return table.has_insert_trigger and schema.triggers_fill_columns
-
-
-# --- keys
 
 
 def _of_keys(use: TableUsage, table: DatabaseTable, schema: Schema) -> CheckFindings:
@@ -171,9 +165,6 @@ def _of_external_id(use: TableUsage, table: DatabaseTable) -> CheckFindings:
         yield warning("check_external_id_not_unique", where, tabela=table.name, coluna=column.name)
     if _BLIND.search(column.collation):
         yield warning("check_collation", where, collation=column.collation)
-
-
-# --- numbers
 
 
 def _of_number(
@@ -225,9 +216,6 @@ def _of_counter(number: Number, where: str, schema: Schema, database: Database) 
         n = int(str(database.select(sql)[0][0]))
         if n != 1:
             yield error("check_counter_rows", table.name, n=n)
-
-
-# --- the ERP's own tables
 
 
 def _of_lookup(use: TableUsage, place: str, lookup: Lookup, schema: Schema) -> CheckFindings:
@@ -287,9 +275,6 @@ def _of_document(where: str, column: DatabaseColumn, bounds: ValueBounds, stored
         yield error("cnpj_column_numeric", where, coluna=where)
     elif column.length is not None and column.length < wanted:
         yield error("check_document_short", where, campo="document", n=wanted, max=column.length)
-
-
-# --- rights
 
 
 def _of_rights(layout: LayoutFile, uses: list[TableUsage], schema: Schema, database: Database) -> CheckFindings:

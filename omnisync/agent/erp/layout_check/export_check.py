@@ -66,9 +66,6 @@ def _of_columns(query: ExportQuery, where: str, names: Sequence[str]) -> ExportF
         yield error("check_export_changed_at", f"{where}.changed_at", coluna=changed_at)
 
 
-# --- the first rows
-
-
 def _of_rows(query: ExportQuery, where: str, names: Sequence[str], rows: RowList, database: Database) -> ExportFindings:
     out = RowStream(query, names, iter([rows]))
     try:

@@ -122,8 +122,6 @@ def field_bounds(kind: str) -> Mapping[str, ValueBounds]:
     }
 
 
-# --- the contract's own bounds
-
 _DIGITS = re.compile(r"\{(?:1,)?(\d+)\}")
 _KINDS: Mapping[Any, ValueKind] = {bool: "bool", int: "integer", Decimal: "decimal", date: "date", datetime: "datetime"}
 # Narrower than the contract, which makes room for other countries' and for what could not be read.
@@ -181,9 +179,6 @@ def _bounded(path: str, hint: Any, bare: Any) -> ValueBounds:
     length = next((meta.max_length for meta in metas if meta.max_length is not None), None)
     usual = _USUAL.get(path.rpartition(".")[2], length)
     return ValueBounds(kind=kind, path=path, length=_WRITTEN.get(kind, usual))
-
-
-# --- what converters make of it
 
 
 def _with(**changes: Any) -> Callable[..., ValueBounds]:

@@ -118,8 +118,6 @@ class _DraftWriter:
             lines.append(self._column(role, table, column, field))
         return [*lines, *self._rest(table, known, fields, role)]
 
-    # --- the table itself
-
     def _main(self, role: str, table: DatabaseTable, known: Guess, parent: DatabaseTable | None) -> Iterator[str]:
         keys = table.key or (MISSING,)
         yield toml_line(
@@ -201,8 +199,6 @@ class _DraftWriter:
             yield toml_line(
                 "number", f"{{ {source}, column = {toml_text(own[0])} }}", "palpite: de onde vem a chave da linha"
             )
-
-    # --- columns
 
     def _column(self, role: str, table: DatabaseTable, name: str, field: str) -> str:
         column = table.columns[name]
@@ -318,8 +314,6 @@ class _DraftWriter:
             len(lengths) == 1 and all(text.isdigit() for text in seen) and any(text.startswith("0") for text in seen)
         )
         return lengths.pop() if is_filled else 0
-
-    # --- what is left
 
     def _rest(self, table: DatabaseTable, known: Guess, fields: dict[str, str], role: str) -> Iterator[str]:
         used = {*fields, *known.parent, *table.key[-1:], known.external_id, known.state}

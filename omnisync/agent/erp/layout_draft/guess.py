@@ -104,9 +104,6 @@ def reference_of(table: DatabaseTable, column: str) -> ForeignKey | None:
     return next((key for key in table.foreign_keys if key.columns == (column,)), None)
 
 
-# --- tables
-
-
 def _best(tables: Iterable[DatabaseTable], points: Callable[[DatabaseTable], int]) -> DatabaseTable | None:
     scored = sorted(
         ((points(table), table.name, table) for table in tables), key=lambda one: (-one[0], len(one[1]), one[1])
@@ -162,9 +159,6 @@ def _as_line(table: DatabaseTable, kind: str, order: DatabaseTable | None) -> in
         return 0
     is_bound = order is not None and bool(_bound_columns(kind, table, order))
     return points + 3 + 5 * is_bound - _strange(table)
-
-
-# --- columns
 
 
 def _parent_columns(

@@ -37,8 +37,6 @@ class Bindings:
         self._company = company
         self._connection = connection
 
-    # --- cursors
-
     def position(self, stream: str) -> Position | None:
         """Return where the stream stands, or None when it has no row yet."""
         return _position(self._database.select(self._cursor_query(), (self._company, self._connection, stream)))
@@ -72,8 +70,6 @@ class Bindings:
     def _cursor_query(self) -> str:
         cursor = self._database.quoted("cursor")
         return f"SELECT {cursor}, epoch FROM omnisync_cursor WHERE company = ? AND connection = ? AND stream = ?"  # noqa: S608  # a quoted name
-
-    # --- bindings
 
     def of(self, kind: RecordKind, ids: Sequence[str]) -> dict[str, Binding]:
         """Return the bindings of these records, by id."""
@@ -148,8 +144,6 @@ class Bindings:
                 if b.id in known
             ],
         )
-
-    # --- what did not enter
 
     def requeue(self, kind: RecordKind, ids: Sequence[str], *, gone: Sequence[str]) -> dict[Stream, list[str]]:
         """Refused ones wait again; so do those whose row is gone, whatever their outcome, and they forget that row."""

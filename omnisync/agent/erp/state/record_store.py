@@ -37,8 +37,6 @@ class SqlRecordStore:
         self._bindings = bindings
         self._finder = finder
 
-    # --- what is shown
-
     def open_issues(self, outcomes: Sequence[str], limit: int) -> list[OpenIssue]:
         """Return records with one of these outcomes, newest first. No more rows are fetched than `limit`."""
         if not outcomes:
@@ -107,8 +105,6 @@ class SqlRecordStore:
         sql = f"SELECT count(*) FROM {database.quoted(table.name)}"  # noqa: S608  # a quoted name
         return int(str(database.select(sql)[0][0]))
 
-    # --- receipts
-
     def pending_receipts(self, limit: int) -> list[Receipt]:
         """Return receipts not yet sent. Their keys are asked for first: an index holds them, so that no binding is
         walked.
@@ -157,8 +153,6 @@ class SqlRecordStore:
                     ids,
                     (self._company, *what),
                 )
-
-    # --- what is tried again
 
     def waiting(self, establishments: Sequence[str]) -> Iterator[tuple[Stream, list[str]]]:
         """Yield what waits, in lots, with its stream: customers (released, and never reached again), then orders.

@@ -173,9 +173,6 @@ def _delete_order(record_change: RecordChange, here: frozenset[str]) -> None:
         record_change.finish("cancelled", "unchanged")
 
 
-# --- placing orders on their customers
-
-
 def resolve_customers(
     record_changes: Sequence[RecordChange], customers: Mapping[str, Binding], *, has_customers: bool = True
 ) -> None:

@@ -30,7 +30,7 @@ class NewRows(Struct, frozen=True, kw_only=True):
 
 
 class NumberSource:
-    """Where the rows of one table get their numbers. Runs inside the caller's transaction."""
+    """The source of the numbers of one table's rows. Runs inside the caller's transaction."""
 
     def __init__(self, database: Database, table: TablePlan) -> None:
         self._database = database

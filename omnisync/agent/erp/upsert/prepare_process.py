@@ -149,9 +149,6 @@ def _receive(pipe: IO[bytes]) -> bytes:
     return message
 
 
-# --- the process itself
-
-
 def serve(asked: IO[bytes], answers: IO[bytes]) -> None:
     """Answer page after page until there is no more to read."""
     with suppress(EOFError, BrokenPipeError):

@@ -33,8 +33,6 @@ class TableWriter:
         self._table = table
         self._numbers = NumberSource(database, table)
 
-    # --- inserting
-
     def insert(self, new: NewRows) -> list[ErpKey]:
         """Insert rows known to be new; answers their keys, empty where the table has none."""
         if not new.values:
@@ -103,8 +101,6 @@ class TableWriter:
             raise ErpSetupError("layout", motivo=motive)
         filled = dict(zip(self._table.names, values, strict=True))
         return (*(as_text(filled[name]) for name in self._table.keys[:-1]), as_text(made))
-
-    # --- finding
 
     def keys_of(self, ids: Sequence[str]) -> dict[str, ErpKey]:
         """Return the keys of the rows with these external ids."""
@@ -193,8 +189,6 @@ class TableWriter:
         table = self._table
         names = sorted(table.all_names)
         return {key: dict(zip(names, row, strict=True)) for key, row in self.fetch_by_key(keys, names).items()}
-
-    # --- changing
 
     def update(self, names: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
         """Set columns by key; a row is the columns' values, then the key's. Answers how many were matched."""

@@ -56,8 +56,6 @@ class RecordWriter:
         self._numeric = NumericDocuments(database, layout)
         self._ask = partial(answers_for, database)
 
-    # --- customers
-
     def customers(self, record_changes: Sequence[RecordChange], rejected: RejectedRecords | None = None) -> None:
         """Land the customers that are to be inserted or updated."""
         _refuse_rejected(record_changes, rejected)
@@ -97,8 +95,6 @@ class RecordWriter:
         assert self._layout.customer is not None
         self._update_main(self._layout.customer, group)
         self._run_after(self._layout.customer, group, "updated")
-
-    # --- orders
 
     def orders(
         self,
@@ -159,8 +155,6 @@ class RecordWriter:
         rows = [(state, *key_of(v)) for v in sorted(group, key=_lock_order)]
         self._orders.update([self._layout.state], rows)
 
-    # --- a main row with those before and after it
-
     def _run_after(self, main: MainPlan, group: Sequence[RecordChange], outcome: Outcome) -> None:
         """Run the layout's own statement for each record. Raises ErpCommittedError where it ended our transaction."""
         is_ours = ExtraRows(self._database, main).run_after(group)
@@ -199,8 +193,6 @@ class RecordWriter:
             updates.append((*(late[i] for i in customers), *(row[i] for i in changing), *key_of(record_change)))
         rows.update(names, updates)
         ExtraRows(self._database, main).update(group)
-
-    # --- the whole lot, then halves
 
     def _write_all(self, record_changes: Sequence[RecordChange], action: str, write: WriteFunction) -> None:
         self._write_bisecting([v for v in record_changes if v.action == action], write, 1)

@@ -171,9 +171,6 @@ def options(shown: CurrentConnection, typed: ScheduleForm, errors: tuple[Schedul
     }
 
 
-# --- form and schedule
-
-
 def typed_of(schedule: Schedule | None) -> ScheduleForm:
     """Return a saved schedule as the form shows it; the seed's defaults when none was saved."""
     if schedule is None:

@@ -118,9 +118,6 @@ def _status_going(run: Run, now: datetime, zone: tzinfo) -> Status:
     )
 
 
-# --- a run that goes
-
-
 def _is_exporting(run: Run) -> bool:
     """Return whether its second half has begun."""
     return run.kind == "export" or run.phase.is_export

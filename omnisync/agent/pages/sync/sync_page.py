@@ -146,9 +146,6 @@ def stale(pages: PageContext, request: HtmlRequest) -> Html:
     return page(pages, shown, status=403, notice=STALE) if shown.connection else welcome(pages, shown, status=403)
 
 
-# --- what is shown
-
-
 def page(pages: PageContext, shown: CurrentConnection, *, status: int = 200, notice: str = "") -> Html:
     """Show the whole page."""
     runs = pages.recent(shown)
@@ -224,9 +221,6 @@ def details(pages: PageContext, shown: CurrentConnection, runs: Sequence[Run]) -
 
 def _has_rows(counts: Counts) -> bool:
     return bool(counts.total.received or counts.sent.sent)
-
-
-# --- the first steps
 
 
 def needs_setup(pages: PageContext, shown: CurrentConnection) -> bool:

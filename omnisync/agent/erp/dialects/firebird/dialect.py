@@ -56,9 +56,6 @@ _BLOCK = 32
 """Rows in one EXECUTE BLOCK at most."""
 
 
-# --- texts
-
-
 def _spelled(database: Database, name: str) -> str:
     """Return a layout's name as the database keeps it."""
     return name.upper() if name == name.lower() and name not in _names_in_lower_case(database) else name
@@ -79,9 +76,6 @@ def _among(sql: str, ids: Sequence[object], values: Sequence[object]) -> Iterato
     among = sql.replace("{ids}", f"({', '.join('?' * size)})")
     for group in row_groups(ids, size) if ids else ():
         yield among, (*values, *group, *[group[-1]] * (size - len(group)))
-
-
-# --- writing: many rows in one block of PSQL, for a round trip each would be slow
 
 
 def _insert_rows(database: Database, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -162,9 +156,6 @@ def _next_values(database: Database, sequence: str, n: int) -> list[object]:
     return list(range(rows[0][0] - n + 1, rows[0][0] + 1))
 
 
-# --- the catalogue
-
-
 def _tables(database: Database) -> dict[str, set[str]]:
     """Return the columns of every table and view by its name; names in capitals also in lower case."""
     return columns_by_table(
@@ -193,9 +184,6 @@ def _make(database: Database, table: str, sql: str) -> None:
         # There is no IF NOT EXISTS: another run may have made it a moment ago.
         if table not in _tables(database):
             raise
-
-
-# --- errors
 
 
 def _is_duplicate(error: BaseException) -> bool:

@@ -140,9 +140,6 @@ def _make_binding_tables(database: Database) -> None:
             database.execute(sql)
 
 
-# --- errors
-
-
 def _is_lost(connection: Any, error: Exception) -> bool:
     return not connection.open or _code(error) in _LOST
 

@@ -70,9 +70,6 @@ _SETUP_CLASSES = frozenset({"0A", "0L", "0P", "25", "26", "2F", "34", "3B", "3D"
 _ANY = "= ANY(%s)"
 
 
-# --- the connection
-
-
 def _connect(login: DatabaseLogin) -> Any:
     connection = psycopg.connect(
         make_conninfo(
@@ -115,9 +112,6 @@ def _commit(connection: Any) -> None:
             raise ErpBusyError
 
 
-# --- statements
-
-
 def _run(cursor: Any, sql: str, values: Sequence[object]) -> None:
     """Run a statement; one with a list of ids is planned for these ids each time.
 
@@ -156,9 +150,6 @@ def _next_values(database: Database, sequence: str, n: int) -> list[object]:
     return [row[0] for row in database.select(sql, (database.quoted(sequence), n))]
 
 
-# --- the catalogue
-
-
 def _tables(database: Database) -> dict[str, set[str]]:
     """Return the columns of every table and view by its name; those outside the search path with their schema."""
     return columns_by_table(database.select(_COLUMNS))
@@ -177,9 +168,6 @@ def _make_binding_tables(database: Database) -> None:
         database.rollback()
         raise
     database.commit()
-
-
-# --- errors
 
 
 def _translate_error(error: Exception, login: DatabaseLogin) -> OmnisyncError:

@@ -59,9 +59,6 @@ def _authorized(action: int, name: str | None, *_rest: str | None) -> int:
     return sqlite3.SQLITE_DENY if is_closed else sqlite3.SQLITE_OK
 
 
-# --- the connection
-
-
 def _connect(login: DatabaseLogin) -> sqlite3.Connection:
     """Open the file, which must exist: a mistyped path must not make an empty ERP."""
     if not Path(login.database).is_file():
@@ -118,9 +115,6 @@ def _roll_back(connection: sqlite3.Connection) -> None:
         connection.execute("ROLLBACK")
 
 
-# --- statements
-
-
 def _among(sql: str, ids: Sequence[object], values: Sequence[object]) -> Iterator[BoundStatement]:
     """Return one statement for all ids, which travel as one JSON array.
 
@@ -135,9 +129,6 @@ def _next_values(database: Database, sequence: str, n: int) -> list[object]:
     raise wrong_layout(f"o SQLite não tem sequências ({sequence})")
 
 
-# --- the catalogue
-
-
 def _tables(database: Database) -> dict[str, set[str]]:
     return columns_by_table(database.select("SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c"))
 
@@ -146,9 +137,6 @@ def _make_binding_tables(database: Database) -> None:
     connection = database.connection
     with database.translating():
         connection.executescript(BINDING_TABLES)
-
-
-# --- errors
 
 
 _BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")

@@ -86,18 +86,12 @@ _FROM = pattern(r"\bFROM\s+(?:\[(?:[^]]|]])*]|\w+)(?:\.(?:\[(?:[^]]|]])*]|\w+))*
 _SELECT = pattern(r"\s*SELECT(\s+DISTINCT)?", IGNORECASE)
 
 
-# --- texts
-
-
 def _limited(sql: str, n: int) -> str:
     return _SELECT.sub(lambda found: f"{found.group()} TOP ({n:d})", sql, count=1)
 
 
 def _locked(sql: str) -> str:
     return _FROM.sub(lambda found: found.group() + _LOCK_HINT, sql, count=1)
-
-
-# --- writing
 
 
 def _insert_rows(database: Database, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -177,9 +171,6 @@ def _next_values(database: Database, sequence: str, n: int) -> list[object]:
     return [row[0] for row in database.select(sql)]
 
 
-# --- the catalogue
-
-
 def _tables(database: Database) -> dict[str, set[str]]:
     """Return the columns of every table and view by its name; others than the login finds with their schema."""
     return columns_by_table(database.select(_COLUMNS))
@@ -202,9 +193,6 @@ def _make(database: Database, table: str, script: str) -> None:
         # Another run may have made it a moment ago.
         if table not in _tables(database):
             raise
-
-
-# --- errors
 
 
 def _translate_error(error: Exception, login: DatabaseLogin) -> OmnisyncError:
