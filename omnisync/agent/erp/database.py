@@ -76,6 +76,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
     quotes: tuple[str, str] = ('"', '"')
     has_schemas: bool = False
     """Whether a point in a name stands between a schema and its table."""
+    rounds_decimals: bool = True
+    """Whether a column of decimals rounds what has more places than it keeps."""
     spelled: Callable[[Database, str], str] | None = None
     """Return a layout's name as the database keeps it; None where names are literal."""
     among: Callable[[str, Sequence[object], Sequence[object]], Iterable[BoundStatement]]

@@ -23,6 +23,8 @@ from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.export.row_stream import RowStream, Since, open_stream
 from omnisync.agent.erp.layout.export_queries import ExportQuery
 from omnisync.agent.erp.layout.plan import Layout
+from omnisync.agent.erp.layout.plan_compiler import with_rounding
+from omnisync.agent.erp.layout_check.rounding import rounded_columns
 from omnisync.agent.erp.slice_writer import SliceWriter, describe_reasons, once
 from omnisync.agent.erp.state.bindings import Bindings
 from omnisync.agent.erp.state.preparation import CODES_OF_LAYOUT, check_external_ids, check_tables, notice_layout
@@ -38,7 +40,7 @@ from omnisync.agent.erp.upsert.record_reason import Describe, described
 from omnisync.agent.erp.upsert.row_finder import RowFinder
 from omnisync.agent.erp.upsert.staging_results import StagingResult, read_outcomes
 from omnisync.agent.erp.upsert.writer import RecordWriter, RejectedRecords
-from omnisync.agent.errors import ErpCommittedError, ErpUndoneError, RefusedRecordError
+from omnisync.agent.errors import ErpCommittedError, ErpUndoneError, RecordError, RefusedRecordError, SetupError
 from omnisync.contract.feed import Change
 from omnisync.contract.rules import UNSUMMED
 from omnisync.contract.streams import Stream
@@ -68,27 +70,32 @@ class SqlErp:
         self._database = database
         self._state_database = state_database or database
         self._layout = layout
+        self._is_rounding_known = not database.dialect.rounds_decimals
         self._transactions = Transactions(database, self._state_database)
         self._bindings = Bindings(self._state_database, scope.company, scope.connection)
-        finder = RowFinder(database, layout)
-        writer = RecordWriter(database, layout, finder)
-        self._records = SqlRecordStore(self._transactions, layout, scope.company, self._bindings, finder)
+        self._finder = RowFinder(database, layout)
+        self._records = SqlRecordStore(self._transactions, layout, scope.company, self._bindings, self._finder)
         self._here = frozenset(scope.establishments)
-        self._slices = SliceWriter(
-            self._bindings,
-            writer,
-            NewRecordWriter(database, layout, finder),
-            finder,
-            establishments=self._here,
-            adjusts_centavo=options.adjusts_centavo,
-            recovery=StateRecovery(database, layout, self._bindings, finder) if state_database is not None else None,
-            describe=describe,
-        )
         self._clock = clock
         self._describe = describe
         self._options = options
+        self._slices = self._slice_writer(layout)
         self._prepare_process = prepare_process
         self._fingerprint = layout.fingerprint + ("+centavo" if options.adjusts_centavo else "")
+
+    def _slice_writer(self, layout: Layout) -> SliceWriter:
+        database, finder = self._database, self._finder
+        is_apart = self._transactions.are_apart
+        return SliceWriter(
+            self._bindings,
+            RecordWriter(database, layout, finder),
+            NewRecordWriter(database, layout, finder),
+            finder,
+            establishments=self._here,
+            adjusts_centavo=self._options.adjusts_centavo,
+            recovery=StateRecovery(database, layout, self._bindings, finder) if is_apart else None,
+            describe=self._describe,
+        )
 
     @property
     def records(self) -> RecordStore:
@@ -120,10 +127,25 @@ class SqlErp:
         return self._prepare_process.prepare(stream, page) if self._prepare_process is not None else {}
 
     def write(self, part: Slice) -> WriteResult:
+        self._learn_rounding()
         try:
             return self._write(part)
         except (ErpUndoneError, RefusedRecordError):
             return self._write_bisecting(part)
+
+    def _learn_rounding(self) -> None:
+        """Read which columns round, before the first slice: a run that writes nothing never asks the catalogue."""
+        if self._is_rounding_known:
+            return
+        self._is_rounding_known = True
+        try:
+            rounded = rounded_columns(self._layout.file, self._database.dialect.reflect(self._database))
+        except (SetupError, RecordError):
+            return  # a login that may not read the catalogue: the check has said what would round
+        if rounded:
+            self._slices = self._slice_writer(with_rounding(self._layout, rounded))
+            if self._prepare_process is not None:
+                self._prepare_process.learn_rounding(rounded)
 
     def _write_bisecting(self, part: Slice) -> WriteResult:
         """Write a slice that the ERP undid, or refused at its COMMIT, in parts: each a transaction of its own.

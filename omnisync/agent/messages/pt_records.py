@@ -26,6 +26,11 @@ RECORDS: Mapping[str, Message] = {
         "O pedido {numero} aguarda o cliente {nome}, que não está mais no ERP com o código que tinha.",
         "Para criá-lo outra vez use omnisync import --again {cliente}; o pedido entra com ele.",
     ),
+    "value_rounded": Message(
+        "O campo {campo} do {registro} tem mais casas decimais do que a coluna {coluna} do ERP guarda ({casas}), e foi "
+        "arredondado.",
+        "Confira o valor no ERP.",
+    ),
     "extra_rows_alike": Message(
         "Há mais de uma linha de {registro} em {tabela} ({linha}), e nenhuma foi alterada.",
         "Confira-as no ERP, ou dê ao layout um external_id para essa linha.",

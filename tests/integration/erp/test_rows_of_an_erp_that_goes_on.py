@@ -415,3 +415,26 @@ def test_case_h18_a_matched_customer_made_anew_is_ours(toy: ToyErp) -> None:
 
 def _with(record: Any, **fields: Any) -> Any:
     return msgspec.structs.replace(record, **fields)
+
+
+_QUANTITY = ITEM + 'quantidade = "quantity"\n'
+
+
+def test_case_h21_a_quantity_that_the_column_rounds_enters_with_a_warning(toy: ToyErp) -> None:
+    toy.lay(
+        cli="",
+        ite="num INTEGER NOT NULL, seq INTEGER NOT NULL, produto VARCHAR(60), total NUMERIC(15,2), "
+        "quantidade NUMERIC(15,2), PRIMARY KEY (num, seq)",
+    )
+    erp = toy.open(ORDER, _QUANTITY)
+    erp.position(orders_of("0001"))
+    eighth = order(items=(item(1, quantity="0.1250", price="8.00"), item(2, quantity="2.5000")))
+    assert write(erp, change(eighth), change(order("ord_2"))).counts.orders == RowCounts(written=2)
+    warned = {record.id: [one.code for one in record.warnings] for record in erp.records.with_warnings(10)}
+    if toy.kind == "sqlite":  # it keeps every place
+        assert warned == {}
+        return
+    assert warned == {"ord_1": ["value_rounded"]}
+    [record] = erp.records.with_warnings(10)
+    assert "quantity" in record.warnings[0].message
+    assert "(2)" in record.warnings[0].message

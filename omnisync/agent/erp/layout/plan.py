@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -10,12 +10,17 @@ from msgspec import Struct
 from omnisync.agent.erp.layout.export_queries import ExportQuery
 from omnisync.agent.erp.layout.row_builder import ColumnPlan, LookupAnswers
 from omnisync.agent.erp.layout.schema import (
+    LayoutFile,
     Match,
     OutcomeQuery,
 )
 
 Parameters = Sequence[tuple[str, Any]]
 """The `:words` of a query in order: (path, how its values are read), None for words of ours."""
+
+
+RoundedColumns = Mapping[str, Mapping[str, int]]
+"""The decimal places of columns that keep fewer than their values may have, by the place of a table and by column."""
 
 
 class Statement(Struct, frozen=True):
@@ -72,6 +77,8 @@ class TablePlan(Struct, frozen=True, kw_only=True):
     """The column of the order's state where it is the ERP's own: written once, and when what we cancelled is opened
     again.
     """
+    rounded: Mapping[str, int] = {}
+    """The decimal places of columns that keep fewer than their values may have."""
     is_queue: bool = False
     """Whether the ERP's own job takes its rows away, at any moment."""
     identity: str = ""
@@ -132,6 +139,8 @@ class Layout(Struct, frozen=True, kw_only=True):
     """A compiled layout: the place of each field, and the ERP's properties."""
 
     name: str
+    file: LayoutFile
+    """What it was compiled of."""
     fingerprint: str
     """Changes with the layout and with De/Para: what was refused for a code is then tried again."""
     customer: MainPlan | None

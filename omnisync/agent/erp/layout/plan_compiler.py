@@ -21,6 +21,7 @@ from omnisync.agent.erp.layout.plan import (
     Layout,
     MainPlan,
     NumberFrom,
+    RoundedColumns,
     Statement,
     TablePlan,
 )
@@ -58,6 +59,7 @@ def compile_layout(file: LayoutFile, zone: tzinfo, mappings: Mappings) -> Layout
     shown = order.shown or (order.number.column if order.number is not None else "") or main.table.keys[-1]
     return Layout(
         name=file.name,
+        file=file,
         fingerprint=sha1(msgspec.json.encode((file, mappings), order="sorted"), usedforsecurity=False).hexdigest(),
         customer=customer,
         order=main,
@@ -76,6 +78,32 @@ def compile_layout(file: LayoutFile, zone: tzinfo, mappings: Mappings) -> Layout
         else frozenset(),
         outcome=_outcome(order.outcome, main.table.keys),
         exports=compile_queries(file.export, zone),
+    )
+
+
+def with_rounding(layout: Layout, rounded: RoundedColumns) -> Layout:
+    """Return the layout whose tables know which of their columns round what is written into them."""
+
+    def of_table(table: TablePlan, where: str) -> TablePlan:
+        return msgspec.structs.replace(table, rounded=rounded.get(where, {}))
+
+    def of_extra(extra: ExtraPlan, where: str) -> ExtraPlan:
+        return msgspec.structs.replace(extra, table=of_table(extra.table, f"{where}.{extra.label}"))
+
+    def of_main(main: MainPlan, kind: str) -> MainPlan:
+        return msgspec.structs.replace(
+            main,
+            table=of_table(main.table, kind),
+            before=tuple(of_extra(extra, f"{kind}.before") for extra in main.before),
+            after=tuple(of_extra(extra, f"{kind}.after") for extra in main.after),
+        )
+
+    return msgspec.structs.replace(
+        layout,
+        customer=of_main(layout.customer, "customer") if layout.customer is not None else None,
+        order=of_main(layout.order, "order"),
+        item=of_table(layout.item, "item"),
+        payment=of_table(layout.payment, "payment") if layout.payment is not None else None,
     )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 from omnisync.agent.erp.layout.plan import Layout, MainPlan, TablePlan
-from omnisync.agent.erp.layout.row_builder import ColumnPlan, LookupAnswers, UnconvertibleError, rows_of
+from omnisync.agent.erp.layout.row_builder import ColumnPlan, LookupAnswers, Note, UnconvertibleError, rows_of
 from omnisync.agent.erp.upsert.record_change import RecordChange, reason_of
 
 AskDatabase = Callable[[Sequence[ColumnPlan], list[Any], Sequence[Any]], LookupAnswers]
@@ -107,12 +107,25 @@ def _built(
 ) -> list[tuple[object, ...] | UnconvertibleError]:
     answers = ask(table.columns, records, parents)
     rows = rows_of(table.columns, records, answers, parents)
+    for name, scale in table.rounded.items():
+        answers.notes.extend(_rounded(table, name, scale, rows))
     for note in answers.notes:
         record_change = owners[note.index]
         warning = reason_of(note.code, record_change, note.path, None, **note.words)
         if warning not in record_change.warnings:
             record_change.warnings += (warning,)
     return rows
+
+
+def _rounded(
+    table: TablePlan, name: str, scale: int, rows: Sequence[tuple[object, ...] | UnconvertibleError]
+) -> Iterator[Note]:
+    """Yield a warning for each row of whose value this column keeps fewer places than it has."""
+    at = table.names.index(name)
+    path = table.columns[at].path or name
+    for place, row in enumerate(rows):
+        if not isinstance(row, UnconvertibleError) and len(str(row[at]).partition(".")[2].rstrip("0")) > scale:
+            yield Note(place, "value_rounded", path, {"campo": path, "coluna": f"{table.name}.{name}", "casas": scale})
 
 
 def refuse_unconvertible(record_change: RecordChange, error: UnconvertibleError, before: str = "") -> None:

@@ -22,8 +22,8 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent.erp.base import PreparedRecord
-from omnisync.agent.erp.layout.plan import Layout
-from omnisync.agent.erp.layout.plan_compiler import compile_layout
+from omnisync.agent.erp.layout.plan import Layout, RoundedColumns
+from omnisync.agent.erp.layout.plan_compiler import compile_layout, with_rounding
 from omnisync.agent.erp.layout.schema import read_layout
 from omnisync.agent.erp.upsert.prepare import prepare_records
 from omnisync.agent.gc_tuning import rare_collections
@@ -47,6 +47,7 @@ class PrepareConfig(Struct, frozen=True, kw_only=True):
     mappings: dict[str, dict[str, str]]
     zone: str
     adjusts_centavo: bool
+    rounded: dict[str, dict[str, int]] = {}
 
 
 class _PrepareRequest(Struct, frozen=True, array_like=True):
@@ -83,6 +84,11 @@ class PrepareProcess:
             except _LOST:
                 self._is_over = True
                 return {}
+
+    def learn_rounding(self, rounded: RoundedColumns) -> None:
+        """Leave out what these columns would round. Before the first page."""
+        plain = {where: dict(columns) for where, columns in rounded.items()}
+        self._config = msgspec.structs.replace(self._config, rounded=plain)
 
     def close(self) -> None:
         """End the process. Idempotent."""
@@ -154,6 +160,7 @@ def serve(asked: IO[bytes], answers: IO[bytes]) -> None:
     with suppress(EOFError, BrokenPipeError):
         terms = msgspec.msgpack.decode(_receive(asked), type=PrepareConfig)
         layout = compile_layout(read_layout(terms.layout), ZoneInfo(terms.zone), terms.mappings)
+        layout = with_rounding(layout, terms.rounded)
         _send(answers, b"")
         while True:
             one = msgspec.msgpack.decode(_receive(asked), type=_PrepareRequest)

@@ -186,6 +186,7 @@ DRIVER = Driver(
 )
 DIALECT = Dialect(
     label="SQLite",
+    rounds_decimals=False,
     driver=DRIVER,
     quotes=("`", "`"),  # in double quotes a name that is missing would be taken for a text
     among=_among,
