@@ -13,10 +13,19 @@ from omnisync.agent.erp.state.recovery import StateRecovery
 from omnisync.agent.erp.upsert.decode import merged_target, read_customers, read_orders, resolve_customers
 from omnisync.agent.erp.upsert.keys import ErpKey, decode_key
 from omnisync.agent.erp.upsert.new_records import InsertedRecords, NewRecords, NewRecordWriter
-from omnisync.agent.erp.upsert.record_change import Binding, RecordChange, compare, unreadable_change
+from omnisync.agent.erp.upsert.record_change import (
+    Binding,
+    OutcomeGroup,
+    RecordChange,
+    compare,
+    count_groups,
+    unchanged_group,
+    unreadable_change,
+)
 from omnisync.agent.erp.upsert.record_reason import Describe, described
 from omnisync.agent.erp.upsert.row_finder import RowFinder
 from omnisync.agent.erp.upsert.writer import RecordWriter, RejectedRecords
+from omnisync.agent.progress import Counts
 from omnisync.contract.feed import Change, RecordKind
 
 PreparedRecords = Mapping[str, PreparedRecord]
@@ -28,6 +37,8 @@ class WrittenSlice(Struct, frozen=True, kw_only=True):
     related: list[RecordChange]
     changes: list[RecordChange]
     inserted: InsertedRecords | None
+    unchanged: Counts
+    """Of changes that are known already, of which no more was looked at than that."""
 
 
 class SliceWriter:
@@ -63,12 +74,34 @@ class SliceWriter:
         is_columnar = not rejected and self._recovery is None
         related, _ = self._customers(part, part.related, {}, now, rejected)
         prepared = part.prepared if is_columnar and self._new_writer.takes(part.kind) else {}
+        changes, unchanged = self._news(part)
         if part.kind == "customer":
-            record_changes, inserted = self._customers(part, part.changes, prepared, now, rejected)
+            record_changes, inserted = self._customers(part, changes, prepared, now, rejected)
         else:
             by_id = {v.change.id: v for v in related}
-            record_changes, inserted = self._orders(part, by_id, prepared, now, rejected)
-        return WrittenSlice(related=related, changes=record_changes + self._unreadable(part, now), inserted=inserted)
+            record_changes, inserted = self._orders(part, changes, by_id, prepared, now, rejected)
+        return WrittenSlice(
+            related=related,
+            changes=record_changes + self._unreadable(part, now),
+            inserted=inserted,
+            unchanged=count_groups(unchanged),
+        )
+
+    def _news(self, part: Slice) -> tuple[Sequence[Change], list[tuple[Change, OutcomeGroup]]]:
+        """Return the changes to be looked at, and those that are known already with how they are counted."""
+        changes = once(part.changes)
+        if self._recovery is not None:  # it may know more of a row than its binding does
+            return changes, []
+        known = self._bindings.versions(part.kind, [change.id for change in changes])
+        news, unchanged = [], []
+        for change in changes:
+            version = known.get(change.id)
+            group = unchanged_group(change, version, part.epoch, retrying=part.expected is None) if version else None
+            if group is None:
+                news.append(change)
+            else:
+                unchanged.append((change, group))
+        return news, unchanged
 
     def _customers(
         self,
@@ -91,12 +124,12 @@ class SliceWriter:
     def _orders(
         self,
         part: Slice,
+        changes: Sequence[Change],
         related: dict[str, RecordChange],
         prepared: PreparedRecords,
         now: datetime,
         rejected: RejectedRecords | None,
     ) -> tuple[list[RecordChange], InsertedRecords | None]:
-        changes = once(part.changes)
         bindings = self._bindings.of("order", [change.id for change in changes])
         inserted = self._insert_orders(_new_among(changes, prepared, bindings), related)
         record_changes = self._compare(part, "order", _without(changes, inserted), bindings, now)

@@ -202,7 +202,7 @@ class SqlErp:
                 self._bindings.move_stream(part.stream.name, part.moves_to, part.epoch)
         # A related customer met before is no news: counting it in every page would drown the counts.
         news = [v for v in written.related if v.outcome_group != "unchanged" and v.needs_save]
-        counts = count(chain(news, written.changes))
+        counts = count(chain(news, written.changes)) + written.unchanged
         if written.inserted is not None:
             counts += written.inserted.counts
         return WriteResult(counts=counts, receipts=tuple(receipts))
@@ -231,7 +231,7 @@ class SqlErp:
             written = self._slices.write(msgspec.structs.replace(part, prepared={}), self._clock())
             landed = [v for v in chain(written.related, written.changes) if v.outcome_group == "written"]
             return DryRun(
-                counts=count(chain((v for v in written.related if v.needs_save), written.changes)),
+                counts=count(chain((v for v in written.related if v.needs_save), written.changes)) + written.unchanged,
                 tables=written_rows(self._database, self._layout, landed),
                 unsettled=_reasons(written.changes),
             )

@@ -210,13 +210,28 @@ def compare(
         if binding is None or _is_new_version(change, binding, epoch, retrying=retrying):
             record_change.action = "read"
         else:
-            _count_repeated(record_change, binding)
+            record_change.outcome_group = _repeated_group(change, binding.version, binding.outcome)
             if binding.epoch != epoch:
                 record_change.outcome, record_change.needs_save = binding.outcome, True
                 record_change.reason = stored_reason(binding)
                 record_change.warnings = stored_warnings(binding)
         record_changes.append(record_change)
     return record_changes
+
+
+class KnownVersion(NamedTuple):
+    """The columns of a binding that tell whether a change is news."""
+
+    epoch: str
+    version: int
+    outcome: Outcome
+
+
+def unchanged_group(change: Change, known: KnownVersion, epoch: str, *, retrying: bool) -> OutcomeGroup | None:
+    """Return how a change is counted that says nothing new; None where its whole binding must be looked at."""
+    if known.epoch != epoch or change.version > known.version or (retrying and known.outcome == "waiting"):
+        return None
+    return _repeated_group(change, known.version, known.outcome)
 
 
 def _is_new_version(change: Change, binding: Binding, epoch: str, *, retrying: bool) -> bool:
@@ -227,9 +242,11 @@ def _is_new_version(change: Change, binding: Binding, epoch: str, *, retrying: b
     return change.version > binding.version
 
 
-def _count_repeated(record_change: RecordChange, binding: Binding) -> None:
-    if record_change.change.version >= binding.version and binding.outcome in ("refused", "waiting"):
-        record_change.outcome_group = "refused" if binding.outcome == "refused" else "waiting"
+def _repeated_group(change: Change, version: int, outcome: Outcome) -> OutcomeGroup:
+    """Return how a change that came before is counted: what did not enter is still not in."""
+    if change.version >= version and outcome in ("refused", "waiting"):
+        return "refused" if outcome == "refused" else "waiting"
+    return "unchanged"
 
 
 def stored_reason(binding: Binding) -> RecordReason | None:
@@ -263,15 +280,19 @@ def unreadable_change(
 
 
 def count(record_changes: Iterable[RecordChange]) -> Counts:
-    """Return rows by noun and bucket. An order counts with the items and payments the hub announced; a delete as
-    one.
+    """Return rows by noun and outcome group."""
+    return count_groups((record_change.change, record_change.outcome_group) for record_change in record_changes)
+
+
+def count_groups(changes: Iterable[tuple[Change, OutcomeGroup]]) -> Counts:
+    """Return rows by noun and outcome group. An order counts with the items and payments the hub announced; a delete
+    as one.
     """
     customers: dict[str, int] = {}
     orders: dict[str, int] = {}
     items: dict[str, int] = {}
     payments: dict[str, int] = {}
-    for record_change in record_changes:
-        change, bucket = record_change.change, record_change.outcome_group
+    for change, bucket in changes:
         if change.kind == "customer":
             customers[bucket] = customers.get(bucket, 0) + 1
             continue
