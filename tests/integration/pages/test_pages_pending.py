@@ -69,6 +69,23 @@ def test_a_code_missing_in_de_para_leads_there(pages: PageSetup) -> None:
         assert 'href="/de-para#payment_method-titulo">Abrir De/Para' in client.get(path).text, path
 
 
+def test_a_customer_of_another_document_may_stay_with_its_row_or_be_imported_again(pages: PageSetup) -> None:
+    record = unsettled(
+        kind="customer",
+        id="cus_1",
+        label="Padaria do Zé",
+        code="customer_other_document",
+        value="000012",
+        nome="Padaria do Zé",
+        chave="000012",
+    )
+    client = pendings(pages, record)
+    html = client.get("/pendencias").text
+    assert "estava ligado ao cliente 000012 do ERP, que tem outro CNPJ/CPF." in text(html)
+    assert 'value="000012"' in html
+    assert "Buscar de novo" in text(html)
+
+
 def test_nothing_pending_is_said(pages: PageSetup) -> None:
     said = text(pendings(pages).get("/pendencias").text)
     assert "Nenhum registro recusado nem aguardando." in said
