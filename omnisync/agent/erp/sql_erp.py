@@ -192,7 +192,7 @@ class SqlErp:
             self._bindings.lock_stream(part.stream.name, part.expected)
             written = self._slices.write(part, self._clock(), rejected)
             if self._transactions.are_apart:
-                self._mark_cancellations(part, written.changes)
+                _mark_cancellations(self._bindings, self._state_database, part, written.changes)
             now = self._clock()
             receipts = self._bindings.save(written.related, part.epoch, "", now)
             receipts += self._bindings.save(written.changes, part.epoch, part.establishment, now)
@@ -206,18 +206,6 @@ class SqlErp:
         if written.inserted is not None:
             counts += written.inserted.counts
         return WriteResult(counts=counts, receipts=tuple(receipts))
-
-    def _mark_cancellations(self, part: Slice, record_changes: Sequence[RecordChange]) -> None:
-        """Remember what is to be cancelled before the ERP's COMMIT.
-
-        After a kill between the two a cancelled row could not be recognized as ours, nor opened again.
-        """
-        ids = [v.change.id for v in record_changes if v.outcome == "cancelled" and v.outcome_group == "written"]
-        if ids:
-            self._bindings.withdraw(ids)
-            self._state_database.commit()
-            self._state_database.begin()
-            self._bindings.lock_stream(part.stream.name, part.expected)
 
     def dry_run_side_effects(self) -> list[str]:
         self._database.connect()
@@ -276,6 +264,21 @@ class SqlErp:
             self._prepare_process.close()
         self._database.close()
         self._state_database.close()
+
+
+def _mark_cancellations(
+    bindings: Bindings, state_database: Database, part: Slice, record_changes: Sequence[RecordChange]
+) -> None:
+    """Remember what is to be cancelled before the ERP's COMMIT.
+
+    After a kill between the two a cancelled row could not be recognized as ours, nor opened again.
+    """
+    ids = [v.change.id for v in record_changes if v.outcome == "cancelled" and v.outcome_group == "written"]
+    if ids:
+        bindings.withdraw(ids)
+        state_database.commit()
+        state_database.begin()
+        bindings.lock_stream(part.stream.name, part.expected)
 
 
 def _reasons(record_changes: Sequence[RecordChange]) -> list[tuple[str, str]]:
