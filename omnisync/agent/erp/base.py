@@ -202,6 +202,9 @@ class Erp(Protocol):
         For a lost answer to COMMIT: a plain read could still see the state before it.
         """
 
+    def start_preparing(self) -> None:
+        """Start what prepares pages elsewhere, where there is such a thing: many new records are announced."""
+
     def prepare_page(self, stream: Stream, page: bytes) -> Mapping[str, PreparedRecord]:
         """Return records of a page made ready, by id, from its bytes, while another page is written.
 

@@ -123,6 +123,11 @@ class SqlErp:
         with self._transactions.of_state():
             return self._bindings.locked_position(stream.name) or Position()
 
+    def start_preparing(self) -> None:
+        if self._prepare_process is not None:
+            self._learn_rounding()
+            self._prepare_process.start()
+
     def prepare_page(self, stream: Stream, page: bytes) -> Mapping[str, PreparedRecord]:
         return self._prepare_process.prepare(stream, page) if self._prepare_process is not None else {}
 
@@ -155,13 +160,13 @@ class SqlErp:
         """
         if part.related and part.changes:
             first = msgspec.structs.replace(part, changes=(), unreadable=(), moves_to=None)
-            return self._write_both(first, msgspec.structs.replace(part, related=()))
+            return _sum(self.write(first), self.write(msgspec.structs.replace(part, related=())))
         name = "related" if part.related else "changes"
         records: Sequence[Change] = getattr(part, name)
         if len(records) > 1:
             middle = len(records) // 2
             first = msgspec.structs.replace(part, unreadable=(), moves_to=None, **{name: records[:middle]})
-            return self._write_both(first, msgspec.structs.replace(part, **{name: records[middle:]}))
+            return _sum(self.write(first), self.write(msgspec.structs.replace(part, **{name: records[middle:]})))
         rejected: dict[tuple[str, str], str] = {}
         while True:
             try:
@@ -171,10 +176,6 @@ class SqlErp:
                 if guilty is None or guilty in rejected:
                     raise
                 rejected[guilty] = str(error.words.get("motivo", "–"))
-
-    def _write_both(self, first: Slice, rest: Slice) -> WriteResult:
-        one, other = self.write(first), self.write(rest)
-        return WriteResult(counts=one.counts + other.counts, receipts=one.receipts + other.receipts)
 
     def _write(self, part: Slice, rejected: RejectedRecords | None = None) -> WriteResult:
         try:
@@ -264,6 +265,10 @@ class SqlErp:
             self._prepare_process.close()
         self._database.close()
         self._state_database.close()
+
+
+def _sum(first: WriteResult, rest: WriteResult) -> WriteResult:
+    return WriteResult(counts=first.counts + rest.counts, receipts=first.receipts + rest.receipts)
 
 
 def _mark_cancellations(

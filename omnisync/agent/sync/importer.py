@@ -135,6 +135,10 @@ class Importer:
         news = _with_changes(heads)
         news |= {stream.name for stream, at in positions.items() if at.cursor and at.epoch != heads.epoch}
         self._totals = _totals(heads, streams)
+        is_first_load = not any(position.cursor for position in positions.values())
+        if is_first_load and self._totals.total >= self._options.prefetch_from:
+            self._mostly_new = True
+            self._erp.start_preparing()
         self._report_progress(Phase(stage="customer"))
         asked = {
             stream: position if position.epoch == heads.epoch else Position() for stream, position in positions.items()

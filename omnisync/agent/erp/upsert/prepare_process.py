@@ -69,6 +69,12 @@ class PrepareProcess:
         self._is_over = False
         self._lock = Lock()
 
+    def start(self) -> None:
+        """Start the process, so that it is up when the first page is asked of it. Idempotent; never raises."""
+        with self._lock:
+            if self._process is None and not self._is_over:
+                self._start()
+
     def prepare(self, stream: Stream, page: bytes) -> Mapping[str, PreparedRecord]:
         """Return records of the page made ready, by id; none while the process is not up, or when it is no more.
 
