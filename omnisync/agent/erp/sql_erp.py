@@ -142,11 +142,11 @@ class SqlErp:
         """Read which columns round, before the first slice: a run that writes nothing never asks the catalogue."""
         if self._is_rounding_known:
             return
-        self._is_rounding_known = True
         try:
             rounded = rounded_columns(self._layout.file, self._database.dialect.reflect(self._database))
         except (SetupError, RecordError):
-            return  # a login that may not read the catalogue: the check has said what would round
+            rounded = {}  # a login that may not read the catalogue: the check has said what would round
+        self._is_rounding_known = True
         if rounded:
             self._slices = self._slice_writer(with_rounding(self._layout, rounded))
             if self._prepare_process is not None:

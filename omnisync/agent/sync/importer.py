@@ -138,7 +138,7 @@ class Importer:
         is_first_load = not any(position.cursor for position in positions.values())
         if is_first_load and self._totals.total >= self._options.prefetch_from:
             self._mostly_new = True
-            self._erp.start_preparing()
+            self._retrying(self._erp.start_preparing)
         self._report_progress(Phase(stage="customer"))
         asked = {
             stream: position if position.epoch == heads.epoch else Position() for stream, position in positions.items()
@@ -159,7 +159,7 @@ class Importer:
         self._retrying(self._erp.prepare)
         self._retrying(lambda: self._erp.position(CUSTOMERS))
         for lot in sorted(requests, key=lambda lot: lot.kind):  # "customer" comes before "order"
-            streams = self._erp.records.requeue(lot.kind, lot.ids, again=lot.again)
+            streams = self._retrying(lambda lot=lot: self._erp.records.requeue(lot.kind, lot.ids, again=lot.again))  # type: ignore[misc]  # as above
             for stream in sorted(streams):
                 self._retrying(lambda s=stream: self._erp.position(s))  # type: ignore[misc]  # as above
                 ids = streams[stream]
@@ -290,7 +290,7 @@ class Importer:
         self._retrying(write)
 
     def _read_waiting(self) -> None:
-        for stream, ids in self._erp.records.waiting(self._establishments):
+        for stream, ids in self._retrying(lambda: list(self._erp.records.waiting(self._establishments))):
             self._report_progress(Phase(stage="waiting"))
             self._read_again(stream, ids)
 
@@ -304,7 +304,7 @@ class Importer:
                 self._read_again(stream, ids[len(ids) // 2 :])
                 return
             changes, unreadable = (), (Unreadable(kind=kind, id=ids[0], version=1, why="formato"),)
-        epoch = self._erp.position(stream).epoch
+        epoch = self._retrying(lambda: self._erp.position(stream)).epoch
         n = len(changes)
         for start, end in self.slice_size.slices(n):
             self._write(
@@ -321,7 +321,7 @@ class Importer:
     def _send_receipts(self) -> None:
         """Send all that is pending, of earlier runs, too. What cannot be sent now stays pending for the next chance."""
         is_sent = self._send_unsent_receipts()
-        while is_sent and (receipts := self._erp.records.pending_receipts(MAX_RECEIPTS)):
+        while is_sent and (receipts := self._retrying(lambda: self._erp.records.pending_receipts(MAX_RECEIPTS))):
             is_sent = self._send(receipts)
 
     def _send_unsent_receipts(self) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from omnisync.agent.config.connection import ErpAddress
-from omnisync.agent.erp.base import ErpScope
+from omnisync.agent.erp.base import Erp, ErpScope
 from omnisync.agent.erp.databases import open_erp
-from omnisync.agent.errors import BadTokenError, StoppedError
+from omnisync.agent.errors import BadTokenError, ErpBusyError, StoppedError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
 from omnisync.agent.messages import sentences
@@ -278,3 +279,42 @@ def test_converting_a_page_shows_its_rows_and_never_opens_the_erp(tmp_path: Path
         "formas_pagamento": 1,
     }
     assert list(tmp_path.glob("nowhere*")) == []
+
+
+class _BusyOnce:
+    """Something of the ERP's, each call of which meets a busy database the first time."""
+
+    def __init__(self, whole: Any, met: set[str]) -> None:
+        self._whole = whole
+        self._met = met
+
+    def __getattr__(self, name: str) -> Any:
+        whole = getattr(self._whole, name)
+        if name == "records":
+            return _BusyOnce(whole, self._met)
+        if not callable(whole) or name in ("close", "prepare_page"):
+            return whole
+
+        def called(*words: Any, **more: Any) -> Any:
+            if name not in self._met:
+                self._met.add(name)
+                raise ErpBusyError
+            return whole(*words, **more)
+
+        return called
+
+
+def test_an_erp_that_is_busy_at_any_call_ends_no_import(keeper: SampleErp, hub: RunningHub) -> None:
+    send(hub, change(customer()), change(order()), change(order("ord_2", customer_id="cus_late")))
+    met: set[str] = set()
+    erp = keeper.open()
+    with client(hub) as opened:
+        first = importer(cast(Erp, _BusyOnce(erp, met)), opened).run()
+        send(hub, change(customer("cus_late", document=None, document_kind="none")))
+        importer(cast(Erp, _BusyOnce(erp, met)), opened).run()
+        requests = [RetryRequest(kind="order", ids=("ord_2",))]
+        importer(cast(Erp, _BusyOnce(erp, met)), opened).retry(requests)
+    erp.close()
+    assert first.orders.written == 1
+    assert keeper.query("SELECT count(*) FROM pedidos") == [(2,)]
+    assert met >= {"prepare", "position", "write", "waiting", "pending_receipts", "acknowledge", "requeue"}
