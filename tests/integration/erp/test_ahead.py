@@ -20,7 +20,7 @@ from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.base import ErpOptions, ErpScope, PreparedRecord, Slice, WriteResult
 from omnisync.agent.erp.databases import open_erp
 from omnisync.agent.erp.layout.plan_compiler import compile_layout
-from omnisync.agent.erp.layout.schema import shipped_layout, shipped_names, shipped_text
+from omnisync.agent.erp.layout.schema import read_layout, shipped_layout, shipped_names, shipped_text
 from omnisync.agent.erp.upsert.prepare import prepare_records
 from omnisync.agent.erp.upsert.prepare_process import COMMAND, PrepareConfig, PrepareProcess
 from omnisync.agent.messages import sentences
@@ -32,6 +32,7 @@ from tests.support.erp_databases import SampleErp, make_sqlite
 from tests.support.hub_server import RunningHub, running_hub
 from tests.support.import_runs import client, importer, send
 from tests.support.record_samples import NOW, change, customer, deletion, item, order
+from tests.support.toy_erp import HEAD, ITEM, ORDER, ToyErp
 
 PADRAO = compile_layout(shipped_layout("padrao"), ZoneInfo("America/Sao_Paulo"), {})
 CUSTOMERS = (
@@ -152,6 +153,34 @@ def test_a_record_that_was_made_ready_is_still_refused_alone_by_the_database(pai
         erp.close()
     assert told[:2] == told[2:]
     assert _all(pair[0]) == _all(pair[1])
+
+
+_MAX = '[order.number]\nfrom = "max"\n'
+_SHOWN = 'shown = "serie"\n'
+
+
+@pytest.mark.parametrize("is_prepared", [True, False])
+@pytest.mark.parametrize(
+    ("head", "outcome", "number"),
+    [('landing = "staging"\nexternal_id = "id_app"\n', "staged", "1"), (_SHOWN, "refused", None)],
+    ids=["a queue", "a column people know it by"],
+)
+def test_a_row_that_a_trigger_takes_at_once_is_told_alike_both_ways(
+    tmp_path: Path, head: str, outcome: str, number: str | None, is_prepared: bool
+) -> None:
+    toy = ToyErp(make_sqlite(tmp_path), tmp_path)
+    toy.lay(cli="", ped="num INTEGER PRIMARY KEY, id_app VARCHAR(40), total NUMERIC(15,2), serie VARCHAR(10)")
+    toy.run("CREATE TRIGGER leva AFTER INSERT ON ped BEGIN DELETE FROM ped WHERE num = NEW.num; END")
+    table = ORDER.replace('external_id = "id_app"\n', head + _MAX)
+    erp = toy.open(table, ITEM)
+    erp.position(stream_named("order:0001"))
+    changes = [change(order())]
+    layout = compile_layout(read_layout(HEAD + table + ITEM), ZoneInfo("America/Sao_Paulo"), {})
+    made = prepare_records(layout, stream_named("order:0001"), changes, adjusts_centavo=False)
+    assert made.keys() == {"ord_1"}
+    [receipt] = erp.write(_slice("order:0001", changes, made if is_prepared else {})).receipts
+    assert (receipt.outcome, receipt.erp_number) == (outcome, number)
+    toy.close()
 
 
 def test_layouts_that_ask_the_erp_are_told_from_those_that_do_not() -> None:

@@ -107,11 +107,13 @@ class NewRecordWriter:
             if kind == "order":
                 self._insert_lines(new, keys)
             by_id = self._finder.numbers_of(kind, dict(zip(rows.ids, keys, strict=True)))
+            if len(by_id) < len(keys):
+                raise RefusedRecordError("erp_row_missing", tabela=table.name)
         except RefusedRecordError:
             self._database.return_to_savepoint()
             return None
         self._database.release_savepoint()
-        numbers = [by_id.get(id_) for id_ in rows.ids]
+        numbers = [by_id[id_] for id_ in rows.ids]
         return InsertedRecords(kind=kind, new=new, keys=keys, numbers=numbers, outcome=outcome)
 
     def _insert_lines(self, new: NewRecords, keys: Sequence[ErpKey]) -> None:

@@ -33,15 +33,17 @@ class RowFinder:
         rows = self._customers if kind == "customer" else self._orders
         return rows.keys_of(ids) if rows is not None else {}
 
-    def numbers_of(self, kind: str, keys: Mapping[str, ErpKey]) -> dict[str, str]:
-        """Return the numbers people know these rows by, by external id; none of those that the ERP's own job gives."""
+    def numbers_of(self, kind: str, keys: Mapping[str, ErpKey]) -> dict[str, str | None]:
+        """Return the numbers people know these rows by, by external id: None of one without a number yet, as where the
+        ERP's own job gives it. A row that must be read for it and is not there is left out.
+        """
         layout = self._layout
-        if kind == "customer" or (layout.shown == layout.order.table.keys[-1] and not layout.is_staged):
+        if kind == "order" and layout.is_staged and layout.outcome is not None:
+            return dict.fromkeys(keys)
+        if kind == "customer" or layout.shown == layout.order.table.keys[-1]:
             return {id_: key[-1] for id_, key in keys.items()}
-        if layout.is_staged and layout.outcome is not None:
-            return {}
         shown = self._orders.fetch_by_key(list(keys.values()), [layout.shown])
-        return {id_: as_text(shown[key][0]) for id_, key in keys.items() if key in shown and shown[key][0] is not None}
+        return {id_: _number_of(shown[key][0]) for id_, key in keys.items() if key in shown}
 
     def existing(self, kind: str, bindings: Iterable[Binding], ids: Sequence[str]) -> set[str]:
         """Return which of these records have a row, by the key they are bound to or by their external id."""
@@ -58,3 +60,7 @@ class RowFinder:
     def release_customers(self, bindings: Sequence[Binding]) -> None:
         """Take our mark from rows that were matched and are another company's."""
         self._customer_match.release(bindings)
+
+
+def _number_of(value: object) -> str | None:
+    return as_text(value) if value is not None else None
