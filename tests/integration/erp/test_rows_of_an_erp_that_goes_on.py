@@ -401,6 +401,19 @@ def test_case_h19_a_look_up_does_not_depend_on_its_neighbours(sqlite: ToyErp) ->
     assert sqlite.rows("SELECT produto FROM ite ORDER BY seq") == [("r1",), ("r2",)]
 
 
+@pytest.mark.parametrize("column", ["VARCHAR(20)", "INTEGER"])
+def test_case_h19_a_code_with_other_zeros_is_the_neighbours_only_in_a_column_of_numbers(
+    toy: ToyErp, column: str
+) -> None:
+    toy.lay(cli="", pro=f"cod {column} NOT NULL PRIMARY KEY, ref VARCHAR(20)")
+    toy.run("INSERT INTO pro (cod, ref) VALUES ('12', 'r1')")
+    erp = toy.open(ORDER, _LOOKED_UP)
+    plain, padded = (item(1, product_code=code) for code in ("12", "0012"))
+    write(erp, change(order(items=(plain,))), change(order("ord_2", items=(padded,))))
+    assert _reasons(erp) == ({"ord_2": "product_unknown"} if column != "INTEGER" else {})
+    assert toy.rows("SELECT produto FROM ite") == [("r1",)] * (1 if column != "INTEGER" else 2)
+
+
 def test_case_h18_a_matched_customer_made_anew_is_ours(toy: ToyErp) -> None:
     toy.lay()
     erp = toy.open(_matching(), _ordered('customer = "cli"\n'), ITEM)

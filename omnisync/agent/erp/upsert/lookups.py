@@ -16,7 +16,7 @@ from omnisync.agent.erp.layout.row_builder import (
     lookup_key,
 )
 from omnisync.agent.erp.layout.schema import FromSql, Lookup
-from omnisync.agent.erp.upsert.keys import UNREADABLE, ErpKey, match_ignoring_padding
+from omnisync.agent.erp.upsert.keys import UNREADABLE, ErpKey, match_ignoring_padding, without_zeros
 from omnisync.agent.errors import RefusedRecordError
 
 
@@ -73,12 +73,17 @@ def _lookup_answers(database: Database, form: Lookup, keys: Sequence[str]) -> di
     found_by = match_ignoring_padding(by_letters, answers)
     there: dict[Any, object] = {key: taken for [key], taken in found_by.items() if taken is not None}
     there |= {ExactKey(key): exact[key.rstrip()] for key in keys if exact.get(key.rstrip()) is not None}
-    # A row that came for a key beside it says nothing of a key in other letters: that one is asked for alone.
-    met = {lookup_key(key) for key in keys if key.rstrip() in exact}
-    doubtful = [key for key in keys if key.rstrip() not in exact and lookup_key(key) in met]
+    # A row that came for a key beside it says nothing of a key in other letters or with other zeros: asked for alone.
+    met = {_loose_key(key) for key in keys if key.rstrip() in exact}
+    doubtful = [key for key in keys if key.rstrip() not in exact and _loose_key(key) in met]
     for key in doubtful:
         there.pop(lookup_key(key), None)
     return there | _lookup_answers(database, form, doubtful) if doubtful else there
+
+
+def _loose_key(key: str) -> ErpKey:
+    """Return a key as one column or another may compare it: whatever its letters' case, or its zeros."""
+    return without_zeros((lookup_key(key),))
 
 
 def _add_answer(answers: dict[Any, object], key: object, answer: object) -> None:
