@@ -247,6 +247,17 @@ def test_case_h9_a_mended_document_that_the_erp_does_not_have_is_asked_for(toy: 
     assert toy.rows("SELECT count(*) FROM cli") == [(1,)]
 
 
+def test_case_h9_the_row_chosen_among_several_is_taken_though_another_has_our_mark(toy: ToyErp) -> None:
+    erp = _two_companies(toy)
+    for cod in (8, 9):
+        toy.run("INSERT INTO cli (cod, nome, documento) VALUES (?, 'Aurora', '12ABC34501DE35')", cod)
+    write(erp, change(customer(), 2))
+    assert _reasons(erp) == {"cus_1": "customer_duplicate"}
+    erp.records.choose("cus_1", "9")
+    assert write(erp, change(customer(), 2), expected=None).counts.customers == RowCounts(written=1)
+    assert toy.rows("SELECT cod FROM cli WHERE id_app = 'cus_1'") == [(9,)]
+
+
 def test_case_h9_a_customer_asked_for_again_after_its_document_was_mended_is_made(toy: ToyErp) -> None:
     erp = _two_companies(toy)
     write(erp, change(customer(), 2))

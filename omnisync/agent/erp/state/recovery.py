@@ -93,8 +93,10 @@ class StateRecovery:
 
 
 def _is_unknown(kind: RecordKind, binding: Binding | None, key: ErpKey) -> bool:
-    if binding is None or binding.written_version is None:
+    if binding is None:
         return True
+    if binding.written_version is None:
+        return kind == "order" or binding.origin != "matched"  # a person chose another row than the one it had
     # A customer's row may be another's, matched or chosen; an order's is its own.
     return kind == "order" and binding.erp_key != encode_key(key)
 

@@ -12,12 +12,13 @@ from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import Layout
 from omnisync.agent.erp.upsert.keys import (
     UNREADABLE,
+    Claim,
     ErpKey,
     as_text,
-    decode_key,
     encode_key,
     match_ignoring_padding,
     sort_key,
+    without_zeros,
 )
 from omnisync.agent.erp.upsert.lookups import comparable_rows
 from omnisync.agent.erp.upsert.record_change import Binding, RecordChange, claim_of, key_of, leave_unchanged
@@ -82,9 +83,11 @@ class CustomerMatch:
 
     def release(self, bindings: Sequence[Binding]) -> None:
         """Take our mark from rows that were matched and are another company's; what was filled into them stays."""
+        self._unmark([claim for claim in map(claim_of, bindings) if claim is not None])
+
+    def _unmark(self, claims: Sequence[Claim]) -> None:
         assert self._layout.customer is not None
         table = self._layout.customer.table
-        claims = [claim for claim in map(claim_of, bindings) if claim is not None]
         if not claims or not table.carries_ids:
             return
         marks = table.carried([claim.id for claim in claims])
@@ -144,11 +147,18 @@ class CustomerMatch:
                     record_change.refuse("document_missing", "document")
 
     def _bind_chosen(self, new: Sequence[RecordChange]) -> None:
-        """Bind the row a person chose among several; it stands in the binding without a written version."""
+        """Bind the row a person chose among several; it stands in the binding without a written version.
+
+        The row it was matched with before may still carry our mark, and the mark may be unique.
+        """
+        assert self._layout.customer is not None
+        claims = [claim_of(v.binding) if v.binding is not None else None for v in new]
+        chosen = {claim.id: claim.key for claim in claims if claim is not None and claim.is_matched}
+        marked = TableWriter(self._database, self._layout.customer.table).keys_of(list(chosen))
+        self._unmark([Claim(id_, key) for id_, key in marked.items() if not _is_same_key(key, chosen[id_])])
         for record_change in new:
-            binding = record_change.binding
-            if binding is not None and binding.origin == "matched" and binding.erp_key is not None:
-                _bind(record_change, decode_key(binding.erp_key))
+            if record_change.change.id in chosen:
+                _bind(record_change, chosen[record_change.change.id])
 
     def _keys_by_document(self, documents: Sequence[str]) -> dict[str, list[ErpKey]]:
         """Return the keys of the ERP's customers by their document; one that cannot be read is UNREADABLE's text."""
@@ -198,6 +208,10 @@ def _is_other(row: Sequence[object] | None, document: str) -> bool:
     if row is None or _is_empty(row[0]) or row[0] is UNREADABLE:
         return False
     return re.sub(r"[^0-9A-Z]", "", as_text(row[0]).upper()) != document
+
+
+def _is_same_key(one: ErpKey, other: ErpKey) -> bool:
+    return without_zeros(one) == without_zeros(other)
 
 
 def _is_empty(value: object) -> bool:
