@@ -19,7 +19,7 @@ from omnisync.agent.progress import RowCounts
 from omnisync.contract.streams import orders_of
 from tests.support.erp_databases import KEEPERS, make_erp, write
 from tests.support.record_samples import change, customer, item, order
-from tests.support.toy_erp import CUSTOMER, ITEM, ORDER, ToyErp
+from tests.support.toy_erp import CUSTOMER, ITEM, ORDER, TABLES, ToyErp
 
 STATE = 'state = { column = "sit", open = "A", cancelled = "C", update_while = ["A", "P"] }\n'
 PED = "num {made}, id_app VARCHAR(40) UNIQUE, total NUMERIC(15,2), cli INTEGER, sit CHAR(1), obs VARCHAR(60)"
@@ -256,6 +256,16 @@ def test_case_h9_the_row_chosen_among_several_is_taken_though_another_has_our_ma
     erp.records.choose("cus_1", "9")
     assert write(erp, change(customer(), 2), expected=None).counts.customers == RowCounts(written=1)
     assert toy.rows("SELECT cod FROM cli WHERE id_app = 'cus_1'") == [(9,)]
+
+
+def test_case_h9_a_document_in_a_column_of_numbers_is_the_same_without_its_zeros(toy: ToyErp) -> None:
+    toy.lay(cli=TABLES["cli"].replace("documento VARCHAR(20)", "documento NUMERIC(14)"))
+    erp = toy.open(_matching(), ORDER, ITEM)
+    toy.run("INSERT INTO cli (cod, nome, documento) VALUES (7, 'Banco', 191)")
+    write(erp, change(customer(document="00000000000191")))
+    toy.run("INSERT INTO cli (cod, nome, documento) VALUES (8, 'Banco, de novo', 191)")  # the ERP's people, since
+    edited = change(customer(document="00000000000191", name="Banco S.A."), 2)
+    assert write(erp, edited).counts.customers == RowCounts(written=1)
 
 
 def test_case_h9_a_customer_asked_for_again_after_its_document_was_mended_is_made(toy: ToyErp) -> None:

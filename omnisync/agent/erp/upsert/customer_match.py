@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import Layout
@@ -207,7 +208,9 @@ def _is_other(row: Sequence[object] | None, document: str) -> bool:
     """Return whether a row has a document, and another one than this; one that cannot be read is taken for the same."""
     if row is None or _is_empty(row[0]) or row[0] is UNREADABLE:
         return False
-    return re.sub(r"[^0-9A-Z]", "", as_text(row[0]).upper()) != document
+    text = re.sub(r"[^0-9A-Z]", "", as_text(row[0]).upper())
+    is_number = isinstance(row[0], (int, float, Decimal))  # such a column keeps no zeros
+    return without_zeros((text,)) != without_zeros((document,)) if is_number else text != document
 
 
 def _is_same_key(one: ErpKey, other: ErpKey) -> bool:
