@@ -19,6 +19,7 @@ from omnisync.agent.erp.upsert.record_change import (
     RecordChange,
     compare,
     count_groups,
+    has_own_row,
     unchanged_group,
     unreadable_change,
 )
@@ -159,11 +160,7 @@ class SliceWriter:
         """Return the keys of the customers that stand in the ERP, by id."""
         known = self._customers_of(ids, related)
         targets = {id_: merged_target(id_, known) for id_ in ids}
-        standing = {
-            id_: target
-            for id_, target in targets.items()
-            if target is not None and target.erp_key is not None and target.written_version is not None
-        }
+        standing = {id_: target for id_, target in targets.items() if target is not None and has_own_row(target)}
         gone = self._finder.gone_customers(standing.values())
         return {id_: decode_key(one.erp_key) for id_, one in standing.items() if one.id not in gone and one.erp_key}
 

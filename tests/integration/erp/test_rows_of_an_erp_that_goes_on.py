@@ -247,6 +247,18 @@ def test_case_h9_a_mended_document_that_the_erp_does_not_have_is_asked_for(toy: 
     assert toy.rows("SELECT count(*) FROM cli") == [(1,)]
 
 
+def test_case_h9_no_order_is_billed_to_the_other_company_while_a_person_is_asked(toy: ToyErp) -> None:
+    erp = _two_companies(toy)
+    write(erp, change(customer(), 2))
+    assert write(erp, change(order("ord_2"))).counts.orders == RowCounts(waiting=1)
+    assert toy.rows("SELECT cli FROM ped") == [(7,)]
+    toy.run("INSERT INTO cli (cod, nome, documento) VALUES (8, 'Aurora', '12ABC34501DE35')")
+    erp.records.choose("cus_1", "8")
+    write(erp, change(customer(), 2), expected=None)
+    assert write(erp, change(order("ord_2")), expected=None).counts.orders == RowCounts(written=1)
+    assert toy.rows("SELECT cli FROM ped ORDER BY num") == [(7,), (8,)]
+
+
 def test_case_h9_the_row_chosen_among_several_is_taken_though_another_has_our_mark(toy: ToyErp) -> None:
     erp = _two_companies(toy)
     for cod in (8, 9):

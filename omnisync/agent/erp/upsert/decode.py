@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from omnisync.agent.erp.base import Slice
 from omnisync.agent.erp.upsert.normalize import read_record
-from omnisync.agent.erp.upsert.record_change import Binding, RecordChange, reason_of, stored_reason
+from omnisync.agent.erp.upsert.record_change import Binding, RecordChange, has_own_row, reason_of, stored_reason
 from omnisync.agent.erp.upsert.record_reason import RecordReason
 from omnisync.agent.record_ref import RecordLabel
 from omnisync.contract.documents import redact
@@ -187,8 +187,7 @@ def resolve_customers(
             _cancel(record_change)
             continue
         customer = merged_target(record_change.customer_id, customers)
-        has_row = customer is not None and customer.erp_key is not None and customer.written_version is not None
-        if has_customers and not has_row:
+        if has_customers and (customer is None or not has_own_row(customer)):
             _wait(record_change, customer)
         else:
             record_change.customer_key = customer.erp_key if customer is not None and has_customers else None

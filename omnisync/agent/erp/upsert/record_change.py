@@ -30,6 +30,8 @@ ChangeAction = Literal["none", "read", "insert", "match", "update", "cancel"]
 
 ADOPTED = "found"
 """The hash of a binding made of a row that was found in the ERP: nobody knows which version it holds."""
+ASKED = ("customer_duplicate", "customer_other_document")
+"""What a customer is refused for until a person says which of the ERP's rows is its own."""
 REINSERT_REQUESTED = "again"
 """The hash of a binding whose record a person wants in the ERP anew, whatever became of its row."""
 
@@ -187,6 +189,14 @@ def claim_for(record_change: RecordChange) -> Claim:
 def claim_of(binding: Binding) -> Claim | None:
     """Return the row that a record is bound to; None where it never had one."""
     return Claim(binding.id, decode_key(binding.erp_key), binding.origin == "matched") if binding.erp_key else None
+
+
+def has_own_row(customer: Binding) -> bool:
+    """Return whether a customer has a row that may be billed; not while a person is asked which one it is."""
+    if customer.erp_key is None or customer.written_version is None:
+        return False
+    reason = stored_reason(customer) if customer.outcome == "refused" else None
+    return reason is None or reason.code not in ASKED
 
 
 def leave_unchanged(record_change: RecordChange, code: str, **words: object) -> None:
