@@ -182,6 +182,16 @@ CASES = {
         GOOD + after("order", "", "a = 'id'"),
         "order.after.extra: falta uma coluna com key_of, que a liga ao registro",
     ),
+    "after beside another, alike": (
+        GOOD
+        + after("customer", "when = 'email'", "cli = { key_of = 'customer' }\ne = 'email'")
+        + after("customer", "", "cli = { key_of = 'customer' }\ne = 'name'").replace("'extra'", "'nome'"),
+        "customer.nome: está na tabela ext, com extra; dê a cada uma coluna com constant, que as distinga",
+    ),
+    "after in the main table, marked": (
+        GOOD + after("order", "external_id = 'a'", "p = { key_of = 'order' }\na = 'id'").replace("'ext'", "'PED'"),
+        "order.extra: está na tabela ped, e external_id diz só uma linha dela",
+    ),
     "after among the lines": (
         GOOD + after("order", "", "num = { key_of = 'order' }\nseq = 'number'").replace("'ext'", "'ite'"),
         "order.extra: está na tabela ite, com as linhas do pedido; dê a ela uma coluna com constant",
@@ -274,3 +284,14 @@ def test_the_fingerprint_changes_with_the_layout_and_with_de_para_and_with_nothi
     assert plain != fingerprint(GOOD.replace('"name"', '"name | upper"'), {})
     assert plain != fingerprint(GOOD, {"seller": {"V1": "7"}})
     assert fingerprint(GOOD, {"seller": {"a": "1", "b": "2"}}) == fingerprint(GOOD, {"seller": {"b": "2", "a": "1"}})
+
+
+@pytest.mark.parametrize("mark", ["", "external_id = 'a'"], ids=["unmarked", "marked"])
+def test_rows_after_the_main_one_in_one_table_are_told_apart_by_a_constant(mark: str) -> None:
+    rows = [
+        after("customer", mark, f"cli = {{ key_of = 'customer' }}\na = 'id'\ntipo = {{ constant = '{kind}' }}").replace(
+            "'extra'", f"'{kind}'"
+        )
+        for kind in "AB"
+    ]
+    assert compiled(GOOD + "".join(rows)).customer is not None

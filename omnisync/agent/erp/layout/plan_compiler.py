@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import tzinfo
 from hashlib import sha1
+from itertools import combinations
 from typing import Any
 
 import msgspec
@@ -134,7 +135,7 @@ def _main(
     )
     _check_keys(table, kind)
     afters = [*known, kind]
-    return MainPlan(
+    main = MainPlan(
         table=table,
         before=tuple(_extra(compiler, kind, extra, befores[:i], "before") for i, extra in enumerate(file.before)),
         after=tuple(
@@ -142,6 +143,8 @@ def _main(
         ),
         after_sql=_statement(compiler, kind, file.after_sql, f"{kind}.after_sql", _of_the_row(len(keys))),
     )
+    _check_apart(kind, main)
+    return main
 
 
 def _of_the_row(n_keys: int) -> set[str]:
@@ -180,6 +183,37 @@ def _extra(compiler: Compiler, kind: str, file: ExtraTable, known: Sequence[str]
     is_marked = not file.external_id or table.carries_ids
     _expect(is_marked, f"{where}.external_id: a coluna {file.external_id} precisa ser preenchida com 'id'")
     return ExtraPlan(file.name, table, _when(kind, file.when, where))
+
+
+def _check_apart(kind: str, main: MainPlan) -> None:
+    """Check that no row of a record is taken for another in its table: an edit would overwrite or delete that one."""
+    for extra in (*main.before, *main.after):
+        is_alone = not extra.table.carries_ids or extra.table.name.lower() != main.table.name.lower()
+        _expect(
+            is_alone, f"{kind}.{extra.label}: está na tabela {main.table.name}, e external_id diz só uma linha dela"
+        )
+    for one, other in combinations(main.after, 2):
+        is_same_table = one.table.name.lower() == other.table.name.lower()
+        _expect(
+            not is_same_table or (_leaves_out(one.table, other.table) and _leaves_out(other.table, one.table)),
+            f"{kind}.{other.label}: está na tabela {other.table.name}, com {one.label}; dê a cada uma coluna com "
+            "constant, que as distinga",
+        )
+
+
+def _leaves_out(one: TablePlan, other: TablePlan) -> bool:
+    """Return whether what a row is found by leaves the other row out: its key, or a constant that the other lacks."""
+    theirs = {late.column: None for late in other.foreign_key_columns} | {c.name: c.constant for c in other.columns}
+    if one.carries_ids:
+        found_by = {one.external_id}
+    elif one.keys and {*one.keys} <= {*one.names, *(late.column for late in one.foreign_key_columns)}:
+        return True
+    else:
+        found_by = {late.column for late in one.foreign_key_columns if late.whose == one.kind}
+    if not found_by <= theirs.keys():
+        return True
+    own = ((c.name, c.constant) for c in one.columns if c.constant is not None and c.name not in one.only_on_create)
+    return any(name not in theirs or theirs[name] not in (None, constant) for name, constant in own)
 
 
 def _when(kind: str, path: str, where: str) -> Callable[[Any], Any] | None:
