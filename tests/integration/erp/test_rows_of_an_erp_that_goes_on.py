@@ -217,6 +217,15 @@ def test_case_h8_a_row_before_the_main_one_that_is_anothers_by_now_is_left_alone
     assert toy.rows("SELECT email FROM pes WHERE id_app IS NULL") == [("deles@erp.example",)]
 
 
+def test_case_h8_a_row_that_a_trigger_takes_with_our_update_stops_no_neighbour(sqlite: ToyErp) -> None:
+    erp = _with_people(sqlite)
+    write(erp, change(customer(email="a@aurora.example")))
+    sqlite.run("CREATE TRIGGER leva AFTER UPDATE ON cli BEGIN DELETE FROM cli WHERE cod = NEW.cod; END")
+    edited, other = change(customer(email="b@aurora.example"), 2), change(customer("cus_2", name="Mercado Sol"))
+    assert write(erp, edited, other).counts.customers == RowCounts(written=2)
+    assert sqlite.rows("SELECT email FROM pes") == [("a@aurora.example",)]
+
+
 def _two_companies(toy: ToyErp) -> Erp:
     toy.lay()
     erp = toy.open(_matching(), _ordered('customer = "cli"\n'), ITEM)

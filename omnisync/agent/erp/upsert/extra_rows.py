@@ -72,6 +72,7 @@ class ExtraRows:
             return
         kind, main = self._main.table.kind, TableWriter(self._database, self._main.table)
         found = main.fetch_by_key([v.keys[kind] for v in group], [late[extra.label] for extra in extras])
+        group = [v for v in group if v.keys[kind] in found]  # a trigger may have taken the others with our update
         for at, extra in enumerate(extras):
             taken = [(v, found[v.keys[kind]][at]) for v in group]
             keys = {v.change.id: (as_text(key),) for v, key in taken if key is not None}
