@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
@@ -116,9 +117,10 @@ class Exporter:
         Raises StoppedError when told to stop, TemporaryError when the retries are exhausted, SetupError when a person
         must act; what was kept before goes first the next time.
         """
-        queries = self.queries()
+        queries, left_out = self.queries(), self._left_out()
         if queries:
             self._retrying(self._erp.prepare)
+        if queries or left_out:
             self._epoch = self._retrying(self._hub.epoch)
         for query in queries:
             try:
@@ -126,7 +128,7 @@ class Exporter:
             except (_UndeliverableError, OutboxLostError):
                 self._outbox.forget(query.dataset.system, query.dataset.name)
                 self._export_again(query)
-        for dataset in self._left_out() if queries else ():
+        for dataset in left_out:
             try:
                 self._empty(dataset)
             except (_UndeliverableError, OutboxLostError):
@@ -140,7 +142,10 @@ class Exporter:
     def _left_out(self) -> list[Dataset]:
         """Return the datasets that the hub has rows of and that the layout sends no more, of the systems chosen."""
         sent = {(query.dataset.system, query.dataset.name) for query in self._erp.exports()}
-        left_out = [place for place in self._outbox.datasets() if place not in sent and place in DATASETS]
+        known: list[tuple[str, str]] = []
+        with suppress(OutboxLostError):  # it is begun anew, and knows of no rows
+            known = self._outbox.datasets()
+        left_out = [place for place in known if place not in sent and place in DATASETS]
         return [DATASETS[place] for place in left_out if self._scope.includes_dataset(DATASETS[place])]
 
     def _empty(self, dataset: Dataset) -> None:

@@ -107,6 +107,19 @@ def test_case_h14_a_dataset_that_left_the_layout_is_emptied_when_a_person_agrees
     assert office.export().exports["omniforce.products"].sent == 3
 
 
+def test_case_h14_the_last_dataset_that_leaves_the_layout_is_asked_about_too(
+    office: ExportSetup, tmp_path: Path
+) -> None:
+    fill(office.keeper, many(3))
+    office.export(datasets=("products",))
+    with_queries(office, tmp_path, "")
+    assert office.export().exports == {"omniforce.products": ExportCounts(held=3)}
+    office.agreed = {"products": 3}
+    assert office.export().exports == {"omniforce.products": ExportCounts(sent=3, deleted=3)}
+    assert office.export().exports == {}
+    assert the_products(office) == set()
+
+
 def test_case_h13_a_mended_query_is_read_whole_the_same_day(office: ExportSetup, tmp_path: Path) -> None:
     office.keeper.run("CREATE TABLE solto (code TEXT, name TEXT, unit TEXT, changed INTEGER)")
     sql = "SELECT code, {name} AS name, unit, changed FROM solto"
