@@ -159,6 +159,7 @@ class Exporter:
             enqueue_deletes(self._outbox, state, options, seen, is_confirmed=True)
             self._send(dataset, state)
             n = 0
+            state.full_on = ""  # back in the layout, it is read whole the same day
         self._outbox.save_state(state)
         self._count(name, ExportCounts(held=n))
         self._hold(dataset.name, n, state.held_keys != asked)

@@ -120,6 +120,20 @@ def test_case_h14_the_last_dataset_that_leaves_the_layout_is_asked_about_too(
     assert the_products(office) == set()
 
 
+def test_case_h14_a_dataset_that_was_emptied_is_sent_whole_once_it_is_back(office: ExportSetup, tmp_path: Path) -> None:
+    office.keeper.run("CREATE TABLE solto (code TEXT, name TEXT, unit TEXT, changed INTEGER)")
+    office.keeper.run("INSERT INTO solto VALUES ('A', 'a', 'UN', 1), ('B', 'b', 'UN', 30)")
+    query = '[export.products]\nsql = "SELECT code, name, unit, changed FROM solto"\nchanged_at = "changed"\n'
+    with_queries(office, tmp_path, query)
+    office.export()
+    with_queries(office, tmp_path, "")
+    office.agreed = {"products": office.export().exports["omniforce.products"].held}
+    assert office.export().exports["omniforce.products"].deleted == 2
+    with_queries(office, tmp_path, query)
+    office.agreed = {}
+    assert office.export().exports["omniforce.products"].sent == 2
+
+
 def test_case_h13_a_mended_query_is_read_whole_the_same_day(office: ExportSetup, tmp_path: Path) -> None:
     office.keeper.run("CREATE TABLE solto (code TEXT, name TEXT, unit TEXT, changed INTEGER)")
     sql = "SELECT code, {name} AS name, unit, changed FROM solto"
