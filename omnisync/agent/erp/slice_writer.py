@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 from msgspec import Struct
@@ -26,6 +27,7 @@ from omnisync.agent.erp.upsert.record_change import (
 from omnisync.agent.erp.upsert.record_reason import Describe, described
 from omnisync.agent.erp.upsert.row_finder import RowFinder
 from omnisync.agent.erp.upsert.writer import RecordWriter, RejectedRecords
+from omnisync.agent.errors import ErpCommittedError
 from omnisync.agent.progress import Counts
 from omnisync.contract.feed import Change, RecordKind
 
@@ -80,7 +82,8 @@ class SliceWriter:
             record_changes, inserted = self._customers(part, changes, prepared, now, rejected)
         else:
             by_id = {v.change.id: v for v in related}
-            record_changes, inserted = self._orders(part, changes, by_id, prepared, now, rejected)
+            with _naming_committed(related):
+                record_changes, inserted = self._orders(part, changes, by_id, prepared, now, rejected)
         return WrittenSlice(
             related=related,
             changes=record_changes + self._unreadable(part, now),
@@ -118,7 +121,8 @@ class SliceWriter:
         inserted = self._new_writer.insert_customers(new) if new.changes else None
         record_changes = self._compare(part, "customer", _without(changes, inserted), bindings, now)
         read_customers(record_changes)
-        self._writer.customers(record_changes, rejected)
+        with _naming_committed(record_changes):
+            self._writer.customers(record_changes, rejected)
         describe_reasons(record_changes, self._describe)
         return record_changes, inserted
 
@@ -140,7 +144,8 @@ class SliceWriter:
         resolve_customers(record_changes, customers, has_customers=self._finder.has_customers)
         if self._recovery is not None:
             self._recovery.skip_already_taken(record_changes)
-        self._writer.orders(record_changes, customers, rejected)
+        with _naming_committed(record_changes):
+            self._writer.orders(record_changes, customers, rejected)
         describe_reasons(record_changes, self._describe)
         return record_changes, inserted
 
@@ -195,6 +200,17 @@ class SliceWriter:
         unreadable = [unreadable_change(u, bindings.get(u.id), retrying=retrying, now=now) for u in part.unreadable]
         describe_reasons(unreadable, self._describe)
         return unreadable
+
+
+@contextmanager
+def _naming_committed(record_changes: Sequence[RecordChange]) -> Iterator[None]:
+    """Let an error that says that the ERP committed name these records, too: they were in the same transaction."""
+    try:
+        yield
+    except ErpCommittedError as error:
+        named = {id(record) for record in error.records}
+        error.records = (*error.records, *(one for one in record_changes if id(one) not in named))
+        raise
 
 
 def _new_among(changes: Sequence[Change], prepared: PreparedRecords, bindings: Mapping[str, Binding]) -> NewRecords:

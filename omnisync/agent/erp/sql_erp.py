@@ -181,12 +181,17 @@ class SqlErp:
         try:
             return self._write_slice(part, rejected)
         except ErpCommittedError as error:
-            # Without a binding they would be inserted again by every run.
-            records = [record for record in error.records if isinstance(record, RecordChange)]
-            describe_reasons(records, self._describe)
-            with self._transactions.of_both():
-                self._bindings.save(records, part.epoch, part.establishment, self._clock())
+            self._save_committed(part, error)
             raise
+
+    def _save_committed(self, part: Slice, error: ErpCommittedError) -> None:
+        """Remember what stands in the ERP though the slice ended: without a binding it would be inserted again."""
+        records = [record for record in error.records if isinstance(record, RecordChange)]
+        describe_reasons(records, self._describe)
+        with self._transactions.of_both():
+            for kind, establishment in (("customer", ""), ("order", part.establishment)):
+                own = [record for record in records if record.change.kind == kind]
+                self._bindings.save(own, part.epoch, establishment, self._clock())
 
     def _write_slice(self, part: Slice, rejected: RejectedRecords | None) -> WriteResult:
         with self._transactions.of_both():
@@ -215,6 +220,13 @@ class SqlErp:
         return ["as duas tabelas do Omnisync (omnisync_binding e omnisync_cursor) serão criadas vazias"]
 
     def dry_run(self, part: Slice) -> DryRun:
+        try:
+            return self._dry_run(part)
+        except ErpCommittedError as error:
+            self._save_committed(part, error)
+            raise
+
+    def _dry_run(self, part: Slice) -> DryRun:
         try:
             self._transactions.begin()
             written = self._slices.write(msgspec.structs.replace(part, prepared={}), self._clock())

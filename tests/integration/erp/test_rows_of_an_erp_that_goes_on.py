@@ -17,7 +17,7 @@ from omnisync.agent.erp.layout_check.check import check
 from omnisync.agent.errors import ErpCommittedError
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.streams import orders_of
-from tests.support.erp_databases import KEEPERS, make_erp, write
+from tests.support.erp_databases import KEEPERS, make_erp, part, write
 from tests.support.record_samples import change, customer, item, order
 from tests.support.toy_erp import CUSTOMER, ITEM, ORDER, TABLES, ToyErp
 
@@ -78,6 +78,27 @@ def test_case_h4_what_a_procedure_commits_is_remembered_and_ends_the_run(mariadb
         write(erp, change(order("ord_3")), expected=None)
     assert ended.value.words["onde"] == "order.after_sql"
     assert len(mariadb.rows("SELECT id_app FROM ped")) == 3
+
+
+def test_case_h4_customers_of_the_same_transaction_are_remembered_too(mariadb: ToyErp) -> None:
+    mariadb.lay(cli="cod {made}, nome VARCHAR(60), documento VARCHAR(20)")
+    mariadb.run("CREATE PROCEDURE fecha (IN n INTEGER) BEGIN UPDATE ped SET total = total WHERE num = n; COMMIT; END")
+    unmarked = CUSTOMER.replace('external_id = "id_app"\n', "").replace('id_app = "id"\n', "")
+    erp = mariadb.open(unmarked, _ordered('customer = "cli"\nafter_sql = "CALL fecha(:key)"\n'), ITEM)
+    erp.position(orders_of("0001"))
+    for _ in range(2):
+        with suppress(ErpCommittedError):
+            write(erp, change(order()), related=[change(customer())], expected=None)
+    assert mariadb.rows("SELECT cod FROM cli") == mariadb.rows("SELECT cli FROM ped")
+
+
+def test_case_h4_what_a_procedure_commits_in_a_rehearsal_is_remembered(mariadb: ToyErp) -> None:
+    erp = _with_committing_procedure(mariadb)
+    erp.position(orders_of("0001"))
+    with pytest.raises(ErpCommittedError):
+        erp.dry_run(part(change(order()), expected=None))
+    assert write(erp, change(order()), expected=None).counts.orders == RowCounts(unchanged=1)
+    assert mariadb.rows("SELECT id_app FROM ped") == [("ord_1",)]
 
 
 def test_case_h4_a_procedure_that_commits_is_found_by_the_check(mariadb: ToyErp, tmp_path: Path) -> None:
