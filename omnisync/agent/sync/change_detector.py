@@ -52,12 +52,14 @@ class BatchLimits(Struct, frozen=True, kw_only=True):
 class ExportOptions(Struct, frozen=True, kw_only=True):
     """The options of an export: the clock, new batch names, and how many deletes were confirmed.
 
+    `withdraw` ends what was confirmed: it was for other deletes than those a person is to be asked about from now on.
     With `is_full` every row is read, whatever the layout's changed-at column would spare.
     """
 
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
     agreed: int = 0
+    withdraw: Callable[[], None] = lambda: None
     is_full: bool = False
     limits: BatchLimits = BatchLimits()
 
@@ -315,6 +317,8 @@ def confirm_deletes(outbox: Outbox, state: DatasetState, options: ExportOptions,
     """
     keys = digest_of_keys(outbox.missing_keys(state, seen)) if n else ""
     has_agreed = options.has_agreed(n) and keys == state.held_keys
+    if keys != state.held_keys:  # before the new ones are kept: a run that ends in between must not find the old yes
+        options.withdraw()
     state.held_keys = "" if has_agreed else keys
     return has_agreed
 

@@ -169,6 +169,7 @@ class Exporter:
             clock=self._runtime.clock,
             new_id=self._runtime.new_id,
             agreed=self._scope.agreed.get(dataset.name, 0),
+            withdraw=lambda: self._hold(dataset.name, 0, True),
             is_full=self._scope.is_full,
             limits=self._limits,
         )

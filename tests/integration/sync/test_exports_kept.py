@@ -85,6 +85,25 @@ def test_case_h22_a_yes_is_for_the_deletes_that_were_shown(office: ExportSetup) 
     assert office.at_hub() == office.in_erp()
 
 
+def test_case_h22_a_yes_ends_with_the_run_that_meets_others_even_if_it_is_stopped(office: ExportSetup) -> None:
+    fill(office.keeper, many(60))
+    office.export()
+    office.keeper.run("DELETE FROM produtos WHERE codigo < 'P0020'")
+    office.agreed = {"products": office.export().exports["omniforce.products"].held}
+    fill(office.keeper, products(*(f"P{n:04}" for n in range(20))))
+    office.keeper.run("DELETE FROM produtos WHERE codigo >= 'P0040'")  # as many others
+    office.keeper.run("UPDATE produtos SET descricao = 'novo' WHERE codigo = 'P0021'")
+
+    def hold(dataset: str, n: int, is_other: bool) -> None:
+        if is_other or not n:
+            office.agreed.pop(dataset, None)
+
+    with pytest.raises(StoppedError):
+        office.export(report=lambda progress: progress.phase.stage == "send", hold=hold, datasets=("products",))
+    assert office.export(hold=hold).exports["omniforce.products"].held == 20
+    assert len(the_products(office)) == 60
+
+
 def test_case_h14_a_dataset_that_left_the_layout_is_emptied_when_a_person_agrees(
     office: ExportSetup, tmp_path: Path
 ) -> None:
