@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from itertools import chain
 
@@ -177,24 +177,22 @@ class SqlErp:
                     raise
                 rejected[guilty] = str(error.words.get("motivo", "–"))
 
-    def _write(self, part: Slice, rejected: RejectedRecords | None = None) -> WriteResult:
+    @contextmanager
+    def _remembering_committed(self, part: Slice) -> Iterator[None]:
+        """Save what stands in the ERP though the slice ended: without a binding it would be inserted again."""
         try:
-            return self._write_slice(part, rejected)
+            yield
         except ErpCommittedError as error:
-            self._save_committed(part, error)
+            records = [record for record in error.records if isinstance(record, RecordChange)]
+            describe_reasons(records, self._describe)
+            with self._transactions.of_both():
+                for kind, establishment in (("customer", ""), ("order", part.establishment)):
+                    own = [record for record in records if record.change.kind == kind]
+                    self._bindings.save(own, part.epoch, establishment, self._clock())
             raise
 
-    def _save_committed(self, part: Slice, error: ErpCommittedError) -> None:
-        """Remember what stands in the ERP though the slice ended: without a binding it would be inserted again."""
-        records = [record for record in error.records if isinstance(record, RecordChange)]
-        describe_reasons(records, self._describe)
-        with self._transactions.of_both():
-            for kind, establishment in (("customer", ""), ("order", part.establishment)):
-                own = [record for record in records if record.change.kind == kind]
-                self._bindings.save(own, part.epoch, establishment, self._clock())
-
-    def _write_slice(self, part: Slice, rejected: RejectedRecords | None) -> WriteResult:
-        with self._transactions.of_both():
+    def _write(self, part: Slice, rejected: RejectedRecords | None = None) -> WriteResult:
+        with self._remembering_committed(part), self._transactions.of_both():
             self._bindings.lock_stream(part.stream.name, part.expected)
             written = self._slices.write(part, self._clock(), rejected)
             if self._transactions.are_apart:
@@ -220,24 +218,19 @@ class SqlErp:
         return ["as duas tabelas do Omnisync (omnisync_binding e omnisync_cursor) serão criadas vazias"]
 
     def dry_run(self, part: Slice) -> DryRun:
-        try:
-            return self._dry_run(part)
-        except ErpCommittedError as error:
-            self._save_committed(part, error)
-            raise
-
-    def _dry_run(self, part: Slice) -> DryRun:
-        try:
-            self._transactions.begin()
-            written = self._slices.write(msgspec.structs.replace(part, prepared={}), self._clock())
-            landed = [v for v in chain(written.related, written.changes) if v.outcome_group == "written"]
-            return DryRun(
-                counts=count(chain((v for v in written.related if v.needs_save), written.changes)) + written.unchanged,
-                tables=written_rows(self._database, self._layout, landed),
-                unsettled=_reasons(written.changes),
-            )
-        finally:
-            self._transactions.rollback()
+        with self._remembering_committed(part):
+            try:
+                self._transactions.begin()
+                written = self._slices.write(msgspec.structs.replace(part, prepared={}), self._clock())
+                landed = [v for v in chain(written.related, written.changes) if v.outcome_group == "written"]
+                return DryRun(
+                    counts=count(chain((v for v in written.related if v.needs_save), written.changes))
+                    + written.unchanged,
+                    tables=written_rows(self._database, self._layout, landed),
+                    unsettled=_reasons(written.changes),
+                )
+            finally:
+                self._transactions.rollback()
 
     def preview(self, part: Slice) -> DryRun:
         related = compare(once(part.related), {}, part.epoch, retrying=False)
