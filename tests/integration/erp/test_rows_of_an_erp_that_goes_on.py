@@ -238,6 +238,32 @@ def test_case_h8_a_row_before_the_main_one_that_is_anothers_by_now_is_left_alone
     assert toy.rows("SELECT email FROM pes WHERE id_app IS NULL") == [("deles@erp.example",)]
 
 
+_FREIGHT = """
+[[order.before]]
+name = "frete"
+table = "fre"
+key = "cod"
+when = "notes"
+[order.before.columns]
+nota = "notes"
+"""
+_OF_FREIGHT = _TITLE.replace('cli = { key_of = "customer" }', 'fre = { key_of = "frete" }')
+
+
+def test_case_h8_a_row_before_that_stays_is_still_pointed_at_by_the_rows_after(toy: ToyErp) -> None:
+    toy.lay(
+        cli="",
+        ped="num {made}, id_app VARCHAR(40) UNIQUE, total NUMERIC(15,2), fre INTEGER",
+        fre="cod {made}, nota VARCHAR(60)",
+        tit="num INTEGER, fre INTEGER NOT NULL, tipo VARCHAR(3), valor NUMERIC(15,2)",
+    )
+    erp = toy.open(ORDER + 'fre = { key_of = "frete" }\n', _FREIGHT, _OF_FREIGHT, ITEM)
+    write(erp, change(order(notes="urgente")))
+    assert write(erp, change(order(), 2)).counts.orders == RowCounts(written=1)
+    assert _warnings(erp) == ["extra_row_stays"]
+    assert toy.rows("SELECT p.num FROM ped p JOIN tit t ON t.num = p.num AND t.fre = p.fre") == [(1,)]
+
+
 def test_case_h8_a_row_that_a_trigger_takes_with_our_update_stops_no_neighbour(sqlite: ToyErp) -> None:
     erp = _with_people(sqlite)
     write(erp, change(customer(email="a@aurora.example")))

@@ -89,6 +89,8 @@ class ExtraRows:
         for record_change in group:
             id_, values = record_change.change.id, record_change.extra_rows.get(extra.label)
             if values is None:
+                if id_ in keys:  # the main row goes on pointing there, and so do the rows after it
+                    record_change.keys[extra.label] = keys[id_]
                 if id_ in owned:
                     _warn(record_change, "extra_row_stays", extra)
             elif id_ in owned:
