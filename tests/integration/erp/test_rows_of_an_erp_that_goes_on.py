@@ -264,6 +264,36 @@ def test_case_h8_a_row_before_that_stays_is_still_pointed_at_by_the_rows_after(t
     assert toy.rows("SELECT p.num FROM ped p JOIN tit t ON t.num = p.num AND t.fre = p.fre") == [(1,)]
 
 
+def test_case_h8_a_row_after_keeps_the_key_of_another_row_after(toy: ToyErp) -> None:
+    toy.lay(
+        cli="",
+        tit="cod {made}, id_app VARCHAR(40), num INTEGER, valor NUMERIC(15,2)",
+        rat="num INTEGER, tit INTEGER, valor NUMERIC(15,2)",
+    )
+    title = '[[order.after]]\nname = "titulo"\ntable = "tit"\nkey = "cod"\nexternal_id = "id_app"\n'
+    title += '[order.after.columns]\nid_app = "id"\nnum = { key_of = "order" }\nvalor = "totals.total_amount"\n'
+    share = '[[order.after]]\nname = "rateio"\ntable = "rat"\n[order.after.columns]\nnum = { key_of = "order" }\n'
+    share += 'tit = { key_of = "titulo" }\nvalor = "totals.total_amount"\n'
+    erp = toy.open(ORDER, title, share, ITEM)
+    write(erp, change(order()))
+    assert write(erp, change(order(notes="urgente"), 2)).counts.orders == RowCounts(written=1)
+    assert toy.rows("SELECT r.num FROM rat r JOIN tit t ON t.cod = r.tit AND t.num = r.num") == [(1,)]
+
+
+def test_case_h8_a_row_after_that_nothing_finds_again_is_not_doubled_by_an_edit(toy: ToyErp) -> None:
+    toy.lay(
+        cli="",
+        ped="num {made}, id_app VARCHAR(40) UNIQUE, total NUMERIC(15,2), fre INTEGER",
+        fre="cod {made}, nota VARCHAR(60)",
+        tit="fre INTEGER, tipo VARCHAR(3), valor NUMERIC(15,2)",
+    )
+    unlinked = _OF_FREIGHT.replace('num = { key_of = "order" }\n', "")
+    erp = toy.open(ORDER + 'fre = { key_of = "frete" }\n', _FREIGHT, unlinked, ITEM)
+    write(erp, change(order()))
+    assert write(erp, change(order(), 2)).counts.orders == RowCounts(written=1)
+    assert toy.rows("SELECT fre, tipo FROM tit") == [(None, "DUP")]
+
+
 def test_case_h8_a_row_that_a_trigger_takes_with_our_update_stops_no_neighbour(sqlite: ToyErp) -> None:
     erp = _with_people(sqlite)
     write(erp, change(customer(email="a@aurora.example")))

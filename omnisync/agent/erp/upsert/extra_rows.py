@@ -106,7 +106,7 @@ class ExtraRows:
         values = record_change.extra_rows.get(extra.label)
         fixed = _identity(extra.table, values, record_change)
         if not fixed:
-            return  # its key is among the values that were lost
+            return  # its key is among the values that were lost, or of a row that is not there
         n = self._count(extra.table, fixed)
         if n > 1:
             _warn(record_change, "extra_rows_alike", extra)
@@ -149,7 +149,7 @@ def recorded(record_change: RecordChange, table: TablePlan) -> object:
 def _identity(table: TablePlan, values: Sequence[object] | None, record_change: RecordChange) -> dict[str, object]:
     """Return the columns a row after the main one is found again by, with their values: the record's id where the
     row carries it, its key where the layout fills it, else the record's own key and the row's constants. Empty where
-    that takes values the record does not have.
+    that takes values the record does not have, or keys of rows that are not there.
     """
     late = _late(table, record_change)
     constants = {c.name: c.constant for c in table.columns if c.constant is not None}
@@ -157,12 +157,15 @@ def _identity(table: TablePlan, values: Sequence[object] | None, record_change: 
     if table.carries_ids:
         [carried] = table.carried([record_change.change.id])
         return fixed | {table.external_id: carried}
-    if table.keys and set(table.keys) <= {*table.names, *late}:
+    columns = {*table.names, *(one.column for one in table.foreign_key_columns)}
+    if table.keys and set(table.keys) <= columns:
         filled = (dict(zip(table.names, values, strict=True)) if values is not None else fixed) | late
-        return {name: filled[name] for name in table.keys} if set(table.keys) <= filled.keys() else {}
+        is_whole = all(filled.get(name) is not None for name in table.keys)
+        return {name: filled[name] for name in table.keys} if is_whole else {}
     own = {one.column for one in table.foreign_key_columns if one.whose == table.kind}
     # Another record's key, as that of the order's customer, may be another by now.
-    return {name: key for name, key in late.items() if not own or name in own} | fixed
+    linked = {name: key for name, key in late.items() if not own or name in own}
+    return linked | fixed if linked else {}
 
 
 def _warn(record_change: RecordChange, code: str, extra: ExtraPlan) -> None:
@@ -172,9 +175,9 @@ def _warn(record_change: RecordChange, code: str, extra: ExtraPlan) -> None:
 
 
 def _late(table: TablePlan, record_change: RecordChange) -> dict[str, object]:
-    """Return the columns that take keys of other rows, with those keys."""
-    names = (one.column for one in table.foreign_key_columns)
-    return dict(zip(names, foreign_keys(table, record_change.keys), strict=True))
+    """Return the columns that take keys of other rows, with those keys; not of a row whose key is not known here."""
+    columns = zip(table.foreign_key_columns, foreign_keys(table, record_change.keys), strict=True)
+    return {one.column: key for one, key in columns if key is not None}
 
 
 def _values(statement: Statement, record_change: RecordChange) -> list[object]:
