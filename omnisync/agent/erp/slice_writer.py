@@ -187,12 +187,17 @@ class SliceWriter:
         return record_changes
 
     def _customers_of(self, ids: set[str], related: dict[str, RecordChange]) -> dict[str, Binding]:
-        known = self._bindings.customers(sorted(ids - related.keys()))
-        # The related customers were written a moment ago in this transaction; their bindings are saved at its end.
-        for id_ in ids & related.keys():
-            known[id_] = _as_binding(related[id_])
-        merged = {b.merged_into for b in known.values() if b.merged_into} - known.keys()
-        return self._bindings.customers(sorted(merged)) | known
+        """Return the bindings of these customers and of those they were merged into."""
+        known: dict[str, Binding] = {}
+        missing = ids
+        while missing:
+            found = self._bindings.customers(sorted(missing - related.keys()))
+            # Related customers were written a moment ago in this transaction; their bindings are saved at its end.
+            for id_ in (missing | found.keys()) & related.keys():
+                found[id_] = _as_binding(related[id_])
+            known |= found
+            missing = {b.merged_into for b in found.values() if b.merged_into} - known.keys()
+        return known
 
     def _unreadable(self, part: Slice, now: datetime) -> list[RecordChange]:
         bindings = self._bindings.of(part.kind, [u.id for u in part.unreadable])

@@ -108,6 +108,12 @@ def test_an_order_that_goes_on_waiting_keeps_its_age_and_owes_no_second_receipt(
     assert erp.records.pending_receipts(10) == []
 
 
+def test_an_order_finds_a_related_customer_into_which_its_own_was_merged(erp: Erp) -> None:
+    write(erp, change(customer("cus_2", merged_into="cus_1")))
+    written = write(erp, change(order(customer_id="cus_2")), related=[change(customer("cus_1"))])
+    assert written.counts.orders == RowCounts(written=1)
+
+
 def test_a_related_customer_lands_before_its_order(erp: Erp) -> None:
     erp.position(orders_of("0001"))
     written = erp.write(part(change(order()), related=[change(customer())], expected=""))
