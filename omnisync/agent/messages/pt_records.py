@@ -43,6 +43,10 @@ RECORDS: Mapping[str, Message] = {
         "O cliente {nome} estava ligado ao cliente {chave} do ERP, que tem outro CNPJ/CPF.",
         "Escolha-o em Pendências se é a mesma empresa, ou importe o cliente de novo para que seja cadastrado.",
     ),
+    "customer_chosen": Message(
+        "O cliente {nome} usa o cliente {chave} do ERP, que tem outro CNPJ/CPF, como foi escolhido em Pendências.",
+        "Confira o CNPJ/CPF no ERP.",
+    ),
     "customer_duplicate": Message(
         "Há {n} clientes no ERP com o mesmo CNPJ do cliente {nome}.",
         "Escolha qual deles usar em Pendências.",

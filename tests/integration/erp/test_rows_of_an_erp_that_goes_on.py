@@ -333,6 +333,18 @@ def test_case_h9_a_mended_document_that_the_erp_does_not_have_is_asked_for(toy: 
     assert toy.rows("SELECT count(*) FROM cli") == [(1,)]
 
 
+def test_case_h9_a_row_of_another_document_that_a_person_chose_is_asked_about_once(toy: ToyErp) -> None:
+    erp = _two_companies(toy)
+    write(erp, change(customer(), 2))
+    erp.records.choose("cus_1", "7")
+    write(erp, change(customer(), 2), expected=None)
+    for version in (3, 4):
+        assert write(erp, change(customer(name=f"Aurora {version}"), version)).counts.customers == RowCounts(written=1)
+        assert _warnings(erp) == ["customer_chosen"]
+    assert write(erp, change(order("ord_2"))).counts.orders == RowCounts(written=1)
+    assert write(erp, change(customer(document="52998224725"), 5)).counts.customers == RowCounts(refused=1)
+
+
 def test_case_h9_no_order_is_billed_to_the_other_company_while_a_person_is_asked(toy: ToyErp) -> None:
     erp = _two_companies(toy)
     write(erp, change(customer(), 2))

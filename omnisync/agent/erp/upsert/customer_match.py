@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from hashlib import sha1
 
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import Layout
@@ -22,12 +23,22 @@ from omnisync.agent.erp.upsert.keys import (
     without_zeros,
 )
 from omnisync.agent.erp.upsert.lookups import comparable_rows
-from omnisync.agent.erp.upsert.record_change import Binding, RecordChange, claim_of, key_of, leave_unchanged
+from omnisync.agent.erp.upsert.record_change import (
+    Binding,
+    RecordChange,
+    claim_of,
+    key_of,
+    leave_unchanged,
+    reason_of,
+    stored_warnings,
+)
 from omnisync.agent.erp.upsert.table import TableWriter
 from omnisync.agent.errors import RefusedRecordError
 from omnisync.contract.documents import mask
 
 OTHER_DOCUMENT = "customer_other_document"
+CHOSEN = "customer_chosen"
+"""The warning that a person chose a row of another document; its value remembers for which document of ours."""
 _MAX_VALUE = 120
 """What the contract gives a reason's value."""
 
@@ -57,8 +68,14 @@ class CustomerMatch:
             record_change.action = "match"
         new = [v for v in record_changes if v.action == "insert"]
         self._bind_chosen(new)
+        for record_change in self._of_another_document([v for v in new if v.action == "match"]):
+            _note_choice(record_change)
         new = [v for v in new if v.action == "insert" and _document(v)]
-        new += self._of_another_document(matched)
+        for record_change in self._of_another_document(matched):
+            if _was_chosen(record_change):
+                _note_choice(record_change)
+            else:
+                new.append(record_change)
         found = self._keys_by_document([_document(v) for v in new])
         twins, seen = [], set()
         for record_change in new:
@@ -193,6 +210,21 @@ def candidate_keys(keys: Sequence[ErpKey]) -> str:
 def _bind(record_change: RecordChange, key: ErpKey) -> None:
     record_change.action, record_change.is_matched = "match", True
     record_change.erp_key = encode_key(key)
+
+
+def _note_choice(record_change: RecordChange) -> None:
+    chosen = reason_of(CHOSEN, record_change, "document", _choice(record_change), chave=key_of(record_change)[-1])
+    record_change.warnings += (chosen,)
+
+
+def _was_chosen(record_change: RecordChange) -> bool:
+    """Return whether a person chose the row for the document that the customer has now."""
+    warnings = stored_warnings(record_change.binding) if record_change.binding is not None else ()
+    return any((one.code, one.value) == (CHOSEN, _choice(record_change)) for one in warnings)
+
+
+def _choice(record_change: RecordChange) -> str:
+    return sha1(_document(record_change).encode(), usedforsecurity=False).hexdigest()
 
 
 def _document(record_change: RecordChange) -> str:
