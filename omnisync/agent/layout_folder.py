@@ -38,7 +38,7 @@ def chosen(name: str, folder: Path, shipped: Sequence[str]) -> str:
     return str(folder / f"{stem}{SUFFIX}")
 
 
-def shown_name(layout: str, folder: Path) -> str:
+def display_name(layout: str, folder: Path) -> str:
     """Return a connection's layout as a page shows it: the name of a file of the folder, else as it is kept."""
     path = Path(layout)
     is_inside = layout.endswith(SUFFIX) and path.parent == folder

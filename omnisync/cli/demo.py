@@ -25,7 +25,7 @@ from omnisync.cli import composition
 from omnisync.cli.agent import serve
 from omnisync.cli.command import command
 from omnisync.cli.exit import print_status
-from omnisync.cli.progress import execute_shown, export_summary, summary
+from omnisync.cli.progress import execute_with_progress, export_summary, summary
 from omnisync.cli.simulate import exported_products, free_number, retry_when_silent, simulated_sellers
 from omnisync.cli.status import open_issue_line
 from omnisync.demo import company, erp
@@ -67,9 +67,9 @@ def demo(once: bool, fresh: bool) -> None:
         tokens = company.create_company(hub.store, composition.clock())
         send_sample(context, hub.store)
         connection = connect(context, hub.url, folder, tokens[0])
-        came = execute_shown(context, connection, RunRequest(scope=RunScope(kind="import")))
+        came = execute_with_progress(context, connection, RunRequest(scope=RunScope(kind="import")))
         invoice(context, folder)
-        went = execute_shown(context, connection, RunRequest(scope=RunScope(kind="export")))
+        went = execute_with_progress(context, connection, RunRequest(scope=RunScope(kind="export")))
         show_summary(context, connection, folder, came + went)
         if not once:
             keep_running(context, hub, folder, tokens[1])

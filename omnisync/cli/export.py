@@ -15,7 +15,7 @@ from omnisync.agent.sync.run import RunRequest
 from omnisync.cli import composition
 from omnisync.cli.command import command
 from omnisync.cli.exit import DONE, DONE_WITH_REFUSALS
-from omnisync.cli.progress import execute_shown, export_summary, show_result
+from omnisync.cli.progress import execute_with_progress, export_summary, show_result
 from omnisync.contract.datasets import DATASETS
 
 NAMES = sorted({name for _, name in DATASETS})
@@ -48,7 +48,7 @@ def export(
     """
     scope = RunScope(kind="export", systems=cast("tuple[System, ...]", systems) or "all", resends_refused=is_again)
     asked = RunRequest(scope=scope, datasets=datasets, is_full=is_full)
-    counts = execute_shown(context, connection, asked, run_id=run_id, quiet=as_json)
+    counts = execute_with_progress(context, connection, asked, run_id=run_id, quiet=as_json)
     show_result(as_builtins(counts), lambda: export_summary(counts), as_json=as_json)
     return DONE_WITH_REFUSALS if counts.has_refusals else DONE
 

@@ -13,7 +13,7 @@ from omnisync.agent.sync.run import DRY_RUN, RunRequest, exclusive_run, importer
 from omnisync.cli import composition
 from omnisync.cli.command import command
 from omnisync.cli.exit import DONE, DONE_WITH_REFUSALS, print_status
-from omnisync.cli.progress import dry_run_lines, execute_shown, show_result, summary
+from omnisync.cli.progress import dry_run_lines, execute_with_progress, show_result, summary
 
 
 @command("import")
@@ -45,7 +45,7 @@ def import_(
         print_status("O que o ERP não tem mais será criado de novo nele: " + ", ".join(again))
         click.confirm("Continuar?", abort=True, err=True)
     scope = RunScope(establishments=codes, records=tuple(RecordRef(None, id_, again=True) for id_ in again))
-    counts = execute_shown(context, connection, RunRequest(scope=scope), run_id=run_id, quiet=as_json)
+    counts = execute_with_progress(context, connection, RunRequest(scope=scope), run_id=run_id, quiet=as_json)
     show_result(as_builtins(counts), lambda: summary(counts), as_json=as_json)
     return DONE_WITH_REFUSALS if counts.has_refusals else DONE
 

@@ -34,7 +34,7 @@ _WORDS = {
 }
 
 
-def execute_shown(
+def execute_with_progress(
     context: composition.AgentContext,
     connection: Connection,
     request: RunRequest,

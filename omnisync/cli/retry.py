@@ -12,7 +12,7 @@ from omnisync.cli.command import command, open_context
 from omnisync.cli.exit import DONE, DONE_WITH_REFUSALS, WRONG_USE, print_status
 from omnisync.cli.import_ import as_builtins
 from omnisync.cli.options import connection_option
-from omnisync.cli.progress import execute_shown, show_result, summary
+from omnisync.cli.progress import execute_with_progress, show_result, summary
 
 MOST = 100_000
 
@@ -32,7 +32,7 @@ def retry(ids: tuple[str, ...], is_all: bool, name: str | None, as_json: bool) -
     if not wanted:
         print_status("Nenhum registro recusado.")
         return DONE
-    counts = execute_shown(
+    counts = execute_with_progress(
         context, connection, RunRequest(scope=RunScope(records=wanted), origin="retry"), quiet=as_json
     )
     show_result(as_builtins(counts), lambda: summary(counts), as_json=as_json)

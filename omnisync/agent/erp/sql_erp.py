@@ -85,7 +85,7 @@ class SqlErp:
 
     def _slice_writer(self, layout: Layout) -> SliceWriter:
         database, finder = self._database, self._finder
-        is_apart = self._transactions.are_apart
+        is_apart = self._transactions.are_separate
         return SliceWriter(
             self._bindings,
             RecordWriter(database, layout, finder),
@@ -104,7 +104,7 @@ class SqlErp:
     def prepare(self) -> None:
         self._database.connect()
         check_tables(self._database, self._layout)
-        if self._transactions.are_apart:
+        if self._transactions.are_separate:
             check_external_ids(self._database, self._layout)
         self._state_database.dialect.make_binding_tables(self._state_database)
         codes = CODES_OF_LAYOUT | (UNSUMMED if self._options.adjusts_centavo else set())
@@ -195,7 +195,7 @@ class SqlErp:
         with self._remembering_committed(part), self._transactions.of_both():
             self._bindings.lock_stream(part.stream.name, part.expected)
             written = self._slices.write(part, self._clock(), rejected)
-            if self._transactions.are_apart:
+            if self._transactions.are_separate:
                 _mark_cancellations(self._bindings, self._state_database, part, written.changes)
             now = self._clock()
             receipts = self._bindings.save(written.related, part.epoch, "", now)
@@ -213,7 +213,7 @@ class SqlErp:
 
     def dry_run_side_effects(self) -> list[str]:
         self._database.connect()
-        if self._transactions.are_apart or "omnisync_binding" in self._database.dialect.tables(self._database):
+        if self._transactions.are_separate or "omnisync_binding" in self._database.dialect.tables(self._database):
             return []
         return ["as duas tabelas do Omnisync (omnisync_binding e omnisync_cursor) serão criadas vazias"]
 

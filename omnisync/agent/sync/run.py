@@ -235,13 +235,15 @@ class RunExecutor:
             if run.kind == "export":
                 return self._export(known, hub, erp).counts
             journal, note = self._services.journal, f"slice_size:{known.name}"
-            first = min(int(journal.get_meta(note) or FIRST_SLICE), MAX_REMEMBERED)
+            first = FIRST_SLICE
+            with suppress(TemporaryError, SettingsError):  # a journal in use: the run begins small
+                first = min(int(journal.get_meta(note) or FIRST_SLICE), MAX_REMEMBERED)
             importer = importer_between(
                 known, hub, erp, run.id, run.scope.establishments, self._report, self._services.runtime, first
             )
             counts = self._import(known, hub, erp, importer)
             if (size := min(importer.slice_size.size, MAX_REMEMBERED)) != first:
-                with suppress(TemporaryError, SettingsError):  # a journal in use: the next run begins small again
+                with suppress(TemporaryError, SettingsError):  # as above: so does the next one
                     journal.set_meta(note, str(size))
             return counts
 

@@ -1,4 +1,4 @@
-"""Which columns keep fewer decimal places than the values a layout writes into them: the database rounds in silence."""
+"""Find columns that keep fewer decimal places than the values a layout writes into them: the database rounds."""
 
 from __future__ import annotations
 

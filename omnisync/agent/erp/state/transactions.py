@@ -17,7 +17,7 @@ class Transactions(Struct, frozen=True):
     state_database: Database
 
     @property
-    def are_apart(self) -> bool:
+    def are_separate(self) -> bool:
         """Return whether our tables stand in a database of their own."""
         return self.database is not self.state_database
 
@@ -28,7 +28,7 @@ class Transactions(Struct, frozen=True):
         Apart, the ERP commits first: a kill in between leaves rows that are found again by their external ids.
         """
         with self.of_state():
-            if self.are_apart:
+            if self.are_separate:
                 with _atomically(self.database):
                     yield
             else:
@@ -41,7 +41,7 @@ class Transactions(Struct, frozen=True):
     def begin(self) -> None:
         """Begin a transaction of both that is only rolled back."""
         self.state_database.begin()
-        if self.are_apart:
+        if self.are_separate:
             self.database.begin()
 
     def rollback(self) -> None:

@@ -39,7 +39,7 @@ class TableWriter:
             return []
         table, numbers = self._table, self._numbers.numbers_for(new)
         names = [*table.parent, *(late.column for late in table.foreign_key_columns), *self._numbered, *table.names]
-        rows = list(map(_joined, zip(new.taken, numbers, new.values, strict=True)))
+        rows = list(map(_whole_row, zip(new.taken, numbers, new.values, strict=True)))
         if not table.keys:
             self._database.insert_rows(table.name, names, rows)
             return [()] * len(rows)
@@ -200,7 +200,7 @@ class TableWriter:
         return [i for i, name in enumerate(self._table.names) if name not in fixed]
 
 
-def _joined(parts: tuple[tuple[object, ...], ...]) -> tuple[object, ...]:
+def _whole_row(parts: tuple[tuple[object, ...], ...]) -> tuple[object, ...]:
     taken, number, values = parts
     return taken + number + values
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from omnisync.agent.config.connection import Connection, ErpAddress, HubAddress, with_zone
 from omnisync.agent.errors import SettingsError, SetupError
-from omnisync.agent.layout_folder import shown_name
+from omnisync.agent.layout_folder import display_name
 from omnisync.agent.messages import sentences
 from omnisync.agent.pages.rendering import field
 from omnisync.agent.zones import typed_zone
@@ -84,7 +84,7 @@ def typed_of(connection: Connection | None, layouts: Path) -> ConnectionForm:
         database=erp.database,
         user=erp.user,
         charset=erp.charset,
-        layout=shown_name(erp.layout, layouts),
+        layout=display_name(erp.layout, layouts),
         zone=connection.zone or "",
     )
 
