@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ class SampleErp(Struct, frozen=True):
         adjusts_centavo: bool = False,
         n_cores: int = 1,
         rows_per_chunk: int = ROWS_PER_CHUNK,
+        clock: Callable[[], datetime] = lambda: NOW,
     ) -> Erp:
         """The ERP, prepared."""
         erp = open_erp(
@@ -63,7 +65,7 @@ class SampleErp(Struct, frozen=True):
             scope=ErpScope(company="aurora", connection=connection, establishments=establishments),
             options=ErpOptions(adjusts_centavo=adjusts_centavo, n_cores=n_cores, rows_per_chunk=rows_per_chunk),
             zone=ZoneInfo("America/Sao_Paulo"),
-            clock=lambda: NOW,
+            clock=clock,
             describe=sentences.of_words,
             mappings=mappings,
             memories=self.memories or Path(),

@@ -131,7 +131,7 @@ def open_erp(
     database = open_database(address, password, kinds=kinds)
     ahead = None
     if (
-        _has_core_to_spare(address, options.n_cores, is_server=has_server(address.kind, kinds))
+        has_core_to_spare(address, options.n_cores, is_server=has_server(address.kind, kinds))
         and not how.needs_database
         and isinstance(zone, ZoneInfo)
     ):
@@ -156,7 +156,7 @@ def _own_file(path: Path) -> Database:
     return Database(OWN_FILE, DatabaseLogin(str(path)))
 
 
-def _has_core_to_spare(address: ErpAddress, n_cores: int, *, is_server: bool) -> bool:
+def has_core_to_spare(address: ErpAddress, n_cores: int, *, is_server: bool) -> bool:
     """Return whether a core is left beside the one that writes; the database's own server, on this computer, takes
     another.
     """

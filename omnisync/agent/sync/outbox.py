@@ -95,8 +95,13 @@ class Outbox:
     it for long, SettingsError when the disk is full or the folder cannot be written.
     """
 
-    def __init__(self, path: Path, rows_per_statement: int = ROWS_PER_STATEMENT) -> None:
-        self._file = OutboxFile(path)
+    def __init__(
+        self,
+        path: Path,
+        rows_per_statement: int = ROWS_PER_STATEMENT,
+        file_at: Callable[[Path], OutboxFile] = OutboxFile,
+    ) -> None:
+        self._file = file_at(path)
         self._rows_per_statement = rows_per_statement
 
     def close(self) -> None:

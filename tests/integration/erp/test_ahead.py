@@ -17,13 +17,12 @@ import msgspec
 import pytest
 
 from omnisync.agent.config.connection import ErpAddress
-from omnisync.agent.erp.base import ErpOptions, ErpScope, PreparedRecord, Slice, WriteResult
-from omnisync.agent.erp.databases import open_erp
+from omnisync.agent.erp.base import PreparedRecord, Slice, WriteResult
+from omnisync.agent.erp.databases import has_core_to_spare
 from omnisync.agent.erp.layout.plan_compiler import compile_layout
 from omnisync.agent.erp.layout.schema import read_layout, shipped_layout, shipped_names, shipped_text
 from omnisync.agent.erp.upsert.prepare import prepare_records
 from omnisync.agent.erp.upsert.prepare_process import COMMAND, PrepareConfig, PrepareProcess
-from omnisync.agent.messages import sentences
 from omnisync.agent.progress import Counts
 from omnisync.contract.feed import Change, Page, Receipt, Related
 from omnisync.contract.records import Phone, Totals
@@ -205,16 +204,8 @@ def test_layouts_that_ask_the_erp_are_told_from_those_that_do_not() -> None:
     ],
 )
 def test_a_core_must_be_left_beside_the_one_that_writes(kind: str, server: str, n_cores: int, is_used: bool) -> None:
-    erp: Any = open_erp(
-        ErpAddress(kind=kind, database="erp", server=server),
-        scope=ErpScope(company="aurora", connection="producao", establishments=("0001",)),
-        zone=ZoneInfo("America/Sao_Paulo"),
-        clock=lambda: NOW,
-        describe=sentences.of_words,
-        memories=Path(),
-        options=ErpOptions(n_cores=n_cores),
-    )
-    assert (erp._prepare_process is not None) == is_used
+    address = ErpAddress(kind=kind, database="erp", server=server)
+    assert has_core_to_spare(address, n_cores, is_server=kind != "sqlite") == is_used
 
 
 def _page(changes: Sequence[Change]) -> bytes:

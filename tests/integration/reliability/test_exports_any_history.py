@@ -20,6 +20,7 @@ from omnisync.agent.erp.export.serializer import LineSerializer
 from omnisync.agent.erp.row_hash import hash_rows
 from omnisync.agent.sync.change_detector import BatchLimits
 from omnisync.agent.sync.outbox import WITHOUT_KEY, Outbox
+from omnisync.agent.sync.outbox_file import OutboxFile
 from omnisync.contract import batches
 from omnisync.contract.datasets import DATASETS
 from tests.support.simulation.export_fakes import COLUMNS, ZONE, Row
@@ -187,7 +188,7 @@ def test_the_rows_that_are_looked_up_are_those_a_plain_select_finds(known: set[s
             outbox.enqueue(dataset, None, [(key, n, bytes([dataset.id, n])) for n, key in enumerate(known)])
         mine = datasets[1]
         found = outbox.known_rows(mine, runs)
-        with outbox._file.reading() as db:
+        with OutboxFile(Path(folder) / "out.db").reading() as db:
             rows = db.execute("SELECT key, n, hash FROM row WHERE dataset = ?", (mine.id,)).fetchall()
         whole = {key: (n, hash_) for key, n, hash_ in rows}
         assert found.items() <= whole.items()

@@ -693,8 +693,7 @@ def test_a_clock_that_is_wrong_changes_nothing_of_what_is_imported(
     send(hub, change(customer()), change(order("ord_1")))
     run_import(keeper, hub)
     send(hub, change(order("ord_1", notes="nova"), 2), change(order("ord_2")))
-    erp = keeper.open()
-    erp._clock = lambda: NOW + timedelta(hours=hours)  # type: ignore[attr-defined]  # the ERP's machine is off
+    erp = keeper.open(clock=lambda: NOW + timedelta(hours=hours))  # the ERP's machine is off
     with client(hub) as opened:
         assert importer(erp, opened).run().orders == RowCounts(written=2)
         assert importer(erp, opened).run().total == RowCounts()

@@ -217,6 +217,4 @@ class FlakyFile(OutboxFile):
 
 def flaky(path: Path, faults: FaultInjector, *, rows_per_statement: int) -> Outbox:
     """The outbox there, whose file fails so."""
-    outbox = Outbox(path, rows_per_statement)
-    outbox._file = FlakyFile(path, faults)
-    return outbox
+    return Outbox(path, rows_per_statement, lambda path: FlakyFile(path, faults))

@@ -89,7 +89,7 @@ class RowStream:
             return
         values: list[Any] = [row[place] for row in rows if row[place] is not None]
         for value in [max(values)] if values else ():
-            told = _since(value)
+            told = as_since(value)
             self.latest = told if self.latest is None else max(self.latest, told)
 
     def _hashes(self, rows: RowList) -> list[bytes]:
@@ -133,7 +133,8 @@ def open_stream(
         yield RowStream(query, [name.lower() for name in names], lots, rows_per_chunk)
 
 
-def _since(value: Any) -> str | int:
+def as_since(value: Any) -> str | int:
+    """Return a value of a changed-at column as the next export asks from it. Raises LayoutError."""
     if isinstance(value, datetime):
         latest: datetime = value
         with suppress(OverflowError):  # before the first moments there is none

@@ -58,7 +58,7 @@ class RecordWriter:
 
     def customers(self, record_changes: Sequence[RecordChange], rejected: RejectedRecords | None = None) -> None:
         """Land the customers that are to be inserted or updated."""
-        _refuse_rejected(record_changes, rejected)
+        refuse_rejected(record_changes, rejected)
         if self._layout.customer is None:
             for record_change in record_changes:
                 if record_change.action in ("insert", "update"):
@@ -103,7 +103,7 @@ class RecordWriter:
         rejected: RejectedRecords | None = None,
     ) -> None:
         """Land the orders that are to be inserted, updated or cancelled, with their lines, for these customers."""
-        _refuse_rejected(record_changes, rejected)
+        refuse_rejected(record_changes, rejected)
         self._state_guard.check_state(record_changes)
         self._state_guard.customers(record_changes, customers)
         build_orders(record_changes, self._layout, self._ask)
@@ -255,7 +255,8 @@ class RecordWriter:
         return True
 
 
-def _refuse_rejected(record_changes: Sequence[RecordChange], rejected: RejectedRecords | None) -> None:
+def refuse_rejected(record_changes: Sequence[RecordChange], rejected: RejectedRecords | None) -> None:
+    """Refuse the records for which the ERP undid or refused a whole transaction before."""
     for record_change in record_changes if rejected else ():
         motive = rejected.get((record_change.change.kind, record_change.change.id)) if rejected else None
         if motive is not None and record_change.action in ("insert", "update", "match", "cancel"):
