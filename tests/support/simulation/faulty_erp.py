@@ -13,8 +13,8 @@ from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.databases import layout_named, open_database
 from omnisync.agent.erp.dialects.sqlite.dialect import OWN_FILE
 from omnisync.agent.erp.driver import DatabaseLogin
-from omnisync.agent.erp.layout.plan import Layout
-from omnisync.agent.erp.layout.plan_compiler import compile_layout
+from omnisync.agent.erp.layout.plan import Layout, RoundedColumns
+from omnisync.agent.erp.layout.plan_compiler import compile_layout, with_rounding
 from omnisync.agent.erp.sql_erp import SqlErp
 from omnisync.agent.erp.upsert.prepare import prepare_records
 from omnisync.agent.erp.upsert.prepare_process import PrepareProcess
@@ -72,6 +72,11 @@ class PreparedHere:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+
+    def start(self) -> None: ...
+
+    def learn_rounding(self, rounded: RoundedColumns) -> None:
+        self._layout = with_rounding(self._layout, rounded)
 
     def prepare(self, stream: Stream, page: bytes) -> Mapping[str, PreparedRecord]:
         read, _ = read_page(page, stream.kind)
