@@ -75,7 +75,7 @@ class SliceWriter:
     def write(self, part: Slice, now: datetime, rejected: RejectedRecords | None = None) -> WrittenSlice:
         """Put the slice's rows into the ERP's tables."""
         is_columnar = not rejected and self._recovery is None
-        related, _ = self._customers(part, part.related, {}, now, rejected)
+        related, _ = self._customers(part, once(part.related), {}, now, rejected)
         prepared = part.prepared if is_columnar and self._new_writer.takes(part.kind) else {}
         changes, unchanged = self._news(part)
         if part.kind == "customer":
@@ -115,7 +115,6 @@ class SliceWriter:
         now: datetime,
         rejected: RejectedRecords | None,
     ) -> tuple[list[RecordChange], InsertedRecords | None]:
-        changes = once(changes)
         bindings = self._bindings.of("customer", [change.id for change in changes])
         new = _new_among(changes, prepared, bindings)
         inserted = self._new_writer.insert_customers(new) if new.changes else None

@@ -265,12 +265,6 @@ class Outbox:
                 n=row["n"],
             )
 
-    def n_pending(self, state: DatasetState) -> int:
-        """Return how many lines have not been answered."""
-        with self._file.reading() as db:
-            sql = "SELECT coalesce(sum(lines), 0) FROM batch WHERE dataset = ?"
-            return int(db.execute(sql, (state.id,)).fetchone()[0])
-
     def acknowledge(
         self, state: DatasetState, batch: Batch, refused: Sequence[RowRefusal] = (), kept_back: Sequence[str] = ()
     ) -> None:
