@@ -6,6 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from omnisync.agent.coded_message import ASKED_OF_A_PERSON
 from omnisync.agent.messages import labels
 
 PART = "\x1f"
@@ -31,10 +32,6 @@ class ChoosableIssue(Protocol):
     def value(self) -> str | None: ...
 
 
-CHOSEN_BY_A_PERSON = ("customer_duplicate", "customer_other_document")
-"""Reasons that are answered by one of the ERP's customers."""
-
-
 class Choice(Struct, frozen=True, kw_only=True):
     """Several customers of the ERP with one CNPJ: which of them is this one?"""
 
@@ -52,7 +49,7 @@ class Choice(Struct, frozen=True, kw_only=True):
 
 def choice_of(issue: ChoosableIssue) -> Choice | None:
     """Return the choice that this record waits for, if it waits for one."""
-    if issue.code not in CHOSEN_BY_A_PERSON or issue.outcome != "refused" or not issue.value:
+    if issue.code not in ASKED_OF_A_PERSON or issue.outcome != "refused" or not issue.value:
         return None
     keys = issue.value.split(",")
     return Choice(

@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
+from omnisync.agent.coded_message import OTHER_DOCUMENT
 from omnisync.agent.erp.base import OpenIssue
 from omnisync.agent.erp.database import encoder, execute_among
 from omnisync.agent.erp.layout.plan import Layout, TablePlan
 from omnisync.agent.erp.state.bindings import IS_WAITING, Bindings
 from omnisync.agent.erp.state.transactions import Transactions
-from omnisync.agent.erp.upsert.customer_match import OTHER_DOCUMENT
 from omnisync.agent.erp.upsert.record_change import Binding, stored_reason
 from omnisync.agent.erp.upsert.row_finder import RowFinder
 from omnisync.contract.feed import MAX_RECORDS, Reason, Receipt, RecordKind

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from hashlib import sha1
 
+from omnisync.agent.coded_message import DUPLICATE_CUSTOMER, OTHER_DOCUMENT
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import Layout
 from omnisync.agent.erp.upsert.keys import (
@@ -36,7 +37,6 @@ from omnisync.agent.erp.upsert.table import TableWriter
 from omnisync.agent.errors import RefusedRecordError
 from omnisync.contract.documents import mask
 
-OTHER_DOCUMENT = "customer_other_document"
 CHOSEN = "customer_chosen"
 """The warning that a person chose a row of another document; its value remembers for which document of ours."""
 _MAX_VALUE = 120
@@ -86,7 +86,7 @@ class CustomerMatch:
                 table = self._layout.customer.table
                 record_change.refuse("erp_unreadable", "document", onde=f"{table.name}.{', '.join(table.keys)}")
             elif len(keys) > 1:
-                record_change.refuse("customer_duplicate", "document", candidate_keys(keys), n=len(keys))
+                record_change.refuse(DUPLICATE_CUSTOMER, "document", candidate_keys(keys), n=len(keys))
             elif keys:
                 self.release([record_change.binding] if record_change.binding is not None else [])
                 _bind(record_change, keys[0])

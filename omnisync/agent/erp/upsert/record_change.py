@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 import msgspec
 from msgspec import Struct
 
+from omnisync.agent.coded_message import ASKED_OF_A_PERSON
 from omnisync.agent.erp.base import PreparedRecord
 from omnisync.agent.erp.upsert.keys import Claim, ErpKey, decode_key
 from omnisync.agent.erp.upsert.normalize import read_record
@@ -30,8 +31,6 @@ ChangeAction = Literal["none", "read", "insert", "match", "update", "cancel"]
 
 ADOPTED = "found"
 """The hash of a binding made of a row that was found in the ERP: nobody knows which version it holds."""
-ASKED = ("customer_duplicate", "customer_other_document")
-"""What a customer is refused for until a person says which of the ERP's rows is its own."""
 REINSERT_REQUESTED = "again"
 """The hash of a binding whose record a person wants in the ERP anew, whatever became of its row."""
 
@@ -196,7 +195,7 @@ def has_own_row(customer: Binding) -> bool:
     if customer.erp_key is None or customer.written_version is None:
         return False
     reason = stored_reason(customer) if customer.outcome == "refused" else None
-    return reason is None or reason.code not in ASKED
+    return reason is None or reason.code not in ASKED_OF_A_PERSON
 
 
 def leave_unchanged(record_change: RecordChange, code: str, **words: object) -> None:
