@@ -12,7 +12,7 @@ import pytest
 from omnisync.agent.erp.base import PreparedRecord
 from omnisync.agent.erp.layout.plan import Layout
 from omnisync.agent.erp.layout.row_builder import ColumnPlan, LookupAnswers, UnconvertibleError
-from omnisync.agent.erp.upsert.build_rows import ask_nothing, build_customers, build_orders, refuse_unconvertible
+from omnisync.agent.erp.upsert.build_rows import ask_nothing, build_customers, build_orders, refused_unconvertible
 from omnisync.agent.erp.upsert.record_change import ChangeAction, RecordChange
 from omnisync.agent.erp.upsert.record_reason import described
 from omnisync.agent.messages import sentences
@@ -49,9 +49,7 @@ def changed(record: Customer | Order, action: ChangeAction = "insert") -> Record
 
 
 def built(layout: Layout, *records: Order) -> list[RecordChange]:
-    made = [changed(record) for record in records]
-    build_orders(made, layout, ask_nothing)
-    return made
+    return build_orders([changed(record) for record in records], layout, ask_nothing)
 
 
 def code_of(one: RecordChange) -> tuple[str | None, str | None]:
@@ -60,17 +58,17 @@ def code_of(one: RecordChange) -> tuple[str | None, str | None]:
 
 def test_an_order_becomes_its_row_with_those_of_its_items_and_payments() -> None:
     one, two = built(compiled(GOOD + PAYMENT), order("ord_1"), order("ord_2", items=(item(3),)))
-    assert (one.row, one.item_rows, one.payment_rows) == (
+    assert (one.rows.main, one.rows.items, one.rows.payments) == (
         ("ord_1", "29.10"),
         [("1", "000001"), ("2", "000002")],
         [("1", "7")],
     )
-    assert (two.row, two.item_rows, two.payment_rows) == (("ord_2", "20.00"), [("3", "000003")], [("1", "7")])
+    assert (two.rows.main, two.rows.items, two.rows.payments) == (("ord_2", "20.00"), [("3", "000003")], [("1", "7")])
 
 
 def test_without_a_table_of_payments_there_are_no_rows_of_them() -> None:
     [one] = built(compiled(), order())
-    assert one.payment_rows == []
+    assert one.rows.payments == []
 
 
 def test_an_order_with_a_line_that_is_no_row_is_refused_whole_and_its_neighbours_are_not() -> None:
@@ -81,9 +79,9 @@ def test_an_order_with_a_line_that_is_no_row_is_refused_whole_and_its_neighbours
         ("product_unknown", "items[1].product_code"),
         (None, None),
     ]
-    assert (two.action, two.outcome, two.item_rows) == ("none", "refused", [])
-    assert [found.item_rows for found in (one, three)] == [[("1", "A"), ("2", "B")]] * 2
-    assert [found.payment_rows for found in (one, three)] == [[("1", "7")]] * 2
+    assert (two.action, two.outcome, two.rows.items) == ("none", "refused", [])
+    assert [found.rows.items for found in (one, three)] == [[("1", "A"), ("2", "B")]] * 2
+    assert [found.rows.payments for found in (one, three)] == [[("1", "7")]] * 2
 
 
 def test_the_first_thing_that_is_wrong_with_an_order_is_its_reason() -> None:
@@ -95,9 +93,8 @@ def test_the_first_thing_that_is_wrong_with_an_order_is_its_reason() -> None:
 
 @pytest.mark.parametrize("action", ["none", "read", "cancel"])
 def test_an_order_that_is_not_written_gets_no_rows(action: ChangeAction) -> None:
-    one = changed(order(), action)
-    build_orders([one], compiled(), ask_nothing)
-    assert (one.row, one.item_rows) == ((), ())
+    [one] = build_orders([changed(order(), action)], compiled(), ask_nothing)
+    assert (one.rows.main, one.rows.items) == ((), ())
 
 
 def test_a_row_beside_the_order_is_made_where_its_field_is_there() -> None:
@@ -109,7 +106,7 @@ def test_a_row_beside_the_order_is_made_where_its_field_is_there() -> None:
         order("ord_3", notes="urgente", seller_code="V1"),
         order("ord_4", notes="urgente", seller_code="V9"),
     )
-    assert [one.extra_rows for one in (without, empty, with_notes)] == [{}, {}, {"obs": ("urgente", "1")}]
+    assert [one.rows.extras for one in (without, empty, with_notes)] == [{}, {}, {"obs": ("urgente", "1")}]
     assert code_of(refused) == ("code_unmapped", "seller_code")
 
 
@@ -120,30 +117,27 @@ def test_a_row_beside_the_order_is_made_where_its_field_is_there() -> None:
 def test_a_customer_to_be_written_gets_its_row_and_a_warning_of_what_was_cut(
     action: ChangeAction, row: tuple[object, ...]
 ) -> None:
-    one = changed(customer(), action)
-    build_customers([one], compiled(with_changes(NAME)), ask_nothing)
-    assert one.row == row
+    [one] = build_customers([changed(customer(), action)], compiled(with_changes(NAME)), ask_nothing)
+    assert one.rows.main == row
     assert [warning.code for warning in one.warnings] == (["text_shortened"] if row else [])
 
 
 def test_a_warning_is_given_once_however_often_the_rows_are_made() -> None:
-    one, layout = changed(customer()), compiled(with_changes(NAME))
-    build_customers([one], layout, ask_nothing)
-    build_customers([one], layout, ask_nothing)
+    layout = compiled(with_changes(NAME))
+    [one] = build_customers(build_customers([changed(customer())], layout, ask_nothing), layout, ask_nothing)
     assert len(one.warnings) == 1
 
 
 def test_what_was_prepared_is_taken_as_it_is_and_nothing_is_asked() -> None:
-    one = changed(order())
-    one.prepared = PreparedRecord("OF-1", "cus_1", "hash", ("r",), {"obs": ("o",)}, (("i",),), (("p",),))
+    prepared = PreparedRecord("OF-1", "cus_1", "hash", ("r",), {"obs": ("o",)}, (("i",),), (("p",),))
     asked: list[list[Any]] = []
 
     def ask(columns: Sequence[ColumnPlan], records: list[Any], parents: Sequence[Any]) -> LookupAnswers:
         asked.append(records)
         return LookupAnswers(None, [])
 
-    build_orders([one], compiled(), ask)
-    assert (one.row, one.extra_rows, one.item_rows, one.payment_rows) == (
+    [one] = build_orders([msgspec.structs.replace(changed(order()), prepared=prepared)], compiled(), ask)
+    assert (one.rows.main, one.rows.extras, one.rows.items, one.rows.payments) == (
         ("r",),
         {"obs": ("o",)},
         (("i",),),
@@ -165,7 +159,7 @@ def test_what_was_prepared_is_taken_as_it_is_and_nothing_is_asked() -> None:
 )
 def test_what_is_personal_is_not_repeated_in_a_reason(path: str, value: object, shown: str | None) -> None:
     one = changed(customer())
-    refuse_unconvertible(one, UnconvertibleError("code_unmapped", path, value, campo=path), "items[0].")
+    one = refused_unconvertible(one, UnconvertibleError("code_unmapped", path, value, campo=path), "items[0].")
     assert one.reason is not None
     assert (one.reason.code, one.reason.field, one.reason.value) == ("code_unmapped", f"items[0].{path}", shown)
     message = described(one.reason, sentences.of_words).message

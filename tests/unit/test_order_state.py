@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from omnisync.agent.erp.upsert.keys import encode_key
 from omnisync.agent.erp.upsert.order_state import OrderStateGuard
-from omnisync.agent.erp.upsert.record_change import ADOPTED, Binding, ChangeAction, RecordChange
+from omnisync.agent.erp.upsert.record_change import ADOPTED, Binding, ChangeAction, RecordChange, RecordRows
 from omnisync.agent.erp.upsert.staging_results import JOB_REFUSED
 from tests.support.layout_samples import compiled, with_changes
 from tests.support.record_samples import change, order
@@ -54,7 +55,7 @@ def checked(one: RecordChange, state: str, sit: object, id_app: object = "ord_1"
     """Action, outcome and reason of an order whose row is in this state."""
     rows = [{"num": "7", "id_app": id_app, "sit": sit}]
     database = ScriptedDatabase({"ped": rows})
-    guard(database, (COLUMNS, state + COLUMNS)).check_state([one])
+    [one] = guard(database, (COLUMNS, state + COLUMNS)).check_state([one])
     assert database.n_locked == 1
     return one.action, one.outcome, one.reason.code if one.reason is not None else None
 
@@ -94,20 +95,25 @@ def test_a_row_that_carries_another_id_is_no_row_of_the_order() -> None:
 
 @pytest.mark.parametrize("action", ["none", "insert", "read"])
 def test_an_order_that_changes_no_row_is_not_looked_for(action: ChangeAction) -> None:
-    database, one = ScriptedDatabase(), an_order(action)
-    guard(database, (COLUMNS, STATE + COLUMNS)).check_state([one])
+    database = ScriptedDatabase()
+    [one] = guard(database, (COLUMNS, STATE + COLUMNS)).check_state([an_order(action)])
     assert (one.action, database.asked) == (action, [])
 
 
-def gone(one: RecordChange, *changes: tuple[str, str], answers: tuple[Any, ...] = ()) -> tuple[str, str | None]:
-    """Action and reason of an order whose row is no more."""
-    guard(ScriptedDatabase(answers=answers), *changes).check_state([one])
+def checked_without_row(one: RecordChange, *changes: tuple[str, str], answers: tuple[Any, ...] = ()) -> RecordChange:
+    """An order whose row is no more, after the check."""
+    [checked] = guard(ScriptedDatabase(answers=answers), *changes).check_state([one])
+    return checked
+
+
+def end_of(one: RecordChange) -> tuple[str, str | None]:
+    """Action and reason."""
     return one.action, one.reason.code if one.reason is not None else None
 
 
 def test_an_order_without_a_row_was_removed_and_from_a_queue_it_was_taken() -> None:
-    assert gone(an_order()) == ("none", "order_removed")
-    assert gone(an_order(), QUEUE) == ("none", "order_taken")
+    assert end_of(checked_without_row(an_order())) == ("none", "order_removed")
+    assert end_of(checked_without_row(an_order(), QUEUE)) == ("none", "order_taken")
 
 
 @pytest.mark.parametrize(
@@ -121,21 +127,21 @@ def test_an_order_without_a_row_was_removed_and_from_a_queue_it_was_taken() -> N
 def test_what_the_erps_job_made_of_a_staged_order_decides(
     answer: tuple[object, ...], number: str | None, expected: tuple[str, str | None]
 ) -> None:
-    one = an_order()
-    assert gone(one, QUEUE, (COLUMNS, OUTCOME + COLUMNS), answers=(answer,)) == expected
+    one = checked_without_row(an_order(), QUEUE, (COLUMNS, OUTCOME + COLUMNS), answers=(answer,))
+    assert end_of(one) == expected
     assert one.erp_number == number
 
 
 def test_an_order_that_the_job_refused_before_goes_in_again_or_is_cancelled() -> None:
     reason = f'{{"code":"{JOB_REFUSED}"}}'
-    assert gone(an_order(reason=reason), QUEUE) == ("insert", None)
-    cancelled = an_order("cancel", reason=reason)
-    assert (*gone(cancelled, QUEUE), cancelled.outcome) == ("none", None, "cancelled")
+    assert end_of(checked_without_row(an_order(reason=reason), QUEUE)) == ("insert", None)
+    cancelled = checked_without_row(an_order("cancel", reason=reason), QUEUE)
+    assert (*end_of(cancelled), cancelled.outcome) == ("none", None, "cancelled")
 
 
 def test_an_order_that_has_a_number_in_the_erp_never_goes_in_again() -> None:
     refused = an_order(reason=f'{{"code":"{JOB_REFUSED}"}}', erp_number="99")
-    assert gone(refused, QUEUE) == ("none", "order_taken")
+    assert end_of(checked_without_row(refused, QUEUE)) == ("none", "order_taken")
 
 
 @pytest.mark.parametrize(
@@ -148,10 +154,9 @@ def test_an_order_that_has_a_number_in_the_erp_never_goes_in_again() -> None:
     ],
 )
 def test_an_order_whose_key_would_be_another_is_kept(total: str | None, key: tuple[str, ...], code: str | None) -> None:
-    one = an_order(erp_key=encode_key(key))
-    one.row = ("ord_1", total)
+    made = replace(an_order(erp_key=encode_key(key)), rows=RecordRows(main=("ord_1", total)))
     changes = (('key = "num"', 'key = ["total", "num"]'), ('parent = "num"', 'parent = ["total", "num"]'))
-    guard(ScriptedDatabase(), *changes).check_key([one])
+    [one] = guard(ScriptedDatabase(), *changes).check_key([made])
     assert (one.reason.code if one.reason is not None else None) == code
 
 
@@ -173,7 +178,7 @@ def test_an_order_waits_for_a_customer_whose_row_is_not_its_own_any_more(
     one = an_order("insert")
     assert one.binding is not None
     buyer = one.binding._replace(id="cus_1", erp_key="3")
-    guard(ScriptedDatabase({"cli": rows}), *changes).customers([one], {"cus_1": buyer})
+    [one] = guard(ScriptedDatabase({"cli": rows}), *changes).check_customers([one], {"cus_1": buyer})
     assert (one.reason.code if one.reason is not None else None) == code
     assert (one.outcome == "waiting") is (code is not None)
 
@@ -187,5 +192,5 @@ def test_a_queue_may_hold_a_customer_no_more_but_no_stranger_in_its_place(
     buyer = one.binding._replace(id="cus_1", erp_key="3")
     rows: list[dict[str, object]] = [{"cod": "3", "id_app": others_id}] if others_id is not None else []
     landing = ('key = "num"', 'key = "num"\ncustomer = "cli"\nlanding = "staging"')
-    guard(ScriptedDatabase({"cli": rows}), landing).customers([one], {"cus_1": buyer})
+    [one] = guard(ScriptedDatabase({"cli": rows}), landing).check_customers([one], {"cus_1": buyer})
     assert (one.reason.code if one.reason is not None else None) == code

@@ -23,7 +23,6 @@ from omnisync.agent.erp.upsert.record_change import (
     count,
     hash_of,
     key_of,
-    leave_unchanged,
     reason_of,
     stored_reason,
     stored_warnings,
@@ -180,8 +179,9 @@ def test_a_change_without_an_id_of_its_own_is_spoken_of_as_one() -> None:
 
 
 def test_an_outcome_ends_the_change_and_is_saved() -> None:
-    found = RecordChange(change=change(order()), binding=None, action="update")
-    leave_unchanged(found, "order_locked", situacao="FATURADO")
+    going = RecordChange(change=change(order()), binding=None, action="update")
+    found = going.left_unchanged("order_locked", situacao="FATURADO")
+    assert (going.action, going.needs_save) == ("update", False)
     assert (found.action, found.outcome, found.outcome_group, found.needs_save) == ("none", "kept", "kept", True)
     assert found.reason is not None
     assert "FATURADO" in said(found.reason)
@@ -199,8 +199,7 @@ def test_the_row_of_a_record_is_the_one_it_was_given_now_before_the_one_it_had()
     one = change(order())
     known = RecordChange(change=one, binding=bound(one, erp_key=encode_key(("1", "7"))))
     assert key_of(known) == ("1", "7")
-    known.erp_key = "8"
-    assert key_of(known) == ("8",)
+    assert key_of(msgspec.structs.replace(known, erp_key="8")) == ("8",)
 
 
 @pytest.mark.parametrize(("origin", "is_matched"), [("made", False), ("matched", True), ("withdrawn", False)])

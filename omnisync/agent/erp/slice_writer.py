@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from omnisync.agent.erp.base import PreparedRecord, Slice
 from omnisync.agent.erp.state.bindings import Bindings, encoded, origin_of
@@ -26,8 +26,7 @@ from omnisync.agent.erp.upsert.record_change import (
 )
 from omnisync.agent.erp.upsert.record_reason import Describe, described
 from omnisync.agent.erp.upsert.row_finder import RowFinder
-from omnisync.agent.erp.upsert.writer import RecordWriter, RejectedRecords
-from omnisync.agent.errors import ErpCommittedError
+from omnisync.agent.erp.upsert.writer import RecordWriter, RejectedRecords, naming_committed
 from omnisync.agent.progress import Counts
 from omnisync.contract.feed import Change, RecordKind
 
@@ -82,7 +81,7 @@ class SliceWriter:
             record_changes, inserted = self._customers(part, changes, prepared, now, rejected)
         else:
             by_id = {v.change.id: v for v in related}
-            with _naming_committed(related):
+            with naming_committed(related):
                 record_changes, inserted = self._orders(part, changes, by_id, prepared, now, rejected)
         return WrittenSlice(
             related=related,
@@ -118,12 +117,9 @@ class SliceWriter:
         bindings = self._bindings.of("customer", [change.id for change in changes])
         new = _new_among(changes, prepared, bindings)
         inserted = self._new_writer.insert_customers(new) if new.changes else None
-        record_changes = self._compare(part, "customer", _without(changes, inserted), bindings, now)
-        read_customers(record_changes)
-        with _naming_committed(record_changes):
-            self._writer.customers(record_changes, rejected)
-        describe_reasons(record_changes, self._describe)
-        return record_changes, inserted
+        compared = self._compare(part, "customer", _without(changes, inserted), bindings, now)
+        written = self._writer.customers(read_customers(compared), rejected)
+        return with_sentences(written, self._describe), inserted
 
     def _orders(
         self,
@@ -136,17 +132,14 @@ class SliceWriter:
     ) -> tuple[list[RecordChange], InsertedRecords | None]:
         bindings = self._bindings.of("order", [change.id for change in changes])
         inserted = self._insert_orders(_new_among(changes, prepared, bindings), related)
-        record_changes = self._compare(part, "order", _without(changes, inserted), bindings, now)
-        read_orders(record_changes, part, self._here, adjusts_centavo=self._adjusts_centavo)
-        ids = {v.customer_id for v in record_changes if v.action == "read" and v.is_read}
-        customers = self._customers_of(ids, related)
-        resolve_customers(record_changes, customers, has_customers=self._finder.has_customers)
+        compared = self._compare(part, "order", _without(changes, inserted), bindings, now)
+        read = read_orders(compared, part, self._here, adjusts_centavo=self._adjusts_centavo)
+        customers = self._customers_of({v.customer_id for v in read if v.action == "read" and v.is_read}, related)
+        placed = resolve_customers(read, customers, has_customers=self._finder.has_customers)
         if self._recovery is not None:
-            self._recovery.skip_already_taken(record_changes)
-        with _naming_committed(record_changes):
-            self._writer.orders(record_changes, customers, rejected)
-        describe_reasons(record_changes, self._describe)
-        return record_changes, inserted
+            placed = self._recovery.keep_already_taken(placed)
+        written = self._writer.orders(placed, customers, rejected)
+        return with_sentences(written, self._describe), inserted
 
     def _insert_orders(self, new: NewRecords, related: dict[str, RecordChange]) -> InsertedRecords | None:
         """Insert the new orders whose customer stands in the ERP; the others are left to wait."""
@@ -178,12 +171,12 @@ class SliceWriter:
     ) -> list[RecordChange]:
         record_changes = compare(changes, bindings, part.epoch, retrying=part.expected is None)
         if self._recovery is not None:
-            self._recovery.adopt_existing(kind, record_changes, part, now)
-        if part.prepared and kind == part.kind:
-            for record_change in record_changes:
-                if record_change.action == "read":
-                    record_change.prepared = part.prepared.get(record_change.change.id)
-        return record_changes
+            record_changes = self._recovery.adopt_existing(kind, record_changes, part, now)
+        if not part.prepared or kind != part.kind:
+            return record_changes
+        return [
+            replace(v, prepared=part.prepared.get(v.change.id)) if v.action == "read" else v for v in record_changes
+        ]
 
     def _customers_of(self, ids: set[str], related: dict[str, RecordChange]) -> dict[str, Binding]:
         """Return the bindings of these customers and of those they were merged into."""
@@ -202,19 +195,7 @@ class SliceWriter:
         bindings = self._bindings.of(part.kind, [u.id for u in part.unreadable])
         retrying = part.expected is None
         unreadable = [unreadable_change(u, bindings.get(u.id), retrying=retrying, now=now) for u in part.unreadable]
-        describe_reasons(unreadable, self._describe)
-        return unreadable
-
-
-@contextmanager
-def _naming_committed(record_changes: Sequence[RecordChange]) -> Iterator[None]:
-    """Let an error that says that the ERP committed name these records, too: they were in the same transaction."""
-    try:
-        yield
-    except ErpCommittedError as error:
-        named = {id(record) for record in error.records}
-        error.records = (*error.records, *(one for one in record_changes if id(one) not in named))
-        raise
+        return with_sentences(unreadable, self._describe)
 
 
 def _new_among(changes: Sequence[Change], prepared: PreparedRecords, bindings: Mapping[str, Binding]) -> NewRecords:
@@ -230,13 +211,18 @@ def _without(changes: Sequence[Change], inserted: InsertedRecords | None) -> Seq
     return [change for change in changes if change.id not in ids] if len(ids) < len(changes) else ()
 
 
-def describe_reasons(record_changes: Sequence[RecordChange], describe: Describe) -> None:
-    """Make the sentences of reasons and warnings, once, before they are stored."""
-    for record_change in record_changes:
-        if record_change.reason is not None:
-            record_change.reason = described(record_change.reason, describe)
-        if record_change.warnings:
-            record_change.warnings = tuple(described(one, describe) for one in record_change.warnings)
+def with_sentences(record_changes: Sequence[RecordChange], describe: Describe) -> list[RecordChange]:
+    """Return the changes with the sentences of their reasons and warnings, made once, before they are stored."""
+    return [
+        replace(
+            v,
+            reason=described(v.reason, describe) if v.reason is not None else None,
+            warnings=tuple(described(one, describe) for one in v.warnings),
+        )
+        if v.reason is not None or v.warnings
+        else v
+        for v in record_changes
+    ]
 
 
 def once(changes: Sequence[Change]) -> Sequence[Change]:

@@ -25,14 +25,14 @@ from omnisync.agent.erp.layout.export_queries import ExportQuery
 from omnisync.agent.erp.layout.plan import Layout
 from omnisync.agent.erp.layout.plan_compiler import with_rounding
 from omnisync.agent.erp.layout_check.rounding import rounded_columns
-from omnisync.agent.erp.slice_writer import SliceWriter, describe_reasons, once
+from omnisync.agent.erp.slice_writer import SliceWriter, once, with_sentences
 from omnisync.agent.erp.state.bindings import Bindings
 from omnisync.agent.erp.state.preparation import CODES_OF_LAYOUT, check_external_ids, check_tables, notice_layout
 from omnisync.agent.erp.state.record_store import SqlRecordStore
 from omnisync.agent.erp.state.recovery import StateRecovery
 from omnisync.agent.erp.state.transactions import Transactions
 from omnisync.agent.erp.upsert.decode import read_customers, read_orders
-from omnisync.agent.erp.upsert.dry_run import previewed_rows, written_rows
+from omnisync.agent.erp.upsert.dry_run import preview_rows, written_rows
 from omnisync.agent.erp.upsert.new_records import NewRecordWriter
 from omnisync.agent.erp.upsert.prepare_process import PrepareProcess
 from omnisync.agent.erp.upsert.record_change import RecordChange, compare, count
@@ -183,8 +183,8 @@ class SqlErp:
         try:
             yield
         except ErpCommittedError as error:
-            records = [record for record in error.records if isinstance(record, RecordChange)]
-            describe_reasons(records, self._describe)
+            found = [record for record in error.records if isinstance(record, RecordChange)]
+            records = with_sentences(found, self._describe)
             with self._transactions.of_both():
                 for kind, establishment in (("customer", ""), ("order", part.establishment)):
                     own = [record for record in records if record.change.kind == kind]
@@ -235,14 +235,14 @@ class SqlErp:
     def preview(self, part: Slice) -> DryRun:
         related = compare(once(part.related), {}, part.epoch, retrying=False)
         record_changes = compare(once(part.changes), {}, part.epoch, retrying=False)
-        read_customers(related)
+        related = read_customers(related)
         if part.kind == "customer":
-            read_customers(record_changes)
+            record_changes = read_customers(record_changes)
         else:
-            read_orders(record_changes, part, self._here, adjusts_centavo=self._options.adjusts_centavo)
-        all_changes = [*related, *record_changes]
-        tables = previewed_rows(self._layout, all_changes)
-        describe_reasons(all_changes, self._describe)
+            adjusts = self._options.adjusts_centavo
+            record_changes = read_orders(record_changes, part, self._here, adjusts_centavo=adjusts)
+        built, tables = preview_rows(self._layout, [*related, *record_changes])
+        all_changes = with_sentences(built, self._describe)
         return DryRun(counts=count(all_changes), tables=tables, unsettled=_reasons(all_changes))
 
     def read_outcomes(self) -> int:

@@ -22,7 +22,7 @@ from omnisync.agent.erp.base import Erp, ErpScope
 from omnisync.agent.erp.databases import open_erp
 from omnisync.agent.erp.sql_erp import SqlErp
 from omnisync.agent.erp.upsert.record_change import RecordChange
-from omnisync.agent.erp.upsert.writer import refuse_rejected
+from omnisync.agent.erp.upsert.writer import without_rejected
 from omnisync.agent.errors import ErpBusyError, ErpUndoneError
 from omnisync.agent.messages import sentences
 from omnisync.agent.progress import RowCounts
@@ -194,11 +194,10 @@ def _asking(erp: Erp, is_undone: Callable[[RecordChange], bool]) -> None:
     assert isinstance(erp, SqlErp)
     landed = erp._slices._writer.orders
 
-    def asked(record_changes: Sequence[RecordChange], customers: Any, rejected: Any = None) -> None:
-        refuse_rejected(record_changes, rejected)
-        if any(map(is_undone, record_changes)):
+    def asked(record_changes: Sequence[RecordChange], customers: Any, rejected: Any = None) -> list[RecordChange]:
+        if any(map(is_undone, without_rejected(record_changes, rejected))):
             raise ErpUndoneError(motivo=WORDS)
-        landed(record_changes, customers, rejected)
+        return landed(record_changes, customers, rejected)
 
     erp._slices._writer.orders = asked  # type: ignore[method-assign]  # no layout's own lookup does so on SQLite
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from omnisync.agent.erp.base import Slice
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import Layout
 from omnisync.agent.erp.state.bindings import Bindings
 from omnisync.agent.erp.upsert.keys import ErpKey, encode_key
-from omnisync.agent.erp.upsert.record_change import ADOPTED, REINSERT_REQUESTED, Binding, RecordChange, leave_unchanged
+from omnisync.agent.erp.upsert.record_change import ADOPTED, REINSERT_REQUESTED, Binding, RecordChange
 from omnisync.agent.erp.upsert.row_finder import RowFinder
 from omnisync.agent.erp.upsert.staging_results import read_outcomes
 from omnisync.contract.feed import RecordKind
@@ -31,7 +33,7 @@ class StateRecovery:
 
     def adopt_existing(
         self, kind: RecordKind, record_changes: Sequence[RecordChange], part: Slice, now: datetime
-    ) -> None:
+    ) -> list[RecordChange]:
         """Bind the records to be read to the rows the ERP has of them, where the binding knows none or another."""
         news = {v.change.id: v for v in record_changes if v.action == "read"}
         keys = {
@@ -45,8 +47,11 @@ class StateRecovery:
         ]
         if found:
             self._bindings.adopt(kind, found, now)
-        for binding in found:
-            news[binding.id].binding = binding
+        adopted = {binding.id: binding for binding in found}
+        return [
+            replace(v, binding=adopted[v.change.id]) if v.action == "read" and v.change.id in adopted else v
+            for v in record_changes
+        ]
 
     def _binding_for(
         self, kind: RecordKind, id_: str, key: ErpKey, number: str | None, before: Binding | None, part: Slice
@@ -77,19 +82,23 @@ class StateRecovery:
             origin="matched" if is_theirs else before.origin,
         )
 
-    def skip_already_taken(self, record_changes: Sequence[RecordChange]) -> None:
-        """Orders about to be staged that the ERP's own job took before, as its `outcome` says, are kept as they are.
+    def keep_already_taken(self, record_changes: Sequence[RecordChange]) -> list[RecordChange]:
+        """Keep orders about to be staged that the ERP's own job took before, as its `outcome` says.
 
         What the job refused is not in the ERP: it is staged again.
         """
         outcome = self._layout.outcome
-        unknown = {v.change.id: v for v in record_changes if _is_unwritten(v)}
+        unknown = [v.change.id for v in record_changes if _is_unwritten(v)]
         if outcome is None or not unknown:
-            return
-        for id_, end in read_outcomes(self._database, outcome, dict.fromkeys(unknown, "")).items():
-            if end.reason is None:
-                unknown[id_].erp_number = end.number
-                leave_unchanged(unknown[id_], "order_found")
+            return list(record_changes)
+        ends = read_outcomes(self._database, outcome, dict.fromkeys(unknown, ""))
+        taken = {id_: end.number for id_, end in ends.items() if end.reason is None}
+        return [
+            replace(v, erp_number=taken[v.change.id]).left_unchanged("order_found")
+            if v.change.id in taken and _is_unwritten(v)
+            else v
+            for v in record_changes
+        ]
 
 
 def _is_unknown(kind: RecordKind, binding: Binding | None, key: ErpKey) -> bool:

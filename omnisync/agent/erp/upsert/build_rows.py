@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
+
+from msgspec.structs import replace
 
 from omnisync.agent.erp.layout.plan import Layout, MainPlan, TablePlan
 from omnisync.agent.erp.layout.row_builder import ColumnPlan, LookupAnswers, Note, UnconvertibleError, rows_of
-from omnisync.agent.erp.upsert.record_change import RecordChange, reason_of
+from omnisync.agent.erp.upsert.record_change import ChangeAction, RecordChange, RecordRows, reason_of
 
 AskDatabase = Callable[[Sequence[ColumnPlan], list[Any], Sequence[Any]], LookupAnswers]
 """Asks the ERP what columns need to know of it; without it nothing is asked (a dry run)."""
+Row = tuple[object, ...]
+Placed = tuple[int, RecordChange]
+"""A change with its place in the slice."""
 _PERSONAL = ("document", "email", "phone")
 
 
@@ -20,101 +25,127 @@ def ask_nothing(columns: Sequence[ColumnPlan], records: list[Any], parents: Sequ
     return LookupAnswers(None, [])
 
 
-def build_customers(record_changes: Sequence[RecordChange], layout: Layout, ask: AskDatabase) -> None:
-    """Rows for the customers that are to be written; one that cannot become a row is refused."""
-    group = _without_rows([v for v in record_changes if v.action in ("insert", "update", "match")])
-    if layout.customer is not None:
-        _build_main(group, layout.customer, [v.customer for v in group], ask)
+def build_customers(record_changes: Sequence[RecordChange], layout: Layout, ask: AskDatabase) -> list[RecordChange]:
+    """Return the changes with rows for the customers to be written; one that cannot become a row is refused."""
+    if layout.customer is None:
+        return list(record_changes)
+    built = list(record_changes)
+    group = _to_be_built(built, ("insert", "update", "match"))
+    _replace_all(built, _with_main(group, layout.customer, [v.customer for _, v in group], ask))
+    return built
 
 
-def build_orders(record_changes: Sequence[RecordChange], layout: Layout, ask: AskDatabase) -> None:
-    """Rows for the orders to be written, with their items and payments; all of an order or nothing.
+def build_orders(record_changes: Sequence[RecordChange], layout: Layout, ask: AskDatabase) -> list[RecordChange]:
+    """Return the changes with rows for the orders to be written and for their lines; all of an order or nothing.
 
     Built once for the whole slice and cut by order, so that halving builds nothing again.
     """
-    orders = [v for v in record_changes if v.change.kind == "order" and v.is_read]
-    group = _without_rows([v for v in orders if v.action in ("insert", "update")])
-    _build_main(group, layout.order, [v.order for v in group], ask)
-    group = [v for v in group if v.action in ("insert", "update")]
-    records: list[Any] = [v.order for v in group]
-    items = _lines(layout.item, group, [order.items for order in records], ask, "items")
-    payments = (
-        [[] for _ in group]
-        if layout.payment is None
-        else _lines(layout.payment, group, [order.payments for order in records], ask, "payments")
-    )
-    for record_change, own_items, own_payments in zip(group, items, payments, strict=True):
-        record_change.item_rows, record_change.payment_rows = own_items, own_payments
+    built = list(record_changes)
+    group = [(i, v) for i, v in _to_be_built(built, ("insert", "update")) if v.record is not None]
+    group = _with_main(group, layout.order, [v.order for _, v in group], ask)
+    _replace_all(built, group)
+    group = [(i, v) for i, v in group if v.action != "none"]
+    orders: list[Any] = [v.order for _, v in group]
+    group, items = _with_lines(layout.item, group, [order.items for order in orders], ask, "items")
+    payments: list[list[Row]] = [[] for _ in group]
+    if layout.payment is not None:
+        group, payments = _with_lines(layout.payment, group, [order.payments for order in orders], ask, "payments")
+    for (i, v), own_items, own_payments in zip(group, items, payments, strict=True):
+        built[i] = replace(v, rows=replace(v.rows, items=own_items, payments=own_payments))
+    return built
 
 
-def _without_rows(group: Sequence[RecordChange]) -> list[RecordChange]:
-    """Return those whose rows are still to be made; the others get theirs."""
-    for record_change in group:
+def _to_be_built(record_changes: list[RecordChange], actions: Sequence[ChangeAction]) -> list[Placed]:
+    """Return those whose rows are still to be made, with their places; the others are given what was prepared."""
+    group = []
+    for i, record_change in enumerate(record_changes):
+        if record_change.action not in actions:
+            continue
         made = record_change.prepared
-        if made is not None:
-            record_change.row, record_change.extra_rows = made.row, dict(made.extras)
-            record_change.item_rows, record_change.payment_rows = made.items, made.payments
-    return [record_change for record_change in group if record_change.prepared is None]
-
-
-def _build_main(group: Sequence[RecordChange], main: MainPlan, records: list[Any], ask: AskDatabase) -> None:
-    for record_change, row in zip(group, _built(main.table, group, records, (), ask), strict=True):
-        if isinstance(row, UnconvertibleError):
-            refuse_unconvertible(record_change, row)
+        if made is None:
+            group.append((i, record_change))
         else:
-            record_change.row = row
+            rows = RecordRows(main=made.row, extras=made.extras, items=made.items, payments=made.payments)
+            record_changes[i] = replace(record_change, rows=rows)
+    return group
+
+
+def _replace_all(record_changes: list[RecordChange], group: Sequence[Placed]) -> None:
+    for i, record_change in group:
+        record_changes[i] = record_change
+
+
+def _with_main(group: Sequence[Placed], main: MainPlan, records: list[Any], ask: AskDatabase) -> list[Placed]:
+    """Return the group with its main rows and those of further tables; refused where one cannot be made."""
+    group, rows = _built(main.table, group, records, (), ask)
+    made = [
+        (i, refused_unconvertible(v, row) if isinstance(row, UnconvertibleError) else _with_rows(v, main=row))
+        for (i, v), row in zip(group, rows, strict=True)
+    ]
     for extra in (*main.before, *main.after):
         having = [
-            (record_change, record)
-            for record_change, record in zip(group, records, strict=True)
-            if record_change.action != "none" and (extra.when is None or extra.when(record) not in (None, ""))
+            at
+            for at, ((_, v), record) in enumerate(zip(made, records, strict=True))
+            if v.action != "none" and (extra.when is None or extra.when(record) not in (None, ""))
         ]
-        owners = [record_change for record_change, _ in having]
-        rows = _built(extra.table, owners, [record for _, record in having], (), ask)
-        for record_change, row in zip(owners, rows, strict=True):
+        part, rows = _built(extra.table, [made[at] for at in having], [records[at] for at in having], (), ask)
+        for at, (i, v), row in zip(having, part, rows, strict=True):
             if isinstance(row, UnconvertibleError):
-                refuse_unconvertible(record_change, row)
+                made[at] = (i, refused_unconvertible(v, row))
             else:
-                record_change.extra_rows[extra.label] = row
-
-
-def _lines(
-    table: TablePlan, group: Sequence[RecordChange], lines: Sequence[Sequence[Any]], ask: AskDatabase, name: str
-) -> list[list[tuple[object, ...]]]:
-    """Return the rows of each order's lines; empty where the order was refused for one of them."""
-    records = [line for own in lines for line in own]
-    parents = [record_change.order for record_change, own in zip(group, lines, strict=True) for _ in own]
-    owners = [record_change for record_change, own in zip(group, lines, strict=True) for _ in own]
-    built = _built(table, owners, records, parents, ask)
-    rows = iter(built)
-    if UnconvertibleError not in map(type, built):
-        return [list(islice(rows, len(own))) for own in lines]  # type: ignore[arg-type]  # none of them is an error
-    made: list[list[tuple[object, ...]]] = []
-    for record_change, own in zip(group, lines, strict=True):
-        cut = list(islice(rows, len(own)))
-        good = [row for row in cut if not isinstance(row, UnconvertibleError)]
-        if len(good) < len(cut):
-            i, error = next((i, row) for i, row in enumerate(cut) if isinstance(row, UnconvertibleError))
-            if record_change.action != "none":
-                refuse_unconvertible(record_change, error, f"{name}[{i}].")
-            good = []
-        made.append(good)
+                made[at] = (i, _with_rows(v, extras={**v.rows.extras, extra.label: row}))
     return made
 
 
+def _with_rows(record_change: RecordChange, **rows: Any) -> RecordChange:
+    """Return the change with these of its rows."""
+    return replace(record_change, rows=replace(record_change.rows, **rows))
+
+
+def _with_lines(
+    table: TablePlan, group: Sequence[Placed], lines: Sequence[Sequence[Any]], ask: AskDatabase, name: str
+) -> tuple[list[Placed], list[list[Row]]]:
+    """Return the group, and the rows of each order's lines; empty where the order was refused for one of them."""
+    records = [line for own in lines for line in own]
+    owners = [at for at, own in enumerate(lines) for _ in own]
+    parents = [group[at][1].order for at in owners]
+    made, built = _built(table, group, records, parents, ask, owners)
+    rows = iter(built)
+    if UnconvertibleError not in map(type, built):
+        return made, [list(islice(rows, len(own))) for own in lines]  # type: ignore[arg-type]  # none of them is an error
+    cuts: list[list[Row]] = []
+    for at, own in enumerate(lines):
+        cut = list(islice(rows, len(own)))
+        good = [row for row in cut if not isinstance(row, UnconvertibleError)]
+        if len(good) < len(cut):
+            n, error = next((n, row) for n, row in enumerate(cut) if isinstance(row, UnconvertibleError))
+            i, v = made[at]
+            if v.action != "none":
+                made[at] = (i, refused_unconvertible(v, error, f"{name}[{n}]."))
+            good = []
+        cuts.append(good)
+    return made, cuts
+
+
 def _built(
-    table: TablePlan, owners: Sequence[RecordChange], records: list[Any], parents: Sequence[Any], ask: AskDatabase
-) -> list[tuple[object, ...] | UnconvertibleError]:
+    table: TablePlan,
+    group: Sequence[Placed],
+    records: list[Any],
+    parents: Sequence[Any],
+    ask: AskDatabase,
+    owners: Sequence[int] | None = None,
+) -> tuple[list[Placed], list[Row | UnconvertibleError]]:
+    """Return the group with what is to be warned of, and a row for each record; `owners` are the places in the group
+    that the records belong to, each its own where there are none.
+    """
     answers = ask(table.columns, records, parents)
     rows = rows_of(table.columns, records, answers, parents)
-    for name, scale in table.rounded.items():
-        answers.notes.extend(_rounded(table, name, scale, rows))
-    for note in answers.notes:
-        record_change = owners[note.index]
-        warning = reason_of(note.code, record_change, note.path, None, **note.words)
-        if warning not in record_change.warnings:
-            record_change.warnings += (warning,)
-    return rows
+    made = list(group)
+    for note in chain(answers.notes, *(_rounded(table, name, scale, rows) for name, scale in table.rounded.items())):
+        at = owners[note.index] if owners is not None else note.index
+        i, v = made[at]
+        made[at] = (i, v.warned(reason_of(note.code, v, note.path, None, **note.words)))
+    return made, rows
 
 
 def _rounded(
@@ -128,9 +159,9 @@ def _rounded(
             yield Note(place, "value_rounded", path, {"campo": path, "coluna": f"{table.name}.{name}", "casas": scale})
 
 
-def refuse_unconvertible(record_change: RecordChange, error: UnconvertibleError, before: str = "") -> None:
-    """Set aside a record that cannot become a row; what is personal is not repeated in the reason."""
+def refused_unconvertible(record_change: RecordChange, error: UnconvertibleError, before: str = "") -> RecordChange:
+    """Return a record set aside that cannot become a row; what is personal is not repeated in the reason."""
     is_personal = any(word in error.path for word in _PERSONAL)
     value = None if is_personal or error.value is None else str(error.value)
     words = {"codigo": value or "–"} | error.words
-    record_change.refuse(error.code, before + error.path, value, **words)
+    return record_change.refused(error.code, before + error.path, value, **words)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -18,7 +18,7 @@ class OrderLines(Struct, frozen=True):
 
     order: object
     parent: ErpKey
-    foreign_keys: dict[str, ErpKey]
+    foreign_keys: Mapping[str, ErpKey]
     records: Sequence[object]
     rows: Sequence[tuple[object, ...]]
 

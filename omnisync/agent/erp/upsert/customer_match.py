@@ -6,9 +6,11 @@ The first of the hub's customers with a document owns the row it makes; the othe
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from hashlib import sha1
+
+from msgspec.structs import replace
 
 from omnisync.agent.coded_message import DUPLICATE_CUSTOMER, OTHER_DOCUMENT
 from omnisync.agent.erp.database import Database
@@ -29,7 +31,6 @@ from omnisync.agent.erp.upsert.record_change import (
     RecordChange,
     claim_of,
     key_of,
-    leave_unchanged,
     reason_of,
     stored_warnings,
 )
@@ -50,54 +51,60 @@ class CustomerMatch:
         self._database = database
         self._layout = layout
 
-    def match_by_document(self, record_changes: Sequence[RecordChange]) -> list[RecordChange]:
-        """Turn what is to be inserted to "match" where the ERP has it; answers what must wait for its twin's row.
+    def match_by_document(
+        self, record_changes: Sequence[RecordChange]
+    ) -> tuple[list[RecordChange], list[RecordChange]]:
+        """Return the changes, to be matched where the ERP has the customer; and those that must wait for the row of
+        another of the same document.
 
         What we made stays ours. What was matched stays matched while the row has the customer's document.
         """
-        self._refuse_without_document(record_changes)
         match = self._layout.match
+        if self._layout.without_document == "refuse":
+            record_changes = [_refused_without_document(v) for v in record_changes]
         if match is None:
-            return []
-        matched = [
-            v
-            for v in record_changes
-            if v.action == "update" and v.binding is not None and v.binding.origin == "matched"
-        ]
-        for record_change in matched:
-            record_change.action = "match"
-        new = [v for v in record_changes if v.action == "insert"]
-        self._bind_chosen(new)
-        for record_change in self._of_another_document([v for v in new if v.action == "match"]):
-            _note_choice(record_change)
-        new = [v for v in new if v.action == "insert" and _document(v)]
+            return list(record_changes), []
+        current = {v.change.id: _with_content(v) for v in record_changes}
+        matched = [replace(v, action="match") for v in current.values() if _was_matched(v)]
+        current |= _by_id(matched)
+        chosen = self._bound_to_chosen([v for v in current.values() if v.action == "insert"])
+        current |= _by_id(chosen)
+        current |= _by_id(_with_choice(v) for v in self._of_another_document(chosen))
+        new = [v for v in current.values() if v.action == "insert" and _document(v)]
         for record_change in self._of_another_document(matched):
             if _was_chosen(record_change):
-                _note_choice(record_change)
+                current[record_change.change.id] = _with_choice(record_change)
             else:
                 new.append(record_change)
+        return self._matched_anew(current, new)
+
+    def _matched_anew(
+        self, current: dict[str, RecordChange], new: Sequence[RecordChange]
+    ) -> tuple[list[RecordChange], list[RecordChange]]:
+        """Look these up by their documents, among all the changes; the first of a document makes the row of all."""
+        assert self._layout.customer is not None
+        table = self._layout.customer.table
         found = self._keys_by_document([_document(v) for v in new])
         twins, seen = [], set()
         for record_change in new:
-            document = _document(record_change)
+            id_, document = record_change.change.id, _document(record_change)
             keys = found.get(document, [])
             if any(str(UNREADABLE) in key for key in keys):
-                assert self._layout.customer is not None
-                table = self._layout.customer.table
-                record_change.refuse("erp_unreadable", "document", onde=f"{table.name}.{', '.join(table.keys)}")
+                where = f"{table.name}.{', '.join(table.keys)}"
+                current[id_] = record_change.refused("erp_unreadable", "document", onde=where)
             elif len(keys) > 1:
-                record_change.refuse(DUPLICATE_CUSTOMER, "document", candidate_keys(keys), n=len(keys))
+                current[id_] = record_change.refused(DUPLICATE_CUSTOMER, "document", candidate_keys(keys), n=len(keys))
             elif keys:
                 self.release([record_change.binding] if record_change.binding is not None else [])
-                _bind(record_change, keys[0])
+                current[id_] = _bound(record_change, keys[0])
             elif record_change.was_written:
                 known = key_of(record_change)
-                record_change.refuse(OTHER_DOCUMENT, "document", candidate_keys([known]), chave=known[-1])
+                candidates = candidate_keys([known])
+                current[id_] = record_change.refused(OTHER_DOCUMENT, "document", candidates, chave=known[-1])
             elif document in seen:
-                record_change.action = "none"
-                twins.append(record_change)
+                twins.append(current.pop(id_))
             seen.add(document)
-        return twins
+        return list(current.values()), twins
 
     def release(self, bindings: Sequence[Binding]) -> None:
         """Take our mark from rows that were matched and are another company's; what was filled into them stays."""
@@ -118,7 +125,7 @@ class CustomerMatch:
         else:
             self._database.release_savepoint()
 
-    def update_matched(self, group: list[RecordChange]) -> None:
+    def update_matched(self, group: Sequence[RecordChange]) -> list[RecordChange]:
         """Fill the empty columns of matched rows, and those the layout lists in `update`."""
         assert self._layout.customer is not None
         assert self._layout.match is not None
@@ -128,26 +135,26 @@ class CustomerMatch:
         always = set(self._layout.match.update)
         fixed = {*table.keys} | table.only_on_create
         found = rows.fetch_by_key([key_of(v) for v in group], names, held=True)
+        updated: list[RecordChange] = []
         updates: dict[tuple[int, ...], list[tuple[object, ...]]] = {}
         for record_change in sorted(group, key=lambda v: sort_key(key_of(v))):
-            key = key_of(record_change)
+            key, row = key_of(record_change), record_change.rows.main
             if key not in found:
-                leave_unchanged(record_change, "customer_removed")
+                updated.append(record_change.left_unchanged("customer_removed"))
                 continue
             there = found[key]
             places = tuple(
                 i
                 for i, name in enumerate(names)
-                if name not in fixed
-                and record_change.row[i] not in (None, "")
-                and (name in always or _is_empty(there[i]))
+                if name not in fixed and row[i] not in (None, "") and (name in always or _is_empty(there[i]))
             )
             if places:
-                updates.setdefault(places, []).append((*(record_change.row[i] for i in places), *key))
-            record_change.erp_number = key[-1]
-            record_change.finish("updated" if record_change.was_written else "imported", "written")
+                updates.setdefault(places, []).append((*(row[i] for i in places), *key))
+            numbered = replace(record_change, erp_number=key[-1])
+            updated.append(numbered.ended("updated" if record_change.was_written else "imported", "written"))
         for places, lot_rows in updates.items():
             rows.update([names[i] for i in places], lot_rows)
+        return updated
 
     def _of_another_document(self, matched: Sequence[RecordChange]) -> list[RecordChange]:
         """Return those whose row has another document: theirs was typed wrong before, or the ERP changed its own."""
@@ -158,14 +165,9 @@ class CustomerMatch:
         found = rows.fetch_by_key([key_of(v) for v in having], [self._layout.match.column]) if having else {}
         return [v for v in having if _is_other(found.get(key_of(v)), _document(v))]
 
-    def _refuse_without_document(self, record_changes: Sequence[RecordChange]) -> None:
-        if self._layout.without_document == "refuse":
-            for record_change in record_changes:
-                if record_change.action == "insert" and not _document(record_change):
-                    record_change.refuse("document_missing", "document")
-
-    def _bind_chosen(self, new: Sequence[RecordChange]) -> None:
-        """Bind the row a person chose among several; it stands in the binding without a written version.
+    def _bound_to_chosen(self, new: Sequence[RecordChange]) -> list[RecordChange]:
+        """Return those of the new ones whose row a person chose among several, bound to it; it stands in the binding
+        without a written version.
 
         The row it was matched with before may still carry our mark, and the mark may be unique.
         """
@@ -174,9 +176,7 @@ class CustomerMatch:
         chosen = {claim.id: claim.key for claim in claims if claim is not None and claim.is_matched}
         marked = TableWriter(self._database, self._layout.customer.table).keys_of(list(chosen))
         self._unmark([Claim(id_, key) for id_, key in marked.items() if not _is_same_key(key, chosen[id_])])
-        for record_change in new:
-            if record_change.change.id in chosen:
-                _bind(record_change, chosen[record_change.change.id])
+        return [_bound(v, chosen[v.change.id]) for v in new if v.change.id in chosen]
 
     def _keys_by_document(self, documents: Sequence[str]) -> dict[str, list[ErpKey]]:
         """Return the keys of the ERP's customers by their document; one that cannot be read is UNREADABLE's text."""
@@ -207,14 +207,36 @@ def candidate_keys(keys: Sequence[ErpKey]) -> str:
     return shown
 
 
-def _bind(record_change: RecordChange, key: ErpKey) -> None:
-    record_change.action, record_change.is_matched = "match", True
-    record_change.erp_key = encode_key(key)
+def _by_id(record_changes: Iterable[RecordChange]) -> dict[str, RecordChange]:
+    return {v.change.id: v for v in record_changes}
 
 
-def _note_choice(record_change: RecordChange) -> None:
-    chosen = reason_of(CHOSEN, record_change, "document", _choice(record_change), chave=key_of(record_change)[-1])
-    record_change.warnings += (chosen,)
+def _with_content(record_change: RecordChange) -> RecordChange:
+    """Return the change with its record decoded once: its document is looked at again and again."""
+    if record_change.prepared is None or record_change.record is not None:
+        return record_change
+    return replace(record_change, record=record_change.content)
+
+
+def _refused_without_document(record_change: RecordChange) -> RecordChange:
+    if record_change.action == "insert" and not _document(record_change):
+        return record_change.refused("document_missing", "document")
+    return record_change
+
+
+def _was_matched(record_change: RecordChange) -> bool:
+    binding = record_change.binding
+    return record_change.action == "update" and binding is not None and binding.origin == "matched"
+
+
+def _bound(record_change: RecordChange, key: ErpKey) -> RecordChange:
+    return replace(record_change, action="match", is_matched=True, erp_key=encode_key(key))
+
+
+def _with_choice(record_change: RecordChange) -> RecordChange:
+    """Return the change with a warning that remembers for which document a person chose its row."""
+    key = key_of(record_change)[-1]
+    return record_change.warned(reason_of(CHOSEN, record_change, "document", _choice(record_change), chave=key))
 
 
 def _was_chosen(record_change: RecordChange) -> bool:

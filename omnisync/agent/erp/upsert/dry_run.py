@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from omnisync.agent.erp.database import Database, records_among
 from omnisync.agent.erp.layout.plan import Layout, TablePlan
 from omnisync.agent.erp.upsert.build_rows import ask_nothing, build_customers, build_orders
@@ -38,26 +40,30 @@ def _key_in(row: Mapping[str, object], by: Sequence[str]) -> ErpKey:
     return tuple(as_text(row[name]) for name in by)
 
 
-def previewed_rows(layout: Layout, record_changes: Sequence[RecordChange]) -> TableRows:
-    """Return rows as the layout makes them, without the ERP: keys are not known, and lookups show what would be
-    asked.
+def preview_rows(layout: Layout, record_changes: Sequence[RecordChange]) -> tuple[list[RecordChange], TableRows]:
+    """Return the changes with rows as the layout makes them, without the ERP, and those rows by table: keys are not
+    known, and lookups show what would be looked up.
     """
-
-    for verdict in record_changes:
-        if verdict.action == "read" and verdict.order is not None:
-            verdict.action = "insert" if verdict.order.status == "confirmed" else "none"
-    build_customers([v for v in record_changes if v.customer is not None], layout, ask_nothing)
-    build_orders(record_changes, layout, ask_nothing)
-    customers = [v.row for v in record_changes if v.customer is not None and v.action == "insert"]
-    orders = [v for v in record_changes if v.order is not None and v.action == "insert"]
+    new = [_as_new(v) for v in record_changes]
+    customers = build_customers([v for v in new if v.change.kind == "customer"], layout, ask_nothing)
+    orders = build_orders([v for v in new if v.change.kind == "order"], layout, ask_nothing)
+    inserted = [v for v in orders if v.action == "insert"]
     shown = {}
     if layout.customer is not None:
-        shown[layout.customer.table.name] = _named(layout.customer.table, customers)
-    shown[layout.order.table.name] = _named(layout.order.table, [v.row for v in orders])
-    shown[layout.item.name] = _named(layout.item, [row for v in orders for row in v.item_rows])
+        rows = [v.rows.main for v in customers if v.action == "insert"]
+        shown[layout.customer.table.name] = _named(layout.customer.table, rows)
+    shown[layout.order.table.name] = _named(layout.order.table, [v.rows.main for v in inserted])
+    shown[layout.item.name] = _named(layout.item, [row for v in inserted for row in v.rows.items])
     if layout.payment is not None:
-        shown[layout.payment.name] = _named(layout.payment, [row for v in orders for row in v.payment_rows])
-    return shown
+        shown[layout.payment.name] = _named(layout.payment, [row for v in inserted for row in v.rows.payments])
+    return [*customers, *orders], shown
+
+
+def _as_new(record_change: RecordChange) -> RecordChange:
+    order = record_change.order if record_change.action == "read" else None
+    if order is None:
+        return record_change
+    return replace(record_change, action="insert" if order.status == "confirmed" else "none")
 
 
 def _named(table: TablePlan, rows: Sequence[tuple[object, ...]]) -> list[dict[str, object]]:

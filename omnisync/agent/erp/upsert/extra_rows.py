@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from omnisync.agent.erp.database import Database, has_transaction
 from omnisync.agent.erp.layout.plan import ExtraPlan, MainPlan, Statement, TablePlan
 from omnisync.agent.erp.layout.row_builder import LookupAnswers
@@ -20,25 +22,23 @@ class ExtraRows:
         self._database = database
         self._main = main
 
-    def insert_before(self, group: Sequence[RecordChange]) -> None:
+    def insert_before(self, group: Sequence[RecordChange]) -> list[RecordChange]:
         """Make the rows whose keys the main row takes."""
-        for extra in self._main.before:
-            self._insert(extra, group)
+        return self._insert_all(self._main.before, group)
 
-    def insert_after(self, group: Sequence[RecordChange]) -> None:
+    def insert_after(self, group: Sequence[RecordChange]) -> list[RecordChange]:
         """Make the rows that take the main row's key."""
-        for extra in self._main.after:
-            self._insert(extra, group)
+        return self._insert_all(self._main.after, group)
 
-    def update(self, group: Sequence[RecordChange]) -> None:
+    def update(self, group: Sequence[RecordChange]) -> list[RecordChange]:
         """Bring the rows up to date, make those that are missing, take away ours whose value was lost.
 
         A row that cannot be told from those the ERP's people added stays as it is, and a warning says so.
         """
-        self._update_before(group)
+        updated = self._update_before(group)
         for extra in self._main.after:
-            for record_change in group:
-                self._update_after(extra, record_change)
+            updated = [self._update_after(extra, v) for v in updated]
+        return updated
 
     def run_after(self, group: Sequence[RecordChange]) -> bool:
         """Run the layout's own statement for each record. Return whether our transaction outlived it: where it did
@@ -52,78 +52,97 @@ class ExtraRows:
                 return False
         return True
 
-    def _insert(self, extra: ExtraPlan, group: Sequence[RecordChange]) -> None:
-        having = [v for v in group if extra.label in v.extra_rows]
+    def _insert_all(self, extras: Sequence[ExtraPlan], group: Sequence[RecordChange]) -> list[RecordChange]:
+        inserted = list(group)
+        for extra in extras:
+            inserted = self._insert(extra, inserted)
+        return inserted
+
+    def _insert(self, extra: ExtraPlan, group: Sequence[RecordChange]) -> list[RecordChange]:
+        """Make these records' rows; answers the records with the keys of those."""
+        having = [v for v in group if extra.label in v.rows.extras]
         new = NewRows(
             ids=[v.change.id for v in having],
             taken=[foreign_keys(extra.table, v.keys) for v in having],
-            values=[v.extra_rows[extra.label] for v in having],
+            values=[v.rows.extras[extra.label] for v in having],
             records=[recorded(v, extra.table) for v in having],
         )
-        for record_change, key in zip(having, TableWriter(self._database, extra.table).insert(new), strict=True):
-            if key:
-                record_change.keys[extra.label] = key
+        made = dict(zip(new.ids, TableWriter(self._database, extra.table).insert(new), strict=True))
+        return [_with_key(v, extra, key) if (key := made.get(v.change.id)) else v for v in group]
 
-    def _update_before(self, group: Sequence[RecordChange]) -> None:
+    def _update_before(self, group: Sequence[RecordChange]) -> list[RecordChange]:
         """Their keys stand in the main row: a key of one column each."""
         late = {one.whose: one.column for one in self._main.table.foreign_key_columns}
         extras = [extra for extra in self._main.before if extra.label in late]
         if not extras:
-            return
+            return list(group)
         kind, main = self._main.table.kind, TableWriter(self._database, self._main.table)
         found = main.fetch_by_key([v.keys[kind] for v in group], [late[extra.label] for extra in extras])
-        group = [v for v in group if v.keys[kind] in found]  # a trigger may have taken the others with our update
+        updated = list(group)
         for at, extra in enumerate(extras):
-            taken = [(v, found[v.keys[kind]][at]) for v in group]
-            keys = {v.change.id: (as_text(key),) for v, key in taken if key is not None}
-            made = self._update_one_before(extra, group, keys)
+            taken = {v.change.id: found[v.keys[kind]][at] for v in updated if v.keys[kind] in found}
+            updated, made = self._update_one_before(extra, updated, taken)
             main.update([late[extra.label]], [(v.keys[extra.label][-1], *v.keys[kind]) for v in made])
+        return updated
 
     def _update_one_before(
-        self, extra: ExtraPlan, group: Sequence[RecordChange], keys: Mapping[str, ErpKey]
-    ) -> list[RecordChange]:
-        """Update the rows that stand and are their record's own, and make the others; return the records of those."""
+        self, extra: ExtraPlan, group: Sequence[RecordChange], taken: Mapping[str, object]
+    ) -> tuple[list[RecordChange], list[RecordChange]]:
+        """Update the rows that stand and are their record's own, and make the others: the records, and those of them
+        whose row was made. `taken` are the keys in the main rows, by id; a trigger may have taken a main row away with
+        our update.
+        """
         rows = TableWriter(self._database, extra.table)
+        keys: dict[str, ErpKey] = {id_: (as_text(key),) for id_, key in taken.items() if key is not None}
         owned = rows.owned([Claim(id_, key) for id_, key in keys.items()])
         changing, updates, missing = rows.updatable_columns(), [], []
+        updated: dict[str, RecordChange] = {}
         for record_change in group:
-            id_, values = record_change.change.id, record_change.extra_rows.get(extra.label)
+            id_, values = record_change.change.id, record_change.rows.extras.get(extra.label)
+            updated[id_] = record_change
             if values is None:
                 if id_ in keys:  # the main row goes on pointing there, and so do the rows after it
-                    record_change.keys[extra.label] = keys[id_]
+                    updated[id_] = _with_key(record_change, extra, keys[id_])
                 if id_ in owned:
-                    _warn(record_change, "extra_row_stays", extra)
+                    updated[id_] = _warned(updated[id_], "extra_row_stays", extra)
             elif id_ in owned:
-                record_change.keys[extra.label] = keys[id_]
+                updated[id_] = _with_key(record_change, extra, keys[id_])
                 updates.append((*(values[i] for i in changing), *keys[id_]))
-            else:
+            elif id_ in taken:
                 missing.append(record_change)
         rows.update([extra.table.names[i] for i in changing], updates)
-        self._insert(extra, missing)
-        return missing
+        made = self._insert(extra, missing)
+        updated |= {v.change.id: v for v in made}
+        return list(updated.values()), made
 
-    def _update_after(self, extra: ExtraPlan, record_change: RecordChange) -> None:
-        values = record_change.extra_rows.get(extra.label)
+    def _update_after(self, extra: ExtraPlan, record_change: RecordChange) -> RecordChange:
+        values = record_change.rows.extras.get(extra.label)
         fixed = _identity(extra.table, values, record_change)
         if not fixed:
-            return  # its key is among the values that were lost, or of a row that is not there
+            return record_change  # its key is among the values that were lost, or of a row that is not there
         n = self._count(extra.table, fixed)
         if n > 1:
-            _warn(record_change, "extra_rows_alike", extra)
-        elif values is not None:
-            if n:
-                self._set(extra.table, values, fixed, record_change)
-            else:
-                self._insert(extra, [record_change])
+            return _warned(record_change, "extra_rows_alike", extra)
+        if values is not None and not n:
+            return self._insert(extra, [record_change])[0]
+        if values is not None:
+            self._set(extra.table, values, fixed, record_change)
         elif n and extra.table.carries_ids:
             self._delete(extra.table, fixed)
         elif n:
-            _warn(record_change, "extra_row_stays", extra)
+            return _warned(record_change, "extra_row_stays", extra)
+        return record_change
 
     def _count(self, table: TablePlan, fixed: Mapping[str, object]) -> int:
-        where = " AND ".join(f"{self._database.quoted(name)} = ?" for name in fixed)
-        sql = f"SELECT COUNT(*) FROM {self._database.quoted(table.name)} WHERE {where}"  # noqa: S608  # quoted names
+        sql = f"SELECT COUNT(*) FROM {self._rows_where(table, fixed)}"  # noqa: S608  # quoted names
         return int(str(self._database.select(sql, list(fixed.values()))[0][0]))
+
+    def _delete(self, table: TablePlan, fixed: Mapping[str, object]) -> None:
+        self._database.execute(f"DELETE FROM {self._rows_where(table, fixed)}", list(fixed.values()))  # noqa: S608  # quoted names
+
+    def _rows_where(self, table: TablePlan, fixed: Mapping[str, object]) -> str:
+        quoted = self._database.quoted
+        return f"{quoted(table.name)} WHERE {' AND '.join(f'{quoted(name)} = ?' for name in fixed)}"
 
     def _set(
         self, table: TablePlan, values: Sequence[object], fixed: Mapping[str, object], record_change: RecordChange
@@ -135,15 +154,10 @@ class ExtraRows:
         if names:
             self._database.update_rows(table.name, names, list(fixed), rows)
 
-    def _delete(self, table: TablePlan, fixed: Mapping[str, object]) -> None:
-        where = " AND ".join(f"{self._database.quoted(name)} = ?" for name in fixed)
-        sql = f"DELETE FROM {self._database.quoted(table.name)} WHERE {where}"  # noqa: S608  # quoted names
-        self._database.execute(sql, list(fixed.values()))
-
 
 def recorded(record_change: RecordChange, table: TablePlan) -> object:
     """Return the record of a row of this table, where its number takes anything of it."""
-    return (record_change.customer or record_change.order) if table.reads_records else None
+    return record_change.content if table.reads_records else None
 
 
 def _identity(table: TablePlan, values: Sequence[object] | None, record_change: RecordChange) -> dict[str, object]:
@@ -168,10 +182,12 @@ def _identity(table: TablePlan, values: Sequence[object] | None, record_change: 
     return linked | fixed if linked else {}
 
 
-def _warn(record_change: RecordChange, code: str, extra: ExtraPlan) -> None:
-    warning = reason_of(code, record_change, tabela=extra.table.name, linha=extra.label)
-    if warning not in record_change.warnings:
-        record_change.warnings += (warning,)
+def _with_key(record_change: RecordChange, extra: ExtraPlan, key: ErpKey) -> RecordChange:
+    return replace(record_change, keys={**record_change.keys, extra.label: key})
+
+
+def _warned(record_change: RecordChange, code: str, extra: ExtraPlan) -> RecordChange:
+    return record_change.warned(reason_of(code, record_change, tabela=extra.table.name, linha=extra.label))
 
 
 def _late(table: TablePlan, record_change: RecordChange) -> dict[str, object]:
@@ -181,7 +197,7 @@ def _late(table: TablePlan, record_change: RecordChange) -> dict[str, object]:
 
 
 def _values(statement: Statement, record_change: RecordChange) -> list[object]:
-    record = record_change.customer or record_change.order
+    record = record_change.content
     key, binding = key_of(record_change), record_change.binding
     number = record_change.erp_number or (binding.erp_number if binding is not None else None)
     own = {f"key{place}": part for place, part in enumerate(key, 1)} | {"key": key[-1], "number": number or key[-1]}

@@ -8,6 +8,7 @@ from functools import cached_property
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import Layout, TablePlan
 from omnisync.agent.erp.upsert.record_change import RecordChange
+from omnisync.contract.records import Order
 
 _NUMBERS = frozenset({"integer", "decimal", "float"})
 _PATHS = frozenset({"document", "customer.document"})
@@ -24,8 +25,9 @@ class NumericDocuments:
         """Return the numeric column that could not take this record's document, as TABLE.COLUMN; empty where there
         is none.
         """
-        record = record_change.customer or (record_change.order.customer if record_change.order is not None else None)
-        document = record.document if record is not None else None
+        content = record_change.content
+        customer = content.customer if isinstance(content, Order) else content
+        document = customer.document if customer is not None else None
         if document is None or document.isdigit():
             return ""
         return self._columns.get(record_change.change.kind, "")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import Layout
-from omnisync.agent.erp.upsert.decode import merged_target, wait_for_customer
+from omnisync.agent.erp.upsert.decode import merged_target, waiting_for_customer
 from omnisync.agent.erp.upsert.keys import as_text, encode_key, is_same, match_ignoring_padding
 from omnisync.agent.erp.upsert.record_change import (
     ADOPTED,
@@ -15,7 +17,6 @@ from omnisync.agent.erp.upsert.record_change import (
     claim_for,
     claim_of,
     key_of,
-    leave_unchanged,
     stored_reason,
 )
 from omnisync.agent.erp.upsert.staging_results import JOB_REFUSED, StagingResult, StagingResults, read_outcomes
@@ -37,33 +38,36 @@ class OrderStateGuard:
             for late in table.foreign_key_columns
         )
 
-    def check_state(self, record_changes: Sequence[RecordChange]) -> None:
-        """Orders the ERP took away, or is already past the open state with, stay as the ERP has them.
+    def check_state(self, record_changes: Sequence[RecordChange]) -> list[RecordChange]:
+        """Let orders the ERP took away, or is already past the open state with, stay as the ERP has them.
 
         Their rows are held, so that no one invoices an order between this look and our change.
         """
         layout = self._layout
-        changing = {v.change.id: v for v in record_changes if v.action in ("update", "cancel")}
-        rows = self._orders.owned(map(claim_for, changing.values()), [layout.state] if layout.state else [], held=True)
-        self._check_missing([record_change for id_, record_change in changing.items() if id_ not in rows])
-        for id_, record_change in changing.items():
-            row = rows.get(id_)
-            if row is not None and layout.state:
-                self._check_one(record_change, row[0])
-            if record_change.action == "cancel" and layout.state_cancelled is None:
-                leave_unchanged(record_change, "order_not_cancelled")
+        changing = [v for v in record_changes if v.action in ("update", "cancel")]
+        rows = self._orders.owned(map(claim_for, changing), [layout.state] if layout.state else [], held=True)
+        ends = self._staging_results([v for v in changing if v.change.id not in rows])
+        return [self._checked(v, rows, ends) if v.action in ("update", "cancel") else v for v in record_changes]
 
-    def _check_missing(self, gone: Sequence[RecordChange]) -> None:
-        """Orders whose row is no more: the ERP took them in, or away. What a job refused goes in again."""
-        ends = self._staging_results(gone)
-        for record_change in gone:
-            end = ends.get(record_change.change.id)
-            if _was_refused_by_job(record_change, end):
-                self._stage_again(record_change)
-                continue
-            if end is not None:
-                record_change.erp_number = end.number
-            leave_unchanged(record_change, "order_taken" if self._layout.is_staged else "order_removed")
+    def _checked(
+        self, record_change: RecordChange, rows: Mapping[str, Sequence[object]], ends: StagingResults
+    ) -> RecordChange:
+        layout, id_ = self._layout, record_change.change.id
+        if id_ not in rows:
+            record_change = self._without_row(record_change, ends.get(id_))
+        elif layout.state:
+            record_change = self._in_state(record_change, rows[id_][0])
+        if record_change.action == "cancel" and layout.state_cancelled is None:
+            return record_change.left_unchanged("order_not_cancelled")
+        return record_change
+
+    def _without_row(self, record_change: RecordChange, end: StagingResult | None) -> RecordChange:
+        """Return an order whose row is no more: the ERP took it in, or away. What a job refused goes in again."""
+        if _was_refused_by_job(record_change, end):
+            return _staged_again(record_change)
+        if end is not None:
+            record_change = replace(record_change, erp_number=end.number)
+        return record_change.left_unchanged("order_taken" if self._layout.is_staged else "order_removed")
 
     def _staging_results(self, gone: Sequence[RecordChange]) -> StagingResults:
         """Return what the ERP's own job made of orders that left the queue."""
@@ -71,51 +75,46 @@ class OrderStateGuard:
             return {}
         return read_outcomes(self._database, self._layout.outcome, {v.change.id: encode_key(key_of(v)) for v in gone})
 
-    @staticmethod
-    def _stage_again(record_change: RecordChange) -> None:
-        """The job refused it and cleared it away: nothing of it is in the ERP."""
-        if record_change.action == "cancel":
-            record_change.finish("cancelled", "unchanged")
-        else:
-            record_change.action = "insert"
-
-    def check_key(self, record_changes: Sequence[RecordChange]) -> None:
-        """An order whose key would be another (its filial is part of it) is kept: a number taken is never changed."""
-        table = self._layout.order.table
-        places = [(i, table.names.index(name)) for i, name in enumerate(table.keys) if name in table.names]
-        for record_change in record_changes if places else ():
-            if record_change.action == "update":
-                key = key_of(record_change)
-                made = tuple(
-                    as_text(record_change.row[at]) if record_change.row[at] is not None else "" for _, at in places
-                )
-                asked = tuple(key[i] for i, _ in places)
-                if not match_ignoring_padding([made], {asked: True}):
-                    leave_unchanged(record_change, "order_renumbered")
-
-    def _check_one(self, record_change: RecordChange, state: object) -> None:
+    def _in_state(self, record_change: RecordChange, state: object) -> RecordChange:
         layout = self._layout
         was_ours = record_change.binding is not None and record_change.binding.origin == "withdrawn"
         is_cancelled = layout.state_cancelled is not None and is_same(state, layout.state_cancelled)
-        record_change.is_reopened = was_ours and is_cancelled
         if is_cancelled and record_change.action == "cancel":
-            record_change.finish("cancelled", "unchanged")
-        elif not any(is_same(state, open_) for open_ in layout.update_while) and not record_change.is_reopened:
-            is_known = record_change.binding is None or record_change.binding.hash != ADOPTED
-            leave_unchanged(record_change, "order_locked" if is_known else "order_found", situacao=as_text(state))
+            return record_change.ended("cancelled", "unchanged")
+        is_reopened = was_ours and is_cancelled
+        if is_reopened or any(is_same(state, open_) for open_ in layout.update_while):
+            return replace(record_change, is_reopened=is_reopened)
+        is_known = record_change.binding is None or record_change.binding.hash != ADOPTED
+        return record_change.left_unchanged("order_locked" if is_known else "order_found", situacao=as_text(state))
 
-    def customers(self, record_changes: Sequence[RecordChange], customers: Mapping[str, Binding]) -> None:
+    def check_key(self, record_changes: Sequence[RecordChange]) -> list[RecordChange]:
+        """Keep an order whose key would be another (its filial is part of it): a number taken is never changed."""
+        table = self._layout.order.table
+        places = [(i, table.names.index(name)) for i, name in enumerate(table.keys) if name in table.names]
+        if not places:
+            return list(record_changes)
+        return [
+            v.left_unchanged("order_renumbered") if v.action == "update" and _has_other_key(v, places) else v
+            for v in record_changes
+        ]
+
+    def check_customers(
+        self, record_changes: Sequence[RecordChange], customers: Mapping[str, Binding]
+    ) -> list[RecordChange]:
         """Let orders wait whose customer has no row of its own any more: its number may be another's by now.
 
         An ERP that takes the customers out of its queue has no row of theirs either, which is as it should be.
         """
-        placed = [(v, v.customer_id) for v in record_changes if v.action in ("insert", "update")]
-        buyers = {id_: merged_target(id_, customers) for id_ in {id_ for _, id_ in placed}}
+        ids = {v.customer_id for v in record_changes if v.action in ("insert", "update")}
+        buyers = {id_: merged_target(id_, customers) for id_ in ids}
         gone = self.gone_customers([buyer for buyer in buyers.values() if buyer is not None])
-        for record_change, customer_id in placed if gone else ():
-            buyer = buyers[customer_id]
-            if buyer is not None and buyer.id in gone:
-                wait_for_customer(record_change, "customer_gone", cliente=buyer.id)
+        lost = {id_: buyer.id for id_, buyer in buyers.items() if buyer is not None and buyer.id in gone}
+        return [
+            waiting_for_customer(v, "customer_gone", cliente=lost[v.customer_id])
+            if v.action in ("insert", "update") and v.customer_id in lost
+            else v
+            for v in record_changes
+        ]
 
     def gone_customers(self, customers: Iterable[Binding]) -> set[str]:
         """Return which of these have no row of their own any more, by id; none where no row takes a customer's key."""
@@ -128,6 +127,20 @@ class OrderStateGuard:
             there = self._customers.fetch_by_key([claim.key for claim in lost])
             lost = [claim for claim in lost if claim.key in there]
         return {claim.id for claim in lost}
+
+
+def _staged_again(record_change: RecordChange) -> RecordChange:
+    """Return an order that the job refused and cleared away: nothing of it is in the ERP."""
+    if record_change.action == "cancel":
+        return record_change.ended("cancelled", "unchanged")
+    return replace(record_change, action="insert")
+
+
+def _has_other_key(record_change: RecordChange, places: Sequence[tuple[int, int]]) -> bool:
+    """Return whether the built row has another key than the row that stands; `places` are of key and row."""
+    key, row = key_of(record_change), record_change.rows.main
+    made = tuple(as_text(row[at]) if row[at] is not None else "" for _, at in places)
+    return not match_ignoring_padding([made], {tuple(key[i] for i, _ in places): True})
 
 
 def _was_refused_by_job(record_change: RecordChange, end: StagingResult | None) -> bool:

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from omnisync.agent.erp.base import PreparedRecord, Slice
 from omnisync.agent.erp.layout.plan import Layout
 from omnisync.agent.erp.upsert.build_rows import ask_nothing, build_customers, build_orders
@@ -32,17 +34,14 @@ def prepare_records(
         if change.op == "upsert" and n_of[change.id] == 1
     ]
     if stream.kind == "customer":
-        read_customers(record_changes)
-        sound = [v for v in record_changes if v.action == "insert" and not v.warnings]
-        build_customers(sound, layout, ask_nothing)
+        sound = [v for v in read_customers(record_changes) if v.action == "insert" and not v.warnings]
+        built = build_customers(sound, layout, ask_nothing)
     else:
         part = Slice(stream=stream, epoch="", changes=changes, expected="")
-        read_orders(record_changes, part, frozenset(), adjusts_centavo=adjusts_centavo)
-        sound = [v for v in record_changes if v.action == "read" and not v.warnings and _is_confirmed(v)]
-        for record_change in sound:
-            record_change.action = "insert"
-        build_orders(sound, layout, ask_nothing)
-    return {v.change.id: _prepared_record(v) for v in sound if v.action == "insert" and not v.warnings}
+        read = read_orders(record_changes, part, frozenset(), adjusts_centavo=adjusts_centavo)
+        sound = [v for v in read if v.action == "read" and not v.warnings and _is_confirmed(v)]
+        built = build_orders([replace(v, action="insert") for v in sound], layout, ask_nothing)
+    return {v.change.id: _prepared_record(v) for v in built if v.action == "insert" and not v.warnings}
 
 
 def _is_confirmed(record_change: RecordChange) -> bool:
@@ -50,13 +49,13 @@ def _is_confirmed(record_change: RecordChange) -> bool:
 
 
 def _prepared_record(record_change: RecordChange) -> PreparedRecord:
-    rows: Any = record_change
+    rows: Any = record_change.rows
     return PreparedRecord(
         record_change.label,
         record_change.customer_id,
         hash_of(record_change.change),
-        rows.row,
-        rows.extra_rows,
-        tuple(rows.item_rows),
-        tuple(rows.payment_rows),
+        rows.main,
+        rows.extras,
+        tuple(rows.items),
+        tuple(rows.payments),
     )

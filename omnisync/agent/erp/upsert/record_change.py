@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from omnisync.agent.coded_message import ASKED_OF_A_PERSON
 from omnisync.agent.erp.base import PreparedRecord
@@ -59,10 +60,20 @@ class Binding(NamedTuple):
     origin: Literal["made", "matched", "withdrawn"] = "made"
 
 
-class RecordChange(Struct, kw_only=True):
-    """One change on its way into the ERP. Begins as a comparison, ends as an outcome.
+class RecordRows(Struct, frozen=True, kw_only=True):
+    """The rows that a layout makes of one record: its main one, those of further tables by label, its lines'."""
 
-    One that was prepared is decoded only when its record is needed.
+    main: tuple[object, ...] = ()
+    extras: Mapping[str, tuple[object, ...]] = {}
+    items: Sequence[tuple[object, ...]] = ()
+    payments: Sequence[tuple[object, ...]] = ()
+
+
+class RecordChange(Struct, frozen=True, kw_only=True):
+    """One change on its way into the ERP: begins as a comparison, ends as an outcome.
+
+    A step of the way answers other values and changes none. One that was prepared is decoded only when its record is
+    needed.
     """
 
     change: Change
@@ -82,12 +93,9 @@ class RecordChange(Struct, kw_only=True):
     is_matched: bool = False
     is_reopened: bool = False
     """Whether its row stands cancelled by us: an edit opens it again."""
-    keys: dict[str, ErpKey] = {}
+    keys: Mapping[str, ErpKey] = {}
     """Keys of this record's rows, and of its customer's, by the names a layout gives them."""
-    row: tuple[object, ...] = ()
-    extra_rows: dict[str, tuple[object, ...]] = {}
-    item_rows: Sequence[tuple[object, ...]] = ()
-    payment_rows: Sequence[tuple[object, ...]] = ()
+    rows: RecordRows = RecordRows()
 
     @property
     def was_written(self) -> bool:
@@ -102,22 +110,24 @@ class RecordChange(Struct, kw_only=True):
     @property
     def customer(self) -> Customer | None:
         """The customer that was read."""
-        record = self._decoded()
-        return record if isinstance(record, Customer) else None
+        content = self.content
+        return content if isinstance(content, Customer) else None
 
     @property
     def order(self) -> Order | None:
         """The order that was read."""
-        record = self._decoded()
-        return record if isinstance(record, Order) else None
+        content = self.content
+        return content if isinstance(content, Order) else None
 
-    def _decoded(self) -> Customer | Order | None:
-        if self.record is None and self.prepared is not None:
-            record, _ = read_record(self.change)
-            canonical = canonical_customer(record) if isinstance(record, Customer) else record
-            assert not isinstance(canonical, Fault), "a prepared record is sound"
-            self.record = canonical
-        return self.record
+    @property
+    def content(self) -> Customer | Order | None:
+        """The record that was read; decoded at each call where it was prepared."""
+        if self.record is not None or self.prepared is None:
+            return self.record
+        record, _ = read_record(self.change)
+        canonical = canonical_customer(record) if isinstance(record, Customer) else record
+        assert not isinstance(canonical, Fault), "a prepared record is sound"
+        return canonical
 
     @property
     def label(self) -> str:
@@ -146,14 +156,26 @@ class RecordChange(Struct, kw_only=True):
             return self.record.merged_into
         return self.binding.merged_into if self.binding is not None and self.prepared is None else None
 
-    def finish(self, outcome: Outcome, outcome_group: OutcomeGroup, reason: RecordReason | None = None) -> None:
-        """Fix what becomes of the change; its binding is saved with it."""
-        self.action = "none"
-        self.outcome, self.outcome_group, self.reason, self.needs_save = outcome, outcome_group, reason, True
+    def ended(self, outcome: Outcome, outcome_group: OutcomeGroup, reason: RecordReason | None = None) -> RecordChange:
+        """Return the change with what became of it; its binding is saved with it."""
+        return replace(
+            self, action="none", outcome=outcome, outcome_group=outcome_group, reason=reason, needs_save=True
+        )
 
-    def refuse(self, code: str, field: str | None = None, value: str | None = None, **words: object) -> None:
-        """Set the record aside with a reason."""
-        self.finish("refused", "refused", reason_of(code, self, field, value, **words))
+    def refused(self, code: str, field: str | None = None, value: str | None = None, **words: object) -> RecordChange:
+        """Return the change set aside with a reason."""
+        return self.ended("refused", "refused", reason_of(code, self, field, value, **words))
+
+    def left_unchanged(self, code: str, **words: object) -> RecordChange:
+        """Return the change as one that leaves the ERP as it is; the reason says why."""
+        return self.ended("kept", "kept", reason_of(code, self, **words))
+
+    def warned(self, *warnings: RecordReason) -> RecordChange:
+        """Return the change with these warnings beside its own, each once."""
+        kept = self.warnings
+        for warning in warnings:
+            kept = kept if warning in kept else (*kept, warning)
+        return replace(self, warnings=kept)
 
 
 def reason_of(
@@ -198,15 +220,10 @@ def has_own_row(customer: Binding) -> bool:
     return reason is None or reason.code not in ASKED_OF_A_PERSON
 
 
-def leave_unchanged(record_change: RecordChange, code: str, **words: object) -> None:
-    """The ERP stays as it is; the reason says why."""
-    record_change.finish("kept", "kept", reason_of(code, record_change, **words))
-
-
 def compare(
     changes: Iterable[Change], bindings: Mapping[str, Binding], epoch: str, *, retrying: bool
 ) -> list[RecordChange]:
-    """Return a verdict for each change by its id and version alone; `action` is "read" where the record must be
+    """Return each change compared by its id and version alone; `action` is "read" where the record must be
     decoded.
 
     Newer wins, equal is the same, older is ignored. A binding of another epoch (the hub was restored from a backup,
@@ -215,17 +232,27 @@ def compare(
     record_changes = []
     for change in changes:
         binding = bindings.get(change.id)
-        record_change = RecordChange(change=change, binding=binding)
         if binding is None or _is_new_version(change, binding, epoch, retrying=retrying):
-            record_change.action = "read"
+            record_changes.append(RecordChange(change=change, binding=binding, action="read"))
         else:
-            record_change.outcome_group = _repeated_group(change, binding.version, binding.outcome)
-            if binding.epoch != epoch:
-                record_change.outcome, record_change.needs_save = binding.outcome, True
-                record_change.reason = stored_reason(binding)
-                record_change.warnings = stored_warnings(binding)
-        record_changes.append(record_change)
+            record_changes.append(_known_change(change, binding, epoch))
     return record_changes
+
+
+def _known_change(change: Change, binding: Binding, epoch: str) -> RecordChange:
+    """Return a change that says nothing new. The binding of another epoch is saved again, under this one."""
+    group = _repeated_group(change, binding.version, binding.outcome)
+    if binding.epoch == epoch:
+        return RecordChange(change=change, binding=binding, outcome_group=group)
+    return RecordChange(
+        change=change,
+        binding=binding,
+        outcome_group=group,
+        outcome=binding.outcome,
+        reason=stored_reason(binding),
+        warnings=stored_warnings(binding),
+        needs_save=True,
+    )
 
 
 class KnownVersion(NamedTuple):
@@ -282,10 +309,10 @@ def unreadable_change(
     version = max(unreadable.version, known) if retrying else unreadable.version
     change = Change(kind=unreadable.kind, op="upsert", id=unreadable.id, version=version, changed_at=now)
     record_change = RecordChange(change=change, binding=binding)
-    if version >= known:
-        label = "" if is_unnamed(change.id) else record_change.label or change.id
-        record_change.refuse("record_unreadable", campo=unreadable.why, registro=RecordLabel(change.kind, label))
-    return record_change
+    if version < known:
+        return record_change
+    label = "" if is_unnamed(change.id) else record_change.label or change.id
+    return record_change.refused("record_unreadable", campo=unreadable.why, registro=RecordLabel(change.kind, label))
 
 
 def count(record_changes: Iterable[RecordChange]) -> Counts:
