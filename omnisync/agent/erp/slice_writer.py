@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from omnisync.agent.erp.base import PreparedRecord, Slice
-from omnisync.agent.erp.state.bindings import Bindings, encoded, origin_of
+from omnisync.agent.erp.state.bindings import Bindings
 from omnisync.agent.erp.state.recovery import StateRecovery
 from omnisync.agent.erp.upsert.decode import merged_target, read_customers, read_orders, resolve_customers
 from omnisync.agent.erp.upsert.keys import ErpKey, decode_key
@@ -24,7 +24,6 @@ from omnisync.agent.erp.upsert.record_change import (
     unchanged_group,
     unreadable_change,
 )
-from omnisync.agent.erp.upsert.record_reason import Describe, described
 from omnisync.agent.erp.upsert.row_finder import RowFinder
 from omnisync.agent.erp.upsert.writer import RecordWriter, RejectedRecords, naming_committed
 from omnisync.agent.progress import Counts
@@ -56,12 +55,8 @@ class SliceWriter:
         establishments: frozenset[str],
         adjusts_centavo: bool,
         recovery: StateRecovery | None,
-        describe: Describe,
     ) -> None:
-        """`recovery` finds what the ERP has and the bindings do not know, where they stand apart from it.
-
-        `describe` makes the sentences of reasons.
-        """
+        """`recovery` finds what the ERP has and the bindings do not know, where they stand apart from it."""
         self._bindings = bindings
         self._writer = writer
         self._new_writer = new_writer
@@ -69,7 +64,6 @@ class SliceWriter:
         self._here = establishments
         self._adjusts_centavo = adjusts_centavo
         self._recovery = recovery
-        self._describe = describe
 
     def write(self, part: Slice, now: datetime, rejected: RejectedRecords | None = None) -> WrittenSlice:
         """Put the slice's rows into the ERP's tables."""
@@ -119,7 +113,7 @@ class SliceWriter:
         inserted = self._new_writer.insert_customers(new) if new.changes else None
         compared = self._compare(part, "customer", _without(changes, inserted), bindings, now)
         written = self._writer.customers(read_customers(compared), rejected)
-        return with_sentences(written, self._describe), inserted
+        return written, inserted
 
     def _orders(
         self,
@@ -139,7 +133,7 @@ class SliceWriter:
         if self._recovery is not None:
             placed = self._recovery.keep_already_taken(placed)
         written = self._writer.orders(placed, customers, rejected)
-        return with_sentences(written, self._describe), inserted
+        return written, inserted
 
     def _insert_orders(self, new: NewRecords, related: dict[str, RecordChange]) -> InsertedRecords | None:
         """Insert the new orders whose customer stands in the ERP; the others are left to wait."""
@@ -183,10 +177,10 @@ class SliceWriter:
         known: dict[str, Binding] = {}
         missing = ids
         while missing:
-            found = self._bindings.customers(sorted(missing - related.keys()))
+            found = self._bindings.of("customer", sorted(missing - related.keys()))
             # Related customers were written a moment ago in this transaction; their bindings are saved at its end.
-            for id_ in (missing | found.keys()) & related.keys():
-                found[id_] = _as_binding(related[id_])
+            for id_ in missing & related.keys():
+                found[id_] = self._bindings.unsaved(related[id_])
             known |= found
             missing = {b.merged_into for b in found.values() if b.merged_into} - known.keys()
         return known
@@ -194,8 +188,7 @@ class SliceWriter:
     def _unreadable(self, part: Slice, now: datetime) -> list[RecordChange]:
         bindings = self._bindings.of(part.kind, [u.id for u in part.unreadable])
         retrying = part.expected is None
-        unreadable = [unreadable_change(u, bindings.get(u.id), retrying=retrying, now=now) for u in part.unreadable]
-        return with_sentences(unreadable, self._describe)
+        return [unreadable_change(u, bindings.get(u.id), retrying=retrying, now=now) for u in part.unreadable]
 
 
 def _new_among(changes: Sequence[Change], prepared: PreparedRecords, bindings: Mapping[str, Binding]) -> NewRecords:
@@ -211,20 +204,6 @@ def _without(changes: Sequence[Change], inserted: InsertedRecords | None) -> Seq
     return [change for change in changes if change.id not in ids] if len(ids) < len(changes) else ()
 
 
-def with_sentences(record_changes: Sequence[RecordChange], describe: Describe) -> list[RecordChange]:
-    """Return the changes with the sentences of their reasons and warnings, made once, before they are stored."""
-    return [
-        replace(
-            v,
-            reason=described(v.reason, describe) if v.reason is not None else None,
-            warnings=tuple(described(one, describe) for one in v.warnings),
-        )
-        if v.reason is not None or v.warnings
-        else v
-        for v in record_changes
-    ]
-
-
 def once(changes: Sequence[Change]) -> Sequence[Change]:
     """Return the newest of each record: a hub that repeats one within a page must not meet our own key."""
     if len({change.id for change in changes}) == len(changes):
@@ -235,27 +214,3 @@ def once(changes: Sequence[Change]) -> Sequence[Change]:
         if other is None or change.version > other.version:
             newest[change.id] = change
     return list(newest.values())
-
-
-def _as_binding(record_change: RecordChange) -> Binding:
-    """Return what the binding of a verdict of this same transaction will say."""
-    before = record_change.binding
-    if before is not None and not record_change.needs_save:
-        return before
-    return Binding(
-        id=record_change.change.id,
-        epoch="",
-        version=record_change.change.version,
-        hash="",
-        written_version=record_change.change.version,
-        erp_key=record_change.erp_key or (before.erp_key if before is not None else None),
-        erp_number=record_change.erp_number,
-        establishment="",
-        customer_id="",
-        label=record_change.label,
-        merged_into=record_change.merged_into,
-        outcome=record_change.outcome or "unchanged",
-        reason=encoded(record_change.reason),
-        warnings=None,
-        origin=origin_of(record_change),
-    )

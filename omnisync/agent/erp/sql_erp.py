@@ -25,7 +25,7 @@ from omnisync.agent.erp.layout.export_queries import ExportQuery
 from omnisync.agent.erp.layout.plan import Layout
 from omnisync.agent.erp.layout.plan_compiler import with_rounding
 from omnisync.agent.erp.layout_check.rounding import rounded_columns
-from omnisync.agent.erp.slice_writer import SliceWriter, once, with_sentences
+from omnisync.agent.erp.slice_writer import SliceWriter, once
 from omnisync.agent.erp.state.bindings import Bindings
 from omnisync.agent.erp.state.preparation import CODES_OF_LAYOUT, check_external_ids, check_tables, notice_layout
 from omnisync.agent.erp.state.record_store import SqlRecordStore
@@ -35,10 +35,10 @@ from omnisync.agent.erp.upsert.decode import read_customers, read_orders
 from omnisync.agent.erp.upsert.dry_run import preview_rows, written_rows
 from omnisync.agent.erp.upsert.new_records import NewRecordWriter
 from omnisync.agent.erp.upsert.prepare_process import PrepareProcess
-from omnisync.agent.erp.upsert.record_change import RecordChange, compare, count
-from omnisync.agent.erp.upsert.record_reason import Describe, described
+from omnisync.agent.erp.upsert.record_change import RecordChange, compare, count, with_sentences
+from omnisync.agent.erp.upsert.record_reason import Describe
 from omnisync.agent.erp.upsert.row_finder import RowFinder
-from omnisync.agent.erp.upsert.staging_results import StagingResult, read_outcomes
+from omnisync.agent.erp.upsert.staging_results import read_outcomes
 from omnisync.agent.erp.upsert.writer import RecordWriter, RejectedRecords
 from omnisync.agent.errors import ErpCommittedError, ErpUndoneError, RecordError, RefusedRecordError, SetupError
 from omnisync.contract.feed import Change
@@ -72,7 +72,7 @@ class SqlErp:
         self._layout = layout
         self._is_rounding_known = not database.dialect.rounds_decimals
         self._transactions = Transactions(database, self._state_database)
-        self._bindings = Bindings(self._state_database, scope.company, scope.connection)
+        self._bindings = Bindings(self._state_database, scope.company, scope.connection, describe)
         self._finder = RowFinder(database, layout)
         self._records = SqlRecordStore(self._transactions, layout, scope.company, self._bindings, self._finder)
         self._here = frozenset(scope.establishments)
@@ -94,7 +94,6 @@ class SqlErp:
             establishments=self._here,
             adjusts_centavo=self._options.adjusts_centavo,
             recovery=StateRecovery(database, layout, self._bindings, finder) if is_apart else None,
-            describe=self._describe,
         )
 
     @property
@@ -183,8 +182,7 @@ class SqlErp:
         try:
             yield
         except ErpCommittedError as error:
-            found = [record for record in error.records if isinstance(record, RecordChange)]
-            records = with_sentences(found, self._describe)
+            records = [record for record in error.records if isinstance(record, RecordChange)]
             with self._transactions.of_both():
                 for kind, establishment in (("customer", ""), ("order", part.establishment)):
                     own = [record for record in records if record.change.kind == kind]
@@ -227,7 +225,7 @@ class SqlErp:
                     counts=count(chain((v for v in written.related if v.needs_save), written.changes))
                     + written.unchanged,
                     tables=written_rows(self._database, self._layout, landed),
-                    unsettled=_reasons(written.changes),
+                    unsettled=self._reasons(written.changes),
                 )
             finally:
                 self._transactions.rollback()
@@ -241,9 +239,12 @@ class SqlErp:
         else:
             adjusts = self._options.adjusts_centavo
             record_changes = read_orders(record_changes, part, self._here, adjusts_centavo=adjusts)
-        built, tables = preview_rows(self._layout, [*related, *record_changes])
-        all_changes = with_sentences(built, self._describe)
-        return DryRun(counts=count(all_changes), tables=tables, unsettled=_reasons(all_changes))
+        all_changes, tables = preview_rows(self._layout, [*related, *record_changes])
+        return DryRun(counts=count(all_changes), tables=tables, unsettled=self._reasons(all_changes))
+
+    def _reasons(self, record_changes: Sequence[RecordChange]) -> list[tuple[str, str]]:
+        described = with_sentences(record_changes, self._describe)
+        return [(v.label or v.change.id, v.reason.message) for v in described if v.reason is not None]
 
     def read_outcomes(self) -> int:
         outcome = self._layout.outcome
@@ -251,10 +252,7 @@ class SqlErp:
         if outcome is None or not staged:
             return 0
         with self._transactions.of_both():
-            ends = {
-                id_: _described(end, self._describe)
-                for id_, end in read_outcomes(self._database, outcome, staged).items()
-            }
+            ends = read_outcomes(self._database, outcome, staged)
             self._bindings.save_staging_results(ends, self._clock())
             return len(ends)
 
@@ -289,12 +287,3 @@ def _mark_cancellations(
         state_database.commit()
         state_database.begin()
         bindings.lock_stream(part.stream.name, part.expected)
-
-
-def _reasons(record_changes: Sequence[RecordChange]) -> list[tuple[str, str]]:
-    return [(v.label or v.change.id, v.reason.message) for v in record_changes if v.reason is not None]
-
-
-def _described(end: StagingResult, describe: Describe) -> StagingResult:
-    reason = described(end.reason, describe) if end.reason is not None else None
-    return StagingResult(end.number, reason)

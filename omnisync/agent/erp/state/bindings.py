@@ -12,8 +12,15 @@ from omnisync.agent.erp.base import Position
 from omnisync.agent.erp.database import Database, encoder
 from omnisync.agent.erp.upsert.keys import encode_key
 from omnisync.agent.erp.upsert.new_records import InsertedRecords
-from omnisync.agent.erp.upsert.record_change import REINSERT_REQUESTED, Binding, KnownVersion, RecordChange, hash_of
-from omnisync.agent.erp.upsert.record_reason import RecordReason, contract_reason
+from omnisync.agent.erp.upsert.record_change import (
+    REINSERT_REQUESTED,
+    Binding,
+    KnownVersion,
+    RecordChange,
+    hash_of,
+    with_sentences,
+)
+from omnisync.agent.erp.upsert.record_reason import Describe, RecordReason, contract_reason, described
 from omnisync.agent.erp.upsert.staging_results import StagingResults
 from omnisync.agent.errors import OvertakenError
 from omnisync.contract.feed import Reason, Receipt, RecordKind, is_unnamed
@@ -32,8 +39,10 @@ _IS_REFUSED = "outcome IN ('refused', 'waiting') AND outcome = 'refused'"
 class Bindings:
     """Both tables, for one company and one connection. Every method runs inside the caller's transaction."""
 
-    def __init__(self, database: Database, company: str, connection: str) -> None:
+    def __init__(self, database: Database, company: str, connection: str, describe: Describe) -> None:
+        """`describe` makes the sentences of reasons, which are stored with them."""
         self._database = database
+        self._describe = describe
         self._company = company
         self._connection = connection
 
@@ -89,17 +98,29 @@ class Bindings:
         )
         return {id_: KnownVersion(epoch, version, outcome) for id_, epoch, version, outcome in rows}
 
-    def customers(self, ids: Sequence[str]) -> dict[str, Binding]:
-        """Return the bindings of these customers and of those they were merged into."""
-        found = self.of("customer", ids)
-        missing = _merged(found)
-        while missing:
-            more = self.of("customer", missing)
-            if not more:
-                break
-            found |= more
-            missing = _merged(found)
-        return found
+    def unsaved(self, record_change: RecordChange) -> Binding:
+        """Return what the binding of a record will be that ended in this same transaction and is not saved yet."""
+        before = record_change.binding
+        if before is not None and not record_change.needs_save:
+            return before
+        [described] = with_sentences([record_change], self._describe)
+        return Binding(
+            id=described.change.id,
+            epoch="",
+            version=described.change.version,
+            hash="",
+            written_version=described.change.version,
+            erp_key=described.erp_key or (before.erp_key if before is not None else None),
+            erp_number=described.erp_number,
+            establishment="",
+            customer_id="",
+            label=described.label,
+            merged_into=described.merged_into,
+            outcome=described.outcome or "unchanged",
+            reason=_encoded(described.reason),
+            warnings=None,
+            origin=_origin_of(described),
+        )
 
     def save(
         self, record_changes: Sequence[RecordChange], epoch: str, establishment: str, now: datetime
@@ -109,7 +130,7 @@ class Bindings:
         new: list[tuple[object, ...]] = []
         known: list[tuple[object, ...]] = []
         owed: list[Receipt] = []
-        for record_change in record_changes:
+        for record_change in with_sentences(record_changes, self._describe):
             if record_change.needs_save and not _is_already_reported(record_change, epoch, storable):
                 values = _values(record_change, epoch, establishment, at, storable)
                 (new if record_change.binding is None else known).append((*values, self._company, *_key(record_change)))
@@ -224,9 +245,9 @@ class Bindings:
         self._database.execute_many(
             f"UPDATE omnisync_binding SET outcome = 'refused', reason = ?, {told} {still}",  # noqa: S608  # constant text
             [
-                (_stored(e.reason, storable), at, self._company, id_)
-                for id_, e in results.items()
-                if e.reason is not None
+                (_stored(described(end.reason, self._describe), storable), at, self._company, id_)
+                for id_, end in results.items()
+                if end.reason is not None
             ],
         )
         self._database.execute_many(
@@ -261,11 +282,7 @@ def _is_already_reported(record_change: RecordChange, epoch: str, storable: Call
     return is_same_end and before.reason == _stored(record_change.reason, storable)
 
 
-def _merged(found: dict[str, Binding]) -> list[str]:
-    return [b.merged_into for b in found.values() if b.merged_into and b.merged_into not in found]
-
-
-def encoded(what: RecordReason | tuple[RecordReason, ...] | None) -> str | None:
+def _encoded(what: RecordReason | tuple[RecordReason, ...] | None) -> str | None:
     """Return a described reason, or the warnings, as the text a binding keeps."""
     if not what:
         return None
@@ -274,7 +291,7 @@ def encoded(what: RecordReason | tuple[RecordReason, ...] | None) -> str | None:
 
 
 def _stored(what: RecordReason | tuple[RecordReason, ...] | None, storable: Callable[[str], str]) -> str | None:
-    text = encoded(what)
+    text = _encoded(what)
     return storable(text) if text is not None else None
 
 
@@ -313,7 +330,7 @@ def _values(
         change.version,
         hash_of(change),
         written,
-        origin_of(record_change),
+        _origin_of(record_change),
         record_change.erp_key or (before.erp_key if before is not None else None),
         record_change.erp_number or (before.erp_number if before is not None else None),
         establishment,
@@ -328,7 +345,7 @@ def _values(
     )
 
 
-def origin_of(record_change: RecordChange) -> Literal["made", "matched", "withdrawn"]:
+def _origin_of(record_change: RecordChange) -> Literal["made", "matched", "withdrawn"]:
     """Return where the record's row comes from, once its verdict is saved."""
     if record_change.is_matched:
         return "matched"

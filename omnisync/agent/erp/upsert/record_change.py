@@ -18,7 +18,7 @@ from omnisync.agent.coded_message import ASKED_OF_A_PERSON
 from omnisync.agent.erp.base import PreparedRecord
 from omnisync.agent.erp.upsert.keys import Claim, ErpKey, decode_key
 from omnisync.agent.erp.upsert.normalize import read_record
-from omnisync.agent.erp.upsert.record_reason import RecordReason
+from omnisync.agent.erp.upsert.record_reason import Describe, RecordReason, described
 from omnisync.agent.progress import Counts, RowCounts
 from omnisync.agent.record_ref import RecordLabel
 from omnisync.contract.documents import redact
@@ -342,3 +342,17 @@ def count_groups(changes: Iterable[tuple[Change, OutcomeGroup]]) -> Counts:
         items=RowCounts(**items),
         payments=RowCounts(**payments),
     )
+
+
+def with_sentences(record_changes: Sequence[RecordChange], describe: Describe) -> list[RecordChange]:
+    """Return the changes with the sentences of their reasons and warnings, made once, before they are stored."""
+    return [
+        replace(
+            v,
+            reason=described(v.reason, describe) if v.reason is not None else None,
+            warnings=tuple(described(one, describe) for one in v.warnings),
+        )
+        if v.reason is not None or v.warnings
+        else v
+        for v in record_changes
+    ]
