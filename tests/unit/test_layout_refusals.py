@@ -192,6 +192,12 @@ CASES = {
         GOOD + after("order", "external_id = 'a'", "p = { key_of = 'order' }\na = 'id'").replace("'ext'", "'PED'"),
         "order.extra: está na tabela ped, e external_id diz só uma linha dela",
     ),
+    "two before, marked, of one table whose keys the database makes": (
+        GOOD
+        + before("customer", "key = 'p'\nexternal_id = 'a'", "a = 'id'")
+        + before("customer", "key = 'p'\nexternal_id = 'a'", "a = 'id'").replace("'pessoa'", "'outra'"),
+        "customer.pessoa: está na tabela pes, com outra, e a sua chave, feita pelo banco, só se lê por external_id",
+    ),
     "after among the lines": (
         GOOD + after("order", "", "num = { key_of = 'order' }\nseq = 'number'").replace("'ext'", "'ite'"),
         "order.extra: está na tabela ite, com as linhas do pedido; dê a ela uma coluna com constant",

@@ -87,6 +87,12 @@ class TablePlan(Struct, frozen=True, kw_only=True):
     """Of a child: the constants of each row before or after the order that stands in this same table, no line of it."""
 
     @property
+    def is_key_known(self) -> bool:
+        """Return whether the key is known before the row stands: filled like any other column, or from a number."""
+        last = self.keys[-1]
+        return last in self.names or (self.number is not None and self.number.column == last)
+
+    @property
     def carries_ids(self) -> bool:
         """Return whether a column of it holds the hub's id of its record, by which a row is known to be that
         record's.

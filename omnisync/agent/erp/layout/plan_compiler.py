@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import tzinfo
 from hashlib import sha1
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import Any
 
 import msgspec
@@ -192,13 +192,24 @@ def _check_apart(kind: str, main: MainPlan) -> None:
         _expect(
             is_alone, f"{kind}.{extra.label}: está na tabela {main.table.name}, e external_id diz só uma linha dela"
         )
-    for one, other in combinations(main.after, 2):
-        is_same_table = one.table.name.lower() == other.table.name.lower()
+    for one, other in permutations((*main.before, *main.after), 2):
+        is_read_back = one in main.before and one.table.carries_ids and not one.table.is_key_known
         _expect(
-            not is_same_table or (_leaves_out(one.table, other.table) and _leaves_out(other.table, one.table)),
+            not (is_read_back and other.table.carries_ids and _is_same_table(one, other)),
+            f"{kind}.{one.label}: está na tabela {one.table.name}, com {other.label}, e a sua chave, feita pelo banco, "
+            "só se lê por external_id; tire external_id de uma delas",
+        )
+    for one, other in combinations(main.after, 2):
+        _expect(
+            not _is_same_table(one, other)
+            or (_leaves_out(one.table, other.table) and _leaves_out(other.table, one.table)),
             f"{kind}.{other.label}: está na tabela {other.table.name}, com {one.label}; dê a cada uma coluna com "
             "constant, que as distinga",
         )
+
+
+def _is_same_table(one: ExtraPlan, other: ExtraPlan) -> bool:
+    return one.table.name.lower() == other.table.name.lower()
 
 
 def _leaves_out(one: TablePlan, other: TablePlan) -> bool:

@@ -43,7 +43,7 @@ class TableWriter:
         if not table.keys:
             self._database.insert_rows(table.name, names, rows)
             return [()] * len(rows)
-        if self._is_known:
+        if table.is_key_known:
             self._database.insert_rows(table.name, names, rows)
             known = map(self._known_key, new.values, numbers)
             return self._read_back(list(map(Claim, new.ids, known)))
@@ -83,12 +83,6 @@ class TableWriter:
     @property
     def _numbered(self) -> list[str]:
         return [self._table.number.column] if self._table.number is not None else []
-
-    @property
-    def _is_known(self) -> bool:
-        """Return whether the key is known before the row stands."""
-        last = self._table.keys[-1]
-        return last in self._table.names or last in self._numbered
 
     def _known_key(self, values: tuple[object, ...], number: tuple[str, ...]) -> ErpKey:
         filled = dict(zip(self._table.names, values, strict=True)) | dict(zip(self._numbered, number, strict=True))
