@@ -32,8 +32,9 @@ class Server(ABC):
     ends_by = signal.SIGKILL
     """What ends it at once, as a power cut would."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_durable: bool = False) -> None:
         self.folder = folder
+        self.is_durable = is_durable
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.n_databases = 0
@@ -54,6 +55,12 @@ class Server(ABC):
         """A new empty database."""
         self.n_databases += 1
         return self.create(f"erp{self.n_databases}", charset)
+
+    @property
+    def pid(self) -> int:
+        """The id of the process that runs the server, the parent of its others."""
+        assert self._process is not None, f"{self.name} does not run"
+        return self._process.pid
 
     @property
     def environment(self) -> dict[str, str]:
@@ -109,7 +116,8 @@ class PostgresqlServer(Server):
 
     def command(self) -> list[str]:
         """What runs in the foreground."""
-        options = {"listen_addresses": "127.0.0.1", "fsync": "off", "unix_socket_directories": str(self.folder)}
+        fsync = "on" if self.is_durable else "off"
+        options = {"listen_addresses": "127.0.0.1", "fsync": fsync, "unix_socket_directories": str(self.folder)}
         set_ = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         data = str(self.folder / "data")
         return [*_as("postgres"), _program("postgres"), "-D", data, "-p", str(self.port), *set_]
@@ -165,7 +173,8 @@ class MariadbServer(Server):
             shutil.which("mariadbd") or "",
             *("--no-defaults", f"--datadir={self.folder / 'data'}", f"--port={self.port}", *self._who),
             *("--bind-address=127.0.0.1", f"--socket={self.folder / 's'}", f"--pid-file={self.folder / 'pid'}"),
-            *("--skip-name-resolve", "--innodb-flush-log-at-trx-commit=2", "--character-set-server=latin1"),
+            *("--skip-name-resolve", f"--innodb-flush-log-at-trx-commit={1 if self.is_durable else 2}"),
+            "--character-set-server=latin1",
         ]
 
     def _let_in(self) -> None:
@@ -195,8 +204,8 @@ class FirebirdServer(Server):
     name = "Firebird"
     user = USER
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, *, is_durable: bool = False) -> None:
+        super().__init__(folder, is_durable=is_durable)
         self._templates: dict[str, str] = {}
 
     def copied(self, name: str, make: Callable[[], str]) -> str:
@@ -268,15 +277,18 @@ class FirebirdServer(Server):
 
 
 @contextmanager
-def running(kind: type[Server], *needs: str) -> Iterator[Server]:
-    """A server of its own. Raises NotInstalledError naming what is missing."""
+def running(kind: type[Server], *needs: str, is_durable: bool = False) -> Iterator[Server]:
+    """Run a server of its own; one that is durable waits for the disk at each commit, as a company's does.
+
+    Raises NotInstalledError naming what is missing.
+    """
     missing = [program for program in needs if not _program(program)]
     if missing:
         raise NotInstalledError(f"{kind.name} is not installed ({', '.join(missing)})")
     # Not a folder that only its owner enters: the server has a user of its own. Short: a socket's path has about a
     # hundred letters.
     folder = Path(tempfile.mkdtemp(prefix="omnisync-"))
-    server = kind(folder)
+    server = kind(folder, is_durable=is_durable)
     try:
         server.install()
         if server._process is None:
@@ -288,25 +300,25 @@ def running(kind: type[Server], *needs: str) -> Iterator[Server]:
 
 
 @contextmanager
-def postgresql_server() -> Iterator[PostgresqlServer]:
+def postgresql_server(*, is_durable: bool = False) -> Iterator[PostgresqlServer]:
     """A PostgreSQL of its own."""
-    with running(PostgresqlServer, "initdb") as server:
+    with running(PostgresqlServer, "initdb", is_durable=is_durable) as server:
         assert isinstance(server, PostgresqlServer)
         yield server
 
 
 @contextmanager
-def mariadb_server() -> Iterator[MariadbServer]:
+def mariadb_server(*, is_durable: bool = False) -> Iterator[MariadbServer]:
     """A MariaDB of its own."""
-    with running(MariadbServer, "mariadbd", "mariadb-install-db") as server:
+    with running(MariadbServer, "mariadbd", "mariadb-install-db", is_durable=is_durable) as server:
         assert isinstance(server, MariadbServer)
         yield server
 
 
 @contextmanager
-def firebird_server() -> Iterator[FirebirdServer]:
+def firebird_server(*, is_durable: bool = False) -> Iterator[FirebirdServer]:
     """A Firebird of its own."""
-    with running(FirebirdServer, "firebird", "isql-fb") as server:
+    with running(FirebirdServer, "firebird", "isql-fb", is_durable=is_durable) as server:
         assert isinstance(server, FirebirdServer)
         yield server
 

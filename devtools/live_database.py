@@ -92,17 +92,17 @@ def _as_text(value: Any) -> Any:
 
 
 def make_sqlite(folder: Path, *, schema: str = "padrao") -> LiveDatabase:
-    """A SQLite file with the tables of a layout."""
+    """A SQLite file with the tables of a layout, or without any where `schema` is empty."""
     made = LiveDatabase(ErpAddress(kind="sqlite", database=str(folder / "erp.db")))
     with closing(sqlite3.connect(made.address.database)) as plain:
-        for statement in erp_schemas.schema(schema, "sqlite"):
+        for statement in _statements(schema, "sqlite"):
             plain.execute(statement)
         plain.commit()
     return made
 
 
 def make_on(server: Server, *, charset: str = "UTF8", schema: str = "padrao") -> LiveDatabase:
-    """A database on a server that runs, with the tables of a layout."""
+    """A database on a server that runs, with the tables of a layout, or without any where `schema` is empty."""
     kind = server.name.lower()
     if isinstance(server, FirebirdServer):
         # Two seconds to lay one out, a hundredth to copy one.
@@ -114,11 +114,15 @@ def make_on(server: Server, *, charset: str = "UTF8", schema: str = "padrao") ->
 def _laid(server: Server, kind: str, charset: str, schema: str) -> LiveDatabase:
     made = LiveDatabase(_address(server, kind, server.database(charset), charset), PASSWORD)
     with closing(made.connect()) as plain:
-        for statement in erp_schemas.schema(schema, kind):
+        for statement in _statements(schema, kind):
             with closing(plain.cursor()) as cursor:
                 cursor.execute(statement)
             plain.commit()
     return made
+
+
+def _statements(schema: str, kind: str) -> list[str]:
+    return erp_schemas.schema(schema, kind) if schema else []
 
 
 def _address(server: Server, kind: str, database: str, charset: str) -> ErpAddress:
