@@ -33,5 +33,5 @@ lint: install  ## ruff, mypy and the import contracts
 	@$(RUN) mypy
 	@$(RUN) lint-imports
 
-bench: install  ## our import against a bare script on the same pages, as ratios within one run
+bench: install  ## our import against a bare script on SQLite and PostgreSQL, as ratios within one run (ARGS=--peers: and others)
 	@$(RUN) python bench/run.py $(ARGS)

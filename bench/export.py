@@ -6,10 +6,8 @@ than there should be end the bench. No time is judged. With `--servers` out of l
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -17,16 +15,18 @@ from pathlib import Path
 from statistics import median
 from urllib.request import urlopen
 
-from bench import servers
-from bench.processes import HERE, WORK, Took, ended, started, timed
-from devtools.live_database import make_on
+from bench import agent
+from bench.databases import SERVERS
+from bench.processes import HERE, WORK, Took, child_environ, ended, started, timed
+from devtools.live_database import LiveDatabase, make_on
+from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.layout.schema import shipped_layout
 from omnisync.demo.erp import tables
 
 N_ROWS = 1_000_000
 ONE_IN = 1000
 LOT = 5000
-OMNISYNC = [sys.executable, "-m", "omnisync"]
+EXPORT = [*agent.OMNISYNC, "export", "--dataset", "stock", "--json"]
 HEADER = "| | lines | s | CPU s | peak MiB |\n|---|---|---|---|---|"
 
 
@@ -77,12 +77,14 @@ def compare_servers(kinds: Iterable[str], scale: float) -> None:
 
 def _steps_on(kind: str, url: str, n: int) -> Iterator[tuple[str, Took, int]]:
     """Each step out of a private server."""
-    with servers.live_servers()[kind]() as server:
+    with SERVERS[kind]() as server:
         keeper = make_on(server)
         for start in range(0, n, LOT):
             keeper.insert("estoque", _rows(start, min(n, start + LOT)))
         change, which = "UPDATE estoque SET saldo = 7777 WHERE produto LIKE ?", "%" + str(ONE_IN)[1:]
-        yield from _ours(servers.configured(keeper, url), n, lambda: keeper.run(change, which))
+        home = WORK / "servers"
+        shutil.rmtree(home, ignore_errors=True)
+        yield from _ours(agent.connect(home, keeper, url), n, lambda: keeper.run(change, which))
 
 
 def fill(path: Path, n: int) -> None:
@@ -107,13 +109,8 @@ def _steps(folder: Path, url: str, n: int) -> Iterator[tuple[str, Took, int]]:
     shutil.copy(folder / "filled.db", database)
     sql = shipped_layout("padrao").export["stock"].sql
     bare = [sys.executable, str(HERE / "export_limit.py"), "--hub", url, "--database", str(database), "--sql", sql]
-    environ = dict(os.environ)  # noqa: TID251  # a child inherits it
-    yield "bare script", timed(bare, environ), n
-    environ |= {"OMNISYNC_HOME": str(home), "OMNISYNC_ZONE": "America/Sao_Paulo"}
-    where = ["--hub", url, "--erp-database", str(database), "--token-stdin"]
-    subprocess.run(
-        [*OMNISYNC, "connection", "set", *where], input=b"bench\n", env=environ, check=True, capture_output=True
-    )
+    yield "bare script", timed(bare, child_environ()), n
+    environ = agent.connect(home, LiveDatabase(ErpAddress(kind="sqlite", database=str(database))), url)
 
     def change() -> None:
         with closing(sqlite3.connect(database)) as db, db:
@@ -124,11 +121,10 @@ def _steps(folder: Path, url: str, n: int) -> Iterator[tuple[str, Took, int]]:
 
 def _ours(environ: dict[str, str], n: int, change: Callable[[], None]) -> Iterator[tuple[str, Took, int]]:
     """Everything, what one change in a thousand rows makes of it, and nothing."""
-    export = [*OMNISYNC, "export", "--dataset", "stock", "--json"]
-    yield "first export", timed(export, environ), n
+    yield "first export", timed(EXPORT, environ), n
     change()
-    yield "0.1 % changed", timed(export, environ), n // ONE_IN
-    yield "nothing changed", timed(export, environ), 0
+    yield "0.1 % changed", timed(EXPORT, environ), n // ONE_IN
+    yield "nothing changed", timed(EXPORT, environ), 0
 
 
 def _told(name: str, took: Took, url: str, n_lines: int) -> Took:

@@ -9,6 +9,7 @@ UPDATE waits while a slice holds the counter's row. Firebird's refusals for a co
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,8 +20,10 @@ from typing import Any
 
 import msgspec
 
-from bench.processes import WORK, StaticPages
-from bench.servers import IMPORT, configured, live_servers
+from bench import agent
+from bench.databases import SERVERS
+from bench.processes import WORK
+from bench.sources import StaticPages
 from devtools import direto
 from devtools.live_database import LiveDatabase, make_on
 
@@ -56,15 +59,19 @@ def _took(session: Any, sql: str) -> bool:
 
 def measured(kind: str, source: StaticPages) -> str:
     """One import into a database of its own, and a line of the table."""
-    with live_servers()[kind]() as server:
+    with SERVERS[kind]() as server:
         keeper = make_on(server, schema="direto")
         keeper = msgspec.structs.replace(keeper, address=msgspec.structs.replace(keeper.address, layout="direto"))
         for table, columns, rows in direto.registers():
             names = [direto.named(name, kind) for name in (table, *columns.split())]
             keeper.insert(names[0], rows, names[1:])
         source.begin(WORK)
+        home = WORK / "servers"
+        shutil.rmtree(home, ignore_errors=True)
+        environ = agent.connect(home, keeper, source.url)
+        agent.examine(home)
         began = perf_counter()
-        importing = subprocess.Popen(IMPORT, env=configured(keeper, source.url), stdout=subprocess.DEVNULL)
+        importing = subprocess.Popen(agent.IMPORT, env=environ, stdout=subprocess.DEVNULL)
         took = sorted(waits(keeper, importing))
         seconds = perf_counter() - began
         orders = keeper.query(direto.named("SELECT COUNT(*) FROM PEDIDO", kind))[0][0]
@@ -82,7 +89,7 @@ def main() -> None:
     """Measure each live database."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--scale", type=float, default=0.1, help="1 = 20,000 customers and 60,000 orders")
-    words.add_argument("--only", choices=list(live_servers()))
+    words.add_argument("--only", choices=list(SERVERS))
     given = words.parse_args()
     WORK.mkdir(exist_ok=True)
     source = StaticPages(given.scale)
@@ -90,7 +97,7 @@ def main() -> None:
         "| direct | orders | import s | numbers taken | p50 ms | p99 ms | longest ms |\n|---|---|---|---|---|---|---|"
     )
     try:
-        for kind in [given.only] if given.only else live_servers():
+        for kind in [given.only] if given.only else SERVERS:
             print(measured(kind, source), flush=True)
     finally:
         source.close()

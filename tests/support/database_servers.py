@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import pytest
 
@@ -49,5 +49,10 @@ def _entered(stack: ExitStack, server: AbstractContextManager[AnyServer]) -> Any
     try:
         return stack.enter_context(server)
     except NotInstalledError as error:
-        say = pytest.fail if os.environ.get("CI") else pytest.skip  # noqa: TID251  # tests have no settings of ours
-        say(str(error))
+        skip_not_installed(str(error))
+
+
+def skip_not_installed(reason: str) -> NoReturn:
+    """Skip the test, or fail it where CI is set."""
+    say = pytest.fail if os.environ.get("CI") else pytest.skip  # noqa: TID251  # tests have no settings of ours
+    say(reason)
