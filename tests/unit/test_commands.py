@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -21,21 +19,6 @@ def _paths(command: click.Command, words: tuple[str, ...]) -> Iterator[tuple[str
             below = load_command(name) if command is cli else command.get_command(context, name)
             assert below is not None
             yield from _paths(below, (*words, name))
-
-
-def test_who_reads_no_further_is_told_nothing() -> None:
-    program = (
-        "from omnisync.cli.exit import exit_cleanly\n"
-        "with exit_cleanly():\n"
-        "    for _ in range(100_000): print('linha')\n"
-    )
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        assert process.stdout.readline() == b"linha\n"
-        process.stdout.close()
-        assert process.stderr.read() == b""
-        assert process.wait(30) == 1
 
 
 @pytest.mark.parametrize("words", list(_paths(cli, ())), ids=" ".join)

@@ -44,3 +44,18 @@ def test_tests_and_bench_share_only_devtools_and_import_nothing_private_of_one_a
         if name.split(".")[0] in others or (name.split(".")[0] in forbidden and "._" in name)
     ]
     assert strays == []
+
+
+def test_unit_tests_start_no_process_and_open_no_file_or_connection() -> None:
+    """What does is slower, and of another floor."""
+    forbidden = {"multiprocessing", "socket", "sqlite3", "subprocess", "threading"}
+    strays = [
+        f"{path.name}: {name}"
+        for path in sorted((TESTS / "unit").rglob("*.py"))
+        for name in [
+            *_imported(path),
+            *re.findall(r"\btmp_path(?:_factory)?: ", path.read_text(encoding="utf-8")),
+        ]
+        if name.split(".")[0] in forbidden or name.startswith(("tmp_path", "tests.support.imported_modules"))
+    ]
+    assert strays == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -106,6 +105,6 @@ def test_case_b1_what_is_said_of_a_zone_is_what_to_do() -> None:
     )
 
 
-def test_case_b1_a_zone_the_connection_was_given_is_written_down_with_it(tmp_path: Path) -> None:
+def test_case_b1_a_zone_the_connection_was_given_is_written_down_with_it() -> None:
     told = with_zone(NEW, "America/Manaus")
     assert msgspec.json.decode(msgspec.json.encode(told), type=Connection) == told

@@ -1,7 +1,12 @@
-"""What a command imports before it does anything: counts of modules, which no machine's speed changes."""
+"""A command as a process of its own: what it imports before it does anything, and how it ends.
+
+Imports are counted in modules, which no machine's speed changes.
+"""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,3 +34,18 @@ def test_the_help_of_all_commands_imports_none_of_them(tmp_path: Path) -> None:
         "omnisync.cli.exit",
         "omnisync.cli.options",
     }
+
+
+def test_who_reads_no_further_is_told_nothing() -> None:
+    program = (
+        "from omnisync.cli.exit import exit_cleanly\n"
+        "with exit_cleanly():\n"
+        "    for _ in range(100_000): print('linha')\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b"linha\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) == 1
