@@ -24,7 +24,7 @@ servers:  ## what the tests start for themselves: PostgreSQL, MariaDB, Firebird,
 demo: install  ## the sample company, its import and the pages (ARGS=--once leaves after the summary)
 	@$(RUN) omnisync demo $(ARGS)
 
-test: install  ## every test (FAST=1 without acceptance and browser, TESTS=folder or K=expr for some, HYPOTHESIS=deep)
+test: install  ## every test (FAST=1 without acceptance and browser, TESTS=folder or K=expr for some, HYPOTHESIS=thorough or deep)
 	@.ci/test
 
 lint: install  ## ruff, mypy and the import contracts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -22,11 +23,10 @@ def _paths(command: click.Command, words: tuple[str, ...]) -> Iterator[tuple[str
 
 
 @pytest.mark.parametrize("words", list(_paths(cli, ())), ids=" ".join)
-@pytest.mark.parametrize("asked", ["-h", "--help"])
-def test_every_command_says_what_it_does_in_portuguese(words: tuple[str, ...], asked: str) -> None:
-    told = CliRunner().invoke(cli, [*words, asked])
+def test_every_command_says_what_it_does_in_portuguese(words: tuple[str, ...]) -> None:
+    told = CliRunner().invoke(cli, [*words, "--help"])
     assert told.exit_code == 0
-    assert "Mostra esta ajuda." in told.output
+    assert re.search(r"--help +-h +Mostra esta ajuda\.", told.output)
     for english in (
         "Show this",
         "[OPTIONS]",
