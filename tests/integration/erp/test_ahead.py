@@ -232,25 +232,35 @@ def opened() -> Iterator[Callable[..., PrepareProcess]]:
 
 
 def _up(
-    ahead: PrepareProcess, stream: str = "order:0001", changes: Sequence[Change] = ORDERS
+    prepare: Callable[[Stream, bytes], Mapping[str, PreparedRecord]],
+    stream: str = "order:0001",
+    changes: Sequence[Change] = ORDERS,
 ) -> Mapping[str, PreparedRecord]:
     """The first answer: until the process is up there is none."""
     for _ in range(600):
-        if made := ahead.prepare(stream_named(stream), _page(changes)):
+        if made := prepare(stream_named(stream), _page(changes)):
             return made
         time.sleep(0.05)  # noqa: TID251  # a real process begins
     raise AssertionError("the process never came up")
 
 
-def _pid(ahead: PrepareProcess) -> int:
-    assert ahead._process is not None
-    return ahead._process.pid
+def _pid(command: Sequence[str] = COMMAND) -> int:
+    """The one child of this process that runs the command."""
+    wanted = "\0".join(command).encode() + b"\0"
+    children = [
+        int(pid)
+        for task in Path("/proc/self/task").iterdir()
+        for pid in (task / "children").read_text().split()
+        if Path("/proc", pid, "cmdline").read_bytes() == wanted
+    ]
+    [found] = children
+    return found
 
 
 def test_the_process_answers_what_the_functions_make(opened: Callable[..., PrepareProcess]) -> None:
     ahead = opened()
     assert ahead.prepare(stream_named("order:0001"), _page(ORDERS)) == {}  # it begins now
-    assert _up(ahead) == _made("order:0001", ORDERS)
+    assert _up(ahead.prepare) == _made("order:0001", ORDERS)
     assert ahead.prepare(stream_named("customer"), _page(CUSTOMERS)) == _made("customer", CUSTOMERS)
     assert ahead.prepare(stream_named("customer"), b"<html>") == {}
     assert ahead.prepare(stream_named("customer"), _page(CUSTOMERS)).keys() == READY["customer"]
@@ -258,8 +268,8 @@ def test_the_process_answers_what_the_functions_make(opened: Callable[..., Prepa
 
 def test_a_process_that_is_killed_is_a_help_no_more(opened: Callable[..., PrepareProcess]) -> None:
     ahead = opened()
-    _up(ahead)
-    os.kill(_pid(ahead), signal.SIGKILL)
+    _up(ahead.prepare)
+    os.kill(_pid(), signal.SIGKILL)
     assert ahead.prepare(stream_named("order:0001"), _page(ORDERS)) == {}
     assert ahead.prepare(stream_named("order:0001"), _page(ORDERS)) == {}
     ahead.close()
@@ -267,10 +277,9 @@ def test_a_process_that_is_killed_is_a_help_no_more(opened: Callable[..., Prepar
 
 
 def test_a_process_that_stands_still_holds_nobody_up(opened: Callable[..., PrepareProcess]) -> None:
-    ahead = opened(timeout_s=10.0)
-    _up(ahead)
-    os.kill(_pid(ahead), signal.SIGSTOP)
-    ahead._timeout_s = 0.2
+    ahead = opened(timeout_s=2.0)
+    _up(ahead.prepare)
+    os.kill(_pid(), signal.SIGSTOP)
     assert ahead.prepare(stream_named("order:0001"), _page(ORDERS)) == {}
 
 
@@ -292,7 +301,7 @@ def test_a_process_that_is_not_ours_is_no_harm(opened: Callable[..., PrepareProc
 
 def test_the_process_ends_with_who_began_it(opened: Callable[..., PrepareProcess]) -> None:
     ahead = opened(command=COMMAND)
-    _up(ahead)
+    _up(ahead.prepare)
     process = ahead._process
     assert process is not None
     assert process.stdin is not None
@@ -321,12 +330,12 @@ def test_an_import_with_the_process_leaves_what_one_without_it_leaves(
     for keeper, n_cores in zip(pair, (1, 2), strict=True):
         erp: Any = keeper.open(n_cores=n_cores)
         if n_cores > 1:
-            _up(erp._prepare_process)
+            _up(erp.prepare_page)
             ask = erp.prepare_page
 
             def counted(stream: Stream, page: bytes) -> Mapping[str, PreparedRecord]:
                 if fate == "killed" and len(ready) == 3:
-                    os.kill(_pid(erp._prepare_process), signal.SIGKILL)  # noqa: B023  # called within this turn of the loop
+                    os.kill(_pid(), signal.SIGKILL)
                 made: Mapping[str, PreparedRecord] = ask(stream, page)  # noqa: B023  # as above
                 ready.append(len(made))
                 return made

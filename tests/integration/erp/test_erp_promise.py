@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from omnisync.agent.erp.base import Erp, Position
+from omnisync.agent.erp.database import Database
+from omnisync.agent.erp.statements import RowList
 from omnisync.agent.errors import OvertakenError
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.feed import Unreadable
@@ -413,7 +415,7 @@ def test_asking_what_is_pending_and_what_waits_walks_no_bindings(keeper: SampleE
 
 @pytest.mark.parametrize("outcomes", [("refused", "waiting"), ("refused",), ("kept",)])
 def test_what_is_shown_is_sorted_and_limited_by_the_database(
-    keeper: SampleErp, erp: Erp, outcomes: tuple[str, ...]
+    keeper: SampleErp, erp: Erp, outcomes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     orders = [change(order(f"ord_{n}", paid="1.00" if n % 2 else "", customer_id="cus_9")) for n in range(12)]
     write(erp, *orders)  # half of them refused, half waiting
@@ -424,15 +426,14 @@ def test_what_is_shown_is_sorted_and_limited_by_the_database(
         keeper.run("UPDATE omnisync_binding SET outcome_at = ? WHERE id = ?", at, f"ord_{n}")
     keeper.run("UPDATE omnisync_binding SET outcome_at = '2026-11-24T15:10:00+00:00' WHERE id = 'ord_9'")
     fetched: list[int] = []
-    database = erp.records._database  # type: ignore[attr-defined]  # what is asked of it is what this test is about
-    select = database.select
+    select = Database.select
 
-    def counted(sql: str, values: Any = ()) -> Any:
-        rows = select(sql, values)
+    def counted(database: Database, sql: str, values: Sequence[object] = ()) -> RowList:
+        rows = select(database, sql, values)
         fetched.append(len(rows))
         return rows
 
-    database.select = counted
+    monkeypatch.setattr(Database, "select", counted)
     found = [record.id for record in erp.records.open_issues(outcomes, 4)]
     expected = ["ord_11", "ord_9", "ord_7", "ord_5"] if outcomes == ("refused",) else ["ord_11", "ord_9", "ord_10"]
     assert (found[: len(expected)], len(found), fetched) == (expected, 4, [4])

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from omnisync.agent.erp.base import Erp
+from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.databases import layout_named, open_database
 from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.erp.layout_check.check import check
@@ -77,19 +78,33 @@ def test_no_table_of_ours_stands_in_the_erp(keeper: SampleErp, erp: Erp) -> None
     assert keeper.memory.is_file()
 
 
+def _die_at_commit(monkeypatch: pytest.MonkeyPatch, *, n: int, is_done: bool) -> None:
+    """Be killed at the COMMIT of the nth database to have one from now on, before or after the database did it."""
+    commit, committed = Database.commit, list[Database]()
+
+    def die(database: Database) -> None:
+        committed.extend([] if database in committed else [database])
+        is_last = committed[n - 1 :] == [database]
+        if not is_last or is_done:
+            commit(database)
+        if is_last:
+            raise Killed
+
+    monkeypatch.setattr(Database, "commit", die)
+
+
 @pytest.mark.parametrize("edited", [False, True], ids=["the same", "edited since"])
-def test_a_kill_between_the_two_commits_doubles_nothing(keeper: SampleErp, erp: Erp, edited: bool) -> None:
+def test_a_kill_between_the_two_commits_doubles_nothing(
+    keeper: SampleErp, erp: Erp, edited: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(erp, change(customer()))
     erp.position(orders_of("0001"))
-    killed: Any = keeper.open()
-
-    def die() -> None:
-        raise Killed
-
-    killed._state_database.commit = die
+    killed = keeper.open()
     orders = [change(order(f"ord_{n}")) for n in range(1, 4)]
-    with pytest.raises(Killed):
-        killed.write(part(*orders, moves_to="c1"))
+    with monkeypatch.context() as meanwhile:
+        _die_at_commit(meanwhile, n=2, is_done=False)  # the ERP's is the first
+        with pytest.raises(Killed):
+            killed.write(part(*orders, moves_to="c1"))
     killed.close()
     before = keeper.contents(), keeper.query("SELECT id_externo, numero FROM pedidos ORDER BY 1")
     assert len(before[1]) == 3
@@ -103,20 +118,15 @@ def test_a_kill_between_the_two_commits_doubles_nothing(keeper: SampleErp, erp: 
     assert {outcome for outcome, _ in _told(erp).values()} <= {"imported", "updated"}
 
 
-def test_an_answer_to_the_erps_commit_that_is_lost_doubles_nothing(keeper: SampleErp, erp: Erp) -> None:
+def test_an_answer_to_the_erps_commit_that_is_lost_doubles_nothing(
+    keeper: SampleErp, erp: Erp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(erp, change(customer()))
     erp.position(orders_of("0001"))
-    opened: Any = erp
-    commit = opened._database.commit
-
-    def lost() -> None:
-        commit()
-        raise Killed
-
-    opened._database.commit = lost
-    with pytest.raises(Killed):
-        erp.write(part(change(order()), moves_to="c1"))
-    opened._database.commit = commit
+    with monkeypatch.context() as meanwhile:
+        _die_at_commit(meanwhile, n=1, is_done=True)
+        with pytest.raises(Killed):
+            erp.write(part(change(order()), moves_to="c1"))
     number = keeper.query("SELECT numero FROM pedidos")
     assert erp.position_after_unknown_commit(orders_of("0001")).cursor == ""
     erp.write(part(change(order()), moves_to="c1"))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -19,10 +18,9 @@ from hypothesis import strategies as st
 
 from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.base import Erp, ErpScope
+from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.databases import open_erp
-from omnisync.agent.erp.sql_erp import SqlErp
-from omnisync.agent.erp.upsert.record_change import RecordChange
-from omnisync.agent.erp.upsert.writer import without_rejected
+from omnisync.agent.erp.statements import RowList
 from omnisync.agent.errors import ErpBusyError, ErpUndoneError
 from omnisync.agent.messages import sentences
 from omnisync.agent.progress import RowCounts
@@ -134,20 +132,21 @@ def test_a_guilty_edit_is_refused_and_the_order_stays_as_it_was(keeper: SampleEr
     assert [text for (text,) in notes] == ["nova"] * 4 + ["boa", "nova"]
 
 
-def test_a_run_cut_short_between_two_parts_goes_on_and_doubles_nothing(keeper: SampleErp, erp: Erp) -> None:
+def test_a_run_cut_short_between_two_parts_goes_on_and_doubles_nothing(
+    keeper: SampleErp, erp: Erp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     undo(keeper)
     write(erp, change(customer()))
-    assert isinstance(erp, SqlErp)
-    whole, tries = erp._write, []
-
-    def cut_short(*slice_: object) -> object:
-        tries.append(slice_)
-        if len(tries) == 4:
-            raise ErpBusyError
-        return whole(*slice_)  # type: ignore[arg-type]  # as it was called
-
-    erp._write = cut_short  # type: ignore[method-assign, assignment]  # the database goes away once
     where = erp.position(orders_of("0001")).cursor
+    whole, begun = Database.begin, list[Database]()
+
+    def cut_short(database: Database, *, is_reading: bool = False) -> None:
+        begun.append(database)
+        if database is begun[0] and begun.count(database) == 4:
+            raise ErpBusyError
+        whole(database, is_reading=is_reading)
+
+    monkeypatch.setattr(Database, "begin", cut_short)  # the database goes away once
     with pytest.raises(ErpBusyError):
         erp.write(part(*orders(16, 9), expected=where, moves_to="c1"))
     assert 0 < len(entered(keeper)) < 15
@@ -189,33 +188,37 @@ def test_an_import_through_such_an_erp_ends_with_one_refusal(keeper: SampleErp, 
     assert run_import(keeper, hub).total == RowCounts()
 
 
-def _asking(erp: Erp, is_undone: Callable[[RecordChange], bool]) -> None:
-    """A lookup before anything is landed, that undoes everything for some orders: a code with letters, as a number."""
-    assert isinstance(erp, SqlErp)
-    landed = erp._slices._writer.orders
+def _undo_lookups(monkeypatch: pytest.MonkeyPatch, is_undone: Callable[[str, Sequence[object]], bool]) -> None:
+    """Undo the transaction at some lookups, before anything is written: no lookup on SQLite does so itself."""
+    whole = Database.select
 
-    def asked(record_changes: Sequence[RecordChange], customers: Any, rejected: Any = None) -> list[RecordChange]:
-        if any(map(is_undone, without_rejected(record_changes, rejected))):
+    def asked(database: Database, sql: str, values: Sequence[object] = ()) -> RowList:
+        if is_undone(sql, values):
             raise ErpUndoneError(motivo=WORDS)
-        return landed(record_changes, customers, rejected)
+        return whole(database, sql, values)
 
-    erp._slices._writer.orders = asked  # type: ignore[method-assign]  # no layout's own lookup does so on SQLite
+    monkeypatch.setattr(Database, "select", asked)
 
 
-def test_an_order_that_was_only_asked_about_is_refused_alone_too(keeper: SampleErp, erp: Erp) -> None:
-    write(erp, change(customer()))
-    _asking(erp, lambda v: v.action == "insert" and v.order is not None and v.order.notes == FORBIDDEN)
-    assert write(erp, *orders(8, 2, 6)).counts.orders == RowCounts(written=6, refused=2)
+def test_an_order_that_was_only_asked_about_is_refused_alone_too(
+    keeper: SampleErp, erp: Erp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(erp, change(customer()), change(customer("cus_2")))
+    [(asked_for,)] = keeper.query("SELECT codigo FROM clientes WHERE id_externo = 'cus_2'")
+    _undo_lookups(monkeypatch, lambda sql, codes: "FROM `clientes`" in sql and f'"{asked_for}"' in str(codes))
+    sold = [change(order(f"ord_{k:02}", customer_id="cus_2" if k in (2, 6) else "cus_1")) for k in range(8)]
+    assert write(erp, *sold).counts.orders == RowCounts(written=6, refused=2)
     assert (len(entered(keeper)), sorted(refused(erp))) == (6, ["ord_02", "ord_06"])
 
 
 def test_where_nobody_can_tell_which_record_it_was_the_run_stops_and_nothing_stands(
-    keeper: SampleErp, erp: Erp
+    keeper: SampleErp, erp: Erp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(erp, change(customer()))
-    _asking(erp, lambda verdict: True)
-    with pytest.raises(ErpUndoneError) as told:
-        write(erp, *orders(4))
+    with monkeypatch.context() as meanwhile:
+        _undo_lookups(meanwhile, lambda sql, ids: "FROM omnisync_binding" in sql)
+        with pytest.raises(ErpUndoneError) as told:
+            write(erp, *orders(4))
     assert (entered(keeper), refused(erp)) == ([], {})
     assert WORDS in sentences.of_code(told.value.code, **told.value.words)
 

@@ -13,6 +13,7 @@ import pytest
 from litestar.testing import TestClient
 
 from omnisync.agent.errors import SettingsError
+from omnisync.agent.journal.journal_file import JournalFile
 from omnisync.agent.messages import pt
 from omnisync.agent.messages.format import format_duration, format_short_duration
 from omnisync.agent.pages import server
@@ -221,20 +222,20 @@ def test_a_journal_built_anew_is_told_on_the_first_screen(tmp_path: Path) -> Non
     assert notice.words["arquivo"] in said
 
 
-def test_a_failed_refresh_leaves_the_page_as_it_is(pages: PageSetup) -> None:
-    pages.journal._database.rows = _broken  # type: ignore[method-assign]  # a disk that fails under a running agent
+def test_a_failed_refresh_leaves_the_page_as_it_is(pages: PageSetup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(JournalFile, "rows", _broken)  # a disk that fails under a running agent
     answer = pages.client().get("/situacao", headers=HTMX)
     assert (answer.status_code, answer.text, answer.headers["hx-reswap"]) == (409, "", "none")
 
 
-def _broken(sql: str, *values: object) -> Any:
+def _broken(journal: JournalFile, sql: str, *values: object) -> Any:
     raise SettingsError("disk_full", pasta="/x")
 
 
-def test_a_failed_button_says_so_in_place(pages: PageSetup) -> None:
+def test_a_failed_button_says_so_in_place(pages: PageSetup, monkeypatch: pytest.MonkeyPatch) -> None:
     client = pages.client()
     token = token_in(client.get("/").text)
-    pages.journal._database.rows = _broken  # type: ignore[method-assign]  # as above
+    monkeypatch.setattr(JournalFile, "rows", _broken)  # as above
     answer = client.post("/importar", data={"_token": token}, headers=HTMX)
     assert (answer.status_code, answer.headers["hx-retarget"]) == (409, "#aviso")
     assert "O disco deste computador está cheio (/x)." in text(answer.text)
