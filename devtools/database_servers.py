@@ -86,6 +86,11 @@ class Server(ABC):
             self._process.wait(20)
             self._process = None
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and not ended."""
+        return self._process is not None
+
     def restart(self) -> None:
         """Die and come back."""
         self.end()
@@ -291,7 +296,7 @@ def running(kind: type[Server], *needs: str, is_durable: bool = False) -> Iterat
     server = kind(folder, is_durable=is_durable)
     try:
         server.install()
-        if server._process is None:
+        if not server.is_running:
             server.start()
         yield server
     finally:

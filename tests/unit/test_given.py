@@ -32,7 +32,7 @@ def test_every_field_has_its_bounds(kind: str) -> None:
 
 
 def test_every_converter_is_followed() -> None:
-    assert {*value_bounds._AFTER, "join"} == set(converters.names())
+    assert {*value_bounds.BOUNDS_AFTER, "join"} == set(converters.names())
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,8 @@ from omnisync.web.gzip_stream import GzipError, OversizedError, unpacked
 
 DEADLINE = timedelta(seconds=60)
 """For one whole request: a slow drip never trips a read timeout."""
+SILENCE_TIMEOUT_S = 30.0
+CONNECT_TIMEOUT_S = 10.0
 MAX_BODY_BYTES = 32 * 2**20
 MAX_PAUSE = timedelta(minutes=15)
 SENT_BYTES = 2**16
@@ -115,8 +117,9 @@ class Transport:
         monotonic: Callable[[], float],
         verify: ssl.SSLContext | bool = True,
         max_body_bytes: int = MAX_BODY_BYTES,
+        silence_timeout_s: float = SILENCE_TIMEOUT_S,
     ) -> None:
-        """An answer larger than `max_body_bytes` is not read to its end."""
+        """An answer larger than `max_body_bytes`, or silent for `silence_timeout_s`, is not read to its end."""
         self._clock = clock
         self._monotonic = monotonic
         self._max_body_bytes = max_body_bytes
@@ -128,7 +131,7 @@ class Transport:
             "Accept": "application/json",
             "Accept-Encoding": "gzip",
         }
-        timeout = httpx.Timeout(30, connect=10)
+        timeout = httpx.Timeout(silence_timeout_s, connect=min(CONNECT_TIMEOUT_S, silence_timeout_s))
         self._http = httpx.Client(
             base_url=url.rstrip("/"), headers=headers, timeout=timeout, follow_redirects=False, verify=verify
         )

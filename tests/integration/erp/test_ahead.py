@@ -302,7 +302,7 @@ def test_a_process_that_is_not_ours_is_no_harm(opened: Callable[..., PrepareProc
 def test_the_process_ends_with_who_began_it(opened: Callable[..., PrepareProcess]) -> None:
     ahead = opened(command=COMMAND)
     _up(ahead.prepare)
-    process = ahead._process
+    process = ahead._process  # noqa: SLF001  # its pipe alone is closed here, which no other program can do
     assert process is not None
     assert process.stdin is not None
     process.stdin.close()  # as the system does with what a killed process leaves

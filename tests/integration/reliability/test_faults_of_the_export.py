@@ -10,7 +10,6 @@ from datetime import timedelta
 from itertools import count
 from typing import Any
 
-import httpx
 import pytest
 
 from omnisync.agent.errors import (
@@ -57,8 +56,7 @@ def client() -> Iterator[Callable[[str], HubClient]]:
     opened: list[HubClient] = []
 
     def open_client(url: str, token: str = "omni_secret", monotonic: Callable[[], float] = lambda: 0.0) -> HubClient:
-        one = HubClient(Transport(url, token, clock=lambda: NOW, monotonic=monotonic))
-        one._transport._http.timeout = httpx.Timeout(1)
+        one = HubClient(Transport(url, token, clock=lambda: NOW, monotonic=monotonic, silence_timeout_s=1))
         opened.append(one)
         return one
 

@@ -13,7 +13,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import trustme
 
@@ -58,9 +57,8 @@ def clock() -> Clock:
 
 def client(url: str, **how: Any) -> HubClient:
     """A client that loses patience with one silent answer at once."""
-    opened = HubClient(Transport(url, "omni_secret", **({"clock": lambda: NOW, "monotonic": lambda: 0.0} | how)))
-    opened._transport._http.timeout = httpx.Timeout(0.5)
-    return opened
+    plain: dict[str, Any] = {"clock": lambda: NOW, "monotonic": lambda: 0.0, "silence_timeout_s": 0.5}
+    return HubClient(Transport(url, "omni_secret", **(plain | how)))
 
 
 @contextmanager

@@ -30,8 +30,14 @@ def keeper(tmp_path: Path) -> SampleErp:
 
 
 @pytest.fixture
-def hub(tmp_path: Path) -> Iterator[RunningHub]:
-    with running_hub(tmp_path) as running:
+def asked() -> list[str]:
+    """The path of every request that came to the hub."""
+    return []
+
+
+@pytest.fixture
+def hub(tmp_path: Path, asked: list[str]) -> Iterator[RunningHub]:
+    with running_hub(tmp_path, before=lambda target: asked.append(target.partition("?")[0])) as running:
         yield running
 
 
@@ -42,21 +48,21 @@ def test_what_the_hub_has_lands_in_the_erp(keeper: SampleErp, hub: RunningHub) -
     assert keeper.open().records.rows() == {"customers": 1, "orders": 120, "items": 240, "payments": 120}
 
 
-def test_a_second_import_writes_nothing_and_asks_once(keeper: SampleErp, hub: RunningHub) -> None:
+def test_a_second_import_writes_nothing_and_asks_once(keeper: SampleErp, hub: RunningHub, asked: list[str]) -> None:
     send(hub, change(customer()), change(order()))
     run_import(keeper, hub)
-    asked: list[str] = []
     erp = keeper.open()
     with client(hub) as opened:
-        opened._transport._http.event_hooks["request"].append(lambda request: asked.append(request.url.path))
+        asked.clear()
         counts = importer(erp, opened).run()
     assert counts.total == RowCounts()
     assert asked == ["/v1/streams"]
 
 
-def test_the_one_request_of_a_run_also_says_which_orders_nobody_reads(keeper: SampleErp, hub: RunningHub) -> None:
+def test_the_one_request_of_a_run_also_says_which_orders_nobody_reads(
+    keeper: SampleErp, hub: RunningHub, asked: list[str]
+) -> None:
     send(hub, change(order("ord_9", establishment_code="0009")))
-    asked: list[str] = []
     told: list[Progress] = []
 
     def report(progress: Progress) -> bool:
@@ -65,7 +71,7 @@ def test_the_one_request_of_a_run_also_says_which_orders_nobody_reads(keeper: Sa
 
     erp = keeper.open()
     with client(hub) as opened:
-        opened._transport._http.event_hooks["request"].append(lambda request: asked.append(request.url.path))
+        asked.clear()
         importer(erp, opened, report=report).run()
     assert (asked, told[-1].unread) == (["/v1/streams"], {"0009": 1})
 

@@ -75,7 +75,9 @@ def path_bounds(kind: str, text: str) -> ValueBounds:
     path = path.strip()
     known = field_bounds(kind)[path]
     for call in map(converters.parse_call, converters.split_pipe(rest[0]) if rest else ()):
-        known = _concatenated(kind, known, call) if call.name == "join" else _AFTER[call.name](known, *call.arguments)
+        known = (
+            _concatenated(kind, known, call) if call.name == "join" else BOUNDS_AFTER[call.name](known, *call.arguments)
+        )
     return known
 
 
@@ -92,7 +94,7 @@ def number_bounds(form: str, digits: int = 9) -> ValueBounds:
     """
     known = ValueBounds(kind="integer", whole=digits, length=digits)
     for call in map(converters.parse_call, converters.split_pipe(form)):
-        known = _AFTER[call.name](known, *call.arguments)
+        known = BOUNDS_AFTER[call.name](known, *call.arguments)
         if call.name == "zeros_left":
             known = msgspec.structs.replace(known, length=int(call.arguments[0]))
     return known
@@ -243,7 +245,7 @@ def _concatenated(kind: str, known: ValueBounds, call: Call) -> ValueBounds:
     return msgspec.structs.replace(_as_text(known, length), is_optional=True, path="")
 
 
-_AFTER: Mapping[str, Callable[..., ValueBounds]] = {
+BOUNDS_AFTER: Mapping[str, Callable[..., ValueBounds]] = {
     "upper": _with(),
     "digits": _with(),
     "plain": _with(),
