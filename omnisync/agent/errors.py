@@ -5,6 +5,7 @@
     │   ├── HubUnreachableError    no answer, or an answer that is not the hub's
     │   ├── HubBusyError           the hub asks for a pause (.retry_at)
     │   ├── ErpBusyError           lock, deadlock, lost connection
+    │   │   └── ErpRowInUseError   a row held by another session ; its record waits
     │   └── OutboxLostError        what was sent out is forgotten: the next export sends everything again
     ├── RecordError                this record only: refuse it with a reason, go on
     │   └── RefusedRecordError
@@ -65,6 +66,10 @@ class ErpBusyError(TemporaryError):
     """The ERP's database is locked, chose us in a deadlock, or the connection was lost."""
 
     code = "erp_busy"
+
+
+class ErpRowInUseError(ErpBusyError):
+    """A row is held by another session of the ERP's database for longer than we wait: its record waits, alone."""
 
 
 class OutboxLostError(TemporaryError):

@@ -19,6 +19,7 @@ from devtools.live_database import LiveDatabase
 from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.base import Erp, ErpOptions, ErpScope, Slice, WriteResult
 from omnisync.agent.erp.databases import memory_of, open_erp
+from omnisync.agent.erp.driver import Timeouts
 from omnisync.agent.erp.export.chunking import ROWS_PER_CHUNK
 from omnisync.agent.erp.layout import shipped
 from omnisync.agent.messages import sentences
@@ -56,6 +57,7 @@ class SampleErp(Struct, frozen=True):
         adjusts_centavo: bool = False,
         n_cores: int = 1,
         rows_per_chunk: int = ROWS_PER_CHUNK,
+        timeouts: Timeouts = Timeouts(),  # noqa: B008  # frozen
         clock: Callable[[], datetime] = lambda: NOW,
     ) -> Erp:
         """The ERP, prepared."""
@@ -63,7 +65,9 @@ class SampleErp(Struct, frozen=True):
             msgspec.structs.replace(self.address, layout=self.layout(layout)),
             self.password,
             scope=ErpScope(company="aurora", connection=connection, establishments=establishments),
-            options=ErpOptions(adjusts_centavo=adjusts_centavo, n_cores=n_cores, rows_per_chunk=rows_per_chunk),
+            options=ErpOptions(
+                adjusts_centavo=adjusts_centavo, n_cores=n_cores, rows_per_chunk=rows_per_chunk, timeouts=timeouts
+            ),
             zone=ZoneInfo("America/Sao_Paulo"),
             clock=clock,
             describe=sentences.of_words,

@@ -80,11 +80,11 @@ class ToyErp:
         """What the ERP's own people do."""
         self.keeper.run(sql, *values)
 
-    def open(self, *parts: str) -> Erp:
+    def open(self, *parts: str, **options: Any) -> Erp:
         """The ERP by a layout of these parts."""
         file = self._folder / "formas.toml"
         file.write_text(HEAD + "".join(parts), encoding="utf-8")
-        erp = self.keeper.open(layout=str(file))
+        erp = self.keeper.open(layout=str(file), **options)
         self._opened.append(erp)
         return erp
 

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from omnisync.agent.erp.driver import Timeouts
 from omnisync.agent.erp.export.chunking import ROWS_PER_CHUNK
 from omnisync.agent.erp.export.row_stream import RowStream, Since
 from omnisync.agent.erp.layout.export_queries import ExportQuery
@@ -40,6 +41,7 @@ class ErpOptions(Struct, frozen=True, kw_only=True):
     adjusts_centavo: bool = False
     n_cores: int = 1
     rows_per_chunk: int = ROWS_PER_CHUNK
+    timeouts: Timeouts = Timeouts()
 
 
 class Position(Struct, frozen=True):

@@ -20,6 +20,7 @@ from omnisync.agent.erp.statements import (
 )
 from omnisync.agent.errors import (
     ErpBusyError,
+    ErpRowInUseError,
     ErpSetupError,
     ErpUndoneError,
     OmnisyncError,
@@ -200,6 +201,8 @@ class Database:
             # Our own key is never a record's fault: another run got there first, and the slice is done again.
             is_other_run = "omnisync_" in sql.lower() and self._driver.is_duplicate(error)
             ours = ErpBusyError() if is_other_run else self._driver.translate_error(error, self._login)
+            if isinstance(ours, ErpRowInUseError) and "omnisync_" in sql.lower():
+                ours = ErpBusyError()  # held by another run of ours: no record's row
             is_alive = self._driver.is_in_transaction
             if self._in_transaction and self._undone is None and is_alive is not None and not is_alive(self._open):
                 # A trigger's ROLLBACK, a full disk: what came after would stand outside of any transaction.
@@ -235,6 +238,22 @@ class Database:
                 self._driver.rollback(self._open)
             except self._driver.errors:
                 self.close()
+
+    @contextmanager
+    def short_lock_waits(self) -> Iterator[None]:
+        """Provide a block in which a lock is waited for no longer than it takes to see that it is held."""
+        set_wait, timeouts = self._driver.set_lock_wait, self._login.timeouts
+        if set_wait is None:
+            yield
+            return
+        with self.translating():
+            set_wait(self.connection, timeouts.short_lock_s)
+        try:
+            yield
+        finally:
+            if self._open is not None:  # one that was opened anew waits as at first
+                with self.translating():
+                    set_wait(self._open, timeouts.lock_s)
 
     def savepoint(self) -> None:
         """Mark a place to return to. Marks may stand one within another."""

@@ -128,7 +128,7 @@ def open_erp(
     if address.kind not in layout.databases:
         raise LayoutError(motivo=f"o layout {layout.name} não é para {address.kind}")
     how = compile_layout(layout, zone, mappings or {})
-    database = open_database(address, password, kinds=kinds)
+    database = open_database(address, password, kinds=kinds, timeouts=options.timeouts)
     ahead = None
     if (
         has_core_to_spare(address, options.n_cores, is_server=has_server(address.kind, kinds))

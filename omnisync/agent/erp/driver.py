@@ -19,6 +19,8 @@ class Timeouts(Struct, frozen=True, kw_only=True):
 
     connect_s: int = 10
     lock_s: int = 10
+    short_lock_s: int = 1
+    """Of a lock that outlasted `lock_s` before: which record meets it is found by asking again."""
     statement_s: int = 300
 
 
@@ -94,6 +96,9 @@ class Driver(Struct, frozen=True, kw_only=True):
     """Return a cursor that gives its rows as they come."""
     closes_unread_stream: bool = True
     """Whether rows left unfetched would have to be read all the same: the connection is closed instead."""
+
+    set_lock_wait: Callable[[Any, int], None] | None = None
+    """Set the longest wait for a lock, in seconds, until it is set anew; None where a row cannot be held alone."""
 
     has_autocommit: bool = True
     """Whether a statement outside a transaction stands by itself; else it gets a transaction of its own."""

@@ -40,10 +40,23 @@ from omnisync.agent.erp.upsert.record_reason import Describe
 from omnisync.agent.erp.upsert.row_finder import RowFinder
 from omnisync.agent.erp.upsert.staging_results import read_outcomes
 from omnisync.agent.erp.upsert.writer import RecordWriter, RejectedRecords
-from omnisync.agent.errors import ErpCommittedError, ErpUndoneError, RecordError, RefusedRecordError, SetupError
+from omnisync.agent.errors import (
+    ErpCommittedError,
+    ErpRowInUseError,
+    ErpUndoneError,
+    OmnisyncError,
+    RecordError,
+    RefusedRecordError,
+    SetupError,
+)
 from omnisync.contract.feed import Change
 from omnisync.contract.rules import UNSUMMED
 from omnisync.contract.streams import Stream
+
+_OF_A_RECORD = (ErpRowInUseError, ErpUndoneError, RefusedRecordError)
+"""What ends a transaction, and is the fault of one of its records."""
+MAX_IN_USE = 5
+"""Of one slice. The ERP that holds more is busy as a whole: the slice is tried again later."""
 
 
 class SqlErp:
@@ -134,8 +147,11 @@ class SqlErp:
         self._learn_rounding()
         try:
             return self._write(part)
+        except ErpRowInUseError:
+            with self._database.short_lock_waits():
+                return self._write_bisecting(part, [])
         except (ErpUndoneError, RefusedRecordError):
-            return self._write_bisecting(part)
+            return self._write_bisecting(part, [])
 
     def _learn_rounding(self) -> None:
         """Read which columns round, before the first slice: a run that writes nothing never asks the catalogue."""
@@ -151,30 +167,44 @@ class SqlErp:
             if self._prepare_process is not None:
                 self._prepare_process.learn_rounding(rounded)
 
-    def _write_bisecting(self, part: Slice) -> WriteResult:
-        """Write a slice that the ERP undid, or refused at its COMMIT, in parts: each a transaction of its own.
+    def _write_bisecting(self, part: Slice, in_use: list[str]) -> WriteResult:
+        """Write a slice that the ERP undid, or refused at its COMMIT, or of which it holds a row, in parts: each a
+        transaction of its own.
 
         The related customers go before the orders, then each list in halves, down to the guilty record. What was
-        written before it stands; the cursor moves with the last part.
+        written before it stands; the cursor moves with the last part. `in_use` are the records that met a held row.
         """
         if part.related and part.changes:
             first = msgspec.structs.replace(part, changes=(), unreadable=(), moves_to=None)
-            return _sum(self.write(first), self.write(msgspec.structs.replace(part, related=())))
+            return _sum(
+                self._write_part(first, in_use), self._write_part(msgspec.structs.replace(part, related=()), in_use)
+            )
         name = "related" if part.related else "changes"
         records: Sequence[Change] = getattr(part, name)
         if len(records) > 1:
             middle = len(records) // 2
             first = msgspec.structs.replace(part, unreadable=(), moves_to=None, **{name: records[:middle]})
-            return _sum(self.write(first), self.write(msgspec.structs.replace(part, **{name: records[middle:]})))
-        rejected: dict[tuple[str, str], str] = {}
+            rest = msgspec.structs.replace(part, **{name: records[middle:]})
+            return _sum(self._write_part(first, in_use), self._write_part(rest, in_use))
+        rejected: dict[tuple[str, str], OmnisyncError] = {}
         while True:
             try:
                 return self._write(part, rejected)
-            except (ErpUndoneError, RefusedRecordError) as error:
+            except _OF_A_RECORD as error:
                 guilty = next(((change.kind, change.id) for change in records), None)
                 if guilty is None or guilty in rejected:
                     raise
-                rejected[guilty] = str(error.words.get("motivo", "–"))
+                if isinstance(error, ErpRowInUseError):
+                    if len(in_use) == MAX_IN_USE:
+                        raise
+                    in_use.append(guilty[1])
+                rejected[guilty] = error
+
+    def _write_part(self, part: Slice, in_use: list[str]) -> WriteResult:
+        try:
+            return self._write(part)
+        except _OF_A_RECORD:
+            return self._write_bisecting(part, in_use)
 
     @contextmanager
     def _remembering_committed(self, part: Slice) -> Iterator[None]:

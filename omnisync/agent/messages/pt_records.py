@@ -185,6 +185,10 @@ RECORDS: Mapping[str, Message] = {
         "O ERP recusou o pedido depois de recebê-lo: {motivo}.",
         "Corrija no OmniForce e envie de novo.",
     ),
+    "erp_row_in_use": Message(
+        "O {registro} aguarda: o que ele muda no ERP está aberto lá por outra pessoa ou por outro programa.",
+        "Entra na próxima importação, depois que for liberado no ERP.",
+    ),
     "erp_refused": Message(
         "O banco do ERP não aceitou o {registro}: {motivo}.",
         "Corrija no OmniForce ou fale com quem cuida do ERP.",

@@ -33,7 +33,7 @@ from omnisync.agent.erp.upsert.record_change import (
 )
 from omnisync.agent.erp.upsert.row_finder import RowFinder
 from omnisync.agent.erp.upsert.table import TableWriter, foreign_keys
-from omnisync.agent.errors import ErpCommittedError, RefusedRecordError
+from omnisync.agent.errors import ErpCommittedError, ErpRowInUseError, OmnisyncError, RefusedRecordError
 from omnisync.contract.feed import Outcome
 
 _MAX_TRIES = 3
@@ -41,8 +41,8 @@ _MAX_TRIES = 3
 WriteFunction = Callable[[Sequence[RecordChange]], list[RecordChange]]
 """Writes records in the caller's savepoint, and answers them ended."""
 Writes = Mapping[ChangeAction, WriteFunction]
-RejectedRecords = Mapping[tuple[str, str], str]
-"""Kind and id of records for which the ERP undid or refused a whole transaction, with its words."""
+RejectedRecords = Mapping[tuple[str, str], OmnisyncError]
+"""Kind and id of records for which the ERP undid or refused a whole transaction, or holds a row, and its error."""
 
 
 class RecordWriter:
@@ -264,15 +264,19 @@ def naming_committed(record_changes: Sequence[RecordChange]) -> Iterator[None]:
 def without_rejected(
     record_changes: Sequence[RecordChange], rejected: RejectedRecords | None
 ) -> Sequence[RecordChange]:
-    """Refuse the records for which the ERP undid or refused a whole transaction before."""
-    if not rejected:
-        return record_changes
-    return [
-        v.refused("erp_refused", motivo=rejected[place])
-        if (place := (v.change.kind, v.change.id)) in rejected and v.action in ("insert", "update", "match", "cancel")
-        else v
-        for v in record_changes
-    ]
+    """Refuse the records for which the ERP undid or refused a whole transaction before; let those wait whose rows are
+    in use.
+    """
+    return [_rejected(v, rejected) for v in record_changes] if rejected else record_changes
+
+
+def _rejected(record_change: RecordChange, rejected: RejectedRecords) -> RecordChange:
+    error = rejected.get((record_change.change.kind, record_change.change.id))
+    if error is None or record_change.action not in ("insert", "update", "match", "cancel"):
+        return record_change
+    if isinstance(error, ErpRowInUseError):
+        return record_change.ended("waiting", "waiting", reason_of("erp_row_in_use", record_change))
+    return record_change.refused("erp_refused", motivo=str(error.words.get("motivo", "–")))
 
 
 def _items(group: Sequence[RecordChange], table: TablePlan) -> list[OrderLines]:

@@ -40,6 +40,10 @@ class FirebirdConnection:
         self.block_sizes: dict[str, int] = {}
         self.names_in_lower_case: frozenset[str] | None = None
 
+    def set_lock_wait(self, wait_s: int) -> None:
+        """Set the longest wait for a lock, in seconds, of the transactions that begin from now on."""
+        self._lock_s = wait_s
+
     def begin(self) -> None:
         """Begin a transaction that sees the newest committed version of each row.
 

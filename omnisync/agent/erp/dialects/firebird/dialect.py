@@ -20,6 +20,7 @@ from omnisync.agent.erp.dialects.firebird.errors import (
     BUSY,
     CHARSET,
     DUPLICATE,
+    LOCK_TIMEOUT,
     LOGIN,
     LOST,
     MISSING_COLUMN,
@@ -43,7 +44,14 @@ from omnisync.agent.erp.dialects.translation import (
 from omnisync.agent.erp.driver import DatabaseLogin, Driver
 from omnisync.agent.erp.schema import columns_by_table
 from omnisync.agent.erp.statements import BoundStatement, insert_text, row_groups, update_text
-from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpSetupError, OmnisyncError, SettingsError
+from omnisync.agent.errors import (
+    ErpBusyError,
+    ErpFullError,
+    ErpRowInUseError,
+    ErpSetupError,
+    OmnisyncError,
+    SettingsError,
+)
 
 _COLUMNS = """
 SELECT TRIM(f.rdb$relation_name), TRIM(f.rdb$field_name)
@@ -198,6 +206,8 @@ def _translate_error(error: Exception, login: DatabaseLogin) -> OmnisyncError:
         return refused(text)
     if "No space left" in text or "disk full" in text:
         return ErpFullError(servidor=login.server)
+    if codes & LOCK_TIMEOUT:
+        return ErpRowInUseError()
     if codes & BUSY:
         return ErpBusyError()
     if codes & LOGIN:
@@ -231,6 +241,7 @@ DRIVER = Driver(
     begin_reading=FirebirdConnection.begin_reading,
     commit=FirebirdConnection.commit,
     rollback=FirebirdConnection.rollback,
+    set_lock_wait=FirebirdConnection.set_lock_wait,
 )
 DIALECT = Dialect(
     label="Firebird",

@@ -25,7 +25,7 @@ from omnisync.agent.erp.dialects.translation import (
 from omnisync.agent.erp.driver import DatabaseLogin, Driver
 from omnisync.agent.erp.schema import columns_by_table
 from omnisync.agent.erp.statements import formatted, id_lists, insert_text
-from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpSetupError, OmnisyncError
+from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpRowInUseError, ErpSetupError, OmnisyncError
 
 # Keys compare by bytes: the usual collations call `ção` and `cao` the same. There are no partial indexes here.
 BINDING_TABLES = (
@@ -61,6 +61,7 @@ _SETTINGS = (
 
 _LOST = frozenset({0, 1053, 1080, 1152, 1153, 1158, 1159, 1160, 1161, 1184, 1927, 2006, 2013, 2027, 2055})
 _BUSY = _LOST | {1020, 1040, 1203, 1205, 1213, 1317, 1412, 1614, 1637, 1969, 3024, 3572}
+_LOCK_WAIT_TIMEOUT = 1205
 _FULL = frozenset({1021, 1114})
 _LOGIN = frozenset({1045, 1251, 1698, 1820, 1862, 4151})
 _PERMISSION = frozenset({1044, 1142, 1143, 1227, 1290, 1370, 1792, 1836})
@@ -91,6 +92,11 @@ def _connect(login: DatabaseLogin) -> Any:
         cursor.execute(_SETTINGS, (timeouts.lock_s, timeouts.lock_s, timeouts.statement_s))
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
     return connection
+
+
+def _set_lock_wait(connection: Any, wait_s: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION innodb_lock_wait_timeout = %s", (wait_s,))
 
 
 def _close(connection: Any) -> None:
@@ -149,6 +155,8 @@ def _translate_error(error: Exception, login: DatabaseLogin) -> OmnisyncError:
     # 1030 tells of the disk in the words of the system only.
     if code in _FULL or (code == 1030 and "No space left" in motive):
         return ErpFullError(servidor=login.server)
+    if code == _LOCK_WAIT_TIMEOUT:
+        return ErpRowInUseError()
     if code in _BUSY or isinstance(error, pymysql.InterfaceError):
         return ErpBusyError()
     if code in _LOGIN:
@@ -203,6 +211,7 @@ DRIVER = Driver(
     run=_run,
     stream_cursor=lambda connection: connection.cursor(SSCursor),  # an ordinary one brings all rows at once
     marked=formatted,
+    set_lock_wait=_set_lock_wait,
 )
 DIALECT = Dialect(
     label="MariaDB",

@@ -23,7 +23,7 @@ from omnisync.agent.erp.dialects.translation import (
 from omnisync.agent.erp.driver import DatabaseLogin, Driver, Timeouts, statement
 from omnisync.agent.erp.schema import columns_by_table
 from omnisync.agent.erp.statements import BoundStatement, formatted
-from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpSetupError, OmnisyncError
+from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpRowInUseError, ErpSetupError, OmnisyncError
 
 # Keys compare by bytes, as the hub does: a database's collation may call two ids equal, or sort them otherwise.
 # The key begins with the id: before the table has statistics, company and kind are guessed to be enough, and every
@@ -66,6 +66,7 @@ _LOGIN = pattern(r"password|senha|pg_hba|autentica|authentication|role .* (does 
 _STARTING = pattern(r"starting up|shutting down|too many|iniciando|desligando|muitos", IGNORECASE)
 
 _BUSY_CLASSES = frozenset({"08", "40", "53", "55", "57"})
+_LOCK_NOT_AVAILABLE = "55P03"
 _SETUP_CLASSES = frozenset({"0A", "0L", "0P", "25", "26", "2F", "34", "3B", "3D", "3F", "42", "58", "F0", "HV", "XX"})
 _ANY = "= ANY(%s)"
 
@@ -102,6 +103,10 @@ def _set_up(connection: psycopg.Connection[Any], charset: str, timeouts: Timeout
     if not charset and held not in (None, "SQL_ASCII"):
         connection.execute("SELECT set_config('client_encoding', %s, false)", [held])
     connection.execute(_SETTINGS, [f"{timeouts.lock_s}s", f"{timeouts.statement_s}s"])
+
+
+def _set_lock_wait(connection: Any, wait_s: int) -> None:
+    connection.execute("SELECT set_config('lock_timeout', %s, false)", [f"{wait_s}s"])
 
 
 def _commit(connection: Any) -> None:
@@ -180,7 +185,7 @@ def _translate_error(error: Exception, login: DatabaseLogin) -> OmnisyncError:
     if state == "53100":
         return ErpFullError(servidor=login.server)
     if state[:2] in _BUSY_CLASSES:
-        return ErpBusyError()
+        return ErpRowInUseError() if state == _LOCK_NOT_AVAILABLE else ErpBusyError()
     if state[:2] == "28":
         return wrong_login(login)
     if state in ("42501", "25006"):
@@ -219,6 +224,7 @@ DRIVER = Driver(
     begin_reading=statement("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
     commit=_commit,
     marked=formatted,
+    set_lock_wait=_set_lock_wait,
 )
 DIALECT = Dialect(
     label="PostgreSQL",

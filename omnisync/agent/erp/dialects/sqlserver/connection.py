@@ -58,6 +58,11 @@ class SqlServerConnection:
         """Return a new cursor."""
         return SqlServerCursor(self._driver_connection.cursor())
 
+    def set_lock_wait(self, wait_s: int) -> None:
+        """Set the longest wait for a lock, in seconds."""
+        with self._driver_connection.cursor() as cursor:
+            cursor.execute(f"SET LOCK_TIMEOUT {wait_s * 1000:d}")
+
     def is_in_transaction(self) -> bool:
         """Return whether the transaction outlived an error: most leave it, a trigger's and a conversion's do not."""
         try:

@@ -18,6 +18,7 @@ from omnisync.agent.erp.dialects.sqlserver.errors import (
     BUSY,
     DUPLICATE,
     FULL,
+    LOCK_TIMEOUT,
     LOGIN,
     LOST,
     OWN_WORDS,
@@ -40,7 +41,7 @@ from omnisync.agent.erp.dialects.translation import (
 from omnisync.agent.erp.driver import DatabaseLogin, Driver, statement
 from omnisync.agent.erp.schema import columns_by_table
 from omnisync.agent.erp.statements import id_lists
-from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpSetupError, OmnisyncError
+from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpRowInUseError, ErpSetupError, OmnisyncError
 
 # Keys compare by their code points (BIN2): the usual collations call `ção`, `CAO` and `cao` the same. The indexes have
 # no filter, which would make every other session's writes here depend on that session's settings.
@@ -199,6 +200,8 @@ def _translate_error(error: Exception, login: DatabaseLogin) -> OmnisyncError:
     number, motive = number_and_text(error)
     if number in FULL:
         return ErpFullError(servidor=login.server)
+    if number == LOCK_TIMEOUT:
+        return ErpRowInUseError()
     if number in BUSY:
         return ErpBusyError()
     if number in LOGIN:
@@ -231,6 +234,7 @@ DRIVER = Driver(
     is_lost=lambda connection, error: number_of(error) in LOST or isinstance(error, pymssql.InterfaceError),
     is_duplicate=lambda error: number_of(error) in DUPLICATE,
     is_in_transaction=SqlServerConnection.is_in_transaction,
+    set_lock_wait=SqlServerConnection.set_lock_wait,
     begin=statement("BEGIN TRANSACTION"),
     commit=statement("COMMIT TRANSACTION"),
     rollback=statement("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION"),
