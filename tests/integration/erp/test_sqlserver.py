@@ -15,6 +15,7 @@ from omnisync.agent.erp.schema import DatabaseTable, ForeignKey, Rights
 from omnisync.agent.errors import (
     ErpBusyError,
     ErpFullError,
+    ErpRowInUseError,
     ErpSetupError,
     ErpUndoneError,
     OmnisyncError,
@@ -326,7 +327,7 @@ NO_COLUMN = "Invalid column name 'falta'."
 # Number, severity, words; then the code of our error, and the word that fills its sentence.
 ERRORS: dict[str, tuple[int, int, str, type[OmnisyncError], str, str]] = {
     "deadlock": (1205, 13, "Transaction was deadlocked", ErpBusyError, "erp_busy", ""),
-    "lock timeout": (1222, 16, "Lock request time out period exceeded.", ErpBusyError, "erp_busy", ""),
+    "lock timeout": (1222, 16, "Lock request time out period exceeded.", ErpRowInUseError, "erp_busy", ""),
     "snapshot": (3960, 16, "Snapshot isolation transaction aborted", ErpBusyError, "erp_busy", ""),
     "permission": (229, 14, DENIED, ErpSetupError, "destination_permission", "pedidos"),
     "no table": (208, 16, "Invalid object name 'dbo.nada'.", ErpSetupError, "destination_missing_table", "nada"),
