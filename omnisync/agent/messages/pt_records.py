@@ -185,6 +185,11 @@ RECORDS: Mapping[str, Message] = {
         "O ERP recusou o pedido depois de recebê-lo: {motivo}.",
         "Corrija no OmniForce e envie de novo.",
     ),
+    "customer_shares_row": Message(
+        "O cliente {nome} tem o mesmo CNPJ/CPF de outro cliente do OmniForce, e no ERP os dois são o cadastro {chave}: "
+        "{colunas} fica como o outro enviou.",
+        "Se são a mesma empresa, una os dois no OmniForce.",
+    ),
     "erp_row_in_use": Message(
         "O {registro} aguarda: o que ele muda no ERP está aberto lá por outra pessoa ou por outro programa.",
         "Entra na próxima importação, depois que for liberado no ERP.",

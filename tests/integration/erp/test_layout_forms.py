@@ -443,3 +443,19 @@ def test_a_matched_customer_has_the_listed_columns_updated(bench: ToyErp) -> Non
         (71, "cus_1", "Padaria Aurora Ltda", "12.ABC.345/01DE-35"),
         (72, "cus_2", "Nova", "11222333000181"),
     ]
+
+
+def test_case_e3_of_two_customers_with_one_cnpj_the_first_keeps_the_row_up_to_date(bench: ToyErp) -> None:
+    bench.lay()
+    bench.run("INSERT INTO cli (cod, nome, documento) VALUES (71, 'VELHO', '12.ABC.345/01DE-35')")
+    match = '[customer.match]\ncolumn = "documento"\nstored_as = "both"\nupdate = ["nome"]\n[customer.columns]'
+    erp = bench.open(CUSTOMER.replace("[customer.columns]", match), ORDER, ITEM)
+    write(erp, change(customer("cus_1", name="Primeira")), change(customer("cus_2", name="Segunda")))
+    names = "SELECT id_app, nome FROM cli"
+    assert bench.rows(names) == [("cus_1", "Primeira")]
+    write(erp, change(customer("cus_2", name="Segunda de novo"), 2))
+    assert bench.rows(names) == [("cus_1", "Primeira")]
+    write(erp, change(customer("cus_1", name="Primeira de novo"), 2))
+    assert bench.rows(names) == [("cus_1", "Primeira de novo")]
+    warned = {one.id: [w.code for w in one.warnings] for one in erp.records.open_issues(["updated"], 9)}
+    assert warned == {"cus_1": [], "cus_2": ["customer_shares_row"]}

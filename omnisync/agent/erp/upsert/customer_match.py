@@ -6,7 +6,7 @@ The first of the hub's customers with a document owns the row it makes; the othe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from hashlib import sha1
 
@@ -21,6 +21,7 @@ from omnisync.agent.erp.upsert.keys import (
     ErpKey,
     as_text,
     encode_key,
+    is_same,
     match_ignoring_padding,
     sort_key,
     without_zeros,
@@ -135,19 +136,31 @@ class CustomerMatch:
         always = set(self._layout.match.update)
         fixed = {*table.keys} | table.only_on_create
         found = rows.fetch_by_key([key_of(v) for v in group], names, held=True)
+        mark = names.index(table.external_id) if table.carries_ids else None
         updated: list[RecordChange] = []
         updates: dict[tuple[int, ...], list[tuple[object, ...]]] = {}
+        owners: dict[ErpKey, object] = {}
         for record_change in sorted(group, key=lambda v: sort_key(key_of(v))):
             key, row = key_of(record_change), record_change.rows.main
             if key not in found:
                 updated.append(record_change.left_unchanged("customer_removed"))
                 continue
             there = found[key]
+            # The first of the app's customers with a document keeps its row up to date; the others fill what is empty.
+            marked = there[mark] if mark is not None and not _is_empty(there[mark]) else None
+            owner = owners.setdefault(key, marked or (row[mark] if mark is not None else record_change.change.id))
+            is_owner = is_same(owner, str(row[mark]) if mark is not None else record_change.change.id)
             places = tuple(
                 i
                 for i, name in enumerate(names)
-                if name not in fixed and row[i] not in (None, "") and (name in always or _is_empty(there[i]))
+                if name not in fixed
+                and row[i] not in (None, "")
+                and (_is_empty(there[i]) or (name in always and is_owner))
             )
+            if not is_owner:
+                record_change = _warned_of_sharing(record_change, key, always)
+            for i in places:
+                there[i] = row[i]  # as the next customer of this row will find it
             if places:
                 updates.setdefault(places, []).append((*(row[i] for i in places), *key))
             numbered = replace(record_change, erp_number=key[-1])
@@ -205,6 +218,13 @@ def candidate_keys(keys: Sequence[ErpKey]) -> str:
             break
         shown = longer
     return shown
+
+
+def _warned_of_sharing(record_change: RecordChange, key: ErpKey, columns: Collection[str]) -> RecordChange:
+    if not columns:
+        return record_change
+    told = {"chave": key[-1], "colunas": ", ".join(sorted(columns))}
+    return record_change.warned(reason_of("customer_shares_row", record_change, "document", None, **told))
 
 
 def _by_id(record_changes: Iterable[RecordChange]) -> dict[str, RecordChange]:
