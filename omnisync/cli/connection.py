@@ -22,6 +22,7 @@ from omnisync.agent.zones import typed_zone
 from omnisync.cli import composition
 from omnisync.cli.command import command
 from omnisync.cli.exit import print_status
+from omnisync.cli.questions import confirm
 
 
 @click.group("connection")
@@ -201,7 +202,7 @@ def remove(context: composition.AgentContext, name: str, yes: bool) -> None:
     known = context.connection(name)
     if not yes:
         print_status(f"A conexão {known.name} será esquecida, com o agendamento, o histórico, a chave e a senha.")
-        click.confirm("Continuar?", abort=True, err=True)
+        confirm("Continuar?")
     context.close_orphaned_run(known)
     context.journal.connections.remove(known.name)
     context.secrets.forget(known.name)

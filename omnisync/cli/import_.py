@@ -14,6 +14,7 @@ from omnisync.cli import composition
 from omnisync.cli.command import command
 from omnisync.cli.exit import DONE, DONE_WITH_REFUSALS, print_status
 from omnisync.cli.progress import dry_run_lines, execute_with_progress, show_result, summary
+from omnisync.cli.questions import confirm
 
 
 @command("import")
@@ -43,7 +44,7 @@ def import_(
         return show_dry_run(context, connection, codes, as_json=as_json, yes=yes)
     if again and not yes:
         print_status("O que o ERP não tem mais será criado de novo nele: " + ", ".join(again))
-        click.confirm("Continuar?", abort=True, err=True)
+        confirm("Continuar?")
     scope = RunScope(establishments=codes, records=tuple(RecordRef(None, id_, again=True) for id_ in again))
     counts = execute_with_progress(context, connection, RunRequest(scope=scope), run_id=run_id, quiet=as_json)
     show_result(as_builtins(counts), lambda: summary(counts), as_json=as_json)
@@ -60,7 +61,7 @@ def show_dry_run(
         left = erp.dry_run_side_effects()
         if left and not yes:
             print_status("O ensaio desfaz o que gravar, menos isto: " + "; ".join(left) + ".")
-            click.confirm("Continuar?", abort=True, err=True)
+            confirm("Continuar?")
         with importer_of(services, connection, DRY_RUN, codes, lambda progress: is_stopped()) as importer:
             seen = importer.dry_run()
     if as_json:

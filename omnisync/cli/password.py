@@ -10,6 +10,7 @@ from omnisync.agent.errors import SettingsError
 from omnisync.cli import composition
 from omnisync.cli.command import command
 from omnisync.cli.exit import print_status
+from omnisync.cli.questions import confirm
 
 
 @click.group("password")
@@ -38,5 +39,5 @@ def remove(context: composition.AgentContext, yes: bool) -> None:
     """Retira a senha: as telas abrem a quem usa este computador, e em nenhum outro."""
     kept = context.password
     if not yes:
-        click.confirm("As telas passam a abrir sem senha neste computador. Continuar?", abort=True, err=True)
+        confirm("As telas passam a abrir sem senha neste computador. Continuar?")
     print_status("Senha das telas retirada." if kept.forget() else "As telas já abriam sem senha.")

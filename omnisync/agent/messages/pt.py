@@ -216,6 +216,13 @@ _PROGRAM: Mapping[str, Message] = {
         "Em {dados} são {n} agora, e nada foi confirmado.",
         "Confira e confirme esse número.",
     ),
+    "establishments_missing": Message(
+        "Os estabelecimentos desta conexão ainda não foram trazidos da central do OmniForce.",
+        "Clique em Testar em Conexão, ou use omnisync connection test.",
+    ),
+    "question_unanswered": Message(
+        "Este comando pergunta antes de continuar, e aqui não há quem responda.", "Use --yes para responder sim."
+    ),
     "establishment_not_here": Message(
         "O estabelecimento {codigo} não está mais configurado neste computador.",
         "Confira em Conexão.",
