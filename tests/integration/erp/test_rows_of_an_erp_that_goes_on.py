@@ -582,3 +582,41 @@ def test_case_h21_a_quantity_that_the_column_rounds_enters_with_a_warning(toy: T
     [record] = erp.records.with_warnings(10)
     assert "quantity" in record.warnings[0].message
     assert "(2)" in record.warnings[0].message
+
+
+def _content(toy: ToyErp) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    return toy.rows("SELECT sit, total FROM ped"), toy.rows("SELECT seq, produto FROM ite ORDER BY seq")
+
+
+def test_a_cancellation_brings_the_edit_that_never_came(toy: ToyErp) -> None:
+    toy.lay(ped=PED)
+    erp = toy.open(CUSTOMER, _ordered(STATE), ITEM)
+    write(erp, change(order(items=(item(1),))), related=[change(customer())])
+    write(erp, change(order(items=(item(1), item(2)), status="cancelled"), 3))
+    [(state, total)], lines = _content(toy)
+    assert (state, len(lines)) == ("C", 2)
+    assert total == toy.rows("SELECT SUM(total) FROM ite")[0][0]
+
+
+def test_a_cancellation_whose_content_the_erp_refuses_cancels_with_the_content_it_has(toy: ToyErp) -> None:
+    toy.lay(
+        ped=PED,
+        ite="num INTEGER NOT NULL, seq INTEGER NOT NULL CHECK (seq < 2), produto VARCHAR(60), "
+        "total NUMERIC(15,2), PRIMARY KEY (num, seq)",
+    )
+    erp = toy.open(CUSTOMER, _ordered(STATE), ITEM)
+    write(erp, change(order(items=(item(1),))), related=[change(customer())])
+    written = write(erp, change(order(items=(item(1), item(2)), status="cancelled"), 3))
+    assert written.counts.orders == RowCounts(written=1)
+    [(state, _)], lines = _content(toy)
+    assert (state, len(lines)) == ("C", 1)
+
+
+def test_a_cancellation_of_what_the_erp_locked_changes_nothing(sqlite: ToyErp) -> None:
+    sqlite.lay(ped=PED)
+    erp = sqlite.open(CUSTOMER, _ordered(STATE), ITEM)
+    write(erp, change(order(items=(item(1),))), related=[change(customer())])
+    sqlite.run("UPDATE ped SET sit = 'F'")
+    before = _content(sqlite)
+    write(erp, change(order(items=(item(1), item(2)), status="cancelled"), 3))
+    assert (_content(sqlite), _reasons(erp, "kept")) == (before, {"ord_1": "order_locked"})

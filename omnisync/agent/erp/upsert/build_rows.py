@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from omnisync.agent.erp.layout.plan import Layout, MainPlan, TablePlan
 from omnisync.agent.erp.layout.row_builder import ColumnPlan, LookupAnswers, Note, UnconvertibleError, rows_of
 from omnisync.agent.erp.upsert.record_change import ChangeAction, RecordChange, RecordRows, reason_of
+from omnisync.contract.records import Order
 
 AskDatabase = Callable[[Sequence[ColumnPlan], list[Any], Sequence[Any]], LookupAnswers]
 """Asks the ERP what columns need to know of it; without it nothing is asked (a dry run)."""
@@ -42,6 +43,7 @@ def build_orders(record_changes: Sequence[RecordChange], layout: Layout, ask: As
     """
     built = list(record_changes)
     group = [(i, v) for i, v in _to_be_built(built, ("insert", "update")) if v.record is not None]
+    group += [(i, v) for i, v in enumerate(built) if _brings_content(v, layout)]
     group = _with_main(group, layout.order, [v.order for _, v in group], ask)
     _replace_all(built, group)
     group = [(i, v) for i, v in group if v.action != "none"]
@@ -52,7 +54,17 @@ def build_orders(record_changes: Sequence[RecordChange], layout: Layout, ask: As
         group, payments = _with_lines(layout.payment, group, [order.payments for order in orders], ask, "payments")
     for (i, v), own_items, own_payments in zip(group, items, payments, strict=True):
         built[i] = replace(v, rows=replace(v.rows, items=own_items, payments=own_payments))
-    return built
+    # An order whose content cannot become rows is cancelled all the same, with the content it has.
+    return [
+        before if before.action == "cancel" and made.action != "cancel" else made
+        for before, made in zip(record_changes, built, strict=True)
+    ]
+
+
+def _brings_content(record_change: RecordChange, layout: Layout) -> bool:
+    """Return whether an order to be cancelled was read, and its customer has a row: an edit may be missing."""
+    has_customer = layout.customer is None or record_change.customer_key is not None
+    return record_change.action == "cancel" and isinstance(record_change.record, Order) and has_customer
 
 
 def _to_be_built(record_changes: list[RecordChange], actions: Sequence[ChangeAction]) -> list[Placed]:

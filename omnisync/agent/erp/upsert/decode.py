@@ -202,13 +202,21 @@ def _with_customer(
     record_change: RecordChange, customers: Mapping[str, Binding], *, has_customers: bool
 ) -> RecordChange:
     if isinstance(record_change.record, Order) and record_change.record.status == "cancelled":
-        return _cancelled(record_change)
+        return _cancelled_with_customer(record_change, customers)
     if not has_customers:
         return _to_be_written(record_change)
     customer = merged_target(record_change.customer_id, customers)
     if customer is None or not has_own_row(customer):
         return _waiting(record_change, customer)
     return replace(_to_be_written(record_change), customer_key=customer.erp_key)
+
+
+def _cancelled_with_customer(record_change: RecordChange, customers: Mapping[str, Binding]) -> RecordChange:
+    """Return an order to be cancelled with the customer its last edit gave it, where that one has a row."""
+    customer = merged_target(record_change.customer_id, customers)
+    if customer is None or not has_own_row(customer):
+        return _cancelled(record_change)
+    return replace(_cancelled(record_change), customer_key=customer.erp_key)
 
 
 def merged_target(customer_id: str, customers: Mapping[str, Binding]) -> Binding | None:

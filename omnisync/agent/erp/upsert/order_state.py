@@ -14,6 +14,7 @@ from omnisync.agent.erp.upsert.record_change import (
     ADOPTED,
     Binding,
     RecordChange,
+    RecordRows,
     claim_for,
     claim_of,
     key_of,
@@ -93,10 +94,16 @@ class OrderStateGuard:
         places = [(i, table.names.index(name)) for i, name in enumerate(table.keys) if name in table.names]
         if not places:
             return list(record_changes)
-        return [
-            v.left_unchanged("order_renumbered") if v.action == "update" and _has_other_key(v, places) else v
-            for v in record_changes
-        ]
+        return [self._with_its_key(v, places) for v in record_changes]
+
+    @staticmethod
+    def _with_its_key(record_change: RecordChange, places: Sequence[tuple[int, int]]) -> RecordChange:
+        is_built = bool(record_change.rows.main) and record_change.action in ("update", "cancel")
+        if not is_built or not _has_other_key(record_change, places):
+            return record_change
+        if record_change.action == "cancel":  # with the content it has
+            return replace(record_change, rows=RecordRows())
+        return record_change.left_unchanged("order_renumbered")
 
     def check_customers(
         self, record_changes: Sequence[RecordChange], customers: Mapping[str, Binding]
@@ -105,16 +112,11 @@ class OrderStateGuard:
 
         An ERP that takes the customers out of its queue has no row of theirs either, which is as it should be.
         """
-        ids = {v.customer_id for v in record_changes if v.action in ("insert", "update")}
+        ids = {v.customer_id for v in record_changes if v.action in ("insert", "update", "cancel")}
         buyers = {id_: merged_target(id_, customers) for id_ in ids}
         gone = self.gone_customers([buyer for buyer in buyers.values() if buyer is not None])
         lost = {id_: buyer.id for id_, buyer in buyers.items() if buyer is not None and buyer.id in gone}
-        return [
-            waiting_for_customer(v, "customer_gone", cliente=lost[v.customer_id])
-            if v.action in ("insert", "update") and v.customer_id in lost
-            else v
-            for v in record_changes
-        ]
+        return [_without_customer(v, lost[v.customer_id]) if v.customer_id in lost else v for v in record_changes]
 
     def gone_customers(self, customers: Iterable[Binding]) -> set[str]:
         """Return which of these have no row of their own any more, by id; none where no row takes a customer's key."""
@@ -127,6 +129,14 @@ class OrderStateGuard:
             there = self._customers.fetch_by_key([claim.key for claim in lost])
             lost = [claim for claim in lost if claim.key in there]
         return {claim.id for claim in lost}
+
+
+def _without_customer(record_change: RecordChange, customer_id: str) -> RecordChange:
+    if record_change.action == "cancel":  # with the content it has
+        return replace(record_change, customer_key=None)
+    if record_change.action not in ("insert", "update"):
+        return record_change
+    return waiting_for_customer(record_change, "customer_gone", cliente=customer_id)
 
 
 def _staged_again(record_change: RecordChange) -> RecordChange:

@@ -27,6 +27,7 @@ from omnisync.agent.erp.upsert.record_change import (
     Binding,
     ChangeAction,
     RecordChange,
+    RecordRows,
     claim_for,
     key_of,
     reason_of,
@@ -134,18 +135,25 @@ class RecordWriter:
         return [replace(v, erp_number=numbers[v.change.id]) for v in group]
 
     def _update_orders(self, group: Sequence[RecordChange]) -> list[RecordChange]:
-        updated = self._update_main(self._layout.order, group)
+        updated = self._update_with_lines(group)
         reopened = [v for v in updated if v.is_reopened]
         if reopened and self._layout.order.table.state:
             self._set_state(reopened, self._layout.state_open)
+        return self._finish(self._layout.order, updated, "staged" if self._layout.is_staged else "updated")
+
+    def _update_with_lines(self, group: Sequence[RecordChange]) -> list[RecordChange]:
+        updated = self._update_main(self._layout.order, group)
         self._items.sync(_items(updated, self._layout.item))
         if self._payments is not None and self._layout.payment is not None:
             self._payments.sync(_payments(updated, self._layout.payment))
-        return self._finish(self._layout.order, updated, "staged" if self._layout.is_staged else "updated")
+        return updated
 
     def _cancel_orders(self, group: Sequence[RecordChange]) -> list[RecordChange]:
-        self._set_state(group, self._layout.state_cancelled)
-        return [v.ended("cancelled", "written") for v in group]
+        """Cancel orders, with what their last edit says where that was made into rows: it may never have come."""
+        updated = self._update_with_lines([v for v in group if v.rows.main])
+        cancelled = [*updated, *(v for v in group if not v.rows.main)]
+        self._set_state(cancelled, self._layout.state_cancelled)
+        return [v.ended("cancelled", "written") for v in cancelled]
 
     def _set_state(self, group: Sequence[RecordChange], state: str | None) -> None:
         rows = [(state, *key_of(v)) for v in sorted(group, key=_lock_order)]
@@ -212,6 +220,8 @@ class RecordWriter:
                 first = self._write_bisecting(group[:middle], write)
                 with naming_committed(first):
                     return first + self._write_bisecting(group[middle:], write)
+            if group[0].action == "cancel" and group[0].rows.main:  # it is cancelled with the content it has
+                return self._write_bisecting([replace(group[0], rows=RecordRows())], write)
             if self._may_be_race(group[0]) and n_tries < _MAX_TRIES:
                 return self._write_bisecting(group, write, n_tries + 1)
             return [self._adopted_existing(group[0]) or self._refused(group[0], error)]
