@@ -20,6 +20,8 @@ SHORTEST = 5
 """Minutes between two slots at least, out of politeness to hub and ERP. 0 h 0 min is once a day."""
 HORIZON = timedelta(days=8)
 """Within it every active schedule has a slot: one chosen day comes each week."""
+SOON = timedelta(hours=1)
+"""A slot that comes within it serves those that were missed."""
 A_DAY = 24 * 60
 _MINUTE = timedelta(minutes=1)
 
@@ -109,18 +111,45 @@ def upcoming(schedule: Schedule, after: datetime, zone: tzinfo, n: int) -> tuple
     return tuple(found)
 
 
-def missed(schedule: Schedule, *, saved_at: datetime, served: Slot | None, now: datetime, zone: tzinfo) -> Slot | None:
-    """Return the newest slot of today that has come and was not served, if there is one: it stands for all before it.
+def due(
+    schedule: Schedule, *, saved_at: datetime, served: Slot | None, since: datetime, now: datetime, zone: tzinfo
+) -> Slot | None:
+    """Return the newest slot of today that has come from `since` on and was not served: it stands for all before it.
 
-    `served` is the newest slot of today that was served. What had come when the schedule was saved counts as served.
-    Days wholly missed are not replayed: the cursor brings everything anyway.
+    `served` is the newest slot that was served. What had come when the schedule was saved counts as served.
     """
-    for slot in reversed(slots(schedule, now.astimezone(zone).date())):
-        if served is not None and slot <= served:
-            return None
-        if _instant(slot, zone) <= now:
-            return None if _had_come(slot, saved_at, now, zone) else slot
+    slot = _newest(schedule, now, zone)
+    if slot is None or slot.on != now.astimezone(zone).date() or _instant(slot, zone) < since:
+        return None
+    return slot if _is_open(slot, saved_at, served, now, zone) else None
+
+
+def missed(schedule: Schedule, *, saved_at: datetime, served: Slot | None, now: datetime, zone: tzinfo) -> Slot | None:
+    """Return the newest slot that has come and was not served, however many days ago: one run catches up on all.
+
+    None while the day is not a chosen one, or the next slot comes within the hour: that one serves it too.
+    """
+    slot, coming = _newest(schedule, now, zone), next_slot(schedule, now, zone)
+    if slot is None or coming is None or not slots(schedule, now.astimezone(zone).date()):
+        return None
+    is_soon = _instant(coming, zone) - now.astimezone(UTC) <= SOON
+    return slot if not is_soon and _is_open(slot, saved_at, served, now, zone) else None
+
+
+def _newest(schedule: Schedule, now: datetime, zone: tzinfo) -> Slot | None:
+    """Return the newest slot that has come."""
+    today = now.astimezone(zone).date()
+    for n in range(HORIZON.days + 1):
+        for slot in reversed(slots(schedule, today - timedelta(days=n))):
+            if _instant(slot, zone) <= now:
+                return slot
     return None
+
+
+def _is_open(slot: Slot, saved_at: datetime, served: Slot | None, now: datetime, zone: tzinfo) -> bool:
+    """Return whether a slot that has come was not served. A clock that was ahead at the saving silences no slot."""
+    had_come = _instant(slot, zone) <= saved_at <= now
+    return not had_come and (served is None or slot > served)
 
 
 def _coming(schedule: Schedule, after: datetime, zone: tzinfo) -> Iterator[Slot]:
@@ -133,11 +162,6 @@ def _coming(schedule: Schedule, after: datetime, zone: tzinfo) -> Iterator[Slot]
                 last = day + HORIZON
                 yield slot
         day += timedelta(days=1)
-
-
-def _had_come(slot: Slot, saved_at: datetime, now: datetime, zone: tzinfo) -> bool:
-    """Return whether the slot had come when the schedule was saved. A clock that was ahead then silences no slot."""
-    return saved_at.astimezone(zone).date() == slot.on and _instant(slot, zone) <= saved_at <= now
 
 
 def _instant(slot: Slot, zone: tzinfo) -> datetime:

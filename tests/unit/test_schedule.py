@@ -15,6 +15,7 @@ from omnisync.agent.schedule import (
     ScheduleFieldError,
     Slot,
     check,
+    due,
     missed,
     n_per_day,
     next_slot,
@@ -26,6 +27,7 @@ SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 ZONES = [ZoneInfo(f"America/{name}") for name in ("Sao_Paulo", "Manaus", "Rio_Branco", "Noronha")]
 TUESDAY = date(2026, 11, 24)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+EARLIER = datetime(2001, 1, 1, tzinfo=UTC)
 WEEKDAYS = (0, 1, 2, 3, 4)
 
 schedules = st.builds(
@@ -53,6 +55,18 @@ any_moment = st.one_of(
 
 def at(hour: int, minute: int = 0, second: int = 0, *, on: date = TUESDAY) -> datetime:
     return datetime.combine(on, time(hour, minute, second), SAO_PAULO)
+
+
+def awake(
+    schedule: Schedule,
+    now: datetime,
+    *,
+    saved_at: datetime = LONG_AGO,
+    served: Slot | None = None,
+    zone: ZoneInfo = SAO_PAULO,
+) -> Slot | None:
+    """What is due to a program that has always been awake."""
+    return due(schedule, saved_at=saved_at, served=served, since=EARLIER, now=now, zone=zone)
 
 
 def hours(day_slots: tuple[Slot, ...]) -> list[str]:
@@ -164,9 +178,9 @@ def test_the_slots_of_the_gap_are_shown_once() -> None:
 def test_the_slots_of_the_gap_collapse_into_one_run() -> None:
     nightly = Schedule(start_hour=0, every_minutes=30)
     just_after = datetime(2018, 11, 4, 3, 0, 1, tzinfo=UTC)
-    newest = missed(nightly, saved_at=LONG_AGO, served=None, now=just_after, zone=SAO_PAULO)
+    newest = awake(nightly, just_after)
     assert newest == Slot(date(2018, 11, 4), time(1))
-    assert missed(nightly, saved_at=LONG_AGO, served=newest, now=just_after, zone=SAO_PAULO) is None
+    assert awake(nightly, just_after, served=newest) is None
 
 
 def test_a_slot_of_the_hour_that_comes_twice_comes_the_first_time() -> None:
@@ -177,17 +191,19 @@ def test_a_slot_of_the_hour_that_comes_twice_comes_the_first_time() -> None:
 def test_the_hour_that_comes_twice_runs_once() -> None:
     second_time = datetime(2018, 2, 18, 2, 20, tzinfo=UTC)
     served = Slot(date(2018, 2, 17), time(23, 45))
+    assert awake(Schedule(), second_time, served=served) is None
     assert missed(Schedule(), saved_at=LONG_AGO, served=served, now=second_time, zone=SAO_PAULO) is None
     assert next_slot(Schedule(), second_time, SAO_PAULO) == Slot(date(2018, 2, 18), time(8))
 
 
 def test_a_schedule_saved_in_the_second_pass_of_an_hour_runs_nothing_of_the_first() -> None:
     second_time = datetime(2018, 2, 18, 2, 10, tzinfo=UTC).astimezone(SAO_PAULO)
+    assert awake(Schedule(), second_time, saved_at=second_time) is None
     assert missed(Schedule(), saved_at=second_time, served=None, now=second_time, zone=SAO_PAULO) is None
     assert next_slot(Schedule(), second_time, SAO_PAULO) == Slot(date(2018, 2, 18), time(8))
 
 
-# What was missed
+# What comes while the program is awake
 
 
 @pytest.mark.parametrize(
@@ -195,47 +211,98 @@ def test_a_schedule_saved_in_the_second_pass_of_an_hour_runs_nothing_of_the_firs
     [(at(7, 30), None), (at(8), "08:00"), (at(9, 7), "09:00"), (at(9, 15), "09:15"), (at(23, 59, 59), "23:45")],
 )
 def test_the_newest_slot_of_today_stands_for_all_before_it(now: datetime, slot: str | None) -> None:
-    found = missed(Schedule(), saved_at=LONG_AGO, served=None, now=now, zone=SAO_PAULO)
+    found = awake(Schedule(), now)
     assert (f"{found.at:%H:%M}" if found else None) == slot
 
 
 def test_slots_that_pass_during_a_run_collapse_into_the_newest() -> None:
     ten = Slot(TUESDAY, time(10))
-    schedule = Schedule(every_minutes=30)
-    found = missed(schedule, saved_at=LONG_AGO, served=ten, now=at(10, 40), zone=SAO_PAULO)
-    assert found == Slot(TUESDAY, time(10, 30))
+    assert awake(Schedule(every_minutes=30), at(10, 40), served=ten) == Slot(TUESDAY, time(10, 30))
 
 
 def test_what_had_come_when_the_schedule_was_saved_counts_as_served() -> None:
-    assert missed(Schedule(), saved_at=at(14, 7), served=None, now=at(14, 8), zone=SAO_PAULO) is None
-    assert missed(Schedule(), saved_at=at(14, 7), served=None, now=at(14, 15), zone=SAO_PAULO) == Slot(
-        TUESDAY, time(14, 15)
-    )
+    assert awake(Schedule(), at(14, 8), saved_at=at(14, 7)) is None
+    assert awake(Schedule(), at(14, 15), saved_at=at(14, 7)) == Slot(TUESDAY, time(14, 15))
 
 
 def test_saving_at_the_very_moment_of_a_slot_serves_it() -> None:
-    assert missed(Schedule(), saved_at=at(14, 15), served=None, now=at(14, 15), zone=SAO_PAULO) is None
+    assert awake(Schedule(), at(14, 15), saved_at=at(14, 15)) is None
 
 
 def test_a_clock_set_back_runs_no_slot_again() -> None:
     served = Slot(TUESDAY, time(12))
-    assert missed(Schedule(), saved_at=LONG_AGO, served=served, now=at(10), zone=SAO_PAULO) is None
-    assert missed(Schedule(), saved_at=LONG_AGO, served=served, now=at(12, 14), zone=SAO_PAULO) is None
+    assert awake(Schedule(), at(10), served=served) is None
+    assert awake(Schedule(), at(12, 14), served=served) is None
 
 
 def test_a_clock_that_was_a_year_ahead_when_the_schedule_was_saved_silences_no_day() -> None:
     ahead = at(14, 7, on=date(2027, 11, 24))
-    assert missed(Schedule(), saved_at=ahead, served=None, now=at(9), zone=SAO_PAULO) == Slot(TUESDAY, time(9))
-
-
-def test_yesterday_is_not_replayed() -> None:
-    once = Schedule(start_hour=8, every_minutes=0)
-    assert missed(once, saved_at=LONG_AGO, served=None, now=at(7, 59), zone=SAO_PAULO) is None
+    assert awake(Schedule(), at(9), saved_at=ahead) == Slot(TUESDAY, time(9))
 
 
 def test_another_zone_moves_the_slots() -> None:
     manaus = ZoneInfo("America/Manaus")
-    assert missed(Schedule(), saved_at=LONG_AGO, served=None, now=at(8, 30), zone=manaus) is None
+    assert awake(Schedule(), at(8, 30), zone=manaus) is None
+    assert awake(Schedule(), at(9), zone=manaus) == Slot(TUESDAY, time(8))
+
+
+def test_what_came_before_the_program_was_awake_is_not_due() -> None:
+    found = due(Schedule(), saved_at=LONG_AGO, served=None, since=at(9, 1), now=at(9, 7), zone=SAO_PAULO)
+    assert found is None
+
+
+# What was missed: the table of the domain
+
+OFFICE_HOURS = [at(hour, on=date(2026, 11, 25)) for hour in range(8, 18)]
+NIGHTLY = Schedule(start_hour=22, every_minutes=0)
+MONDAY_NIGHT = Slot(date(2026, 11, 23), time(22))
+
+
+@pytest.mark.parametrize("now", OFFICE_HOURS)
+def test_case_b4_a_nightly_slot_of_a_computer_that_is_off_at_night_is_caught_up_the_next_morning(now: datetime) -> None:
+    found = missed(NIGHTLY, saved_at=LONG_AGO, served=MONDAY_NIGHT, now=now, zone=SAO_PAULO)
+    assert found == Slot(TUESDAY, time(22))
+    assert missed(NIGHTLY, saved_at=LONG_AGO, served=found, now=now, zone=SAO_PAULO) is None
+
+
+def test_case_b4_one_catch_up_serves_all_days_however_many() -> None:
+    found = missed(NIGHTLY, saved_at=LONG_AGO, served=Slot(date(2026, 9, 1), time(22)), now=at(8), zone=SAO_PAULO)
+    assert found == MONDAY_NIGHT
+    assert missed(NIGHTLY, saved_at=LONG_AGO, served=None, now=at(8), zone=SAO_PAULO) == MONDAY_NIGHT
+
+
+@pytest.mark.parametrize(
+    ("schedule", "now"),
+    [
+        (Schedule(), at(7, 30)),  # waits for 08:00
+        (Schedule(), at(9, 7)),  # 09:15 serves it
+        (Schedule(every_hours=2, every_minutes=0), at(9)),  # 10:00 is an hour away
+        (NIGHTLY, at(21)),
+    ],
+)
+def test_case_b4_a_slot_within_the_hour_serves_what_was_missed(schedule: Schedule, now: datetime) -> None:
+    assert missed(schedule, saved_at=LONG_AGO, served=None, now=now, zone=SAO_PAULO) is None
+    before = now - timedelta(hours=1, minutes=1)
+    if schedule is not NIGHTLY:
+        before = at(1)
+    assert missed(schedule, saved_at=LONG_AGO, served=None, now=before, zone=SAO_PAULO) is not None
+
+
+def test_case_b4_on_a_day_that_was_not_chosen_nothing_is_caught_up() -> None:
+    weekdays = msgspec.structs.replace(NIGHTLY, days=WEEKDAYS)
+    friday = Slot(date(2026, 11, 27), time(22))
+    for day in (28, 29):
+        now = at(8, on=date(2026, 11, day))
+        assert missed(weekdays, saved_at=LONG_AGO, served=None, now=now, zone=SAO_PAULO) is None
+    monday = at(8, on=date(2026, 11, 30))
+    assert missed(weekdays, saved_at=LONG_AGO, served=None, now=monday, zone=SAO_PAULO) == friday
+    assert missed(weekdays, saved_at=LONG_AGO, served=friday, now=monday, zone=SAO_PAULO) is None
+
+
+def test_case_b4_saving_and_switching_off_leave_nothing_to_catch_up() -> None:
+    assert missed(NIGHTLY, saved_at=at(7, 59), served=None, now=at(8), zone=SAO_PAULO) is None
+    off = msgspec.structs.replace(NIGHTLY, is_active=False)
+    assert missed(off, saved_at=LONG_AGO, served=None, now=at(8), zone=SAO_PAULO) is None
 
 
 # For every schedule
@@ -281,19 +348,26 @@ def test_slots_stand_inside_the_day_one_interval_apart(schedule: Schedule, day: 
 
 
 @given(schedules, any_moment, zones)
-def test_what_was_missed_has_come_today_and_once_served_is_missed_no_more(
+def test_case_b4_what_was_missed_has_come_and_once_served_is_missed_no_more(
     schedule: Schedule, now: datetime, zone: ZoneInfo
 ) -> None:
     slot = missed(schedule, saved_at=LONG_AGO, served=None, now=now, zone=zone)
+    coming = next_slot(schedule, now, zone)
+    assert coming is not None
+    is_chosen = schedule.days == "all" or now.astimezone(zone).weekday() in schedule.days
+    is_soon = coming.moment(zone).astimezone(UTC) - now <= timedelta(hours=1)
+    assert (slot is not None) == (is_chosen and not is_soon)
     if slot is not None:
-        assert slot.on == now.astimezone(zone).date()
         assert slot.moment(zone).astimezone(UTC) <= now
+        assert slot < coming
         assert missed(schedule, saved_at=LONG_AGO, served=slot, now=now, zone=zone) is None
+        assert missed(schedule, saved_at=LONG_AGO, served=None, now=now, zone=zone) == slot
 
 
 @given(schedules, any_moment, zones)
 def test_saving_serves_all_that_had_come(schedule: Schedule, now: datetime, zone: ZoneInfo) -> None:
     assert missed(schedule, saved_at=now, served=None, now=now, zone=zone) is None
+    assert awake(schedule, now, saved_at=now, zone=zone) is None
 
 
 @given(schedules, any_moment, zones)
@@ -372,7 +446,24 @@ def test_next_and_missed_are_what_a_watch_says(schedule: Schedule, near: tuple[s
     for now in sorted(minutes):
         today = now.astimezone(zone).date()
         served = max((slot for slot in ran.values() if slot.on == today), default=None)
-        slot = missed(schedule, saved_at=saved_at, served=served, now=now, zone=zone)
+        slot = awake(schedule, now, saved_at=saved_at, served=served, zone=zone)
         if slot is not None:
             ran[now] = slot
     assert set(ran) == set(came)
+
+
+@settings(max_examples=settings().max_examples // 12)  # each looks at every minute of three days
+@given(schedules, near_a_transition, st.integers(-2 * 1440, 1440), st.integers(1, 2 * 1440 - 61))
+def test_case_b4_what_is_caught_up_is_what_a_watch_says(
+    schedule: Schedule, near: tuple[str, datetime], offset: int, off_for: int
+) -> None:
+    """A computer that is off from the saving on, and then is on."""
+    zone = ZoneInfo(near[0])
+    saved_at = near[1].replace(second=0, microsecond=0) + timedelta(minutes=offset)
+    now = saved_at + timedelta(minutes=off_for)
+    came = written_down(schedule, zone, saved_at, days=2)
+    before = [slot for moment, found in came.items() if moment <= now for slot in found]
+    is_soon = any(now < moment <= now + timedelta(hours=1) for moment in came)
+    is_chosen = schedule.days == "all" or now.astimezone(zone).weekday() in schedule.days
+    found = missed(schedule, saved_at=saved_at, served=None, now=now, zone=zone)
+    assert found == (max(before) if before and is_chosen and not is_soon else None)

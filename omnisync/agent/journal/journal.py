@@ -69,6 +69,12 @@ class Journal:
         rows = self._database.rows(sql, connection_name, on.isoformat())
         return tuple(Slot(on, time.fromisoformat(row["at"])) for row in rows)
 
+    def last_served_slot(self, connection_name: str, before: date) -> Slot | None:
+        """Return the newest slot that was served on a day before this one."""
+        sql = "SELECT on_day, at FROM slot WHERE connection = ? AND on_day < ? ORDER BY on_day DESC, at DESC LIMIT 1"
+        rows = self._database.rows(sql, connection_name, before.isoformat())
+        return Slot(date.fromisoformat(rows[0]["on_day"]), time.fromisoformat(rows[0]["at"])) if rows else None
+
     def claim_slot(
         self, connection_name: str, slot: Slot, scope: RunScope, origin: Origin, now: datetime
     ) -> Run | None:

@@ -14,7 +14,7 @@ from omnisync.agent.config.connection import Connection
 from omnisync.agent.errors import OmnisyncError, RunInProgressError
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.journal.run import Run, RunScope
-from omnisync.agent.schedule import Schedule, Slot, missed
+from omnisync.agent.schedule import Schedule, Slot, due, missed
 from omnisync.agent.scheduler.processes import POLL_EVERY, ProcessSupervisor
 
 PROBE_EVERY = timedelta(minutes=1)
@@ -86,7 +86,7 @@ class Scheduler:
         awake_since = self._note_tick(now)
         for connection in self._journal.connections.all():
             with _log_and_continue(connection.name):
-                self._serve(connection, now, is_settled=now - awake_since >= SETTLING)
+                self._serve(connection, now, awake_since)
 
     def reconnect(self) -> None:
         """Ask each hub that could not be reached; start one run of the same scope where it answers."""
@@ -107,22 +107,33 @@ class Scheduler:
             self._awake_since = now
         return self._awake_since
 
-    def _serve(self, connection: Connection, now: datetime, *, is_settled: bool) -> None:
+    def _serve(self, connection: Connection, now: datetime, awake_since: datetime) -> None:
         schedule = self._journal.connections.schedule(connection.name)
         saved_at = self._journal.connections.schedule_saved_at(connection.name)
         if schedule is None or saved_at is None:
             return
         zone = self._zone_of(connection)
-        taken = self._journal.served_slots(connection.name, now.astimezone(zone).date())
-        # One that has not come yet was served by a clock that was ahead: it silences no other.
-        served = max((slot for slot in taken if slot.moment(zone) <= now), default=None)
-        slot = missed(schedule, saved_at=saved_at, served=served, now=now, zone=zone)
+        served = self._last_served(connection.name, now, zone)
+        since = min(awake_since, now - LATE)
+        slot = due(schedule, saved_at=saved_at, served=served, since=since, now=now, zone=zone)
+        if slot is None:
+            slot = missed(schedule, saved_at=saved_at, served=served, now=now, zone=zone)
         if slot is None:
             return
         is_late = now - slot.moment(zone) > LATE
+        is_settled = now - awake_since >= SETTLING
         if (is_settled or not is_late) and not self._supervisor.is_locked(connection.name):  # a rehearsal has no row
             with suppress(RunInProgressError):  # the slot stays for when that run ends
                 self._begin(connection.name, schedule, slot, now, is_late=is_late)
+
+    def _last_served(self, connection_name: str, now: datetime, zone: tzinfo) -> Slot | None:
+        """Return the newest slot that was served. One that has not come yet was served by a clock that was ahead: it
+        silences no other.
+        """
+        today = now.astimezone(zone).date()
+        of_today = self._journal.served_slots(connection_name, today)
+        came = [slot for slot in of_today if slot.moment(zone) <= now]
+        return max(came, default=None) or self._journal.last_served_slot(connection_name, before=today)
 
     def _begin(self, connection_name: str, schedule: Schedule, slot: Slot, now: datetime, *, is_late: bool) -> None:
         scope = RunScope(

@@ -25,7 +25,7 @@ from omnisync.agent.journal.run import EVERYTHING, RunScope
 from omnisync.agent.messages import schedule_text
 from omnisync.agent.phase import decode_phase
 from omnisync.agent.progress import Counts, ExpectedCounts, Progress
-from omnisync.agent.schedule import Schedule, Slot, missed
+from omnisync.agent.schedule import Schedule, Slot, due
 from omnisync.agent.sync.run import RunRequest, begin_run, end_run, execute_run
 from omnisync.agent.sync.run_report import Report
 from omnisync.cli import composition, main
@@ -178,20 +178,21 @@ def test_a_secret_finds_a_place_where_the_file_was_garbled(parts: composition.Ag
 
 def test_a_clock_hours_ahead_silences_no_slot_once_it_is_right(house: AgentHome) -> None:
     saved(house)
-    house.clock.at(20, 5)
+    house.clock.at(20, 15)
     clockwork = house.scheduler(DONE)
-    settle(clockwork, house)
+    clockwork.tick()
     finished(house, clockwork, 1)
     house.clock.at(8, 15)
     clockwork.tick()
     finished(house, clockwork, 2)
-    assert house.runs() == [("catch_up", "done"), ("slot", "done")]
+    assert house.runs() == [("slot", "done"), ("slot", "done")]
 
 
 def test_a_schedule_saved_with_the_clock_hours_ahead_runs_today() -> None:
     day = TUESDAY.date()
     now = TUESDAY + timedelta(hours=8, minutes=15)
-    found = missed(Schedule(), saved_at=now + timedelta(hours=12), served=None, now=now, zone=SAO_PAULO)
+    ahead = now + timedelta(hours=12)
+    found = due(Schedule(), saved_at=ahead, served=None, since=now, now=now, zone=SAO_PAULO)
     assert found == Slot(day, now.time())
 
 
@@ -225,7 +226,7 @@ def test_a_gap_that_ends_with_the_day_loses_no_slot() -> None:
     while now < saved_at + timedelta(days=3):
         now += timedelta(minutes=1)
         served = max((slot for slot in ran if slot.on == now.astimezone(nuuk).date()), default=None)
-        slot = missed(schedule, saved_at=saved_at, served=served, now=now, zone=nuuk)
+        slot = due(schedule, saved_at=saved_at, served=served, since=saved_at, now=now, zone=nuuk)
         ran += [slot] if slot is not None else []
     assert [slot.on.day for slot in ran] == [27, 28, 29]
 

@@ -41,6 +41,8 @@ from tests.support.agent_home import (
     until,
 )
 
+EVERY_TWO_HOURS = Schedule(every_hours=2, every_minutes=0)
+
 
 def test_a_run_is_carried_by_a_child_process_to_its_end(house: AgentHome) -> None:
     carrier = house.supervisor(DONE)
@@ -258,16 +260,57 @@ def test_saving_a_schedule_starts_nothing_before_the_next_slot(house: AgentHome)
 
 
 def test_slots_missed_while_the_program_was_off_become_one_run_after_a_minute(house: AgentHome) -> None:
-    saved(house)
-    house.clock.at(9, 7)
+    saved(house, EVERY_TWO_HOURS)
+    house.clock.at(10, 7)
     clockwork = house.scheduler(DONE)
     clockwork.tick()
-    house.clock.at(9, 7, 30)
+    house.clock.at(10, 7, 30)
     clockwork.tick()
     assert house.runs() == []
     settle(clockwork, house)
     finished(house, clockwork, 1)
-    assert (house.runs(), house.served()) == ([("catch_up", "done")], "09:00")
+    assert (house.runs(), house.served()) == ([("catch_up", "done")], "10:00")
+
+
+def test_case_b4_a_nightly_schedule_of_a_computer_that_is_on_by_day_runs_each_morning(house: AgentHome) -> None:
+    saved(house, Schedule(start_hour=22, every_minutes=0))
+    for day in range(1, 4):
+        house.clock.at(24 * day + 8)
+        clockwork = house.scheduler(DONE)  # the computer is switched on
+        clockwork.tick()
+        settle(clockwork, house)
+        finished(house, clockwork, day)
+        house.clock.at(24 * day + 17)
+        clockwork.tick()
+        settle(clockwork, house)
+    assert house.runs() == [("catch_up", "done")] * 3
+    runs = reversed(house.journal.runs("producao", 9))
+    assert [f"{run.asked_at.astimezone(SAO_PAULO):%d %H:%M}" for run in runs] == ["25 08:01", "26 08:01", "27 08:01"]
+
+
+def test_case_b4_a_computer_switched_on_before_a_slot_within_the_hour_waits_for_it(house: AgentHome) -> None:
+    saved(house)
+    house.clock.at(24 + 9, 7)
+    clockwork = house.scheduler(DONE)
+    clockwork.tick()
+    settle(clockwork, house)
+    assert house.runs() == []
+    house.clock.at(24 + 9, 15)
+    clockwork.tick()
+    finished(house, clockwork, 1)
+    assert (house.runs(), house.served()) == ([("slot", "done")], "09:15")
+
+
+def test_case_b4_ten_days_off_are_one_run(house: AgentHome) -> None:
+    saved(house, EVERY_TWO_HOURS)
+    house.clock.at(24 * 10 + 6)
+    clockwork = house.scheduler(DONE)
+    settle(clockwork, house)
+    finished(house, clockwork, 1)
+    for minute in range(5):
+        house.clock.at(24 * 10 + 6, 2 + minute)
+        settle(clockwork, house)
+    assert house.runs() == [("catch_up", "done")]
 
 
 def test_a_slot_that_comes_within_the_first_minute_stands_for_the_missed(house: AgentHome) -> None:
@@ -283,33 +326,33 @@ def test_a_slot_that_comes_within_the_first_minute_stands_for_the_missed(house: 
 
 
 def test_a_machine_asleep_over_five_slots_runs_once_and_late(house: AgentHome) -> None:
-    saved(house)
-    house.clock.at(9, 0)
+    saved(house, EVERY_TWO_HOURS)
+    house.clock.at(8, 0)
     clockwork = house.scheduler(DONE)
     clockwork.tick()
     finished(house, clockwork, 1)
-    house.clock.at(10, 20)
+    house.clock.at(18, 20)
     clockwork.tick()
     assert house.journal.current_run("producao") is None
     settle(clockwork, house)
     finished(house, clockwork, 2)
-    assert (house.runs(), house.served()) == ([("slot", "done"), ("catch_up", "done")], "10:15")
+    assert (house.runs(), house.served()) == ([("slot", "done"), ("catch_up", "done")], "18:00")
 
 
 def test_a_clock_three_days_ahead_makes_one_run_and_set_back_makes_none_twice(house: AgentHome) -> None:
-    saved(house)
-    house.clock.at(9, 0)
+    saved(house, EVERY_TWO_HOURS)
+    house.clock.at(10, 0)
     clockwork = house.scheduler(DONE)
     clockwork.tick()
     finished(house, clockwork, 1)
     house.clock.now += timedelta(days=3, minutes=2)
     settle(clockwork, house)
     finished(house, clockwork, 2)
-    house.clock.at(9, 5)
+    house.clock.at(10, 5)
     settle(clockwork, house)
     house.clock.at(7, 30)
     settle(clockwork, house)
-    house.clock.at(9, 0)
+    house.clock.at(10, 0)
     settle(clockwork, house)
     assert house.runs() == [("slot", "done"), ("catch_up", "done")]
 
@@ -322,11 +365,10 @@ def test_slots_that_pass_during_a_run_become_one_when_it_ends(house: AgentHome) 
     run = house.journal.current_run("producao")
     assert run is not None
     until(lambda: house.run(run.id).beat_at is not None, clockwork.tick)
-    for minute in range(62):
+    for step in range(186):  # to 11:02, awake
         house.clock.now += timedelta(seconds=20)
         clockwork.tick()
-        assert len(house.runs()) == 1, minute
-    house.clock.at(11, 2)
+        assert len(house.runs()) == 1, step
     settle(clockwork, house)
     assert house.runs() == [("slot", "running")]
     house.journal.request_stop(run.id)
