@@ -15,8 +15,9 @@ from typing import Protocol
 from msgspec import Struct
 
 from omnisync.agent.erp.driver import Timeouts
+from omnisync.agent.erp.export.changed_at import Since
 from omnisync.agent.erp.export.chunking import ROWS_PER_CHUNK
-from omnisync.agent.erp.export.row_stream import RowStream, Since
+from omnisync.agent.erp.export.row_stream import RowStream
 from omnisync.agent.erp.layout.export_queries import ExportQuery
 from omnisync.agent.progress import Counts
 from omnisync.contract.feed import Change, Reason, Receipt, RecordKind, Unreadable

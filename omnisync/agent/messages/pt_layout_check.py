@@ -158,6 +158,10 @@ LAYOUT_CHECK: Mapping[str, Message] = {
         "{onde} é {coluna}, que não é data, número inteiro nem texto.",
         "Escolha outra coluna ou retire changed_at.",
     ),
+    "check_export_changed_at_text": Message(
+        "{onde} é {coluna}, cujos valores não dizem quando a linha mudou: todas as linhas são lidas a cada exportação.",
+        "Escolha uma coluna com a data da alteração, como 2026-11-30 14:05, ou retire changed_at.",
+    ),
     "check_export_value": Message(
         "Em {onde}, valores da coluna {coluna} serão recusados, como em {n} das {de} primeiras linhas: {motivo}",
         "Corrija-os no ERP ou na consulta.",

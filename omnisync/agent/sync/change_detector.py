@@ -17,6 +17,7 @@ from operator import itemgetter, lt
 from msgspec import Struct
 
 from omnisync.agent.erp.base import Erp
+from omnisync.agent.erp.export.changed_at import since_of
 from omnisync.agent.erp.export.row_stream import RowGroup
 from omnisync.agent.erp.export.serializer import SerializedLines
 from omnisync.agent.erp.layout.export_queries import ExportQuery
@@ -113,7 +114,8 @@ class ChangeDetector:
         self._state = state
         self._options = options
         self._report = report
-        self._today = options.clock().astimezone(query.zone).date().isoformat()
+        self._now = options.clock().astimezone(query.zone)
+        self._today = self._now.date().isoformat()
         self._first_new = state.next_n
         self._last_key = outbox.last_key(state)
         self._seen = bytearray(state.next_n)
@@ -133,7 +135,7 @@ class ChangeDetector:
         if self.reads_all:
             self._outbox.forget_repeated(state)
         with self._erp.open_export(self._query, None if self.reads_all else state.since) as rows:
-            for group in rows.groups(self._is_known):
+            for group in rows.groups(self._is_known, now=self._now):
                 self._compare(group)
                 self._report(self.counts)
         self._keep()
@@ -154,8 +156,10 @@ class ChangeDetector:
         state, options = self._state, self._options
         is_asked = options.is_full or options.agreed > 0
         is_in_snapshot = bool(state.snapshot) and not state.held
-        is_due = state.since is None or state.full_on != self._today or state.query != self._query.text_fingerprint
-        return not self._query.changed_at or is_asked or is_in_snapshot or is_due
+        is_due = state.full_on != self._today or state.query != self._query.text_fingerprint
+        # What was remembered beyond the present would hide every change until then.
+        is_sound = state.since is not None and since_of(state.since, self._now) is not None
+        return not self._query.changed_at or is_asked or is_in_snapshot or is_due or not is_sound
 
     def _is_known(self, hash_: bytes) -> bool:
         """Return whether every row of the stretch with this hash stands as it stood, and none has come yet: it is

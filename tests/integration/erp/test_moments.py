@@ -13,7 +13,7 @@ import httpx
 import msgspec
 import pytest
 
-from omnisync.agent.erp.export.row_stream import as_since
+from omnisync.agent.erp.export.changed_at import since_of
 from omnisync.agent.erp.layout.compiler import Compiler
 from omnisync.agent.erp.layout.plan_compiler import compile_layout
 from omnisync.agent.erp.layout.row_builder import LookupAnswers, UnconvertibleError, rows_of
@@ -161,4 +161,4 @@ def test_an_early_year_is_written_with_four_digits() -> None:
 
 
 def test_the_first_moment_of_all_is_asked_for_again_as_it_is() -> None:
-    assert as_since(datetime(1, 1, 1)) == "0001-01-01 00:00:00.000"  # noqa: DTZ001  # as a database tells it
+    assert since_of(datetime(1, 1, 1), NOW) == "0001-01-01 00:00:00.000"  # noqa: DTZ001  # as a database tells it

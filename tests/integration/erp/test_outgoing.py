@@ -105,7 +105,7 @@ def test_with_a_changed_at_column_only_what_changed_since_is_asked_for(
         everything = [key for lot in rows.groups() for key in lot.keys]
     assert sorted(map(str, everything)) == ["0001/000101", "0001/000104", "0002/000101"]
     assert rows.latest is not None
-    keeper.run("UPDATE estoque SET apurado_em = '2026-11-24 18:00:00' WHERE produto = '000104'")
+    keeper.run("UPDATE estoque SET apurado_em = '2026-11-25 08:00:00' WHERE produto = '000104'")
     with erp.open_export(stock, rows.latest) as later:
         lots = list(later.groups())
     assert sorted(str(key) for lot in lots for key in lot.keys) == ["0001/000101", "0001/000104"]

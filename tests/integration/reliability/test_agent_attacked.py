@@ -29,7 +29,7 @@ from omnisync.agent.schedule import Schedule, Slot, due
 from omnisync.agent.sync.run import RunRequest, begin_run, end_run, execute_run
 from omnisync.agent.sync.run_report import Report
 from omnisync.cli import composition, main
-from tests.support.agent_home import AURORA, DONE, SAO_PAULO, TUESDAY, UNREACHABLE, AgentHome, finished, saved, settle
+from tests.support.agent_home import AURORA, DONE, SAO_PAULO, TUESDAY, UNREACHABLE, AgentHome, finished, saved
 from tests.support.page_client import connection
 
 

@@ -7,8 +7,8 @@ one hash is known are not even looked into. Source: docs/architecture.md "The li
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from datetime import date, datetime, timedelta
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any
@@ -17,6 +17,8 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent.erp.database import Database
+from omnisync.agent.erp.export.changed_at import Since as Since  # noqa: PLC0414  # a part of this promise
+from omnisync.agent.erp.export.changed_at import condition, later_of, newest
 from omnisync.agent.erp.export.chunking import ROWS_PER_CHUNK, ChunkedRows, content_defined_chunks
 from omnisync.agent.erp.export.serializer import LineSerializer, OptionalKey, SerializedLines
 from omnisync.agent.erp.layout.export_queries import ExportQuery, check_names, known_names
@@ -24,15 +26,11 @@ from omnisync.agent.erp.row_hash import hash_rows
 from omnisync.agent.erp.statements import RowList
 from omnisync.agent.errors import LayoutError
 
-OVERLAP = timedelta(minutes=10)
-"""Asked for again before the latest change seen: who changed a row earlier may have committed later."""
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 _raw = msgspec.msgpack.Encoder().encode
 _UNPACKED = (TypeError, OverflowError, UnicodeEncodeError)
 """What is raised for a value that msgpack does not have."""
-
-Since = str | int | None
-"""The latest value of a layout's changed-at column; None: everything is asked for."""
 
 
 class RowGroup(Struct, frozen=True):
@@ -46,7 +44,9 @@ class RowGroup(Struct, frozen=True):
 
 
 class RowStream:
-    """One dataset's rows, streamed. `latest` is the changed-at column's highest value in the rows that have come."""
+    """One dataset's rows, streamed. `latest` is from where to ask the next time, by the changed-at column's values in
+    the rows that have come; None where they say nothing.
+    """
 
     def __init__(
         self,
@@ -67,30 +67,24 @@ class RowStream:
         self._form = query.fingerprint(own)  # of a view the names alone may change
         self.latest: Since = None
 
-    def groups(self, is_known: Callable[[bytes], bool] = lambda hash_: False) -> Iterator[RowGroup]:
+    def groups(
+        self, is_known: Callable[[bytes], bool] = lambda hash_: False, *, now: datetime = END_OF_TIME
+    ) -> Iterator[RowGroup]:
         """Yield all rows, a lot at a time, without the stretches whose hash is known; nothing else is asked of the
-        database meanwhile.
+        database meanwhile. A changed-at beyond `now` does not count for `latest`.
         """
-        row_lists = map(self._without_helper_column, self._row_lists)
+        row_lists = (self._without_helper_column(rows, now) for rows in self._row_lists)
         for cut in content_defined_chunks(row_lists, self._hashes, self._rows_per_chunk):
             yield self._group(cut, is_known)
 
-    def _without_helper_column(self, rows: RowList) -> RowList:
+    def _without_helper_column(self, rows: RowList, now: datetime) -> RowList:
         """Return the rows without a column that is there only to say when they changed; that is noted."""
-        self._note_changed(rows)
+        if self._changed_at is not None:
+            self.latest = later_of(self.latest, newest([row[self._changed_at] for row in rows], now))
         if self._is_plain:
             return rows
         pick: Callable[[Any], Any] = itemgetter(*self._places)
         return list(map(pick, rows)) if len(self._places) > 1 else [(row[self._places[0]],) for row in rows]
-
-    def _note_changed(self, rows: RowList) -> None:
-        place = self._changed_at
-        if place is None:
-            return
-        values: list[Any] = [row[place] for row in rows if row[place] is not None]
-        for value in [max(values)] if values else ():
-            told = as_since(value)
-            self.latest = told if self.latest is None else max(self.latest, told)
 
     def _hashes(self, rows: RowList) -> list[bytes]:
         return hash_rows(_raws(rows), self._form)
@@ -127,24 +121,11 @@ def open_stream(
     values: list[object] = [today.isoformat() for _ in query.words]
     sql = query.sql
     if since is not None and query.changed_at:
-        sql = f"SELECT * FROM ({sql}) omnisync WHERE {database.quoted(query.changed_at)} >= ?"  # noqa: S608  # the layout's own
-        values.append(since)
+        where, bound = condition(database.quoted(query.changed_at), since)
+        sql = f"SELECT * FROM ({sql}) omnisync WHERE {where}"  # noqa: S608  # the layout's own
+        values += bound
     with database.stream(sql, values) as (names, lots):
         yield RowStream(query, [name.lower() for name in names], lots, rows_per_chunk)
-
-
-def as_since(value: Any) -> str | int:
-    """Return a value of a changed-at column as the next export asks from it. Raises LayoutError."""
-    if isinstance(value, datetime):
-        latest: datetime = value
-        with suppress(OverflowError):  # before the first moments there is none
-            latest = value - OVERLAP
-        return latest.isoformat(" ", "milliseconds")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, (str, int)) and not isinstance(value, bool):
-        return value
-    raise LayoutError(motivo="export: changed_at precisa ser uma data, um número ou um texto")
 
 
 def _place_of(query: ExportQuery, names: Sequence[str]) -> int | None:

@@ -75,6 +75,8 @@ def _of_rows(query: ExportQuery, where: str, names: Sequence[str], rows: RowList
         return
     yield from _of_values(query, where, lot)
     if out.latest is None:
+        if query.changed_at and any(row[names.index(query.changed_at.lower())] for row in rows):
+            yield warning("check_export_changed_at_text", f"{where}.changed_at", coluna=query.changed_at)
         return
     try:
         with open_stream(database, query, out.latest, A_DAY) as later:
