@@ -101,7 +101,7 @@ class AgentContext(Struct, frozen=True):
 
     def database(self, connection: Connection) -> Database:
         """Return the database of the connection's ERP, not yet opened."""
-        return open_database(connection.erp, self._erp_password(connection))
+        return open_database(connection.erp, self._erp_password(connection), zone=self.zone(connection))
 
     def _erp_password(self, connection: Connection) -> str:
         password = self.secrets.get(connection, "erp_password")

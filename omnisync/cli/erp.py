@@ -15,6 +15,7 @@ from omnisync.agent.erp.layout_check.encoding_check import name_column, names_re
 from omnisync.agent.erp.layout_check.table_usage import table_usages
 from omnisync.agent.erp.schema import Schema
 from omnisync.agent.errors import OmnisyncError, TemporaryError
+from omnisync.agent.messages import zone_text
 from omnisync.cli import composition
 from omnisync.cli import layout as layouts
 from omnisync.cli.command import command
@@ -39,7 +40,9 @@ def check(context: composition.AgentContext, connection: Connection) -> int:
         schema = database.dialect.reflect(database)
         for line in seen(file, schema, database):
             click.echo(f"ok    {line}")
-        findings = check_schema(file, schema, database, connection.erp)
+        if moment := zone_text.moment_line(file, context.zone(connection), context.runtime.clock()):
+            click.echo(f"ok    Hora: {moment}")
+        findings = check_schema(file, schema, database, connection.erp, zone=context.zone(connection))
     finally:
         database.close()
     for finding in findings:

@@ -16,7 +16,7 @@ from omnisync.agent.erp.layout_draft.draft import draft
 from omnisync.agent.erp.layout_draft.samples import sampler
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.layout_folder import chosen, names_in
-from omnisync.agent.messages import sentences
+from omnisync.agent.messages import sentences, zone_text
 from omnisync.agent.messages.format import format_count
 from omnisync.cli import composition
 from omnisync.cli.command import command
@@ -55,11 +55,13 @@ def check(context: composition.AgentContext, connection: Connection, which: str 
     database = context.database(connection)
     try:
         database.connect()
-        findings = examine(file, database, connection.erp)
+        findings = examine(file, database, connection.erp, zone=context.zone(connection))
     finally:
         database.close()
     for finding in findings:
         click.echo(finding_line(finding))
+    if moment := zone_text.moment_line(file, context.zone(connection), context.runtime.clock()):
+        click.echo(moment)
     n_errors = sum(finding.level == "error" for finding in findings)
     click.echo(_summed(file.name, n_errors, len(findings) - n_errors))
     return FAILED if n_errors else DONE

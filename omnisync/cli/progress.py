@@ -134,9 +134,13 @@ def _phase(progress: Progress) -> str:
     return _STAGES.get(progress.phase.stage, "")
 
 
-def dry_run_lines(seen: DryRun) -> Iterator[str]:
-    """Yield the first rows of each table as they would have stood, and what would not have entered."""
+def dry_run_lines(seen: DryRun, moment: str) -> Iterator[str]:
+    """Yield the first rows of each table as they would have stood, whose hour they have (`moment`, a sentence), and
+    what would not have entered.
+    """
     yield "Ensaio: nada ficou gravado."
+    if moment:
+        yield moment
     for table, rows in seen.tables.items():
         yield f"{table}: {format_count(len(rows), 'linha', 'linhas')}"
         for row in rows[:ROWS_SHOWN]:

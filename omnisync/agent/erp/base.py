@@ -116,6 +116,8 @@ class DryRun(Struct, frozen=True, kw_only=True):
     tables: dict[str, list[dict[str, object]]]
     unsettled: list[tuple[str, str]]
     """Label and reason."""
+    issued_at: datetime | None = None
+    """The moment of its first order, as the app has it."""
 
 
 class OpenIssue(Struct, frozen=True, kw_only=True):

@@ -71,9 +71,12 @@ def open_database(
     *,
     kinds: Mapping[str, DatabaseKind] = KINDS,
     timeouts: Timeouts = Timeouts(),  # noqa: B008  # frozen
+    zone: tzinfo | None = None,
 ) -> Database:
     """Return the database at this address, not yet connected. Raises ErpSetupError (kind, or its driver is not
     installed).
+
+    Its session gets the zone; without one it keeps the server's.
     """
     login = DatabaseLogin(
         address.database,
@@ -83,6 +86,7 @@ def open_database(
         password,
         address.charset,
         timeouts,
+        zone,
     )
     return Database(dialect_of(address.kind, kinds), login)
 
@@ -128,7 +132,7 @@ def open_erp(
     if address.kind not in layout.databases:
         raise LayoutError(motivo=f"o layout {layout.name} não é para {address.kind}")
     how = compile_layout(layout, zone, mappings or {})
-    database = open_database(address, password, kinds=kinds, timeouts=options.timeouts)
+    database = open_database(address, password, kinds=kinds, timeouts=options.timeouts, zone=zone)
     ahead = None
     if (
         has_core_to_spare(address, options.n_cores, is_server=has_server(address.kind, kinds))

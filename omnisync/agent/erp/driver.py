@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from datetime import tzinfo
 from typing import Any
 
 from msgspec import Struct
@@ -25,7 +26,10 @@ class Timeouts(Struct, frozen=True, kw_only=True):
 
 
 class DatabaseLogin(Struct, frozen=True):
-    """The address of a database and the login to it. `port` 0 is the brand's own."""
+    """The address of a database and the login to it. `port` 0 is the brand's own.
+
+    `zone` is of moments without one: the session's, where the database has such a thing; None leaves the server's own.
+    """
 
     database: str
     server: str = "localhost"
@@ -34,6 +38,7 @@ class DatabaseLogin(Struct, frozen=True):
     password: str = ""
     charset: str = ""
     timeouts: Timeouts = Timeouts()
+    zone: tzinfo | None = None
 
     def __repr__(self) -> str:
         """Return the address without the password: it may stand in a log."""

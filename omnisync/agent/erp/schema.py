@@ -33,6 +33,8 @@ class DatabaseColumn(Struct, frozen=True, kw_only=True):
     is_identity: bool = False
     is_computed: bool = False
     is_padded: bool = False
+    has_zone: bool = False
+    """Whether a moment is kept as an instant, written and read in the session's zone."""
     charset: str = ""
     collation: str = ""
     values: ColumnNames = ()
@@ -110,6 +112,8 @@ class Schema(Struct, frozen=True, kw_only=True):
     conversions: Conversions = Conversions()
     dual_table: str = ""
     triggers_fill_columns: bool = True
+    session_zone: str = ""
+    """The zone of this session, in the server's words; empty where there is none."""
 
     def table(self, name: str) -> DatabaseTable | None:
         """Return the table a layout means by this name."""

@@ -162,6 +162,11 @@ LAYOUT_CHECK: Mapping[str, Message] = {
         "{onde} é {coluna}, cujos valores não dizem quando a linha mudou: todas as linhas são lidas a cada exportação.",
         "Escolha uma coluna com a data da alteração, como 2026-11-30 14:05, ou retire changed_at.",
     ),
+    "check_session_zone": Message(
+        "A coluna {onde} ({tipo}) guarda o momento pelo fuso da sessão, e o servidor {banco} não conhece {fuso} como "
+        "este computador: vale a diferença de agora ({vale}), também para datas de outra época do ano.",
+        "Peça ao administrador as tabelas de fuso do servidor (no MariaDB, mysql_tzinfo_to_sql).",
+    ),
     "check_export_value": Message(
         "Em {onde}, valores da coluna {coluna} serão recusados, como em {n} das {de} primeiras linhas: {motivo}",
         "Corrija-os no ERP ou na consulta.",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
+from omnisync.agent.erp.layout.moment_sample import written_moments
+from omnisync.agent.erp.layout.schema import LayoutFile
 from omnisync.agent.messages.sentences import of_code
 from omnisync.agent.zones import BRAZILIAN, DEFAULT, ConnectionZone, Source, wall_hour, zone_named
 
@@ -20,7 +22,8 @@ UNKNOWN_ZONE = "desconhecido"
 def zone_in_words(zone: tzinfo, now: datetime) -> str:
     """Return a zone as a sentence: Horário de Brasília (UTC−3)."""
     key = getattr(zone, "key", None) or str(zone)
-    name = "Horário de Brasília" if key == DEFAULT else f"Fuso horário {key}"
+    place = "Brasília" if key == DEFAULT else BRAZILIAN.get(key, "")
+    name = f"Horário de {place}" if place else f"Fuso horário {key}"
     return f"{name} ({utc_offset(zone, now)})."
 
 
@@ -45,6 +48,24 @@ def zone_advice(found: ConnectionZone, now: datetime, where: str) -> str:
     if found.source == "default":
         return of_code("zone_default", **words)
     return of_code("zone_unanswered", **words) if found.is_unanswered else ""
+
+
+def moment_line(layout: LayoutFile, zone: tzinfo, moment: datetime) -> str:
+    """Return one moment as the app has it and as the ERP will; empty where the layout writes none."""
+    written = written_moments(layout, zone, moment)
+    if not written:
+        return ""
+    there = ", ".join(f"{one.text} em {one.column}" for one in written)
+    key = getattr(zone, "key", None) or str(zone)
+    offset = utc_offset(zone, moment)
+    return f"Um pedido feito em {_as_the_app(moment)} no aplicativo entra no ERP com {there}, no fuso {key} ({offset})."
+
+
+def _as_the_app(moment: datetime) -> str:
+    """Return a moment with its own distance from UTC: 24/11/2026 01:30 (UTC)."""
+    zone = moment.tzinfo or UTC
+    where = utc_offset(zone, moment) if moment.utcoffset() else "UTC"
+    return f"{moment:%d/%m/%Y %H:%M} ({where})"
 
 
 def zone_command(connection_name: str) -> str:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent.erp.base import DryRun, Erp, Position, Slice
+from omnisync.agent.erp.layout.moment_sample import first_moment
 from omnisync.agent.errors import EstablishmentBusyError, FeedError, StoppedError, TemporaryError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import ExpiredError, UnreadableResponseError
@@ -177,7 +178,7 @@ class Importer:
         streams = [*map(orders_of, self._establishments), CUSTOMERS]
         positions = {stream: self._retrying(lambda s=stream: self._erp.position(s)) for stream in streams}  # type: ignore[misc]  # as above
         part = self._next_slice(positions)
-        return None if part is None else self._retrying(lambda: self._erp.dry_run(part))
+        return None if part is None else _with_moment(self._retrying(lambda: self._erp.dry_run(part)), part)
 
     def preview(self) -> DryRun | None:
         """Return what the layout makes of the hub's first page; None when it has none. The ERP's database is not
@@ -185,7 +186,7 @@ class Importer:
         """
         streams = [*map(orders_of, self._establishments), CUSTOMERS]
         part = self._next_slice(dict.fromkeys(streams, Position()))
-        return None if part is None else self._erp.preview(part)
+        return None if part is None else _with_moment(self._erp.preview(part), part)
 
     def _next_slice(self, positions: dict[Stream, Position]) -> Slice | None:
         """Return the next page of the first of these streams that has one."""
@@ -384,3 +385,9 @@ def _totals(heads: Streams, streams: Sequence[Stream]) -> ExpectedCounts:
         items=sum(head.items for head in ours),
         payments=sum(head.payments for head in ours),
     )
+
+
+def _with_moment(seen: DryRun, part: Slice) -> DryRun:
+    """Return what was seen, with the moment of the first order."""
+    orders = part.changes if part.kind == "order" else ()
+    return msgspec.structs.replace(seen, issued_at=first_moment(orders))

@@ -53,7 +53,7 @@ def coercer(hint: Any, zone: tzinfo) -> Coerce:
     if kind is bool:
         return _flags
     if kind is date:
-        return _days
+        return partial(_days, zone)
     if kind is datetime:
         return partial(_moments, _Offsets(zone))
     if get_origin(kind) is tuple:
@@ -151,14 +151,15 @@ def _flag(value: Any) -> bool | None | InvalidValue:
     return bool(value) if is_number and value in (0, 1) else _TYPE
 
 
-def _days(values: Sequence[Any]) -> list[Any]:
-    return list(map(date.isoformat, values)) if set(map(type, values)) == {date} else _each(_day, values)
+def _days(zone: tzinfo, values: Sequence[Any]) -> list[Any]:
+    is_plain = set(map(type, values)) == {date}
+    return list(map(date.isoformat, values)) if is_plain else _each(partial(_day, zone), values)
 
 
-def _day(value: Any) -> str | None | InvalidValue:
-    """Return a day; of a moment its day on the database's own wall."""
+def _day(zone: tzinfo, value: Any) -> str | None | InvalidValue:
+    """Return a day; of a moment its day on the wall of the zone."""
     if isinstance(value, datetime):
-        return value.date().isoformat()
+        return (value if value.tzinfo is None else value.astimezone(zone)).date().isoformat()
     if isinstance(value, date):
         return value.isoformat()
     if not isinstance(value, str):

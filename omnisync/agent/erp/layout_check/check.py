@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import tzinfo
 
 from omnisync.agent.coded_message import coded
 from omnisync.agent.config.connection import ErpAddress
@@ -13,6 +14,7 @@ from omnisync.agent.erp.layout_check.column_fit import check_fit, is_short_for_c
 from omnisync.agent.erp.layout_check.encoding_check import check_encoding
 from omnisync.agent.erp.layout_check.export_check import check_exports
 from omnisync.agent.erp.layout_check.findings import Finding, error, near, warning
+from omnisync.agent.erp.layout_check.session_zone_check import check_session_zone
 from omnisync.agent.erp.layout_check.table_usage import TableUsage, table_usages
 from omnisync.agent.erp.layout_check.value_bounds import ValueBounds, path_bounds
 from omnisync.agent.erp.schema import Conversions, DatabaseColumn, DatabaseTable, Schema
@@ -35,21 +37,26 @@ _GENERATOR = re.compile(
 )
 
 
-def check(layout: LayoutFile, database: Database, address: ErpAddress) -> list[Finding]:
+def check(layout: LayoutFile, database: Database, address: ErpAddress, *, zone: tzinfo | None = None) -> list[Finding]:
     """Everything that is found, errors first. The layout was compiled before: in itself it is right.
+
+    `zone` is the one the database was opened with.
 
     Reads the catalogue, a few names and the first rows of what goes out, and asks for rights; leaves nothing behind.
     Raises what the database raises where it cannot be read at all.
     """
-    return check_schema(layout, database.dialect.reflect(database), database, address)
+    return check_schema(layout, database.dialect.reflect(database), database, address, zone=zone)
 
 
-def check_schema(layout: LayoutFile, schema: Schema, database: Database, address: ErpAddress) -> list[Finding]:
+def check_schema(
+    layout: LayoutFile, schema: Schema, database: Database, address: ErpAddress, *, zone: tzinfo | None = None
+) -> list[Finding]:
     """As `check`, of a catalogue that was read before."""
     uses = table_usages(layout, schema)
     found = [] if address.kind in layout.databases else [error("check_database", "databases", tipo=address.kind)]
     for use in uses:
         found += _of_use(use, schema, database)
+    found += check_session_zone(uses, schema, zone)
     found += _of_match(layout, schema)
     found += _of_statements(layout, schema)
     found += check_encoding(uses, schema, database, address.charset)

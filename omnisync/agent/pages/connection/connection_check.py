@@ -6,10 +6,11 @@ from concurrent.futures import Future, wait
 
 from msgspec import Struct
 
-from omnisync.agent.config.connection import Connection
+from omnisync.agent.config.connection import Connection, connection_zone
 from omnisync.agent.erp.base import DryRun
+from omnisync.agent.erp.databases import layout_named
 from omnisync.agent.errors import OmnisyncError
-from omnisync.agent.messages import sentences
+from omnisync.agent.messages import sentences, zone_text
 from omnisync.agent.messages.format import format_count
 from omnisync.agent.pages.background import BackgroundTasks
 from omnisync.agent.pages.rendering import PageServices
@@ -130,9 +131,13 @@ def preview(
     if rehearsal is None:
         return StepResult(True, REHEARSAL, "Não há dados novos no OmniForce. Nada foi gravado no ERP."), None
     total = rehearsal.counts.total
+    zone = connection_zone(connection, services.settings.zone).zone
+    moment = zone_text.moment_line(layout_named(connection.erp.layout), zone, rehearsal.issued_at or services.clock())
     text = f"{format_count(total.received, 'linha lida', 'linhas lidas')} do OmniForce e convertidas pelo layout. "
     refused = [f"{label}: {reason}" for label, reason in rehearsal.unsettled[:N_ROWS]]
-    return StepResult(not refused, REHEARSAL, text + "Nada foi gravado no ERP. " + " ".join(refused)), rehearsal
+    return StepResult(
+        not refused, REHEARSAL, " ".join(filter(None, (f"{text}Nada foi gravado no ERP.", moment, *refused)))
+    ), rehearsal
 
 
 def tables_of(rehearsal: DryRun | None) -> tuple[PreviewTable, ...]:

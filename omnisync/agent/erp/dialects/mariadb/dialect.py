@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import tzinfo
 from re import compile as pattern
 from typing import Any
 
@@ -13,6 +15,7 @@ from pymysql.cursors import SSCursor  # type: ignore[import-untyped]
 from omnisync.agent.erp.database import Database, Dialect
 from omnisync.agent.erp.dialects.mariadb import reflection
 from omnisync.agent.erp.dialects.rights import rights_by_statements
+from omnisync.agent.erp.dialects.session_zone import agrees, signed_offset, zone_key
 from omnisync.agent.erp.dialects.translation import (
     missing_column,
     missing_table,
@@ -59,6 +62,12 @@ _SETTINGS = (
     "SESSION innodb_lock_wait_timeout = %s, SESSION lock_wait_timeout = %s, SESSION net_write_timeout = %s"
 )
 
+_DAYS = " UNION ALL ".join(f"SELECT {days} AS n" for days in range(0, 365, 30))
+_OFFSETS = f"""
+SELECT t, CONVERT_TZ(t, '+00:00', @@session.time_zone)
+FROM (SELECT UTC_TIMESTAMP() + INTERVAL n DAY AS t FROM ({_DAYS}) days) moments
+"""  # noqa: S608  # constant text
+
 _LOST = frozenset({0, 1053, 1080, 1152, 1153, 1158, 1159, 1160, 1161, 1184, 1927, 2006, 2013, 2027, 2055})
 _BUSY = _LOST | {1020, 1040, 1203, 1205, 1213, 1317, 1412, 1614, 1637, 1969, 3024, 3572}
 _LOCK_WAIT_TIMEOUT = 1205
@@ -91,12 +100,27 @@ def _connect(login: DatabaseLogin) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(_SETTINGS, (timeouts.lock_s, timeouts.lock_s, timeouts.statement_s))
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        if login.zone is not None:
+            _set_zone(cursor, login.zone)
     return connection
 
 
 def _set_lock_wait(connection: Any, wait_s: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION innodb_lock_wait_timeout = %s", (wait_s,))
+
+
+def _set_zone(cursor: Any, zone: tzinfo) -> None:
+    """Set the session's zone: by its name where the server has tables of zones, with the same hours the year round."""
+    with suppress(pymysql.OperationalError):
+        if key := zone_key(zone):
+            cursor.execute("SET SESSION time_zone = %s", (key,))
+            cursor.execute(_OFFSETS)
+            if agrees(zone, [(moment, wall - moment) for moment, wall in cursor.fetchall()]):
+                return
+    cursor.execute("SELECT UTC_TIMESTAMP()")
+    sign, hours, minutes = signed_offset(zone, cursor.fetchall()[0][0])
+    cursor.execute("SET SESSION time_zone = %s", (f"{sign}{hours:02}:{minutes:02}",))
 
 
 def _close(connection: Any) -> None:

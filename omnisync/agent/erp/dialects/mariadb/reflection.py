@@ -71,6 +71,7 @@ def read(database: Database) -> Schema:
         tables=tables_of(parts),
         sequences=frozenset(sequences),
         procedures=frozenset(str(row[0]) for row in database.select(_PROCEDURES)),
+        session_zone=str(database.select("SELECT @@session.time_zone")[0][0]),
         committing=frozenset(str(row[0]) for row in database.select(_COMMITTING)),
     )
 
@@ -95,5 +96,6 @@ def _column(row: Any) -> DatabaseColumn:
         is_padded=False,  # blanks at the end of a CHAR are taken off when it is read
         charset=charset,
         collation=collation,
+        has_zone=word == "timestamp",
         values=tuple(value.replace("''", "'") for value in _VALUE.findall(type_)) if word in ("enum", "set") else (),
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import tzinfo
 from re import IGNORECASE
 from re import compile as pattern
 from typing import Any
@@ -12,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 
 from omnisync.agent.erp.database import Database, Dialect
 from omnisync.agent.erp.dialects.postgresql import reflection
+from omnisync.agent.erp.dialects.session_zone import agrees, signed_offset, zone_key
 from omnisync.agent.erp.dialects.translation import (
     missing_column,
     missing_table,
@@ -55,6 +58,11 @@ _SETTINGS = (
     # A look-up of a page is a thousand keys: as the defaults reckon, reading a table of sixty thousand rows is cheaper.
     "set_config('random_page_cost', '1.1', false)"
 )
+_ZONE = "SELECT set_config('TimeZone', %s, false)"
+_OFFSETS = """
+SELECT t AT TIME ZONE 'UTC', extract(timezone FROM t) * interval '1 second'
+FROM generate_series(now(), now() + interval '1 year', interval '30 days') AS t ORDER BY t
+"""
 _COLUMNS = """
 SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname ELSE n.nspname || '.' || c.relname END, a.attname
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
@@ -91,6 +99,8 @@ def _connect(login: DatabaseLogin) -> Any:
     )
     try:
         _set_up(connection, login.charset, login.timeouts)
+        if login.zone is not None:
+            _set_zone(connection, login.zone)
     except psycopg.Error:
         connection.close()
         raise
@@ -107,6 +117,20 @@ def _set_up(connection: psycopg.Connection[Any], charset: str, timeouts: Timeout
 
 def _set_lock_wait(connection: Any, wait_s: int) -> None:
     connection.execute("SELECT set_config('lock_timeout', %s, false)", [f"{wait_s}s"])
+
+
+def _set_zone(connection: psycopg.Connection[Any], zone: tzinfo) -> None:
+    """Set the session's zone: by its name where the server has the same hours for it the year round."""
+    with suppress(psycopg.errors.InvalidParameterValue):
+        if key := zone_key(zone):
+            connection.execute(_ZONE, [key])
+            if agrees(zone, connection.execute(_OFFSETS).fetchall()):
+                return
+    [(now, _), *_rest] = connection.execute(_OFFSETS).fetchall()
+    sign, hours, minutes = signed_offset(zone, now)
+    other = "+" if sign == "-" else "-"  # in these names west of Greenwich is more
+    plain = f"Etc/GMT{other}{hours}" if hours else "UTC"  # the driver knows these too
+    connection.execute(_ZONE, [f"<{sign}{hours:02}{minutes:02}>{other}{hours}:{minutes:02}" if minutes else plain])
 
 
 def _commit(connection: Any) -> None:

@@ -103,6 +103,7 @@ def read(database: Database) -> Schema:
         tables=tables_of(parts),
         sequences=frozenset(str(row[0]) for row in database.select(_SEQUENCES)),
         procedures=frozenset(str(row[0]) for row in database.select(_PROCEDURES)),
+        session_zone=str(database.select("SELECT current_setting('TimeZone')")[0][0]),
     )
 
 
@@ -128,6 +129,7 @@ def _column(row: Any) -> DatabaseColumn:
         is_identity=bool(identity),
         is_computed=bool(generated),
         is_padded=base == "bpchar",
+        has_zone=base == "timestamptz",
         collation=collation,
         values=tuple(values.split("\n")) if values else (),
     )
