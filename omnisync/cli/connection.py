@@ -151,7 +151,7 @@ def _say_zone(context: composition.AgentContext, before: Connection | None, afte
     """A new connection's zone where it is not the machine's, and another one's where it changed."""
     found, now = context.zone_found(after), context.runtime.clock()
     if before is not None and found.zone != context.zone(before):
-        print_status(f"Fuso horário: {zone_text.zone_line(found, now)}. O que já está no ERP fica como está.")
+        print_status(f"Fuso horário: {zone_text.zone_line(found, now)}. {zone_text.FIXED_BY_ZONE}")
     if advice := zone_text.zone_advice(found, now, zone_text.zone_command(after.name)):
         print_status(advice)
 

@@ -118,7 +118,7 @@ def test_case_b1_what_is_no_zone_is_refused_on_the_command_line(computer: Comput
 
 
 @pytest.mark.parametrize("zone", ["UTC+3", "BRT3"])
-def test_case_b1_a_computer_whose_zone_has_no_name_works_all_the_same(computer: Computer, zone: str) -> None:
+def test_case_b5_a_computer_whose_zone_has_no_name_works_all_the_same(computer: Computer, zone: str) -> None:
     computer.set(TZ=zone)
     assert imported(computer, TZ=zone) == ["2026-11-23 22:30:00"]
 
@@ -141,7 +141,9 @@ def test_case_b1_a_connection_of_before_writes_as_it_did_until_it_is_given_a_zon
     assert f"FALHA Fuso horário: {QUESTION}" in asked.out
 
     told = computer.run("connection", "set", "--zone", "America/Sao_Paulo")
-    assert "Fuso horário: America/Sao_Paulo (UTC−3), desta conexão. O que já está no ERP fica como está.\n" in told.err
+    assert (
+        "Fuso horário: America/Sao_Paulo (UTC−3), desta conexão. O que já está no ERP fica como está; um " in told.err
+    )
     assert QUESTION not in computer.run("status").out
     assert "ok    Fuso horário: America/Sao_Paulo (UTC−3), desta conexão.\n" in computer.run("doctor").out
     send(computer.hub, change(order("ord_2", issued_at=LATE)))
@@ -153,3 +155,26 @@ def test_a_connection_of_before_in_brazil_is_asked_nothing(computer: Computer) -
     assert imported(computer, TZ="America/Recife") == ["2026-11-23 22:30:00"]
     assert "Informe o fuso" not in computer.run("status", TZ="America/Recife").out
     assert "Informe o fuso" not in computer.run("status", OMNISYNC_ZONE="UTC").out
+
+
+@pytest.mark.parametrize("zone", ["UTC+3", "BRT3"])
+def test_case_b5_a_connection_of_before_on_such_a_computer_is_asked_for_its_zone(computer: Computer, zone: str) -> None:
+    of_before(computer)
+    shown = computer.run("status", TZ=zone)
+    assert "as horas desta conexão são as de Brasília (America/Sao_Paulo)" in shown.out
+    assert "omnisync connection set --connection producao --zone America/Sao_Paulo" in shown.out
+    assert imported(computer, TZ=zone) == ["2026-11-23 22:30:00"]
+
+
+def test_case_b1_the_check_and_the_rehearsal_show_one_moment_as_the_app_has_it_and_as_the_erp_will(
+    computer: Computer,
+) -> None:
+    computer.set("--zone", "America/Manaus")
+    computer.run("connection", "test")
+    checked = computer.run("layout", "check")
+    assert " (UTC) no aplicativo entra no ERP com " in checked.out
+    assert " em pedidos.emitido_em, no fuso America/Manaus (UTC−4)." in checked.out
+    rehearsed = computer.run("import", "--rehearse", "--yes")
+    assert rehearsed.status == 0, rehearsed.err
+    told = "Um pedido feito em 23/11/2026 22:30 (UTC−3) no aplicativo entra no ERP com 2026-11-23 21:30:00 em pedidos."
+    assert told in rehearsed.out

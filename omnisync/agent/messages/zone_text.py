@@ -73,6 +73,22 @@ def zone_command(connection_name: str) -> str:
     return f"em Conexão, ou com: omnisync connection set --connection {connection_name} --zone {DEFAULT}"
 
 
+def is_to_be_asked(found: ConnectionZone) -> bool:
+    """Return whether the zone is the program's guess: the computer is in none of Brazil's, and no person chose one."""
+    return found.is_unanswered or found.source == "default"
+
+
+def zone_step(found: ConnectionZone, now: datetime) -> str:
+    """Return what the first steps say of the zone: what depends on it, and the hour it is there."""
+    there = f"{found.name}, onde agora são {wall_hour(now.astimezone(found.zone))}"
+    question = " É o da empresa?" if is_to_be_asked(found) else ""
+    return f"Dele dependem a data do pedido no ERP e as horas do agendamento. Agora vale {there}.{question}"
+
+
+FIXED_BY_ZONE = "O que já está no ERP fica como está; um pedido alterado depois disto é gravado na hora nova."
+"""What a change of the zone does to what was written before."""
+
+
 def zone_choices(now: datetime) -> list[tuple[str, str]]:
     """Return Brazil's zones for a list: each name, and what it says: Manaus (UTC−4)."""
     return [(name, f"{place} ({utc_offset(zone_named(name), now)})") for name, place in BRAZILIAN.items()]

@@ -31,11 +31,11 @@ def test_the_four_steps_lead_to_the_import(pages: PageSetup) -> None:
     client = pages.client()
     assert done(client) == []
     assert post(client, "/conexao/nova", ERP).headers["location"] == "/"
-    assert done(client) == ["Banco do ERP"]
+    assert done(client) == ["Banco do ERP", "Fuso horário"]
     assert post(client, "/conexao", HUB).headers["location"] == "/"
-    assert done(client) == ["Banco do ERP", "OmniForce"]
+    assert done(client) == ["Banco do ERP", "OmniForce", "Fuso horário"]
     post(client, "/conexao/estabelecimentos", {"estabelecimento": ["0001", "0002"]})
-    assert done(client) == ["Banco do ERP", "OmniForce", "Estabelecimentos"]
+    assert done(client) == ["Banco do ERP", "OmniForce", "Estabelecimentos", "Fuso horário"]
     assert "IMPORTAR" not in client.get("/").text
     assert "Nada foi gravado no ERP." in text(post(client, "/conexao/conferir").text)
     assert "IMPORTAR" in client.get("/").text
@@ -49,10 +49,10 @@ def test_a_step_whose_test_fails_is_saved_said_and_not_ticked(pages: PageSetup) 
     assert done(client) == []
     pages.erp.error = None
     post(client, "/conexao", ERP)
-    assert done(client) == ["Banco do ERP"]
+    assert done(client) == ["Banco do ERP", "Fuso horário"]
     pages.hub.error = BadTokenError()
     assert "Chave de acesso: A chave de acesso não foi aceita" in text(post(client, "/conexao", HUB).text)
-    assert done(client) == ["Banco do ERP"]
+    assert done(client) == ["Banco do ERP", "Fuso horário"]
 
 
 def test_another_database_is_to_be_tested_anew(pages: PageSetup) -> None:

@@ -92,6 +92,7 @@ def test_case_b1_a_new_connection_has_the_hour_of_brasilia_and_says_why(
         client = pages.client()
         post(client, "/conexao", {"nome": "producao", "tipo": "sqlite", "banco": "/e.db", "layout": "padrao"})
         assert not pages.journal.connections.get("producao").keeps_machine_zone
+        assert "America/Sao_Paulo, onde agora são 12:03. É o da empresa?" in text(client.get("/").text)
         said = text(client.get("/conexao").text)
         assert "O fuso horário deste computador (Etc/UTC) não é um dos do Brasil: as horas desta conexão são" in said
         assert "as de Brasília (America/Sao_Paulo), onde agora são 12:03." in said

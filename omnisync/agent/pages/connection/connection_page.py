@@ -58,7 +58,7 @@ NOTICES = {
     "apagadas. Informe as novas.",
     "esquecida": "Conexão esquecida.",
     "estabelecimentos": "Estabelecimentos salvos.",
-    "fuso": "Fuso horário salvo. As próximas importações e exportações o usam; o que já está no ERP fica como está.",
+    "fuso": f"Fuso horário salvo. As próximas importações e exportações o usam. {zone_text.FIXED_BY_ZONE}",
     "regras": "Regra salva. O que foi recusado por 1 centavo é tentado de novo na próxima importação.",
     "sem-regras": "Regra salva. Um total que difere da soma dos itens é recusado.",
 }

@@ -234,7 +234,7 @@ def needs_setup(pages: PageContext, shown: CurrentConnection) -> bool:
 
 
 def welcome(pages: PageContext, shown: CurrentConnection, *, status: int = 200) -> Html:
-    """Show the four first steps."""
+    """Show the five first steps."""
     connection = shown.connection
     has_hub = connection is not None and connection.hub is not None
     has_token = connection is not None and has_hub and pages.services.secrets.get(connection, "hub_token") is not None
@@ -254,4 +254,6 @@ def welcome(pages: PageContext, shown: CurrentConnection, *, status: int = 200) 
         and (not is_made_here or setup_wizard.is_done(journal, connection, "hub")),
         is_made_here=is_made_here,
         has_establishments=connection is not None and bool(connection.establishments),
+        has_zone=connection is not None and not zone_text.is_to_be_asked(shown.zone_found),
+        zone_text=zone_text.zone_step(shown.zone_found, shown.now),
     )
