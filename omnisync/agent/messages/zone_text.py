@@ -73,7 +73,7 @@ def zone_command(connection_name: str) -> str:
     return f"em Conexão, ou com: omnisync connection set --connection {connection_name} --zone {DEFAULT}"
 
 
-def is_to_be_asked(found: ConnectionZone) -> bool:
+def is_guessed(found: ConnectionZone) -> bool:
     """Return whether the zone is the program's guess: the computer is in none of Brazil's, and no person chose one."""
     return found.is_unanswered or found.source == "default"
 
@@ -81,7 +81,7 @@ def is_to_be_asked(found: ConnectionZone) -> bool:
 def zone_step(found: ConnectionZone, now: datetime) -> str:
     """Return what the first steps say of the zone: what depends on it, and the hour it is there."""
     there = f"{found.name}, onde agora são {wall_hour(now.astimezone(found.zone))}"
-    question = " É o da empresa?" if is_to_be_asked(found) else ""
+    question = " É o da empresa?" if is_guessed(found) else ""
     return f"Dele dependem a data do pedido no ERP e as horas do agendamento. Agora vale {there}.{question}"
 
 

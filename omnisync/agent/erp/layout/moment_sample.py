@@ -23,7 +23,7 @@ class _Issued(Struct, frozen=True):
 
 
 class WrittenMoment(Struct, frozen=True):
-    """What a column of the ERP gets of a moment."""
+    """A column of the ERP, and the text it gets of a moment."""
 
     column: str
     text: str

@@ -254,6 +254,6 @@ def welcome(pages: PageContext, shown: CurrentConnection, *, status: int = 200) 
         and (not is_made_here or setup_wizard.is_done(journal, connection, "hub")),
         is_made_here=is_made_here,
         has_establishments=connection is not None and bool(connection.establishments),
-        has_zone=connection is not None and not zone_text.is_to_be_asked(shown.zone_found),
+        has_zone=connection is not None and not zone_text.is_guessed(shown.zone_found),
         zone_text=zone_text.zone_step(shown.zone_found, shown.now),
     )
