@@ -73,19 +73,19 @@ def computer_in_auckland(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-def in_tokyo(kind: str, request: pytest.FixtureRequest, keeper: SampleErp) -> None:
-    """Put the ERP's server in Tokyo, for as long as the test lasts."""
-    if kind == "postgresql":
-        keeper.run(f"ALTER DATABASE \"{keeper.database}\" SET timezone TO 'Asia/Tokyo'")
-    elif kind == "mariadb":
-        keeper.run("SET GLOBAL time_zone = '+09:00'")
+def put_server(request: pytest.FixtureRequest, keeper: SampleErp, zone: str, offset: str) -> None:
+    """Put the ERP's server in a zone, for as long as the test lasts."""
+    if keeper.name == "postgresql":
+        keeper.run(f"ALTER DATABASE \"{keeper.database}\" SET timezone TO '{zone}'")
+    elif keeper.name == "mariadb":
+        keeper.run(f"SET GLOBAL time_zone = '{offset}'")
         request.addfinalizer(lambda: keeper.run("SET GLOBAL time_zone = SYSTEM"))
 
 
 @pytest.fixture(params=list(KEEPERS))
 def toy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ToyErp]:
     keeper = make_erp(request.param, request, tmp_path)
-    in_tokyo(request.param, request, keeper)
+    put_server(request, keeper, "Asia/Tokyo", "+09:00")
     made = ToyErp(keeper, tmp_path)
     columns = f"dia DATE, hora {KEPT[made.kind]}, instante {INSTANT[made.kind]}"
     made.lay(cli="", ped=f"num {{made}}, id_app VARCHAR(40) UNIQUE, total NUMERIC(15,2), {columns}")
@@ -142,7 +142,6 @@ def test_case_b2_a_column_of_instants_holds_the_instant_and_gives_it_back(
     assert write(erp, change(order(issued_at=LATE))).counts.orders == RowCounts(written=1)
     assert toy.rows(IN_UTC[kind]) == [("2026-11-24 01:30:00",)]
     assert instants(erp) == {"ord_1": LATE}
-    toy.close()
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
@@ -156,12 +155,13 @@ def test_case_b2_a_day_read_from_an_instant_is_the_companys(
     with erp.open_export(query) as rows:
         [line] = [line for lot in rows.groups() for line in lot.serialize([0]).lines]
     assert json.loads(line)["data"]["due_on"] == "2026-11-23"
-    toy.close()
 
 
 def laid_in_utc(kind: str, request: pytest.FixtureRequest, folder: Path) -> ToyErp:
     keeper = make_erp(kind, request, folder)
+    put_server(request, keeper, "UTC", "+00:00")
     toy = ToyErp(keeper, folder)
+    request.addfinalizer(toy.close)
     toy.lay(
         cli="",
         ped=f"num {{made}}, id_app VARCHAR(40) UNIQUE, total NUMERIC(15,2), dia DATE, hora {KEPT[kind]},"
