@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -32,7 +33,7 @@ from omnisync.agent.messages import sentences
 from omnisync.agent.runtime import Runtime
 from omnisync.agent.schedule import SYSTEMS, System
 from omnisync.agent.zones import ConnectionZone
-from omnisync.cli.exit import print_status
+from omnisync.cli.exit import FAILED, print_status
 from omnisync.cli.signals import stop_on_signals
 
 if TYPE_CHECKING:  # what only some commands use is imported where it is built: it is half of what a poll would import
@@ -193,7 +194,15 @@ def run_services(context: AgentContext) -> RunServices:
         runtime=context.runtime,
         listen_for_stop=stop_on_signals,
         report_broken_display=report_broken_display,
+        abandon=abandon,
     )
+
+
+def abandon(error: OmnisyncError) -> None:
+    """Print an error's sentence and end the process at once, whatever its other threads wait for."""
+    print_status(sentences.of_error(error))
+    sys.stderr.flush()
+    os._exit(FAILED)
 
 
 def report_broken_display(error: Exception) -> None:

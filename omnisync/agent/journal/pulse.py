@@ -41,13 +41,21 @@ class Pulse:
 
 
 @contextmanager
-def pulsing(pulse: Pulse, *, every_s: float = PULSE_EVERY_S) -> Iterator[None]:
-    """Beat until the end, from a thread: a driver that waits for its server lets it work."""
+def pulsing(
+    pulse: Pulse, on_overdue: Callable[[], None] = lambda: None, *, every_s: float = PULSE_EVERY_S
+) -> Iterator[None]:
+    """Beat until the end, from a thread: a driver that waits for its server lets it work.
+
+    `on_overdue` is called once, in that thread, when a step takes longer than it may.
+    """
     is_over = Event()
 
     def work() -> None:
+        is_overdue = False
         while not is_over.is_set():
-            pulse.beat()
+            if not pulse.beat() and not is_overdue:
+                is_overdue = True
+                on_overdue()
             is_over.wait(every_s)
 
     thread = Thread(target=work, name="pulse", daemon=True)

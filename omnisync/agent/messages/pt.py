@@ -151,6 +151,10 @@ _PROGRAM: Mapping[str, Message] = {
     ),
     "cancelled": Message("Execução cancelada. O que foi gravado ou enviado ficou; a próxima continua daí."),
     "interrupted": Message("A execução foi interrompida. O que foi gravado ou enviado ficou; a próxima continua daí."),
+    "step_without_end": Message(
+        "O banco do ERP ou a rede não respondeu por {minutos} minutos, e a execução foi encerrada.",
+        "Nada se perdeu: a próxima continua de onde esta parou. Se repetir, confira o servidor do banco e a rede.",
+    ),
     "internal": Message(
         "Algo inesperado aconteceu ({motivo}).",
         "Nada se perdeu: tente de novo e, se repetir, fale com o suporte.",

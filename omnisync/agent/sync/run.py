@@ -14,6 +14,7 @@ from omnisync.agent.config.establishments import chosen_codes
 from omnisync.agent.config.settings import Home
 from omnisync.agent.erp.base import DryRun, Erp
 from omnisync.agent.errors import (
+    ErpSetupError,
     EstablishmentBusyError,
     OmnisyncError,
     RunInProgressError,
@@ -26,7 +27,7 @@ from omnisync.agent.gc_tuning import rare_collections
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.journal.connection_lock import connection_lock, is_about_to_begin
 from omnisync.agent.journal.journal import Journal
-from omnisync.agent.journal.pulse import Pulse, pulse_path, pulsing
+from omnisync.agent.journal.pulse import STEP_LIMIT_S, Pulse, pulse_path, pulsing
 from omnisync.agent.journal.run import EVERYTHING, Origin, Run, RunScope, RunState
 from omnisync.agent.progress import Counts, Progress, deletes_to_confirm
 from omnisync.agent.record_ref import RecordRef
@@ -51,6 +52,9 @@ class RunServices(Struct, frozen=True, kw_only=True):
     """The services of a run. `open_erp` and `open_hub` build what one run uses and closes.
 
     `listen_for_stop` provides whether a signal asks to stop; `report_broken_display` receives why a display failed.
+
+    `abandon` ends the process at once, with the error: called from another thread, where a driver has not come back
+    from one step for `step_limit_s`, and nothing else would end its wait.
     """
 
     home: Home
@@ -61,6 +65,8 @@ class RunServices(Struct, frozen=True, kw_only=True):
     runtime: Runtime
     listen_for_stop: Callable[[], AbstractContextManager[Callable[[], bool]]]
     report_broken_display: Callable[[Exception], None]
+    abandon: Callable[[OmnisyncError], None]
+    step_limit_s: float = STEP_LIMIT_S
 
 
 class RunRequest(Struct, frozen=True, kw_only=True):
@@ -92,7 +98,11 @@ def execute_run(
     ):
         run = begin_run(services, connection, request, run_id)
         failed = services.report_broken_display
-        pulse = Pulse(pulse_path(services.home, connection.name), services.runtime.monotonic)
+        pulse = Pulse(
+            pulse_path(services.home, connection.name),
+            services.runtime.monotonic,
+            step_limit_s=services.step_limit_s,
+        )
         report = Report(
             services.journal,
             run,
@@ -102,7 +112,10 @@ def execute_run(
             on_step=pulse.progress,
         )
         try:
-            with pulsing(pulse), guarded(display or nullcontext(ignore), failed) as report.show:
+            with (
+                pulsing(pulse, lambda: _abandon(services, run, report)),
+                guarded(display or nullcontext(ignore), failed) as report.show,
+            ):
                 counts = RunExecutor(services, run, request, report).execute(connection)
         except OmnisyncError as error:
             fail_run(services, run, error, report, by_signal=is_stopped())
@@ -121,6 +134,16 @@ def execute_run(
         code, words = held_deletes(counts)
         end_run(services, run.id, state, counts, code=code, words=words)
         return counts
+
+
+def _abandon(services: RunServices, run: Run, report: Report) -> None:
+    """End a run that hangs in one step. Its locks go with the process; what its COMMIT became the next run asks."""
+    error = ErpSetupError("step_without_end", minutos=round(services.step_limit_s / 60))
+    with suppress(OmnisyncError):  # a journal that cannot be written now: the next run closes the row
+        services.journal.end_run(
+            run.id, "failed", services.runtime.clock(), report.counts, code=error.code, words=error.words
+        )
+    services.abandon(error)
 
 
 @contextmanager
