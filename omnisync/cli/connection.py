@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import rich_click as click
 
-from omnisync.agent.config.connection import Connection, ConnectionEstablishment, ErpAddress, HubAddress, with_zone
+from omnisync.agent.config.connection import (
+    FIRST_LAYOUT,
+    Connection,
+    ConnectionEstablishment,
+    ErpAddress,
+    HubAddress,
+    with_zone,
+)
 from omnisync.agent.config.secrets import Secret, SecretKind, changed_connection
 from omnisync.agent.erp.databases import KINDS, has_server
 from omnisync.agent.erp.layout.schema import shipped_names
-from omnisync.agent.errors import NotConfiguredError, SettingsError
+from omnisync.agent.errors import ErpSetupError, NotConfiguredError, SettingsError
 from omnisync.agent.layout_folder import chosen, names_in
-from omnisync.agent.messages import zone_text
+from omnisync.agent.messages import sentences, zone_text
 from omnisync.agent.messages.format import format_count
 from omnisync.agent.sync.outbox import outbox_of
 from omnisync.agent.zones import typed_zone
@@ -225,6 +233,16 @@ def test(context: composition.AgentContext, connection: Connection) -> None:
     context.journal.connections.save(connection)
     known_there = format_count(len(identity.establishments), "estabelecimento", "estabelecimentos")
     click.echo(f"Central: {identity.company.name}, {known_there}.")
-    with context.records(connection) as records:
-        rows = records.rows()
-    click.echo(f"Banco do ERP: aberto, {format_count(rows['orders'], 'pedido', 'pedidos')}.")
+    with closing(context.database(connection)) as database:
+        database.connect()
+    click.echo("Banco do ERP: aberto.")
+    try:
+        with context.records(connection) as records:
+            orders = format_count(records.rows()["orders"], "pedido", "pedidos")
+    except ErpSetupError as error:
+        if connection.erp.layout != FIRST_LAYOUT or error.code not in ("destination_missing_table", "layout"):
+            raise
+        # As it is before a layout was chosen: the connection is sound.
+        click.echo(sentences.of_code("layout_not_chosen", layout=connection.erp.layout))
+    else:
+        click.echo(f"Layout {connection.erp.layout}: as tabelas estão lá, com {orders}.")

@@ -25,6 +25,10 @@ class HubAddress(Struct, frozen=True):
         force_setattr(self, "url", checked_url(self.url))
 
 
+FIRST_LAYOUT = "padrao"
+"""The layout a connection has before one was chosen for its ERP."""
+
+
 class ErpAddress(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The address of the ERP's database, without its password.
 
@@ -37,7 +41,7 @@ class ErpAddress(Struct, frozen=True, kw_only=True, omit_defaults=True):
     port: int | None = None
     user: str = ""
     charset: str = ""
-    layout: str = "padrao"
+    layout: str = FIRST_LAYOUT
 
     def __post_init__(self) -> None:
         if not self.database.strip():

@@ -93,6 +93,10 @@ _PROGRAM: Mapping[str, Message] = {
         "O arquivo {banco} não existe neste computador, ou este usuário não o vê.",
         "Confira o caminho do banco em Conexão.",
     ),
+    "layout_not_chosen": Message(
+        "O banco não tem as tabelas do layout {layout}, com que uma conexão começa.",
+        "Veja os layouts com omnisync layout list e escolha o deste ERP com omnisync connection set --layout.",
+    ),
     "destination_missing_table": Message(
         "O banco {banco} não tem a tabela {tabela}.",
         "Confira o banco e o layout em Conexão.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from omnisync.agent.progress import RowCounts
 from omnisync.cli import composition
 from tests.support.command_line import run
 from tests.support.erp_databases import make_sqlite, write
+from tests.support.hub_server import running_hub
 from tests.support.page_client import connection
 from tests.support.record_samples import change, customer, order
 
@@ -153,3 +155,19 @@ def test_remove_forgets_the_connection_and_its_secrets(home: Home, capsys: pytes
     assert [known.name for known in journal.connections.all()] == ["producao"]
     assert secrets.get(connection(name="testes"), "hub_token") is None
     assert secrets.get(connection(), "hub_token") == Secret("a-chave")
+
+
+@pytest.mark.parametrize(("layout", "status"), [("padrao", 0), ("direto", 1)])
+def test_case_e8_before_a_layout_is_chosen_the_test_is_of_the_connection_alone(
+    home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str], layout: str, status: int
+) -> None:
+    erp = tmp_path / "erp.db"
+    sqlite3.connect(erp).execute("CREATE TABLE venda (a)").connection.close()
+    with running_hub(tmp_path) as hub:
+        told = ("--hub", hub.url, "--erp-kind", "sqlite", "--erp-database", str(erp), "--layout", layout)
+        assert run(capsys, "connection", "set", *told, "--token-stdin", stdin=f"{hub.token}\n")[0] == 0
+        ended, said = run(capsys, "connection", "test")
+    assert ended == status
+    assert "Banco do ERP: aberto." in said
+    assert ("omnisync layout list" in said) is (status == 0)
+    assert said.count("\n") <= 4
