@@ -620,3 +620,14 @@ def test_a_cancellation_of_what_the_erp_locked_changes_nothing(sqlite: ToyErp) -
     before = _content(sqlite)
     write(erp, change(order(items=(item(1), item(2)), status="cancelled"), 3))
     assert (_content(sqlite), _reasons(erp, "kept")) == (before, {"ord_1": "order_locked"})
+
+
+def test_case_e7_a_rehearsal_shows_the_rows_beside_the_order_too(toy: ToyErp) -> None:
+    toy.lay(ped=PED, tit="num INTEGER, cli INTEGER, tipo CHAR(3), valor NUMERIC(15,2)")
+    erp = toy.open(CUSTOMER, ORDER, ITEM, _TITLE)
+    one = part(change(order()), related=[change(customer())], expected=None)
+    erp.position(orders_of("0001"))
+    rehearsed, previewed = erp.dry_run(one).tables, erp.preview(one).tables
+    assert [len(rehearsed[table]) for table in ("cli", "ped", "ite", "tit")] == [1, 1, 2, 1]
+    assert [len(previewed[table]) for table in ("cli", "ped", "ite", "tit")] == [1, 1, 2, 1]
+    assert toy.rows("SELECT COUNT(*) FROM tit") == [(0,)]

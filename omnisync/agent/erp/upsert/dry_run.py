@@ -7,24 +7,54 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from omnisync.agent.erp.database import Database, records_among
-from omnisync.agent.erp.layout.plan import Layout, TablePlan
+from omnisync.agent.erp.layout.plan import ExtraPlan, Layout, MainPlan, TablePlan
 from omnisync.agent.erp.upsert.build_rows import ask_nothing, build_customers, build_orders
 from omnisync.agent.erp.upsert.keys import ErpKey, as_text
 from omnisync.agent.erp.upsert.record_change import RecordChange, key_of
 
 TableRows = dict[str, list[dict[str, object]]]
+_Place = tuple[str, Sequence[str], list[ErpKey]]
+"""A table, and by which values of which columns its rows are found."""
 
 
 def written_rows(database: Database, layout: Layout, record_changes: Sequence[RecordChange]) -> TableRows:
-    """Whole rows of the four tables, as the database holds them now."""
-    customers = [key_of(v) for v in record_changes if v.change.kind == "customer" and v.erp_key]
-    orders = [key_of(v) for v in record_changes if v.change.kind == "order"]
-    places: list[tuple[TablePlan, Sequence[str], list[ErpKey]]] = []
+    """Whole rows of the layout's tables, as the database holds them now."""
+    customers = [v for v in record_changes if v.change.kind == "customer" and v.erp_key]
+    orders = [v for v in record_changes if v.change.kind == "order"]
+    places: list[_Place] = []
     if layout.customer is not None:
-        places.append((layout.customer.table, layout.customer.table.keys, customers))
-    places.append((layout.order.table, layout.order.table.keys, orders))
-    places += [(table, table.parent, orders) for table in (layout.item, layout.payment) if table is not None]
-    return {table.name: _rows_of(database, table.name, by, keys) for table, by, keys in places}
+        places += _main_places(layout.customer, customers)
+    places += _main_places(layout.order, orders)
+    lines = [table for table in (layout.item, layout.payment) if table is not None]
+    places += [(table.name, table.parent, list(map(key_of, orders))) for table in lines]
+    shown: TableRows = {}
+    for table, by, keys in places:
+        found = _rows_of(database, table, by, keys) if by else []
+        shown[table] = [*shown.get(table, []), *(row for row in found if row not in shown.get(table, []))]
+    return shown
+
+
+def _main_places(main: MainPlan, record_changes: Sequence[RecordChange]) -> list[_Place]:
+    """Return where the rows of these records stand: in their main table, and in those of the rows beside them."""
+    extras = [
+        (extra.table.name, *_keys_beside(main.table.kind, extra, record_changes))
+        for extra in (*main.before, *main.after)
+    ]
+    return [(main.table.name, main.table.keys, list(map(key_of, record_changes))), *extras]
+
+
+def _keys_beside(
+    kind: str, extra: ExtraPlan, record_changes: Sequence[RecordChange]
+) -> tuple[Sequence[str], list[ErpKey]]:
+    """Return the columns by which an extra row is found, and their values: its key where it was made just now, else the
+    key of its record that it takes.
+    """
+    made = [v.keys[extra.label] for v in record_changes if extra.label in v.keys]
+    if made:
+        return extra.table.keys, made
+    own = [late for late in extra.table.foreign_key_columns if late.whose == kind]
+    keys = [key_of(v) for v in record_changes]
+    return [late.column for late in own], [tuple(key[late.part] for late in own) for key in keys]
 
 
 def _rows_of(database: Database, table: str, by: Sequence[str], keys: Sequence[ErpKey]) -> list[dict[str, object]]:
@@ -48,14 +78,13 @@ def preview_rows(layout: Layout, record_changes: Sequence[RecordChange]) -> tupl
     customers = build_customers([v for v in new if v.change.kind == "customer"], layout, ask_nothing)
     orders = build_orders([v for v in new if v.change.kind == "order"], layout, ask_nothing)
     inserted = [v for v in orders if v.action == "insert"]
-    shown = {}
+    shown: TableRows = {}
     if layout.customer is not None:
-        rows = [v.rows.main for v in customers if v.action == "insert"]
-        shown[layout.customer.table.name] = _named(layout.customer.table, rows)
-    shown[layout.order.table.name] = _named(layout.order.table, [v.rows.main for v in inserted])
-    shown[layout.item.name] = _named(layout.item, [row for v in inserted for row in v.rows.items])
+        _show_main(shown, layout.customer, [v for v in customers if v.action == "insert"])
+    _show_main(shown, layout.order, inserted)
+    _show(shown, layout.item, [row for v in inserted for row in v.rows.items])
     if layout.payment is not None:
-        shown[layout.payment.name] = _named(layout.payment, [row for v in inserted for row in v.rows.payments])
+        _show(shown, layout.payment, [row for v in inserted for row in v.rows.payments])
     return [*customers, *orders], shown
 
 
@@ -66,5 +95,13 @@ def _as_new(record_change: RecordChange) -> RecordChange:
     return replace(record_change, action="insert" if order.status == "confirmed" else "none")
 
 
-def _named(table: TablePlan, rows: Sequence[tuple[object, ...]]) -> list[dict[str, object]]:
-    return [dict(zip(table.names, row, strict=True)) for row in rows]
+def _show_main(shown: TableRows, main: MainPlan, record_changes: Sequence[RecordChange]) -> None:
+    _show(shown, main.table, [v.rows.main for v in record_changes])
+    for extra in (*main.before, *main.after):
+        rows = [v.rows.extras[extra.label] for v in record_changes if extra.label in v.rows.extras]
+        _show(shown, extra.table, rows)
+
+
+def _show(shown: TableRows, table: TablePlan, rows: Sequence[tuple[object, ...]]) -> None:
+    named = [dict(zip(table.names, row, strict=True)) for row in rows]
+    shown[table.name] = shown.get(table.name, []) + named
