@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,23 @@ _database: Callable[[Any], Any] = click.option(
     metavar="URL",
     help="Banco de dados da central, SQLite ou PostgreSQL (padrão: hub.db na pasta de dados).",
 )
+
+
+_TROUBLES = {
+    "address": "O endereço do banco da central não serve ({onde}). Informe em --database algo como "
+    "sqlite:///pasta/hub.db ou postgresql+psycopg://usuario@servidor/banco.",
+    "driver": "Falta neste computador o driver do banco da central ({onde}). Instale o Omnisync com o extra "
+    "postgresql.",
+    "login": "O banco da central recusou o usuário ou a senha ({onde}). Confira-os em --database.",
+    "unreachable": "O banco da central não respondeu ({onde}). Confira o endereço em --database e se o servidor está "
+    "ligado.",
+    "file": "O arquivo da central não pode ser aberto nem gravado ({onde}). Confira a pasta, as permissões e o disco.",
+    "corrupt": "O arquivo da central não é um banco SQLite, ou se estragou ({onde}). Volte uma cópia dele, ou informe "
+    "outro em --database.",
+    "newer": "O banco da central é de uma versão mais nova do Omnisync ({onde}). Atualize o Omnisync neste computador.",
+    "other": "O banco da central não pôde ser usado ({onde}). Confira o endereço, o usuário e as permissões em "
+    "--database.",
+}
 
 
 class _WithSimulation(click.RichGroup):
@@ -69,9 +87,10 @@ def serve(host: str, port: int, database: str) -> None:
     """Atende até ser interrompida."""
     from omnisync.hub.server import serve as serve_hub
 
-    _make_folder(database)
     try:
-        serve_hub(database, host, port, lambda url: click.echo(f"Central em {url}"))
+        with _naming_the_trouble(database):
+            _make_folder(database)
+            serve_hub(database, host, port, lambda url: click.echo(f"Central em {url}"))
     except KeyboardInterrupt:  # the way a person ends it: no error
         click.echo("Central encerrada.")
     except OSError as error:
@@ -182,16 +201,34 @@ def token_list(company: str, database: str) -> None:
 def _open(database: str) -> Store:
     from omnisync.hub.store import Store
 
-    _make_folder(database)
-    store = Store(database)
-    store.migrate()
+    with _naming_the_trouble(database):
+        _make_folder(database)
+        store = Store(database)
+        store.migrate()
     return store
+
+
+@contextmanager
+def _naming_the_trouble(database: str) -> Iterator[None]:
+    """Let a database that cannot be opened end the command with one sentence, and what to do."""
+    from omnisync.hub.database_trouble import DatabaseTroubleError, translating_trouble
+
+    try:
+        with translating_trouble(database):
+            yield
+    except DatabaseTroubleError as error:
+        raise click.ClickException(_TROUBLES[error.trouble].format(onde=error.where)) from error
 
 
 def _make_folder(database: str) -> None:
     prefix = "sqlite:///"
-    if database.startswith(prefix):
-        Path(database.removeprefix(prefix)).parent.mkdir(parents=True, exist_ok=True)
+    if not database.startswith(prefix):
+        return
+    folder = Path(database.removeprefix(prefix)).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.ClickException(_TROUBLES["file"].format(onde=folder)) from error
 
 
 def _try(action: Callable[[], str | None], on_value: str = "") -> str | None:

@@ -40,4 +40,5 @@ def serve(url: str, host: str, port: int, ready: Ready | None = None) -> None:
         store.migrate()
         server.run(ready)
     finally:
+        server.close()
         store.close()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
+
+from omnisync.hub.database_trouble import UnknownRevisionError
 
 _LOCK = 7_310_411  # any number, as long as every hub takes the same
 
@@ -18,7 +21,13 @@ def config(db: Connection | None = None) -> Config:
 
 
 def upgrade(db: Connection) -> None:
-    """Bring the database behind `db` to the newest version; a second process waits here and then finds it done."""
+    """Bring the database behind `db` to the newest version; a second process waits here and then finds it done.
+
+    Raises UnknownRevisionError where a newer version made it.
+    """
     if db.dialect.name == "postgresql":
         db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-    command.upgrade(config(db), "head")
+    try:
+        command.upgrade(config(db), "head")
+    except CommandError as error:
+        raise UnknownRevisionError from error
