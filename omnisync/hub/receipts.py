@@ -20,17 +20,25 @@ INSERT INTO receipt (company, destination, kind, id, version, body) VALUES (?, ?
 ON CONFLICT (company, kind, id, destination) DO UPDATE SET version = excluded.version, body = excluded.body
 WHERE receipt.version <= excluded.version
 """
+_FORGET = "DELETE FROM receipt WHERE company = ? AND kind = ? AND id = ? AND destination = ? AND version > ?"
+"""A receipt about a version the record never had: it would bar the record's own."""
 
 _Key = tuple[str, str]
 _encoder = msgspec.json.Encoder()
 
 
 def save_receipts(store: Store, company: str, destination: str, receipts: Sequence[Receipt]) -> list[ReceiptResult]:
-    """Keep the receipts; the last call wins, one about an older version is stale. Answers in the order given."""
+    """Keep the receipts; the last call wins, one about an older version is stale, one about a version that the record
+    does not have is unknown. Answers in the order given.
+    """
     rows: dict[_Key, tuple[object, ...]] = {}
     with store.writing() as db:
-        known = _versions(db, company, destination, receipts)
-        results = [_compare(receipt, known) for receipt in receipts]
+        versions = _record_versions(db, company, receipts)
+        known = dict.fromkeys(versions, 0) | _receipt_versions(db, company, destination, receipts)
+        beyond = sorted(key for key in versions if known[key] > versions[key])
+        bulk(db, _FORGET, [(company, *key, destination, versions[key]) for key in beyond])
+        known |= dict.fromkeys(beyond, 0)
+        results = [_compare(receipt, versions, known) for receipt in receipts]
         for receipt, result in zip(receipts, results, strict=True):
             if result.status == "stored":
                 rows[receipt.kind, receipt.id] = _row(company, destination, receipt)
@@ -46,25 +54,38 @@ def receipts_of(store: Store, company: str, kind: str, id: str) -> list[bytes]:
         return [bytes(body) for body in db.execute(select(r.body).where(mine).order_by(r.destination)).scalars()]
 
 
-def _versions(db: Connection, company: str, destination: str, receipts: Sequence[Receipt]) -> dict[_Key, int]:
-    """For every record the company has, the version its receipt is about; 0 = none yet."""
-    r, kept = tables.record.c, tables.receipt.c
+def _record_versions(db: Connection, company: str, receipts: Sequence[Receipt]) -> dict[_Key, int]:
+    """Return the versions of the records that the company has of these."""
+    r = tables.record.c
     versions: dict[_Key, int] = {}
-    for kind in ("customer", "order"):
-        ids = {receipt.id for receipt in receipts if receipt.kind == kind}
-        if ids:
-            there = select(r.id).where(r.company == company, r.kind == kind, r.id.in_(ids))
-            versions |= {(kind, id_): 0 for id_ in db.execute(there).scalars()}
-            mine = (kept.company == company) & (kept.destination == destination) & (kept.kind == kind)
-            before = select(kept.id, kept.version).where(mine, kept.id.in_(ids))
-            versions |= {(kind, id_): version for id_, version in db.execute(before)}
+    for kind, ids in _ids_by_kind(receipts).items():
+        there = select(r.id, r.version).where(r.company == company, r.kind == kind, r.id.in_(ids))
+        versions |= {(kind, id_): version for id_, version in db.execute(there)}
     return versions
 
 
-def _compare(receipt: Receipt, known: dict[_Key, int]) -> ReceiptResult:
+def _receipt_versions(db: Connection, company: str, destination: str, receipts: Sequence[Receipt]) -> dict[_Key, int]:
+    """Return the versions that the destination's receipts of these records are about."""
+    kept = tables.receipt.c
+    versions: dict[_Key, int] = {}
+    for kind, ids in _ids_by_kind(receipts).items():
+        mine = (kept.company == company) & (kept.destination == destination) & (kept.kind == kind)
+        before = select(kept.id, kept.version).where(mine, kept.id.in_(ids))
+        versions |= {(kind, id_): version for id_, version in db.execute(before)}
+    return versions
+
+
+def _ids_by_kind(receipts: Sequence[Receipt]) -> dict[str, set[str]]:
+    ids: dict[str, set[str]] = {}
+    for receipt in receipts:
+        ids.setdefault(receipt.kind, set()).add(receipt.id)
+    return ids
+
+
+def _compare(receipt: Receipt, versions: dict[_Key, int], known: dict[_Key, int]) -> ReceiptResult:
     key = (receipt.kind, receipt.id)
     status: Literal["stored", "stale", "unknown"] = "unknown"
-    if key in known:
+    if receipt.version <= versions.get(key, -1):
         status = "stored" if receipt.version >= known[key] else "stale"
         known[key] = max(receipt.version, known[key])
     return ReceiptResult(kind=receipt.kind, id=receipt.id, version=receipt.version, status=status)

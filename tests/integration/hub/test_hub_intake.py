@@ -183,6 +183,12 @@ def test_a_receipt_is_stored_stale_or_about_something_unknown(client: httpx.Clie
     assert expected == [result["status"] for result in answer.json()["results"]]
 
 
+def test_case_j5_a_receipt_of_a_version_that_never_was_bars_no_true_one(client: httpx.Client) -> None:
+    results(client, order("a", version=1))
+    answers = [tell(client, receipt(version=version)).json()["results"][0]["status"] for version in (9, 1, 9, 1)]
+    assert answers == ["unknown", "stored", "unknown", "stored"]
+
+
 def test_a_receipt_outside_the_contract_names_its_place(client: httpx.Client) -> None:
     answer = tell(client, receipt(), receipt(outcome="eaten"))
     assert code(answer) == (400, "validation")

@@ -110,6 +110,12 @@ def test_a_lease_ends_by_itself(leases: Leases, computers: Computers) -> None:
     assert refusal(leases, computers.matriz, now=LATER)[1] == "filial"
 
 
+def test_case_j7_a_lease_of_a_clock_that_ran_ahead_is_free(leases: Leases, computers: Computers, store: Store) -> None:
+    leases.acquire(computers.matriz, "0001", NOW + timedelta(hours=2))
+    Leases(store).acquire(computers.filial, "0001", NOW)
+    assert refusal(leases, computers.matriz)[1] == "filial"
+
+
 def test_each_reading_renews_it(leases: Leases, computers: Computers) -> None:
     for n in range(10):
         leases.acquire(computers.matriz, "0001", NOW + n * RENEWED_AFTER)
@@ -332,3 +338,16 @@ def test_of_two_computers_the_one_that_is_taken_over_stops_and_nothing_is_lost(h
     assert len(after) == 9
     for opened in (first, second, first_erp, second_erp):
         opened.close()
+
+
+def test_case_j4_a_token_that_imports_nothing_holds_no_lease(store: Store) -> None:
+    company = f"aurora-{next(_number)}"
+    found_company(store, company)
+    report = store.create_token(company, "relatorio", ("orders:read",), NOW)
+    agent = store.create_token(company, "matriz", AGENT_SCOPES, NOW)
+    sales = store.create_token(company, "omniforce", ("records:write",), NOW)
+    with TestClient(create_app(store, lambda: NOW)) as client:
+        client.post("/v1/records", headers=bearer(sales), json={"records": [order("a")]})
+        orders = "/v1/changes?kinds=order&establishment=0001"
+        turns = [client.get(orders, headers=bearer(token)).status_code for token in (report, agent, report)]
+    assert turns == [200, 200, 200]

@@ -13,9 +13,9 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import event, update
+from sqlalchemy import event, select, update
 
-from omnisync.contract.feed import Page, read_page
+from omnisync.contract.feed import Page, Receipt, read_page
 from omnisync.hub import feed, intake, receipts, tables
 from omnisync.hub.migrations.upgrade import config
 from omnisync.hub.store import VERSION, Store
@@ -150,3 +150,16 @@ def test_alembic_stays_out_when_there_is_nothing_to_migrate(tmp_path: Path) -> N
     )
     done = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True, env=os.environ)  # noqa: TID251  # a child sees what we see
     assert done.stdout.strip() == "False"
+
+
+def test_case_j5_a_receipt_kept_of_a_version_that_never_was_gives_way_to_a_true_one(store: Store, company: str) -> None:
+    take(store, company, order("a"))
+    told = Receipt(kind="order", id="a", version=1, outcome="imported", at=NOW)
+    receipts.save_receipts(store, company, "matriz", [told])
+    r = tables.receipt
+    with store.writing() as db:  # as a hub before 1.1 kept it
+        db.execute(update(r).where(r.c.company == company).values(version=9))
+    [result] = receipts.save_receipts(store, company, "matriz", [told])
+    assert result.status == "stored"
+    with store.reading() as db:
+        assert db.execute(select(r.c.version).where(r.c.company == company)).scalars().all() == [1]
