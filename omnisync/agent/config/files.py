@@ -7,9 +7,10 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from re import compile as pattern
 from threading import Event
 
 from filelock import lock_descriptor
@@ -20,6 +21,10 @@ LOCK_PAUSE = timedelta(milliseconds=50)
 """Between two tries for a lock."""
 LOCK_TIMEOUT = timedelta(seconds=5)
 """How long a moment's work waits for a lock."""
+_NEW = ".new"
+"""The ending of a file that is to take another's place."""
+_OLDER = pattern(r"[a-z0-9_]{8}")
+"""The ending that such a file had at first."""
 pause: Callable[[float], object] = Event().wait
 """Waits so many seconds."""
 
@@ -73,19 +78,39 @@ def cannot_write(folder: Path, error: OSError) -> SettingsError:
 def replace_file(path: Path, content: bytes) -> None:
     """Put the whole new file in the place of the old one; after a failure the old one still stands."""
     try:
-        handle, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)  # 0600 from its first byte
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+            _write_and_rename(path, content)
+        except FileNotFoundError:  # taken for a leftover in the moment before it was locked
+            _write_and_rename(path, content)
         _sync_folder(path.parent)
     except OSError as error:
         raise cannot_write(path.parent, error) from error
+
+
+def _write_and_rename(path: Path, content: bytes) -> None:
+    handle, temporary = tempfile.mkstemp(_NEW, f".{path.name}.", path.parent)  # 0600 from its first byte
+    try:
+        with os.fdopen(handle, "wb") as file:
+            lock_descriptor(handle, blocking=False)  # as long as it is written it is no leftover
+            file.write(content)
+            file.flush()
+            os.fsync(handle)
+            if sys.platform != "win32":
+                Path(temporary).replace(path)
+        if sys.platform == "win32":  # where an open file cannot be renamed
+            Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def remove_leftovers(folder: Path, *names: str) -> None:
+    """Remove what processes left that were killed while they replaced one of these files: it may hold a secret."""
+    for name in names:
+        older = [file for file in folder.glob(f"{name}*") if _OLDER.fullmatch(file.name.removeprefix(name))]
+        for leftover in (*folder.glob(f".{name}.*{_NEW}"), *older):
+            with suppress(OSError, LockedError), file_lock(leftover):
+                leftover.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

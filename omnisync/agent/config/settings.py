@@ -13,7 +13,7 @@ from pathlib import Path
 import platformdirs
 from msgspec import Struct
 
-from omnisync.agent.config.files import cannot_write
+from omnisync.agent.config.files import cannot_write, remove_leftovers
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.zones import DEFAULT, zone_named
 
@@ -67,11 +67,14 @@ class Home(Struct, frozen=True):
         return self.path / "memories"
 
     def prepare(self) -> Home:
-        """Make the folders, closed to other accounts, and try to write. Raises SettingsError naming the folder."""
+        """Make the folders, closed to other accounts, try to write, and remove what a killed process left half written.
+        Raises SettingsError naming the folder.
+        """
         try:
             for folder in (self.path, self.locks, self.logs, self.exports, self.memories, self.layouts):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.path):
+                remove_leftovers(self.path, self.secrets.name, self.page_password.name)
                 return self
         except OSError as error:
             raise cannot_write(self.path, error) from error
