@@ -38,11 +38,9 @@ class Connections:
 
     def save(self, connection: Connection) -> None:
         """Save the connection, in the place of the one of the same name. Secrets stand elsewhere."""
-        self._database.change(
-            "INSERT INTO connection (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body",
-            connection.name,
-            msgspec.json.encode(connection),
-        )
+        sql = "INSERT INTO connection (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body"
+        values = (connection.name, msgspec.json.encode(connection))
+        self._database.change_settings(lambda db: db.execute(sql, values))
 
     def remove(self, connection_name: str) -> None:
         """Delete the connection, its schedule and its history. Raises RunInProgressError while it has a run going."""
@@ -51,7 +49,7 @@ class Connections:
             refuse_while_going(db, connection_name, self._zone)
             return db.execute("DELETE FROM connection WHERE name = ?", (connection_name,)).rowcount
 
-        if not self._database.atomically(remove):
+        if not self._database.change_settings(remove):
             raise NotConfiguredError(nome=connection_name)
 
     def schedule(self, connection_name: str) -> Schedule | None:
@@ -78,7 +76,7 @@ class Connections:
             )
             _add_event(db, connection_name, "schedule_on" if schedule.is_active else "schedule_off", now)
 
-        self._database.atomically(save)
+        self._database.change_settings(save)
 
     def unread_orders(self, connection_name: str) -> dict[str, int]:
         """Return how many orders each establishment has that the hub does not know, by code, as of the last run."""

@@ -55,7 +55,7 @@ class Decisions:
                 told,
             )
 
-        self._database.atomically(save)
+        self._database.change_settings(save)
 
     # confirmations
 

@@ -121,6 +121,7 @@ class Journal:
                 raise StoppedError
             return run_of(db.execute("SELECT * FROM run WHERE id = ?", (run_id,)).fetchone())
 
+        self._database.keep_settings()
         return self._database.atomically(start)
 
     def heartbeat(

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
+from omnisync.agent.journal.settings_copy import SettingsCopy
 from omnisync.agent.sqlite_file import BUSY, BrokenFileError, FileFormat, SqliteFile
 
 WorkResult = TypeVar("WorkResult")
@@ -95,13 +96,14 @@ MIGRATIONS = (
 class JournalFile:
     """The journal's SQLite file, for several threads and processes.
 
-    A corrupt file is moved aside to `.corrompido-<date>` and built anew, with a notice. Raises TemporaryError when
-    another process keeps it for longer than `busy`, SettingsError when the disk is full or the folder cannot be
-    written.
+    A corrupt file is moved aside to `.corrompido-<date>` and built anew with the copy of its settings, and a notice.
+    Raises TemporaryError when another process keeps it for longer than `busy`, SettingsError when the disk is full or
+    the folder cannot be written.
     """
 
     def __init__(self, path: Path, *, busy: timedelta = BUSY) -> None:
         self._file = SqliteFile(path, _FORMAT, busy=busy)
+        self._copy = _copy_in(path.parent)
 
     def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
         """Return what this query finds."""
@@ -114,6 +116,17 @@ class JournalFile:
     def atomically(self, work: Callable[[sqlite3.Connection], WorkResult]) -> WorkResult:
         """Do several statements as one. What `work` raises takes them all back."""
         return self._retrying(lambda: self._atomically(work))
+
+    def change_settings(self, work: Callable[[sqlite3.Connection], WorkResult]) -> WorkResult:
+        """Do what changes connections, schedules or De/Para, as one; their copy follows."""
+        result = self.atomically(work)
+        self._retrying(self._copy_settings)
+        return result
+
+    def keep_settings(self) -> None:
+        """Copy the settings of a journal that has no copy of them yet: it is of an older version."""
+        if not self._copy.path.exists():
+            self._retrying(self._copy_settings)
 
     def close(self) -> None:
         """Close the file; a later call opens it again."""
@@ -131,6 +144,10 @@ class JournalFile:
         with self._file.changing() as db:
             return work(db)
 
+    def _copy_settings(self) -> None:
+        with self._file.reading() as db:
+            self._copy.save(db)
+
     def _retrying(self, work: Callable[[], WorkResult]) -> WorkResult:
         """Do the work; where the file was found broken it begins again, once, in the new one."""
         try:
@@ -139,9 +156,18 @@ class JournalFile:
             return work()
 
 
+def _copy_in(folder: Path) -> SettingsCopy:
+    return SettingsCopy(folder / "journal.settings.json")
+
+
 def _note_rebuilt(db: sqlite3.Connection, kept: Path, broken_at: datetime) -> None:
-    words = msgspec.json.encode({"arquivo": kept.name})
-    db.execute("INSERT INTO notice (at, code, words) VALUES (?, 'journal_rebuilt', ?)", (broken_at.isoformat(), words))
+    names = _copy_in(kept.parent).restore(db)
+    words = {"arquivo": kept.name} | ({"conexoes": ", ".join(names)} if names else {})
+    code = "journal_restored" if names else "journal_rebuilt"
+    db.execute(
+        "INSERT INTO notice (at, code, words) VALUES (?, ?, ?)",
+        (broken_at.isoformat(), code, msgspec.json.encode(words)),
+    )
 
 
 _FORMAT = FileFormat(

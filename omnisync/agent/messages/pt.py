@@ -260,6 +260,12 @@ _PROGRAM: Mapping[str, Message] = {
         "A porta {porta} deste computador está ocupada.",
         "Feche o programa que a usa ou escolha outra com --port.",
     ),
+    "journal_restored": Message(
+        "O histórico deste computador estava danificado e foi refeito; as conexões ({conexoes}), seus agendamentos e o "
+        "De/Para voltaram da cópia. Clientes e pedidos não foram afetados; o arquivo antigo ficou guardado como "
+        "{arquivo}.",
+        "Confira Conexão e Agendamento.",
+    ),
     "journal_rebuilt": Message(
         "O histórico deste computador estava danificado e foi refeito. Clientes e pedidos não foram afetados; o "
         "arquivo antigo ficou guardado como {arquivo}.",

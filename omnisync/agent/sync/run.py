@@ -178,6 +178,7 @@ def begin_run(services: RunServices, connection: Connection, request: RunRequest
     if run_id is None:
         # We hold its lock: no other can be alive. One asked for just now, as by a slot, is about to take it.
         journal.close_orphaned_run(connection.name, now, lambda run: is_about_to_begin(run, now))
+        journal.prune(now)  # where no agent does it each day
         run_id = journal.enqueue_run(connection.name, request.scope, request.origin, now).id
     return journal.start_run(run_id, now, services.runtime.pid())
 

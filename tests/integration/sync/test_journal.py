@@ -28,6 +28,7 @@ from omnisync.agent.errors import (
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.journal.journal_file import MIGRATIONS
 from omnisync.agent.journal.run import EVERYTHING, Run, RunScope
+from omnisync.agent.messages import sentences
 from omnisync.agent.phase import Phase, decode_phase
 from omnisync.agent.progress import Counts, ExpectedCounts, RowCounts
 from omnisync.agent.record_ref import RecordRef
@@ -461,8 +462,8 @@ def test_a_journal_that_breaks_while_in_use_is_built_anew(journal: Journal, path
             file.seek(0)
             file.write(b"\xff" * path.stat().st_size)
         assert used.runs("producao", 10) == ()  # not read before: SQLite still holds what it has read
-        assert used.connections.all() == ()
-        assert [notice.code for notice in used.notices()] == ["journal_rebuilt"]
+        assert used.connections.all() == (AURORA,)  # from their copy
+        assert [notice.code for notice in used.notices()] == ["journal_restored"]
 
 
 def test_another_process_finds_the_new_journal_after_one_was_moved_aside(journal: Journal, path: Path) -> None:
@@ -539,3 +540,55 @@ def test_another_number_than_was_confirmed_is_asked_anew(journal: Journal) -> No
     assert not answers.is_confirmed("producao", "product", 90)
     answers.end_confirmation("producao", "product")
     assert answers.confirmations("producao") == ()
+
+
+def _damage(path: Path) -> None:
+    for part in ("-wal", "-shm"):
+        path.with_name(path.name + part).unlink(missing_ok=True)
+    path.write_bytes(b"lixo" * 2000)
+
+
+def test_case_c3_connections_schedules_and_mappings_outlive_a_damaged_journal(journal: Journal, path: Path) -> None:
+    journal.connections.save(msgspec.structs.replace(AURORA, name="filial"))
+    journal.connections.save_schedule("producao", Schedule(is_active=True), NOON)
+    journal.decisions.save_mappings("producao", "seller", {"V1": "17", "V2": "18"})
+    journal.decisions.save_mappings("producao", "seller", {"V2": None})
+    journal.connections.save(msgspec.structs.replace(AURORA, name="antiga"))
+    journal.connections.remove("antiga")
+    before = journal.connections.all()
+    journal.close()
+    _damage(path)
+    with closing(Journal(path)) as again:
+        assert again.connections.all() == before
+        assert again.connections.schedule("producao") == Schedule(is_active=True)
+        assert again.connections.schedule_saved_at("producao") == NOON
+        assert again.connections.schedule("filial") is None
+        assert again.decisions.mappings("producao") == {"seller": {"V1": "17"}}
+        [notice] = again.notices()
+    assert (notice.code, notice.words["conexoes"]) == ("journal_restored", "filial, producao")
+    assert "voltaram da cópia" in sentences.of_code(notice.code, **notice.words)
+    copy = path.with_name("journal.settings.json")
+    assert copy.stat().st_mode & 0o777 == 0o600
+
+
+def test_case_c3_a_journal_of_an_older_version_gets_its_copy_with_the_next_run(journal: Journal, path: Path) -> None:
+    copy = path.with_name("journal.settings.json")
+    copy.unlink()
+    journal.start_run(journal.enqueue_run("producao", EVERYTHING, "command", NOON).id, NOON, 1)
+    journal.close()
+    _damage(path)
+    with closing(Journal(path)) as again:
+        assert again.connections.all() == (AURORA,)
+
+
+@pytest.mark.parametrize("copy", [None, b"", b"{", b"[1]", b"\xff"])
+def test_without_a_sound_copy_the_journal_begins_empty_and_says_so(
+    journal: Journal, path: Path, copy: bytes | None
+) -> None:
+    kept = path.with_name("journal.settings.json")
+    kept.write_bytes(copy) if copy is not None else kept.unlink()
+    journal.close()
+    _damage(path)
+    with closing(Journal(path)) as again:
+        assert again.connections.all() == ()
+        assert [notice.code for notice in again.notices()] == ["journal_rebuilt"]
