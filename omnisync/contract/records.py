@@ -30,7 +30,8 @@ Percent = Annotated[Decimal, Meta(extra_json_schema={"format": "", "pattern": PE
 
 Id = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[!-~]{1,40}$(?!\n)")]
 """Opaque, stable, compared byte for byte, never a CNPJ."""
-PlainId = Annotated[str, Meta(min_length=1, max_length=40)]
+PlainId = Annotated[str, Meta(min_length=1, max_length=40, extra={"of": "hub"})]
+"""An Id without its pattern (`validation.strict` has it); marked, for a code of the ERP's may be of the same length."""
 Instant = Annotated[datetime, Meta(tz=True)]
 Text10 = Annotated[str, Meta(max_length=10)]
 Text20 = Annotated[str, Meta(max_length=20)]

@@ -192,3 +192,15 @@ def test_a_content_digest_is_what_the_standard_says() -> None:
     expected = "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:"  # RFC 9530, B.2
     assert batches.content_digest(b'{"hello": "world"}\n') == "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:"
     assert batches.content_digest(b'{"hello": "world"}') == expected
+
+
+def test_a_code_of_the_erp_is_no_id_of_the_hub() -> None:
+    dataset = DATASETS["omniforce", "receivables"]
+    row = {"document": "NF 881", "installment": "1", "customer_erp_code": "Nº 12", "due_on": "2026-11-01"}
+    data = json.dumps(row | {"amount": "10.00", "balance": "10.00"}).encode()
+    [read] = batches.line_reader(dataset)([batches.upsert_line("NF 881/1", "v", data)], 1)
+    assert isinstance(read, batches.ValidRow)
+    status = DATASETS["omniforce", "order-status"]
+    data = json.dumps({"order_id": "ord 1", "status": "received", "at": "2026-11-24T12:00:00Z"}).encode()
+    [refused] = batches.line_reader(status)([batches.upsert_line("ord 1", "v", data)], 1)
+    assert isinstance(refused, batches.RefusedLine)
