@@ -26,6 +26,7 @@ PRICES, STOCK, SALES, TERMS = (
     )
 )
 TYPE, PATTERN, FORMAT = InvalidValue("type"), InvalidValue("pattern"), InvalidValue("format")
+FLOAT = InvalidValue("float")
 MONEY, BALANCE, PRICE, QUANTITY = SALES["net"], STOCK["on_hand"], PRICES["price"], SALES["quantity"]
 TEXT, FLAG, DAY, MOMENT, DAYS = SALES["invoice"], TERMS["is_active"], SALES["day"], STOCK["measured_at"], TERMS["days"]
 KIND = SALES["kind"]
@@ -51,9 +52,9 @@ def coerced(hint: Any, *values: object) -> list[Any]:
         (MONEY, Decimal("-0.00"), "-0.00"),
         (MONEY, " ", None),
         (MONEY, Decimal("10.001"), PATTERN),
-        (MONEY, 0.1 + 0.2, PATTERN),
+        (MONEY, 0.1 + 0.2, "0.30"),
         (MONEY, Decimal("NaN"), PATTERN),
-        (MONEY, float("inf"), PATTERN),
+        (MONEY, float("inf"), FLOAT),
         (MONEY, "1.234,56", PATTERN),
         (MONEY, "１０", PATTERN),
         (MONEY, 10**40, PATTERN),

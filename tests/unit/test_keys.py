@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omnisync.agent.erp.unreadable import UNREADABLE
 from omnisync.agent.erp.upsert.keys import (
-    UNREADABLE,
     ErpKey,
     as_text,
     by_prefix,

@@ -30,8 +30,6 @@ from omnisync.agent.errors import (
 
 STREAM_ROWS = 2000
 """Rows of a stream that are in memory at once."""
-UNREADABLE_VALUE = "erp_unreadable"
-"""The code of the RefusedRecordError that says a row was found and a value of it cannot be read."""
 StreamedRows = tuple[list[str], Iterator[RowList]]
 """A query as it comes: the names of its columns, and its rows in lots."""
 
@@ -119,8 +117,8 @@ class Database:
     transaction, but never within a transaction: what came before would be missing from it.
 
     Every method raises an OmnisyncError, never a driver's error: ErpBusyError (lock, deadlock, lost connection: roll
-    back and do the whole transaction again), RefusedRecordError (what the statement carries is not accepted; with the
-    code UNREADABLE_VALUE, what it found cannot be read, and the transaction goes on), SetupError (a person must act).
+    back and do the whole transaction again), RefusedRecordError (what the statement carries is not accepted),
+    SetupError (a person must act). A value that was found and cannot be read is UNREADABLE, and raises nothing.
     """
 
     def __init__(self, dialect: Dialect, login: DatabaseLogin) -> None:
@@ -297,7 +295,7 @@ class Database:
         """Return all rows of one query."""
         with self.cursor(sql) as cursor:
             self._driver.run(cursor, self._driver.marked(sql), values)
-            return fetched(self._driver, cursor)
+            return self._driver.read_rows(cursor, None)
 
     def select_among(self, sql: str, ids: Sequence[object], values: Sequence[object] = ()) -> RowList:
         """Return all rows of a query that ends with `IN {ids}`; `values` are bound before the ids.
@@ -330,10 +328,10 @@ class Database:
                 nonlocal is_read
                 while True:
                     with self.translating(sql):
-                        rows = cursor.fetchmany(size)
+                        rows = self._driver.read_rows(cursor, size)
                     if not rows:
                         break
-                    yield list(rows)
+                    yield rows
                 is_read = True
 
             yield names, row_groups()
@@ -359,14 +357,6 @@ class Database:
         return self.dialect.update_rows(self, table, columns, keys, rows) if rows else 0
 
 
-def fetched(driver: Driver, cursor: Any) -> RowList:
-    """Return the rows of a query that ran. Only what they hold can be wrong by now."""
-    try:
-        return list(cursor.fetchall())
-    except driver.unreadable_errors as error:
-        raise RefusedRecordError(UNREADABLE_VALUE) from error
-
-
 def records_among(database: Database, table: str, column: str, keys: Sequence[object]) -> list[dict[str, object]]:
     """Return whole rows of a table by the values of one column, each with its columns' names."""
     quoted, driver = database.quoted, database.dialect.driver
@@ -376,7 +366,7 @@ def records_among(database: Database, table: str, column: str, keys: Sequence[ob
         with database.cursor(sql) as cursor:
             driver.run(cursor, driver.marked(sql), values)
             names = [described[0] for described in cursor.description]
-            found += [dict(zip(names, row, strict=True)) for row in fetched(driver, cursor)]
+            found += [dict(zip(names, row, strict=True)) for row in driver.read_rows(cursor, None)]
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from omnisync.agent.erp.statements import unchanged
+from omnisync.agent.erp.statements import RowList, unchanged
 from omnisync.agent.errors import OmnisyncError
 
 
@@ -48,6 +48,11 @@ class DatabaseLogin(Struct, frozen=True):
 def run_statement(cursor: Any, sql: str, values: Sequence[object]) -> None:
     """Run one statement."""
     cursor.execute(sql, values)
+
+
+def fetch_rows(cursor: Any, size: int | None) -> RowList:
+    """Return the next rows, all that are left or at most so many, of a driver that reads every value."""
+    return list(cursor.fetchall() if size is None else cursor.fetchmany(size))
 
 
 def open_cursor(connection: Any) -> Any:
@@ -91,8 +96,11 @@ class Driver(Struct, frozen=True, kw_only=True):
     """Return whether a unique key met itself."""
     is_in_transaction: Callable[[Any], bool] | None = None
     """Return whether the transaction outlived an error; None where every error leaves it."""
-    unreadable_errors: tuple[type[Exception], ...] = (ValueError, OverflowError)
-    """What fetching raises for a value the driver cannot make sense of: no letters, a date beyond the calendar."""
+    read_rows: Callable[[Any, int | None], RowList] = fetch_rows
+    """Return the next rows of a query that ran, at most so many of them, or all; none at its end.
+
+    A value that the driver cannot make sense of (no letters, a date beyond the calendar) is UNREADABLE, alone.
+    """
     encoding: Callable[[Any], str] | None = None
     """Return Python's name of the only letters the connection carries; None where it carries all."""
     close: Callable[[Any], None] = close_connection

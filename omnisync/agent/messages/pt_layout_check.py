@@ -187,5 +187,9 @@ LAYOUT_CHECK: Mapping[str, Message] = {
         "Os nomes de {onde} vieram ilegíveis com o charset {charset}: {nomes}.",
         "Informe na conexão o charset com que o ERP grava.",
     ),
+    "check_export_zero_date": Message(
+        "Em {onde}, {n} das {de} primeiras linhas têm na coluna {coluna} a data vazia do MariaDB (0000-00-00), que sai "
+        "como data nenhuma."
+    ),
     "check_unreadable": Message("Os nomes de {onde} não puderam ser lidos: {motivo}"),
 }

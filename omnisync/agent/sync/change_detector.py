@@ -25,7 +25,7 @@ from omnisync.agent.erp.row_hash import digest_of_keys
 from omnisync.agent.progress import ExportCounts
 from omnisync.agent.sync.outbox import WITHOUT_KEY, Batch, ChunkHashes, DatasetState, KnownRow, Outbox, RowRefusal
 from omnisync.contract import batches
-from omnisync.contract.batches import FEW_DELETES, MAX_LINES, MAX_SHARE_DELETED, SENTENCES
+from omnisync.contract.batches import FEW_DELETES, MAX_LINES, MAX_SHARE_DELETED
 
 LEVEL = 3
 """Of gzip: as quick as the levels below it, and smaller."""
@@ -210,7 +210,7 @@ class ChangeDetector:
             self._add(entries, lines)
         for n, why, field in made.invalid:
             self._entries.append(entries[n])
-            self._refuse(entries[n][0], why.code, f"/data/{field}" if field else "", SENTENCES[why.code])
+            self._refuse(entries[n][0], why.code, f"/data/{field}" if field else "", why.sentence)
 
     def _save_chunks(self, chunks: Sequence[tuple[int, bytes]], numbers: Sequence[int]) -> None:
         """Save the hashes of these chunks; not where a key came again, which is reported each time."""

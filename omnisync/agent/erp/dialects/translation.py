@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from omnisync.agent.erp.database import UNREADABLE_VALUE
 from omnisync.agent.erp.driver import DatabaseLogin
 from omnisync.agent.errors import ErpSetupError, RefusedRecordError
 
@@ -10,11 +9,6 @@ from omnisync.agent.errors import ErpSetupError, RefusedRecordError
 def refused(motive: str) -> RefusedRecordError:
     """Return a record this database does not accept, in its own words."""
     return RefusedRecordError("erp_refused", motivo=motive)
-
-
-def unreadable() -> RefusedRecordError:
-    """Return a value in a row that the driver cannot make sense of."""
-    return RefusedRecordError(UNREADABLE_VALUE)
 
 
 def unreachable(login: DatabaseLogin) -> ErpSetupError:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from omnisync.agent.erp.unreadable import UNREADABLE
 from omnisync.agent.errors import LayoutError
 
 Since = str | int | None
@@ -38,7 +39,7 @@ def newest(values: Sequence[Any], now: datetime) -> Since:
 
     `now` is of the zone in which the database writes moments without one.
     """
-    some = [value for value in values if value is not None]
+    some = [value for value in values if value is not None and value is not UNREADABLE]
     with suppress(TypeError):  # a database without types may hold several
         found = since_of(max(some), now) if some else None
         if found is not None or not some:

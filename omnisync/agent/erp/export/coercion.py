@@ -1,7 +1,7 @@
 """Convert a database's values to the contract's form, a column at a time: exactly or not at all.
 
-Nothing is rounded, cut or guessed. A value that does not fit stands as an `InvalidValue` in its place: its row is
-refused.
+Nothing is rounded, cut or guessed, but for the last digits of a column of approximate numbers. A value that does not
+fit stands as an `InvalidValue` in its place: its row is refused.
 """
 
 from __future__ import annotations
@@ -18,9 +18,14 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from omnisync.agent.erp.unreadable import UnreadableValue, is_zero_date
+from omnisync.contract import batches
+
 Coerce = Callable[[Sequence[object]], list[Any]]
 """A column's values for the wire, each where it was; None stays None."""
 
+FIRST_YEAR = 1914
+"""Of the moments that go out: before it the clocks of a country followed its sun."""
 MOST_HOURS = 100_000
 """Of which a zone's offset is remembered."""
 
@@ -32,16 +37,31 @@ _WALL = re.compile(r"^[06]{4}-[06]{2}-[06]{2} [06]{2}:0[06]:0[06]$")
 """A moment as databases write it, digits below six being as good as 0: its minutes and seconds are sound."""
 _hour = itemgetter(slice(13))
 _CENTAVO = Decimal("0.01")
+_FLOAT_DIGITS = 15
 _YES_NO = {"S": True, "N": False, "1": True, "0": False, "T": True, "F": False}
 
 
 class InvalidValue(Struct, frozen=True):
-    """A value that is not what its field takes; the code is one of the contract's (`shape.SENTENCES`)."""
+    """A value that is not what its field takes. The code is one of the contract's, or of those beside them here."""
 
     code: str
 
+    @property
+    def sentence(self) -> str:
+        """Return what the code means, with its remedy, in pt-BR."""
+        return SENTENCES[self.code]
+
 
 _TYPE, _PATTERN, _FORMAT = InvalidValue("type"), InvalidValue("pattern"), InvalidValue("format")
+_UNREADABLE, _FLOAT = InvalidValue("unreadable"), InvalidValue("float")
+
+SENTENCES = batches.SENTENCES | {
+    "unreadable": "O valor não pode ser lido no ERP: a data não existe no calendário ou as letras não são do charset "
+    "do banco. Peça a quem cuida do ERP que o corrija.",
+    "float": "A coluna guarda números aproximados (FLOAT, DOUBLE), e este não cabe no campo. Arredonde na consulta do "
+    "layout, com CAST ou ROUND.",
+}
+"""What each code means, with its remedy, in pt-BR."""
 
 
 def coercer(hint: Any, zone: tzinfo) -> Coerce:
@@ -71,7 +91,11 @@ def _bare(hint: Any) -> tuple[Any, Sequence[Any]]:
 
 
 def _each(read: Callable[[Any], Any], values: Sequence[object]) -> list[Any]:
-    return [None if value is None else read(value) for value in values]
+    return [None if value is None else _read(read, value) for value in values]
+
+
+def _read(read: Callable[[Any], Any], value: object) -> Any:
+    return _UNREADABLE if type(value) is UnreadableValue else read(value)
 
 
 def _texts(values: Sequence[Any]) -> list[Any]:
@@ -125,7 +149,9 @@ def _amount(pattern: re.Pattern[str], value: Any) -> str | None | InvalidValue:
         if not _PLAIN_AMOUNT.fullmatch(value):
             return _PATTERN
     if isinstance(value, float):
-        value = repr(value)
+        # As many digits as a column of approximate numbers keeps of a decimal: 0.1 + 0.2 is 0.3.
+        fitting = _amount(pattern, Decimal(format(value, f".{_FLOAT_DIGITS}g")))
+        return _FLOAT if isinstance(fitting, InvalidValue) else fitting
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
         return _TYPE
     try:
@@ -164,6 +190,8 @@ def _day(zone: tzinfo, value: Any) -> str | None | InvalidValue:
         return value.isoformat()
     if not isinstance(value, str):
         return _TYPE
+    if is_zero_date(value):
+        return None
     try:
         return datetime.fromisoformat(value.strip()).date().isoformat() if value.strip() else None
     except ValueError:
@@ -181,7 +209,10 @@ class _Offsets:
         """Return the offset of every moment of this hour, told as `2026-11-24 10`; None where there is not the one."""
         key = f"{hour[:10]}T{hour[11:]}"
         try:
-            self.of(datetime.fromisoformat(f"{key}:00:00"), f"{key}:00:00")
+            moment = datetime.fromisoformat(f"{key}:00:00")
+            if moment.year < FIRST_YEAR:
+                return None
+            self.of(moment, f"{key}:00:00")
         except ValueError:
             return None
         return self._known.get(key)
@@ -215,8 +246,11 @@ def _moments(offsets: _Offsets, values: Sequence[Any]) -> list[Any]:
 
 
 def _moment(offsets: _Offsets, value: Any) -> str | None | InvalidValue:
+    """Return a moment; none before the zones of our time, where ERPs keep what stands for no date at all (Delphi's
+    1899-12-30), and an offset has seconds that cannot travel.
+    """
     if isinstance(value, str):
-        if not value.strip():
+        if not value.strip() or is_zero_date(value):
             return None
         try:
             value = datetime.fromisoformat(value.strip())
@@ -224,6 +258,8 @@ def _moment(offsets: _Offsets, value: Any) -> str | None | InvalidValue:
             return _FORMAT
     if not isinstance(value, date):
         return _TYPE
+    if value.year < FIRST_YEAR:
+        return None
     moment = value if isinstance(value, datetime) else datetime.combine(value, time())
     text = moment.isoformat()
     return text if moment.tzinfo is not None else text + offsets.of(moment, text)

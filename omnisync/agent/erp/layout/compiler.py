@@ -23,11 +23,12 @@ from omnisync.agent.erp.layout.row_builder import (
     LookupAnswers,
     Note,
     UnconvertibleError,
+    UnreadableAnswer,
     answer_by_key,
 )
 from omnisync.agent.erp.layout.schema import Constant, FromSql, KeyOf, Lookup, Mapped, Scalar, column_form
 from omnisync.agent.errors import LayoutError
-from omnisync.contract.documents import mask
+from omnisync.contract.documents import mask, redact
 
 Mappings = Mapping[str, Mapping[str, str]]
 """De/Para as the company keeps it: kind → code of the app → code of the ERP."""
@@ -289,6 +290,9 @@ def _answer(found: Mapping[Any, object], key: Any, path: str) -> object:
         raise UnconvertibleError("lookup_ambiguous", "", _placeholder(key))
     if answer is UNANSWERED:
         raise UnconvertibleError("lookup_refused", path, _placeholder(key), campo=path)
+    if isinstance(answer, UnreadableAnswer):
+        where = redact(f"{answer.where}, {_placeholder(key)}")
+        raise UnconvertibleError("erp_unreadable", path, _placeholder(key), onde=where)
     return answer
 
 

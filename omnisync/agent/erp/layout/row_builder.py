@@ -105,7 +105,13 @@ AMBIGUOUS = object()
 
 
 UNANSWERED = object()
-"""The answer to a key with which the ERP's database could not be asked, or whose answer cannot be read."""
+"""The answer to a key with which the ERP's database could not be asked."""
+
+
+class UnreadableAnswer(Struct, frozen=True):
+    """The answer to a key whose value was found in the ERP and cannot be read; `where` is its table and column."""
+
+    where: str
 
 
 class ExactKey(Struct, frozen=True):

@@ -10,7 +10,8 @@ from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout_check.findings import Finding, error, warning
 from omnisync.agent.erp.layout_check.table_usage import TableUsage
 from omnisync.agent.erp.schema import DatabaseTable, Schema
-from omnisync.agent.errors import OmnisyncError, TemporaryError
+from omnisync.agent.erp.unreadable import UNREADABLE
+from omnisync.agent.errors import OmnisyncError, RefusedRecordError, TemporaryError
 
 _READ, _SHOWN = 300, 5
 _BARE = frozenset({"NONE", "SQL_ASCII"})
@@ -52,11 +53,18 @@ def name_column(uses: Sequence[TableUsage], schema: Schema) -> tuple[DatabaseTab
 
 
 def names_read(database: Database, table: DatabaseTable, column: str) -> list[str]:
-    """Return a few texts of a column as they come through this connection, those with accents alone."""
+    """Return a few texts of a column as they come through this connection, those with accents alone.
+
+    Raises RefusedRecordError where there are such texts and none of them can be read: the charset is not theirs.
+    """
     name = database.quoted(column)
     sql = f"SELECT {name} FROM {database.quoted(table.name)} WHERE {name} IS NOT NULL"  # noqa: S608  # quoted names
-    texts_read = [str(row[0]).strip() for row in database.select(database.dialect.limited(sql, _READ))]
-    return [text for text in dict.fromkeys(texts_read) if not text.isascii()]
+    values = [row[0] for row in database.select(database.dialect.limited(sql, _READ))]
+    texts_read = [str(value).strip() for value in values if value is not UNREADABLE]
+    found = [text for text in dict.fromkeys(texts_read) if not text.isascii()]
+    if not found and len(texts_read) < len(values):
+        raise RefusedRecordError("erp_unreadable", onde=f"{table.name}.{column}")
+    return found
 
 
 def _bare(use: TableUsage, schema: Schema) -> str:

@@ -10,13 +10,15 @@ from datetime import UTC, date
 
 from omnisync.agent.coded_message import coded
 from omnisync.agent.erp.database import Database
+from omnisync.agent.erp.export.coercion import SENTENCES
 from omnisync.agent.erp.export.row_stream import RowGroup, RowStream, open_stream
 from omnisync.agent.erp.layout.export_queries import ExportQuery, compile_queries, known_names, required_names
 from omnisync.agent.erp.layout.schema import LayoutFile
 from omnisync.agent.erp.layout_check.findings import Finding, error, near, warning
 from omnisync.agent.erp.statements import RowList
+from omnisync.agent.erp.unreadable import is_zero_date
 from omnisync.agent.errors import LayoutError, RecordError, SetupError
-from omnisync.contract.batches import SENTENCES, RefusedLine, line_reader
+from omnisync.contract.batches import RefusedLine, line_reader
 
 N_ROWS = 200
 """Of each query that are read: what a database says of the types of a query's columns is too little to go by."""
@@ -74,6 +76,7 @@ def _of_rows(query: ExportQuery, where: str, names: Sequence[str], rows: RowList
         yield error("check_export_changed_at_type", f"{where}.changed_at", coluna=query.changed_at)
         return
     yield from _of_values(query, where, lot)
+    yield from _of_empty_dates(where, names, rows)
     if out.latest is None:
         if query.changed_at and any(row[names.index(query.changed_at.lower())] for row in rows):
             yield warning("check_export_changed_at_text", f"{where}.changed_at", coluna=query.changed_at)
@@ -83,6 +86,14 @@ def _of_rows(query: ExportQuery, where: str, names: Sequence[str], rows: RowList
             next(later.groups(), None)
     except (SetupError, RecordError) as wrong:
         yield error("check_query", f"{where}.changed_at", motivo=coded(wrong.code, **wrong.words))
+
+
+def _of_empty_dates(where: str, names: Sequence[str], rows: RowList) -> ExportFindings:
+    """Yield columns with dates of no day, which go out as none."""
+    for name, column in zip(names, zip(*rows, strict=True), strict=True):
+        n = sum(map(is_zero_date, column))
+        if n:
+            yield warning("check_export_zero_date", f"{where}.sql", coluna=name, n=n, de=len(rows))
 
 
 def _of_values(query: ExportQuery, where: str, lot: RowGroup) -> ExportFindings:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.schema import DatabaseTable
+from omnisync.agent.erp.unreadable import UNREADABLE
 from omnisync.agent.errors import OmnisyncError, TemporaryError
 
 Sample = Callable[[DatabaseTable, str], list[str]]
@@ -26,6 +27,6 @@ def sampler(database: Database) -> Sample:
             raise
         except OmnisyncError:
             return []
-        return list(dict.fromkeys(str(row[0]) for row in rows))
+        return list(dict.fromkeys(str(row[0]) for row in rows if row[0] is not UNREADABLE))
 
     return sample

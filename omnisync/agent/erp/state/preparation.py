@@ -22,6 +22,7 @@ CODES_OF_LAYOUT = frozenset(
         "document_missing",
         "erp_refused",
         "lookup_refused",
+        "erp_unreadable",
         "erp_row_missing",
         "erp_no_number",
     }

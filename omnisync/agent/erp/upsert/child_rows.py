@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import TablePlan
+from omnisync.agent.erp.unreadable import UNREADABLE
 from omnisync.agent.erp.upsert.keys import ErpKey, as_text, match_ignoring_padding, sort_key
 from omnisync.agent.erp.upsert.numbers import NewRows
 from omnisync.agent.erp.upsert.table import TableWriter, among_keys, foreign_keys
@@ -81,11 +82,11 @@ class ChildRows:
 
     def _existing(self, parents: Sequence[ErpKey]) -> set[ErpKey]:
         """Return the lines that stand: the order's key, then what the line is known by. Those the ERP added have
-        nothing.
+        nothing, or nothing that can be read.
         """
         table = self._table
         rows = among_keys(self._database, table.name, table.parent, parents, [table.identity])
-        return {tuple(map(as_text, row)) for row in rows if row[-1] is not None}
+        return {tuple(map(as_text, row)) for row in rows if row[-1] not in (None, UNREADABLE)}
 
     def _delete(self, parents: Sequence[ErpKey]) -> None:
         ordered: list[ErpKey] = sorted(parents, key=sort_key)

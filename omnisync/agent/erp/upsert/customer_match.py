@@ -15,8 +15,8 @@ from msgspec.structs import replace
 from omnisync.agent.coded_message import DUPLICATE_CUSTOMER, OTHER_DOCUMENT
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import Layout
+from omnisync.agent.erp.unreadable import UNREADABLE, is_zero_date
 from omnisync.agent.erp.upsert.keys import (
-    UNREADABLE,
     Claim,
     ErpKey,
     as_text,
@@ -292,4 +292,4 @@ def _is_same_key(one: ErpKey, other: ErpKey) -> bool:
 
 
 def _is_empty(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
+    return value is None or (isinstance(value, str) and not value.strip()) or is_zero_date(value)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import TypeVar
 
 from msgspec import Struct
+
+from omnisync.agent.erp.unreadable import UnreadableValue
 
 ErpKey = tuple[str, ...]
 KeyedValue = TypeVar("KeyedValue")
@@ -22,16 +25,6 @@ class Claim(Struct, frozen=True):
     id: str
     key: ErpKey
     is_matched: bool = False
-
-
-class UnreadableValue(Struct, frozen=True):
-    """Stands for a value of the ERP that its driver cannot read; it is not empty, and equal to nothing."""
-
-    def __str__(self) -> str:
-        return "ilegível"
-
-
-UNREADABLE = UnreadableValue()
 
 
 def encode_key(key: ErpKey) -> str:
@@ -79,7 +72,7 @@ def as_text(value: object) -> str:
     """
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
-    if isinstance(value, (float, Decimal)) and value == int(value):
+    if isinstance(value, (float, Decimal)) and isfinite(value) and value == int(value):
         value = int(value)
     return str(value).rstrip()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from omnisync.agent.erp.database import UNREADABLE_VALUE, Database
+from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.row_builder import (
     AMBIGUOUS,
     UNANSWERED,
@@ -13,10 +13,12 @@ from omnisync.agent.erp.layout.row_builder import (
     ColumnQuery,
     ExactKey,
     LookupAnswers,
+    UnreadableAnswer,
     lookup_key,
 )
 from omnisync.agent.erp.layout.schema import FromSql, Lookup
-from omnisync.agent.erp.upsert.keys import UNREADABLE, ErpKey, match_ignoring_padding, without_zeros
+from omnisync.agent.erp.unreadable import UNREADABLE, is_zero_date
+from omnisync.agent.erp.upsert.keys import ErpKey, match_ignoring_padding, without_zeros
 from omnisync.agent.errors import RefusedRecordError
 
 
@@ -34,11 +36,11 @@ def answers_for(
 
 def _query_answers(database: Database, query: ColumnQuery, keys: Iterable[Any]) -> Mapping[Any, object]:
     if isinstance(query.form, FromSql):
-        return _values_of(database, query.sql, sorted({key for key in keys if None not in key}, key=repr))
+        return _values_of(database, query, sorted({key for key in keys if None not in key}, key=repr))
     return _lookup_answers(database, query.form, sorted({str(key) for key in keys if key is not None}))
 
 
-def _values_of(database: Database, sql: str, keys: Sequence[tuple[object, ...]]) -> dict[Any, object]:
+def _values_of(database: Database, query: ColumnQuery, keys: Sequence[tuple[object, ...]]) -> dict[Any, object]:
     """Return the query's value for each key; UNANSWERED for one that the database does not take, whatever its
     neighbours.
     """
@@ -46,15 +48,16 @@ def _values_of(database: Database, sql: str, keys: Sequence[tuple[object, ...]])
         return {}
     database.savepoint()
     try:
-        rows = {key: database.select(sql, key) for key in keys}
+        rows = {key: database.select(query.sql, key) for key in keys}
     except RefusedRecordError:
         database.return_to_savepoint()
         if len(keys) == 1:
             return {keys[0]: UNANSWERED}
         middle = len(keys) // 2
-        return _values_of(database, sql, keys[:middle]) | _values_of(database, sql, keys[middle:])
+        return _values_of(database, query, keys[:middle]) | _values_of(database, query, keys[middle:])
     database.release_savepoint()
-    return {key: found[0][0] for key, found in rows.items() if found and found[0][0] is not None}
+    answers = {key: _answer(found[0][0], f"SQL de {query.column}") for key, found in rows.items() if found}
+    return {key: answer for key, answer in answers.items() if answer is not None}
 
 
 def _lookup_answers(database: Database, form: Lookup, keys: Sequence[str]) -> dict[Any, object]:
@@ -66,7 +69,7 @@ def _lookup_answers(database: Database, form: Lookup, keys: Sequence[str]) -> di
     exact: dict[str, object] = {}
     answers: dict[ErpKey, object] = {}
     for found, taken in comparable_rows(database, sql, keys, [_plain(value) for value in form.where.values()]):
-        answer = UNANSWERED if taken is UNREADABLE else taken
+        answer = _answer(taken, f"{form.lookup}.{form.take}")
         _add_answer(exact, str(found).rstrip(), answer)
         _add_answer(answers, (lookup_key(found),), answer)
     by_letters: dict[ErpKey, object] = {(lookup_key(key),): key for key in keys if key.rstrip() not in exact}
@@ -79,6 +82,12 @@ def _lookup_answers(database: Database, form: Lookup, keys: Sequence[str]) -> di
     for key in doubtful:
         there.pop(lookup_key(key), None)
     return there | _lookup_answers(database, form, doubtful) if doubtful else there
+
+
+def _answer(taken: object, where: str) -> object:
+    if taken is UNREADABLE:
+        return UnreadableAnswer(where)
+    return None if is_zero_date(taken) else taken
 
 
 def _loose_key(key: str) -> ErpKey:
@@ -95,18 +104,17 @@ def comparable_rows(
 ) -> list[tuple[object, ...]]:
     """Return the rows of all keys of a query that ends with `IN {ids}`; the first column is the one compared.
 
-    A key that cannot even be compared (letters against a number) is found nowhere. One whose row cannot be read has
-    itself and UNREADABLE for a row.
+    A key that cannot even be compared (letters against a number) is found nowhere.
     """
     if not keys:
         return []
     database.savepoint()
     try:
         rows = database.select_among(sql, keys, values)
-    except RefusedRecordError as error:
+    except RefusedRecordError:
         database.return_to_savepoint()
         if len(keys) == 1:
-            return [(keys[0], UNREADABLE)] if error.code == UNREADABLE_VALUE else []
+            return []
         middle = len(keys) // 2
         return comparable_rows(database, sql, keys[:middle], values) + comparable_rows(
             database, sql, keys[middle:], values

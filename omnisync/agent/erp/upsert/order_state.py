@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import Layout
+from omnisync.agent.erp.unreadable import UNREADABLE
 from omnisync.agent.erp.upsert.decode import merged_target, waiting_for_customer
 from omnisync.agent.erp.upsert.keys import as_text, encode_key, is_same, match_ignoring_padding
 from omnisync.agent.erp.upsert.record_change import (
@@ -78,6 +79,8 @@ class OrderStateGuard:
 
     def _in_state(self, record_change: RecordChange, state: object) -> RecordChange:
         layout = self._layout
+        if state is UNREADABLE:
+            return record_change.refused("erp_unreadable", "status", onde=f"{layout.order.table.name}.{layout.state}")
         was_ours = record_change.binding is not None and record_change.binding.origin == "withdrawn"
         is_cancelled = layout.state_cancelled is not None and is_same(state, layout.state_cancelled)
         if is_cancelled and record_change.action == "cancel":

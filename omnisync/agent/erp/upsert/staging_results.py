@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.schema import OutcomeQuery
+from omnisync.agent.erp.unreadable import UNREADABLE
 from omnisync.agent.erp.upsert.keys import as_text, decode_key, is_same
 from omnisync.agent.erp.upsert.record_reason import RecordReason
 from omnisync.agent.errors import ErpSetupError
@@ -43,6 +44,8 @@ def read_outcomes(database: Database, outcome: OutcomeQuery, staged: Mapping[str
     rows = database.select_among(_AMONG.sub("IN {ids}", outcome.sql), sorted(asked))
     results: dict[str, StagingResult] = {}
     for row in rows:
+        if UNREADABLE in row[:3]:  # like one without a state: it is asked for again at each run
+            continue
         id_ = asked.get(as_text(row[0]))
         state = next((end for text, end in outcome.states.items() if is_same(row[2], text)), None)
         if id_ is None or state in (None, "staged"):
@@ -55,5 +58,6 @@ def read_outcomes(database: Database, outcome: OutcomeQuery, staged: Mapping[str
 
 
 def _refusal(id_: str, text: object) -> RecordReason:
-    motive = redact(str(text).strip()) if text is not None and str(text).strip() else "sem explicação"
+    told = str(text).strip() if text is not None and text is not UNREADABLE else ""
+    motive = redact(told) if told else "sem explicação"
     return RecordReason(code=JOB_REFUSED, words={"motivo": motive, "codigo": id_})

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from omnisync.agent.erp.database import UNREADABLE_VALUE, Database
+from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import TablePlan
 from omnisync.agent.erp.statements import row_groups
+from omnisync.agent.erp.unreadable import UNREADABLE
 from omnisync.agent.erp.upsert.keys import (
-    UNREADABLE,
     Claim,
     ErpKey,
     as_text,
     by_prefix,
     is_same,
     match_ignoring_padding,
-    sort_key,
     without_zeros,
 )
 from omnisync.agent.erp.upsert.numbers import NewRows, NumberSource
@@ -107,7 +106,9 @@ class TableWriter:
             f"SELECT {names} FROM {quoted(table.name)} WHERE {quoted(table.external_id)} IN {{ids}}",  # noqa: S608  # quoted names
             [carried for (carried,) in id_of],
         )
-        found: dict[ErpKey, ErpKey] = {(as_text(row[0]),): tuple(map(as_text, row[1:])) for row in rows}
+        found: dict[ErpKey, ErpKey] = {
+            (as_text(row[0]),): tuple(map(as_text, row[1:])) for row in rows if UNREADABLE not in row
+        }
         return {id_of[carried]: key for carried, key in match_ignoring_padding(id_of, found).items()}
 
     def fetch_by_key(
@@ -117,34 +118,11 @@ class TableWriter:
 
         A value that cannot be read is UNREADABLE, alone.
         """
-        n_keys = len(self._table.keys)
-        found = self._readable(keys, columns, held=held)
-        return match_ignoring_padding(
-            set(keys), {tuple(map(as_text, row[:n_keys])): list(row[n_keys:]) for row in found}
-        )
-
-    def _readable(self, keys: Sequence[ErpKey], columns: Sequence[str], *, held: bool) -> list[tuple[object, ...]]:
-        """Return the rows of these keys: all at once, and where a value among them cannot be read, halved down to
-        it.
-        """
         table = self._table
-        try:
-            return list(among_keys(self._database, table.name, table.keys, keys, columns, held=held))
-        except RefusedRecordError as error:
-            if error.code != UNREADABLE_VALUE:
-                raise
-        if len(keys) > 1:
-            ordered = sorted(keys, key=sort_key)
-            middle = len(ordered) // 2
-            return self._readable(ordered[:middle], columns, held=held) + self._readable(
-                ordered[middle:], columns, held=held
-            )
-        if not columns:
-            return []  # its own key cannot be read: it is no row that we know
-        if len(columns) == 1:
-            return [(*row, UNREADABLE) for row in self._readable(keys, (), held=held)]
-        cells = [self._readable(keys, [column], held=held) for column in columns]
-        return [(*cells[0][0][:-1], *(cell[0][-1] for cell in cells))] if all(cells) else []
+        found = among_keys(self._database, table.name, table.keys, keys, columns, held=held)
+        n_keys = len(table.keys)
+        rows = {tuple(map(as_text, row[:n_keys])): list(row[n_keys:]) for row in found}
+        return match_ignoring_padding(set(keys), rows)
 
     def owned(
         self, claims: Iterable[Claim], columns: Sequence[str] = (), *, held: bool = False

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import islice
 from typing import Any
 
 from firebird import driver  # type: ignore[import-untyped]  # the driver has no types
 from firebird.driver.core import CHARSET_MAP  # type: ignore[import-untyped]
 
 from omnisync.agent.erp.driver import DatabaseLogin
+from omnisync.agent.erp.statements import RowList
+from omnisync.agent.erp.unreadable import readable_cells
 from omnisync.agent.errors import SettingsError
 
 _ANSWERS_ROWS = (
@@ -16,6 +20,8 @@ _ANSWERS_ROWS = (
     driver.StatementType.SELECT_FOR_UPD,
     driver.StatementType.EXEC_PROCEDURE,
 )
+_UNREADABLE = (ValueError, OverflowError)
+"""What the driver raises for bytes that are no letters, and for a date beyond the calendar."""
 
 
 class FirebirdConnection:
@@ -101,13 +107,39 @@ class FirebirdCursor:
         self._driver_cursor = cursor
         self.rowcount = 0
         self.fetchall = cursor.fetchall
-        self.fetchmany = cursor.fetchmany
         self.close = cursor.close
 
     @property
     def description(self) -> Any:
         """Return the columns of the query that ran."""
         return self._driver_cursor.description
+
+    def read_rows(self, size: int | None) -> RowList:
+        """Return the next rows, all that are left or at most so many.
+
+        A row with a value that is none is unpacked again from where the server put it, a column at a time.
+        """
+        rows: RowList = []
+        while True:
+            left = None if size is None else size - len(rows)
+            try:
+                rows.extend(islice(iter(self._driver_cursor.fetchone, None), left))  # what came before an error stays
+            except _UNREADABLE:
+                rows.append(self._row_by_columns())
+            else:
+                return rows
+
+    def _row_by_columns(self) -> tuple[object, ...]:
+        statement = self._driver_cursor._stmt
+        columns = statement._out_desc
+        try:
+            return readable_cells((partial(self._column, statement, column) for column in columns), _UNREADABLE)
+        finally:
+            statement._out_desc = columns
+
+    def _column(self, statement: Any, column: Any) -> object:
+        statement._out_desc = [column]
+        return self._driver_cursor._unpack_output()[0]
 
     def prepare(self, sql: str) -> None:
         """Prepare a statement, which the next `execute` of it runs."""

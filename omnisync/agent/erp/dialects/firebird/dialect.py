@@ -242,6 +242,7 @@ DRIVER = Driver(
     commit=FirebirdConnection.commit,
     rollback=FirebirdConnection.rollback,
     set_lock_wait=FirebirdConnection.set_lock_wait,
+    read_rows=FirebirdCursor.read_rows,
 )
 DIALECT = Dialect(
     label="Firebird",

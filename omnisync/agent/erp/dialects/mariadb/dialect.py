@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import tzinfo
+from functools import partial
 from re import compile as pattern
 from typing import Any
 
@@ -21,13 +22,13 @@ from omnisync.agent.erp.dialects.translation import (
     missing_table,
     refused,
     unreachable,
-    unreadable,
     wrong_layout,
     wrong_login,
 )
 from omnisync.agent.erp.driver import DatabaseLogin, Driver
 from omnisync.agent.erp.schema import columns_by_table
 from omnisync.agent.erp.statements import formatted, id_lists, insert_text
+from omnisync.agent.erp.unreadable import readable_cells
 from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpRowInUseError, ErpSetupError, OmnisyncError
 
 # Keys compare by bytes: the usual collations call `ção` and `cao` the same. There are no partial indexes here.
@@ -96,6 +97,7 @@ def _connect(login: DatabaseLogin) -> Any:
         write_timeout=timeouts.statement_s,
         # Otherwise a row updated to what it was already counts as a row that is gone.
         client_flag=CLIENT.FOUND_ROWS,
+        cursorclass=SSCursor,  # an ordinary one brings all rows at once, and breaks off at one it cannot read
     )
     with connection.cursor() as cursor:
         cursor.execute(_SETTINGS, (timeouts.lock_s, timeouts.lock_s, timeouts.statement_s))
@@ -132,13 +134,29 @@ def _close(connection: Any) -> None:
 
 
 def _run(cursor: Any, sql: str, values: Sequence[object]) -> None:
-    """Run a statement. The driver reads its rows at once, and leaves those after an unreadable one on the wire."""
+    """Run a statement, whose rows are read as they are asked for: one with a text that is none, again and by cells."""
+    cursor.execute(sql, values)
+    result = cursor._result
+    if result is not None and result.unbuffered_active:
+        result._read_row_from_packet = partial(_row, result, result._read_row_from_packet)
+
+
+def _row(result: Any, read: Callable[[Any], tuple[object, ...]], packet: Any) -> tuple[object, ...]:
     try:
-        cursor.execute(sql, values)
-    except UnicodeDecodeError as error:
-        while not cursor.connection._read_packet().is_eof_packet():
-            pass
-        raise unreadable() from error
+        return read(packet)
+    except UnicodeDecodeError:
+        packet.rewind()
+    sent = [packet.read_length_coded_string() for _ in result.converters]
+    columns = zip(result.converters, sent, strict=True)
+    cells = (partial(_cell, encoding, convert, value) for (encoding, convert), value in columns)
+    return readable_cells(cells, (UnicodeDecodeError,))
+
+
+def _cell(encoding: str | None, convert: Callable[[Any], object] | None, sent: bytes | None) -> object:
+    if sent is None:
+        return None
+    value = sent.decode(encoding) if encoding is not None else sent
+    return value if convert is None else convert(value)
 
 
 def _insert_missing(
@@ -233,7 +251,6 @@ DRIVER = Driver(
     is_duplicate=lambda error: _code(error) in _DUPLICATE,
     close=_close,
     run=_run,
-    stream_cursor=lambda connection: connection.cursor(SSCursor),  # an ordinary one brings all rows at once
     marked=formatted,
     set_lock_wait=_set_lock_wait,
 )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import tzinfo
+from functools import partial
 from re import IGNORECASE
 from re import compile as pattern
 from typing import Any
 
 import psycopg
+from psycopg.adapt import Transformer
 from psycopg.conninfo import make_conninfo
 
 from omnisync.agent.erp.database import Database, Dialect
@@ -25,7 +27,8 @@ from omnisync.agent.erp.dialects.translation import (
 )
 from omnisync.agent.erp.driver import DatabaseLogin, Driver, Timeouts, statement
 from omnisync.agent.erp.schema import columns_by_table
-from omnisync.agent.erp.statements import BoundStatement, formatted
+from omnisync.agent.erp.statements import BoundStatement, RowList, formatted
+from omnisync.agent.erp.unreadable import readable_cells
 from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpRowInUseError, ErpSetupError, OmnisyncError
 
 # Keys compare by bytes, as the hub does: a database's collation may call two ids equal, or sort them otherwise.
@@ -77,6 +80,8 @@ _BUSY_CLASSES = frozenset({"08", "40", "53", "55", "57"})
 _LOCK_NOT_AVAILABLE = "55P03"
 _SETUP_CLASSES = frozenset({"0A", "0L", "0P", "25", "26", "2F", "34", "3B", "3D", "3F", "42", "58", "F0", "HV", "XX"})
 _ANY = "= ANY(%s)"
+_UNREADABLE = (psycopg.DataError, ValueError, OverflowError)
+"""What is raised for a value without a form in Python: an infinite date, a year of five digits."""
 
 
 def _connect(login: DatabaseLogin) -> Any:
@@ -150,6 +155,27 @@ def _run(cursor: Any, sql: str, values: Sequence[object]) -> None:
         cursor.execute(sql, values, prepare=False)
     else:
         cursor.execute(sql, values)
+
+
+def _read_rows(cursor: Any, size: int | None) -> RowList:
+    """Return the next rows. Where a value among them does not load, what the server sent is loaded cell by cell."""
+    try:
+        return list(cursor.fetchall() if size is None else cursor.fetchmany(size))
+    except _UNREADABLE as error:
+        # A server's own error comes with its number, and without rows.
+        if getattr(error, "sqlstate", None) is not None:
+            raise
+    sent = cursor.pgresult
+    loaders = Transformer.from_context(cursor)
+    loads = [loaders.get_loader(sent.ftype(n), sent.fformat(n)).load for n in range(sent.nfields)]
+    return [
+        readable_cells((partial(_loaded, load, sent.get_value(n, i)) for i, load in enumerate(loads)), _UNREADABLE)
+        for n in range(sent.ntuples)
+    ]
+
+
+def _loaded(load: Callable[[Any], object], value: bytes | None) -> object:
+    return None if value is None else load(value)
 
 
 def _among(sql: str, ids: Sequence[object], values: Sequence[object]) -> Iterator[BoundStatement]:
@@ -241,7 +267,7 @@ DRIVER = Driver(
     translate_connect_error=_translate_connect_error,
     is_lost=lambda connection, error: bool(connection.closed),
     is_duplicate=lambda error: isinstance(error, psycopg.errors.UniqueViolation),
-    unreadable_errors=(psycopg.DataError, ValueError, OverflowError),
+    read_rows=_read_rows,
     encoding=lambda connection: str(connection.info.encoding),
     run=_run,
     stream_cursor=lambda connection: connection.cursor("omnisync"),  # an ordinary one brings all rows at once

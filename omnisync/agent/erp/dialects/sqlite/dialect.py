@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -11,10 +12,11 @@ import msgspec
 from omnisync.agent.erp.database import Database, Dialect
 from omnisync.agent.erp.dialects.rights import rights_by_statements
 from omnisync.agent.erp.dialects.sqlite import reflection
-from omnisync.agent.erp.dialects.translation import missing_column, missing_table, refused, unreadable, wrong_layout
+from omnisync.agent.erp.dialects.translation import missing_column, missing_table, refused, wrong_layout
 from omnisync.agent.erp.driver import DatabaseLogin, Driver, statement
 from omnisync.agent.erp.schema import columns_by_table
-from omnisync.agent.erp.statements import BoundStatement, unchanged
+from omnisync.agent.erp.statements import BoundStatement, RowList, unchanged
+from omnisync.agent.erp.unreadable import UNREADABLE
 from omnisync.agent.errors import (
     ErpBusyError,
     ErpFullError,
@@ -115,6 +117,32 @@ def _roll_back(connection: sqlite3.Connection) -> None:
         connection.execute("ROLLBACK")
 
 
+def _read_rows(cursor: sqlite3.Cursor, size: int | None) -> RowList:
+    """Return the next rows. A row with a text that is none stays where it is when it fails, and is read again."""
+    rows: RowList = []
+    while True:
+        left = None if size is None else size - len(rows)
+        try:
+            rows.extend(islice(cursor, left))  # what came before an error stays
+        except sqlite3.OperationalError as error:
+            if not str(error).startswith("Could not decode to UTF-8"):
+                raise
+        else:
+            return rows
+        cursor.connection.text_factory = _text_or_unreadable
+        try:
+            rows.append(next(cursor))
+        finally:
+            cursor.connection.text_factory = str
+
+
+def _text_or_unreadable(raw: bytes) -> object:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return UNREADABLE
+
+
 def _among(sql: str, ids: Sequence[object], values: Sequence[object]) -> Iterator[BoundStatement]:
     """Return one statement for all ids, which travel as one JSON array.
 
@@ -154,8 +182,6 @@ def _translate_error(error: Exception, login: DatabaseLogin) -> OmnisyncError:
         return LayoutError(motivo="um SQL dele sai do banco do ERP (ATTACH, VACUUM, PRAGMA ou extensão)")
     if isinstance(error, (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, UnicodeEncodeError)):
         return refused(text)
-    if text.startswith("Could not decode to UTF-8"):
-        return unreadable()
     if name.startswith(_BUSY):
         return ErpBusyError()
     if name.startswith("SQLITE_FULL"):
@@ -183,6 +209,7 @@ DRIVER = Driver(
     begin=statement("BEGIN IMMEDIATE"),
     begin_reading=statement("BEGIN"),
     rollback=_roll_back,
+    read_rows=_read_rows,
 )
 DIALECT = Dialect(
     label="SQLite",
