@@ -12,6 +12,8 @@ import msgspec
 import pytest
 from msgspec import Struct
 
+from devtools.database_servers import PASSWORD, FirebirdServer
+from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.databases import open_database
 from omnisync.agent.erp.layout.schema import read_layout
@@ -20,7 +22,7 @@ from omnisync.agent.erp.layout_check.findings import Finding
 from omnisync.agent.messages import sentences
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.batches import line_reader
-from tests.support.erp_databases import KEEPERS, make_erp, make_on, write
+from tests.support.erp_databases import KEEPERS, SampleErp, make_erp, make_on, write
 from tests.support.record_samples import change, customer, item, order
 from tests.support.toy_erp import CUSTOMER, HEAD, ITEM, ORDER, ToyErp
 
@@ -332,3 +334,33 @@ def test_case_a8_the_erps_own_codes_are_no_ids_of_the_hub(toy: ToyErp) -> None:
         "DUPLICATA-Nº 12/1": "C1",
     }
     assert found.aside == {}
+
+
+@pytest.mark.parametrize("charset", ["NONE", "WIN1252", "UTF8"])
+def test_case_a7_what_a_trigger_says_keeps_its_accents(
+    request: pytest.FixtureRequest, tmp_path: Path, charset: str
+) -> None:
+    server: FirebirdServer = request.getfixturevalue("firebird_running")
+    letters = "UTF8" if charset == "UTF8" else "WIN1252"
+    address = ErpAddress(
+        kind="firebird",
+        database=server.database(charset),
+        server="127.0.0.1",
+        port=server.port,
+        user=server.user,
+        charset=letters,
+    )
+    keeper = SampleErp(address, PASSWORD)
+    toy = ToyErp(keeper, tmp_path)
+    toy.lay(cli="")
+    with closing(open_database(keeper.address, keeper.password)) as owner:
+        owner.execute("CREATE EXCEPTION limite 'Limite de crédito não é suficiente'")
+        owner.execute("CREATE TRIGGER barra FOR ped BEFORE INSERT AS BEGIN EXCEPTION limite; END")
+    erp = toy.open(ORDER, ITEM)
+    written = write(erp, change(order()))
+    [issue] = erp.records.open_issues(["refused"], 10)
+    assert "Limite de crédito não é suficiente" in issue.message
+    [receipt] = written.receipts
+    assert receipt.reason is not None
+    assert "Limite de crédito não é suficiente" in receipt.reason.message
+    toy.close()

@@ -29,8 +29,10 @@ from omnisync.agent.erp.dialects.firebird.errors import (
     REFUSED,
     UNREACHABLE,
     codes_of,
+    keep_bytes_of_messages,
     lines_of,
     motive_of,
+    text_of,
 )
 from omnisync.agent.erp.dialects.rights import rights_by_statements
 from omnisync.agent.erp.dialects.translation import (
@@ -199,7 +201,7 @@ def _is_duplicate(error: BaseException) -> bool:
 
 
 def _translate_error(error: Exception, login: DatabaseLogin) -> OmnisyncError:
-    codes, text = codes_of(error), str(error)
+    codes, text = codes_of(error), text_of(error, login.charset)
     if isinstance(error, UnicodeDecodeError) or codes & CHARSET:
         return SettingsError(motivo=f"o charset {login.charset} não serve para os textos do banco {login.database}")
     if not codes:
@@ -228,6 +230,7 @@ def _translate_connect_error(error: Exception, login: DatabaseLogin) -> Omnisync
     return unreachable(login) if isinstance(ours, ErpBusyError) else ours
 
 
+keep_bytes_of_messages()
 DRIVER = Driver(
     errors=(driver.Error, ValueError, OverflowError, TypeError),
     connect=FirebirdConnection,

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from firebird.driver.core import CHARSET_MAP  # type: ignore[import-untyped]  # the driver has no types
+from firebird.driver.interfaces import iUtil_v2  # type: ignore[import-untyped]
+
+_BYTES = "latin-1"
+"""Each byte a letter: what was decoded so gives its bytes back."""
+
 LOST = frozenset({335544324, 335544506, 335544528, 335544721, 335544726, 335544727, 335544741, 335544856, 335544971})
 BUSY = LOST | {335544336, 335544345, 335544451, 335544453, 335544476, 335544510, 335544744, 335544794, 335545096}
 LOCK_TIMEOUT = frozenset({335544451, 335544510})  # a wait that ended is told as an update conflict, too
@@ -25,6 +31,29 @@ UNREACHABLE = frozenset({335544323, 335544344, 335544375, 335544421, 335544722, 
 def codes_of(error: BaseException) -> frozenset[int]:
     """Return the server's numbers of an error; none where the driver alone speaks."""
     return frozenset(getattr(error, "gds_codes", ()))
+
+
+def keep_bytes_of_messages() -> None:
+    """Let the driver keep a message's bytes: in the letters of this computer's language those of the ERP's are lost.
+
+    It takes no setting for it but this default of its own, of the whole process.
+    """
+    iUtil_v2.format_status.__defaults__ = (_BYTES,)
+
+
+def text_of(error: BaseException, charset: str) -> str:
+    """Return what an error says, in the letters it was written with: UTF-8's, or those of the connection's charset."""
+    text = str(error)
+    if not codes_of(error):
+        return text
+    try:
+        raw = text.encode(_BYTES)
+    except UnicodeEncodeError:  # the driver's own words
+        return text
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode(CHARSET_MAP.get(charset.upper()) or _BYTES, "replace")
 
 
 def lines_of(text: str) -> list[str]:
