@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from omnisync.agent.erp.driver import DatabaseLogin, Driver
+from omnisync.agent.erp.letters import is_complete, storable_rows
 from omnisync.agent.erp.schema import DatabaseTable, Rights, Schema
 from omnisync.agent.erp.statements import (
     BoundStatement,
@@ -348,13 +349,27 @@ class Database:
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Insert rows known to be new, the fastest way. On an error some may stand: keep a savepoint before it."""
         if rows:
-            self.dialect.insert_rows(self, table, columns, rows)
+            self.dialect.insert_rows(self, table, columns, self._storable(table, columns, rows))
+
+    def insert_returning(self, table: str, columns: Sequence[str], row: Sequence[object], made: str) -> object:
+        """Insert one row; answers what the database made of the column `made`."""
+        [storable] = self._storable(table, columns, [row])
+        return self.dialect.insert_returning(self, table, columns, storable, made)
 
     def update_rows(
         self, table: str, columns: Sequence[str], keys: Sequence[str], rows: Sequence[Sequence[object]]
     ) -> int:
         """Set `columns` where `keys` are equal; a row is the columns' values, then the keys'. Answers rows matched."""
-        return self.dialect.update_rows(self, table, columns, keys, rows) if rows else 0
+        if not rows:
+            return 0
+        return self.dialect.update_rows(self, table, columns, keys, self._storable(table, [*columns, *keys], rows))
+
+    def _storable(
+        self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
+    ) -> Sequence[Sequence[object]]:
+        """Return the rows in letters that the connection carries. Raises RefusedRecordError for one it has not."""
+        encoding = encoding_of(self)
+        return rows if is_complete(encoding) else storable_rows(encoding, table, columns, rows)
 
 
 def records_among(database: Database, table: str, column: str, keys: Sequence[object]) -> list[dict[str, object]]:
@@ -382,10 +397,15 @@ def has_transaction(database: Database) -> bool:
     return is_alive is None or is_alive(database.connection)
 
 
+def encoding_of(database: Database) -> str:
+    """Return Python's name of the only letters the connection carries."""
+    own = database.dialect.driver.encoding
+    return own(database.connection) if own is not None else "utf-8"
+
+
 def encoder(database: Database) -> Callable[[str], str]:
     """Return what puts `?` for each letter this database cannot hold: for texts of ours, never for the ERP's."""
-    encoding_of = database.dialect.driver.encoding
-    if encoding_of is None:
+    encoding = encoding_of(database)
+    if is_complete(encoding):
         return unchanged
-    encoding = encoding_of(database.connection)
     return lambda text: text.encode(encoding, "replace").decode(encoding)

@@ -198,6 +198,10 @@ RECORDS: Mapping[str, Message] = {
         "O banco do ERP não aceitou o {registro}: {motivo}.",
         "Corrija no OmniForce ou fale com quem cuida do ERP.",
     ),
+    "letter_refused": Message(
+        "O {registro} tem uma letra que o ERP não guarda ({letra}, {onde}).",
+        "Troque essa letra no OmniForce e envie de novo, ou use o conversor plain no layout.",
+    ),
     "erp_unreadable": Message(
         "Há um valor no ERP que não pode ser lido ({onde}).",
         "Peça a quem cuida do ERP que o corrija e clique em Tentar de novo.",

@@ -24,7 +24,7 @@ from omnisync.agent.progress import RowCounts
 from omnisync.contract.batches import line_reader
 from tests.support.erp_databases import KEEPERS, SampleErp, make_erp, make_on, write
 from tests.support.record_samples import change, customer, item, order
-from tests.support.toy_erp import CUSTOMER, HEAD, ITEM, ORDER, ToyErp
+from tests.support.toy_erp import CUSTOMER, HEAD, ITEM, ORDER, TABLES, ToyErp
 
 OTHER_CNPJ = "11222333000181"
 MATCH = '[customer.match]\ncolumn = "documento"\n'
@@ -363,4 +363,45 @@ def test_case_a7_what_a_trigger_says_keeps_its_accents(
     [receipt] = written.receipts
     assert receipt.reason is not None
     assert "Limite de crédito não é suficiente" in receipt.reason.message
+    toy.close()
+
+
+def _of_letters(kind: str, request: pytest.FixtureRequest, folder: Path) -> ToyErp:
+    """An ERP whose charset is of one byte a letter."""
+    if kind != "postgresql":
+        return opened(kind, request, folder)
+    return ToyErp(make_on(request.getfixturevalue("postgresql_running"), charset="LATIN1", schema=""), folder)
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb", "firebird"])
+def test_case_a6_a_letter_that_the_charset_lacks_is_named_with_its_column(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    toy = _of_letters(kind, request, tmp_path)
+    toy.lay()
+    erp = toy.open(CUSTOMER, ORDER, ITEM)
+    names = ("Padaria São João", "Padaria 😀", "Łucja", "D’Ávila – “Pães”…")
+    written = write(erp, *(change(customer(f"cus_{n}", name=name)) for n, name in enumerate(names)))
+    assert written.counts.customers == RowCounts(written=2, refused=2)
+    issues = {issue.id: issue.message for issue in erp.records.open_issues(["refused"], 10)}
+    assert "U+1F600, 9ª letra de cli.nome" in issues["cus_1"]
+    assert "U+0141, 1ª letra de cli.nome" in issues["cus_2"]
+    assert "codec" not in "".join(issues.values())
+    edited = write(erp, change(customer("cus_0", name="São João ✓"), 2), change(customer("cus_3", name="D’Ávila"), 2))
+    assert edited.counts.customers == RowCounts(written=1, refused=1)
+    [(name,)] = toy.rows("SELECT nome FROM cli WHERE id_app = 'cus_3'")
+    assert name == ("D'Ávila" if kind == "postgresql" else "D’Ávila")
+    toy.close()
+
+
+def test_case_a6_a_column_that_lacks_a_letter_of_its_connection_names_it_too(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    toy = ToyErp(make_on(request.getfixturevalue("mariadb_running"), schema=""), tmp_path)
+    toy.lay(cli=TABLES["cli"].replace("nome VARCHAR(60)", "nome VARCHAR(60) CHARACTER SET latin1"))
+    erp = toy.open(CUSTOMER, ORDER, ITEM)
+    written = write(erp, change(customer(name="Padaria 😀")), change(customer("cus_2", name="D’Ávila")))
+    assert written.counts.customers == RowCounts(written=1, refused=1)
+    [issue] = erp.records.open_issues(["refused"], 10)
+    assert "U+1F600, cli.nome" in issue.message
     toy.close()

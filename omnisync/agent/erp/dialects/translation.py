@@ -5,6 +5,9 @@ from __future__ import annotations
 from omnisync.agent.erp.driver import DatabaseLogin
 from omnisync.agent.errors import ErpSetupError, RefusedRecordError
 
+LETTERS = "há letras que o charset do banco não guarda"
+"""The motive of a refusal where the database says no more of it."""
+
 
 def refused(motive: str) -> RefusedRecordError:
     """Return a record this database does not accept, in its own words."""

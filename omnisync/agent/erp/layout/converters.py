@@ -11,10 +11,10 @@ from datetime import date, datetime, tzinfo
 from decimal import ROUND_HALF_EVEN, Decimal
 from operator import itemgetter
 from typing import Any
-from unicodedata import normalize
 
 from msgspec import Struct
 
+from omnisync.agent.erp.letters import with_plain_marks
 from omnisync.contract.documents import mask
 
 Convert = Callable[[Any], Any]
@@ -25,9 +25,6 @@ NAMELESS = "Sem nome"
 _CALL = re.compile(r"([a-z_]+)\s*(?:\((.*)\))?", re.DOTALL)
 _ARGUMENT = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([^,"']*))\s*(?:,|$)""")
 _PIECE = re.compile(r"""(?:"[^"]*"|'[^']*'|[^|"'])+""")
-_TYPOGRAPHIC = str.maketrans(
-    {"’": "'", "‘": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "–": "-", "—": "-", "−": "-", "…": "...", "•": "-"}
-)
 
 
 class Call(Struct, frozen=True):
@@ -60,14 +57,14 @@ class Plain(Struct, frozen=True):
         """Return the text in letters of Windows-1252."""
         if text.isascii():
             return text
-        marked = normalize("NFC", text).translate(_TYPOGRAPHIC)
+        marked = with_plain_marks(text)
         return " ".join(marked.encode("cp1252", "ignore").decode("cp1252").split())
 
     def drops(self, text: str) -> bool:
         """Return whether a letter of the text is lost."""
         if text.isascii():
             return False
-        marked = normalize("NFC", text).translate(_TYPOGRAPHIC)
+        marked = with_plain_marks(text)
         return len(marked.encode("cp1252", "ignore")) < len(marked)
 
 

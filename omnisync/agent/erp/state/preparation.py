@@ -23,6 +23,7 @@ CODES_OF_LAYOUT = frozenset(
         "erp_refused",
         "lookup_refused",
         "erp_unreadable",
+        "letter_refused",
         "erp_row_missing",
         "erp_no_number",
     }

@@ -50,9 +50,9 @@ class TableWriter:
             self._database.insert_rows(table.name, names, rows)
             made = self._keys_of_all(new.ids)
             return [made[id_] for id_ in new.ids]
-        insert = self._database.dialect.insert_returning
+        insert = self._database.insert_returning
         return [
-            self._completed_key(values, insert(self._database, table.name, names, row, table.keys[-1]))
+            self._completed_key(values, insert(table.name, names, row, table.keys[-1]))
             for values, row in zip(new.values, rows, strict=True)
         ]
 

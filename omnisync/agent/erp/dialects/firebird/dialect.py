@@ -27,6 +27,7 @@ from omnisync.agent.erp.dialects.firebird.errors import (
     MISSING_TABLE,
     PERMISSION,
     REFUSED,
+    TRANSLITERATION,
     UNREACHABLE,
     codes_of,
     keep_bytes_of_messages,
@@ -36,6 +37,7 @@ from omnisync.agent.erp.dialects.firebird.errors import (
 )
 from omnisync.agent.erp.dialects.rights import rights_by_statements
 from omnisync.agent.erp.dialects.translation import (
+    LETTERS,
     missing_column,
     missing_table,
     refused,
@@ -204,6 +206,8 @@ def _translate_error(error: Exception, login: DatabaseLogin) -> OmnisyncError:
     codes, text = codes_of(error), text_of(error, login.charset)
     if isinstance(error, UnicodeDecodeError) or codes & CHARSET:
         return SettingsError(motivo=f"o charset {login.charset} não serve para os textos do banco {login.database}")
+    if isinstance(error, UnicodeEncodeError) or codes & TRANSLITERATION:
+        return refused(LETTERS)
     if not codes:
         return refused(text)
     if "No space left" in text or "disk full" in text:

@@ -18,6 +18,7 @@ from omnisync.agent.erp.dialects.mariadb import reflection
 from omnisync.agent.erp.dialects.rights import rights_by_statements
 from omnisync.agent.erp.dialects.session_zone import agrees, signed_offset, zone_key
 from omnisync.agent.erp.dialects.translation import (
+    LETTERS,
     missing_column,
     missing_table,
     refused,
@@ -26,10 +27,18 @@ from omnisync.agent.erp.dialects.translation import (
     wrong_login,
 )
 from omnisync.agent.erp.driver import DatabaseLogin, Driver
+from omnisync.agent.erp.letters import code_point
 from omnisync.agent.erp.schema import columns_by_table
 from omnisync.agent.erp.statements import formatted, id_lists, insert_text
 from omnisync.agent.erp.unreadable import readable_cells
-from omnisync.agent.errors import ErpBusyError, ErpFullError, ErpRowInUseError, ErpSetupError, OmnisyncError
+from omnisync.agent.errors import (
+    ErpBusyError,
+    ErpFullError,
+    ErpRowInUseError,
+    ErpSetupError,
+    OmnisyncError,
+    RefusedRecordError,
+)
 
 # Keys compare by bytes: the usual collations call `ção` and `cao` the same. There are no partial indexes here.
 BINDING_TABLES = (
@@ -79,6 +88,7 @@ _UNREACHABLE = frozenset({1049, 1129, 1130, 2002, 2003, 2005})
 # What a record may be refused for beside IntegrityError and DataError: the driver sorts these by their number only.
 _REFUSED = frozenset({1048, 1264, 1265, 1292, 1329, 1364, 1366, 1406, 1411, 1442, 1644, 1690, 3819, 4025, 4078})
 _TABLE = pattern(r"[Tt]able [`']([^ ]+)[`']")
+_LETTER = pattern(r"Incorrect string value: '((?:\\x[0-9A-F]{2})+).*' for column .*`([^`]+)`\.`([^`]+)`")
 _DUPLICATE = frozenset({1022, 1062, 1586})
 
 
@@ -212,10 +222,18 @@ def _translate_error(error: Exception, login: DatabaseLogin) -> OmnisyncError:
     if code == 1054:
         return missing_column(login, motive)
     if isinstance(error, UnicodeEncodeError):
-        return refused(str(error))
+        return refused(LETTERS)
+    if code == 1366 and (found := _LETTER.search(motive)) is not None:
+        return RefusedRecordError("letter_refused", letra=_letter(found[1]), onde=f"{found[2]}.{found[3]}")
     if code in _REFUSED or isinstance(error, (pymysql.IntegrityError, pymysql.DataError)):
         return refused(_without_values(motive))
     return wrong_layout(motive)
+
+
+def _letter(escaped: str) -> str:
+    r"""Return the letter that the server shows as the bytes it begins with: \xF0\x9F\x98\x80."""
+    sent = bytes(int(pair, 16) for pair in escaped.split("\\x")[1:])
+    return "".join(map(code_point, sent.decode("utf-8", "ignore")[:1]))
 
 
 def _code(error: BaseException) -> int:
@@ -249,6 +267,7 @@ DRIVER = Driver(
     translate_error=_translate_error,
     is_lost=_is_lost,
     is_duplicate=lambda error: _code(error) in _DUPLICATE,
+    encoding=lambda connection: str(connection.encoding),
     close=_close,
     run=_run,
     marked=formatted,

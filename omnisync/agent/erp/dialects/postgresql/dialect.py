@@ -18,6 +18,7 @@ from omnisync.agent.erp.database import Database, Dialect
 from omnisync.agent.erp.dialects.postgresql import reflection
 from omnisync.agent.erp.dialects.session_zone import agrees, signed_offset, zone_key
 from omnisync.agent.erp.dialects.translation import (
+    LETTERS,
     missing_column,
     missing_table,
     refused,
@@ -229,6 +230,8 @@ def _translate_error(error: Exception, login: DatabaseLogin) -> OmnisyncError:
     state = getattr(error, "sqlstate", None)
     if isinstance(error, psycopg.OperationalError) and state is None:
         return ErpBusyError()
+    if isinstance(error, UnicodeEncodeError) or state == "22P05":
+        return refused(LETTERS)
     if not isinstance(error, psycopg.Error) or state is None:
         return refused(str(error))
     motive = error.diag.message_primary or str(error)
