@@ -8,8 +8,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from omnisync.agent.erp.charset import is_complete, storable_rows
 from omnisync.agent.erp.driver import DatabaseLogin, Driver
-from omnisync.agent.erp.letters import is_complete, storable_rows
 from omnisync.agent.erp.schema import DatabaseTable, Rights, Schema
 from omnisync.agent.erp.statements import (
     BoundStatement,
@@ -349,12 +349,7 @@ class Database:
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Insert rows known to be new, the fastest way. On an error some may stand: keep a savepoint before it."""
         if rows:
-            self.dialect.insert_rows(self, table, columns, self._storable(table, columns, rows))
-
-    def insert_returning(self, table: str, columns: Sequence[str], row: Sequence[object], made: str) -> object:
-        """Insert one row; answers what the database made of the column `made`."""
-        [storable] = self._storable(table, columns, [row])
-        return self.dialect.insert_returning(self, table, columns, storable, made)
+            self.dialect.insert_rows(self, table, columns, _storable(self, table, columns, rows))
 
     def update_rows(
         self, table: str, columns: Sequence[str], keys: Sequence[str], rows: Sequence[Sequence[object]]
@@ -362,14 +357,21 @@ class Database:
         """Set `columns` where `keys` are equal; a row is the columns' values, then the keys'. Answers rows matched."""
         if not rows:
             return 0
-        return self.dialect.update_rows(self, table, columns, keys, self._storable(table, [*columns, *keys], rows))
+        return self.dialect.update_rows(self, table, columns, keys, _storable(self, table, [*columns, *keys], rows))
 
-    def _storable(
-        self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
-    ) -> Sequence[Sequence[object]]:
-        """Return the rows in letters that the connection carries. Raises RefusedRecordError for one it has not."""
-        encoding = encoding_of(self)
-        return rows if is_complete(encoding) else storable_rows(encoding, table, columns, rows)
+
+def insert_made(database: Database, table: str, columns: Sequence[str], row: Sequence[object], made: str) -> object:
+    """Insert one row; answers what the database made of the column `made`."""
+    [storable] = _storable(database, table, columns, [row])
+    return database.dialect.insert_returning(database, table, columns, storable, made)
+
+
+def _storable(
+    database: Database, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
+) -> Sequence[Sequence[object]]:
+    """Return the rows in letters that the connection carries. Raises RefusedRecordError for one it has not."""
+    encoding = encoding_of(database)
+    return rows if is_complete(encoding) else storable_rows(encoding, table, columns, rows)
 
 
 def records_among(database: Database, table: str, column: str, keys: Sequence[object]) -> list[dict[str, object]]:

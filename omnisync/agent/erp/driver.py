@@ -10,7 +10,10 @@ from typing import Any
 from msgspec import Struct
 
 from omnisync.agent.erp.statements import RowList, unchanged
-from omnisync.agent.errors import OmnisyncError
+from omnisync.agent.errors import OmnisyncError, RefusedRecordError
+
+UNREADABLE_VALUE = "erp_unreadable"
+"""The code of the RefusedRecordError for a row with a value that cannot be read, where no cell can be told."""
 
 
 class Timeouts(Struct, frozen=True, kw_only=True):
@@ -51,8 +54,14 @@ def run_statement(cursor: Any, sql: str, values: Sequence[object]) -> None:
 
 
 def fetch_rows(cursor: Any, size: int | None) -> RowList:
-    """Return the next rows, all that are left or at most so many, of a driver that reads every value."""
-    return list(cursor.fetchall() if size is None else cursor.fetchmany(size))
+    """Return the next rows, all that are left or at most so many.
+
+    Raises RefusedRecordError for a value that the driver cannot make sense of.
+    """
+    try:
+        return list(cursor.fetchall() if size is None else cursor.fetchmany(size))
+    except (ValueError, OverflowError) as error:
+        raise RefusedRecordError(UNREADABLE_VALUE) from error
 
 
 def open_cursor(connection: Any) -> Any:
@@ -99,7 +108,8 @@ class Driver(Struct, frozen=True, kw_only=True):
     read_rows: Callable[[Any, int | None], RowList] = fetch_rows
     """Return the next rows of a query that ran, at most so many of them, or all; none at its end.
 
-    A value that the driver cannot make sense of (no letters, a date beyond the calendar) is UNREADABLE, alone.
+    A value that the driver cannot make sense of (no letters, a date beyond the calendar) is UNREADABLE, alone; where a
+    driver does not tell which it is, RefusedRecordError with the code UNREADABLE_VALUE.
     """
     encoding: Callable[[Any], str] | None = None
     """Return Python's name of the only letters the connection carries; None where it carries all."""

@@ -405,3 +405,99 @@ def test_case_a6_a_column_that_lacks_a_letter_of_its_connection_names_it_too(
     [issue] = erp.records.open_issues(["refused"], 10)
     assert "U+1F600, cli.nome" in issue.message
     toy.close()
+
+
+class BadValue(Struct, frozen=True):
+    """A value of a receivable that is not sound: its column, how it is written, and the field and code that name it.
+
+    Without a field it is none, and its row goes out.
+    """
+
+    column: str
+    sql: str
+    field: str = ""
+    code: str = "unreadable"
+
+
+def bad_values(kind: str) -> list[BadValue]:
+    """One value of every kind that this brand holds and that Python has no form for, or no field takes."""
+    text = [] if kind == "postgresql" else [BadValue("cli", BAD_TEXT[kind], "customer_erp_code")]
+    return (
+        text
+        + {
+            "sqlite": [
+                BadValue("val", "9e999", "amount", "float"),
+                BadValue("ven", "'0000-00-00'", "due_on", "required"),
+                BadValue("emi", "'31/12/2026'", "issued_on", "format"),
+            ],
+            "postgresql": [
+                BadValue("ven", "'infinity'", "due_on"),
+                BadValue("emi", "'-infinity'", "issued_on"),
+                BadValue("ven", "'20222-01-10'", "due_on"),
+                BadValue("emi", "'0044-03-15 BC'", "issued_on"),
+                BadValue("val", "'NaN'", "amount", "pattern"),
+                BadValue("flo", "'Infinity'", "balance", "float"),
+                BadValue("flo", "1e300", "balance", "float"),
+            ],
+            "mariadb": [
+                BadValue("emi", "'0000-00-00'"),
+                BadValue("ven", "'0000-00-00'", "due_on", "required"),
+                BadValue("ven", "'2026-05-00'", "due_on", "format"),
+                BadValue("emi", "'2026-02-31'", "issued_on", "format"),
+                BadValue("flo", "1e300", "balance", "float"),
+            ],
+            "firebird": [BadValue("flo", "1e300", "balance", "float")],
+        }[kind]
+    )
+
+
+_WHOLE = f"{_TIT}, flo DOUBLE PRECISION, alt {{moment}}"
+_ALL_OF_THEM = _RECEIVABLE.replace("val AS balance", "flo AS balance, alt")
+
+
+def test_an_erp_with_values_of_every_kind_that_cannot_be_read_brings_all_the_rest_and_names_each(toy: ToyErp) -> None:
+    column, found = bad_column(toy.kind), bad_values(toy.kind)
+    moment = "DATETIME" if toy.kind == "mariadb" else "TIMESTAMP"
+    toy.lay(
+        cli=f"{TABLES['cli']}, cidade {column.type}",
+        ped=f"{TABLES['ped']}, sit {column.type}",
+        pro=f"cod VARCHAR(20) NOT NULL PRIMARY KEY, ref {column.type}",
+        tit=_WHOLE.format(moment=moment),
+    )
+    state = f'customer = "cli"\nstate = {{ column = "sit", open = "{column.good[1:-1]}" }}\n'
+    erp = toy.open(
+        CUSTOMER.replace("[customer.columns]", MATCH + "[customer.columns]"),
+        ORDER.replace("[order.columns]", state + "[order.columns]"),
+        _LOOKED_UP,
+        _query("receivables", _ALL_OF_THEM, 'changed_at = "alt"\n'),
+    )
+    toy.run(f"INSERT INTO pro (cod, ref) VALUES ('000001', {column.good})")
+    toy.run(f"INSERT INTO pro (cod, ref) VALUES ('000002', {column.bad})")
+    toy.run(f"INSERT INTO cli (cod, documento, cidade) VALUES (7, '12ABC34501DE35', {column.bad})")
+    with closing(toy.keeper.plain()) as plain, closing(plain.cursor()) as cursor:
+        if toy.kind == "mariadb":
+            cursor.execute("SET SESSION sql_mode = 'ALLOW_INVALID_DATES'")
+        for n, bad in enumerate([BadValue("doc", "'D0'"), *found, BadValue("doc", "'DZ'")]):
+            row = {"doc": f"'D{n}'", "cli": "'C1'", "emi": "NULL", "ven": "'2026-11-01'", "val": "10.00", "flo": "10"}
+            row |= {"alt": "'2026-11-24 10:00:00'", bad.column: bad.sql}
+            cursor.execute(f"INSERT INTO tit ({', '.join(row)}) VALUES ({', '.join(row.values())})")
+        plain.commit()
+
+    people = write(erp, change(customer()), change(customer("cus_2", document=OTHER_CNPJ)))
+    assert people.counts.customers == RowCounts(written=2)
+    lines = {n: (item(1, product_code=f"00000{n}"),) for n in (1, 2)}
+    orders = [change(order(f"ord_{n}", items=lines[1 if n < 4 else 2])) for n in (1, 2, 3, 4)]
+    assert write(erp, *orders).counts.orders == RowCounts(written=3, refused=1)
+    toy.run(f"UPDATE ped SET sit = {column.bad} WHERE id_app = 'ord_2'")
+    edited = [change(order(f"ord_{n}", items=lines[1], notes="urgente"), 2) for n in (1, 2, 3)]
+    assert write(erp, *edited).counts.orders == RowCounts(written=2, refused=1)
+    issues = {issue.id: issue.message for issue in erp.records.open_issues(["refused"], 10)}
+    assert issues.keys() == {"ord_2", "ord_4"}
+    assert "ped.sit" in issues["ord_2"]
+    assert "pro.ref, 000002" in issues["ord_4"]
+
+    out = exported(erp, "receivables")
+    named = {f"D{n}/1": (bad.field, bad.code) for n, bad in enumerate(found, 1) if bad.field}
+    whole = {f"D{n}/1" for n, bad in enumerate(found, 1) if not bad.field}
+    assert out.aside == named
+    assert out.sound.keys() == {"D0/1", "DZ/1"} | whole

@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from omnisync.agent.erp.letters import with_plain_marks
+from omnisync.agent.erp.charset import with_plain_punctuation
 from omnisync.contract.documents import mask
 
 Convert = Callable[[Any], Any]
@@ -57,14 +57,14 @@ class Plain(Struct, frozen=True):
         """Return the text in letters of Windows-1252."""
         if text.isascii():
             return text
-        marked = with_plain_marks(text)
+        marked = with_plain_punctuation(text)
         return " ".join(marked.encode("cp1252", "ignore").decode("cp1252").split())
 
     def drops(self, text: str) -> bool:
         """Return whether a letter of the text is lost."""
         if text.isascii():
             return False
-        marked = with_plain_marks(text)
+        marked = with_plain_punctuation(text)
         return len(marked.encode("cp1252", "ignore")) < len(marked)
 
 

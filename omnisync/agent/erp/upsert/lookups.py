@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from omnisync.agent.erp.database import Database
+from omnisync.agent.erp.driver import UNREADABLE_VALUE
 from omnisync.agent.erp.layout.row_builder import (
     AMBIGUOUS,
     UNANSWERED,
@@ -104,17 +105,18 @@ def comparable_rows(
 ) -> list[tuple[object, ...]]:
     """Return the rows of all keys of a query that ends with `IN {ids}`; the first column is the one compared.
 
-    A key that cannot even be compared (letters against a number) is found nowhere.
+    A key that cannot even be compared (letters against a number) is found nowhere. One whose row cannot be read has
+    itself and UNREADABLE for a row.
     """
     if not keys:
         return []
     database.savepoint()
     try:
         rows = database.select_among(sql, keys, values)
-    except RefusedRecordError:
+    except RefusedRecordError as error:
         database.return_to_savepoint()
         if len(keys) == 1:
-            return []
+            return [(keys[0], UNREADABLE)] if error.code == UNREADABLE_VALUE else []
         middle = len(keys) // 2
         return comparable_rows(database, sql, keys[:middle], values) + comparable_rows(
             database, sql, keys[middle:], values

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from omnisync.agent.erp.database import Database
+from omnisync.agent.erp.database import Database, insert_made
 from omnisync.agent.erp.layout.plan import TablePlan
 from omnisync.agent.erp.statements import row_groups
 from omnisync.agent.erp.unreadable import UNREADABLE
@@ -50,9 +50,8 @@ class TableWriter:
             self._database.insert_rows(table.name, names, rows)
             made = self._keys_of_all(new.ids)
             return [made[id_] for id_ in new.ids]
-        insert = self._database.insert_returning
         return [
-            self._completed_key(values, insert(table.name, names, row, table.keys[-1]))
+            self._completed_key(values, insert_made(self._database, table.name, names, row, table.keys[-1]))
             for values, row in zip(new.values, rows, strict=True)
         ]
 

@@ -13,6 +13,7 @@ import pymysql  # type: ignore[import-untyped]  # the driver has no types
 from pymysql.constants import CLIENT, SERVER_STATUS  # type: ignore[import-untyped]
 from pymysql.cursors import SSCursor  # type: ignore[import-untyped]
 
+from omnisync.agent.erp.charset import code_point
 from omnisync.agent.erp.database import Database, Dialect
 from omnisync.agent.erp.dialects.mariadb import reflection
 from omnisync.agent.erp.dialects.rights import rights_by_statements
@@ -27,7 +28,6 @@ from omnisync.agent.erp.dialects.translation import (
     wrong_login,
 )
 from omnisync.agent.erp.driver import DatabaseLogin, Driver
-from omnisync.agent.erp.letters import code_point
 from omnisync.agent.erp.schema import columns_by_table
 from omnisync.agent.erp.statements import formatted, id_lists, insert_text
 from omnisync.agent.erp.unreadable import readable_cells

@@ -13,7 +13,7 @@ _TYPOGRAPHIC = str.maketrans(
 )
 
 
-def with_plain_marks(text: str) -> str:
+def with_plain_punctuation(text: str) -> str:
     """Return the text with plain quotes, dashes and dots for the typographic ones, and each accent on its letter."""
     return normalize("NFC", text).translate(_TYPOGRAPHIC)
 
@@ -41,7 +41,7 @@ def storable_rows(
 def _storable(encoding: str, where: str, value: object) -> object:
     if not isinstance(value, str) or not _lacks_any(encoding, (value,)):
         return value
-    plain = with_plain_marks(value)
+    plain = with_plain_punctuation(value)
     for place, letter in enumerate(plain, 1):
         if _lacks_any(encoding, (letter,)):
             raise RefusedRecordError("letter_refused", letra=code_point(letter), onde=f"{place}ª letra de {where}")
