@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from codecs import lookup
 from collections.abc import Iterable, Sequence
+from typing import Any
 from unicodedata import normalize
 
+from omnisync.agent.erp.driver import Driver
 from omnisync.agent.errors import RefusedRecordError
 
 _TYPOGRAPHIC = str.maketrans(
@@ -16,6 +18,11 @@ _TYPOGRAPHIC = str.maketrans(
 def with_plain_punctuation(text: str) -> str:
     """Return the text with plain quotes, dashes and dots for the typographic ones, and each accent on its letter."""
     return normalize("NFC", text).translate(_TYPOGRAPHIC)
+
+
+def encoding_of(driver: Driver, connection: Any) -> str:
+    """Return Python's name of the only letters that a connection carries."""
+    return driver.encoding(connection) if driver.encoding is not None else "utf-8"
 
 
 def is_complete(encoding: str) -> bool:
@@ -30,7 +37,9 @@ def storable_rows(
 
     Raises RefusedRecordError naming column and letter of the first text that has others still.
     """
-    if not _lacks_any(encoding, (value for row in rows for value in row if isinstance(value, str))):
+    if is_complete(encoding) or not _lacks_any(
+        encoding, (value for row in rows for value in row if isinstance(value, str))
+    ):
         return rows
     return [
         [_storable(encoding, f"{table}.{name}", value) for name, value in zip(columns, row, strict=True)]

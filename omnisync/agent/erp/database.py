@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from omnisync.agent.erp.charset import is_complete, storable_rows
+from omnisync.agent.erp.charset import encoding_of, is_complete, storable_rows
 from omnisync.agent.erp.driver import DatabaseLogin, Driver
 from omnisync.agent.erp.schema import DatabaseTable, Rights, Schema
 from omnisync.agent.erp.statements import (
@@ -349,29 +349,21 @@ class Database:
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Insert rows known to be new, the fastest way. On an error some may stand: keep a savepoint before it."""
         if rows:
-            self.dialect.insert_rows(self, table, columns, _storable(self, table, columns, rows))
+            rows = storable_rows(encoding_of(self._driver, self.connection), table, columns, rows)
+            self.dialect.insert_rows(self, table, columns, rows)
 
     def update_rows(
         self, table: str, columns: Sequence[str], keys: Sequence[str], rows: Sequence[Sequence[object]]
     ) -> int:
         """Set `columns` where `keys` are equal; a row is the columns' values, then the keys'. Answers rows matched."""
-        if not rows:
-            return 0
-        return self.dialect.update_rows(self, table, columns, keys, _storable(self, table, [*columns, *keys], rows))
+        rows = storable_rows(encoding_of(self._driver, self.connection), table, [*columns, *keys], rows)
+        return self.dialect.update_rows(self, table, columns, keys, rows) if rows else 0
 
 
 def insert_made(database: Database, table: str, columns: Sequence[str], row: Sequence[object], made: str) -> object:
     """Insert one row; answers what the database made of the column `made`."""
-    [storable] = _storable(database, table, columns, [row])
-    return database.dialect.insert_returning(database, table, columns, storable, made)
-
-
-def _storable(
-    database: Database, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
-) -> Sequence[Sequence[object]]:
-    """Return the rows in letters that the connection carries. Raises RefusedRecordError for one it has not."""
-    encoding = encoding_of(database)
-    return rows if is_complete(encoding) else storable_rows(encoding, table, columns, rows)
+    [row] = storable_rows(encoding_of(database.dialect.driver, database.connection), table, columns, [row])
+    return database.dialect.insert_returning(database, table, columns, row, made)
 
 
 def records_among(database: Database, table: str, column: str, keys: Sequence[object]) -> list[dict[str, object]]:
@@ -399,15 +391,9 @@ def has_transaction(database: Database) -> bool:
     return is_alive is None or is_alive(database.connection)
 
 
-def encoding_of(database: Database) -> str:
-    """Return Python's name of the only letters the connection carries."""
-    own = database.dialect.driver.encoding
-    return own(database.connection) if own is not None else "utf-8"
-
-
 def encoder(database: Database) -> Callable[[str], str]:
     """Return what puts `?` for each letter this database cannot hold: for texts of ours, never for the ERP's."""
-    encoding = encoding_of(database)
+    encoding = encoding_of(database.dialect.driver, database.connection)
     if is_complete(encoding):
         return unchanged
     return lambda text: text.encode(encoding, "replace").decode(encoding)

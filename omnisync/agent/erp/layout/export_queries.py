@@ -20,7 +20,7 @@ from omnisync.agent.errors import LayoutError
 from omnisync.contract.datasets import DATASETS, Dataset
 from omnisync.contract.records import Address
 
-FORM = 3
+FORM = 4
 """Of the hashes and of what becomes of values: raised when either changes, so that every row is looked at anew."""
 
 _WORD = re.compile(r"'[^']*'|\"[^\"]*\"|::|:([a-z_][a-z_0-9]*)")
