@@ -37,9 +37,8 @@ def storable_rows(
 
     Raises RefusedRecordError naming column and letter of the first text that has others still.
     """
-    if is_complete(encoding) or not _lacks_any(
-        encoding, (value for row in rows for value in row if isinstance(value, str))
-    ):
+    texts = (value for row in rows for value in row if isinstance(value, str))
+    if is_complete(encoding) or not _lacks_any(encoding, texts):
         return rows
     return [
         [_storable(encoding, f"{table}.{name}", value) for name, value in zip(columns, row, strict=True)]
