@@ -15,6 +15,7 @@ from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.journal.run import Run
 from omnisync.agent.messages import labels, sentences, zone_text
 from omnisync.agent.messages.format import format_age, format_integer
+from omnisync.agent.messages.row_refusals import reason_of_row, remedy_of_row
 from omnisync.agent.messages.spreadsheet import open_issues_csv
 from omnisync.agent.progress import NOUNS
 from omnisync.agent.sync.outbox import RowRefusal, outbox_of
@@ -126,7 +127,8 @@ def refused(context: composition.AgentContext, connection: Connection, limit: in
     for record in found:
         click.echo(open_issue_line(record, context.runtime.clock()))
     for row in unsent:
-        click.echo(f"{labels.UNSENT:<11}{labels.row_name(row.dataset, row.key)}: {row.detail}")
+        why = f"{reason_of_row(row)} {remedy_of_row(row)}"
+        click.echo(f"{labels.UNSENT:<11}{labels.row_name(row.dataset, row.key)}: {why}")
 
 
 def _as_builtins(row: RowRefusal) -> dict[str, object]:

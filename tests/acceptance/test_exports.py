@@ -96,10 +96,13 @@ def test_refused_rows_end_an_export_with_3_and_can_be_tried_again(program: Progr
 def test_refused_rows_are_told_with_their_reason_and_the_runs_with_what_they_sent(program: Program) -> None:
     program.keeper.run("UPDATE produtos SET ncm = '123456789' WHERE codigo = 'A/7~b'")
     program.run("export")
-    assert "Não enviadoProdutos A/7~b: " in program.run("refused").out.replace(" " * 4, "")
+    shown = program.run("refused").out
+    assert "Não enviadoProdutos A/7~b: " in shown.replace(" " * 4, "")
+    csv = program.run("refused", "--csv").out
+    assert all("(ncm). Corrija no ERP: vai na próxima exportação." in text for text in (shown, csv))
     [row] = program.run("refused", "--json").json()
     assert (row["kind"], row["dataset"], row["key"], row["pointer"]) == ("row", "products", "A~17~0b", "/data/ncm")
-    assert '"Não enviado";"Produtos";"A/7~b";' in program.run("refused", "--csv").out
+    assert '"Não enviado";"Produtos";"A/7~b";' in csv
     assert "23 enviados" in program.run("runs").out
 
 

@@ -9,6 +9,7 @@ from io import StringIO
 from typing import Protocol
 
 from omnisync.agent.messages import labels
+from omnisync.agent.messages.row_refusals import reason_of_row, remedy_of_row
 
 BOM = "\ufeff"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
@@ -63,6 +64,8 @@ class CsvRow(Protocol):
     @property
     def code(self) -> str: ...
     @property
+    def pointer(self) -> str: ...
+    @property
     def detail(self) -> str: ...
     @property
     def at(self) -> datetime: ...
@@ -91,7 +94,7 @@ def open_issues_csv(records: Iterable[CsvRecord], zone: tzinfo, not_sent: Iterab
             labels.row_key(row.key),
             "",
             row.at.astimezone(zone).strftime("%d/%m/%Y %H:%M"),
-            row.detail,
+            f"{reason_of_row(row)} {remedy_of_row(row)}",
             row.code,
             f"{row.system}.{row.dataset}",
         )

@@ -48,7 +48,7 @@ class InvalidValue(Struct, frozen=True):
 
     @property
     def sentence(self) -> str:
-        """Return what the code means, with its remedy, in pt-BR."""
+        """Return what the code means, in pt-BR."""
         return SENTENCES[self.code]
 
 
@@ -56,12 +56,10 @@ _TYPE, _PATTERN, _FORMAT = InvalidValue("type"), InvalidValue("pattern"), Invali
 _UNREADABLE, _FLOAT = InvalidValue("unreadable"), InvalidValue("float")
 
 SENTENCES = batches.SENTENCES | {
-    "unreadable": "O valor não pode ser lido no ERP: a data não existe no calendário ou as letras não são do charset "
-    "do banco. Peça a quem cuida do ERP que o corrija.",
-    "float": "A coluna guarda números aproximados (FLOAT, DOUBLE), e este não cabe no campo. Arredonde na consulta do "
-    "layout, com CAST ou ROUND.",
+    "unreadable": "O valor não pode ser lido: a data não existe, ou as letras não são do charset do banco.",
+    "float": "A coluna guarda números aproximados (FLOAT, DOUBLE), e este só cabe no campo com CAST ou ROUND.",
 }
-"""What each code means, with its remedy, in pt-BR."""
+"""What each code means, in pt-BR."""
 
 
 def coercer(hint: Any, zone: tzinfo) -> Coerce:

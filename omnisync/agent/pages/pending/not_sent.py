@@ -9,10 +9,8 @@ from msgspec import Struct
 
 from omnisync.agent.messages import labels
 from omnisync.agent.messages.format import format_age
+from omnisync.agent.messages.row_refusals import reason_of_row, remedy_of_row
 from omnisync.agent.sync.outbox import RowRefusal
-
-REMEDIES = {"repeated": "Acerte a consulta no layout ou o cadastro no ERP."}
-REMEDY = "Corrija no ERP: vai na próxima exportação."
 
 
 class NotSentRow(Struct, frozen=True, kw_only=True):
@@ -42,10 +40,9 @@ def not_sent_rows(found: Sequence[RowRefusal], n: int, now: datetime) -> NotSent
 
 
 def _row(found: RowRefusal, now: datetime) -> NotSentRow:
-    field = found.pointer.rpartition("/")[2]
     return NotSentRow(
         name=labels.row_name(found.dataset, found.key),
-        reason=f"{found.detail[:-1]} ({field})." if field and found.detail.endswith(".") else found.detail,
-        remedy=REMEDIES.get(found.code, REMEDY),
+        reason=reason_of_row(found),
+        remedy=remedy_of_row(found),
         age=format_age(found.at, now),
     )
