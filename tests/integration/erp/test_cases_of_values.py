@@ -15,11 +15,13 @@ from msgspec import Struct
 from devtools.database_servers import PASSWORD, FirebirdServer
 from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.base import Erp
+from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.databases import open_database
 from omnisync.agent.erp.export.changed_at import FEW_NUMBERS
 from omnisync.agent.erp.layout.schema import read_layout
 from omnisync.agent.erp.layout_check.check import check
 from omnisync.agent.erp.layout_check.findings import Finding
+from omnisync.agent.errors import ErpBusyError
 from omnisync.agent.messages import sentences
 from omnisync.agent.progress import RowCounts
 from omnisync.contract.batches import line_reader
@@ -502,3 +504,21 @@ def test_an_erp_with_values_of_every_kind_that_cannot_be_read_brings_all_the_res
     whole = {f"D{n}/1" for n, bad in enumerate(found, 1) if not bad.field}
     assert out.aside == named
     assert out.sound.keys() == {"D0/1", "DZ/1"} | whole
+
+
+def test_mariadbs_connection_lost_among_the_rows_is_a_busy_erp(request: pytest.FixtureRequest) -> None:
+    keeper = make_on(request.getfixturevalue("mariadb_running"), schema="")
+    with closing(open_database(keeper.address, keeper.password)) as database:
+        with pytest.raises(ErpBusyError):
+            _read_while_killed(keeper, database)
+        assert database.select("SELECT 1") == [(1,)]
+
+
+def _read_while_killed(keeper: SampleErp, database: Database) -> None:
+    [(own,)] = database.select("SELECT connection_id()")
+    read, sql = database.dialect.driver.read_rows, "SELECT seq, repeat('x', 1000) FROM seq_1_to_100000"
+    with database.cursor(sql) as cursor:
+        cursor.execute(sql)
+        assert len(read(cursor, 1)) == 1
+        keeper.run(f"KILL {own}")
+        read(cursor, None)

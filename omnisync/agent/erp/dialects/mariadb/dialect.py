@@ -29,7 +29,7 @@ from omnisync.agent.erp.dialects.translation import (
 )
 from omnisync.agent.erp.driver import DatabaseLogin, Driver
 from omnisync.agent.erp.schema import columns_by_table
-from omnisync.agent.erp.statements import formatted, id_lists, insert_text
+from omnisync.agent.erp.statements import RowList, formatted, id_lists, insert_text
 from omnisync.agent.erp.unreadable import readable_cells
 from omnisync.agent.errors import (
     ErpBusyError,
@@ -151,6 +151,16 @@ def _run(cursor: Any, sql: str, values: Sequence[object]) -> None:
         result._read_row_from_packet = partial(_row, result, result._read_row_from_packet)
 
 
+def _read_rows(cursor: Any, size: int | None) -> RowList:
+    """Return the next rows. Over a lost connection the cursor would wait for the rest of them when it is closed."""
+    try:
+        return list(cursor.fetchall() if size is None else cursor.fetchmany(size))
+    except pymysql.Error:
+        if not cursor.connection.open:
+            cursor._result.unbuffered_active = False
+        raise
+
+
 def _row(result: Any, read: Callable[[Any], tuple[object, ...]], packet: Any) -> tuple[object, ...]:
     try:
         return read(packet)
@@ -270,6 +280,7 @@ DRIVER = Driver(
     encoding=lambda connection: str(connection.encoding),
     close=_close,
     run=_run,
+    read_rows=_read_rows,
     marked=formatted,
     set_lock_wait=_set_lock_wait,
 )
