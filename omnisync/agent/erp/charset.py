@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codecs import lookup
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from unicodedata import normalize
 
@@ -20,9 +20,9 @@ def with_plain_punctuation(text: str) -> str:
     return normalize("NFC", text).translate(_TYPOGRAPHIC)
 
 
-def encoding_of(driver: Driver, connection: Any) -> str:
-    """Return Python's name of the only letters that a connection carries."""
-    return driver.encoding(connection) if driver.encoding is not None else "utf-8"
+def encoding_of(driver: Driver, connection: Callable[[], Any]) -> str:
+    """Return Python's name of the only letters that a connection carries; it is asked for only where they differ."""
+    return driver.encoding(connection()) if driver.encoding is not None else "utf-8"
 
 
 def is_complete(encoding: str) -> bool:

@@ -349,20 +349,20 @@ class Database:
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Insert rows known to be new, the fastest way. On an error some may stand: keep a savepoint before it."""
         if rows:
-            rows = storable_rows(encoding_of(self._driver, self.connection), table, columns, rows)
+            rows = storable_rows(encoding_of(self._driver, lambda: self.connection), table, columns, rows)
             self.dialect.insert_rows(self, table, columns, rows)
 
     def update_rows(
         self, table: str, columns: Sequence[str], keys: Sequence[str], rows: Sequence[Sequence[object]]
     ) -> int:
         """Set `columns` where `keys` are equal; a row is the columns' values, then the keys'. Answers rows matched."""
-        rows = storable_rows(encoding_of(self._driver, self.connection), table, [*columns, *keys], rows)
+        rows = storable_rows(encoding_of(self._driver, lambda: self.connection), table, [*columns, *keys], rows)
         return self.dialect.update_rows(self, table, columns, keys, rows) if rows else 0
 
 
 def insert_made(database: Database, table: str, columns: Sequence[str], row: Sequence[object], made: str) -> object:
     """Insert one row; answers what the database made of the column `made`."""
-    [row] = storable_rows(encoding_of(database.dialect.driver, database.connection), table, columns, [row])
+    [row] = storable_rows(encoding_of(database.dialect.driver, lambda: database.connection), table, columns, [row])
     return database.dialect.insert_returning(database, table, columns, row, made)
 
 
@@ -393,7 +393,7 @@ def has_transaction(database: Database) -> bool:
 
 def encoder(database: Database) -> Callable[[str], str]:
     """Return what puts `?` for each letter this database cannot hold: for texts of ours, never for the ERP's."""
-    encoding = encoding_of(database.dialect.driver, database.connection)
+    encoding = encoding_of(database.dialect.driver, lambda: database.connection)
     if is_complete(encoding):
         return unchanged
     return lambda text: text.encode(encoding, "replace").decode(encoding)

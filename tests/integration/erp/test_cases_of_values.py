@@ -522,3 +522,16 @@ def _read_while_killed(keeper: SampleErp, database: Database) -> None:
         assert len(read(cursor, 1)) == 1
         keeper.run(f"KILL {own}")
         read(cursor, None)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_case_a1_a_number_that_cannot_be_read_is_not_sent_as_one(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    toy, column = opened(kind, request, tmp_path), bad_column(kind)
+    toy.lay(cli="", ped=f"{TABLES['ped']}, exibido {column.type} DEFAULT ({column.bad})")
+    erp = toy.open(ORDER.replace("[order.columns]", 'shown = "exibido"\n[order.columns]'), ITEM)
+    written = write(erp, change(order()), change(order("ord_2")))
+    assert written.counts.orders == RowCounts(written=2)
+    assert [receipt.erp_number for receipt in written.receipts] == [None, None]
+    toy.close()

@@ -11,6 +11,7 @@ from msgspec import Struct
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import NumberFrom, TablePlan
 from omnisync.agent.erp.layout.row_builder import Fill, LookupAnswers
+from omnisync.agent.erp.unreadable import UNREADABLE
 from omnisync.agent.erp.upsert.keys import as_text
 from omnisync.agent.errors import RefusedRecordError
 
@@ -94,7 +95,7 @@ class NumberSource:
         assert number.statement is not None
         values = [_value(fill, new, i) for _, fill in number.statement.parameters]
         rows = self._database.select(number.statement.sql, values)
-        if not rows or rows[0][0] is None:
+        if not rows or rows[0][0] in (None, UNREADABLE):
             motive = f"a consulta do número de {self._table.name} não respondeu nada"
             raise RefusedRecordError("erp_no_number", motivo=motive)
         return as_text(rows[0][0])

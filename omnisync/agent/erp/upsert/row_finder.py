@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.layout.plan import Layout
+from omnisync.agent.erp.unreadable import UNREADABLE
 from omnisync.agent.erp.upsert.customer_match import CustomerMatch
 from omnisync.agent.erp.upsert.keys import ErpKey, as_text
 from omnisync.agent.erp.upsert.order_state import OrderStateGuard
@@ -63,4 +64,4 @@ class RowFinder:
 
 
 def _number_of(value: object) -> str | None:
-    return as_text(value) if value is not None else None
+    return as_text(value) if value is not None and value is not UNREADABLE else None
