@@ -49,13 +49,15 @@ class ImportOptions(Struct, frozen=True, kw_only=True):
 
     `first_slice` is in records. From `prefetch_from` rows announced on, another process makes records ready: below, it
     would not have begun before the end. A stream with more pages than twice the rows announced and
-    `max_unannounced_pages` has no end. `start_thread` starts the fetch of the next page.
+    `max_unannounced_pages` has no end. `pages_ahead` are fetched before their
+    turn, by threads that `start_thread` starts.
     """
 
     page_limit: int = MAX_PAGE
     first_slice: int = FIRST_SLICE
     prefetch_from: int = 20_000
     max_unannounced_pages: int = 1000
+    pages_ahead: int = 2
     start_thread: Callable[[Callable[[], None]], None] = start_daemon_thread
 
 
@@ -95,7 +97,12 @@ class Importer:
             runtime, lambda trouble, retry_at: self._report_progress(self._phase, trouble, retry_at)
         )
         self._reader = FeedReader(
-            hub, erp.prepare_page, self._retrying, limit=options.page_limit, start_thread=options.start_thread
+            hub,
+            erp.prepare_page,
+            self._retrying,
+            limit=options.page_limit,
+            n_ahead=options.pages_ahead,
+            start_thread=options.start_thread,
         )
 
     @property
@@ -230,19 +237,21 @@ class Importer:
         return self._retrying(lambda: self._hub.streams(cursors))
 
     def _read(self, stream: Stream, expected: str, cursor: str, until: str) -> str:
-        """Read a stream to its end; answers the cursor it ends at. The next page is fetched while one is written."""
+        """Read a stream to its end; answers the cursor it ends at. The next pages are fetched while one is written."""
         seen = {cursor}
         most = 2 * self._totals.total + self._options.max_unannounced_pages
-        ahead: Prefetch | None = None
+        ahead: list[Prefetch] = []
         while True:
             self._report_progress(_phase_of(stream))
-            read = self._reader.page(stream, cursor, until, ahead, epoch=self._epoch)
+            read = self._reader.page(stream, cursor, until, ahead[0] if ahead else None, epoch=self._epoch)
             page = read.page
             if page.has_more and (page.cursor in seen or len(seen) > most):
                 raise FeedError("hub_repeats")
             seen.add(page.cursor)
             is_worth = self._mostly_new and self._totals.total >= self._options.prefetch_from
-            ahead = self._reader.prefetch(stream, page.cursor, until, is_prepared=is_worth) if page.has_more else None
+            going = ahead[1:] if read.is_prefetched else []
+            if page.has_more:
+                ahead = self._reader.prefetch(stream, page.cursor, until, going, is_prepared=is_worth)
             if page.changes or read.unreadable or page.cursor != expected:
                 self._write_page(stream, read, expected)
             expected = cursor = page.cursor

@@ -12,8 +12,8 @@ import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from threading import Lock, Thread, Timer
 from typing import IO
 from zoneinfo import ZoneInfo
@@ -67,29 +67,36 @@ class PrepareProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._is_up = False
         self._is_over = False
-        self._lock = Lock()
+        self._starting, self._sending, self._receiving = Lock(), Lock(), Lock()
 
     def start(self) -> None:
         """Start the process, so that it is up when the first page is asked of it. Idempotent; never raises."""
-        with self._lock:
+        with self._starting:
             if self._process is None and not self._is_over:
                 self._start()
 
     def prepare(self, stream: Stream, page: bytes) -> Mapping[str, PreparedRecord]:
         """Return records of the page made ready, by id; none while the process is not up, or when it is no more.
 
-        Never raises. One caller at a time.
+        Never raises. A second caller's page is on its way while the first one's is worked on.
         """
-        with self._lock:
-            if self._process is None and not self._is_over:
-                self._start()
+        self.start()
+        with self._sending:
             if self._is_over or not self._is_up:
                 return {}
             try:
-                return _answer.decode(self._ask(msgspec.msgpack.encode(_PrepareRequest(stream, page))))
+                self._send(msgspec.msgpack.encode(_PrepareRequest(stream, page)))
             except _LOST:
                 self._is_over = True
                 return {}
+            self._receiving.acquire()  # before the next page is sent: answers come in the order of the pages
+        try:
+            return _answer.decode(self._receive())
+        except _LOST:
+            self._is_over = True
+            return {}
+        finally:
+            self._receiving.release()
 
     def learn_rounding(self, rounded: RoundedColumns) -> None:
         """Leave out what these columns would round. Before the first page."""
@@ -122,25 +129,36 @@ class PrepareProcess:
 
     def _wait_until_up(self) -> None:
         try:
-            self._ask(msgspec.msgpack.encode(self._config))
+            self._send(msgspec.msgpack.encode(self._config))
+            self._receive()
         except _LOST:
             self._is_over = True
         else:
             self._is_up = True
 
-    def _ask(self, message: bytes) -> bytes:
+    def _send(self, message: bytes) -> None:
         process = self._process
         assert process is not None
         assert process.stdin is not None
-        assert process.stdout is not None
-        impatience = Timer(self._timeout_s, process.kill)
-        impatience.daemon = True
-        impatience.start()
-        try:
+        with self._killing_if_late(process):
             _send(process.stdin, message)
+
+    def _receive(self) -> bytes:
+        process = self._process
+        assert process is not None
+        assert process.stdout is not None
+        with self._killing_if_late(process):
             return _receive(process.stdout)
+
+    @contextmanager
+    def _killing_if_late(self, process: subprocess.Popen[bytes]) -> Iterator[None]:
+        timer = Timer(self._timeout_s, process.kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
         finally:
-            impatience.cancel()
+            timer.cancel()
 
 
 def _send(pipe: IO[bytes], message: bytes) -> None:
