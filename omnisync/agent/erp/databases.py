@@ -24,7 +24,6 @@ from omnisync.agent.erp.sql_erp import SqlErp
 from omnisync.agent.erp.upsert.prepare_process import PrepareConfig, PrepareProcess
 from omnisync.agent.erp.upsert.record_reason import Describe
 from omnisync.agent.errors import ErpSetupError, LayoutError
-from omnisync.agent.hub_api.address import is_this_computer
 
 
 class DatabaseKind(Struct, frozen=True):
@@ -125,7 +124,7 @@ def open_erp(
     """Return the ERP of one connection, not yet connected (`prepare` does). Raises ErpSetupError (kind) or LayoutError.
 
     `describe` makes the sentences of reasons. In the folder `memories` stands what is remembered of ERPs whose layout
-    says `state = "agent"`. Where there is a core to spare, and the layout asks the ERP nothing, pages can be made ready
+    says `state = "agent"`. On more than one core, where the layout asks the ERP nothing, pages can be made ready
     by another process.
     """
     layout, text = _read(address.layout)
@@ -134,11 +133,7 @@ def open_erp(
     how = compile_layout(layout, zone, mappings or {})
     database = open_database(address, password, kinds=kinds, timeouts=options.timeouts, zone=zone)
     ahead = None
-    if (
-        has_core_to_spare(address, options.n_cores, is_server=has_server(address.kind, kinds))
-        and not how.needs_database
-        and isinstance(zone, ZoneInfo)
-    ):
+    if options.n_cores > 1 and not how.needs_database and isinstance(zone, ZoneInfo):
         codes = {kind: dict(known) for kind, known in (mappings or {}).items()}
         ahead = PrepareProcess(
             PrepareConfig(layout=text, mappings=codes, zone=zone.key, adjusts_centavo=options.adjusts_centavo)
@@ -158,14 +153,6 @@ def open_erp(
 def _own_file(path: Path) -> Database:
     """Return the agent's own database of bindings and cursors."""
     return Database(OWN_FILE, DatabaseLogin(str(path)))
-
-
-def has_core_to_spare(address: ErpAddress, n_cores: int, *, is_server: bool) -> bool:
-    """Return whether a core is left beside the one that writes; the database's own server, on this computer, takes
-    another.
-    """
-    is_beside = is_server and is_this_computer(address.server.lower() or "localhost")
-    return n_cores > (2 if is_beside else 1)
 
 
 def memory_of(address: ErpAddress, memories: Path) -> Path:

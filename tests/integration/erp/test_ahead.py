@@ -16,9 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.base import PreparedRecord, Slice, WriteResult
-from omnisync.agent.erp.databases import has_core_to_spare
 from omnisync.agent.erp.layout.plan_compiler import compile_layout
 from omnisync.agent.erp.layout.schema import read_layout, shipped_layout, shipped_names, shipped_text
 from omnisync.agent.erp.upsert.prepare import prepare_records
@@ -190,22 +188,6 @@ def test_layouts_that_ask_the_erp_are_told_from_those_that_do_not() -> None:
     }
     assert "padrao" not in asking
     assert "direto" in asking
-
-
-@pytest.mark.parametrize(
-    ("kind", "server", "n_cores", "is_used"),
-    [
-        ("sqlite", "", 1, False),
-        ("sqlite", "", 2, True),
-        ("postgresql", "127.0.0.1", 2, False),
-        ("postgresql", "LOCALHOST", 3, True),
-        ("postgresql", "erp.example", 1, False),
-        ("postgresql", "erp.example", 2, True),
-    ],
-)
-def test_a_core_must_be_left_beside_the_one_that_writes(kind: str, server: str, n_cores: int, is_used: bool) -> None:
-    address = ErpAddress(kind=kind, database="erp", server=server)
-    assert has_core_to_spare(address, n_cores, is_server=kind != "sqlite") == is_used
 
 
 def _page(changes: Sequence[Change]) -> bytes:
