@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -226,15 +227,17 @@ def _up(
     raise AssertionError("the process never came up")
 
 
+def _is_child(process: Path, command: bytes) -> bool:
+    with suppress(OSError):  # it may have ended meanwhile
+        is_ours = f"PPid:\t{os.getpid()}\n" in (process / "status").read_text()
+        return is_ours and (process / "cmdline").read_bytes() == command
+    return False
+
+
 def _pid(command: Sequence[str] = COMMAND) -> int:
     """The one child of this process that runs the command."""
     wanted = "\0".join(command).encode() + b"\0"
-    children = [
-        int(pid)
-        for task in Path("/proc/self/task").iterdir()
-        for pid in (task / "children").read_text().split()
-        if Path("/proc", pid, "cmdline").read_bytes() == wanted
-    ]
+    children = [int(one.name) for one in Path("/proc").glob("[0-9]*") if _is_child(one, wanted)]
     [found] = children
     return found
 
