@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from codecs import lookup
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 from unicodedata import normalize
 
-from omnisync.agent.erp.driver import Driver
 from omnisync.agent.errors import RefusedRecordError
 
 _TYPOGRAPHIC = str.maketrans(
@@ -18,11 +16,6 @@ _TYPOGRAPHIC = str.maketrans(
 def with_plain_punctuation(text: str) -> str:
     """Return the text with plain quotes, dashes and dots for the typographic ones, and each accent on its letter."""
     return normalize("NFC", text).translate(_TYPOGRAPHIC)
-
-
-def encoding_of(driver: Driver, connection: Callable[[], Any]) -> str:
-    """Return Python's name of the only letters that a connection carries; it is asked for only where they differ."""
-    return driver.encoding(connection()) if driver.encoding is not None else "utf-8"
 
 
 def is_complete(encoding: str) -> bool:

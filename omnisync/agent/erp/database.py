@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from omnisync.agent.erp.charset import encoding_of, is_complete, storable_rows
+from omnisync.agent.erp.charset import is_complete, storable_rows
 from omnisync.agent.erp.driver import DatabaseLogin, Driver
 from omnisync.agent.erp.schema import DatabaseTable, Rights, Schema
 from omnisync.agent.erp.statements import (
@@ -198,9 +198,10 @@ class Database:
                 self.close()
                 raise ErpBusyError from error
             # Our own key is never a record's fault: another run got there first, and the slice is done again.
-            is_other_run = "omnisync_" in sql.lower() and self._driver.is_duplicate(error)
+            is_of_ours = "omnisync_" in sql.lower()
+            is_other_run = is_of_ours and self._driver.is_duplicate(error)
             ours = ErpBusyError() if is_other_run else self._driver.translate_error(error, self._login)
-            if isinstance(ours, ErpRowInUseError) and "omnisync_" in sql.lower():
+            if is_of_ours and isinstance(ours, ErpRowInUseError):
                 ours = ErpBusyError()  # held by another run of ours: no record's row
             is_alive = self._driver.is_in_transaction
             if self._in_transaction and self._undone is None and is_alive is not None and not is_alive(self._open):
@@ -349,20 +350,22 @@ class Database:
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Insert rows known to be new, the fastest way. On an error some may stand: keep a savepoint before it."""
         if rows:
-            rows = storable_rows(encoding_of(self._driver, lambda: self.connection), table, columns, rows)
+            rows = storable_rows(encoding_of(self), table, columns, rows)
             self.dialect.insert_rows(self, table, columns, rows)
 
     def update_rows(
         self, table: str, columns: Sequence[str], keys: Sequence[str], rows: Sequence[Sequence[object]]
     ) -> int:
         """Set `columns` where `keys` are equal; a row is the columns' values, then the keys'. Answers rows matched."""
-        rows = storable_rows(encoding_of(self._driver, lambda: self.connection), table, [*columns, *keys], rows)
-        return self.dialect.update_rows(self, table, columns, keys, rows) if rows else 0
+        if not rows:
+            return 0
+        rows = storable_rows(encoding_of(self), table, [*columns, *keys], rows)
+        return self.dialect.update_rows(self, table, columns, keys, rows)
 
 
 def insert_made(database: Database, table: str, columns: Sequence[str], row: Sequence[object], made: str) -> object:
     """Insert one row; answers what the database made of the column `made`."""
-    [row] = storable_rows(encoding_of(database.dialect.driver, lambda: database.connection), table, columns, [row])
+    [row] = storable_rows(encoding_of(database), table, columns, [row])
     return database.dialect.insert_returning(database, table, columns, row, made)
 
 
@@ -391,9 +394,15 @@ def has_transaction(database: Database) -> bool:
     return is_alive is None or is_alive(database.connection)
 
 
+def encoding_of(database: Database) -> str:
+    """Return Python's name of the only letters that the database's connection carries."""
+    encoding = database.dialect.driver.encoding
+    return encoding(database.connection) if encoding is not None else "utf-8"
+
+
 def encoder(database: Database) -> Callable[[str], str]:
     """Return what puts `?` for each letter this database cannot hold: for texts of ours, never for the ERP's."""
-    encoding = encoding_of(database.dialect.driver, lambda: database.connection)
+    encoding = encoding_of(database)
     if is_complete(encoding):
         return unchanged
     return lambda text: text.encode(encoding, "replace").decode(encoding)
