@@ -49,8 +49,8 @@ class ImportOptions(Struct, frozen=True, kw_only=True):
 
     `first_slice` is in records. From `prefetch_from` rows announced on, another process makes records ready: below, it
     would not have begun before the end. A stream with more pages than twice the rows announced and
-    `max_unannounced_pages` has no end. `pages_ahead` are fetched before their
-    turn, by threads that `start_thread` starts.
+    `max_unannounced_pages` has no end. `pages_ahead` are fetched before their turn, by threads that `start_thread`
+    starts.
     """
 
     page_limit: int = MAX_PAGE

@@ -147,9 +147,9 @@ class CustomerMatch:
                 continue
             there = found[key]
             # The first of the app's customers with a document keeps its row up to date; the others fill what is empty.
-            marked = there[mark] if mark is not None and not _is_empty(there[mark]) else None
-            owner = owners.setdefault(key, marked or (row[mark] if mark is not None else record_change.change.id))
-            is_owner = is_same(owner, str(row[mark]) if mark is not None else record_change.change.id)
+            own = str(row[mark]) if mark is not None else record_change.change.id
+            marked = there[mark] if mark is not None and not _is_empty(there[mark]) else own
+            is_owner = is_same(owners.setdefault(key, marked), own)
             places = tuple(
                 i
                 for i, name in enumerate(names)

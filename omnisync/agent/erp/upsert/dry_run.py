@@ -29,8 +29,8 @@ def written_rows(database: Database, layout: Layout, record_changes: Sequence[Re
     places += [(table.name, table.parent, list(map(key_of, orders))) for table in lines]
     shown: TableRows = {}
     for table, by, keys in places:
-        found = _rows_of(database, table, by, keys) if by else []
-        shown[table] = [*shown.get(table, []), *(row for row in found if row not in shown.get(table, []))]
+        known = shown.setdefault(table, [])
+        known += [row for row in (_rows_of(database, table, by, keys) if by else ()) if row not in known]
     return shown
 
 
