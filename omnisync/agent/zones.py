@@ -67,7 +67,7 @@ class ConnectionZone(Struct, frozen=True, kw_only=True):
     @property
     def name(self) -> str:
         """The zone's name."""
-        return _name(self.zone)
+        return name_of(self.zone)
 
 
 def zone_of(
@@ -78,7 +78,7 @@ def zone_of(
     A connection that keeps the machine's zone does so wherever that is, until it is given one of its own. Raises
     SettingsError when a name is unknown.
     """
-    known = _name(machine) if machine is not None else ""
+    known = name_of(machine) if machine is not None else ""
     if own is not None:
         return ConnectionZone(zone=zone_named(own), source="connection", machine=known)
     if environment is not None:
@@ -96,7 +96,7 @@ def machine_zone() -> tzinfo | None:
         zone = tzlocal.reload_localzone()
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
-    name = _OF_WINDOWS.get(_name(zone)) if sys.platform == "win32" else None
+    name = _OF_WINDOWS.get(name_of(zone)) if sys.platform == "win32" else None
     return zone if name is None else ZoneInfo(name)
 
 
@@ -126,7 +126,8 @@ def _folded(text: str) -> str:
     return "".join(letter for letter in letters if not combining(letter)).casefold()
 
 
-def _name(zone: tzinfo) -> str:
+def name_of(zone: tzinfo) -> str:
+    """Return a zone's name in the IANA database; what it says of itself where it has none."""
     return getattr(zone, "key", None) or str(zone)
 
 

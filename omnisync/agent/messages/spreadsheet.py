@@ -9,7 +9,7 @@ from io import StringIO
 from typing import Protocol
 
 from omnisync.agent.messages import labels
-from omnisync.agent.messages.row_refusals import reason_of_row, remedy_of_row
+from omnisync.agent.messages.row_refusals import RefusedRow, reason_of_row, remedy_of_row
 
 BOM = "\ufeff"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
@@ -52,8 +52,8 @@ def safe(cell: str) -> str:
     return "'" + cell if cell.startswith(_FORMULA) else cell
 
 
-class CsvRow(Protocol):
-    """A row of the ERP that did not go out; the outbox's `Refusal` is one."""
+class CsvRow(RefusedRow, Protocol):
+    """A row of the ERP that did not go out, and whose it is; the outbox's `RowRefusal` is one."""
 
     @property
     def system(self) -> str: ...
@@ -61,12 +61,6 @@ class CsvRow(Protocol):
     def dataset(self) -> str: ...
     @property
     def key(self) -> str: ...
-    @property
-    def code(self) -> str: ...
-    @property
-    def pointer(self) -> str: ...
-    @property
-    def detail(self) -> str: ...
     @property
     def at(self) -> datetime: ...
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from omnisync.agent.erp.layout.moment_sample import written_moments
 from omnisync.agent.erp.layout.schema import LayoutFile
 from omnisync.agent.messages.sentences import of_code
-from omnisync.agent.zones import BRAZILIAN, DEFAULT, ConnectionZone, Source, wall_hour, zone_named
+from omnisync.agent.zones import BRAZILIAN, DEFAULT, ConnectionZone, Source, name_of, wall_hour, zone_named
 
 ZONE_SOURCES: Mapping[Source, str] = {
     "connection": "desta conexão",
@@ -21,7 +21,7 @@ UNKNOWN_ZONE = "desconhecido"
 
 def zone_in_words(zone: tzinfo, now: datetime) -> str:
     """Return a zone as a sentence: Horário de Brasília (UTC−3)."""
-    key = getattr(zone, "key", None) or str(zone)
+    key = name_of(zone)
     place = "Brasília" if key == DEFAULT else BRAZILIAN.get(key, "")
     name = f"Horário de {place}" if place else f"Fuso horário {key}"
     return f"{name} ({utc_offset(zone, now)})."
@@ -56,9 +56,8 @@ def moment_line(layout: LayoutFile, zone: tzinfo, moment: datetime) -> str:
     if not written:
         return ""
     there = ", ".join(f"{one.text} em {one.column}" for one in written)
-    key = getattr(zone, "key", None) or str(zone)
-    offset = utc_offset(zone, moment)
-    return f"Um pedido feito em {_as_the_app(moment)} no aplicativo entra no ERP com {there}, no fuso {key} ({offset})."
+    where = f"no fuso {name_of(zone)} ({utc_offset(zone, moment)})"
+    return f"Um pedido feito em {_as_the_app(moment)} no aplicativo entra no ERP com {there}, {where}."
 
 
 def _as_the_app(moment: datetime) -> str:
