@@ -20,7 +20,8 @@ from omnisync.agent.erp.base import (
     WriteResult,
 )
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.export.row_stream import RowStream, Since, open_stream
+from omnisync.agent.erp.export.changed_at import Since
+from omnisync.agent.erp.export.row_stream import RowStream, open_stream
 from omnisync.agent.erp.layout.export_queries import ExportQuery
 from omnisync.agent.erp.layout.plan import Layout
 from omnisync.agent.erp.layout.plan_compiler import with_rounding

@@ -13,8 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from omnisync.agent.erp.export.changed_at import later_of, newest, since_of
-from omnisync.agent.erp.export.row_stream import Since
+from omnisync.agent.erp.export.changed_at import Since, later_of, newest, since_of
 from omnisync.agent.errors import LayoutError
 from omnisync.agent.sync.outbox import Outbox
 from tests.support.erp_databases import KEEPERS, make_erp

@@ -17,8 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent.erp.database import Database
-from omnisync.agent.erp.export.changed_at import Since as Since  # noqa: PLC0414  # a part of this promise
-from omnisync.agent.erp.export.changed_at import condition, later_of, newest
+from omnisync.agent.erp.export.changed_at import Since, condition, later_of, newest
 from omnisync.agent.erp.export.chunking import ROWS_PER_CHUNK, ChunkedRows, content_defined_chunks
 from omnisync.agent.erp.export.serializer import LineSerializer, OptionalKey, SerializedLines
 from omnisync.agent.erp.layout.export_queries import ExportQuery, check_names, known_names
