@@ -1,4 +1,4 @@
-"""Why the hub's database cannot be opened, as a code: nobody reads a driver's own words."""
+"""Translate what keeps the hub's database from being opened into a code, without the driver's own words."""
 
 from __future__ import annotations
 

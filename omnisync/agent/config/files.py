@@ -109,7 +109,7 @@ def remove_leftovers(folder: Path, *names: str) -> None:
     for name in names:
         older = [file for file in folder.glob(f"{name}*") if _OLDER.fullmatch(file.name.removeprefix(name))]
         for leftover in (*folder.glob(f".{name}.*{_NEW}"), *older):
-            with suppress(OSError, LockedError), file_lock(leftover):
+            with suppress(OSError, SettingsError, LockedError), file_lock(leftover):
                 leftover.unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""What a person set up, in a file of its own beside the journal: brought back where the journal was damaged."""
+"""Copy connections, schedules and De/Para beside the journal, and bring them back where it was damaged."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SettingsCopy(Struct, frozen=True):
     path: Path
 
     def save(self, db: sqlite3.Connection) -> None:
-        """Copy what the journal holds now. A disk that takes no copy keeps nobody from a change."""
+        """Copy what the journal holds now. A disk that takes no copy hinders no change."""
         mappings: dict[str, list[SavedMapping]] = {}
         for name, *line in db.execute("SELECT connection, kind, code, erp_code FROM mapping ORDER BY 1, 2, 3"):
             mappings.setdefault(name, []).append(SavedMapping(*line))
