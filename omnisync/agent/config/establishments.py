@@ -11,11 +11,9 @@ from omnisync.agent.errors import SetupError
 def chosen_codes(connection: Connection, chosen: Sequence[str]) -> list[str]:
     """Return the establishments of a run: the chosen ones, or all of the connection's.
 
-    Raises SetupError for one that is not the connection's: it never means all; and where the connection has none yet.
+    Raises SetupError for one that is not the connection's: it never means all.
     """
     known = [establishment.code for establishment in connection.establishments]
-    if not known:
-        raise SetupError("establishments_missing")
     for code in chosen:
         if code not in known:
             raise SetupError("establishment_not_here", codigo=code)

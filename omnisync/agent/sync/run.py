@@ -215,12 +215,15 @@ def importer_between(
     runtime: Runtime,
     first_slice: int = FIRST_SLICE,
 ) -> Importer:
-    """Return an importer between this hub and this ERP."""
+    """Return an importer between this hub and this ERP. Raises SetupError before any establishment was brought."""
+    establishments = chosen_codes(connection, codes)
+    if not establishments:
+        raise SetupError("establishments_missing")
     return Importer(
         erp,
         hub,
         run_id=run_id,
-        establishments=chosen_codes(connection, codes),
+        establishments=establishments,
         report=report,
         runtime=runtime,
         options=ImportOptions(first_slice=first_slice),

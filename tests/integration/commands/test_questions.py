@@ -46,3 +46,11 @@ def test_case_e7_an_import_before_establishments_were_brought_says_how_to_bring_
     status, said = run(capsys, "import")
     assert status == 1
     assert "connection test" in said
+
+
+def test_a_schedule_is_saved_before_establishments_were_brought(
+    journal: Journal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, said = run(capsys, "schedule", "set", "--start", "7:30", "--every", "1:00")
+    saved = journal.connections.schedule("producao")
+    assert (status, saved is not None and saved.is_active) == (0, True), said
