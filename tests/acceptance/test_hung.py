@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 from tests.support.hub_server import running_hub
 from tests.support.import_runs import send
-from tests.support.installed_program import ROOT, installed
+from tests.support.installed_program import installed
 from tests.support.record_samples import change, customer, order
 
 
@@ -16,19 +14,11 @@ def test_case_d2_a_driver_that_never_comes_back_ends_the_run_with_a_sentence(tmp
     with running_hub(tmp_path) as hub:
         send(hub, change(customer()), *(change(order(f"ord_{n:02}")) for n in range(20)))
         program = installed(tmp_path / "a", hub)
-        hung = subprocess.run(
-            [sys.executable, "-m", "tests.support.hung_program", "3", "import"],
-            capture_output=True,
-            text=True,
-            env=program.environ,
-            cwd=ROOT,
-            timeout=60,
-            check=False,
-        )
-        assert hung.returncode == 1
-        assert "não respondeu por" in hung.stderr
-        assert "Nada se perdeu" in hung.stderr
-        assert "Traceback" not in hung.stderr
+        hung = program.run("import", step_limit_s=3, timeout_s=60)
+        assert hung.status == 1
+        assert "não respondeu por" in hung.err
+        assert "Nada se perdeu" in hung.err
+        assert "Traceback" not in hung.err
         assert program.run("status", "--json").json()["state"] == "failed"
         after = program.run("import", "--json")
         assert (after.status, program.keeper.query("SELECT COUNT(*) FROM pedidos")) == (0, [(20,)])

@@ -28,16 +28,25 @@ class Program(Struct, frozen=True):
         """The environment the program sees."""
         return os.environ | {"OMNISYNC_HOME": str(self.home), "PYTHONPATH": str(ROOT)}  # noqa: TID251  # a child inherits it
 
-    def run(self, *arguments: str, stdin: str = "", killed_at: tuple[str, int] | None = None) -> Ended:
-        """Run it to its end."""
+    def run(
+        self,
+        *arguments: str,
+        stdin: str = "",
+        killed_at: tuple[str, int] | None = None,
+        step_limit_s: float | None = None,
+        timeout_s: float = 120,
+    ) -> Ended:
+        """Run it to its end; with `step_limit_s` over a driver that hangs, where a step may take so long."""
+        hung = ["-m", "tests.support.hung_program", str(step_limit_s)]
+        how = self._how(killed_at, "-") if step_limit_s is None else hung
         done = subprocess.run(
-            [sys.executable, *self._how(killed_at, "-"), *arguments],
+            [sys.executable, *how, *arguments],
             input=stdin,
             capture_output=True,
             text=True,
             env=self.environ,
             cwd=ROOT,
-            timeout=120,
+            timeout=timeout_s,
             check=False,
         )
         return Ended(done.returncode, done.stdout, done.stderr)

@@ -28,7 +28,7 @@ from omnisync.agent.progress import RowCounts
 from omnisync.contract.feed import Change
 from tests.support.erp_databases import KEEPERS, SampleErp, make_erp, write
 from tests.support.record_samples import change, customer, order, raw_change
-from tests.support.toy_erp import HEAD, ITEM, ToyErp
+from tests.support.toy_erp import HEAD, ITEM, ORDER, ToyErp
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 IS_DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"  # noqa: TID251 - tests have no settings of ours
@@ -38,18 +38,13 @@ KEPT = {"sqlite": "TEXT", "postgresql": "TIMESTAMP", "mariadb": "DATETIME", "fir
 """What moments are kept in without a zone."""
 INSTANT = KEPT | {"postgresql": "TIMESTAMPTZ", "mariadb": "TIMESTAMP NULL"}
 """And with one, or in the session's."""
-LAYOUT = """
-[order]
-table = "ped"
-key = "num"
-external_id = "id_app"
-[order.columns]
-id_app = "id"
-total = "totals.total_amount"
-dia = "issued_at | date"
+LAYOUT = (
+    ORDER
+    + """dia = "issued_at | date"
 hora = "issued_at"
 instante = "issued_at"
 """
+)
 WHOLE = LAYOUT + ITEM
 SENT = """
 [export.order-status]
