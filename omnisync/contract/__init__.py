@@ -1,3 +1,3 @@
 """The contract between hub and agent: structs and pure rules, no input or output, nothing else of ours."""
 
-CONTRACT = "1.0"
+CONTRACT = "1.1"

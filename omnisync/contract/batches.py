@@ -97,6 +97,27 @@ class BatchAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     refused: tuple[RefusedLine, ...] = ()
 
 
+class UploadState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The state of one dataset as one token's name left it.
+
+    `last_batch` is empty where a hub of before contract 1.1 took it in. `living` is how many keys the dataset has now;
+    absent once another's batch came after this one.
+    """
+
+    system: str
+    dataset: str
+    last_batch: str = ""
+    living: int | None = None
+
+
+class UploadStates(Struct, frozen=True, kw_only=True):
+    """The state of every dataset that one token's name has sent: an agent sees by it that one side was put back."""
+
+    contract: str
+    epoch: str
+    datasets: tuple[UploadState, ...]
+
+
 class ExportPage(Struct, frozen=True, kw_only=True):
     """Some lines of a dataset in the order they changed, and where to go on; deletes of keys never met are harmless."""
 

@@ -35,6 +35,7 @@ _STRUCTS: tuple[type[Struct], ...] = (
     contract.IntakeAnswer,
     batches.ExportPage,
     batches.BatchAnswer,
+    batches.UploadStates,
     contract_problems.Problem,
     *(dataset.kind for dataset in DATASETS.values()),
 )
@@ -130,6 +131,7 @@ def _exports() -> dict[str, Any]:
     taken["responses"]["201"] = {"description": "Taken in", "content": _json(answer)}
     taken["requestBody"] = {"required": True, "content": {batches.MEDIA_TYPE: {"schema": _LINES}}}
     return {
+        "/v1/exports": {"get": _route("What this token's name has sent", _ref("UploadStates"), _READING)},
         "/v1/exports/{system}/{dataset}": {
             "get": _route(
                 "A dataset's lines", _ref("ExportPage"), (*_CURSOR, "not_found"), [*dataset, *query], is_cached=True

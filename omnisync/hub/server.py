@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -20,12 +21,20 @@ def wall_clock() -> datetime:
     return datetime.now(UTC)  # noqa: TID251  # everything else takes the moment as an argument
 
 
-def hub_server(store: Store, host: str, port: int, clock: HubClock = wall_clock) -> WebServer:
+def hub_server(
+    store: Store,
+    host: str,
+    port: int,
+    clock: HubClock = wall_clock,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> WebServer:
     """Return a hub on a port of its own; port 0 takes a free one. Raises OSError when the port is taken."""
     listening = listening_socket(host, port)
     named = f"[{host}]" if ":" in host else host
     # No access log: addresses carry ids and cursors, and a poll a minute says nothing.
-    config = uvicorn.Config(create_app(store, clock), access_log=False, log_level="warning", server_header=False)
+    config = uvicorn.Config(
+        create_app(store, clock, monotonic), access_log=False, log_level="warning", server_header=False
+    )
     return WebServer(config, listening, f"http://{named}:{listening.getsockname()[1]}")
 
 

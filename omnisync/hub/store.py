@@ -21,7 +21,7 @@ from omnisync.contract.feed import Establishment
 from omnisync.contract.streams import CUSTOMERS, orders_of
 from omnisync.hub import restore_marks, tables
 
-VERSION = "0005"
+VERSION = "0006"
 """The newest migration; a test holds it equal to Alembic's own head."""
 SCOPES = ("orders:read", "receipts:write", "records:write", "exports:read", "exports:write")
 """Everything a token may be allowed."""

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, delete, insert, select, update
 
+from omnisync.contract import CONTRACT
 from omnisync.contract import batches as contract
 from omnisync.contract.batches import (
     FEW_DELETES,
@@ -26,6 +27,8 @@ from omnisync.contract.batches import (
     BatchAnswer,
     CheckedLine,
     RefusedLine,
+    UploadState,
+    UploadStates,
     ValidRow,
 )
 from omnisync.contract.datasets import Dataset
@@ -34,12 +37,16 @@ from omnisync.hub.errors import ProblemError
 from omnisync.hub.export_rows import AT_ONCE, ExportRow, ExportRows, Mark, missing_keys, n_live, n_missing_keys, rows_of
 from omnisync.hub.store import Store, bulk
 from omnisync.hub.tables import company as companies
-from omnisync.hub.tables import export_batch, export_set, export_snapshot
+from omnisync.hub.tables import export_batch, export_set, export_snapshot, export_source
 from omnisync.web.gzip_stream import GzipError, OversizedError, unpacked
 
 KEPT = timedelta(days=30)
 """How long a batch's answer can be asked for, and its name is known again."""
 _CHUNK_BYTES = 2**18
+_LAST_BATCH = """
+    INSERT INTO export_source (set_id, source, batch, sequence) VALUES (?, ?, ?, ?)
+    ON CONFLICT (set_id, source) DO UPDATE SET batch = excluded.batch, sequence = excluded.sequence
+"""
 _Item = TypeVar("_Item")
 _encode = msgspec.json.Encoder().encode
 
@@ -92,6 +99,28 @@ def answer_of(store: Store, company: str, dataset: Dataset, batch: str) -> bytes
         set_id = db.execute(select(export_set.c.id).where(_is(company, dataset))).scalar()
         known = None if set_id is None else _batch(db, set_id, batch)
     return known[1].encode() if known else None
+
+
+def upload_states(store: Store, company: str, source: str) -> bytes:
+    """Return what a source has sent, as JSON: what stands in one moment."""
+    s, own = export_set.c, export_source.c
+    living = select(s.system, s.dataset, s.living, s.sequence, own.batch, own.sequence.label("at"))
+    mine = (s.company == company) & (own.source == source)
+    with store.reading() as db:
+        rows = db.execute(
+            living.join(export_source, own.set_id == s.id).where(mine).order_by(s.system, s.dataset)
+        ).all()
+        epoch = _epoch(db, company)
+    states = [
+        UploadState(
+            system=row.system,
+            dataset=row.dataset,
+            last_batch=row.batch,
+            living=row.living if row.at == row.sequence else None,
+        )
+        for row in rows
+    ]
+    return _encode(UploadStates(contract=CONTRACT, epoch=epoch, datasets=tuple(states)))
 
 
 class _DatasetLock(Struct, frozen=True):
@@ -170,6 +199,7 @@ class _BatchIngest:
         last = next(self._next) - 1
         mine = update(export_set).where(export_set.c.id == self._place.set_id)
         self._db.execute(mine.values(sequence=last, head=self._head, living=self._living))
+        bulk(self._db, _LAST_BATCH, [(self._place.set_id, self._mark.source, upload.batch, last)])
         return BatchAnswer(
             batch=upload.batch,
             epoch=epoch,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,19 +46,31 @@ class RunningHub:
 
 @contextmanager
 def running_hub(
-    tmp_path: Path, url: str | None = None, before: Callable[[str], None] | None = None
+    tmp_path: Path,
+    url: str | None = None,
+    before: Callable[[str], None] | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> Iterator[RunningHub]:
     """A migrated hub with *Padaria Aurora* (0001, 0002) and a token that may do everything."""
     store = Store(url or f"sqlite:///{tmp_path / 'hub.db'}")
     store.migrate()
-    with serving(store, found_company(store), before) as running:
+    with serving(store, found_company(store), before, monotonic) as running:
         yield running
 
 
 @contextmanager
-def serving(store: Store, token: str, before: Callable[[str], None] | None = None) -> Iterator[RunningHub]:
+def serving(
+    store: Store,
+    token: str,
+    before: Callable[[str], None] | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Iterator[RunningHub]:
     """This store, answering; closed at the end. `before` is called with the target of each request that comes."""
-    server = hub_server(store, "127.0.0.1", 0, clock=lambda: NOW) if before is None else _observed(store, before)
+    server = (
+        hub_server(store, "127.0.0.1", 0, clock=lambda: NOW, monotonic=monotonic)
+        if before is None
+        else _observed(store, before)
+    )
     is_ready = threading.Event()
     thread = threading.Thread(target=server.run, args=(lambda _url: is_ready.set(),), daemon=True)
     thread.start()

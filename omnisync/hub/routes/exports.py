@@ -18,6 +18,7 @@ from omnisync.hub.errors import ProblemError, invalid
 from omnisync.hub.requests import body_of, caller_of, if_none_match, is_gzip, now_of, query_of, store_of
 from omnisync.hub.responses import HubRequest, cached_response, json_response
 
+_SENT = "/v1/exports"
 _DATASET = "/v1/exports/{system:str}/{dataset:str}"
 _BATCH = f"{_DATASET}/batches/{{batch_id:str}}"
 _WRITE = {"scope": "exports:write"}
@@ -76,7 +77,14 @@ def read_batch(request: HubRequest) -> Response[bytes]:
     return json_response(request, answer)
 
 
-ROUTES = (read_rows, put_batch, read_batch)
+@get(_SENT, opt=_WRITE, sync_to_thread=True)
+def read_upload_states(request: HubRequest) -> Response[bytes]:
+    """Answer what this token's name has sent, of every dataset."""
+    caller = caller_of(request)
+    return json_response(request, uploads.upload_states(store_of(request), caller.company, caller.destination))
+
+
+ROUTES = (read_rows, put_batch, read_batch, read_upload_states)
 
 
 def _dataset(request: HubRequest) -> Dataset:

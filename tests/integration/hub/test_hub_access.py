@@ -172,7 +172,7 @@ def test_a_request_id_is_echoed_and_one_is_made_when_none_fits(hub: RunningHub) 
 def test_every_answer_names_the_contract_and_may_not_be_kept(hub: RunningHub) -> None:
     for path in ("/health", "/v1", "/nowhere"):
         headers = visit(hub, {}, path).headers
-        assert (headers["Omnisync-Contract"], headers["Cache-Control"]) == ("1.0", "private, no-store")
+        assert (headers["Omnisync-Contract"], headers["Cache-Control"]) == ("1.1", "private, no-store")
         assert headers["Date"].endswith("GMT")
 
 
