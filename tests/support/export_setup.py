@@ -374,6 +374,6 @@ def with_queries(office: ExportSetup, folder: Path, queries: str) -> None:
 
 def as_before(db: sqlite3.Connection, version: int) -> None:
     """Make an outbox's file one of an earlier version."""
-    for column in ("query", "held_keys"):
+    for column in ("query", "held_keys", "last_batch", "living")[2 if version == 4 else 0 :]:
         db.execute(f"ALTER TABLE dataset DROP COLUMN {column}")
     db.execute(f"PRAGMA user_version = {version}")

@@ -5,18 +5,19 @@ Source: docs/contract.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 from urllib.parse import quote
 
 import msgspec
+from msgspec import Struct
 
 from omnisync import __version__
 from omnisync.agent.errors import ContractVersionError, FeedError, HubUnreachableError
 from omnisync.agent.hub_api.transport import NotFoundError, RawResponse, Transport, UnreadableResponseError
 from omnisync.contract import CONTRACT
-from omnisync.contract.batches import MEDIA_TYPE, BatchAnswer, ExportPage
+from omnisync.contract.batches import MEDIA_TYPE, BatchAnswer, ExportPage, UploadState, UploadStates
 from omnisync.contract.feed import (
     MAX_PAGE,
     UNDECODABLE,
@@ -38,6 +39,16 @@ from omnisync.contract.feed import (
 from omnisync.contract.streams import Stream, unread_orders
 
 DecodedAnswer = TypeVar("DecodedAnswer")
+
+
+class HubUploads(Struct, frozen=True, kw_only=True):
+    """The state of a hub's exports. Another epoch than before means that it was restored, and may have lost some.
+
+    `states` are by system and dataset; None of a hub that cannot tell.
+    """
+
+    epoch: str
+    states: Mapping[tuple[str, str], UploadState] | None = None
 
 
 class HubClient:
@@ -62,8 +73,7 @@ class HubClient:
         """Return every stream and what waits in it after these (stream, cursor); the one request of an idle poll."""
         params = [("after", f"{stream.name}:{cursor}") for stream, cursor in after]
         found = self._read(self._transport.request("GET", "/v1/streams", params=params), Streams)
-        if found.contract.partition(".")[0] != CONTRACT.partition(".")[0]:
-            raise ContractVersionError(versao=__version__)
+        _check_contract(found.contract)
         return found
 
     def page(self, stream: Stream, cursor: str, *, customers_until: str = "", limit: int = MAX_PAGE) -> RawResponse:
@@ -98,9 +108,14 @@ class HubClient:
         """Return orders by establishment that the company has not registered: no agent reads those streams."""
         return unread_orders(self.streams(()))
 
-    def epoch(self) -> str:
-        """Return the hub's epoch: another one means that it was restored, and may have lost what it was sent."""
-        return self.streams(()).epoch
+    def uploads(self) -> HubUploads:
+        """Return the hub's epoch and what it was sent last of every dataset; of contract 1.0, the epoch."""
+        try:
+            found = self._read(self._transport.request("GET", "/v1/exports"), UploadStates)
+        except NotFoundError:
+            return HubUploads(epoch=self.streams(()).epoch)
+        _check_contract(found.contract)
+        return HubUploads(epoch=found.epoch, states={(one.system, one.dataset): one for one in found.datasets})
 
     def send_receipts(self, run_id: str, receipts: Sequence[Receipt]) -> ReceiptAnswer:
         """Tell the hub what became of records. At least once: the hub takes them idempotently."""
@@ -162,6 +177,11 @@ class HubClient:
             raise FeedError(motivo=str(error)) from error
         except UNDECODABLE as error:
             raise HubUnreachableError("hub_corrupt") from error
+
+
+def _check_contract(version: str) -> None:
+    if version.partition(".")[0] != CONTRACT.partition(".")[0]:
+        raise ContractVersionError(versao=__version__)
 
 
 def _batch_address(system: str, dataset: str, batch_id: str) -> str:

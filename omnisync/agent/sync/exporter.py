@@ -18,7 +18,7 @@ from msgspec import Struct
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.erp.layout.export_queries import ExportQuery
 from omnisync.agent.errors import FeedError, OmnisyncError, OutboxLostError, StoppedError, TemporaryError
-from omnisync.agent.hub_api.client import HubClient
+from omnisync.agent.hub_api.client import HubClient, HubUploads
 from omnisync.agent.hub_api.transport import BatchConflictError, TooLargeError
 from omnisync.agent.phase import Phase
 from omnisync.agent.progress import Counts, ExpectedCounts, ExportCounts, Progress
@@ -33,6 +33,7 @@ from omnisync.agent.sync.change_detector import (
     packed_batch,
 )
 from omnisync.agent.sync.outbox import Batch, DatasetState, Outbox, RowRefusal
+from omnisync.agent.sync.put_back import is_put_back
 from omnisync.contract.batches import BatchAnswer
 from omnisync.contract.datasets import DATASETS, Dataset
 
@@ -98,7 +99,7 @@ class Exporter:
         self._report = report
         self._runtime = runtime
         self._limits = limits
-        self._epoch = ""
+        self._uploads = HubUploads(epoch="")
         self._phase = Phase()
         self._sent: dict[str, ExportCounts] = {}
         self.n_requeued = 0
@@ -112,7 +113,7 @@ class Exporter:
         return Counts(exports=dict(self._sent))
 
     def run(self) -> Counts:
-        """Export what changed. Asks the hub once, for its epoch, when nothing did.
+        """Export what changed. Asks the hub once, for what it was sent last, when nothing did.
 
         Raises StoppedError when told to stop, TemporaryError when the retries are exhausted, SetupError when a person
         must act; what was kept before goes first the next time.
@@ -121,15 +122,17 @@ class Exporter:
         if queries:
             self._retrying(self._erp.prepare)
         if queries or left_out:
-            self._epoch = self._retrying(self._hub.epoch)
+            self._uploads = self._retrying(self._hub.uploads)
         for query in queries:
             try:
+                self._forget_put_back(query.dataset)
                 self._export(query)
             except (_UndeliverableError, OutboxLostError):
                 self._outbox.forget(query.dataset.system, query.dataset.name)
                 self._export_again(query)
         for dataset in left_out:
             try:
+                self._forget_put_back(dataset)
                 self._empty(dataset)
             except (_UndeliverableError, OutboxLostError):
                 self._outbox.forget(dataset.system, dataset.name)
@@ -148,11 +151,26 @@ class Exporter:
         left_out = [place for place in known if place not in sent and place in DATASETS]
         return [DATASETS[place] for place in left_out if self._scope.includes_dataset(DATASETS[place])]
 
+    def _forget_put_back(self, dataset: Dataset) -> None:
+        """Forget a dataset whose last batch is not the hub's: one of the two was put back, and all of it goes anew."""
+        if self._uploads.states is None:
+            return
+        state = self._dataset_state(dataset)
+        told = self._uploads.states.get((dataset.system, dataset.name))
+        if is_put_back(state, self._outbox.pending_ids(state), told):
+            self._outbox.forget(dataset.system, dataset.name)
+        elif told is not None and told.last_batch and not state.last_batch:
+            state.last_batch, state.living = told.last_batch, -1 if told.living is None else told.living
+            self._outbox.save_state(state)
+
     def _empty(self, dataset: Dataset) -> None:
         """Delete all rows of a dataset at the hub once a person agreed to it; until then say how many they are."""
         name, options = _name(dataset), self._options(dataset)
         self._sent[name] = ExportCounts()
         state = self._dataset_state(dataset)
+        if state.snapshot:
+            self._empty_unknown(dataset, state, options)
+            return
         self._send(dataset, state)
         n, seen, asked = state.n_rows, bytearray(state.next_n), state.held_keys
         if n and confirm_deletes(self._outbox, state, options, n, seen):
@@ -163,6 +181,19 @@ class Exporter:
         self._outbox.save_state(state)
         self._count(name, ExportCounts(held=n))
         self._hold(dataset.name, n, state.held_keys != asked)
+
+    def _empty_unknown(self, dataset: Dataset, state: DatasetState, options: ExportOptions) -> None:
+        """Do the same where only the hub knows its rows: a snapshot that names none has all of them deleted or held."""
+        if state.n_rows:  # some were named in it
+            self._outbox.forget(dataset.system, dataset.name)
+            state = self._dataset_state(dataset)
+        asked = state.held
+        self._send(dataset, state)
+        self._end_snapshot(dataset, state, options)
+        if options.has_agreed(state.held):
+            self._end_snapshot(dataset, state, options)
+        self._count(_name(dataset), ExportCounts(held=state.held))
+        self._hold(dataset.name, state.held, state.held != asked)
 
     def _options(self, dataset: Dataset) -> ExportOptions:
         return ExportOptions(
@@ -176,7 +207,7 @@ class Exporter:
 
     def _export_again(self, query: ExportQuery) -> None:
         """From the beginning, once: a hub that never takes what it is sent is not ours to persuade."""
-        self._epoch = self._retrying(self._hub.epoch)
+        self._uploads = self._retrying(self._hub.uploads)
         try:
             self._export(query)
         except _UndeliverableError as error:
@@ -221,7 +252,7 @@ class Exporter:
         return state, collector.reads_all
 
     def _dataset_state(self, dataset: Dataset) -> DatasetState:
-        hub = f"{self._scope.hub_name} {self._epoch}"
+        hub = f"{self._scope.hub_name} {self._uploads.epoch}"
         return self._outbox.dataset_state(dataset.system, dataset.name, hub=hub, new_id=self._runtime.new_id)
 
     def _send(self, dataset: Dataset, state: DatasetState) -> None:
@@ -229,7 +260,7 @@ class Exporter:
         for batch in self._outbox.pending(state):
             self._report_progress(Phase(stage="send", dataset=_name(dataset)))
             answer = self._retrying(lambda b=batch: self._put(dataset, b))  # type: ignore[misc]  # a default binds the loop's value
-            if answer.epoch != self._epoch:
+            if answer.epoch != self._uploads.epoch:
                 raise _UndeliverableError
             self._record_answer(dataset, state, batch, answer)
 
@@ -255,6 +286,7 @@ class Exporter:
         if name == PRODUCTS and answer.stored:
             # Before the batch goes from the outbox: after a kill it is sent again, and answered the same.
             self.n_requeued += self._retrying(lambda: self._erp.records.requeue_by_reason(AFTER_PRODUCTS))
+        state.last_batch, state.living = batch.id, answer.living
         if batch.is_final:
             state.held, state.snapshot = answer.held, state.snapshot if answer.held else ""
         refused = [

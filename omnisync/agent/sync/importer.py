@@ -47,10 +47,9 @@ class RetryRequest(Struct, frozen=True, kw_only=True):
 class ImportOptions(Struct, frozen=True, kw_only=True):
     """The limits of one import.
 
-    `first_slice` is in records. From `prefetch_from` rows announced on, another process makes records ready: below, it
-    would not have begun before the end. A stream with more pages than twice the rows announced and
-    `max_unannounced_pages` has no end. `pages_ahead` are fetched before their turn, by threads that `start_thread`
-    starts.
+    `first_slice` is in records. From `prefetch_from` rows announced on another process makes records ready: below, it
+    would begin after the end. A stream with more pages than twice the rows announced and `max_unannounced_pages` has
+    no end. `pages_ahead` are fetched before their turn, by threads that `start_thread` starts.
     """
 
     page_limit: int = MAX_PAGE

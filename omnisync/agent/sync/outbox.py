@@ -33,7 +33,8 @@ class DatasetState(Struct):
     `snapshot` names one that is not over; `held` counts the deletes that the hub keeps back in it for a person's
     confirmation. `full_on` is the day all rows were last read, `since` the latest change seen, `next_n` the next row's
     number. `query` is the fingerprint of what was read; `held_keys` the digest of the keys whose deletes a person is
-    asked about.
+    asked about. `last_batch` is the last one that was answered, `living` how many keys the hub had after it; "" and -1
+    where neither is known yet.
     """
 
     id: int
@@ -46,6 +47,8 @@ class DatasetState(Struct):
     next_n: int
     query: str = ""
     held_keys: str = ""
+    last_batch: str = ""
+    living: int = -1
 
 
 class Batch(Struct, frozen=True, kw_only=True):
@@ -137,9 +140,10 @@ class Outbox:
                 db.execute("INSERT OR REPLACE INTO stretches (dataset, known) VALUES (?, ?)", told)
 
     def datasets(self) -> list[tuple[str, str]]:
-        """Return the system and name of every dataset that the hub has rows of."""
+        """Return the system and name of every dataset that the hub has rows of, or may have while a snapshot lasts."""
+        some = "n_rows > 0 OR snapshot != ''"
         with self._file.reading() as db:
-            rows = db.execute("SELECT system, name FROM dataset WHERE n_rows > 0 ORDER BY system, name").fetchall()
+            rows = db.execute(f"SELECT system, name FROM dataset WHERE {some} ORDER BY system, name").fetchall()  # noqa: S608
         return [(row["system"], row["name"]) for row in rows]
 
     def forget(self, system: str = "", name: str = "") -> None:
@@ -264,6 +268,12 @@ class Outbox:
                 is_confirmed=bool(row["is_confirmed"]),
                 n=row["n"],
             )
+
+    def pending_ids(self, state: DatasetState) -> list[str]:
+        """Return the names of those batches."""
+        with self._file.reading() as db:
+            rows = db.execute("SELECT id FROM batch WHERE dataset = ? ORDER BY n", (state.id,)).fetchall()
+        return [row["id"] for row in rows]
 
     def acknowledge(
         self, state: DatasetState, batch: Batch, refused: Sequence[RowRefusal] = (), kept_back: Sequence[str] = ()

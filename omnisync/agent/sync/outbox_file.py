@@ -41,8 +41,12 @@ _QUERY_AND_HELD = """
 ALTER TABLE dataset ADD COLUMN query TEXT NOT NULL DEFAULT '';
 ALTER TABLE dataset ADD COLUMN held_keys TEXT NOT NULL DEFAULT '';
 """
+_ANSWERED = """
+ALTER TABLE dataset ADD COLUMN last_batch TEXT NOT NULL DEFAULT '';
+ALTER TABLE dataset ADD COLUMN living INTEGER NOT NULL DEFAULT -1;
+"""
 _FORMAT = FileFormat(
-    migrations=("", "", _TABLES, _QUERY_AND_HELD),
+    migrations=("", "", _TABLES, _QUERY_AND_HELD, _ANSWERED),
     newer="o arquivo de exportação é de uma versão mais nova do Omnisync",
     makes_folder=True,
     pragmas=(f"cache_size = -{CACHE_KIB}", f"wal_autocheckpoint = {CHECKPOINT_PAGES}"),

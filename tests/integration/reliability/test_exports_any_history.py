@@ -103,6 +103,7 @@ def _histories(name: str) -> some.SearchStrategy[list[Event]]:
     others = some.one_of(
         *(export, export, stop, fault, fault),
         *map(_event, ("export_all", "check", "try_again", "change_layout", "restore_hub", "forget", "sleep")),
+        *map(_event, ("copy_hub", "put_hub_back", "copy_outbox", "put_outbox_back")),
         _event("break_hub", some.integers(0, 4), some.sampled_from([how for how in FAULTS if "within" not in how])),
         _event("break_erp", some.integers(0, 20)),
         _event("agree", some.booleans()),

@@ -7,6 +7,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,21 @@ from omnisync.agent.erp.export.row_stream import RowStream
 from omnisync.agent.erp.layout.export_queries import ExportQuery, compile_queries
 from omnisync.agent.erp.layout.schema import Export
 from omnisync.agent.errors import FeedError, TemporaryError
+from omnisync.agent.hub_api.client import HubUploads
 from omnisync.agent.hub_api.transport import BatchConflictError
 from omnisync.agent.sync import change_detector
 from omnisync.agent.sync.outbox import Outbox
 from omnisync.agent.sync.outbox_file import OutboxFile
 from omnisync.contract import batches
-from omnisync.contract.batches import FEW_DELETES, MAX_SHARE_DELETED, BatchAnswer, RefusedLine, ValidRow, line_reader
+from omnisync.contract.batches import (
+    FEW_DELETES,
+    MAX_SHARE_DELETED,
+    BatchAnswer,
+    RefusedLine,
+    UploadState,
+    ValidRow,
+    line_reader,
+)
 from omnisync.contract.datasets import DATASETS
 from tests.support.simulation.faults import FaultInjector, no_fault
 
@@ -64,8 +74,27 @@ class MemoryHub:
         self.faults = no_fault()
         self._now = 0
 
+    @property
     def epoch(self) -> str:
         return f"e{self.n_restored}"
+
+    def uploads(self) -> HubUploads:
+        states = {
+            (system, name): UploadState(
+                system=system, dataset=name, last_batch=next(reversed(shelf.answers)), living=len(shelf.rows)
+            )
+            for (system, name), shelf in self.shelves.items()
+            if shelf.answers
+        }
+        return HubUploads(epoch=self.epoch, states=states)
+
+    def copy(self) -> tuple[int, dict[tuple[str, str], StoredDataset]]:
+        """What a copy of its database holds."""
+        return self._now, deepcopy(self.shelves)
+
+    def put_back(self, copied: tuple[int, dict[tuple[str, str], StoredDataset]]) -> None:
+        """Go on from a copy, without a word."""
+        self._now, self.shelves = copied[0], deepcopy(copied[1])
 
     def send_batch(self, system: str, dataset: str, batch_id: str, body: bytes, **more: Any) -> BatchAnswer:
         answer: BatchAnswer = self.faults.around(self._taken, FeedError)((system, dataset), batch_id, body, **more)
@@ -124,7 +153,7 @@ class MemoryHub:
             shot.is_over = not is_held
         answer = BatchAnswer(
             batch=id_,
-            epoch=self.epoch(),
+            epoch=self.epoch,
             lines=lines,
             accepted=lines - len(refused),
             living=len(shelf.rows),

@@ -71,6 +71,8 @@ class ExportSimulation:
         self._agreed = self._n_held = 0
         self._marks, self._ids = count(1), count(1)
         self._graves: list[Row] = []
+        self._hub_copy = self._hub.copy()
+        self._outbox_copy = b""
         self._clean: Mapping[str, Truth] | None = None  # what the hub was last told, if nothing but edits came since
 
     def happen(self, *events: Event) -> None:
@@ -155,6 +157,24 @@ class ExportSimulation:
     def restore_hub(self) -> None:
         self._clean = None
         self._hub.n_restored += 1
+
+    def copy_hub(self) -> None:
+        self._hub_copy = self._hub.copy()
+
+    def put_hub_back(self) -> None:
+        self._clean = None
+        self._hub.put_back(self._hub_copy)
+
+    def copy_outbox(self) -> None:
+        with closing(Outbox(self._path)) as opened:
+            opened.n_refused()  # so that there is a file
+        self._outbox_copy = self._path.read_bytes()
+
+    def put_outbox_back(self) -> None:
+        self._clean = None
+        self._path.unlink(missing_ok=True)
+        if self._outbox_copy:
+            self._path.write_bytes(self._outbox_copy)
 
     def try_again(self) -> None:
         self._clean = None
