@@ -18,15 +18,16 @@ ROOT = Path(__file__).parents[2]
 
 
 class Program(Struct, frozen=True):
-    """`omnisync` on one computer."""
+    """`omnisync` on one computer, its code in `root`."""
 
     home: Path
     keeper: SampleErp
+    root: Path = ROOT
 
     @property
     def environ(self) -> dict[str, str]:
         """The environment the program sees."""
-        return os.environ | {"OMNISYNC_HOME": str(self.home), "PYTHONPATH": str(ROOT)}  # noqa: TID251  # a child inherits it
+        return os.environ | {"OMNISYNC_HOME": str(self.home), "PYTHONPATH": str(self.root)}  # noqa: TID251  # a child inherits it
 
     def run(
         self,
@@ -45,7 +46,7 @@ class Program(Struct, frozen=True):
             capture_output=True,
             text=True,
             env=self.environ,
-            cwd=ROOT,
+            cwd=self.root,
             timeout=timeout_s,
             check=False,
         )
@@ -66,7 +67,7 @@ class Program(Struct, frozen=True):
             stderr=subprocess.PIPE,
             text=True,
             env=self.environ,
-            cwd=ROOT,
+            cwd=self.root,
         )
 
 
@@ -82,10 +83,10 @@ class Ended(Struct, frozen=True):
         return json.loads(self.out)
 
 
-def installed(folder: Path, hub: RunningHub, keeper: SampleErp | None = None) -> Program:
+def installed(folder: Path, hub: RunningHub, keeper: SampleErp | None = None, root: Path = ROOT) -> Program:
     """The program with a connection to this hub and this ERP (else a new SQLite file), told on its command line."""
     folder.mkdir(exist_ok=True)
-    program = Program(folder / "home", keeper or make_sqlite(folder))
+    program = Program(folder / "home", keeper or make_sqlite(folder), root)
     where = program.keeper.address
     arguments = ["--hub", hub.url, "--token-stdin", "--layout", where.layout]
     arguments += ["--erp-kind", where.kind, "--erp-database", where.database]
