@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -18,6 +19,8 @@ BUSY = timedelta(seconds=5)
 """How long a call waits for another process before it gives up."""
 PARTS = ("-wal", "-shm")
 """What SQLite keeps beside the file."""
+FREE_BYTES = 2**20
+"""Of a disk; with less it counts as full."""
 
 OnRebuilt = Callable[[sqlite3.Connection, Path, datetime], None]
 """Called with the new file, where the broken one was kept, and when that was last written."""
@@ -198,13 +201,27 @@ class SqliteFile:
             self.close()
             self._is_checked = False
             return BrokenFileError()
-        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR")):
-            return TemporaryError()
-        if name.startswith("SQLITE_FULL"):
+        if is_full(error, self._path.parent):
             return SettingsError("disk_full", pasta=self._path.parent)
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return TemporaryError("file_in_use", arquivo=self._path)
+        if name.startswith("SQLITE_IOERR"):
+            return TemporaryError()
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
             return SettingsError("folder_read_only", pasta=self._path.parent)
         return None
+
+
+def is_full(error: BaseException, folder: Path) -> bool:
+    """Return whether a full disk is behind SQLite's error.
+
+    It shows in several ways: what SQLite keeps beside a file to share it could not be made, or could not grow.
+    """
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")):
+        with suppress(OSError):
+            return shutil.disk_usage(folder).free < FREE_BYTES
+    return name.startswith("SQLITE_FULL")
 
 
 def set_aside(path: Path, suffix: str = "") -> Path:

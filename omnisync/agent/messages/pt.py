@@ -275,6 +275,10 @@ _PROGRAM: Mapping[str, Message] = {
         "O registro do que já foi enviado estava danificado e foi refeito.",
         "Exporte de novo: tudo será enviado outra vez, e nada se perde.",
     ),
+    "file_in_use": Message(
+        "O arquivo {arquivo} está em uso por outro programa.",
+        "Feche esse programa, ou aguarde, e tente de novo; nada se perdeu.",
+    ),
     "disk_full": Message("O disco deste computador está cheio ({pasta}).", "Libere espaço e tente de novo."),
     "folder_read_only": Message("Não é possível gravar na pasta {pasta}.", "Dê permissão de gravação a este usuário."),
     # the schedule and the clock

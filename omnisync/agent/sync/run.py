@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from datetime import tzinfo
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -41,10 +42,11 @@ from omnisync.agent.sync.slice_size import FIRST_SLICE, MAX_REMEMBERED
 from omnisync.agent.zones import wall_hour
 from omnisync.contract.feed import RecordKind
 
-END_TRIES = 11
-END_PAUSE_S = 3.0
+JOURNAL_TRIES = 11
+JOURNAL_PAUSE_S = 3.0
 DRY_RUN = "rehearsal"
 """The run id of a dry run, which has no row."""
+Written = TypeVar("Written")
 KINDS: tuple[RecordKind, ...] = ("customer", "order")
 
 
@@ -173,14 +175,30 @@ def exclusive_run(services: RunServices, connection: Connection) -> Iterator[Non
 
 
 def begin_run(services: RunServices, connection: Connection, request: RunRequest, run_id: str | None) -> Run:
-    """Return the run's row, started: the one the agent asked for, or a new one of the command line."""
+    """Return the run's row, started: the one the agent asked for, or a new one of the command line.
+
+    Waits a while for a journal in use.
+    """
     journal, now = services.journal, services.runtime.clock()
-    if run_id is None:
+
+    def enqueue() -> str:
         # We hold its lock: no other can be alive. One asked for just now, as by a slot, is about to take it.
         journal.close_orphaned_run(connection.name, now, lambda run: is_about_to_begin(run, now))
         journal.prune(now)  # where no agent does it each day
-        run_id = journal.enqueue_run(connection.name, request.scope, request.origin, now).id
-    return journal.start_run(run_id, now, services.runtime.pid())
+        return journal.enqueue_run(connection.name, request.scope, request.origin, now).id
+
+    known = run_id or _patiently(services, enqueue, (TemporaryError,))
+    return _patiently(services, lambda: journal.start_run(known, now, services.runtime.pid()), (TemporaryError,))
+
+
+def _patiently(services: RunServices, write: Callable[[], Written], errors: tuple[type[OmnisyncError], ...]) -> Written:
+    """Do what writes the journal, trying again for a while where it fails for one of these."""
+    for _ in range(JOURNAL_TRIES - 1):
+        try:
+            return write()
+        except errors:
+            services.runtime.wait(JOURNAL_PAUSE_S)
+    return write()
 
 
 @contextmanager
@@ -236,7 +254,8 @@ def with_company(journal: Journal, connection: Connection, hub: HubClient) -> Co
         return connection
     identity = hub.identity()
     known = msgspec.structs.replace(connection, company=identity.company.id)
-    journal.connections.save(known)
+    with suppress(TemporaryError, SettingsError):  # a journal in use: the next run asks again
+        journal.connections.save(known)
     return known
 
 
@@ -372,11 +391,8 @@ def end_run(
     words: Mapping[str, object] | None = None,
 ) -> None:
     """Close the run's row, waiting a while for a journal in use or without room: what ended stays to be read."""
-    for n_left in reversed(range(END_TRIES)):
-        try:
-            services.journal.end_run(run_id, state, services.runtime.clock(), counts, code=code, words=words)
-            return
-        except (TemporaryError, SettingsError):
-            if not n_left:
-                raise
-            services.runtime.wait(END_PAUSE_S)
+
+    def end() -> None:
+        services.journal.end_run(run_id, state, services.runtime.clock(), counts, code=code, words=words)
+
+    _patiently(services, end, (TemporaryError, SettingsError))

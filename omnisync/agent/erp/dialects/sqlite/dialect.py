@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -24,7 +25,7 @@ from omnisync.agent.errors import (
     LayoutError,
     OmnisyncError,
 )
-from omnisync.agent.sqlite_file import is_corrupt, set_aside
+from omnisync.agent.sqlite_file import is_corrupt, is_full, set_aside
 
 CACHE_KIB = 16_384
 """Of the file, kept in memory: the two megabytes SQLite keeps by itself hold next to nothing of an ERP's tables."""
@@ -184,10 +185,15 @@ def _translate_error(error: Exception, login: DatabaseLogin) -> OmnisyncError:
         return refused(text)
     if name.startswith(_BUSY):
         return ErpBusyError()
-    if name.startswith("SQLITE_FULL"):
+    folder = Path(login.database).parent
+    if is_full(error, folder):
         return ErpFullError(servidor="deste computador")
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")) and not os.access(folder, os.W_OK):
+        return ErpSetupError("folder_read_only", pasta=folder)
     if name.startswith("SQLITE_READONLY"):
         return ErpSetupError("destination_read_only", banco=login.database)
+    if name.startswith("SQLITE_CANTOPEN"):
+        return ErpSetupError("destination_missing_file", banco=login.database)
     if is_corrupt(error):
         return ErpSetupError("destination_corrupt", banco=login.database)
     if text.startswith("no such table"):
