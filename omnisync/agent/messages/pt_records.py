@@ -39,6 +39,11 @@ RECORDS: Mapping[str, Message] = {
         "O {registro} não tem mais {linha}, e a linha dele em {tabela} ficou.",
         "Confira-a no ERP.",
     ),
+    "extra_row_unreadable": Message(
+        "O código de {linha} que o ERP guarda no {registro} não pode ser lido, e a linha dele em {tabela} ficou como "
+        "estava.",
+        "Peça a quem cuida do ERP que o corrija.",
+    ),
     "customer_other_document": Message(
         "O cliente {nome} estava ligado ao cliente {chave} do ERP, que tem outro CNPJ/CPF.",
         "Escolha-o em Pendências se é a mesma empresa, ou importe o cliente de novo para que seja cadastrado.",

@@ -162,6 +162,28 @@ def test_case_a1_a_looked_up_value_that_cannot_be_read_refuses_its_order_alone(t
     assert ("pro.ref, 000002" if lines == _LOOKED_UP else "SQL de produto, 000002") in issue.message
 
 
+def test_case_a1_a_key_in_the_main_row_that_cannot_be_read_makes_no_second_row(toy: ToyErp) -> None:
+    if toy.kind not in BAD_TEXT:
+        return  # PostgreSQL's letters are always letters
+    toy.lay(
+        cli="cod {made}, id_app VARCHAR(40) UNIQUE, nome VARCHAR(60), documento VARCHAR(20), pes VARCHAR(40)",
+        pes="cod VARCHAR(40), email VARCHAR(60)",
+    )
+    before = '[[customer.before]]\nname = "pessoa"\ntable = "pes"\nkey = "cod"\nwhen = "email"\n'
+    before += '[customer.before.columns]\ncod = "id"\nemail = "email"\n'
+    erp = toy.open(CUSTOMER + 'pes = { key_of = "pessoa" }\n', before, ORDER, ITEM)
+    write(erp, change(customer(email="a@aurora.example")), change(customer("cus_2", email="x@aurora.example")))
+    toy.run(f"UPDATE cli SET pes = {BAD_TEXT[toy.kind]} WHERE id_app = 'cus_1'")  # noqa: S608  # our own text
+    edits = change(customer(email="b@aurora.example"), 2), change(customer("cus_2", email="y@aurora.example"), 2)
+    assert write(erp, *edits).counts.customers == RowCounts(written=2)
+    assert sorted(toy.rows("SELECT cod, email FROM pes")) == [
+        ("cus_1", "a@aurora.example"),
+        ("cus_2", "y@aurora.example"),
+    ]
+    [warned] = erp.records.with_warnings(10)
+    assert (warned.id, [one.code for one in warned.warnings]) == ("cus_1", ["extra_row_unreadable"])
+
+
 def test_case_a1_an_order_whose_state_cannot_be_read_stays_and_its_neighbour_is_changed(toy: ToyErp) -> None:
     column = bad_column(toy.kind)
     toy.lay(cli="", ped=f"num {{made}}, id_app VARCHAR(40) UNIQUE, total NUMERIC(15,2), sit {column.type}")

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from omnisync.agent.erp.database import Database, has_transaction
 from omnisync.agent.erp.layout.plan import ExtraPlan, MainPlan, Statement, TablePlan
 from omnisync.agent.erp.layout.row_builder import LookupAnswers
+from omnisync.agent.erp.unreadable import UNREADABLE
 from omnisync.agent.erp.upsert.keys import Claim, ErpKey, as_text
 from omnisync.agent.erp.upsert.numbers import NewRows
 from omnisync.agent.erp.upsert.record_change import RecordChange, key_of, reason_of
@@ -90,17 +91,21 @@ class ExtraRows:
     ) -> tuple[list[RecordChange], list[RecordChange]]:
         """Update the rows that stand and are their record's own, and make the others: the records, and those of them
         whose row was made. `taken` are the keys in the main rows, by id; a trigger may have taken a main row away with
-        our update.
+        our update. Where the key there cannot be read, it is not known which row is the record's: all stays.
         """
         rows = TableWriter(self._database, extra.table)
-        keys: dict[str, ErpKey] = {id_: (as_text(key),) for id_, key in taken.items() if key is not None}
+        keys: dict[str, ErpKey] = {
+            id_: (as_text(key),) for id_, key in taken.items() if key is not None and key is not UNREADABLE
+        }
         owned = rows.owned([Claim(id_, key) for id_, key in keys.items()])
         changing, updates, missing = rows.updatable_columns(), [], []
         updated: dict[str, RecordChange] = {}
         for record_change in group:
             id_, values = record_change.change.id, record_change.rows.extras.get(extra.label)
             updated[id_] = record_change
-            if values is None:
+            if taken.get(id_) is UNREADABLE:
+                updated[id_] = _warned(record_change, "extra_row_unreadable", extra)
+            elif values is None:
                 if id_ in keys:  # the main row goes on pointing there, and so do the rows after it
                     updated[id_] = _with_key(record_change, extra, keys[id_])
                 if id_ in owned:
