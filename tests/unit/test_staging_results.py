@@ -29,7 +29,7 @@ def read(outcome: OutcomeQuery, *rows: tuple[object, ...]) -> StagingResults:
     [(("ord_1", 99, 1, None), "99"), (("ord_1", "A-99 ", "1", None), "A-99"), (("ord_1", 99.0, 1.0, ""), "99")],
 )
 def test_an_imported_order_has_its_number(row: tuple[object, ...], number: str) -> None:
-    result = read(BY_ID, row)["ord_1"]
+    result = read(BY_ID, row).ends["ord_1"]
     assert (result.number, result.reason) == (number, None)
 
 
@@ -37,14 +37,14 @@ def test_an_imported_order_has_its_number(row: tuple[object, ...], number: str) 
     ("text", "said"), [("sem crédito", "sem crédito"), ("  ", "sem explicação"), (None, "sem explicação"), (7, "7")]
 )
 def test_a_refused_order_has_the_reason_that_the_erp_gave(text: object, said: str) -> None:
-    result = read(BY_ID, ("ord_1", None, 9, text))["ord_1"]
+    result = read(BY_ID, ("ord_1", None, 9, text)).ends["ord_1"]
     assert result.number is None
     assert result.reason is not None
     assert (result.reason.code, result.reason.words["motivo"]) == ("erp_job_refused", said)
 
 
 def test_a_reason_repeats_no_document_and_is_no_longer_than_the_contract_takes() -> None:
-    result = read(BY_ID, ("ord_1", None, 9, "CPF 529.982.247-25 " + "x" * 900))["ord_1"]
+    result = read(BY_ID, ("ord_1", None, 9, "CPF 529.982.247-25 " + "x" * 900)).ends["ord_1"]
     assert result.reason is not None
     message = described(result.reason, sentences.of_words).message
     assert "529.982.247-25" not in message
@@ -56,15 +56,15 @@ def test_a_reason_repeats_no_document_and_is_no_longer_than_the_contract_takes()
     [("ord_1", 99, 0, None), ("ord_1", None, 1, None), ("ord_1", 99, 5, None), ("ord_1", 99, None, None)],
 )
 def test_an_order_that_is_staged_or_half_way_has_no_result_yet(row: tuple[object, ...]) -> None:
-    assert read(BY_ID, row) == {}
+    assert read(BY_ID, row) == StagingResults()
 
 
 def test_an_order_of_another_is_none_of_ours() -> None:
-    assert read(BY_ID, ("ord_9", 99, 1, None)) == {}
+    assert read(BY_ID, ("ord_9", 99, 1, None)) == StagingResults()
 
 
 def test_rows_are_found_by_the_last_part_of_their_key() -> None:
-    assert {id_: end.number for id_, end in read(BY_KEY, ("12", 99, 1, None), ("11", 98, 1, None)).items()} == {
+    assert {id_: end.number for id_, end in read(BY_KEY, ("12", 99, 1, None), ("11", 98, 1, None)).ends.items()} == {
         "ord_1": "98",
         "ord_2": "99",
     }

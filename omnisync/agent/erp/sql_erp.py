@@ -283,9 +283,9 @@ class SqlErp:
         if outcome is None or not staged:
             return 0
         with self._transactions.of_both():
-            ends = read_outcomes(self._database, outcome, staged)
-            self._bindings.save_staging_results(ends, self._clock())
-            return len(ends)
+            results = read_outcomes(self._database, outcome, staged)
+            self._bindings.save_staging_results(results, self._clock())
+            return len(results.ends)
 
     def exports(self) -> tuple[ExportQuery, ...]:
         return self._layout.exports

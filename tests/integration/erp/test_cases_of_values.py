@@ -233,6 +233,13 @@ def test_case_a1_an_outcome_that_cannot_be_read_leaves_the_others_theirs(toy: To
     assert outcomes["ord_1"] == ("staged", None)
     assert outcomes["ord_2"] == ("imported", column.good[1:-1])
     assert outcomes["ord_3"][0] == "refused"
+    [warned] = erp.records.with_warnings(10)
+    assert (warned.id, [one.code for one in warned.warnings]) == ("ord_1", ["erp_unreadable"])
+    assert "order.outcome, número" in warned.warnings[0].message
+    assert erp.read_outcomes() == 0
+    toy.run(f"UPDATE saida SET numero = {column.good} WHERE id_app = 'ord_1'")
+    assert erp.read_outcomes() == 1
+    assert erp.records.with_warnings(10) == []
 
 
 def _sellers(toy: ToyErp, column: BadColumn, n_rows: int) -> str:

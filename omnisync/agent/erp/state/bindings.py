@@ -10,6 +10,7 @@ import msgspec
 
 from omnisync.agent.erp.base import Position
 from omnisync.agent.erp.database import Database, encoder
+from omnisync.agent.erp.driver import UNREADABLE_VALUE
 from omnisync.agent.erp.upsert.keys import encode_key
 from omnisync.agent.erp.upsert.new_records import InsertedRecords
 from omnisync.agent.erp.upsert.record_change import (
@@ -238,7 +239,11 @@ class Bindings:
         return {id_: key for id_, key, establishment in rows if establishment in establishments}
 
     def save_staging_results(self, results: StagingResults, now: datetime) -> None:
-        """Save the results of staged orders: their numbers, or why they were refused. Receipts are owed."""
+        """Save the results of staged orders: their numbers, or why they were refused. Receipts are owed.
+
+        Of an answer that cannot be read a warning is kept, until there is another.
+        """
+        self._save_result_warnings(results)
         at, storable = now.isoformat(), encoder(self._database)
         told = "outcome_at = ?, receipt_pending = 1 WHERE company = ? AND kind = 'order' AND id = ?"
         still = "AND outcome IN ('staged', 'kept') AND erp_number IS NULL"
@@ -246,14 +251,33 @@ class Bindings:
             f"UPDATE omnisync_binding SET outcome = 'refused', reason = ?, {told} {still}",  # noqa: S608  # constant text
             [
                 (_stored(described(end.reason, self._describe), storable), at, self._company, id_)
-                for id_, end in results.items()
+                for id_, end in results.ends.items()
                 if end.reason is not None
             ],
         )
         self._database.execute_many(
             "UPDATE omnisync_binding SET outcome = CASE WHEN outcome = 'staged' THEN 'imported' ELSE outcome END, "  # noqa: S608  # constant text
             f"erp_number = ?, {told} {still}",
-            [(end.number, at, self._company, id_) for id_, end in results.items() if end.reason is None],
+            [(end.number, at, self._company, id_) for id_, end in results.ends.items() if end.reason is None],
+        )
+
+    def _save_result_warnings(self, results: StagingResults) -> None:
+        told = [*results.ends, *results.unreadable]
+        rows: list[Any] = self._database.select_among(
+            "SELECT id, warnings FROM omnisync_binding WHERE company = ? AND kind = 'order' AND id IN {ids}",
+            told,
+            (self._company,),
+        )
+        storable, changed = encoder(self._database), []
+        for id_, before in rows:
+            known = msgspec.json.decode(before, type=tuple[RecordReason, ...]) if before else ()
+            others = tuple(one for one in known if one.code != UNREADABLE_VALUE)
+            new = results.unreadable.get(id_)
+            after = _stored((*others, described(new, self._describe)) if new is not None else others, storable)
+            if after != before:
+                changed.append((after, self._company, id_))
+        self._database.execute_many(
+            "UPDATE omnisync_binding SET warnings = ? WHERE company = ? AND kind = 'order' AND id = ?", changed
         )
 
 

@@ -91,7 +91,7 @@ class StateRecovery:
         unknown = [v.change.id for v in record_changes if _is_unwritten(v)]
         if outcome is None or not unknown:
             return list(record_changes)
-        ends = read_outcomes(self._database, outcome, dict.fromkeys(unknown, ""))
+        ends = read_outcomes(self._database, outcome, dict.fromkeys(unknown, "")).ends
         taken = {id_: end.number for id_, end in ends.items() if end.reason is None}
         return [
             replace(v, erp_number=taken[v.change.id]).left_unchanged("order_found")

@@ -48,15 +48,15 @@ class OrderStateGuard:
         layout = self._layout
         changing = [v for v in record_changes if v.action in ("update", "cancel")]
         rows = self._orders.owned(map(claim_for, changing), [layout.state] if layout.state else [], held=True)
-        ends = self._staging_results([v for v in changing if v.change.id not in rows])
-        return [self._checked(v, rows, ends) if v.action in ("update", "cancel") else v for v in record_changes]
+        results = self._staging_results([v for v in changing if v.change.id not in rows])
+        return [self._checked(v, rows, results) if v.action in ("update", "cancel") else v for v in record_changes]
 
     def _checked(
-        self, record_change: RecordChange, rows: Mapping[str, Sequence[object]], ends: StagingResults
+        self, record_change: RecordChange, rows: Mapping[str, Sequence[object]], results: StagingResults
     ) -> RecordChange:
         layout, id_ = self._layout, record_change.change.id
         if id_ not in rows:
-            record_change = self._without_row(record_change, ends.get(id_))
+            record_change = self._without_row(record_change, results.ends.get(id_))
         elif layout.state:
             record_change = self._in_state(record_change, rows[id_][0])
         if record_change.action == "cancel" and layout.state_cancelled is None:
@@ -74,7 +74,7 @@ class OrderStateGuard:
     def _staging_results(self, gone: Sequence[RecordChange]) -> StagingResults:
         """Return what the ERP's own job made of orders that left the queue."""
         if self._layout.outcome is None or not gone:
-            return {}
+            return StagingResults()
         return read_outcomes(self._database, self._layout.outcome, {v.change.id: encode_key(key_of(v)) for v in gone})
 
     def _in_state(self, record_change: RecordChange, state: object) -> RecordChange:
