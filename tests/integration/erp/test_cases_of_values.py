@@ -275,6 +275,21 @@ _RECEIVABLE += "val AS amount, val AS balance FROM tit"
 _TIT = "doc VARCHAR(40) NOT NULL PRIMARY KEY, cli VARCHAR(20), emi DATE, ven DATE, val NUMERIC(15,2)"
 
 
+def test_case_a2_a_byte_that_is_no_letter_is_told_over_a_connection_in_utf8_too(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    keeper = make_on(request.getfixturevalue("firebird_running"), charset="WIN1252", schema="")
+    ToyErp(keeper, tmp_path).lay(ven="cod INTEGER NOT NULL PRIMARY KEY, nome VARCHAR(20)")
+    keeper.run(f"INSERT INTO ven VALUES (1, {BAD_TEXT['firebird']})")  # noqa: S608  # our own text
+    keeper.run("INSERT INTO ven VALUES (2, 'São')")
+    address = msgspec.structs.replace(keeper.address, charset="UTF8")
+    with closing(ToyErp(msgspec.structs.replace(keeper, address=address), tmp_path)) as toy:
+        query = _query("sellers", "SELECT cod AS code, nome AS name FROM ven")
+        found = exported(toy.open(ORDER, ITEM, query), "sellers")
+    assert {key: row["name"] for key, row in found.sound.items()} == {"2": "São"}
+    assert found.aside == {"1": ("name", "unreadable")}
+
+
 def test_case_a2_a_date_beyond_the_calendar_sets_its_receivable_aside(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

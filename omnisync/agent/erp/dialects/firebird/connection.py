@@ -12,7 +12,7 @@ from firebird.driver.core import CHARSET_MAP  # type: ignore[import-untyped]
 
 from omnisync.agent.erp.driver import DatabaseLogin
 from omnisync.agent.erp.statements import RowList
-from omnisync.agent.erp.unreadable import readable_cells
+from omnisync.agent.erp.unreadable import UNREADABLE, readable_cells
 from omnisync.agent.errors import SettingsError
 
 _ANSWERS_ROWS = (
@@ -117,8 +117,15 @@ class FirebirdCursor:
     def read_rows(self, size: int | None) -> RowList:
         """Return the next rows, all that are left or at most so many.
 
-        A row with a value that is none is unpacked again from where the server put it, a column at a time.
+        A row with a value that is none is unpacked again from where the server put it, a column at a time. For a byte
+        that is no letter of the column's charset the server gives a connection in UTF8 the character zero.
         """
+        rows = self._decoded_rows(size)
+        if self.connection.encoding != "utf_8":
+            return rows
+        return [row if all(map(_is_readable, row)) else tuple(map(_readable_or_mark, row)) for row in rows]
+
+    def _decoded_rows(self, size: int | None) -> RowList:
         rows: RowList = []
         while True:
             left = None if size is None else size - len(rows)
@@ -167,6 +174,14 @@ class FirebirdCursor:
             run(statement, row)
             n_matched += 1 if is_insert else max(int(self._driver_cursor.affected_rows), 0)
         self.rowcount = n_matched
+
+
+def _is_readable(cell: object) -> bool:
+    return type(cell) is not str or "\0" not in cell
+
+
+def _readable_or_mark(cell: object) -> object:
+    return cell if _is_readable(cell) else UNREADABLE
 
 
 def _free(statement: Any) -> None:
