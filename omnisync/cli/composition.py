@@ -25,10 +25,12 @@ from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.databases import KINDS, layout_named, open_database, open_erp
 from omnisync.agent.erp.layout.code_map import of_layout
 from omnisync.agent.erp.layout.export_queries import compile_queries
-from omnisync.agent.erp.layout.schema import shipped_names
+from omnisync.agent.erp.layout.plan_compiler import compile_layout
+from omnisync.agent.erp.layout.schema import LayoutFile, shipped_names
 from omnisync.agent.errors import BadTokenError, ErpSetupError, NotConfiguredError, OmnisyncError, SetupError
 from omnisync.agent.journal.connection_lock import is_running
 from omnisync.agent.journal.journal import Journal
+from omnisync.agent.layout_folder import chosen, names_in
 from omnisync.agent.messages import sentences
 from omnisync.agent.runtime import Runtime
 from omnisync.agent.schedule import SYSTEMS, System
@@ -149,6 +151,15 @@ def check_erp(context: AgentContext, connection: Connection) -> None:
 def de_para(connection: Connection) -> dict[str, dict[str, str]]:
     """Return the groups of codes that the connection's layout asks for, with those it knows. Raises LayoutError."""
     return of_layout(layout_named(connection.erp.layout))
+
+
+def layout_file(context: AgentContext, connection: Connection, name: str) -> LayoutFile:
+    """Return the layout of this name or file, right in itself. Raises LayoutError."""
+    file = layout_named(
+        chosen(name, context.home.layouts, shipped_names()) if name in names_in(context.home.layouts) else name
+    )
+    compile_layout(file, context.zone(connection), {})
+    return file
 
 
 def exported_systems(connection: Connection) -> tuple[System, ...]:

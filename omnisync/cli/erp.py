@@ -32,7 +32,7 @@ def erp() -> None:
 @command("check", group=erp)
 def check(context: composition.AgentContext, connection: Connection) -> int:
     """Confere o banco do ERP: abre, lê nomes com acento, compara com o layout, vê as permissões. Não grava nada."""
-    file = layouts.read(context, connection, connection.erp.layout)
+    file = composition.layout_file(context, connection, connection.erp.layout)
     database = context.database(connection)
     try:
         database.connect()

@@ -12,7 +12,6 @@ from omnisync.agent.progress import NOUNS, Counts
 from omnisync.agent.record_ref import RecordRef
 from omnisync.agent.sync.run import DRY_RUN, RunRequest, exclusive_run, importer_of
 from omnisync.cli import composition
-from omnisync.cli import layout as layouts
 from omnisync.cli.command import command
 from omnisync.cli.exit import DONE, DONE_WITH_REFUSALS, print_status
 from omnisync.cli.progress import dry_run_lines, execute_with_progress, show_result, summary
@@ -72,7 +71,7 @@ def show_dry_run(
         print_status("Não há dados novos no OmniForce.")
     else:
         at = seen.issued_at or context.runtime.clock()
-        file = layouts.read(context, connection, connection.erp.layout)
+        file = composition.layout_file(context, connection, connection.erp.layout)
         for line in dry_run_lines(seen, zone_text.moment_line(file, context.zone(connection), at)):
             click.echo(line)
     return DONE

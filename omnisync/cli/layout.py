@@ -7,15 +7,12 @@ from pathlib import Path
 import rich_click as click
 
 from omnisync.agent.config.connection import Connection
-from omnisync.agent.erp.databases import layout_named
-from omnisync.agent.erp.layout.plan_compiler import compile_layout
-from omnisync.agent.erp.layout.schema import LayoutFile, shipped_layout, shipped_names, shipped_text
+from omnisync.agent.erp.layout.schema import shipped_layout, shipped_names, shipped_text
 from omnisync.agent.erp.layout_check.check import check as examine
 from omnisync.agent.erp.layout_check.findings import Finding
 from omnisync.agent.erp.layout_draft.draft import draft
 from omnisync.agent.erp.layout_draft.samples import sampler
 from omnisync.agent.errors import SettingsError
-from omnisync.agent.layout_folder import chosen, names_in
 from omnisync.agent.messages import sentences, zone_text
 from omnisync.agent.messages.format import format_count
 from omnisync.cli import composition
@@ -51,7 +48,7 @@ def show(name: str) -> None:
 @click.argument("which", metavar="[ARQUIVO|NOME]", required=False)
 def check(context: composition.AgentContext, connection: Connection, which: str | None) -> int:
     """Confere um layout com o banco do ERP, sem gravar nada. Sem nome, o da conexão. Termina com 1 se há erro."""
-    file = read(context, connection, which or connection.erp.layout)
+    file = composition.layout_file(context, connection, which or connection.erp.layout)
     database = context.database(connection)
     try:
         database.connect()
@@ -95,15 +92,6 @@ def new(context: composition.AgentContext, connection: Connection, path: str, fo
         f"{format_count(made.n_guesses, 'palpite', 'palpites')} a conferir, "
         f"{format_count(made.n_missing, 'ponto', 'pontos')} a preencher. Depois: omnisync layout check {file}"
     )
-
-
-def read(context: composition.AgentContext, connection: Connection, name: str) -> LayoutFile:
-    """Return the layout of this name or file, right in itself. Raises LayoutError."""
-    file = layout_named(
-        chosen(name, context.home.layouts, shipped_names()) if name in names_in(context.home.layouts) else name
-    )
-    compile_layout(file, context.zone(connection), {})
-    return file
 
 
 def finding_line(finding: Finding) -> str:
