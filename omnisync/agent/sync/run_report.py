@@ -24,6 +24,8 @@ Display = AbstractContextManager[Show]
 SPEED_OVER_S = 10.0
 
 log = logging.getLogger(__name__)
+BEAT_S = 0.5
+"""Between two looks into the journal: the pages look there once a second."""
 
 
 def ignore(progress: Progress) -> None:
@@ -72,9 +74,10 @@ def guarded(display: Display, report_failure: Callable[[Exception], None]) -> It
 
 
 class Report:
-    """Writes each step into the run's row, and reads there or from a signal whether to stop.
+    """Writes the run's steps into its row, and reads there or from a signal whether to stop.
 
-    `before` is what the run's other half has counted; `show` is the display; `on_step` is called at each step.
+    Steps that follow one another within `BEAT_S` are written once, unless another phase begins. `before` is what the
+    run's other half has counted; `show` is the display; `on_step` is called at each step.
     """
 
     def __init__(
@@ -90,10 +93,12 @@ class Report:
         self._journal = journal
         self._on_step = on_step
         self._run = run
-        self._clock = runtime.clock
+        self._clock, self._monotonic = runtime.clock, runtime.monotonic
         self._is_stopped = is_stopped
         self._speed = Speed(runtime.monotonic)
         self._unread: Mapping[str, int] | None = None
+        self._beat_at: float | None = None
+        self._beat_phase = Phase()
         self._totals = ExpectedCounts()
         self._guard_shown, self._guard_unread = Guard(report_failure), Guard(report_failure)
         # Its answer is whether to stop: it is called at each step.
@@ -120,6 +125,10 @@ class Report:
             self._unread = progress.unread
 
     def _heartbeat(self, phase: Phase, rate: float) -> bool:
+        now = self._monotonic()
+        if self._beat_at is not None and now - self._beat_at < BEAT_S and phase == self._beat_phase:
+            return False
+        self._beat_at, self._beat_phase = now, phase
         return self._journal.heartbeat(self._run.id, self._clock(), self.counts, self._totals, phase, rate=rate)
 
 
