@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -51,6 +52,13 @@ def serve(
     Raises SettingsError, before anything starts, when the port is taken, or when other computers could reach the
     pages without a password and TLS.
     """
+    code = context.first_code.renew() if context.password.stored_hash() is None else None
+
+    def announce(url: str) -> None:
+        ready(url)
+        if code is not None:
+            print_status(_how_to_protect(url, code, context.first_code.path))
+
     supervisor = composition.supervisor(context)
     scheduler = composition.scheduler(context, supervisor)
     server = composition.page_server(context, supervisor, scheduler, host, port, certificate)
@@ -59,7 +67,16 @@ def serve(
     scheduler.start()
     try:
         with suppress(KeyboardInterrupt):  # the way a person ends it: no error
-            server.run(ready)
+            server.run(announce)
     finally:
         scheduler.shutdown()
     print_status("Omnisync encerrado.")
+
+
+def _how_to_protect(url: str, code: str, path: Path) -> str:
+    """Return how the first password is set. The code is shown to a terminal alone: a log may have other readers."""
+    shown = f"o código {code}, que" if sys.stderr.isatty() else "o código que"
+    return (
+        "Sem senha das telas, conexão, chaves, layout e De/Para mudam só pela linha de comando. Para definir uma: "
+        f"omnisync password set, ou {url}/senha com {shown} está em {path}."
+    )

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from omnisync import __version__
 from omnisync.agent.config.connection import Connection, connection_zone
+from omnisync.agent.config.first_code import FirstCode
 from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.secrets import Secrets
 from omnisync.agent.config.settings import Home, Settings, read_settings
@@ -76,6 +77,7 @@ class AgentContext(Struct, frozen=True):
     journal: Journal
     secrets: Secrets
     password: PagePassword
+    first_code: FirstCode
     runtime: Runtime
 
     def connection(self, name: str | None) -> Connection:
@@ -183,6 +185,7 @@ def context_in(settings: Settings, *, zone: str | None, given: Runtime | None = 
         Journal(home.journal, zone=zone),
         Secrets(home.secrets),
         PagePassword(home.page_password),
+        FirstCode(home.first_code),
         given or runtime(),
     )
 
@@ -302,6 +305,7 @@ def page_services(context: AgentContext, supervisor: ProcessSupervisor, schedule
         journal=context.journal,
         secrets=context.secrets,
         password=context.password,
+        first_code=context.first_code,
         runs=supervisor,
         settings=context.settings,
         clock=context.runtime.clock,

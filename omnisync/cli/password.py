@@ -15,7 +15,7 @@ from omnisync.cli.questions import confirm
 
 @click.group("password")
 def password() -> None:
-    """A senha das telas: definir, retirar."""
+    """A senha das telas: definir, escolher o que ela protege, retirar."""
 
 
 @command("set", group=password)
@@ -23,6 +23,7 @@ def set_(context: composition.AgentContext) -> None:
     """Define a senha das telas: pergunta, ou lê uma linha da entrada padrão. Quem estava dentro entra de novo."""
     kept = context.password
     kept.set(_prompt() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n"))
+    context.first_code.forget()
     print_status(f"Senha das telas guardada em {kept.path}, cifrada sem volta (argon2id); só este usuário lê.")
 
 
@@ -33,11 +34,23 @@ def _prompt() -> str:
     return typed[0]
 
 
+@command("guard", group=password)
+@click.argument("what", metavar="settings|everything", type=click.Choice(("settings", "everything")))
+def guard(context: composition.AgentContext, what: str) -> None:
+    """O que a senha protege em 127.0.0.1: settings (conexão, chaves, layout, De/Para) ou everything (tudo)."""
+    context.password.guard(everything=what == "everything")
+    print_status(
+        "A senha passa a ser pedida em todas as telas."
+        if what == "everything"
+        else "A senha protege conexão, chaves, layout e De/Para; ler, importar, exportar e agendar ficam abertos."
+    )
+
+
 @command("remove", group=password)
 @click.option("--yes", is_flag=True, help="Não pergunta.")
 def remove(context: composition.AgentContext, yes: bool) -> None:
-    """Retira a senha: as telas abrem a quem usa este computador, e em nenhum outro."""
+    """Retira a senha: o que ela protegia passa a mudar só pela linha de comando, e outros computadores não entram."""
     kept = context.password
     if not yes:
-        confirm("As telas passam a abrir sem senha neste computador. Continuar?")
+        confirm("Conexão, chaves, layout e De/Para passam a mudar só pela linha de comando. Continuar?")
     print_status("Senha das telas retirada." if kept.forget() else "As telas já abriam sem senha.")

@@ -24,6 +24,7 @@ PASSWORD = "pão de queijo às 6h"  # noqa: S105  # a made-up one
 def pages(tmp_path: Path) -> Iterator[PageSetup]:
     with page_client(tmp_path / "home") as made:
         made.parts.password.set(PASSWORD)
+        made.parts.password.guard(everything=True)
         yield made
 
 

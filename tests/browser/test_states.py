@@ -23,7 +23,7 @@ from omnisync.agent.scheduler.scheduler import Offline
 from omnisync.agent.sync.outbox import RowRefusal, outbox_of
 from omnisync.contract.feed import Reason
 from tests.support.browser import RULES, WIDTHS, Complaints, served, window
-from tests.support.page_client import ALL, HOSTILE, NOW, PageSetup, connection, page_client, unsettled, whole
+from tests.support.page_client import ALL, HOSTILE, NOW, PASSWORD, PageSetup, connection, page_client, unsettled, whole
 
 OUT = {
     "omniforce.products": ExportCounts(read=1204, prepared=12, sent=12, deleted=2),
@@ -247,11 +247,57 @@ def test_the_first_steps_are_sound_half_way(browser: Browser, tmp_path: Path) ->
         window(browser, complaints, bypass_csp=True) as page,
     ):
         page.goto(url)
+        page.get_by_role("link", name="Definir a senha").click()
+        check_all(page)
+        page.get_by_label("Código").fill("ABCD-EFGH-JKMN")
+        type_password(page)
+        page.get_by_role("alert").filter(has_text="O código não confere.").wait_for()
+        check_all(page)
+        assert [said for said in complaints.said if "401" not in said] == []
+        complaints.said.clear()
+        page.get_by_label("Código").fill(pages.parts.first_code.path.read_text().strip())
+        type_password(page)
+        page.get_by_role("link", name="Senha das telas: mudar").wait_for()
         page.get_by_role("link", name="Informar o banco").click()
         page.get_by_label("Banco", exact=True).fill("/erp.db")
         page.get_by_role("button", name="Salvar o banco do ERP").click()
         page.get_by_role("link", name="Banco do ERP: mudar").wait_for()
         check_all(page)
+    assert complaints.said == []
+
+
+def type_password(page: Page) -> None:
+    page.get_by_label("Senha nova").fill(PASSWORD)
+    page.get_by_label("De novo").fill(PASSWORD)
+    page.get_by_role("button", name="Guardar a senha").click()
+
+
+def test_case_f1_the_settings_are_sound_closed_and_opened_by_the_password(browser: Browser, tmp_path: Path) -> None:
+    complaints = Complaints()
+    with (
+        page_client(tmp_path) as pages,
+        served(pages.parts) as url,
+        window(browser, complaints, bypass_csp=True) as page,
+    ):
+        pages.de_para["payment_method"] = {"PIX": "1"}
+        for path in ("/conexao", "/de-para"):
+            page.goto(url + path)
+            page.get_by_role("link", name="Definir a senha das telas").wait_for()
+            check_all(page)
+        pages.parts.password.set(PASSWORD)
+        page.goto(url + "/conexao")
+        assert page.get_by_label("Banco", exact=True).is_disabled()
+        check_all(page)
+        page.get_by_role("main").get_by_role("link", name="Entrar").click()
+        page.get_by_label("Senha").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        page.get_by_role("button", name="Salvar o banco do ERP").wait_for()
+        check_all(page)
+        page.get_by_role("link", name="Trocar a senha").click()
+        page.get_by_label("Senha atual").fill(PASSWORD)
+        check_all(page)
+        type_password(page)
+        page.wait_for_url(f"{url}/conexao")
     assert complaints.said == []
 
 

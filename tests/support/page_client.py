@@ -17,6 +17,7 @@ from litestar.testing import TestClient
 from msgspec import Struct
 
 from omnisync.agent.config.connection import Connection, ConnectionEstablishment, ErpAddress, HubAddress
+from omnisync.agent.config.first_code import FirstCode
 from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.secrets import Secret, Secrets
 from omnisync.agent.config.settings import Home, Settings
@@ -42,6 +43,7 @@ NOW = datetime(2026, 11, 24, 15, 3, tzinfo=UTC)
 """Tuesday, 12:03 in São Paulo."""
 HOST = "127.0.0.1:8787"
 TOKEN = "chave-secreta-que-nunca-volta"  # noqa: S105  # a made-up one, looked for in every page
+PASSWORD = "pão de queijo às 6h"  # noqa: S105  # a made-up one
 VEVO = (ConnectionEstablishment("0001", "FABRICA VEVO"), ConnectionEstablishment("0002", "FÁBIO VEVO"))
 HOSTILE = "<script>alert(1)</script>\"' onmouseover=alert(1) {{1234*5678}} & <b>"
 Client = TestClient[Litestar]
@@ -205,6 +207,15 @@ class PageSetup(Struct, kw_only=True):
         client.follow_redirects = False
         return client
 
+    def signed_in(self) -> TestClient[Litestar]:
+        """The same, with a session; the password is set where there is none yet."""
+        if self.parts.password.stored_hash() is None:
+            self.parts.password.set(PASSWORD)
+        client = self.client()
+        token = token_in(client.get("/entrar").text)
+        assert client.post("/entrar", data={"_token": token, "senha": PASSWORD}).status_code == 303
+        return client
+
     def run(
         self,
         state: RunState,
@@ -288,6 +299,7 @@ def page_client(
         journal=journal,
         secrets=secrets,
         password=PagePassword(home.page_password, QUICK),
+        first_code=FirstCode(home.first_code),
         runs=FakeRuns(journal),
         settings=Settings(home=home, zone=zone),
         clock=lambda: NOW,

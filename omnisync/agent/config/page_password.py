@@ -1,4 +1,7 @@
-"""The password of the pages, kept hashed in a file of this account. Without one they open to this computer alone."""
+"""The password of the pages, kept hashed in a file of this account, with what it guards on this computer's own address.
+
+Without one the pages open to this computer alone, and what it guards is changed on the command line.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,8 @@ SHORTEST = 8
 LONGEST = 200
 """Letters of a password: a longer one is only work for who hashes it."""
 _KIND = "$argon2id$"
+_SETTINGS, _EVERYTHING = "settings", "everything"
+"""What the password guards, as the file's second line. A file without one is of an older version: everything."""
 
 
 class PagePassword:
@@ -32,22 +37,50 @@ class PagePassword:
 
     def stored_hash(self) -> str | None:
         """Return the password's hash, None where there is none. It changes with every password set."""
+        kept = self._read()
+        return kept[0] if kept is not None else None
+
+    def guards_everything(self) -> bool:
+        """Return whether the password is asked for before anything is shown, also on this computer's own address."""
+        kept = self._read()
+        return kept is not None and kept[1] == _EVERYTHING
+
+    def _read(self) -> tuple[str, str] | None:
+        """Return the hash and what it guards."""
         try:
-            kept = self.path.read_text("ascii").strip()
+            kept, _, guards = self.path.read_text("ascii").strip().partition("\n")
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:
             raise _unreadable(self.path) from error
-        if not kept.startswith(_KIND):
+        if not kept.startswith(_KIND) or guards not in ("", _SETTINGS, _EVERYTHING):
             raise _unreadable(self.path)
-        return kept
+        return kept, guards or _EVERYTHING
 
     def set(self, text: str) -> None:
-        """Keep this password from now on. Raises SettingsError (page_password_short) for one easily guessed."""
+        """Keep this password from now on; it guards what the one before did, the first one the settings.
+
+        Raises SettingsError (page_password_short) for one easily guessed.
+        """
         password = _plain(text)
         if not SHORTEST <= len(password) <= LONGEST:
             raise SettingsError("page_password_short", n=SHORTEST, max=LONGEST)
-        replace_file(self.path, self._hasher().hash(password).encode() + b"\n")
+        try:
+            before = self._read()
+            guards = before[1] if before is not None else _SETTINGS
+        except SettingsError:
+            guards = _EVERYTHING  # what it guarded cannot be read any more
+        self._write(self._hasher().hash(password), guards)
+
+    def guard(self, *, everything: bool) -> None:
+        """Let the password guard everything, or the settings alone. Raises SettingsError (page_password_missing)."""
+        kept = self.stored_hash()
+        if kept is None:
+            raise SettingsError("page_password_missing")
+        self._write(kept, _EVERYTHING if everything else _SETTINGS)
+
+    def _write(self, hashed: str, guards: str) -> None:
+        replace_file(self.path, f"{hashed}\n{guards}\n".encode())
 
     def forget(self) -> bool:
         """Let the pages open without a password; whether there was one."""

@@ -42,6 +42,11 @@ class Home(Struct, frozen=True):
         return self.path / "page_password"
 
     @property
+    def first_code(self) -> Path:
+        """The code that the pages ask for with their first password; of the account alone."""
+        return self.path / "first_password_code"
+
+    @property
     def locks(self) -> Path:
         """One lock file per connection."""
         return self.path / "locks"
@@ -74,7 +79,7 @@ class Home(Struct, frozen=True):
             for folder in (self.path, self.locks, self.logs, self.exports, self.memories, self.layouts):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.path):
-                remove_leftovers(self.path, self.secrets.name, self.page_password.name)
+                remove_leftovers(self.path, self.secrets.name, self.page_password.name, self.first_code.name)
                 return self
         except OSError as error:
             raise cannot_write(self.path, error) from error

@@ -255,7 +255,15 @@ _PROGRAM: Mapping[str, Message] = {
     "page_password_differs": Message("As duas senhas digitadas não são iguais.", "Nada mudou; tente de novo."),
     "page_password_wrong": Message("A senha não confere.", "Digite de novo."),
     "page_password_wait": Message("Houve muitas tentativas com a senha errada.", "Aguarde {minutos} e tente de novo."),
-    "page_session_over": Message("É preciso entrar com a senha; nada foi feito.", "Volte ao início e entre."),
+    "page_password_missing": Message(
+        "As telas ainda não têm senha.",
+        "Defina uma com omnisync password set.",
+    ),
+    "page_code_wrong": Message(
+        "O código não confere.", "Veja-o no terminal do Omnisync ou no arquivo {arquivo}, e digite de novo."
+    ),
+    "page_by_command": Message("Sem senha das telas, isto muda só pela linha de comando: {comando}. Nada foi feito."),
+    "page_session_over": Message("É preciso entrar com a senha; nada foi feito.", "Entre e tente de novo."),
     "pages_port_busy": Message(
         "A porta {porta} deste computador está ocupada.",
         "Feche o programa que a usa ou escolha outra com --port.",

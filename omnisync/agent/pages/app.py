@@ -17,12 +17,13 @@ from litestar.static_files import create_static_files_router
 from omnisync.agent.config.settings import PORT
 from omnisync.agent.errors import OmnisyncError, TemporaryError
 from omnisync.agent.messages import sentences
+from omnisync.agent.pages.auth.access import GUARDED, PASSWORD_PATH
 from omnisync.agent.pages.auth.csrf import FIELD, HEADER, SAFE, add_security_headers, is_same_origin, is_valid_token
 from omnisync.agent.pages.auth.sessions import Sessions
 from omnisync.agent.pages.connection import connection_page, setup_wizard
 from omnisync.agent.pages.history import history_page
-from omnisync.agent.pages.login import login_page
-from omnisync.agent.pages.login.login_page import LOGIN_PATH, is_authenticated, is_public, redirect_to_login
+from omnisync.agent.pages.login import login_page, password_page
+from omnisync.agent.pages.login.login_page import LOGIN_PATH, is_public, redirect_to_login
 from omnisync.agent.pages.mapping import mapping_page
 from omnisync.agent.pages.pending import pending_page
 from omnisync.agent.pages.rendering import FOLDER, Html, HtmlRequest, PageContext, PageServices, is_htmx
@@ -41,9 +42,11 @@ BY_STATUS = {
 STALE: dict[str, Callable[[PageContext, HtmlRequest], Html]] = {
     "/agendamento": schedule_page.stale,
     "/conexao": connection_page.stale,
+    "/conexao/fuso": connection_page.stale,
     "/conexao/nova": connection_page.stale_new,
     "/de-para": mapping_page.stale,
     LOGIN_PATH: login_page.stale,
+    PASSWORD_PATH: password_page.stale,
     "/pendencias/escolher": pending_page.stale,
     "/pendencias/confirmar": pending_page.stale,
     "/pendencias/assumir": pending_page.stale,
@@ -63,7 +66,7 @@ def create_app(
 ) -> Litestar:
     """Return the pages over these parts, answering only to these hosts, each with its port.
 
-    `is_secure` where they come over TLS; with `needs_password` every page is closed until there is a password.
+    `is_secure` where they come over TLS; with `needs_password` every page needs a session, not the settings alone.
     """
     door = Sessions(services.password, services.clock, port=port, is_secure=is_secure, needs_password=needs_password)
     pages = PageContext(services, door)
@@ -112,11 +115,11 @@ def routes() -> list[HTTPRouteHandler]:
         *(schedule_page.show, schedule_page.show_options, schedule_page.save),
         *(connection_page.show, connection_page.save, connection_page.test, connection_page.show_preview),
         *(connection_page.choose, connection_page.choose_rules, connection_page.choose_default, connection_page.forget),
-        *(connection_page.show_new, connection_page.save_new),
+        *(connection_page.show_new, connection_page.save_new, connection_page.save_zone),
         setup_wizard.skip,
         *(mapping_page.show, mapping_page.save),
         *(history_page.show, history_page.diagnose, history_page.search),
-        *(login_page.show, login_page.log_in, login_page.log_out),
+        *(login_page.show, login_page.log_in, login_page.log_out, password_page.show, password_page.save),
     ]
 
 
@@ -130,15 +133,17 @@ def static() -> Router:
 
 
 async def check_request(pages: PageContext, request: HtmlRequest) -> Response[str] | None:
-    """Let a request pass only by the door, and an unsafe one only from our own page with its token.
+    """Let a request pass only with the session it needs, and an unsafe one only from our own page with its token.
 
     Otherwise answer in its place.
     """
-    path = request.scope["path"]
-    if not is_public(path) and not is_authenticated(pages, request):
+    path, access = request.scope["path"], pages.access(request)
+    if not is_public(path) and not access.may_read:
         return redirect_to_login(pages, request)
     if request.method in SAFE:
         return None
+    if not is_public(path) and not access.may_send(path):
+        return redirect_to_login(pages, request) if access.has_password else by_command_line(pages, request)
     if not is_same_origin(request):
         return error_page(pages, request, FOREIGN, 403)
     form = await request.form()
@@ -149,10 +154,23 @@ async def check_request(pages: PageContext, request: HtmlRequest) -> Response[st
     return await sync_to_thread(STALE.get(path, sync_page.stale), pages, request)
 
 
-def error_page(pages: PageContext, request: HtmlRequest, sentence: str, status: int) -> Html:
-    """Show an error in one sentence, with the way back. It shows nothing of the company: anyone may cause it."""
+def by_command_line(pages: PageContext, request: HtmlRequest) -> Html:
+    """Say by which command it is done where there is no password, and where one is set."""
+    command = GUARDED.get(request.scope["path"], "omnisync --help")
+    sentence = sentences.of_code("page_by_command", comando=command)
+    return error_page(pages, request, sentence, 403, way=(PASSWORD_PATH, "Definir a senha das telas"))
+
+
+def error_page(
+    pages: PageContext,
+    request: HtmlRequest,
+    sentence: str,
+    status: int,
+    way: tuple[str, str] = ("/", "Voltar ao início"),
+) -> Html:
+    """Show an error in one sentence, with the way on. It shows nothing of the company: anyone may cause it."""
     if not is_htmx(request):
-        return pages.html("error.html", status=status, sentence=sentence)
+        return pages.html("error.html", status=status, sentence=sentence, way=way)
     if request.method in SAFE:  # a refresh that failed: what is on the page stays, and its script counts it
         return pages.html("empty.html", status=status, headers={"HX-Reswap": "none"})
     headers = {"HX-Retarget": "#aviso", "HX-Reswap": "innerHTML"}

@@ -14,6 +14,7 @@ from litestar.datastructures import FormMultiDict
 from msgspec import Struct
 
 from omnisync.agent.config.connection import Connection, connection_zone
+from omnisync.agent.config.first_code import FirstCode
 from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.secrets import Secrets
 from omnisync.agent.config.settings import Settings
@@ -24,6 +25,7 @@ from omnisync.agent.journal.journal import Journal
 from omnisync.agent.journal.run import Origin, Run, RunScope
 from omnisync.agent.messages import schedule_text, sentences
 from omnisync.agent.messages.format import format_count, format_integer
+from omnisync.agent.pages.auth.access import Access, access_of
 from omnisync.agent.pages.auth.csrf import FIELD, csrf_token
 from omnisync.agent.pages.auth.sessions import Sessions
 from omnisync.agent.pages.background import BackgroundTasks
@@ -78,6 +80,7 @@ class PageServices(Struct, frozen=True, kw_only=True):
     journal: Journal
     secrets: Secrets
     password: PagePassword
+    first_code: FirstCode
     runs: RunStarter
     settings: Settings
     clock: Callable[[], datetime]
@@ -96,13 +99,14 @@ class PageServices(Struct, frozen=True, kw_only=True):
 
 
 class CurrentConnection(Struct, frozen=True, kw_only=True):
-    """The connection a page shows, all there are, and the moment it does."""
+    """The connection a page shows, all there are, the moment it does, and what its reader may do."""
 
     connection: Connection | None
     names: tuple[str, ...]
     now: datetime
     zone: tzinfo
     zone_found: ConnectionZone
+    access: Access
 
     def url(self, path: str) -> str:
         """Return a link that stays with this connection; a lone one needs no name in its addresses."""
@@ -148,21 +152,33 @@ class PageContext:
             raise NotConfiguredError(nome=name)
         if is_form and not name and len(known) > 1:
             raise SetupError("which_connection", nomes=", ".join(known))
-        return self._current(known.get(name or self.opens_in(tuple(known))), tuple(known))
+        return self._current(request, known.get(name or self.opens_in(tuple(known))), tuple(known))
 
     def opens_in(self, names: tuple[str, ...]) -> str:
         """Return the connection shown where the address names none: the default, or the first."""
         chosen = self.services.journal.get_meta(SHOWN_NOTE) if len(names) > 1 else None
         return chosen if chosen in names else next(iter(names), "")
 
-    def for_connection(self, connection: Connection | None) -> CurrentConnection:
+    def for_connection(self, request: HtmlRequest, connection: Connection | None) -> CurrentConnection:
         """This connection, or none: what comes next makes a new one."""
-        return self._current(connection, tuple(known.name for known in self.services.journal.connections.all()))
+        names = tuple(known.name for known in self.services.journal.connections.all())
+        return self._current(request, connection, names)
 
-    def _current(self, connection: Connection | None, names: tuple[str, ...]) -> CurrentConnection:
+    def access(self, request: HtmlRequest) -> Access:
+        """Return what the request may do. Raises SettingsError when the password's file cannot be read."""
+        return access_of(self.sessions, request)
+
+    def _current(
+        self, request: HtmlRequest, connection: Connection | None, names: tuple[str, ...]
+    ) -> CurrentConnection:
         found = connection_zone(connection, self.services.settings.zone)
         return CurrentConnection(
-            connection=connection, names=names, now=self.services.clock(), zone=found.zone, zone_found=found
+            connection=connection,
+            names=names,
+            now=self.services.clock(),
+            zone=found.zone,
+            zone_found=found,
+            access=self.access(request),
         )
 
     def recent(self, shown: CurrentConnection) -> tuple[Run, ...]:
@@ -209,7 +225,6 @@ class PageContext:
             "is_going": bool(runs) and runs[0].is_going,
             "warnings": self.warnings(shown),
             "n_pending": self.n_pending(shown),
-            "is_locked": self.sessions.needs_password(),
         }
         return self.html(template, shown=shown, status=status, **frame, **more)
 

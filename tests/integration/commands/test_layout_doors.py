@@ -111,7 +111,7 @@ def test_case_f1_over_the_pages_a_layout_is_a_name_and_never_a_path(
     (layouts / "pasta.toml").mkdir()
     typed = typed.format(elsewhere=evil.parent, home=home.path)
     fields = {"nome": "filial", "tipo": "sqlite", "banco": "/e.db", "layout": typed}
-    answer = post(pages.client(), page, fields | ({"_conexao": "producao"} if page == "/conexao" else {}))
+    answer = post(pages.signed_in(), page, fields | ({"_conexao": "producao"} if page == "/conexao" else {}))
     assert answer.status_code == 422
     assert '<a href="#layout">' in answer.text
     assert 'id="erro-layout"' in answer.text
@@ -122,7 +122,7 @@ def test_case_f1_over_the_pages_a_layout_is_a_name_and_never_a_path(
 @pytest.mark.parametrize("typed", ["meu", "meu.toml"])
 def test_case_f1_a_layout_of_the_homes_folder_is_chosen_by_its_name(pages: PageSetup, typed: str) -> None:
     file = laid(pages.parts.settings.home.path / "layouts", "meu.toml")
-    client = pages.client()
+    client = pages.signed_in()
     assert post(client, "/conexao", {"layout": typed}).status_code == 303
     assert pages.journal.connections.get("producao").erp.layout == str(file)
     shown = client.get("/conexao").text
@@ -139,7 +139,7 @@ def test_case_f1_a_path_the_command_line_chose_stays_until_another_layout_is_cho
     with page_client(tmp_path / "home") as pages:
         monkeypatch.setenv("OMNISYNC_HOME", str(tmp_path / "home"))
         assert run(capsys, "connection", "set", "--layout", str(file))[0] == 0
-        client = pages.client()
+        client = pages.signed_in()
         assert f'value="{file}"' in client.get("/conexao").text
         assert post(client, "/conexao", {"layout": str(file), "banco": "/outro.db"}).status_code == 303
         assert pages.journal.connections.get("producao").erp.layout == str(file)
@@ -152,7 +152,7 @@ def test_case_f1_a_path_the_command_line_chose_stays_until_another_layout_is_cho
 def test_a_layout_path_longer_than_a_field_stays_too(pages: PageSetup, tmp_path: Path) -> None:
     file = laid(tmp_path / ("longo" * 20) / ("longo" * 20) / ("longo" * 20) / ("longo" * 20), "meu.toml")
     pages.journal.connections.save(connection(erp=ErpAddress(database="/e.db", layout=str(file))))
-    assert post(pages.client(), "/conexao", {"layout": str(file), "banco": "/outro.db"}).status_code == 303
+    assert post(pages.signed_in(), "/conexao", {"layout": str(file), "banco": "/outro.db"}).status_code == 303
     assert pages.journal.connections.get("producao").erp == ErpAddress(database="/outro.db", layout=str(file))
 
 
@@ -160,7 +160,7 @@ def test_case_f1_a_path_of_one_connection_is_none_for_another(pages: PageSetup, 
     file = laid(tmp_path / "elsewhere", "evil.toml")
     by_path = ErpAddress(database="/f.db", layout=str(file))
     pages.journal.connections.save(connection(name="filial", erp=by_path))
-    answer = post(pages.client(), "/conexao", {"_conexao": "producao", "layout": str(file)})
+    answer = post(pages.signed_in(), "/conexao", {"_conexao": "producao", "layout": str(file)})
     assert answer.status_code == 422
 
 

@@ -56,7 +56,7 @@ def rows(client: Client) -> list[tuple[str, str]]:
 def test_codes_that_kept_orders_out_stand_first_with_how_many(pages: PageSetup) -> None:
     missing(pages, "PIX", "PIX", "VALE")
     pages.journal.decisions.save_mappings("producao", "payment_method", {"CHEQUE": "3"})
-    client = pages.client()
+    client = pages.signed_in()
     assert rows(client) == [("PIX", ""), ("VALE", ""), ("CHEQUE", "3"), ("BOLETO", "")]
     said = text(client.get("/de-para").text)
     assert "Meio de pagamento 2 códigos sem correspondente" in said
@@ -67,7 +67,7 @@ def test_codes_that_kept_orders_out_stand_first_with_how_many(pages: PageSetup) 
 def test_what_is_typed_is_saved_and_an_empty_field_is_forgotten(pages: PageSetup) -> None:
     missing(pages, "PIX")
     pages.journal.decisions.save_mappings("producao", "payment_method", {"CHEQUE": "3"})
-    client = pages.client()
+    client = pages.signed_in()
     fields = {"grupo": "payment_method", "codigo": ["PIX", "CHEQUE", "BOLETO", "DEP"], "erp": [" 7 ", "", "", "9"]}
     assert post(client, "/de-para", fields).headers["location"] == "/de-para?salvo=1"
     assert pages.journal.decisions.mappings("producao") == {"payment_method": {"PIX": "7", "DEP": "9"}}
@@ -77,7 +77,7 @@ def test_what_is_typed_is_saved_and_an_empty_field_is_forgotten(pages: PageSetup
 
 def test_saving_one_group_leaves_the_others(pages: PageSetup) -> None:
     pages.journal.decisions.save_mappings("producao", "seller", {"12": "V012"})
-    post(pages.client(), "/de-para", {"grupo": "payment_method", "codigo": "PIX", "erp": "7"})
+    post(pages.signed_in(), "/de-para", {"grupo": "payment_method", "codigo": "PIX", "erp": "7"})
     assert pages.journal.decisions.mappings("producao") == {"payment_method": {"PIX": "7"}, "seller": {"12": "V012"}}
 
 
@@ -90,24 +90,24 @@ def test_saving_one_group_leaves_the_others(pages: PageSetup) -> None:
     ],
 )
 def test_what_is_no_code_is_not_saved(pages: PageSetup, fields: dict[str, str]) -> None:
-    assert post(pages.client(), "/de-para", fields).status_code == 422
+    assert post(pages.signed_in(), "/de-para", fields).status_code == 422
     assert pages.journal.decisions.mappings("producao") == {}
 
 
 def test_groups_the_layout_does_not_ask_for_are_named_only(pages: PageSetup) -> None:
-    said = text(pages.client().get("/de-para").text)
+    said = text(pages.signed_in().get("/de-para").text)
     assert "não pergunta por: condição de pagamento, vendedor, estabelecimento, tabela de preços." in said
 
 
 def test_a_layout_without_de_para_says_so(pages: PageSetup) -> None:
     pages.de_para.clear()
-    assert "O layout desta conexão não usa De/Para" in text(pages.client().get("/de-para").text)
+    assert "O layout desta conexão não usa De/Para" in text(pages.signed_in().get("/de-para").text)
 
 
 def test_an_erp_that_does_not_open_leaves_the_codes_to_be_told(pages: PageSetup) -> None:
     missing(pages, "PIX")
     pages.erp.error = ErpSetupError(banco="ERP", servidor="erp-01")
-    client = pages.client()
+    client = pages.signed_in()
     assert "Não foi possível abrir o banco ERP" in text(client.get("/de-para").text)
     assert rows(client) == [("BOLETO", "")]
 
@@ -115,7 +115,7 @@ def test_an_erp_that_does_not_open_leaves_the_codes_to_be_told(pages: PageSetup)
 def test_hostile_codes_are_only_text(pages: PageSetup) -> None:
     missing(pages, HOSTILE)
     pages.journal.decisions.save_mappings("producao", "payment_method", {"A": HOSTILE})
-    html = pages.client().get("/de-para").text
+    html = pages.signed_in().get("/de-para").text
     assert "<script>alert" not in html
     assert HOSTILE in text(html).replace("“", '"')
 

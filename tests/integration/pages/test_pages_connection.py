@@ -57,7 +57,7 @@ def test_the_connection_is_saved_with_its_key(tmp_path: Path) -> None:
             "tipo": "sqlite",
             "banco": "/e.db",
         }
-        answer = post(pages.client(), "/conexao", fields)
+        answer = post(pages.signed_in(), "/conexao", fields)
         saved = pages.journal.connections.get("producao")
         key = pages.parts.secrets.get(saved, "hub_token")
     assert answer.headers["location"] == "/"
@@ -66,7 +66,7 @@ def test_the_connection_is_saved_with_its_key(tmp_path: Path) -> None:
 
 
 def test_the_rule_of_the_centavo_is_a_box_that_stays_as_it_was_saved(pages: PageSetup) -> None:
-    client = pages.client()
+    client = pages.signed_in()
     box = re.compile(r'name="ajustar_centavo" value="sim"( checked)?')
     assert box.findall(client.get("/conexao").text) == [""]
     answer = post(client, "/conexao/regras", {"ajustar_centavo": "sim"})
@@ -79,7 +79,7 @@ def test_the_rule_of_the_centavo_is_a_box_that_stays_as_it_was_saved(pages: Page
 
 def test_another_hub_empties_the_key(pages: PageSetup) -> None:
     fields = {"central": "https://outra.example", "chave": "", "tipo": "sqlite", "banco": "/dados/ERP_VEVO.db"}
-    client = pages.client()
+    client = pages.signed_in()
     answer = post(client, "/conexao", fields)
     assert pages.parts.secrets.get(pages.journal.connections.get("producao"), "hub_token") is None
     assert pages.parts.secrets.get(connection(), "hub_token") is None
@@ -90,7 +90,7 @@ def test_another_hub_empties_the_key(pages: PageSetup) -> None:
 def test_another_erp_empties_its_password_and_keeps_the_key(pages: PageSetup) -> None:
     pages.parts.secrets.put(connection(), "erp_password", Secret("senha"))
     fields = {"central": "https://central.omniforce.example", "chave": "", "tipo": "sqlite", "banco": "/outro.db"}
-    post(pages.client(), "/conexao", fields)
+    post(pages.signed_in(), "/conexao", fields)
     saved = pages.journal.connections.get("producao")
     assert pages.parts.secrets.get(saved, "erp_password") is None
     assert pages.parts.secrets.get(saved, "hub_token") == Secret(TOKEN)
@@ -100,7 +100,9 @@ def test_another_erp_empties_its_password_and_keeps_the_key(pages: PageSetup) ->
     "address", ["http://outra.example", "https://169.254.169.254", "https://x@y.example", "ftp://a", ""]
 )
 def test_an_address_that_is_not_accepted_comes_back_with_its_sentence(pages: PageSetup, address: str) -> None:
-    answer = post(pages.client(), "/conexao", {"central": address, "chave": "nova", "tipo": "sqlite", "banco": "/e.db"})
+    answer = post(
+        pages.signed_in(), "/conexao", {"central": address, "chave": "nova", "tipo": "sqlite", "banco": "/e.db"}
+    )
     assert answer.status_code == 422
     assert "O endereço da central não é aceito" in text(answer.text)
     assert "nova" not in re.findall(r'name="chave"[^>]*value="([^"]*)"', answer.text)
@@ -108,7 +110,7 @@ def test_an_address_that_is_not_accepted_comes_back_with_its_sentence(pages: Pag
 
 
 def test_testing_says_what_hub_and_erp_answered(pages: PageSetup) -> None:
-    said = text(post(pages.client(), "/conexao/testar").text)
+    said = text(post(pages.signed_in(), "/conexao/testar").text)
     for words_ in (
         "Central do OmniForce: Responde.",
         "Chave de acesso: Aceita: Padaria Aurora, 2 estabelecimentos.",
@@ -121,7 +123,7 @@ def test_testing_says_what_hub_and_erp_answered(pages: PageSetup) -> None:
 def test_testing_says_what_is_wrong(pages: PageSetup) -> None:
     pages.hub.error = BadTokenError()
     pages.erp.error = ErpSetupError(banco="ERP", servidor="erp-01")
-    said = text(post(pages.client(), "/conexao/testar").text)
+    said = text(post(pages.signed_in(), "/conexao/testar").text)
     assert sentences.of_code("token_refused") in said
     assert "Não foi possível abrir o banco ERP" in said
 
@@ -132,7 +134,7 @@ def test_rehearsing_shows_what_the_layout_makes_of_what_would_come(pages: PageSe
         counts=Counts(customers=RowCounts(written=7)), tables={"clientes": rows, "pedidos": []}, unsettled=[]
     )
     pages.erp.error = ErpSetupError(banco="ERP", servidor="erp-01")  # whoever opened it would fail
-    html = post(pages.client(), "/conexao/conferir").text
+    html = post(pages.signed_in(), "/conexao/conferir").text
     said = text(html)
     assert "Conferência sem gravar: 7 linhas lidas do OmniForce e convertidas pelo layout. Nada foi gravado" in said
     assert "clientes: 7 linhas, as primeiras 5" in said
@@ -142,7 +144,7 @@ def test_rehearsing_shows_what_the_layout_makes_of_what_would_come(pages: PageSe
 
 
 def test_rehearsing_says_when_there_is_nothing_and_when_the_hub_refuses(pages: PageSetup) -> None:
-    client = pages.client()
+    client = pages.signed_in()
     assert "Não há dados novos no OmniForce." in text(post(client, "/conexao/conferir").text)
     pages.hub.error = BadTokenError()
     assert sentences.of_code("token_refused") in text(post(client, "/conexao/conferir").text)
@@ -150,7 +152,7 @@ def test_rehearsing_says_when_there_is_nothing_and_when_the_hub_refuses(pages: P
 
 def test_establishments_are_brought_from_the_hub_and_ticked(tmp_path: Path) -> None:
     with page_client(tmp_path, known=connection(establishments=())) as pages:
-        client = pages.client()
+        client = pages.signed_in()
         offered = re.findall(r'name="estabelecimento" value="(\d+)" checked', post(client, "/conexao/testar").text)
         post(client, "/conexao/estabelecimentos", {"estabelecimento": ["0002", "9999"]})
         saved = pages.journal.connections.get("producao").establishments
@@ -159,7 +161,7 @@ def test_establishments_are_brought_from_the_hub_and_ticked(tmp_path: Path) -> N
 
 
 def test_all_of_the_erps_server_is_saved_and_shown_but_its_password(pages: PageSetup) -> None:
-    client = pages.client()
+    client = pages.signed_in()
     assert post(client, "/conexao", SERVER).headers["location"] == "/conexao?aviso=salva"
     saved = pages.journal.connections.get("producao")
     assert saved.erp == ERP
@@ -175,8 +177,8 @@ def test_all_of_the_erps_server_is_saved_and_shown_but_its_password(pages: PageS
 
 
 def test_an_empty_password_field_keeps_the_password(pages: PageSetup) -> None:
-    post(pages.client(), "/conexao", SERVER)
-    post(pages.client(), "/conexao", SERVER | {"senha": "", "layout": "padrao"})
+    post(pages.signed_in(), "/conexao", SERVER)
+    post(pages.signed_in(), "/conexao", SERVER | {"senha": "", "layout": "padrao"})
     assert pages.parts.secrets.get(pages.journal.connections.get("producao"), "erp_password") == Secret(PASSWORD)
 
 
@@ -193,7 +195,7 @@ def test_an_empty_password_field_keeps_the_password(pages: PageSetup) -> None:
 def test_another_server_port_user_database_or_kind_empties_the_password(
     pages: PageSetup, change: dict[str, str]
 ) -> None:
-    client = pages.client()
+    client = pages.signed_in()
     post(client, "/conexao", SERVER)
     answer = post(client, "/conexao", SERVER | {"senha": ""} | change)
     assert answer.headers["location"] == "/conexao?aviso=sem-senha"
@@ -220,7 +222,7 @@ def test_another_server_port_user_database_or_kind_empties_the_password(
 def test_a_wrong_field_is_named_and_nothing_is_saved(
     pages: PageSetup, change: dict[str, str], anchor: str, sentence: str
 ) -> None:
-    answer = post(pages.client(), "/conexao", SERVER | change)
+    answer = post(pages.signed_in(), "/conexao", SERVER | change)
     assert answer.status_code == 422
     assert sentence in text(answer.text)
     assert f'<li><a href="#{anchor}">' in answer.text
@@ -250,7 +252,7 @@ def test_the_step_that_failed_is_named_in_a_runs_own_sentence(
     pages: PageSetup, hub: Any, erp: Any, failed: str
 ) -> None:
     pages.hub.error, pages.erp.error = hub, erp
-    said = text(post(pages.client(), "/conexao/testar").text)
+    said = text(post(pages.signed_in(), "/conexao/testar").text)
     assert failed in said
     assert ("Banco do ERP: Aberto." in said) == (erp is None)
 
@@ -259,7 +261,7 @@ def test_a_driver_that_hangs_is_left_behind_and_said(tmp_path: Path) -> None:
     is_over = Event()
     with page_client(tmp_path, test_for=timedelta(seconds=0.1)) as pages:
         pages.erp.hangs = is_over.wait
-        client = pages.client()
+        client = pages.signed_in()
         said = text(post(client, "/conexao/testar").text)
         assert "Chave de acesso: Aceita" in said
         assert "O banco /dados/ERP_VEVO.db não respondeu em" in said
@@ -269,7 +271,7 @@ def test_a_driver_that_hangs_is_left_behind_and_said(tmp_path: Path) -> None:
 
 def test_the_erps_database_may_be_told_before_the_hub(tmp_path: Path) -> None:
     with page_client(tmp_path, is_new=True) as pages:
-        client = pages.client()
+        client = pages.signed_in()
         fields = {"nome": "producao", "tipo": "sqlite", "banco": "/e.db", "layout": "padrao"}
         assert post(client, "/conexao", fields).status_code == 303
         assert pages.journal.connections.get("producao").hub is None

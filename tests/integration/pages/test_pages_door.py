@@ -38,6 +38,7 @@ NAME = "erp-01.vevo.example"
 def pages(tmp_path: Path) -> Iterator[PageSetup]:
     with page_client(tmp_path) as made:
         made.parts.password.set(PASSWORD)
+        made.parts.password.guard(everything=True)
         yield made
 
 

@@ -113,7 +113,7 @@ def test_a_stale_page_gets_its_form_back_as_typed(pages: PageSetup) -> None:
     assert "Esta página estava aberta de antes e o agendamento não foi salvo." in text(answer.text)
     assert 'name="inicio_hora" value="6"' in answer.text
     fields = {"central": "https://nova.example", "chave": TOKEN, "tipo": "sqlite", "banco": "/n.db"}
-    answer = pages.client().post("/conexao", data=fields)
+    answer = pages.signed_in().post("/conexao", data=fields)
     assert 'value="https://nova.example"' in answer.text
     assert TOKEN not in answer.text
     assert "Nada foi feito" in text(pages.client().post("/importar").text)

@@ -166,7 +166,7 @@ def test_what_would_be_taken_away_is_confirmed_as_it_was_shown(pages: PageSetup)
     answers = pages.journal.decisions
     answers.request_confirmation("producao", "products", 1204, NOW)
     answers.request_confirmation("producao", "receivables", 7, NOW)
-    client = pages.client()
+    client = pages.signed_in()
     said = text(client.get("/pendencias").text)
     assert "1.204 produtos deixarão de aparecer no OmniForce com esta exportação." in said
     assert "7 registros (títulos a receber) deixarão de existir no destino" in said
@@ -180,7 +180,7 @@ def test_what_would_be_taken_away_is_confirmed_as_it_was_shown(pages: PageSetup)
 @pytest.mark.parametrize("n", ["1203", "", "-1", "１２０４", "9" * 30])
 def test_another_number_than_the_one_shown_confirms_nothing(pages: PageSetup, n: str) -> None:
     pages.journal.decisions.request_confirmation("producao", "products", 1204, NOW)
-    answer = post(pages.client(), "/pendencias/confirmar", {"dados": "products", "quantos": n})
+    answer = post(pages.signed_in(), "/pendencias/confirmar", {"dados": "products", "quantos": n})
     assert answer.headers["location"] == "/pendencias?aviso=mudou"
     assert not pages.journal.decisions.is_confirmed("producao", "products", 1)
 
@@ -213,41 +213,41 @@ BUSY: dict[str, Any] = {
 
 def test_who_imports_an_establishment_is_shown_and_it_can_be_taken_over(pages: PageSetup) -> None:
     pages.run("failed", **BUSY)
-    html = pages.client().get("/pendencias").text
+    html = pages.signed_in().get("/pendencias").text
     said = text(html)
     assert (
         "Na última importação daqui, hoje às 12:00, o estabelecimento 0001 - FABRICA VEVO estava sendo importado por "
         "outro computador (loja), desde hoje às 11:58." in said
     )
     assert "o estabelecimento 0002 - FÁBIO VEVO estava sendo importado por outro computador (loja &lt;b&gt;)." in html
-    answer = post(pages.client(), "/pendencias/assumir", {"estabelecimento": "0001"})
+    answer = post(pages.signed_in(), "/pendencias/assumir", {"estabelecimento": "0001"})
     assert answer.headers["location"] == "/pendencias?aviso=assumido"
     assert pages.hub.taken_over == ["0001"]
     run = pages.journal.current_run("producao")
     assert run is not None
     assert (run.kind, run.origin, run.scope.records) == ("import", "button", ())
-    assert "Estabelecimento assumido de outro computador" in text(pages.client().get("/historico").text)
-    assert "Assumir neste computador" not in pages.client().get("/pendencias").text  # it is being imported here
+    assert "Estabelecimento assumido de outro computador" in text(pages.signed_in().get("/historico").text)
+    assert "Assumir neste computador" not in pages.signed_in().get("/pendencias").text  # it is being imported here
 
 
 @pytest.mark.parametrize("code", ["0003", "", "0001/../x"])
 def test_only_what_was_busy_can_be_taken_over(pages: PageSetup, code: str) -> None:
     pages.run("failed", **BUSY)
-    answer = post(pages.client(), "/pendencias/assumir", {"estabelecimento": code})
+    answer = post(pages.signed_in(), "/pendencias/assumir", {"estabelecimento": code})
     assert (answer.headers["location"], pages.hub.taken_over) == ("/pendencias?aviso=mudou", [])
 
 
 def test_what_is_imported_here_by_now_is_not_offered(pages: PageSetup) -> None:
     pages.run("failed", minutes_ago=5, **BUSY)
     pages.run("done")
-    assert "Assumir" not in pages.client().get("/pendencias").text
-    answer = post(pages.client(), "/pendencias/assumir", {"estabelecimento": "0001"})
+    assert "Assumir" not in pages.signed_in().get("/pendencias").text
+    answer = post(pages.signed_in(), "/pendencias/assumir", {"estabelecimento": "0001"})
     assert answer.headers["location"] == "/pendencias?aviso=mudou"
 
 
 def test_a_hub_that_refuses_says_why_and_nothing_starts(pages: PageSetup) -> None:
     pages.run("failed", **BUSY)
     pages.hub.error = BadTokenError("scope_missing")
-    answer = post(pages.client(), "/pendencias/assumir", {"estabelecimento": "0001"})
+    answer = post(pages.signed_in(), "/pendencias/assumir", {"estabelecimento": "0001"})
     assert "A chave de acesso não permite esta operação na central." in text(answer.text)
     assert pages.journal.current_run("producao") is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -49,7 +50,7 @@ def at(path: str, name: str) -> str:
 
 def test_every_page_says_which_connection_it_shows_and_offers_the_others(pages: PageSetup) -> None:
     for path in PAGES:
-        html = pages.client().get(at(path, "testes")).text
+        html = pages.signed_in().get(at(path, "testes")).text
         assert "LINK testes" in html, path
         assert "<option>producao</option>" in html, path
         assert "<option selected>testes</option>" in html, path
@@ -58,7 +59,7 @@ def test_every_page_says_which_connection_it_shows_and_offers_the_others(pages: 
 
 def test_a_lone_connection_has_no_switch_and_plain_addresses(tmp_path: Path) -> None:
     with page_client(tmp_path) as alone:
-        html = alone.client().get("/").text
+        html = alone.signed_in().get("/").text
     assert "Outra conexão" not in html
     assert 'href="/agendamento"' in html
 
@@ -66,17 +67,17 @@ def test_a_lone_connection_has_no_switch_and_plain_addresses(tmp_path: Path) -> 
 def test_every_link_form_and_poll_of_a_page_keeps_to_its_connection(pages: PageSetup) -> None:
     pages.run("done_with_refusals")
     for path in (*PAGES, *PARTS):
-        html = pages.client().get(at(path, "testes")).text
+        html = pages.signed_in().get(at(path, "testes")).text
         for address in re.findall(r'(?:href|hx-get)="(/[^"#]*)', html):
             if not address.startswith(("/static/", "/conexao/nova")):
-                assert "conexao=testes" in address, (path, address)
+                assert "conexao=testes" in unquote(address), (path, address)
         for form in re.findall(r"<form.*?</form>", html, re.DOTALL):
             if 'class="switch"' not in form:
                 assert re.search(r'name="_?conexao" value="testes"', form), (path, form[:200])
 
 
 def test_a_button_acts_on_the_connection_of_its_page(pages: PageSetup) -> None:
-    client = pages.client()
+    client = pages.signed_in()
     answer = client.post(
         "/importar", data={"_token": token_in(client.get("/").text), "_conexao": "testes"}, headers=HTMX
     )
@@ -88,7 +89,7 @@ def test_a_button_acts_on_the_connection_of_its_page(pages: PageSetup) -> None:
 
 
 def test_each_connection_has_its_own_schedule(pages: PageSetup) -> None:
-    client = pages.client()
+    client = pages.signed_in()
     token = token_in(client.get("/agendamento").text)
     answer = client.post("/agendamento", data=SAVE | {"_token": token, "_conexao": "testes"})
     assert answer.headers["location"] == "/agendamento?salvo=1&conexao=testes"
@@ -97,7 +98,7 @@ def test_each_connection_has_its_own_schedule(pages: PageSetup) -> None:
 
 
 def test_a_form_that_names_no_connection_acts_on_none(pages: PageSetup) -> None:
-    answer = post(pages.client(), "/importar")
+    answer = post(pages.signed_in(), "/importar")
     assert answer.status_code == 409
     assert "Há mais de uma conexão neste computador." in text(answer.text)
     assert [pages.journal.current_run(name) for name in ("producao", "testes")] == [None, None]
@@ -105,13 +106,13 @@ def test_a_form_that_names_no_connection_acts_on_none(pages: PageSetup) -> None:
 
 @pytest.mark.parametrize("path", [*PAGES, *PARTS])
 def test_a_connection_that_is_no_more_is_never_replaced_by_another(pages: PageSetup, path: str) -> None:
-    answer = pages.client().get(at(path, "antiga"))
+    answer = pages.signed_in().get(at(path, "antiga"))
     assert answer.status_code == 409
     assert "A conexão antiga ainda não existe neste computador." in text(answer.text)
 
 
 def test_the_pages_open_in_the_connection_chosen_for_it(pages: PageSetup) -> None:
-    client = pages.client()
+    client = pages.signed_in()
     assert "LINK producao" in client.get("/").text
     send(client, "/conexao/mostrar", "testes")
     assert "LINK testes" in client.get("/").text
@@ -120,13 +121,13 @@ def test_the_pages_open_in_the_connection_chosen_for_it(pages: PageSetup) -> Non
 
 def test_one_more_connection_does_not_open_first_for_its_name(tmp_path: Path) -> None:
     with page_client(tmp_path) as alone:
-        client = alone.client()
+        client = alone.signed_in()
         post(client, "/conexao/nova", NEW | {"nome": "a-primeira-do-alfabeto"})
         assert "LINK producao" in client.get("/").text
 
 
 def test_one_more_connection_is_made_beside_the_others(pages: PageSetup) -> None:
-    client = pages.client()
+    client = pages.signed_in()
     assert "Nova conexão" in text(client.get("/conexao/nova").text)
     answer = post(client, "/conexao/nova", NEW)
     assert answer.headers["location"] == "/?conexao=filial"
@@ -135,14 +136,14 @@ def test_one_more_connection_is_made_beside_the_others(pages: PageSetup) -> None
 
 
 def test_a_new_connection_never_takes_the_place_of_one_of_the_same_name(pages: PageSetup) -> None:
-    answer = post(pages.client(), "/conexao/nova", NEW | {"nome": "testes"})
+    answer = post(pages.signed_in(), "/conexao/nova", NEW | {"nome": "testes"})
     assert answer.status_code == 422
     assert "Já existe a conexão testes." in text(answer.text)
     assert pages.journal.connections.get("testes") == connection(name="testes")
 
 
 def test_a_connection_is_forgotten_with_its_secrets_and_no_other(pages: PageSetup) -> None:
-    client = pages.client()
+    client = pages.signed_in()
     pages.journal.connections.save_schedule("testes", Schedule(), NOW)
     send(client, "/conexao/mostrar", "testes")
     send(client, "/conexao/esquecer", "testes")
@@ -153,7 +154,7 @@ def test_a_connection_is_forgotten_with_its_secrets_and_no_other(pages: PageSetu
 
 
 def test_a_connection_is_not_forgotten_while_it_imports(pages: PageSetup) -> None:
-    client = pages.client()
+    client = pages.signed_in()
     send(client, "/importar", "testes")
     answer = send(client, "/conexao/esquecer", "testes")
     assert getattr(answer, "status_code", 0) == 409

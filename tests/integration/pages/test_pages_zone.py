@@ -30,14 +30,14 @@ def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PageSetup]:
 
 def test_case_b1_the_first_page_asks_for_the_zone_and_leads_to_it(old: PageSetup) -> None:
     old.run("done")
-    shown = old.client().get("/").text
+    shown = old.signed_in().get("/").text
     assert QUESTION in text(shown)
     assert LINK in shown
-    assert 'id="fuso-horario"' in old.client().get("/conexao").text
+    assert 'id="fuso-horario"' in old.signed_in().get("/conexao").text
 
 
 def test_case_b1_the_page_is_saved_with_a_zone_and_asks_no_more(old: PageSetup) -> None:
-    client = old.client()
+    client = old.signed_in()
     answer = post(client, "/conexao", {"fuso": "america/manaus"})
     assert answer.headers["location"] == "/conexao?aviso=fuso"
     kept = old.journal.connections.get("producao")
@@ -50,7 +50,7 @@ def test_case_b1_the_page_is_saved_with_a_zone_and_asks_no_more(old: PageSetup) 
 
 
 def test_case_b1_saving_something_else_answers_nothing(old: PageSetup) -> None:
-    client = old.client()
+    client = old.signed_in()
     post(client, "/conexao", {"banco": "/outro.db"})
     post(client, "/conexao", {"fuso": " "})
     assert old.journal.connections.get("producao").keeps_machine_zone
@@ -63,19 +63,19 @@ def test_case_b1_slots_that_the_old_zones_clock_served_come_in_the_new_one(old: 
         run = old.journal.claim_slot("producao", slot, RunScope(kind="both"), "slot", NOW)
         assert run is not None
         old.journal.end_run(run.id, "done", NOW)
-    post(old.client(), "/conexao", {"fuso": "America/Sao_Paulo"})  # where it is 12:03
+    post(old.signed_in(), "/conexao", {"fuso": "America/Sao_Paulo"})  # where it is 12:03
     assert old.journal.served_slots("producao", date(2026, 11, 24))[-1].at == time(12)
 
 
 def test_a_zone_as_it_was_kept_is_in_no_ones_way(tmp_path: Path) -> None:
     with page_client(tmp_path, known=connection(zone="Factory")) as pages:
-        answer = post(pages.client(), "/conexao", {"fuso": "Factory", "banco": "/outro.db"})
+        answer = post(pages.signed_in(), "/conexao", {"fuso": "Factory", "banco": "/outro.db"})
         assert (answer.status_code, pages.journal.connections.get("producao").zone) == (303, "Factory")
 
 
 @pytest.mark.parametrize("typed", ["Manaus", "-03:00", "../../etc/passwd", '"><script>alert(1)</script>'])
 def test_case_b1_a_zone_that_is_none_is_refused_at_its_field_and_stays(old: PageSetup, typed: str) -> None:
-    answer = post(old.client(), "/conexao", {"fuso": typed})
+    answer = post(old.signed_in(), "/conexao", {"fuso": typed})
     assert answer.status_code == 422
     assert f"Fuso horário: O fuso horário {typed} não é conhecido. Use o nome de um fuso" in text_of(answer)
     assert '<a href="#fuso">' in answer.text
@@ -89,7 +89,7 @@ def test_case_b1_a_new_connection_has_the_hour_of_brasilia_and_says_why(
 ) -> None:
     monkeypatch.setenv("TZ", "Etc/UTC")
     with page_client(tmp_path, is_new=True, zone=None) as pages:
-        client = pages.client()
+        client = pages.signed_in()
         post(client, "/conexao", {"nome": "producao", "tipo": "sqlite", "banco": "/e.db", "layout": "padrao"})
         assert not pages.journal.connections.get("producao").keeps_machine_zone
         assert "America/Sao_Paulo, onde agora são 12:03. É o da empresa?" in text(client.get("/").text)
@@ -102,8 +102,8 @@ def test_case_b1_a_new_connection_has_the_hour_of_brasilia_and_says_why(
 def test_case_b1_a_computer_in_brazil_is_asked_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "America/Recife")
     with page_client(tmp_path, known=connection(zone=None), zone=None) as pages:
-        assert "Informe o fuso" not in text(pages.client().get("/").text)
-        assert "America/Recife (UTC−3), deste computador." in text(pages.client().get("/conexao").text)
+        assert "Informe o fuso" not in text(pages.signed_in().get("/").text)
+        assert "America/Recife (UTC−3), deste computador." in text(pages.signed_in().get("/conexao").text)
 
 
 def text_of(answer: Any) -> str:

@@ -35,7 +35,7 @@ class Session(Struct, frozen=True):
 
 
 class Sessions:
-    """Checks sessions once there is a password; always, where other computers reach the pages.
+    """Opens and checks sessions. With `needs_password`, where other computers reach the pages, everything needs one.
 
     Safe to use from several threads.
     """
@@ -53,9 +53,13 @@ class Sessions:
         self._tries: dict[str, list[datetime]] = {}
         self._lock = Lock()
 
-    def needs_password(self) -> bool:
-        """Return whether the pages ask for a password. Raises SettingsError when the password's file cannot be read."""
-        return self._needs_password or self._password.stored_hash() is not None
+    def has_password(self) -> bool:
+        """Return whether there is a password. Raises SettingsError when its file cannot be read."""
+        return self._password.stored_hash() is not None
+
+    def guard_everything(self) -> bool:
+        """Return whether nothing is shown without a session. Raises SettingsError when the file cannot be read."""
+        return self._needs_password or self._password.guards_everything()
 
     def is_valid(self, token: str | None) -> bool:
         """Return whether this is the token of a session that has not ended."""

@@ -77,27 +77,34 @@ def show(pages: NamedDependency[PageContext], request: HtmlRequest, aviso: FromQ
 @post("/conexao", sync_to_thread=True, status_code=200)
 def save(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
     """Save. What was saved for another hub or database is emptied with the address."""
-    return save_typed(pages, request, pages.current_connection(request))
+    return save_typed(pages, request, pages.current_connection(request), form_of(request))
+
+
+@post("/conexao/fuso", sync_to_thread=True, status_code=200)
+def save_zone(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
+    """Save the zone, and nothing else that was sent: it needs no session."""
+    shown = pages.current_connection(request)
+    require_connection(shown)
+    return save_typed(pages, request, shown, FormMultiDict({"fuso": field(form_of(request), "fuso")}))
 
 
 @get("/conexao/nova", sync_to_thread=True)
-def show_new(pages: NamedDependency[PageContext]) -> Html:
+def show_new(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
     """Show the form of one more connection."""
-    return page(pages, pages.for_connection(None), ConnectionForm(name=""))
+    return page(pages, pages.for_connection(request, None), ConnectionForm(name=""))
 
 
 @post("/conexao/nova", sync_to_thread=True, status_code=200)
 def save_new(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
     """Save one more connection. The pages go on opening where they did, whatever its name."""
-    shown = pages.for_connection(None)
+    shown = pages.for_connection(request, None)
     if shown.names:
         pages.services.journal.set_meta(SHOWN_NOTE, pages.opens_in(shown.names))
-    return save_typed(pages, request, shown)
+    return save_typed(pages, request, shown, form_of(request))
 
 
-def save_typed(pages: PageContext, request: HtmlRequest, shown: CurrentConnection) -> Html:
-    """Save the shown connection, or a new one where none is shown."""
-    form = form_of(request)
+def save_typed(pages: PageContext, request: HtmlRequest, shown: CurrentConnection, form: FormMultiDict) -> Html:
+    """Save what the form has of the shown connection, or a new one where none is shown."""
     typed = _typed(pages, form, shown.connection)
     layout_of = partial(_layout_of, pages, shown.connection)
     connection, errors = connection_of(typed, shown.connection, layout_of, needs_hub="central" in form)
@@ -114,12 +121,12 @@ def save_typed(pages: PageContext, request: HtmlRequest, shown: CurrentConnectio
     is_first = shown.connection is None or setup_wizard.is_open(pages.services.journal, connection.name)
     lost = store(pages, shown.connection, connection, form)
     if is_first:
-        return take_step(pages, connection, erp="banco" in form, hub="central" in form)
+        return take_step(pages, request, connection, erp="banco" in form, hub="central" in form)
     notice = "fuso" if "fuso" in form and not lost else LOST.get(lost, "sem-ambas")
-    return redirect(pages.for_connection(connection).url(f"/conexao?aviso={notice}"))
+    return redirect(pages.for_connection(request, connection).url(f"/conexao?aviso={notice}"))
 
 
-def take_step(pages: PageContext, connection: Connection, *, erp: bool, hub: bool) -> Html:
+def take_step(pages: PageContext, request: HtmlRequest, connection: Connection, *, erp: bool, hub: bool) -> Html:
     """Show one of the first steps: what was saved is tested, and ticked when it passes; else the page says what
     failed.
     """
@@ -130,7 +137,7 @@ def take_step(pages: PageContext, connection: Connection, *, erp: bool, hub: boo
     if identity is not None:
         connection = msgspec.structs.replace(connection, company=identity.company.id)
         journal.connections.save(connection)
-    shown = pages.for_connection(connection)
+    shown = pages.for_connection(request, connection)
     if not all(finding.is_ok for finding in findings):
         return page(pages, shown, _saved(pages, connection), findings=findings, offered=_offered(identity))
     if erp:
@@ -256,7 +263,8 @@ def stale(pages: PageContext, request: HtmlRequest) -> Html:
 
 def stale_new(pages: PageContext, request: HtmlRequest) -> Html:
     """Show the same for a connection that was not saved yet."""
-    return page(pages, pages.for_connection(None), _typed(pages, form_of(request), None), notice=STALE, status=403)
+    shown = pages.for_connection(request, None)
+    return page(pages, shown, _typed(pages, form_of(request), None), notice=STALE, status=403)
 
 
 def page(

@@ -5,11 +5,14 @@ from __future__ import annotations
 from urllib.parse import quote, urlsplit
 
 from litestar import get, post
+from litestar.datastructures import FormMultiDict
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
+from msgspec import Struct
 
 from omnisync.agent.messages import sentences
 from omnisync.agent.messages.format import format_count
+from omnisync.agent.pages.auth.access import PASSWORD_PATH
 from omnisync.agent.pages.auth.csrf import FIELD
 from omnisync.agent.pages.rendering import PLACES, Html, HtmlRequest, PageContext, field, form_of, is_htmx, redirect
 
@@ -21,7 +24,8 @@ STALE = "Esta página estava aberta de antes. Digite a senha de novo."
 @get(LOGIN_PATH, sync_to_thread=True)
 def show(pages: NamedDependency[PageContext], request: HtmlRequest, para: FromQuery[str] = "/") -> Html:
     """Show the form; a session skips it."""
-    if is_authenticated(pages, request):
+    access = pages.access(request)
+    if access.has_session or (access.may_read and not access.has_password):
         return redirect(local_path(para))
     return page(pages, para)
 
@@ -31,15 +35,9 @@ def log_in(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
     """Open a session, where the password fits."""
     form = form_of(request)
     para = local_path(field(form, "para"))
-    who = request.client.host if request.client is not None else ""
-    wait = pages.sessions.throttle(who)
-    if wait is not None:
-        seconds = max(1, int(wait.total_seconds()))
-        minutes = format_count(-(-seconds // 60), "minuto", "minutos")
-        said = sentences.of_code("page_password_wait", minutos=minutes)
-        return page(pages, para, error=said, status=429, headers={"Retry-After": str(seconds)})
-    typed = form.get("senha", "")
-    token = pages.sessions.open(who, typed if isinstance(typed, str) else "")
+    if (wait := wait_of(pages, request)) is not None:
+        return page(pages, para, error=wait.sentence, status=429, headers=wait.headers)
+    token = pages.sessions.open(address_of(request), secret_field(form, "senha"))
     if token is None:
         return page(pages, para, error=sentences.of_code("page_password_wrong"), status=401)
     return pages.sessions.set_cookie(redirect(para), token)
@@ -52,9 +50,32 @@ def log_out(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
     return pages.sessions.set_cookie(redirect(LOGIN_PATH), None)
 
 
-def is_authenticated(pages: PageContext, request: HtmlRequest) -> bool:
-    """Return whether the pages need no password, or the request has a session."""
-    return not pages.sessions.needs_password() or pages.sessions.is_valid(request.cookies.get(pages.sessions.cookie))
+class Wait(Struct, frozen=True):
+    """What is answered while an address may not try."""
+
+    sentence: str
+    headers: dict[str, str]
+
+
+def wait_of(pages: PageContext, request: HtmlRequest) -> Wait | None:
+    """Count a try of this address; return what to answer where it may not try yet."""
+    wait = pages.sessions.throttle(address_of(request))
+    if wait is None:
+        return None
+    seconds = max(1, int(wait.total_seconds()))
+    minutes = format_count(-(-seconds // 60), "minuto", "minutos")
+    return Wait(sentences.of_code("page_password_wait", minutos=minutes), {"Retry-After": str(seconds)})
+
+
+def address_of(request: HtmlRequest) -> str:
+    """Return the address that tries are counted for."""
+    return request.client.host if request.client is not None else ""
+
+
+def secret_field(form: FormMultiDict, name: str) -> str:
+    """Return a password as typed, with the spaces around it."""
+    typed = form.get(name, "")
+    return typed if isinstance(typed, str) else ""
 
 
 def is_public(path: str) -> bool:
@@ -68,7 +89,9 @@ def redirect_to_login(pages: PageContext, request: HtmlRequest) -> Html:
         where = _to(request.headers.get("hx-current-url", "/"))
         return pages.html("empty.html", status=401, headers={"HX-Redirect": where})
     if request.method != "GET":
-        return pages.html("error.html", status=401, sentence=sentences.of_code("page_session_over"))
+        place = "/" + request.scope["path"].split("/")[1]
+        sentence = sentences.of_code("page_session_over")
+        return pages.html("error.html", status=401, sentence=sentence, way=(_to(place), "Entrar"))
     return redirect(_to(str(request.url)))
 
 
@@ -84,7 +107,7 @@ def local_path(address: str) -> str:
     except ValueError:
         return "/"
     query = f"?{parts.query}" if parts.query else ""
-    return parts.path + query if parts.path in PLACES.values() else "/"
+    return parts.path + query if parts.path in (*PLACES.values(), PASSWORD_PATH) else "/"
 
 
 def _to(address: str) -> str:

@@ -234,7 +234,7 @@ def needs_setup(pages: PageContext, shown: CurrentConnection) -> bool:
 
 
 def welcome(pages: PageContext, shown: CurrentConnection, *, status: int = 200) -> Html:
-    """Show the five first steps."""
+    """Show the six first steps."""
     connection = shown.connection
     has_hub = connection is not None and connection.hub is not None
     has_token = connection is not None and has_hub and pages.services.secrets.get(connection, "hub_token") is not None
