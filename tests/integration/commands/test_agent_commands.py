@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import socket
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +14,7 @@ import pytest
 import trustme
 
 from omnisync.agent.config.connection import ErpAddress, HubAddress
+from omnisync.agent.config.first_code import FirstCode
 from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.secrets import Secret, Secrets
 from omnisync.agent.config.settings import Home
@@ -150,6 +155,53 @@ def test_on_a_terminal_the_password_is_asked_for_twice(
 def test_no_command_takes_a_password_as_an_argument() -> None:
     arguments = {parameter.name for parameter in password.commands["set"].params}
     assert arguments - {"help"} == {"verbose"}  # the help is there once the command was asked for
+
+
+def test_case_f1_the_switch_is_a_command(journal: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    missing = "As telas ainda não têm senha. Defina uma com omnisync password set.\n"
+    assert run(capsys, "password", "guard", "everything") == (1, missing)
+    kept = PagePassword(Home(tmp_path).page_password, QUICK)
+    kept.set(PASSWORD)
+    assert not kept.guards_everything()
+    said = "A senha passa a ser pedida em todas as telas.\n"
+    assert run(capsys, "password", "guard", "everything") == (0, said)
+    assert kept.guards_everything()
+    assert run(capsys, "password", "guard", "settings")[0] == 0
+    assert (kept.guards_everything(), kept.verify(PASSWORD)) == (False, True)
+
+
+def test_case_f1_the_command_needs_no_code_and_ends_it(
+    journal: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = FirstCode(Home(tmp_path).first_code)
+    code.renew()
+    assert run(capsys, "password", "set", stdin=f"{PASSWORD}\n")[0] == 0
+    assert not code.path.exists()
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_case_f1_the_code_is_shown_to_a_terminal_and_to_no_log(
+    journal: Journal, tmp_path: Path, is_terminal: bool
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    reader, writer = pty.openpty() if is_terminal else os.pipe()
+    command = [sys.executable, "-m", "omnisync", "agent", "--port", port]
+    environ = os.environ | {"OMNISYNC_HOME": str(tmp_path)}  # noqa: TID251  # a program's own
+    agent = subprocess.Popen(command, stderr=writer, env=environ)
+    os.close(writer)
+    try:
+        said = ""
+        while "omnisync password set" not in said or ".\n" not in said.replace("\r", "").rpartition("senha")[2]:
+            said += os.read(reader, 65536).decode()
+        code = Home(tmp_path).first_code
+        assert code.stat().st_mode & 0o777 == 0o600
+        assert (code.read_text().strip() in said) == is_terminal
+        assert str(code) in said
+    finally:
+        agent.terminate()
+        agent.wait(20)
+        os.close(reader)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.10", "::1"])  # noqa: S104  # refused

@@ -130,8 +130,8 @@ def test_case_f1_a_session_changes_what_is_guarded(pages: PageSetup) -> None:
 def test_case_f1_the_page_says_the_command_and_offers_no_button_without_a_password(pages: PageSetup) -> None:
     html = pages.client().get("/conexao").text
     assert (
-        "Sem senha das telas, o banco, o layout, a central e as chaves mudam só pela linha de comando: "
-        "omnisync connection set ." in text(html)
+        "Sem senha das telas, só a linha de comando pode mudar o banco, o layout, a central e as chaves: "
+        "omnisync connection set" in text(html)
     )
     assert "Salvar o banco do ERP" not in html
     assert 'href="/senha?para=/conexao"' in html
