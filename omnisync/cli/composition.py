@@ -16,6 +16,7 @@ from uuid import uuid4
 from msgspec import Struct
 
 from omnisync import __version__
+from omnisync.agent.config import accounts
 from omnisync.agent.config.connection import Connection, connection_zone
 from omnisync.agent.config.first_code import FirstCode
 from omnisync.agent.config.page_password import PagePassword
@@ -61,6 +62,7 @@ def clock() -> datetime:
 monotonic = time.monotonic
 wait = time.sleep  # noqa: TID251  # waiting enters here
 pid = os.getpid
+n_other_people = accounts.n_other_people
 uniform = random.uniform  # the jitter between two tries needs no secrecy
 
 

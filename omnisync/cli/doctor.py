@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from msgspec import Struct
 from omnisync.agent.config.certificate import Certificate, read_optional
 from omnisync.agent.config.connection import Connection
 from omnisync.agent.config.exposure import check_exposure
+from omnisync.agent.erp.layout_check.login_check import check_login
 from omnisync.agent.errors import OmnisyncError
 from omnisync.agent.messages import sentences, zone_text
 from omnisync.agent.messages.format import format_count, format_integer
@@ -84,6 +86,10 @@ def clock_finding(here: datetime, there: datetime) -> DoctorFinding:
 
 
 def _erp(context: composition.AgentContext, connection: Connection) -> Iterator[DoctorFinding]:
+    with closing(context.database(connection)) as database:
+        database.connect()
+        excess = [sentences.of_message(finding.message) for finding in check_login(database)]
+    yield from (DoctorFinding("Usuário do banco", False, words) for words in excess)
     with context.records(connection) as records:
         rows = records.rows()
     n_orders = format_count(rows["orders"], "pedido", "pedidos")
@@ -123,15 +129,22 @@ def _pages(context: composition.AgentContext) -> Iterator[DoctorFinding]:
     check_exposure(context.password, settings.host, certificate)
     where = f"{'https' if certificate else 'http'}://{settings.host}:{settings.port}"
     who = "só neste computador" if is_loopback(settings.host) else "também de outros computadores, por TLS"
-    how = (
-        "com senha"
-        if context.password.stored_hash() is not None
-        else "sem senha; para pedir uma: omnisync password set"
-    )
-    yield DoctorFinding("Telas", True, f"abrem em {where}, {who}, {how}.")
+    n_others = composition.n_other_people() if context.password.stored_hash() is None else 0
+    yield DoctorFinding("Telas", not n_others, f"abrem em {where}, {who}, {_guarded(context, n_others)}.")
     if certificate is not None:
         yield certificate_finding(certificate, context.runtime.clock())
         yield _key(settings.key or settings.certificate)
+
+
+def _guarded(context: composition.AgentContext, n_others: int) -> str:
+    """Return what the pages' password guards, or that there is none, and who else uses this computer."""
+    if context.password.stored_hash() is not None:
+        return "com senha para tudo" if context.password.guards_everything() else "com senha para as configurações"
+    words = "sem senha; para pedir uma: omnisync password set"
+    if not n_others:
+        return words
+    others = format_count(n_others, "outra conta deste computador abre", "outras contas deste computador abrem")
+    return f"{words}. {others} as telas"
 
 
 def certificate_finding(certificate: Certificate, now: datetime) -> DoctorFinding:

@@ -7,9 +7,11 @@ from pathlib import Path
 import rich_click as click
 
 from omnisync.agent.config.connection import Connection
-from omnisync.agent.erp.layout.schema import shipped_layout, shipped_names, shipped_text
+from omnisync.agent.erp.layout.schema import LayoutFile, shipped_layout, shipped_names, shipped_text
+from omnisync.agent.erp.layout.sql_texts import sql_texts
 from omnisync.agent.erp.layout_check.check import check as examine
 from omnisync.agent.erp.layout_check.findings import Finding
+from omnisync.agent.erp.layout_check.login_check import check_login
 from omnisync.agent.erp.layout_draft.draft import draft
 from omnisync.agent.erp.layout_draft.samples import sampler
 from omnisync.agent.errors import SettingsError
@@ -49,10 +51,12 @@ def show(name: str) -> None:
 def check(context: composition.AgentContext, connection: Connection, which: str | None) -> int:
     """Confere um layout com o banco do ERP, sem gravar nada. Sem nome, o da conexão. Termina com 1 se há erro."""
     file = composition.layout_file(context, connection, which or connection.erp.layout)
+    show_sql(file)
     database = context.database(connection)
     try:
         database.connect()
         findings = examine(file, database, connection.erp, zone=context.zone(connection))
+        findings += check_login(database)
     finally:
         database.close()
     for finding in findings:
@@ -92,6 +96,12 @@ def new(context: composition.AgentContext, connection: Connection, path: str, fo
         f"{format_count(made.n_guesses, 'palpite', 'palpites')} a conferir, "
         f"{format_count(made.n_missing, 'ponto', 'pontos')} a preencher. Depois: omnisync layout check {file}"
     )
+
+
+def show_sql(file: LayoutFile) -> None:
+    """Print every SQL text of the layout: all that it runs in the ERP's database beside its own tables."""
+    for text in sql_texts(file):
+        click.echo(f"SQL   {text.where}: {' '.join(text.sql.split())}")
 
 
 def finding_line(finding: Finding) -> str:

@@ -11,7 +11,7 @@ from re import sub as substituted
 from typing import Any
 
 from omnisync.agent.erp.database import Database, Dialect
-from omnisync.agent.erp.driver import DatabaseLogin, Driver
+from omnisync.agent.erp.driver import DatabaseLogin, Driver, statement
 from omnisync.agent.erp.schema import DatabaseColumn, DatabaseTable, Rights, Schema, SchemaRows, tables_of
 from omnisync.agent.erp.statements import id_lists, insert_text
 from omnisync.agent.errors import ErpBusyError, ErpSetupError, OmnisyncError, RefusedRecordError
@@ -79,6 +79,8 @@ DIALECT = Dialect(
         translate_error=_translate_error,
         is_lost=lambda connection, error: False,
         is_duplicate=lambda error: "UNIQUE" in str(error),
+        begin_reading=statement("BEGIN"),
+        is_write_refused=lambda error: False,
         marked=_marked,
     ),
     quotes=("[", "]"),
@@ -91,5 +93,6 @@ DIALECT = Dialect(
     tables=_tables,
     reflect=_reflect,
     rights=_rights,
+    excess_rights=lambda database: (),
     make_binding_tables=_make_binding_tables,
 )

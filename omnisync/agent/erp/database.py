@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from omnisync.agent.erp.charset import is_complete, storable_rows
-from omnisync.agent.erp.driver import DatabaseLogin, Driver
+from omnisync.agent.erp.driver import DatabaseLogin, Driver, reading_only
 from omnisync.agent.erp.schema import DatabaseTable, Rights, Schema
 from omnisync.agent.erp.statements import (
     BoundStatement,
@@ -106,6 +106,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
     """Return everything the database says of itself to this user, over the connection that writes."""
     rights: Callable[[Database, DatabaseTable], Rights]
     """Return what this user may do with a table. Nothing is left behind, and no trigger runs."""
+    excess_rights: Callable[[Database], tuple[str, ...]]
+    """Return the server's names of the rights over the whole server that the login has and no import needs."""
     make_binding_tables: Callable[[Database], None]
     """Make our two tables where they are missing; no right to make tables is needed where they stand."""
 
@@ -213,11 +215,10 @@ class Database:
     def begin(self, *, is_reading: bool = False) -> None:
         """Begin a writing transaction, or one in which all rows are read as of one moment."""
         call = self._driver.begin_reading if is_reading else self._driver.begin
-        if call is not None:
-            connection = self.connection
-            with self.translating():
-                call(connection)
-            self._in_transaction, self._n_savepoints = True, 0
+        connection = self.connection
+        with self.translating():
+            call(connection)
+        self._in_transaction, self._n_savepoints = True, 0
 
     def commit(self) -> None:
         """End the transaction; everything in it stands. After ErpBusyError the outcome is unknown."""
@@ -315,13 +316,14 @@ class Database:
         table's size.
 
         All of them as of one moment, without a lock that a writer of the ERP's would wait for (SQL Server: only where
-        its rows are versioned). Outside of `begin`; until the block ends the connection does nothing else.
+        its rows are versioned). Outside of `begin`; until the block ends the connection does nothing else. A query that
+        writes is refused as the layout's (SQL Server: what it writes is taken back).
         """
         self.begin(is_reading=True)
         cursor, is_read = None, False
         try:
             connection = self.connection
-            with self.translating(sql):
+            with reading_only(self._driver), self.translating(sql):
                 cursor = self._driver.stream_cursor(connection)
                 self._driver.run(cursor, self._driver.marked(sql), values)
                 names = [described[0] for described in cursor.description]
@@ -329,7 +331,7 @@ class Database:
             def row_groups() -> Iterator[RowList]:
                 nonlocal is_read
                 while True:
-                    with self.translating(sql):
+                    with reading_only(self._driver), self.translating(sql):
                         rows = self._driver.read_rows(cursor, size)
                     if not rows:
                         break

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import tzinfo
 from typing import Any
 
 from msgspec import Struct
 
 from omnisync.agent.erp.statements import RowList, unchanged
-from omnisync.agent.errors import OmnisyncError, RefusedRecordError
+from omnisync.agent.errors import LayoutError, OmnisyncError, RefusedRecordError
 
 UNREADABLE_VALUE = "erp_unreadable"
 """The code of the RefusedRecordError for a row with a value that cannot be read, where no cell can be told."""
@@ -126,8 +126,10 @@ class Driver(Struct, frozen=True, kw_only=True):
     has_autocommit: bool = True
     """Whether a statement outside a transaction stands by itself; else it gets a transaction of its own."""
     begin: Callable[[Any], None] = statement("BEGIN")
-    begin_reading: Callable[[Any], None] | None = None
-    """Begin what makes a stream's rows all of one moment; None where a single query is so by itself."""
+    begin_reading: Callable[[Any], None]
+    """Begin what makes a stream's rows all of one moment, and lets nothing be written; a rollback ends it."""
+    is_write_refused: Callable[[BaseException], bool]
+    """Return whether the error is a write within `begin_reading`."""
     commit: Callable[[Any], None] = statement("COMMIT")
     rollback: Callable[[Any], None] = statement("ROLLBACK")
     savepoint: str = "SAVEPOINT {}"
@@ -135,3 +137,14 @@ class Driver(Struct, frozen=True, kw_only=True):
     return_to_savepoint: str = "ROLLBACK TO SAVEPOINT {}"
     marked: Callable[[str], str] = unchanged
     """Return a SQL text with the driver's own marks in place of `?`."""
+
+
+@contextmanager
+def reading_only(driver: Driver) -> Iterator[None]:
+    """Provide a block in which a statement that writes is the layout's error, and no right's or record's."""
+    try:
+        yield
+    except OmnisyncError as error:
+        if error.__cause__ is None or not driver.is_write_refused(error.__cause__):
+            raise
+        raise LayoutError(motivo="a consulta de um conjunto que sai (export) só pode ler, e esta grava") from error

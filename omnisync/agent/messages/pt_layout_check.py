@@ -11,6 +11,10 @@ LAYOUT_CHECK: Mapping[str, Message] = {
         "O layout não é para bancos do tipo {tipo}.",
         "Escolha outro layout, ou acrescente o tipo em databases.",
     ),
+    "check_login_excess": Message(
+        "O usuário do banco pode mais do que precisa no servidor inteiro ({direitos}).",
+        "Crie outro só para o Omnisync, com leitura e gravação nas tabelas do layout.",
+    ),
     "check_missing_table": Message(
         "A tabela {tabela} não existe neste banco, ou o usuário não a vê{perto}.",
         "Corrija o nome no layout ou confira o banco.",

@@ -236,12 +236,17 @@ def test_doctor_says_who_reaches_the_pages(
         told = run(capsys, "doctor", runtime=runtime)[1]
         return [line for line in told.splitlines() if "elas" in line or "ertificado" in line]
 
-    assert pages() == [
-        "ok    Telas: abrem em http://127.0.0.1:8787, só neste computador, sem senha; para pedir uma: "
-        "omnisync password set."
-    ]
-    PagePassword(Home(tmp_path).page_password, QUICK).set(PASSWORD)
-    assert pages() == ["ok    Telas: abrem em http://127.0.0.1:8787, só neste computador, com senha."]
+    where = "Telas: abrem em http://127.0.0.1:8787, só neste computador"
+    without = "sem senha; para pedir uma: omnisync password set"
+    monkeypatch.setattr(composition, "n_other_people", lambda: 0)  # those of the machine that tests are not the test's
+    assert pages() == [f"ok    {where}, {without}."]
+    monkeypatch.setattr(composition, "n_other_people", lambda: 2)
+    assert pages() == [f"FALHA {where}, {without}. 2 outras contas deste computador abrem as telas."]
+    password = PagePassword(Home(tmp_path).page_password, QUICK)
+    password.set(PASSWORD)
+    assert pages() == [f"ok    {where}, com senha para as configurações."]
+    password.guard(everything=True)
+    assert pages() == [f"ok    {where}, com senha para tudo."]
     monkeypatch.setenv("OMNISYNC_HOST", "0.0.0.0")  # noqa: S104  # what is tested
     [said] = pages()
     assert said.startswith("FALHA Telas: As telas não abrem em 0.0.0.0 sem TLS")
@@ -251,7 +256,7 @@ def test_doctor_says_who_reaches_the_pages(
     monkeypatch.setenv("OMNISYNC_KEY", str(key))
     key.chmod(0o644)
     assert pages() == [
-        "ok    Telas: abrem em https://0.0.0.0:8787, também de outros computadores, por TLS, com senha.",
+        "ok    Telas: abrem em https://0.0.0.0:8787, também de outros computadores, por TLS, com senha para tudo.",
         "FALHA Certificado: de erp-01.example, vence em 10 dias. Renove-o.",
         f"FALHA Chave do certificado: em {key}, que outros usuários podem ler. Feche-o.",
     ]

@@ -69,7 +69,7 @@ def test_a_layout_that_fits_says_so_and_warns_of_what_is_slow(place: Path, capsy
     before = _tables(place)
     for arguments in (("padrao",), ()):
         status, said = run(capsys, "layout", "check", *arguments)
-        moment, fits = said.splitlines()
+        *_, moment, fits = said.splitlines()
         assert (status, fits) == (0, "O layout padrao serve para este banco.")
         assert re.fullmatch(ONE_MOMENT, moment)
     assert _tables(place) == before
@@ -185,3 +185,11 @@ def test_the_look_at_the_erp_says_where_our_tables_are(place: Path, capsys: pyte
     status, said = run(capsys, "erp", "check")
     assert (status, "ok    Tabelas do Omnisync: ficam neste computador, como o layout pede." in said) == (0, True)
     assert not any(name.startswith("omnisync") for name in _tables(place))
+
+
+def test_case_f1_the_check_lists_every_sql_text_first(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = place / "meu.toml"
+    sql = "UPDATE pedidos SET observacao = 'lido' WHERE codigo = :key"
+    path.write_text(shipped_text("padrao").replace("[order]\n", f'[order]\nafter_sql = "{sql}"\n', 1), encoding="utf-8")
+    said = run(capsys, "layout", "check", str(path))[1]
+    assert said.splitlines()[0] == f"SQL   order.after_sql: {sql}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -174,3 +175,34 @@ def test_case_f1_the_command_line_knows_the_names_too(
         assert run(capsys, "layout", "check", "meu")[0] == 0
         assert run(capsys, "connection", "set", "--layout", "meu")[0] == 0
         assert pages.journal.connections.get("producao").erp.layout == str(file)
+
+
+ITS_SQL = "UPDATE pedidos SET observacao = 'lido' WHERE codigo = :key"
+
+
+def laid_with_sql(pages: PageSetup, sql: str = ITS_SQL) -> Path:
+    """A layout of the folder with a statement of its own."""
+    file = laid(pages.parts.settings.home.layouts, "meu.toml")
+    file.write_text(shipped_text("padrao").replace("[order]\n", f'[order]\nafter_sql = "{sql}"\n', 1))
+    return file
+
+
+def test_case_f1_a_layouts_sql_is_shown_before_it_is_saved(pages: PageSetup) -> None:
+    file = laid_with_sql(pages)
+    client = pages.signed_in()
+    fields = {"_conexao": "producao", "layout": "meu"}
+    for _ in range(2):
+        answer = post(client, "/conexao", fields | {"sql_visto": "0" * 64})
+        assert answer.status_code == 422
+        assert "nada foi salvo ainda" in text(answer.text)
+        assert f"order.after_sql {ITS_SQL}" in text(answer.text)
+        assert pages.journal.connections.get("producao").erp.layout == "padrao"
+    seen = re.search(r'name="sql_visto" value="([0-9a-f]{64})"', answer.text)
+    assert seen is not None
+    laid_with_sql(pages, "DELETE FROM pedidos")  # changed after it was shown
+    assert post(client, "/conexao", fields | {"sql_visto": seen[1]}).status_code == 422
+    laid_with_sql(pages)
+    assert post(client, "/conexao", fields | {"sql_visto": seen[1]}).status_code == 303
+    assert pages.journal.connections.get("producao").erp.layout == str(file)
+    assert f"order.after_sql {ITS_SQL}" in text(client.get("/conexao").text)
+    assert post(client, "/conexao", fields | {"banco": "/outro.db"}).status_code == 303

@@ -30,7 +30,7 @@ from tests.support.page_client import (
 )
 from tests.support.page_routes import contents, post_routes
 
-BUSY: dict[str, str] = {"code": "establishment_busy", "codigo": "0001", "donos": '{"0001":["loja",""]}'}
+BUSY: dict[str, Any] = {"code": "establishment_busy", "codigo": "0001", "donos": '{"0001":["loja",""]}'}
 EVIL = {
     "central": "https://evil.example",
     "chave": "outra",

@@ -13,6 +13,7 @@ from litestar.params import FromQuery
 
 from omnisync.agent.config.connection import Connection, ConnectionEstablishment, connection_zone
 from omnisync.agent.config.secrets import Secret, SecretKind, changed_connection
+from omnisync.agent.erp.layout.sql_texts import SqlText, seen_mark
 from omnisync.agent.errors import SetupError
 from omnisync.agent.layout_folder import chosen, names_in
 from omnisync.agent.messages import zone_text
@@ -33,6 +34,7 @@ from omnisync.agent.pages.connection.form import (
     read,
     typed_of,
 )
+from omnisync.agent.pages.connection.layout_sql import SEEN, sql_of, unseen_sql
 from omnisync.agent.pages.rendering import (
     SHOWN_NOTE,
     CurrentConnection,
@@ -118,6 +120,8 @@ def save_typed(pages: PageContext, request: HtmlRequest, shown: CurrentConnectio
             )
     if connection is None or errors:
         return page(pages, shown, typed, errors=errors, status=422)
+    if unseen := unseen_sql(shown.connection, connection, form):
+        return page(pages, shown, typed, unseen=unseen, status=422)
     is_first = shown.connection is None or setup_wizard.is_open(pages.services.journal, connection.name)
     lost = store(pages, shown.connection, connection, form)
     if is_first:
@@ -277,6 +281,7 @@ def page(
     findings: Sequence[StepResult] = (),
     offered: Sequence[ConnectionEstablishment] = (),
     tables: Sequence[PreviewTable] = (),
+    unseen: tuple[SqlText, ...] = (),
     status: int = 200,
 ) -> Html:
     """Show the whole page."""
@@ -295,6 +300,9 @@ def page(
         notice=notice,
         findings=findings,
         tables=tables,
+        unseen_sql=unseen,
+        seen={SEEN: seen_mark(unseen)} if unseen else {},
+        sql=sql_of(connection.erp.layout) if connection is not None else (),
         has_token="hub_token" in kept,
         has_password="erp_password" in kept,
         kept_in=str(parts.settings.home.secrets),

@@ -62,6 +62,7 @@ SELECT TRIM(f.rdb$relation_name), TRIM(f.rdb$field_name)
 FROM rdb$relation_fields f JOIN rdb$relations r ON r.rdb$relation_name = f.rdb$relation_name
 WHERE COALESCE(r.rdb$system_flag, 0) = 0
 """
+_READ_ONLY = 335544361
 _IDS_AT_ONCE = 200
 """Ids in one query: the values of one message must fit in 64 KB, and a key has some eighty letters."""
 _BLOCK = 32
@@ -198,6 +199,12 @@ def _make(database: Database, table: str, sql: str) -> None:
             raise
 
 
+def _excess_rights(database: Database) -> tuple[str, ...]:
+    """Return the names that may do everything in every database of the server, where the login has one."""
+    names = database.select("SELECT TRIM(CURRENT_USER), TRIM(CURRENT_ROLE) FROM rdb$database")[0]
+    return tuple(str(name) for name in names if name in ("SYSDBA", "RDB$ADMIN"))
+
+
 def _is_duplicate(error: BaseException) -> bool:
     return not DUPLICATE.isdisjoint(codes_of(error))
 
@@ -246,6 +253,7 @@ DRIVER = Driver(
     has_autocommit=False,
     begin=FirebirdConnection.begin,
     begin_reading=FirebirdConnection.begin_reading,
+    is_write_refused=lambda error: _READ_ONLY in codes_of(error),
     commit=FirebirdConnection.commit,
     rollback=FirebirdConnection.rollback,
     set_lock_wait=FirebirdConnection.set_lock_wait,
@@ -266,5 +274,6 @@ DIALECT = Dialect(
     tables=_tables,
     reflect=reflection.read,
     rights=rights_by_statements,
+    excess_rights=_excess_rights,
     make_binding_tables=_make_binding_tables,
 )

@@ -27,7 +27,7 @@ from omnisync.agent.erp.dialects.translation import (
     wrong_layout,
     wrong_login,
 )
-from omnisync.agent.erp.driver import DatabaseLogin, Driver
+from omnisync.agent.erp.driver import DatabaseLogin, Driver, statement
 from omnisync.agent.erp.schema import columns_by_table
 from omnisync.agent.erp.statements import RowList, formatted, id_lists, insert_text
 from omnisync.agent.erp.unreadable import readable_cells
@@ -78,9 +78,18 @@ SELECT t, CONVERT_TZ(t, '+00:00', @@session.time_zone)
 FROM (SELECT UTC_TIMESTAMP() + INTERVAL n DAY AS t FROM ({_DAYS}) days) moments
 """  # noqa: S608  # constant text
 
+_EXCESS_RIGHTS = """
+SELECT privilege_type FROM information_schema.user_privileges
+WHERE grantee = CONCAT(
+        '''', SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '''@''', SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '''')
+    AND privilege_type IN ('FILE', 'SUPER', 'CREATE USER', 'SHUTDOWN')
+ORDER BY privilege_type
+"""
+
 _LOST = frozenset({0, 1053, 1080, 1152, 1153, 1158, 1159, 1160, 1161, 1184, 1927, 2006, 2013, 2027, 2055})
 _BUSY = _LOST | {1020, 1040, 1203, 1205, 1213, 1317, 1412, 1614, 1637, 1969, 3024, 3572}
 _LOCK_WAIT_TIMEOUT = 1205
+_READ_ONLY = 1792
 _FULL = frozenset({1021, 1114})
 _LOGIN = frozenset({1045, 1251, 1698, 1820, 1862, 4151})
 _PERMISSION = frozenset({1044, 1142, 1143, 1227, 1290, 1370, 1792, 1836})
@@ -270,7 +279,14 @@ def _is_in_transaction(connection: Any) -> bool:
     return bool(connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS)
 
 
+def _excess_rights(database: Database) -> tuple[str, ...]:
+    """Return the rights over the whole server that no import needs."""
+    return tuple(str(name) for (name,) in database.select(_EXCESS_RIGHTS))
+
+
 DRIVER = Driver(
+    begin_reading=statement("START TRANSACTION READ ONLY"),
+    is_write_refused=lambda error: _code(error) == _READ_ONLY,
     is_in_transaction=_is_in_transaction,
     errors=(pymysql.Error, UnicodeEncodeError),
     connect=_connect,
@@ -297,5 +313,6 @@ DIALECT = Dialect(
     tables=_tables,
     reflect=reflection.read,
     rights=rights_by_statements,
+    excess_rights=_excess_rights,
     make_binding_tables=_make_binding_tables,
 )

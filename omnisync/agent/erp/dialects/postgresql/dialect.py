@@ -74,6 +74,7 @@ WHERE c.relkind IN ('r', 'p', 'v', 'f') AND a.attnum > 0 AND NOT a.attisdropped
 AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 """
 # The server's language is its administrator's choice, and the refusal of a login comes as a sentence only.
+_WRITES = pattern(r'"(?:DELETE|INSERT|UPDATE|MERGE|TRUNCATE)"', IGNORECASE)
 _LOGIN = pattern(r"password|senha|pg_hba|autentica|authentication|role .* (does not|não) exist", IGNORECASE)
 _STARTING = pattern(r"starting up|shutting down|too many|iniciando|desligando|muitos", IGNORECASE)
 
@@ -263,6 +264,13 @@ def _translate_connect_error(error: Exception, login: DatabaseLogin) -> Omnisync
     return wrong_login(login) if _LOGIN.search(text) else unreachable(login)
 
 
+def _is_write_refused(error: BaseException) -> bool:
+    """Return whether a stream's query writes: a cursor takes none, and the transaction is read-only."""
+    if isinstance(error, psycopg.errors.SyntaxError):
+        return _WRITES.search(str(error)) is not None
+    return isinstance(error, (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.FeatureNotSupported))
+
+
 DRIVER = Driver(
     errors=(psycopg.Error, UnicodeEncodeError),
     connect=_connect,
@@ -275,6 +283,7 @@ DRIVER = Driver(
     run=_run,
     stream_cursor=lambda connection: connection.cursor("omnisync"),  # an ordinary one brings all rows at once
     begin_reading=statement("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+    is_write_refused=_is_write_refused,
     commit=_commit,
     marked=formatted,
     set_lock_wait=_set_lock_wait,
@@ -291,5 +300,6 @@ DIALECT = Dialect(
     tables=_tables,
     reflect=reflection.read,
     rights=lambda database, table: reflection.rights(database, table.name),
+    excess_rights=reflection.excess_rights,
     make_binding_tables=_make_binding_tables,
 )

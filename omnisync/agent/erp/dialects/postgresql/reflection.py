@@ -66,6 +66,17 @@ FROM pg_proc c WHERE {_OURS.replace("relnamespace", "pronamespace")}
 """  # noqa: S608  # constant text
 _CHARSET = "SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()"
 # What a view lets through is a matter of the view itself; the bits are of UPDATE, INSERT and DELETE.
+_EXCESS_RIGHTS = """
+SELECT name FROM pg_roles r, LATERAL (VALUES
+    ('superuser', r.rolsuper), ('createrole', r.rolcreaterole), ('replication', r.rolreplication),
+    ('bypassrls', r.rolbypassrls)) rights(name, has)
+WHERE r.rolname = current_user AND has
+UNION ALL
+SELECT rolname FROM pg_roles
+WHERE rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program')
+    AND pg_has_role(current_user, oid, 'member')
+    AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+"""
 _RIGHTS = """
 SELECT has_any_column_privilege(t, 'SELECT'),
     is_writing AND has_any_column_privilege(t, 'INSERT') AND pg_relation_is_updatable(t, true) & 8 > 0,
@@ -105,6 +116,11 @@ def read(database: Database) -> Schema:
         procedures=frozenset(str(row[0]) for row in database.select(_PROCEDURES)),
         session_zone=str(database.select("SELECT current_setting('TimeZone')")[0][0]),
     )
+
+
+def excess_rights(database: Database) -> tuple[str, ...]:
+    """Return the rights over the whole server that no import needs."""
+    return tuple(str(name) for (name,) in database.select(_EXCESS_RIGHTS))
 
 
 def rights(database: Database, table: str) -> Rights:

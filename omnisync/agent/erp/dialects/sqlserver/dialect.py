@@ -236,6 +236,8 @@ DRIVER = Driver(
     is_in_transaction=SqlServerConnection.is_in_transaction,
     set_lock_wait=SqlServerConnection.set_lock_wait,
     begin=statement("BEGIN TRANSACTION"),
+    begin_reading=statement("BEGIN TRANSACTION"),  # none of its transactions is read-only: a rollback ends this one
+    is_write_refused=lambda error: False,
     commit=statement("COMMIT TRANSACTION"),
     rollback=statement("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION"),
     savepoint="SAVE TRANSACTION {}",
@@ -259,5 +261,6 @@ DIALECT = Dialect(
     tables=_tables,
     reflect=reflection.read,
     rights=lambda database, table: reflection.rights(database, table.name),
+    excess_rights=reflection.excess_rights,
     make_binding_tables=_make_binding_tables,
 )

@@ -87,6 +87,13 @@ def read(database: Database) -> Schema:
     )
 
 
+def excess_rights(database: Database) -> tuple[str, ...]:
+    """Return the roles over the whole server that no import needs."""
+    roles = "SELECT name FROM sys.server_principals WHERE type = 'R' AND name IN ('sysadmin', 'serveradmin', "
+    held = f"{roles}'securityadmin', 'bulkadmin') AND IS_SRVROLEMEMBER(name) = 1"
+    return tuple(str(name) for (name,) in database.select(held))
+
+
 def rights(database: Database, table: str) -> Rights:
     """By the server's own function: a statement without rows would call the triggers."""
     [[select, insert, update, delete, is_closed]] = database.select(_RIGHTS, (database.quoted(table),))
