@@ -10,8 +10,10 @@ import pytest
 from omnisync.agent.messages.spreadsheet import BOM, csv_text
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+55", "-2", "@soma", "\tx", "\rx", "\0x"])
-def test_no_cell_is_a_formula(cell: str) -> None:
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+55", "-2", "@soma", "\tx", "\rx", "\0x", "\n=1+1", "＝1+1", "＋55", "－2", "＠soma"]
+)
+def test_case_f10_no_cell_is_a_formula(cell: str) -> None:
     text = csv_text(["a"], [[cell]])
     assert "\"'" + cell[0] in text
 

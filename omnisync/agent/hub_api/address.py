@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from omnisync.agent.errors import SettingsError
@@ -13,6 +13,9 @@ METADATA_HOSTS = frozenset(
     {"metadata", "metadata.google.internal", "100.100.100.200", "168.63.129.16", "fd00:ec2::254"}
 )
 """Where clouds answer with a machine's own credentials, besides the link-local addresses."""
+
+_WITH_IPV4_AT_THE_END = (IPv6Network("::/96"), IPv6Network("64:ff9b::/96"))
+"""IPv4-compatible numbers, and those that a network translates (NAT64)."""
 
 HostAddress = IPv4Address | IPv6Address
 
@@ -53,8 +56,28 @@ def _address(host: str) -> HostAddress | None:
     """Return the number a host is written as; an IPv4 number inside an IPv6 one counts as itself."""
     with suppress(ValueError):
         address = ip_address(host)
-        return getattr(address, "ipv4_mapped", None) or address
+        return _embedded(address) if isinstance(address, IPv6Address) else address
     return None
+
+
+def _embedded(address: IPv6Address) -> HostAddress:
+    """Return the IPv4 number that an IPv6 one stands for, else the number itself."""
+    found = address.ipv4_mapped or address.sixtofour
+    if found is None and address.teredo is not None:
+        found = address.teredo[1]
+    if found is None and int(address) > 1 and any(address in network for network in _WITH_IPV4_AT_THE_END):
+        found = IPv4Address(int(address) & 0xFFFFFFFF)
+    return found or address
+
+
+def check_peer(number: str, *, is_plain: bool) -> None:
+    """Check the number that a hub's name led to, before anything is said to it. Raises SettingsError (hub_address).
+
+    `is_plain` is of an address without TLS, which is of this computer alone.
+    """
+    address = _address(number.partition("%")[0])
+    if address is None or not _is_host_address(address) or (is_plain and not address.is_loopback):
+        raise SettingsError("hub_address", motivo="o nome leva a um servidor que não pode ser uma central")
 
 
 def _is_host_address(address: HostAddress) -> bool:

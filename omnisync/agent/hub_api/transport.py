@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -26,6 +27,7 @@ from omnisync.agent.errors import (
     HubUnreachableError,
     OmnisyncError,
 )
+from omnisync.agent.hub_api.address import check_peer
 from omnisync.contract import CONTRACT
 from omnisync.contract.feed import UNDECODABLE
 from omnisync.web.gzip_stream import GzipError, OversizedError, unpacked
@@ -157,7 +159,9 @@ class Transport:
         try:
             body = None if content is None else self._sent(content, deadline)
             told |= {} if content is None else {"Content-Length": str(len(content))}
-            request = self._http.build_request(method, address, content=body, headers=told)
+            request = self._http.build_request(
+                method, address, content=body, headers=told, extensions={"trace": self._check_peer}
+            )
             response = self._http.send(request, stream=True)
             try:
                 return RawResponse(self._body(response, deadline), response.headers.get("Omnisync-Next", ""))
@@ -167,6 +171,17 @@ class Transport:
             raise self._network_error(error) from error
         except ssl.SSLError as error:
             raise HubUnreachableError("hub_certificate", motivo=_certificate_fault(str(error))) from error
+
+    def _check_peer(self, event: str, words: Mapping[str, Any]) -> None:
+        """Let a connection that was just made be used, TLS included, only with a number that may be a hub's."""
+        if event != "connection.connect_tcp.complete":
+            return
+        stream = words["return_value"]
+        try:
+            check_peer(str(stream.get_extra_info("server_addr")[0]), is_plain=self._http.base_url.scheme == "http")
+        except BaseException:
+            stream.close()
+            raise
 
     def _sent(self, content: bytes, deadline: float) -> Iterator[bytes]:
         """Yield the content in pieces, as long as there is time: who reads slowly trips no timeout of a single

@@ -12,7 +12,8 @@ from omnisync.agent.messages import labels
 from omnisync.agent.messages.row_refusals import RefusedRow, reason_of_row, remedy_of_row
 
 BOM = "\ufeff"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""The last four are the full-width signs, which a spreadsheet in Japanese reads as the plain ones."""
 
 
 class CsvRecord(Protocol):

@@ -137,7 +137,10 @@ async def check_request(pages: PageContext, request: HtmlRequest) -> Response[st
 
     Otherwise answer in its place.
     """
-    path, access = request.scope["path"], pages.access(request)
+    path = request.scope["path"]
+    if not path.isprintable():  # no page's: what would be looked up by it fails in its own way, and is logged
+        return error_page(pages, request, BY_STATUS[404], 404)
+    access = pages.access(request)
     if not is_public(path) and not access.may_read:
         return redirect_to_login(pages, request)
     if request.method in SAFE:
@@ -189,5 +192,5 @@ def _our_error(pages: PageContext, request: HtmlRequest, error: OmnisyncError) -
 
 
 def _any_error(pages: PageContext, request: HtmlRequest, error: Exception) -> Html:
-    log.error("%s %s", request.method, request.scope["path"], exc_info=error)
+    log.error("%s %s", request.method, ascii(request.scope["path"]), exc_info=error)
     return error_page(pages, request, sentences.of_code("internal", motivo=type(error).__name__), 500)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import re
+import socket
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from litestar.testing import TestClient
 
 from omnisync.agent.config.secrets import Secret
 from omnisync.agent.journal.journal_file import JournalFile
+from omnisync.agent.pages.app import create_app
 from omnisync.agent.pages.rendering import FOLDER
 from omnisync.agent.schedule import Schedule
+from tests.support.browser import served
 from tests.support.page_client import (
     ALL,
     HOST,
@@ -237,3 +242,37 @@ def test_a_poll_asks_the_journal_few_questions_and_the_erp_none(
     assert client.get(path).status_code == 200
     assert 0 < len(asked) <= 4
     assert pages.erp.n_opened == n_opened
+
+
+@pytest.mark.parametrize("path", ["/static/%0aFAKE%1b%00", "/static/x%0d%0aFAKE", "/%0aFAKE%1b", "/conexao%0aFAKE"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_case_f7_an_address_with_control_characters_is_no_page_and_forges_no_log(
+    pages: PageSetup, caplog: pytest.LogCaptureFixture, path: str, method: str
+) -> None:
+    with served(pages.parts) as url:
+        host = url.removeprefix("http://")
+        with closing(socket.create_connection(("127.0.0.1", int(host.rpartition(":")[2])))) as wire:
+            wire.sendall(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+            said = b"".join(iter(lambda: wire.recv(65536), b"")).decode()
+    assert said.split(" ", 2)[1] in ("404", "405")
+    assert "Esta página não" in said
+    assert "FAKE" not in caplog.text
+    assert "\x1b" not in caplog.text
+
+
+def test_case_f7_an_address_that_fails_stands_in_the_log_without_its_control_characters(
+    pages: PageSetup, caplog: pytest.LogCaptureFixture
+) -> None:
+    pages.erp.hangs = lambda: 1 // 0
+    client = pages.client()
+    pages.run("done")
+    assert client.get("/busca?q=%0aFAKE").status_code == 500
+    assert all("\n" not in record.getMessage() for record in caplog.records)
+
+
+def test_case_f10_over_tls_the_browser_keeps_to_tls(pages: PageSetup) -> None:
+    secure = TestClient(create_app(pages.parts, [HOST], is_secure=True), base_url=f"https://{HOST}")
+    for path in ("/", "/static/app.css", "/nada"):
+        assert secure.get(path).headers["strict-transport-security"] == "max-age=31536000"
+        assert secure.get(path).headers["x-content-type-options"] == "nosniff"
+        assert "strict-transport-security" not in pages.client().get(path).headers

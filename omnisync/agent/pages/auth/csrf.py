@@ -36,6 +36,8 @@ HEADERS = (
     (b"cross-origin-opener-policy", b"same-origin"),
 )
 NO_STORE = (b"cache-control", b"no-store")
+HSTS = (b"strict-transport-security", b"max-age=31536000")
+"""Over TLS alone. It is of the name, whatever the port: who opens the pages to others by a name has TLS on it."""
 
 
 def csrf_token(journal: Journal, what: str = "pages") -> str:
@@ -78,4 +80,5 @@ async def add_security_headers(message: Message, scope: Scope) -> None:
         return
     known = {name.lower() for name, _ in message["headers"]}
     extra = HEADERS if b"cache-control" in known else (*HEADERS, NO_STORE)
-    message["headers"] = [*message["headers"], *extra]
+    over_tls = (HSTS,) if scope.get("scheme") == "https" else ()
+    message["headers"] = [*message["headers"], *extra, *over_tls]
