@@ -12,7 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from omnisync.agent.config.files import cannot_write, waited_lock
+from omnisync.agent.config.files import cannot_write, make_private, open_private, waited_lock
 from omnisync.agent.errors import OmnisyncError, SettingsError, TemporaryError
 
 BUSY = timedelta(seconds=5)
@@ -146,8 +146,7 @@ class SqliteFile:
             return self._inode(), db
 
     def _connect(self) -> sqlite3.Connection:
-        with suppress(FileExistsError):  # SQLite's own would be open to other accounts
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        make_private_database(self._path)
         timeout = self._busy.total_seconds()
         db = sqlite3.connect(self._path, timeout=timeout, isolation_level=None, check_same_thread=False)
         try:
@@ -222,6 +221,17 @@ def is_full(error: BaseException, folder: Path) -> bool:
         with suppress(OSError):
             return shutil.disk_usage(folder).free < FREE_BYTES
     return name.startswith("SQLITE_FULL")
+
+
+def make_private_database(path: Path) -> None:
+    """Make the file where it is missing, and close it and what SQLite has beside it to other accounts.
+
+    SQLite's own would be open to them. Raises OSError, and SettingsError for a link or another account's file.
+    """
+    make_private(path)
+    for part in PARTS:
+        with suppress(FileNotFoundError):
+            os.close(open_private(path.with_name(path.name + part), os.O_RDWR))
 
 
 def set_aside(path: Path, suffix: str = "") -> Path:

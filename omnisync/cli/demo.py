@@ -20,6 +20,7 @@ from omnisync.agent.journal.run import RunScope
 from omnisync.agent.messages import labels
 from omnisync.agent.messages.format import format_count, format_integer
 from omnisync.agent.progress import NOUNS, Counts
+from omnisync.agent.sqlite_file import make_private_database
 from omnisync.agent.sync.run import RunRequest
 from omnisync.cli import composition
 from omnisync.cli.agent import serve
@@ -90,6 +91,7 @@ class OpenHub(msgspec.Struct, frozen=True):
 @contextmanager
 def open_hub(folder: DemoFolder) -> Iterator[OpenHub]:
     """Provide the hub on its port or the next free one, served by a thread; ended when the block ends."""
+    make_private_database(folder.path / "central.db")
     store = Store(folder.hub_url)
     store.migrate()
     server = _server(store)

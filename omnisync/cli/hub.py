@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
 import platformdirs
 import rich_click as click
+from click.core import ParameterSource
 
+from omnisync.agent.errors import SettingsError
+from omnisync.agent.messages import sentences
+from omnisync.agent.sqlite_file import make_private_database
 from omnisync.cli.options import in_portuguese
 
 if TYPE_CHECKING:
@@ -24,20 +30,63 @@ def default_database() -> str:
     return f"sqlite:///{folder / 'hub.db'}"
 
 
-_database: Callable[[Any], Any] = click.option(
-    "--database",
-    default=default_database,
-    metavar="URL",
-    help="Banco de dados da central, SQLite ou PostgreSQL (padrão: hub.db na pasta de dados).",
-)
+def _database(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say where the hub's database is; the function receives its address as `database`."""
+
+    @click.option(
+        "--database",
+        envvar="OMNISYNC_HUB_DATABASE",
+        metavar="URL",
+        help="Banco de dados da central, SQLite ou PostgreSQL, sem senha (padrão: hub.db na pasta de dados). Com "
+        "senha, use OMNISYNC_HUB_DATABASE ou --database-file.",
+    )
+    @click.option(
+        "--database-file", metavar="ARQUIVO", help="Arquivo com o endereço do banco na primeira linha; - lê da entrada."
+    )
+    @wraps(function)
+    def with_address(*args: Any, database: str | None, database_file: str | None, **more: Any) -> Any:
+        return function(*args, database=_address(database, database_file), **more)
+
+    return with_address
+
+
+def _address(database: str | None, file: str | None) -> str:
+    """Return the address of the hub's database. A password in an argument is refused: every account reads those."""
+    if file is not None:
+        try:
+            with click.open_file(file, encoding="utf-8") as opened:
+                return str(opened.readline()).strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise click.ClickException(f"O arquivo {file} com o endereço do banco não pode ser lido.") from error
+    if database is not None and _is_argument("database") and _has_password(database):
+        raise click.ClickException(
+            "A senha do banco não pode estar na linha de comando, que todo usuário deste computador lê. Use "
+            "OMNISYNC_HUB_DATABASE ou --database-file."
+        )
+    return database or default_database()
+
+
+def _is_argument(name: str) -> bool:
+    """Return whether the option stands on the command line, and not in the environment."""
+    called = click.get_current_context()
+    return called is not None and called.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def _has_password(database: str) -> bool:
+    try:
+        parts = urlsplit(database)
+    except ValueError:
+        return ":" in database.rpartition("@")[0].rpartition("/")[2]
+    return parts.password is not None or any(name.endswith("password") for name, _ in parse_qsl(parts.query))
 
 
 _TROUBLES = {
-    "address": "O endereço do banco da central não serve ({onde}). Informe em --database algo como "
+    "address": "O endereço do banco da central não serve ({onde}). Informe em --database, "
+    "OMNISYNC_HUB_DATABASE ou --database-file algo como "
     "sqlite:///pasta/hub.db ou postgresql+psycopg://usuario@servidor/banco.",
     "driver": "Falta neste computador o driver do banco da central ({onde}). Instale o Omnisync com o extra "
     "postgresql.",
-    "login": "O banco da central recusou o usuário ou a senha ({onde}). Confira-os em --database.",
+    "login": "O banco da central recusou o usuário ou a senha ({onde}). Confira-os no endereço.",
     "unreachable": "O banco da central não respondeu ({onde}). Confira o endereço em --database e se o servidor está "
     "ligado.",
     "file": "O arquivo da central não pode ser aberto nem gravado ({onde}). Confira a pasta, as permissões e o disco.",
@@ -89,7 +138,7 @@ def serve(host: str, port: int, database: str) -> None:
 
     try:
         with _naming_the_trouble(database):
-            _make_folder(database)
+            _make_private(database)
             serve_hub(database, host, port, lambda url: click.echo(f"Central em {url}"))
     except KeyboardInterrupt:  # the way a person ends it: no error
         click.echo("Central encerrada.")
@@ -202,7 +251,7 @@ def _open(database: str) -> Store:
     from omnisync.hub.store import Store
 
     with _naming_the_trouble(database):
-        _make_folder(database)
+        _make_private(database)
         store = Store(database)
         store.migrate()
     return store
@@ -220,15 +269,21 @@ def _naming_the_trouble(database: str) -> Iterator[None]:
         raise click.ClickException(_TROUBLES[error.trouble].format(onde=error.where)) from error
 
 
-def _make_folder(database: str) -> None:
+def _make_private(database: str) -> None:
+    """Make the folder and the file of a SQLite database, closed to other accounts."""
     prefix = "sqlite:///"
     if not database.startswith(prefix):
         return
-    folder = Path(database.removeprefix(prefix)).parent
+    file = Path(database.removeprefix(prefix).partition("?")[0])
+    if file.name in ("", ":memory:"):
+        return
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_database(file)
     except OSError as error:
-        raise click.ClickException(_TROUBLES["file"].format(onde=folder)) from error
+        raise click.ClickException(_TROUBLES["file"].format(onde=file.parent)) from error
+    except SettingsError as error:
+        raise click.ClickException(sentences.of_error(error)) from error
 
 
 def _try(action: Callable[[], str | None], on_value: str = "") -> str | None:

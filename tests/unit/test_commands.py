@@ -45,3 +45,18 @@ def test_every_command_says_what_it_does_in_portuguese(words: tuple[str, ...]) -
 def test_the_simulated_salespeople_are_the_hubs_and_nobody_elses() -> None:
     simulating = [words for words in _paths(cli, ()) if words[-1:] == ("simulate",)]
     assert simulating == [("hub", "simulate")]
+
+
+def test_case_f2_no_option_takes_a_secret_as_its_value() -> None:
+    found = []
+    for words in _paths(cli, ()):
+        command: click.Command = cli
+        for word in words:
+            below = load_command(word) if command is cli else command.get_command(click.Context(command), word)  # type: ignore[attr-defined]
+            assert below is not None
+            command = below
+        for parameter in command.params:
+            is_flag = isinstance(parameter, click.Option) and parameter.is_flag
+            if re.search("token|password|secret", parameter.name or "") and not is_flag:
+                found.append((words, parameter.name))
+    assert found == []

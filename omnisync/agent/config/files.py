@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -29,6 +30,10 @@ pause: Callable[[float], object] = Event().wait
 """Waits so many seconds."""
 
 
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_OPEN_TO_GROUP_OR_OTHERS, _WRITABLE_BY_OTHERS = 0o077, 0o022
+
+
 class LockedError(Exception):
     """Another process holds the file's lock."""
 
@@ -42,7 +47,7 @@ def file_lock(
     Raises LockedError when another holds it for longer than `timeout`; SettingsError when the file cannot be opened.
     """
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        handle = open_private(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise cannot_write(path.parent, error) from error
     try:
@@ -55,6 +60,56 @@ def file_lock(
         yield
     finally:
         os.close(handle)
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Return a handle of this account's own file, closed to the others (0600). A link is not followed.
+
+    Raises OSError, FileNotFoundError among them; SettingsError (file_not_ours) for a link or another account's file.
+    """
+    try:
+        handle = os.open(path, flags | _NO_LINK, 0o600)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise SettingsError("file_not_ours", arquivo=path) from error
+        raise
+    try:
+        if sys.platform != "win32":
+            found = os.fstat(handle)
+            if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+                raise SettingsError("file_not_ours", arquivo=path)
+            if found.st_mode & _OPEN_TO_GROUP_OR_OTHERS:
+                os.fchmod(handle, 0o600)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+def make_private(path: Path) -> None:
+    """Make the file where it is missing, and close it to other accounts. Raises as `open_private`."""
+    os.close(open_private(path, os.O_RDWR | os.O_CREAT))
+
+
+def read_private(path: Path) -> bytes:
+    """Return the content of this account's own file. Raises as `open_private`."""
+    with os.fdopen(open_private(path, os.O_RDONLY), "rb") as file:
+        return file.read()
+
+
+def make_private_folder(folder: Path, *, may_be_link: bool = False) -> None:
+    """Make the folder where it is missing, closed to other accounts.
+
+    Raises OSError; SettingsError (folder_not_ours) for a folder of another account, or one in which others may write:
+    what they plant there would be read as ours. `may_be_link` allows a link of ours or of the administrator's.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if sys.platform == "win32":
+        return
+    link, found, us = folder.lstat(), folder.stat(), os.geteuid()
+    is_link_of_another = stat.S_ISLNK(link.st_mode) and not (may_be_link and link.st_uid in (us, 0))
+    if is_link_of_another or found.st_uid != us or found.st_mode & _WRITABLE_BY_OTHERS:
+        raise SettingsError("folder_not_ours", pasta=folder)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 from threading import Lock
 
-from omnisync.agent.config.files import replace_file
+from omnisync.agent.config.files import read_private, replace_file
 from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.errors import SettingsError
 
@@ -60,7 +60,7 @@ class FirstCode:
 
     def _read(self) -> str | None:
         try:
-            return self.path.read_text("ascii").strip() or None
+            return read_private(self.path).decode("ascii").strip() or None
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:

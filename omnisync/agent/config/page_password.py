@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from unicodedata import normalize
 
-from omnisync.agent.config.files import replace_file
+from omnisync.agent.config.files import read_private, replace_file
 from omnisync.agent.errors import SettingsError
 
 if TYPE_CHECKING:  # only a page that opens, or sets the password, hashes: no other command waits for the library
@@ -48,7 +48,7 @@ class PagePassword:
     def _read(self) -> tuple[str, str] | None:
         """Return the hash and what it guards."""
         try:
-            kept, _, guards = self.path.read_text("ascii").strip().partition("\n")
+            kept, _, guards = read_private(self.path).decode("ascii").strip().partition("\n")
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:

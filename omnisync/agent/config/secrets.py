@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from omnisync.agent.config.connection import Connection
-from omnisync.agent.config.files import replace_file, waited_lock
+from omnisync.agent.config.files import read_private, replace_file, waited_lock
 from omnisync.agent.errors import SettingsError
 
 SecretKind = Literal["hub_token", "erp_password"]
@@ -111,7 +111,7 @@ class Secrets:
 
     def _read(self) -> _File:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=_File)
+            return msgspec.json.decode(read_private(self._path), type=_File)
         except FileNotFoundError:
             return {}
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 import platformdirs
 from msgspec import Struct
 
-from omnisync.agent.config.files import cannot_write, remove_leftovers
+from omnisync.agent.config.files import cannot_write, make_private_folder, remove_leftovers
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.zones import DEFAULT, zone_named
 
@@ -73,11 +73,12 @@ class Home(Struct, frozen=True):
 
     def prepare(self) -> Home:
         """Make the folders, closed to other accounts, try to write, and remove what a killed process left half written.
-        Raises SettingsError naming the folder.
+        Raises SettingsError naming the folder: also one of another account, or one that others may write in.
         """
         try:
-            for folder in (self.path, self.locks, self.logs, self.exports, self.memories, self.layouts):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_folder(self.path, may_be_link=True)
+            for folder in (self.locks, self.logs, self.exports, self.memories, self.layouts):
+                make_private_folder(folder)
             with tempfile.TemporaryFile(dir=self.path):
                 remove_leftovers(self.path, self.secrets.name, self.page_password.name, self.first_code.name)
                 return self

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 
+from omnisync.agent.config.files import make_private
 from omnisync.agent.config.settings import Home
+from omnisync.agent.errors import SettingsError
 
 PULSE_EVERY_S = 5.0
 STEP_LIMIT_S = 900.0
@@ -35,8 +38,9 @@ class Pulse:
         """
         if self._monotonic() - self._last_step > self._step_limit_s:
             return False
-        with suppress(OSError):
-            self._path.touch(mode=0o600)
+        with suppress(OSError, SettingsError):
+            make_private(self._path)
+            os.utime(self._path)
         return True
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from omnisync.agent.config.files import replace_file
+from omnisync.agent.config.files import read_private, replace_file
 from omnisync.agent.errors import SettingsError
 
 
@@ -61,8 +61,8 @@ class SettingsCopy(Struct, frozen=True):
     def restore(self, db: sqlite3.Connection) -> list[str]:
         """Bring the copy into an empty journal; answers the names of the connections, none where there is no copy."""
         try:
-            saved = msgspec.json.decode(self.path.read_bytes(), type=list[SavedConnection])
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+            saved = msgspec.json.decode(read_private(self.path), type=list[SavedConnection])
+        except (OSError, SettingsError, msgspec.DecodeError, UnicodeDecodeError):
             return []
         for one in saved:
             db.execute("INSERT INTO connection (name, body) VALUES (?, ?)", (one.name, one.body.encode()))

@@ -289,6 +289,14 @@ _PROGRAM: Mapping[str, Message] = {
     ),
     "disk_full": Message("O disco deste computador está cheio ({pasta}).", "Libere espaço e tente de novo."),
     "folder_read_only": Message("Não é possível gravar na pasta {pasta}.", "Dê permissão de gravação a este usuário."),
+    "folder_not_ours": Message(
+        "A pasta {pasta} é de outro usuário deste computador, ou outros podem gravar nela.",
+        "Feche-a com chmod go-w {pasta}, ou informe uma só deste usuário em OMNISYNC_HOME.",
+    ),
+    "file_not_ours": Message(
+        "O arquivo {arquivo} é um atalho (link) ou de outro usuário deste computador, e não foi aberto.",
+        "Confira quem o pôs ali e apague-o.",
+    ),
     # the schedule and the clock
     "clock_skew": Message(
         "O relógio deste computador está {n} minutos {direcao}.",

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from omnisync.agent.config.files import open_private
 from omnisync.agent.config.settings import Home
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.journal.connection_lock import is_locked, is_running
@@ -156,8 +157,8 @@ def _log(path: Path) -> Iterator[int]:
     """Provide the file the process logs to. A run goes on without its log when the disk has no room for one."""
     try:
         _rotate(path)
-        log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    except OSError:
+        log = open_private(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    except (OSError, SettingsError):
         yield subprocess.DEVNULL
         return
     try:

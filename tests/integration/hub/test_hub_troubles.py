@@ -16,7 +16,9 @@ COMMANDS = (("serve", "--port", "0"), ("company", "add", "aurora", "Aurora"), ("
 
 def ended(capsys: pytest.CaptureFixture[str], command: tuple[str, ...], database: str) -> str:
     """What a command says that fails: one line."""
-    status, said = run(capsys, "hub", *command, "--database", database)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMNISYNC_HUB_DATABASE", database)
+        status, said = run(capsys, "hub", *command)
     assert status == 1, said
     assert len(said.strip().splitlines()) == 1, said
     return said

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from omnisync.agent.config.files import cannot_write
 from omnisync.agent.erp.database import Database, Dialect
 from omnisync.agent.erp.dialects.rights import rights_by_statements
 from omnisync.agent.erp.dialects.sqlite import reflection
@@ -25,7 +26,7 @@ from omnisync.agent.errors import (
     LayoutError,
     OmnisyncError,
 )
-from omnisync.agent.sqlite_file import is_corrupt, is_full, set_aside
+from omnisync.agent.sqlite_file import is_corrupt, is_full, make_private_database, set_aside
 
 CACHE_KIB = 16_384
 """Of the file, kept in memory: the two megabytes SQLite keeps by itself hold next to nothing of an ERP's tables."""
@@ -81,6 +82,10 @@ def _connect_own(login: DatabaseLogin) -> sqlite3.Connection:
 
 
 def _with_binding_tables(login: DatabaseLogin) -> sqlite3.Connection:
+    try:
+        make_private_database(Path(login.database))
+    except OSError as error:
+        raise cannot_write(Path(login.database).parent, error) from error
     connection = _opened(login)
     try:
         connection.executescript(BINDING_TABLES)
@@ -113,9 +118,15 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             raise
 
 
+def _begin_reading(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN")
+    connection.execute("PRAGMA query_only = ON")
+
+
 def _roll_back(connection: sqlite3.Connection) -> None:
     if connection.in_transaction:
         connection.execute("ROLLBACK")
+    connection.execute("PRAGMA query_only = OFF")
 
 
 def _read_rows(cursor: sqlite3.Cursor, size: int | None) -> RowList:
@@ -213,7 +224,8 @@ DRIVER = Driver(
     closes_unread_stream=False,
     # Holding the database's one write lock from the start; in WAL a reader blocks no writer.
     begin=statement("BEGIN IMMEDIATE"),
-    begin_reading=statement("BEGIN"),
+    begin_reading=_begin_reading,
+    is_write_refused=lambda error: _name_of(error).startswith("SQLITE_READONLY"),
     rollback=_roll_back,
     read_rows=_read_rows,
 )
@@ -229,6 +241,7 @@ DIALECT = Dialect(
     tables=_tables,
     reflect=reflection.read,
     rights=rights_by_statements,
+    excess_rights=lambda database: (),  # whoever opens the file may do everything with it
     make_binding_tables=_make_binding_tables,
 )
 OWN_FILE = msgspec.structs.replace(DIALECT, driver=msgspec.structs.replace(DRIVER, connect=_connect_own))
