@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -55,8 +56,8 @@ def resolved(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every name is at the listener's number, as a name server of somebody else's may say."""
     real = socket.getaddrinfo
 
-    def resolve(host: object, *rest: object, **more: object) -> object:
-        return real(LISTENS_AT, *rest, **more)  # type: ignore[call-overload]  # passed on as it came
+    def resolve(host: object, *rest: Any, **more: Any) -> object:
+        return real(LISTENS_AT, *rest, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
 
