@@ -46,8 +46,11 @@ def serve(
     ready: Callable[[str], None],
     *,
     certificate: Certificate | None = None,
+    password_command: str = "omnisync password set",  # noqa: S107  # a command
 ) -> None:
     """Serve the pages, keep the schedule and carry the runs until told to end; the page being written is ended first.
+
+    `password_command` is what sets the pages' password, said where there is none.
 
     Raises SettingsError, before anything starts, when the port is taken, or when other computers could reach the
     pages without a password and TLS.
@@ -57,7 +60,7 @@ def serve(
     def announce(url: str) -> None:
         ready(url)
         if code is not None:
-            print_status(_how_to_protect(url, code, context.first_code.path))
+            print_status(_how_to_protect(url, code, context.first_code.path, password_command))
 
     supervisor = composition.supervisor(context)
     scheduler = composition.scheduler(context, supervisor)
@@ -73,10 +76,10 @@ def serve(
     print_status("Omnisync encerrado.")
 
 
-def _how_to_protect(url: str, code: str, path: Path) -> str:
+def _how_to_protect(url: str, code: str, path: Path, command: str) -> str:
     """Return how the first password is set. The code is shown to a terminal alone: a log may have other readers."""
     shown = f"o código {code}, que" if sys.stderr.isatty() else "o código que"
     return (
         "Sem senha das telas, conexão, chaves, layout e De/Para mudam só pela linha de comando. Para definir uma: "
-        f"omnisync password set, ou {url}/senha com {shown} está em {path}."
+        f"{command}, ou {url}/senha com {shown} está em {path}."
     )

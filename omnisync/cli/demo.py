@@ -187,15 +187,12 @@ def keep_running(context: composition.AgentContext, hub: OpenHub, folder: DemoFo
         print_status(
             f"Abra {url} e clique em IMPORTAR: os vendedores acabam de enviar {N_NEW_ORDERS} pedidos. Ctrl-C encerra."
         )
-        print_status(
-            "A demonstração não tem senha das telas. Para definir uma: "
-            f"OMNISYNC_HOME={folder.path} omnisync password set"
-        )
         threading.Thread(target=sell, args=(hub.url, token, stop), name="salespeople", daemon=True).start()
         threading.Thread(target=keep_invoicing, args=(folder.erp, stop), name="invoicing", daemon=True).start()
 
     try:
-        serve(context, HOST, free_port(context.settings.port), begin)
+        command = f"OMNISYNC_HOME={folder.path} omnisync password set"
+        serve(context, HOST, free_port(context.settings.port), begin, password_command=command)
     finally:
         stop.set()
 

@@ -1,4 +1,4 @@
-"""What a request needs: nothing, or a session opened by the password. See docs/decisions/0019.
+"""Decide what a request needs: nothing, or a session opened by the password. See docs/decisions/0019.
 
 On this computer's own address the password guards what leads data or secrets elsewhere, what is run as SQL, and what
 cannot be undone. A route that is in neither table needs a session.
@@ -38,7 +38,7 @@ GUARDED: Mapping[str, str] = {
 
 
 class Access(Struct, frozen=True, kw_only=True):
-    """What a request may do: whether there is a password, whether it has a session, and what needs one."""
+    """The rights of a request: whether there is a password, whether it has a session, and what needs one."""
 
     has_password: bool
     has_session: bool

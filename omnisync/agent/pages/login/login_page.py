@@ -51,7 +51,7 @@ def log_out(pages: NamedDependency[PageContext], request: HtmlRequest) -> Html:
 
 
 class Wait(Struct, frozen=True):
-    """What is answered while an address may not try."""
+    """The answer to an address that may not try yet."""
 
     sentence: str
     headers: dict[str, str]
