@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page
 
 from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.base import DryRun
+from omnisync.agent.erp.layout.schema import shipped_text
 from omnisync.agent.messages import sentences
 from omnisync.agent.progress import Counts, ExpectedCounts, ExportCounts, RowCounts
 from omnisync.agent.schedule import Schedule
@@ -299,6 +300,29 @@ def test_case_f1_the_settings_are_sound_closed_and_opened_by_the_password(browse
         type_password(page)
         page.wait_for_url(f"{url}/conexao")
     assert complaints.said == []
+
+
+def test_case_f1_a_layouts_sql_is_shown_before_it_is_saved(browser: Browser, tmp_path: Path) -> None:
+    with (
+        page_client(tmp_path) as pages,
+        served(pages.parts) as url,
+        window(browser, bypass_csp=True) as page,
+    ):
+        file = pages.parts.settings.home.layouts / "meu.toml"
+        sql = "UPDATE pedidos SET observacao = 'lido' WHERE codigo = :key AND " + "muito_longo" * 20
+        file.write_text(shipped_text("padrao").replace("[order]\n", f'[order]\nafter_sql = "{sql}"\n', 1))
+        pages.parts.password.set(PASSWORD)
+        page.goto(url + "/entrar?para=/conexao")
+        page.get_by_label("Senha").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        page.get_by_label("Layout").fill("meu")
+        page.get_by_role("button", name="Salvar o banco do ERP").click()
+        page.get_by_role("heading", name="nada foi salvo ainda").wait_for()
+        check_all(page)
+        page.get_by_role("button", name="Salvar o banco do ERP").click()
+        page.get_by_text("Conexão salva.").wait_for()
+        page.get_by_text("comandos executados no banco do ERP").click()
+        check_all(page)
 
 
 def test_the_rehearsals_tables_are_sound(browser: Browser, tmp_path: Path) -> None:
