@@ -140,13 +140,14 @@ async def check_request(pages: PageContext, request: HtmlRequest) -> Response[st
     path = request.scope["path"]
     if not path.isprintable():  # no page's: what would be looked up by it fails in its own way, and is logged
         return error_page(pages, request, BY_STATUS[404], 404)
-    access = pages.access(request)
-    if not is_public(path) and not access.may_read:
-        return redirect_to_login(pages, request)
+    if not is_public(path):
+        access = pages.access(request)
+        if not access.may_read:
+            return redirect_to_login(pages, request)
+        if request.method not in SAFE and not access.may_send(path):
+            return redirect_to_login(pages, request) if access.has_password else by_command_line(pages, request)
     if request.method in SAFE:
         return None
-    if not is_public(path) and not access.may_send(path):
-        return redirect_to_login(pages, request) if access.has_password else by_command_line(pages, request)
     if not is_same_origin(request):
         return error_page(pages, request, FOREIGN, 403)
     form = await request.form()

@@ -333,6 +333,7 @@ def test_a_file_that_cannot_be_read_lets_nobody_in(pages: PageSetup, spoiled: by
     answer = client.get("/")
     assert answer.status_code != 200
     assert "producao" not in answer.text
+    assert client.get("/static/app.css").status_code == 200
     stranger = pages.client()
     token = pages_entrance(pages)
     assert stranger.post("/entrar", data={"_token": token, "senha": PASSWORD}).status_code in (401, 409)
