@@ -22,6 +22,7 @@ from tests.support.export_setup import ExportSetup, fill
 from tests.support.hub_server import NOW, RunningHub, running_hub
 from tests.support.import_runs import send
 from tests.support.installed_program import Program, installed
+from tests.support.page_client import PASSWORD
 from tests.support.record_samples import change, customer, order
 
 N_ORDERS = 400
@@ -178,6 +179,7 @@ def test_the_way_out_by_keyboard(browser: Browser, tmp_path: Path, hub: RunningH
         export_all(page, "Exportação concluída com 30 linhas para confirmar.")
         page.get_by_role("link", name="Abrir Pendências").press("Enter")
         expect(page.get_by_text("30 produtos deixarão de aparecer no OmniForce")).to_be_visible()
+        define_password(page, program)
         page.get_by_role("button", name="Confirmar").press("Enter")
         expect(page.get_by_text("Confirmado: acontece na próxima exportação.")).to_be_visible()
         page.goto(url)
@@ -238,6 +240,7 @@ def test_an_establishment_is_taken_over_from_another_computer(
         expect(page.get_by_text("outro computador está importando o resto")).to_be_visible(timeout=PLENTY_MS)
         page.get_by_role("link", name="Abrir Pendências").click()
         expect(page.get_by_text("estava sendo importado por outro computador (loja), desde")).to_be_visible()
+        define_password(page, program)
         page.get_by_role("button", name="Assumir neste computador: estabelecimento 0001").focus()
         page.keyboard.press("Enter")
         expect(page.get_by_text("Este computador assumiu o estabelecimento")).to_be_visible()
@@ -246,3 +249,13 @@ def test_an_establishment_is_taken_over_from_another_computer(
         expect(page.get_by_text("Tudo em dia.")).to_be_visible(timeout=PLENTY_MS)
     assert program.keeper.query("SELECT id_externo FROM pedidos") == [("ord_1",)]
     assert complaints.said == []
+
+
+def define_password(page: Page, program: Program) -> None:
+    """Define the first password of the pages with the code of the agent's own file, and come back."""
+    page.get_by_role("link", name="Definir a senha das telas").click()
+    page.get_by_label("Código").fill((program.home / "first_password_code").read_text().strip())
+    page.get_by_label("Senha nova").fill(PASSWORD)
+    page.get_by_label("De novo").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Pendências")).to_be_visible()
