@@ -104,7 +104,7 @@ class Secrets:
         try:
             return self._read()
         except SettingsError as error:
-            if isinstance(error.__cause__, OSError):
+            if isinstance(error.__cause__, OSError) or error.code == "file_not_ours":
                 raise
             self._path.replace(self._path.with_name(f"{self._path.name}.corrompido"))
             return {}

@@ -120,6 +120,24 @@ def test_case_f8_a_link_in_the_place_of_a_file_is_not_followed(tmp_path: Path, n
     assert (target.read_bytes(), stat.S_IMODE(target.stat().st_mode)) == (b"$argon2id$nada", 0o644)
 
 
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() != 0, reason="only root gives a file away")
+@pytest.mark.parametrize("name", ["journal.db", "secrets.json", "page_password"])
+def test_case_f8_a_file_of_another_account_is_refused_and_stays(tmp_path: Path, name: str) -> None:
+    home = Home(tmp_path / "home").prepare()
+    planted = home.path / name
+    planted.write_bytes(b"{}")
+    os.chown(planted, OTHER, OTHER)
+    uses: dict[str, Callable[[], object]] = {
+        "journal.db": lambda: Journal(home.journal).connections.all(),
+        "secrets.json": lambda: Secrets(home.secrets).put(connection(), "hub_token", Secret(CANARY)),
+        "page_password": PagePassword(home.page_password, QUICK).stored_hash,
+    }
+    with pytest.raises(SettingsError) as told:
+        uses[name]()
+    assert (told.value.code, told.value.words["arquivo"]) == ("file_not_ours", planted)
+    assert (planted.read_bytes(), planted.stat().st_uid) == (b"{}", OTHER)
+
+
 def test_case_f8_a_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(0o700)
