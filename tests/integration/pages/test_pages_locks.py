@@ -260,16 +260,6 @@ def test_case_f7_an_address_with_control_characters_is_no_page_and_forges_no_log
     assert "\x1b" not in caplog.text
 
 
-def test_case_f7_an_address_that_fails_stands_in_the_log_without_its_control_characters(
-    pages: PageSetup, caplog: pytest.LogCaptureFixture
-) -> None:
-    pages.erp.hangs = lambda: 1 // 0
-    client = pages.client()
-    pages.run("done")
-    assert client.get("/busca?q=%0aFAKE").status_code == 500
-    assert all("\n" not in record.getMessage() for record in caplog.records)
-
-
 def test_case_f10_over_tls_the_browser_keeps_to_tls(pages: PageSetup) -> None:
     secure = TestClient(create_app(pages.parts, [HOST], is_secure=True), base_url=f"https://{HOST}")
     for path in ("/", "/static/app.css", "/nada"):
