@@ -222,16 +222,16 @@ export_row = Table(
 )
 
 # What one token's name sent last of a set. The batch is empty where it came before this table.
-export_source = Table(
-    "export_source",
+export_last_batch = Table(
+    "export_last_batch",
     metadata,
     Column("set_id", Integer, nullable=False),
     Column("source", String(60), nullable=False),
     Column("batch", String(60), nullable=False),
     # The set's own when the batch was in: while it stands there, no other batch came after.
     Column("sequence", BigInteger, nullable=False),
-    PrimaryKeyConstraint("set_id", "source", name="export_source_key"),
-    ForeignKeyConstraint(["set_id"], ["export_set.id"], name="export_source_set"),
+    PrimaryKeyConstraint("set_id", "source", name="export_last_batch_key"),
+    ForeignKeyConstraint(["set_id"], ["export_set.id"], name="export_last_batch_set"),
 )
 
 export_batch = Table(

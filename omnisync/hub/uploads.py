@@ -37,14 +37,14 @@ from omnisync.hub.errors import ProblemError
 from omnisync.hub.export_rows import AT_ONCE, ExportRow, ExportRows, Mark, missing_keys, n_live, n_missing_keys, rows_of
 from omnisync.hub.store import Store, bulk
 from omnisync.hub.tables import company as companies
-from omnisync.hub.tables import export_batch, export_set, export_snapshot, export_source
+from omnisync.hub.tables import export_batch, export_last_batch, export_set, export_snapshot
 from omnisync.web.gzip_stream import GzipError, OversizedError, unpacked
 
 KEPT = timedelta(days=30)
 """How long a batch's answer can be asked for, and its name is known again."""
 _CHUNK_BYTES = 2**18
 _LAST_BATCH = """
-    INSERT INTO export_source (set_id, source, batch, sequence) VALUES (?, ?, ?, ?)
+    INSERT INTO export_last_batch (set_id, source, batch, sequence) VALUES (?, ?, ?, ?)
     ON CONFLICT (set_id, source) DO UPDATE SET batch = excluded.batch, sequence = excluded.sequence
 """
 _Item = TypeVar("_Item")
@@ -103,12 +103,12 @@ def answer_of(store: Store, company: str, dataset: Dataset, batch: str) -> bytes
 
 def upload_states(store: Store, company: str, source: str) -> bytes:
     """Return what a source has sent, as JSON: what stands in one moment."""
-    s, own = export_set.c, export_source.c
+    s, own = export_set.c, export_last_batch.c
     living = select(s.system, s.dataset, s.living, s.sequence, own.batch, own.sequence.label("at"))
     mine = (s.company == company) & (own.source == source)
     with store.reading() as db:
         rows = db.execute(
-            living.join(export_source, own.set_id == s.id).where(mine).order_by(s.system, s.dataset)
+            living.join(export_last_batch, own.set_id == s.id).where(mine).order_by(s.system, s.dataset)
         ).all()
         epoch = _epoch(db, company)
     states = [

@@ -19,7 +19,7 @@ from tests.support.import_runs import client
 from tests.support.record_samples import NOW
 
 PRODUCTS = ("omniforce", "products")
-HUB_TABLES = ("export_row", "export_batch", "export_snapshot", "export_source", "export_set")
+HUB_TABLES = ("export_row", "export_batch", "export_snapshot", "export_last_batch", "export_set")
 
 
 class OfContract10(HubClient):
@@ -136,7 +136,7 @@ def test_an_outbox_and_a_hub_of_before_contract_1_1_go_on_as_they_are(office: Ex
     with closing(sqlite3.connect(file_of(tmp_path), isolation_level=None)) as db:
         as_before(db, 4)
     with office.hub.store.writing() as db_:
-        db_.exec_driver_sql("UPDATE export_source SET batch = '', sequence = 0")
+        db_.exec_driver_sql("UPDATE export_last_batch SET batch = '', sequence = 0")
     assert sent(office.export()) == {}
     rename(office, "000101", "Outro nome")
     assert sent(office.export()) == {"omniforce.products": 1}
