@@ -66,7 +66,7 @@ class CompanyReader:
         """
         starts = [CursorPosition(company=self._company, stream=stream, epoch=self.epoch) for stream, _ in asked]
         given = [
-            cursors.decode(cursor, start, self._secret) if cursor else None
+            None if cursor is None else cursors.decode(cursor, start, self._secret)
             for start, (_, cursor) in zip(starts, asked, strict=True)
         ]
         # All are looked at before one is refused: what one of them proves is not to hide behind another.

@@ -21,6 +21,7 @@ from omnisync.contract.streams import CUSTOMERS, orders_of
 from omnisync.hub import tables
 from omnisync.hub.company_reader import CompanyReader, reading_company
 from omnisync.hub.cursor import CursorPosition
+from omnisync.hub.errors import ProblemError
 from omnisync.hub.store import Store
 
 PAGE_BYTES = 2_000_000
@@ -89,6 +90,22 @@ def changes_of(store: Store, company: str, kind: str, ids: Iterable[str]) -> lis
     found = select(_feed.op, _feed.change).select_from(tables.record.join(tables.feed, here)).where(mine).order_by(r.id)
     with store.reading() as db:
         return [(op, bytes(change)) for op, change in db.execute(found)]
+
+
+def change_of(store: Store, company: str, kind: str, id: str) -> bytes:
+    """Return the text of one record as it is now. Raises ProblemError `not_found` or `gone`."""
+    r = tables.record.c
+    here = (_feed.company == r.company) & (_feed.id == r.id) & _by_key(r.stream)
+    # An order erased before it was seen stands in no stream.
+    wherever = tables.record.outerjoin(tables.feed, here)
+    mine = (r.company == company) & (r.kind == kind) & (r.id == id)
+    with store.reading() as db:
+        row = db.execute(select(_feed.op, _feed.change).select_from(wherever).where(mine)).first()
+    if row is None:
+        raise ProblemError("not_found")
+    if row.op != "upsert":
+        raise ProblemError("gone")
+    return bytes(row.change)
 
 
 def matches_etag(etag: str, known: str) -> bool:

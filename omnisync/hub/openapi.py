@@ -74,7 +74,7 @@ def document() -> bytes:
 
 
 def _paths() -> dict[str, Any]:
-    after = [_list("after", {"pattern": "^.+:[A-Za-z0-9_-]*$"})]
+    after = [_list("after", {"pattern": "^.+:[A-Za-z0-9_-]+$"})]
     one = [_parameter("record_id", where="path", required=True)]
     return {
         "/health": {"get": _route("Liveness", _any(), ("maintenance", "internal"), is_open=True)},

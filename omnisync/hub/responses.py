@@ -30,6 +30,7 @@ _TWO_METHODS = (
     (re.compile(r"/v1/exports/[^/]+/[^/]+/batches/[^/]+/?"), b"GET, OPTIONS, PUT"),
 )
 _RETRY_SOON = {"Retry-After": "10"}
+_VARY = {"Vary": "Accept-Encoding"}
 _REQUEST_ID = re.compile(r"[!-~]{1,80}")
 _ZERO = re.compile(r"q=0(\.0{0,3})?")
 _BY_STATUS = {400: "validation", 404: "not_found", 405: "method_not_allowed", 413: "batch_too_large"}
@@ -45,7 +46,7 @@ def json_response(
 ) -> Response[bytes]:
     """Return a success with this JSON."""
     content = body if isinstance(body, bytes) else _encoder.encode(body)
-    all_headers = {"Vary": "Accept-Encoding", **(headers or {})}
+    all_headers = {**_VARY, **(headers or {})}
     if len(content) >= MIN_GZIP and _takes_gzip(request.headers.get("accept-encoding", "")):
         # Level 1: a 2 MB page in a few milliseconds; higher levels cost tens for little.
         content = gzip.compress(content, compresslevel=1, mtime=0)
@@ -55,7 +56,7 @@ def json_response(
 
 def cached_response(request: HubRequest, answer: CachedAnswer) -> Response[bytes]:
     """Return the answer, or a bodiless 304 when the asker has it already."""
-    headers = {"ETag": answer.etag}
+    headers = {"ETag": answer.etag, **_VARY}
     if answer.body is None:
         return Response(b"", status_code=304, headers=headers)
     if answer.cursor is not None:

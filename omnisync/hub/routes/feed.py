@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from omnisync.contract.feed import MAX_PAGE, MAX_RECORDS, RecordKind
 from omnisync.contract.streams import Stream
 from omnisync.hub import feed, receipts
-from omnisync.hub.errors import ProblemError, invalid
+from omnisync.hub.errors import invalid
 from omnisync.hub.requests import caller_of, if_none_match, leases_of, now_of, query_of, store_of
 from omnisync.hub.responses import HubRequest, cached_response, json_response
 
@@ -122,11 +122,6 @@ def _after(text: str) -> tuple[str, str]:
 
 def _read_one(request: HubRequest, kind: Literal["customer", "order"]) -> Response[bytes]:
     id_, company, store = request.path_params["record_id"], caller_of(request).company, store_of(request)
-    found = feed.changes_of(store, company, kind, [id_])
-    if not found:
-        raise ProblemError("not_found")
-    op, change = found[0]
-    if op == "delete":
-        raise ProblemError("gone")
+    change = feed.change_of(store, company, kind, id_)
     told = b",".join(receipts.receipts_of(store, company, kind, id_))
     return json_response(request, b'{"change":' + change + b',"receipts":[' + told + b"]}")

@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 
 from omnisync.hub.store import Store
-from tests.support.hub_server import found_company, postgresql
+from tests.support.hub_server import RunningHub, found_company, postgresql, serving
 
 _number = count()
 
@@ -21,6 +21,12 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         return
     with postgresql() as url:
         yield from _migrated(url)
+
+
+@pytest.fixture(scope="module")
+def hub_of_each_database(store: Store) -> Iterator[RunningHub]:
+    with serving(store, found_company(store)) as running:
+        yield running
 
 
 @pytest.fixture

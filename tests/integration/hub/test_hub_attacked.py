@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -28,21 +27,15 @@ from tests.support.dataset_rows import (
     put,
     put_body,
 )
-from tests.support.hub_server import NOW, RunningHub, customer, order, postgresql, running_hub
+from tests.support.hub_server import NOW, RunningHub, customer, order
 
 CUSTOMERS = DATASETS["omniforce", "customers"]
 PLAIN = {"Content-Encoding": None}
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
-    folder: Path = tmp_path_factory.mktemp("hub")
-    if request.param == "sqlite":
-        with running_hub(folder) as running:
-            yield running
-        return
-    with postgresql() as url, running_hub(folder, url) as running:
-        yield running
+@pytest.fixture(scope="module")
+def hub(hub_of_each_database: RunningHub) -> RunningHub:
+    return hub_of_each_database
 
 
 @pytest.fixture
