@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,6 +93,8 @@ _TROUBLES = {
     "corrupt": "O arquivo da central não é um banco SQLite, ou se estragou ({onde}). Volte uma cópia dele, ou informe "
     "outro em --database.",
     "newer": "O banco da central é de uma versão mais nova do Omnisync ({onde}). Atualize o Omnisync neste computador.",
+    "encoding": "O banco da central não guarda textos em UTF-8 ({onde}). Crie outro com ENCODING 'UTF8' e TEMPLATE "
+    "template0, e informe-o em --database.",
     "other": "O banco da central não pôde ser usado ({onde}). Confira o endereço, o usuário e as permissões em "
     "--database.",
 }
@@ -252,8 +254,11 @@ def _open(database: str) -> Store:
 
     with _naming_the_trouble(database):
         _make_private(database)
-        store = Store(database)
-        store.migrate()
+        with ExitStack() as on_trouble:
+            store = Store(database)
+            on_trouble.callback(store.close)
+            store.migrate()
+            on_trouble.pop_all()
     return store
 
 

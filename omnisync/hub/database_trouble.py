@@ -9,13 +9,17 @@ from typing import Literal
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-Trouble = Literal["address", "driver", "login", "unreachable", "file", "corrupt", "newer", "other"]
+Trouble = Literal["address", "driver", "login", "unreachable", "file", "corrupt", "newer", "encoding", "other"]
 _LOGIN = ("28", "3D", "42501")
 """Beginnings of PostgreSQL's states: the login, the database's name, a right."""
 
 
 class UnknownRevisionError(Exception):
     """The database was made by a newer version."""
+
+
+class UnfitEncodingError(Exception):
+    """The database keeps its texts in letters that do not hold every record's."""
 
 
 class DatabaseTroubleError(Exception):
@@ -40,6 +44,8 @@ def translating_trouble(url: str) -> Iterator[None]:
         raise DatabaseTroubleError("driver", error.name or _named(url)) from error
     except UnknownRevisionError as error:
         raise DatabaseTroubleError("newer", _named(url)) from error
+    except UnfitEncodingError as error:
+        raise DatabaseTroubleError("encoding", _named(url)) from error
     except DBAPIError as error:
         raise DatabaseTroubleError(_trouble_of(error), _named(url)) from error
 

@@ -20,6 +20,7 @@ from sqlalchemy.engine import make_url
 from omnisync.contract.feed import Establishment
 from omnisync.contract.streams import CUSTOMERS, orders_of
 from omnisync.hub import restore_marks, tables
+from omnisync.hub.database_trouble import UnfitEncodingError
 
 VERSION = "0006"
 """The newest migration; a test holds it equal to Alembic's own head."""
@@ -54,7 +55,11 @@ class Store:
         self.engine = _engine(url)
 
     def migrate(self) -> None:
-        """Bring the database to this version. Two processes at once are harmless."""
+        """Bring the database to this version. Two processes at once are harmless.
+
+        Raises UnfitEncodingError for a database that would not hold the letters of every record.
+        """
+        self._check_encoding()
         if self._version() != VERSION:
             # Alembic takes longer to import than everything else here, and most starts find nothing to do.
             from omnisync.hub.migrations.upgrade import upgrade
@@ -172,6 +177,13 @@ class Store:
                 raise LookupError(f"no company {company}")
             yield db
 
+    def _check_encoding(self) -> None:
+        if self.engine.dialect.name != "postgresql":
+            return
+        with self.reading() as db:
+            if db.exec_driver_sql("SHOW server_encoding").scalar() != "UTF8":
+                raise UnfitEncodingError
+
     def _version(self) -> str | None:
         if not inspect(self.engine).has_table("hub_version"):
             return None
@@ -213,7 +225,8 @@ def _engine(url: str) -> Engine:
         pool_pre_ping=True,
         pool_size=8,
         max_overflow=8,
-        connect_args={"options": limits},
+        # A database of other letters is then asked for them like any: without it, SQL_ASCII answers in bytes.
+        connect_args={"options": limits, "client_encoding": "utf8"},
     )
 
 

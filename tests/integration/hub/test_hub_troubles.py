@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from devtools.database_servers import Server
+from devtools.database_servers import PostgresqlServer, Server
 from omnisync.hub.store import Store
 from tests.support.command_line import run
 
@@ -70,3 +70,13 @@ def test_case_d5_a_refused_login_is_said(
     said = ended(capsys, command, f"postgresql+psycopg://estranho:s3nha@127.0.0.1:{postgresql_running.port}/postgres")
     assert "usuário ou a senha" in said
     assert "s3nha" not in said
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_case_j3_a_database_of_other_letters_is_said(
+    capsys: pytest.CaptureFixture[str], postgresql_running: PostgresqlServer, command: tuple[str, ...], encoding: str
+) -> None:
+    name = postgresql_running.database(encoding)
+    where = postgresql_running.address(name).replace("postgresql://", "postgresql+psycopg://")
+    assert "não guarda textos em UTF-8" in ended(capsys, command, where)
