@@ -139,6 +139,7 @@ _UPSERT = b'{"op":"upsert","key":%b,"version":"%b","data":%b}'
 _encoder = msgspec.json.Encoder()
 _encode = _encoder.encode
 _answer = msgspec.json.Decoder(BatchAnswer)
+_parts = msgspec.json.Decoder(dict[str, Raw])
 
 
 def content_digest(body: bytes) -> str:
@@ -193,7 +194,7 @@ def _strict_reader(dataset: Dataset) -> Callable[[bytes, int], CheckedLine]:
 
     def read(raw: bytes, number: int) -> CheckedLine:
         try:
-            one = decode(raw)
+            one = validation.decode_lenient(decode, raw, lambda: _line_without_empty_texts(raw, dataset))
         except UNDECODABLE as error:
             return _unreadable(raw, number, error)
         if not one.key.isprintable():
@@ -210,6 +211,13 @@ def _strict_reader(dataset: Dataset) -> Callable[[bytes, int], CheckedLine]:
         return ValidRow(one.key, one.version, _canonical(one, raw))
 
     return read
+
+
+def _line_without_empty_texts(raw: bytes, dataset: Dataset) -> bytes:
+    parts = _parts.decode(raw)
+    if "data" in parts:
+        parts["data"] = Raw(validation.without_empty_texts(parts["data"], dataset.kind))
+    return _encode(parts)
 
 
 def _fast_reader(dataset: Dataset) -> Callable[[Sequence[bytes]], list[CheckedLine] | None]:

@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache, reduce
 from operator import or_
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from omnisync.contract.feed import Change, RecordKind
+from omnisync.contract.feed import UNDECODABLE, Change, RecordKind
 from omnisync.contract.records import Customer, Id, Order, PlainId, is_on_calendar, odd_moment, without_defaults
+
+Decoded = TypeVar("Decoded")
 
 
 class ValidRecord(Struct, frozen=True, kw_only=True, gc=False):
@@ -92,7 +94,7 @@ _STEP = re.compile(r"\.([^.\[\]]+)|\[([^\]]*)\]")
 
 def read(raw: bytes | Raw) -> ValidRecord | InvalidRecord:
     """Return one change of POST /v1/records: sound and canonical, or refused with the first rule it breaks."""
-    change = _decode(_change, raw)
+    change = _decode(_change, raw, Change)
     if isinstance(change, InvalidRecord):
         return _with_identity(change, raw)
     outcome = _indexed(change)
@@ -118,6 +120,33 @@ def strict(kind: type[Struct]) -> type[Struct]:
     return _twin(kind)
 
 
+def decode_lenient(decode: Callable[[bytes | Raw], Decoded], raw: bytes | Raw, emptied: Callable[[], bytes]) -> Decoded:
+    """Return what is decoded; where an empty text may be to blame, of what is left without those. Raises UNDECODABLE.
+
+    An empty text breaks the form or the least length of a field where it stands for none.
+    """
+    try:
+        return decode(raw)
+    except UNDECODABLE:
+        if b'""' not in bytes(raw):
+            raise
+        return decode(emptied())
+
+
+def without_empty_texts(raw: bytes | Raw, kind: type[Struct]) -> bytes:
+    """Return an object of the kind's shape without the optional texts that are empty, at any depth.
+
+    Everything else stays as it was written. Raises UNDECODABLE.
+    """
+    optional, nested = _shape_of(kind)
+    kept = {
+        name: Raw(_emptied(value, nested[name])) if name in nested else value
+        for name, value in _fields.decode(raw).items()
+        if name not in optional or bytes(value) != b'""'
+    }
+    return _encoder.encode(kept)
+
+
 def _indexed(change: Change) -> ValidRecord | InvalidRecord:
     if not is_on_calendar(change.changed_at):
         return InvalidRecord(code="format", pointer="/changed_at")
@@ -135,7 +164,7 @@ def _deleted(change: Change) -> ValidRecord | InvalidRecord:
 def _upserted(change: Change) -> ValidRecord | InvalidRecord:
     if not change.has_data:
         return InvalidRecord(code="required", pointer="/data")
-    record = _decode(_decoder(change.kind), change.data)
+    record = _decode(_decoder(change.kind), change.data, _RECORDS[change.kind])
     if isinstance(record, InvalidRecord):
         return record
     if record.id != change.id:
@@ -181,12 +210,50 @@ def _repeated_id(items: Sequence[Any]) -> str | None:
     return None
 
 
-def _decode(decoder: msgspec.json.Decoder[Any], raw: bytes | Raw) -> Any:
+def _decode(decoder: msgspec.json.Decoder[Any], raw: bytes | Raw, kind: type[Struct]) -> Any:
     try:
-        return decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return decode_lenient(decoder.decode, raw, lambda: without_empty_texts(raw, kind))
+    except UNDECODABLE as error:
         pointer, code = fault(error)
         return InvalidRecord(code=code, pointer=pointer)
+
+
+def _emptied(raw: bytes | Raw, kind: type[Struct]) -> bytes | Raw:
+    """Return a part of the kind's shape without its empty texts; whatever has another shape as it is."""
+    begins = bytes(raw)[:1]
+    if begins == b"{":
+        return without_empty_texts(raw, kind)
+    if begins == b"[":
+        return _encoder.encode([Raw(_emptied(part, kind)) for part in _parts.decode(raw)])
+    return raw
+
+
+@cache
+def _shape_of(kind: type[Struct]) -> tuple[frozenset[str], Mapping[str, type[Struct]]]:
+    """Return the kind's optional texts (also those of a form), and the fields that are structs, alone or many.
+
+    An amount whose absence is zero is none of them: an empty text says no number.
+    """
+    hints = get_type_hints(kind, include_extras=True)
+    fields = msgspec.structs.fields(kind)
+    texts = (one for one in fields if not one.required and not isinstance(one.default, Decimal))
+    optional = frozenset(one.name for one in texts if _is_text(hints[one.name]))
+    nested = {name: struct for name, hint in hints.items() if (struct := _struct_in(hint)) is not None}
+    return optional, nested
+
+
+def _is_text(hint: Any) -> bool:
+    if get_origin(hint) is Literal:
+        return True
+    if get_origin(hint) in (UnionType, Union, Annotated):
+        return any(_is_text(arg) for arg in get_args(hint))
+    return hint in (str, Decimal, date, datetime)
+
+
+def _struct_in(hint: Any) -> type[Struct] | None:
+    if isinstance(hint, type) and issubclass(hint, Struct):
+        return hint
+    return next((struct for arg in get_args(hint) if (struct := _struct_in(arg)) is not None), None)
 
 
 def _with_identity(refusal: InvalidRecord, raw: bytes | Raw) -> InvalidRecord:
@@ -264,9 +331,12 @@ def _decimal_pattern(args: Iterable[Any]) -> str | None:
 
 _encoder = msgspec.json.Encoder()
 _change = msgspec.json.Decoder(Change)
+_fields = msgspec.json.Decoder(dict[str, Raw])
+_parts = msgspec.json.Decoder(list[Raw])
+_RECORDS: Mapping[RecordKind, type[Struct]] = {"customer": Customer, "order": Order}
 
 
 @cache
 def _decoder(kind: RecordKind) -> msgspec.json.Decoder[Any]:
     """Return the decoder of a kind's twin; made when the first record is read: agents read none."""
-    return msgspec.json.Decoder(_twin(Customer if kind == "customer" else Order))
+    return msgspec.json.Decoder(_twin(_RECORDS[kind]))

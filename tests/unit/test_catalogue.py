@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnisync.contract import batches
+from omnisync.contract import batches, validation
 from omnisync.contract.batches import RefusedLine, ValidRow
 from omnisync.contract.datasets import DATASETS, Dataset, key
 from tests.support.dataset_rows import PRODUCTS, ROWS, STOCK, key_of, line, product, stock
@@ -41,6 +41,10 @@ def canonical(dataset: Dataset, raw: bytes) -> Any:
     return json.loads(one.line)
 
 
+def required_of(dataset: Dataset) -> list[str]:
+    return [field.name for field in msgspec.structs.fields(dataset.kind) if field.required]
+
+
 @EACH
 def test_a_sound_row_travels_as_it_was_written(dataset: Dataset) -> None:
     row = ROWS[dataset.system, dataset.name]
@@ -55,8 +59,23 @@ def test_a_row_reads_into_its_struct_and_is_named_by_it(dataset: Dataset) -> Non
 
 
 @EACH
+def test_case_j6_every_optional_text_of_a_row_is_absent_when_empty(dataset: Dataset) -> None:
+    bare = {name: ROWS[dataset.system, dataset.name][name] for name in required_of(dataset)}
+    expected = canonical(dataset, line(dataset, bare))["data"]
+    properties = msgspec.json.schema(validation.strict(dataset.kind))["$defs"][dataset.kind.__name__]["properties"]
+    optional = {name: schema for name, schema in properties.items() if name not in bare}
+    # A list, or a struct: their texts are not the field's own.
+    texts = {
+        name: ""
+        for name, schema in optional.items()
+        if '"array"' not in (told := json.dumps(schema)) and ('"string"' in told or '"enum"' in told)
+    }
+    assert canonical(dataset, line(dataset, bare | texts))["data"] == expected
+
+
+@EACH
 def test_a_row_without_what_it_needs_is_refused_with_its_place(dataset: Dataset) -> None:
-    required = [field.name for field in msgspec.structs.fields(dataset.kind) if field.required]
+    required = required_of(dataset)
     assert set(dataset.key) <= set(required)
     for name in required:
         row = {k: v for k, v in ROWS[dataset.system, dataset.name].items() if k != name}

@@ -53,6 +53,32 @@ def test_an_empty_text_is_no_text() -> None:
     assert sound(customer(addresses=[_address()])).data == sound(spelled).data
 
 
+@pytest.mark.parametrize(
+    "empty", ["merged_into", "state_registration_state", "document", "seller_code", "suframa", "email"]
+)
+def test_case_j6_an_empty_text_of_a_form_is_absent_in_a_customer(empty: str) -> None:
+    assert sound(customer()).data == sound(customer(**{empty: ""})).data
+
+
+def test_case_j6_an_empty_text_of_a_form_is_absent_at_any_depth() -> None:
+    bare = item()
+    empty = bare | {"discount_percent": "", "gtin": ""}
+    spelled = order(items=[empty], delivery_on="", cancelled_at="", payment_terms={"code": "30", "description": ""})
+    assert sound(order(items=[bare])).data == sound(spelled).data
+
+
+def test_case_j6_an_empty_reason_around_a_record_is_absent() -> None:
+    spelled = erased("customer", "c", 2) | {"reason": "", "to": ""}
+    assert sound(spelled) == sound(erased("customer", "c", 2))
+
+
+def test_case_j6_what_is_required_or_no_text_is_not_absent_when_empty() -> None:
+    assert refusal(customer(icms_kind="", merged_into="")).pointer == "/icms_kind"
+    assert refusal(customer(is_active="", merged_into="")).pointer == "/is_active"
+    assert refusal(order(items=[item(discount_amount="", gtin="")])).pointer == "/items/0/discount_amount"
+    assert refusal(customer(phones="", merged_into="")).pointer == "/phones"
+
+
 def test_zero_money_is_left_out_and_other_money_is_kept_as_written() -> None:
     seen = data(sound(order(n_items=1, items=[item(discount_amount="0.00", surcharge_amount="0.50")])))
     assert "discount_amount" not in seen["items"][0]
