@@ -77,13 +77,17 @@ class Leases:
         Idempotent. Raises ProblemError `establishment_unknown` (404).
         """
         with self._store.writing() as db:
-            before = _of(db, caller.company, establishment, held=True)
-            _take(db, caller, establishment, now, only_free=False)
+            # A free one first: of two that take over at once what is not there, the second then finds the first one's
+            # row, where it can be held.
+            is_free = _take(db, caller, establishment, now, only_free=True)
+            before = None if is_free else _of(db, caller.company, establishment, held=True)
+            if before is not None:
+                _take(db, caller, establishment, now, only_free=False)
             row = _of(db, caller.company, establishment)
             if row is None:
                 raise ProblemError("establishment_unknown")
-            is_taken = before is not None and before.holder != caller.token and before.until > _text(now)
-            if is_taken:
+            former = None if before is None or before.holder == caller.token else before
+            if former is not None:
                 db.execute(
                     insert(take_over).values(
                         company=caller.company,
@@ -91,8 +95,8 @@ class Leases:
                         at=_text(now),
                         by_token=caller.token,
                         by_name=caller.destination,
-                        from_token=before.holder,
-                        from_name=before.name,
+                        from_token=former.holder,
+                        from_name=former.name,
                     )
                 )
         return Lease(
@@ -100,7 +104,7 @@ class Leases:
             holder=caller.destination,
             since=_moment(row.since),
             until=datetime.fromisoformat(row.until),
-            taken_from=before.name if is_taken else None,
+            taken_from=None if former is None else former.name,
         )
 
     def _is_still(self, caller: Caller, establishment: str) -> bool:

@@ -12,13 +12,14 @@ from typing import Any
 import msgspec
 import pytest
 from litestar.testing import TestClient
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from omnisync.agent.errors import EstablishmentBusyError
 from omnisync.agent.hub_api.client import HubClient
 from omnisync.agent.hub_api.transport import Transport
 from omnisync.agent.messages import sentences
 from omnisync.contract.feed import Change
+from omnisync.hub import tables
 from omnisync.hub.access import Caller
 from omnisync.hub.app import create_app
 from omnisync.hub.errors import ProblemError
@@ -338,6 +339,27 @@ def test_of_two_computers_the_one_that_is_taken_over_stops_and_nothing_is_lost(h
     assert len(after) == 9
     for opened in (first, second, first_erp, second_erp):
         opened.close()
+
+
+def test_case_j8_take_overs_at_once_are_in_the_book(store: Store) -> None:
+    for _ in range(20):
+        computers = Computers(store)
+        together = threading.Barrier(2)
+
+        def take(caller: Caller, together: threading.Barrier = together) -> None:
+            leases = Leases(store)
+            together.wait(20)
+            leases.take_over(caller, "0001", NOW)
+
+        threads = [threading.Thread(target=take, args=(one,)) for one in (computers.matriz, computers.filial)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        with store.reading() as db:
+            book = db.execute(select(tables.take_over).where(tables.take_over.c.company == computers.company)).all()
+        [one] = book
+        assert {one.by_name, one.from_name} == {"matriz", "filial"}
 
 
 def test_case_j4_a_token_that_imports_nothing_holds_no_lease(store: Store) -> None:
