@@ -242,8 +242,11 @@ export_batch = Table(
     Column("digest", String(60), nullable=False),
     Column("answer", Text, nullable=False),
     Column("received_at", String(40), nullable=False),
+    # Counts the batches of the set: a clock that leaps does not make the last ones old.
+    Column("number", BigInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint("set_id", "id", name="export_batch_key"),
     ForeignKeyConstraint(["set_id"], ["export_set.id"], name="export_batch_set"),
+    Index("export_batch_order", "set_id", "number", "received_at"),
 )
 
 export_snapshot = Table(

@@ -41,7 +41,9 @@ from omnisync.hub.tables import export_batch, export_last_batch, export_set, exp
 from omnisync.web.gzip_stream import GzipError, OversizedError, unpacked
 
 KEPT = timedelta(days=30)
-"""How long a batch's answer can be asked for, and its name is known again."""
+"""How long a batch's answer can be asked for, and its name is known again; by the set's own moments."""
+KEPT_NAMES = 1000
+"""The last batches of a set, known whatever their age: a clock that leaps forgets none that may still be sent again."""
 _CHUNK_BYTES = 2**18
 _LAST_BATCH = """
     INSERT INTO export_last_batch (set_id, source, batch, sequence) VALUES (?, ?, ?, ?)
@@ -65,10 +67,13 @@ class Upload(Struct, frozen=True, kw_only=True):
     is_confirmed: bool = False
 
 
-def ingest_batch(store: Store, company: str, source: str, upload: Upload, now: datetime) -> tuple[bytes, bool]:
+def ingest_batch(
+    store: Store, company: str, source: str, upload: Upload, now: datetime, *, n_names: int = KEPT_NAMES
+) -> tuple[bytes, bool]:
     """Take a batch in; the answer as JSON, and whether it is new: the same name and digest again change nothing.
 
-    `source` is the token's name: a snapshot deletes only what its own source has named before.
+    `source` is the token's name: a snapshot deletes only what its own source has named before. Of the set's last
+    `n_names` batches no name is forgotten.
     Raises ProblemError: `batch_conflict`, `batch_damaged` (not what its headers say), `batch_too_large`.
     """
     if contract.content_digest(upload.body) != upload.digest:
@@ -83,10 +88,7 @@ def ingest_batch(store: Store, company: str, source: str, upload: Upload, now: d
         taking = _BatchIngest(db, place, source)
         taken = taking.ingest(upload, _epoch(db, company))
         answer = _encode(taken)
-        row = {"set_id": place.set_id, "id": upload.batch, "digest": upload.digest, "answer": answer.decode()}
-        db.execute(insert(export_batch).values(**row, received_at=now.isoformat()))
-        old = export_batch.c.received_at < (now - KEPT).isoformat()
-        db.execute(delete(export_batch).where(export_batch.c.set_id == place.set_id, old))
+        _keep(db, place.set_id, upload, answer.decode(), now, n_names)
         if taken.stored or taken.deleted:
             mark = restore_marks.leave_next(db, company)
             db.execute(update(export_set).where(export_set.c.id == place.set_id).values(mark=mark))
@@ -160,6 +162,20 @@ def _batch(db: Connection, set_id: int, batch: str) -> tuple[str, str] | None:
     b = export_batch.c
     row = db.execute(select(b.digest, b.answer).where(b.set_id == set_id, b.id == batch)).first()
     return (row.digest, row.answer) if row else None
+
+
+def _keep(db: Connection, set_id: int, upload: Upload, answer: str, now: datetime, n_names: int) -> None:
+    """Keep the batch's answer, and forget the names that are old by their number and by the set's own moments."""
+    b = export_batch.c
+    newest = select(b.number, b.received_at).where(b.set_id == set_id).order_by(b.number.desc()).limit(1)
+    last = db.execute(newest).first()
+    number = last.number + 1 if last else 1
+    row = {"set_id": set_id, "id": upload.batch, "digest": upload.digest, "answer": answer, "number": number}
+    db.execute(insert(export_batch).values(**row, received_at=now.isoformat()))
+    if last:
+        before = min(now, datetime.fromisoformat(last.received_at)) - KEPT
+        is_old = (b.number <= number - n_names) & (b.received_at < before.isoformat())
+        db.execute(delete(export_batch).where(b.set_id == set_id, is_old))
 
 
 def _epoch(db: Connection, company: str) -> str:

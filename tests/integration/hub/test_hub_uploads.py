@@ -6,7 +6,7 @@ import gzip
 import json
 import threading
 import tracemalloc
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -143,13 +143,48 @@ def test_datasets_do_not_wait_for_each_other_s_numbers(store: Store, company: st
     assert list(names(rows(store, company, cursor=cursor)[0])) == ["b"]
 
 
+def take_at(store: Store, company: str, batch: str, now: datetime, **more: int) -> None:
+    one = upload(batch, *products("a", name=batch))
+    uploads.ingest_batch(store, company, "producao", one, now, **more)
+
+
+def names_known(store: Store, company: str, *batches: str) -> list[str]:
+    return [one for one in batches if uploads.answer_of(store, company, PRODUCTS, one) is not None]
+
+
 def test_an_old_batch_s_name_is_forgotten(store: Store, company: str) -> None:
-    take(store, company, upload("b1", *products("a")))
-    assert uploads.answer_of(store, company, PRODUCTS, "b1") is not None
     later = NOW + uploads.KEPT + timedelta(seconds=1)
-    uploads.ingest_batch(store, company, "producao", upload("b2", *products("b")), later)
-    assert uploads.answer_of(store, company, PRODUCTS, "b1") is None
-    assert uploads.answer_of(store, company, PRODUCTS, "b2") is not None
+    take_at(store, company, "b1", NOW, n_names=2)
+    for n in (2, 3, 4):
+        take_at(store, company, f"b{n}", later, n_names=2)
+    assert names_known(store, company, "b1", "b2", "b3", "b4") == ["b2", "b3", "b4"]
+
+
+def test_case_j10_a_clock_that_leaps_forgets_no_batch_that_may_be_sent_again(store: Store, company: str) -> None:
+    leap = NOW + 2 * uploads.KEPT
+    take_at(store, company, "b1", NOW)
+    take_at(store, company, "b2", NOW)
+    take_at(store, company, "b3", leap)
+    take_at(store, company, "b4", leap)
+    assert names_known(store, company, "b1", "b2", "b3", "b4") == ["b1", "b2", "b3", "b4"]
+    again = upload("b1", *products("a", name="b1"))
+    assert not uploads.ingest_batch(store, company, "producao", again, leap)[1]
+    assert names(rows(store, company)[0]) == {"a": "b4"}
+
+
+def test_case_j10_a_batch_kept_by_an_older_hub_is_numbered(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'hub.db'}")
+    with store.writing() as db:
+        command.upgrade(config(db), "0006")
+        db.exec_driver_sql("INSERT INTO company VALUES ('aurora', 'Aurora', 'e', 0)")
+        db.exec_driver_sql("INSERT INTO export_set VALUES (1, 'aurora', 'omniforce', 'products', 0, 0, 0, '')")
+        for n, at in enumerate(("2026-11-03", "2026-11-01", "2026-11-02")):
+            db.exec_driver_sql(f"INSERT INTO export_batch VALUES (1, 'b{n}', 'd', '{{}}', '{at}T00:00:00+00:00')")
+    store.migrate()
+    with store.reading() as db:
+        found = db.exec_driver_sql("SELECT id, number FROM export_batch ORDER BY number").all()
+    store.close()
+    assert found == [("b1", 1), ("b2", 2), ("b0", 3)]
 
 
 def test_rows_are_looked_up_by_their_key_on_every_database(store: Store, company: str) -> None:
