@@ -218,11 +218,19 @@ def token_create(company: str, name: str, scopes: tuple[str, ...], database: str
     from omnisync.hub.server import wall_clock
     from omnisync.hub.store import AGENT_SCOPES, SCOPES
 
+    store = _open(database)
+    is_taken = store.is_token_named(company, name)
     text = _try(
-        lambda: _open(database).create_token(company, name, scopes or AGENT_SCOPES, wall_clock()),
+        lambda: store.create_token(company, name, scopes or AGENT_SCOPES, wall_clock()),
         f"O nome tem de 1 a 60 letras, e as permissões são: {', '.join(SCOPES)}.",
     )
     click.echo(text)
+    if is_taken:
+        click.echo(
+            f"Atenção: outra chave em uso se chama {name}. Retornos e linhas exportadas são guardados pelo nome: em "
+            "dois computadores, um apaga as linhas do outro. Dê outro nome, ou revogue a antiga quando esta a substituir.",
+            err=True,
+        )
     click.echo("Guarde esta chave: ela não será mostrada de novo.", err=True)
 
 

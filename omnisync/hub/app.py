@@ -14,6 +14,7 @@ from litestar.handlers import BaseRouteHandler
 
 from omnisync.hub.access import Authenticator
 from omnisync.hub.errors import ProblemError
+from omnisync.hub.health import HealthCheck
 from omnisync.hub.intake import MAX_BYTES
 from omnisync.hub.leases import Leases
 from omnisync.hub.responses import add_standard_headers, problem_response
@@ -37,7 +38,15 @@ def create_app(store: Store, clock: HubClock, monotonic: Callable[[], float] = t
         logging_config=None,
         request_max_body_size=MAX_BYTES,
     )
-    app.state.update({"store": store, "clock": clock, "door": Authenticator(store, monotonic), "leases": Leases(store)})
+    app.state.update(
+        {
+            "store": store,
+            "clock": clock,
+            "door": Authenticator(store, monotonic),
+            "leases": Leases(store),
+            "health": HealthCheck(store),
+        }
+    )
     return app
 
 

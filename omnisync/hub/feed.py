@@ -26,6 +26,8 @@ from omnisync.hub.store import Store
 
 PAGE_BYTES = 2_000_000
 """A page stops before it grows past this; one bigger order travels alone."""
+RELATED_BYTES = 8_000_000
+"""Of the customers beside a page's orders: where theirs are more, the page is shorter. Agents read 32 MiB."""
 _STREAMS_AT_ONCE = 50
 """In one statement: SQLite takes 500 at most, and any app may name an establishment nobody knows."""
 
@@ -133,14 +135,20 @@ def _page(
     db = reader.db
     last, has_more = _plan(db, start, page_request.limit)
     is_empty = last == start.sequence
+    rows: Sequence[Any] = [] if is_empty else _between(db, start, last)
+    named = {row.customer_id for row in rows if row.customer_id}
+    related = _customers(db, until, named) if named else {}
+    n = _n_with_customers(rows, {id_: len(change) for id_, change in related.items()})
+    if n < len(rows):
+        rows, last, has_more = rows[:n], rows[n - 1].sequence, True
+        named = {row.customer_id for row in rows}
+        related = {id_: change for id_, change in related.items() if id_ in named}
     cursor = page_request.cursor if is_empty and page_request.cursor else reader.cursor(start, last)
-    rows = [] if is_empty else _between(db, start, last)
     parts = [b'{"contract":"', CONTRACT.encode(), b'","epoch":"', start.epoch.encode(), b'","changes":[']
-    parts += [b",".join(change for _, change in rows), b'],"cursor":"', cursor.encode(), b'","has_more":']
+    parts += [b",".join(row.change for row in rows), b'],"cursor":"', cursor.encode(), b'","has_more":']
     parts.append(b"true" if has_more else b"false")
-    named = {customer_id for customer_id, _ in rows if customer_id}
-    if related := _customers(db, until, named) if named else []:
-        parts += [b',"related":{"customers":[', b",".join(related), b"]}"]
+    if related:
+        parts += [b',"related":{"customers":[', b",".join(related.values()), b"]}"]
     return b"".join((*parts, b"}")), cursor
 
 
@@ -154,15 +162,26 @@ def _plan(db: Connection, start: CursorPosition, limit: int) -> tuple[int, bool]
 
 
 def _between(db: Connection, start: CursorPosition, last: int) -> Sequence[Any]:
-    within = select(_feed.customer_id, _feed.change).where(*_after(start), _feed.sequence <= last)
+    within = select(_feed.sequence, _feed.customer_id, _feed.change).where(*_after(start), _feed.sequence <= last)
     return db.execute(within.order_by(_feed.sequence)).all()
 
 
-def _customers(db: Connection, until: CursorPosition, named: set[str]) -> list[bytes]:
-    """Return those named customers that changed after `until`."""
+def _n_with_customers(rows: Sequence[Any], sizes: Mapping[str, int]) -> int:
+    """Return how many orders, one at least, have customers of RELATED_BYTES together."""
+    left = dict(sizes)
+    total = 0
+    for n, row in enumerate(rows):
+        total += left.pop(row.customer_id, 0)
+        if n and total > RELATED_BYTES:
+            return n
+    return len(rows)
+
+
+def _customers(db: Connection, until: CursorPosition, named: set[str]) -> dict[str, bytes]:
+    """Return those named customers that changed after `until`, by their ids."""
     later = (_feed.company == until.company, _by_key(CUSTOMERS.name), _feed.sequence + 0 > until.sequence)
-    found = select(_feed.change).where(*later, _feed.id.in_(named)).order_by(_feed.sequence)
-    return list(db.execute(found).scalars())
+    found = select(_feed.id, _feed.change).where(*later, _feed.id.in_(named)).order_by(_feed.sequence)
+    return {id_: change for id_, change in db.execute(found)}
 
 
 def _by_key(stream: Any) -> ColumnElement[bool]:

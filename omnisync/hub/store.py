@@ -52,7 +52,9 @@ class Store:
     """One hub database. Cheap to make; safe to use from many threads."""
 
     def __init__(self, url: str) -> None:
-        self.engine = _engine(url)
+        self.engine = _engine(url, 8)
+        # Of its own, so that a monitor never waits behind those that work.
+        self._health = _engine(url, 1)
 
     def migrate(self) -> None:
         """Bring the database to this version. Two processes at once are harmless.
@@ -70,6 +72,7 @@ class Store:
     def close(self) -> None:
         """Give back every pooled connection."""
         self.engine.dispose()
+        self._health.dispose()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -125,6 +128,10 @@ class Store:
             db.execute(insert(tables.token).values(**row, scopes=" ".join(scopes), created_at=now.isoformat()))
         return text
 
+    def is_token_named(self, company: str, name: str) -> bool:
+        """Return whether a token in use has this name: receipts and exported rows are kept by it."""
+        return any(token.name == name and token.revoked_at is None for token in self.tokens(company))
+
     def revoke_token(self, company: str, prefix: str, now: datetime) -> bool:
         """Close the door to a token at once; False when the company has no such token in use."""
         t = tables.token.c
@@ -167,7 +174,7 @@ class Store:
 
     def is_up(self) -> bool:
         """Return whether the database answers. Raises what the driver raises when it does not."""
-        with self.reading() as db:
+        with self._health.connect() as db:
             return bool(db.exec_driver_sql("SELECT 1").scalar())
 
     @contextmanager
@@ -211,10 +218,16 @@ def _open_stream(db: Connection, company: str, name: str) -> None:
     bulk(db, "INSERT INTO stream (company, name, head) VALUES (?, ?, 0) ON CONFLICT DO NOTHING", [(company, name)])
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, pool_size: int) -> Engine:
     # hide_parameters: an error's text never carries documents or names into a log.
     if make_url(url).get_backend_name() == "sqlite":
-        engine = create_engine(url, hide_parameters=True, pool_size=8, max_overflow=40, connect_args={"timeout": 30})
+        engine = create_engine(
+            url,
+            hide_parameters=True,
+            pool_size=pool_size,
+            max_overflow=5 * pool_size,
+            connect_args={"timeout": 30},
+        )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -223,8 +236,8 @@ def _engine(url: str) -> Engine:
         url,
         hide_parameters=True,
         pool_pre_ping=True,
-        pool_size=8,
-        max_overflow=8,
+        pool_size=pool_size,
+        max_overflow=pool_size,
         # A database of other letters is then asked for them like any: without it, SQL_ASCII answers in bytes.
         connect_args={"options": limits, "client_encoding": "utf8"},
     )

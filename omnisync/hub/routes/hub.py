@@ -8,6 +8,7 @@ from omnisync.contract import CONTRACT
 from omnisync.contract.feed import MAX_INTAKE, MAX_PAGE, MAX_RECEIPTS, MAX_RECORDS, Company, Identity, Limits
 from omnisync.hub import openapi
 from omnisync.hub.access import MIN_AGENT_VERSION
+from omnisync.hub.health import HealthCheck
 from omnisync.hub.intake import MAX_BYTES
 from omnisync.hub.requests import caller_of, now_of, store_of
 from omnisync.hub.responses import HubRequest, json_response
@@ -23,10 +24,11 @@ LIMITS = Limits(
 _OPEN = {"is_open": True}
 
 
-@get("/health", opt=_OPEN, sync_to_thread=True)
-def health(request: HubRequest) -> Response[bytes]:
+@get("/health", opt=_OPEN)
+async def health(request: HubRequest) -> Response[bytes]:
     """Answer whether the hub can work, for monitors."""
-    store_of(request).is_up()
+    checking: HealthCheck = request.app.state.health
+    await checking.check()
     return json_response(request, b'{"status":"ok"}')
 
 

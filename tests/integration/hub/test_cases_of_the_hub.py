@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import httpx
 import pytest
 
+from omnisync.contract.feed import read_page
+from omnisync.hub import feed
 from tests.support.dataset_rows import PRODUCTS, path, products, put
 from tests.support.hub_server import RunningHub, customer, erased, order
 
@@ -38,3 +42,43 @@ def test_case_j11_an_answer_without_a_body_varies_as_one_with_it(client: httpx.C
         whole = client.get(where)
         same = client.get(where, headers={"If-None-Match": whole.headers["ETag"]})
         assert (same.status_code, same.headers["Vary"]) == (304, whole.headers["Vary"])
+
+
+def test_case_j13_health_is_answered_beside_slow_statements(hub: RunningHub, client: httpx.Client) -> None:
+    with hub.store.writing() as db:  # the company's row, or the whole SQLite file: writers wait
+        db.exec_driver_sql("UPDATE company SET name = name")
+        waiting = [threading.Thread(target=send_one, args=(hub, client, n)) for n in range(32)]
+        for thread in waiting:
+            thread.start()
+        with httpx.Client(base_url=hub.url, timeout=3, trust_env=False) as monitor:
+            answers = [monitor.get("/health").status_code for _ in range(3)]
+    for thread in waiting:
+        thread.join(30)
+    assert answers == [200] * 3
+
+
+def send_one(hub: RunningHub, client: httpx.Client, n: int) -> None:
+    with httpx.Client(base_url=hub.url, headers=client.headers, timeout=30, trust_env=False) as one:
+        one.post("/v1/records", json={"records": [order(f"w{n}", n_items=1)]})
+
+
+def test_case_j13_the_customers_beside_a_page_are_bounded_by_bytes(client: httpx.Client) -> None:
+    wide = "\u0001" * 2000  # six bytes each on the wire
+    for first in range(0, 900, 100):
+        ids = [f"c{n}" for n in range(first, first + 100)]
+        sent = [customer(id_, notes=wide) for id_ in ids] + [
+            order(f"o{id_}", customer_id=id_, n_items=1) for id_ in ids
+        ]
+        assert client.post("/v1/records", json={"records": sent}).status_code == 200
+    asked = {"kinds": "order", "establishment": "0001"}
+    seen: list[str] = []
+    more = True
+    while more:
+        answer = client.get("/v1/changes", params=asked)
+        assert len(answer.content) < feed.PAGE_BYTES + feed.RELATED_BYTES + 20_000
+        page, _ = read_page(answer.content, "order")
+        customers = {one.id for one in page.related.customers}
+        assert customers == {one.id[1:] for one in page.changes}
+        seen += [one.id for one in page.changes]
+        more, asked = page.has_more, asked | {"cursor": page.cursor}
+    assert seen == [f"oc{n}" for n in range(900)]

@@ -133,6 +133,17 @@ def test_a_token_made_without_scopes_is_a_computer_s(console: Console) -> None:
     assert " ".join(AGENT_SCOPES) in console.run("token", "list", "aurora").stdout
 
 
+def test_case_j13_a_token_s_name_given_twice_is_warned_of(console: Console) -> None:
+    console.run("company", "add", "aurora", "Padaria Aurora")
+    first = console.run("token", "create", "aurora", "--name", "caixa")
+    second = console.run("token", "create", "aurora", "--name", "caixa")
+    assert ("se chama caixa" in first.stderr, "se chama caixa" in second.stderr) == (False, True)
+    prefix = first.stdout.split("_")[1]
+    console.run("token", "revoke", "aurora", prefix)
+    console.run("token", "revoke", "aurora", second.stdout.split("_")[1])
+    assert "se chama" not in console.run("token", "create", "aurora", "--name", "caixa").stderr
+
+
 def test_the_help_names_every_scope(console: Console) -> None:
     told = console.run("token", "create", "--help").stdout
     assert [scope for scope in SCOPES if scope not in told] == []
