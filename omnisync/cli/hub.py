@@ -228,7 +228,8 @@ def token_create(company: str, name: str, scopes: tuple[str, ...], database: str
     if is_taken:
         click.echo(
             f"Atenção: outra chave em uso se chama {name}. Retornos e linhas exportadas são guardados pelo nome: em "
-            "dois computadores, um apaga as linhas do outro. Dê outro nome, ou revogue a antiga quando esta a substituir.",
+            "dois computadores, um apaga as linhas do outro. Escolha outro nome, ou revogue a "
+            "antiga quando esta a substituir.",
             err=True,
         )
     click.echo("Guarde esta chave: ela não será mostrada de novo.", err=True)

@@ -21,7 +21,7 @@ from msgspec.inspect import StrType, UnionType, type_info
 
 from omnisync.contract import validation
 from omnisync.contract.datasets import Dataset, key
-from omnisync.contract.documents import tax_id
+from omnisync.contract.documents import has_tax_id
 from omnisync.contract.feed import UNDECODABLE
 from omnisync.contract.records import without_defaults
 
@@ -321,12 +321,7 @@ def _key_checker(dataset: Dataset) -> Callable[[Sequence[str], Sequence[Any]], b
 
 
 def _is_document(code: str | None) -> bool:
-    if code is None or len(code) < 11:
-        return False
-    try:
-        return bool(tax_id(code))  # also as people write it: 529.982.247-25
-    except ValueError:
-        return False
+    return code is not None and len(code) >= 11 and has_tax_id(code)
 
 
 def refused_line(number: int, key: str | None, code: str, pointer: str) -> RefusedLine:

@@ -7,7 +7,8 @@ Source: IN RFB 2.229/2024 (CNPJ with letters).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
 from operator import mul
 from typing import Literal
 
@@ -23,6 +24,12 @@ _MASK = re.compile(r"[./\-\s]", re.ASCII)
 _CPF_IN_TEXT = re.compile(r"(?<![0-9])([0-9]{3})\.?([0-9]{3})\.?([0-9]{3})-?([0-9]{2})(?![0-9])")
 _CNPJ_IN_TEXT = re.compile(
     r"(?<![0-9A-Za-z])[0-9A-Z]{2}\.?[0-9A-Z]{3}\.?[0-9A-Z]{3}/?[0-9A-Z]{4}-?[0-9]{2}(?![0-9A-Za-z])"
+)
+# A document in a code, whatever stands around or between its digits, and however many zeros before it.
+_GAP = r"[\W_]{0,2}"
+_CPF_IN_CODE = re.compile(rf"(?<![0-9])0*([0-9]{{3}}{_GAP}[0-9]{{3}}{_GAP}[0-9]{{3}}{_GAP}[0-9]{{2}})(?![0-9])")
+_DIGITS_OF_CNPJ_IN_CODE = re.compile(
+    rf"(?<![0-9])0*([0-9]{{2}}{_GAP}[0-9]{{3}}{_GAP}[0-9]{{3}}{_GAP}[0-9]{{4}}{_GAP}[0-9]{{2}})(?![0-9])"
 )
 
 
@@ -59,6 +66,20 @@ def tax_id(text: str) -> tuple[TaxIdKind, str]:
     if is_cpf(canonical):
         return "cpf", canonical
     raise ValueError("neither a CNPJ nor a CPF")
+
+
+def has_tax_id(code: str) -> bool:
+    """Return whether a CPF or CNPJ stands in the code: with its mask, letters around it, other scripts' digits."""
+    plain = "".join(str(unicodedata.digit(c, c)) for c in unicodedata.normalize("NFKC", code)).upper()
+    if is_cnpj(_MASK.sub("", plain)) or any(is_cnpj(_MASK.sub("", m[0])) for m in _CNPJ_IN_TEXT.finditer(plain)):
+        return True
+    return any(is_cpf(digits) for digits in _digits(_CPF_IN_CODE, plain)) or any(
+        is_cnpj(digits) for digits in _digits(_DIGITS_OF_CNPJ_IN_CODE, plain)
+    )
+
+
+def _digits(pattern: re.Pattern[str], text: str) -> Iterator[str]:
+    return (re.sub(r"[^0-9]", "", found[1]) for found in pattern.finditer(text))
 
 
 def mask(canonical: str) -> str:

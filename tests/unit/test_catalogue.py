@@ -170,6 +170,21 @@ def test_a_document_is_no_code_among_the_facts(name: str, document: str) -> None
     assert refusal(FACTS, changed(FACTS, **{name: document})) == ("4821/1", "document", f"/data/{name}")
 
 
+@pytest.mark.parametrize("code", [
+    "52998224725-JOAO", "JOAO52998224725", "C:529.982.247-25", "529 982 247 25 J", "1-52998224725", "00052998224725",
+    "５２９９８２２４７２５", "٥٢٩٩٨٢٢٤٧٢٥", "529_982_247_25", "11222333000181-A", "CLI11222333000181",
+    "11-222-333-0001-81",
+    "X 12ABC34501DE35", "12.abc.345/01de-35 X", "52998224725\u200b", "529\u200b982\u200b247\u200b25",
+])  # fmt: skip
+def test_case_j9_a_document_in_any_clothes_is_no_code_among_the_facts(code: str) -> None:
+    assert refusal(FACTS, changed(FACTS, customer_code=code))[1:] == ("document", "/data/customer_code")
+
+
+@pytest.mark.parametrize("code", ["52998224726-JOAO", "7898357410015", "00000000042", "VENDEDOR-LOJA-12"])
+def test_case_j9_a_code_that_is_no_document_enters(code: str) -> None:
+    assert canonical(FACTS, changed(FACTS, customer_code=code))["data"]["customer_code"] == code
+
+
 def test_facts_know_no_field_for_a_name_or_a_document() -> None:
     assert not {"name", "document"} & {part for name in FACTS.kind.__struct_fields__ for part in name.split("_")}
 
