@@ -70,6 +70,7 @@ SENTENCES = {
     "mismatch": "O código do registro difere do código da alteração.",
     "text": "O texto contém caracteres inválidos.",
     "json": "O conteúdo não é JSON válido.",
+    "establishment_unknown": "O estabelecimento não está cadastrado, e já há muitos assim. Cadastre-o antes.",
 }
 """What each code means, in pt-BR."""
 

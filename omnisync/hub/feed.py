@@ -31,7 +31,13 @@ RELATED_BYTES = 8_000_000
 _STREAMS_AT_ONCE = 50
 """In one statement: SQLite takes 500 at most, and any app may name an establishment nobody knows."""
 
+_NAMES_AT_ONCE = 1000
+
 _feed = tables.feed.c
+_COUNTS = (
+    func.count(),
+    *(func.coalesce(func.sum(column), 0) for column in (_feed.n_items, _feed.n_payments)),
+)
 
 
 class PageRequest(Struct, frozen=True, kw_only=True):
@@ -198,17 +204,21 @@ def _after(place: CursorPosition) -> tuple[Any, ...]:
 
 
 def _waiting(db: Connection, company: str, after: Mapping[str, int]) -> dict[str, tuple[int, int, int]]:
-    streams = iter(after.items())
     found: list[Any] = []
-    while some := list(islice(streams, _STREAMS_AT_ONCE)):
+    read = iter([(stream, sequence) for stream, sequence in after.items() if sequence])
+    while some := list(islice(read, _STREAMS_AT_ONCE)):
         found += db.execute(union_all(*(_count(company, stream, sequence) for stream, sequence in some))).all()
+    # Those of which nothing was read, as of any number of establishments that are not registered, are counted at once.
+    unread = iter([stream for stream, sequence in after.items() if not sequence])
+    while names := list(islice(unread, _NAMES_AT_ONCE)):
+        here = (_feed.company == company, _feed.stream.in_(names))
+        found += db.execute(select(_feed.stream, *_COUNTS).where(*here).group_by(_feed.stream)).all()
     return {stream: (rows, int(items), int(payments)) for stream, rows, items, payments in found}
 
 
 def _count(company: str, stream: str, sequence: int) -> Select[Any]:
     place = CursorPosition(company=company, stream=stream, epoch="", sequence=sequence)
-    items, payments = (func.coalesce(func.sum(column), 0) for column in (_feed.n_items, _feed.n_payments))
-    return select(literal(stream), func.count(), items, payments).where(*_after(place))
+    return select(literal(stream), *_COUNTS).where(*_after(place))
 
 
 def _unregistered(db: Connection, company: str, heads: Iterable[str]) -> dict[str, int]:
@@ -221,9 +231,13 @@ def _unregistered(db: Connection, company: str, heads: Iterable[str]) -> dict[st
     streams = set(heads) - registered - {CUSTOMERS.name}
     if not streams:
         return {}
-    here = (_feed.company == company, _feed.stream.in_(streams), _feed.op == "upsert")
-    counted = select(_feed.stream, func.count()).where(*here).group_by(_feed.stream)
-    return {stream: n for stream, n in db.execute(counted)}
+    found: dict[str, int] = {}
+    left = iter(sorted(streams))
+    while names := list(islice(left, _NAMES_AT_ONCE)):
+        here = (_feed.company == company, _feed.stream.in_(names), _feed.op == "upsert")
+        counted = select(_feed.stream, func.count()).where(*here).group_by(_feed.stream)
+        found |= {stream: n for stream, n in db.execute(counted)}
+    return found
 
 
 def _stream_head(stream: str, after: int, waiting: tuple[int, int, int], unregistered: int) -> StreamHead:

@@ -26,6 +26,9 @@ from omnisync.web.gzip_stream import GzipError, OversizedError, unpacked
 MAX_BYTES = 8_000_000
 """Of one body, as sent and after gunzip."""
 
+MAX_UNREGISTERED = 50
+"""Establishments that a company may name without having registered them: their orders are kept until it does."""
+
 _FEED = """
 INSERT INTO feed (company, stream, id, sequence, kind, op, version, n_items, n_payments, size, customer_id, change)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -51,6 +54,7 @@ _batch = msgspec.json.Decoder(IntakeBatch)
 def ingest(store: Store, company: str, records: Sequence[bytes | Raw], now: datetime) -> list[IntakeResult]:
     """Store what is sound and newer, in the order given; answer for each record, in the same order.
 
+    An order of one more establishment that is not registered, past MAX_UNREGISTERED of them, is refused.
     Idempotent. One bad record refuses only itself. Raises LookupError for an unknown company.
     """
     read = [validation.read(raw) for raw in records]
@@ -110,6 +114,9 @@ def _parse_number(text: str) -> int | float:
 
 
 def _result(record: ValidRecord, status: str) -> IntakeResult:
+    if status == "refused":
+        unknown = InvalidRecord(code="establishment_unknown", pointer="/establishment_code")
+        return _refused(msgspec.structs.replace(unknown, kind=record.kind, id=record.id, version=record.version))
     return msgspec.convert(
         {"status": status, "kind": record.kind, "id": record.id, "version": record.version}, IntakeResult
     )
@@ -131,7 +138,8 @@ def _write_batch(store: Store, company: str, records: Sequence[ValidRecord], now
     with store.writing() as db:
         # Twice the records: one that moves takes a place in its old stream too. Gaps between sequences are harmless.
         last = _take_sequences(db, company, 2 * len(records))
-        kept = _Batch(company, last - 2 * len(records), _stored_versions(db, company, records), now.isoformat())
+        before = _stored_versions(db, company, records)
+        kept = _Batch(company, last - 2 * len(records), before, _Places(db, company, records), now.isoformat())
         statuses = [kept.accept(record) for record in records]
         if "stored" in statuses:
             kept.write(db, restore_marks.leave(db, company, last - 2 * len(records), last))
@@ -163,25 +171,53 @@ def _stored_versions(db: Connection, company: str, records: Iterable[ValidRecord
     return seen
 
 
+class _Places:
+    """The streams that a batch's orders may go to; one of an unregistered establishment more, while there are few."""
+
+    def __init__(self, db: Connection, company: str, records: Iterable[ValidRecord]) -> None:
+        s, e = tables.stream.c, tables.establishment.c
+        wanted = {orders_of(record.establishment).name for record in records if record.establishment}
+        mine = s.company == company
+        self._there = {CUSTOMERS.name, *db.execute(select(s.name).where(mine, s.name.in_(wanted))).scalars()}
+        self._n_left = 0
+        if wanted - self._there:  # a registered one has its stream
+            codes = db.execute(select(e.code).where(e.company == company)).scalars()
+            registered = {CUSTOMERS.name, *(orders_of(code).name for code in codes)}
+            found = db.execute(select(s.name).where(mine).limit(len(registered) + MAX_UNREGISTERED)).scalars()
+            self._n_left = MAX_UNREGISTERED - len(set(found) - registered)
+
+    def has(self, stream: str) -> bool:
+        """Return whether an order may stand in the stream, which is there from now on."""
+        if stream not in self._there and self._n_left > 0:
+            self._n_left -= 1
+            self._there.add(stream)
+        return stream in self._there
+
+
 class _Batch:
     """The rows of one batch; written at the end, so that a record sent twice costs one row."""
 
-    def __init__(self, company: str, sequence: int, seen: dict[_Key, _StoredVersion], now: str) -> None:
+    def __init__(
+        self, company: str, sequence: int, seen: dict[_Key, _StoredVersion], places: _Places, now: str
+    ) -> None:
         self._company = company
         self._sequence = sequence
         self._seen = seen
+        self._places = places
         self._now = now
         self._records: dict[_Key, tuple[object, ...]] = {}
         self._feed: dict[_Key, tuple[object, ...]] = {}
         self._heads: dict[str, int] = {}
 
     def accept(self, record: ValidRecord) -> str:
-        """Take the record if it is newer than what is there: stored, same or stale."""
+        """Take the record if it is newer than what is there: stored, same or stale; refused where it has no place."""
         key = (record.kind, record.id)
         before = self._seen.get(key)
         if before and record.version <= before.version:
             return "same" if record.version == before.version else "stale"
         stream = _stream(record, before)
+        if record.establishment and not self._places.has(stream):
+            return "refused"
         if before and before.stream not in ("", stream):
             self._append(before.stream, record, _moved(record))
         if stream:

@@ -6,12 +6,14 @@ One row per destination and record holds the last word about its newest version.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Literal
 
 import msgspec
 from sqlalchemy import Connection, select
 
-from omnisync.contract.feed import KeptReceipt, Receipt, ReceiptResult
+from omnisync.contract.feed import KeptReceipt, Reason, Receipt, ReceiptResult
+from omnisync.contract.streams import stream_named
 from omnisync.hub import tables
 from omnisync.hub.store import Store, bulk
 
@@ -22,6 +24,13 @@ WHERE receipt.version <= excluded.version
 """
 _FORGET = "DELETE FROM receipt WHERE company = ? AND kind = ? AND id = ? AND destination = ? AND version > ?"
 """A receipt about a version the record never had: it would bar the record's own."""
+
+_HUB = "central"
+"""The destination of what the hub itself says."""
+_UNREGISTERED = (
+    "O estabelecimento do pedido não está cadastrado na central. O pedido entra quando ele for cadastrado e escolhido "
+    "em um computador."
+)
 
 _Key = tuple[str, str]
 _encoder = msgspec.json.Encoder()
@@ -47,11 +56,36 @@ def save_receipts(store: Store, company: str, destination: str, receipts: Sequen
 
 
 def receipts_of(store: Store, company: str, kind: str, id: str) -> list[bytes]:
-    """Return the receipts of one record, a text for each destination, by its name."""
+    """Return the receipts of one record, a text for each destination, by its name.
+
+    Of an order that no agent reads, because its establishment is not registered, the hub itself says that it waits.
+    """
     r = tables.receipt.c
     mine = (r.company == company) & (r.kind == kind) & (r.id == id)
     with store.reading() as db:
-        return [bytes(body) for body in db.execute(select(r.body).where(mine).order_by(r.destination)).scalars()]
+        kept = [bytes(body) for body in db.execute(select(r.body).where(mine).order_by(r.destination)).scalars()]
+        return [*kept, *_waiting(db, company, id)] if kind == "order" else kept
+
+
+def _waiting(db: Connection, company: str, id: str) -> list[bytes]:
+    r, e = tables.record.c, tables.establishment.c
+    mine = (r.company == company) & (r.kind == "order") & (r.id == id) & (r.stream != "")
+    row = db.execute(select(r.version, r.stream, r.received_at).where(mine)).first()
+    if row is None:
+        return []
+    code = stream_named(row.stream).establishment
+    if db.execute(select(e.code).where(e.company == company, e.code == code)).first() is not None:
+        return []
+    waits = KeptReceipt(
+        destination=_HUB,
+        kind="order",
+        id=id,
+        version=row.version,
+        outcome="waiting",
+        at=datetime.fromisoformat(row.received_at),
+        reason=Reason(code="establishment_unknown", field="establishment_code", value=code, message=_UNREGISTERED),
+    )
+    return [_encoder.encode(waits)]
 
 
 def _record_versions(db: Connection, company: str, receipts: Sequence[Receipt]) -> dict[_Key, int]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import event, insert
 
 from omnisync.contract.feed import read_page
-from omnisync.hub import feed
+from omnisync.hub import feed, tables
+from omnisync.hub.intake import MAX_UNREGISTERED
 from tests.support.dataset_rows import PRODUCTS, path, products, put
 from tests.support.hub_server import RunningHub, customer, erased, order
 
@@ -82,3 +85,60 @@ def test_case_j13_the_customers_beside_a_page_are_bounded_by_bytes(client: httpx
         seen += [one.id for one in page.changes]
         more, asked = page.has_more, asked | {"cursor": page.cursor}
     assert seen == [f"oc{n}" for n in range(900)]
+
+
+def sent(client: httpx.Client, *changes: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = client.post("/v1/records", json={"records": changes}).json()["results"]
+    return found
+
+
+def test_case_f3_past_fifty_unregistered_establishments_the_record_alone_is_refused(
+    hub: RunningHub, company: str, client: httpx.Client
+) -> None:
+    many = [order(f"o{n}", establishment=f"X{n:04}", n_items=1) for n in range(MAX_UNREGISTERED + 10)]
+    answers = sent(client, *many[: MAX_UNREGISTERED - 1]) + sent(client, *many[MAX_UNREGISTERED - 1 :], order("known"))
+    assert [one["status"] for one in answers] == ["stored"] * 50 + ["refused"] * 10 + ["stored"]
+    refused = answers[MAX_UNREGISTERED]
+    assert {name: refused[name] for name in ("kind", "id", "version", "code", "pointer")} == {
+        "kind": "order", "id": "o50", "version": 1, "code": "establishment_unknown", "pointer": "/establishment_code",
+    }  # fmt: skip
+    # Nothing that was taken is dropped, and may be edited, moved within what is there, and erased.
+    assert [one["status"] for one in sent(client, *many[:50])] == ["same"] * 50
+    edits = (order("o1", 2, "X0002"), erased("order", "o2", 2), order("o3", 2, "X0055"), order("o4", 2, "0002"))
+    assert [one["status"] for one in sent(client, *edits)] == ["stored", "stored", "refused", "stored"]
+    assert client.get("/v1/orders/o3").json()["change"]["version"] == 1
+    hub.store.add_establishment(company, "X0055", "LOJA 55")
+    assert [one["status"] for one in sent(client, order("o3", 2, "X0055"))] == ["stored"]
+
+
+def test_case_f3_an_order_that_no_agent_reads_has_a_receipt_that_it_waits(
+    hub: RunningHub, company: str, client: httpx.Client
+) -> None:
+    sent(client, order("a", establishment="X1"), order("b"))
+    [waits] = client.get("/v1/orders/a").json()["receipts"]
+    assert (waits["outcome"], waits["reason"]["code"], waits["reason"]["value"]) == (
+        "waiting", "establishment_unknown", "X1",
+    )  # fmt: skip
+    assert client.get("/v1/orders/b").json()["receipts"] == []
+    hub.store.add_establishment(company, "X1", "LOJA")
+    assert client.get("/v1/orders/a").json()["receipts"] == []
+
+
+def test_case_f3_streams_of_invented_establishments_cost_few_statements(
+    hub: RunningHub, company: str, client: httpx.Client
+) -> None:
+    names = [f"order:Y{n}" for n in range(3000)]  # as a hub before the limit took them in
+    row = {"company": company, "kind": "order", "op": "upsert", "version": 1, "n_items": 1, "n_payments": 1, "size": 2}
+    with hub.store.writing() as db:
+        db.execute(insert(tables.stream), [{"company": company, "name": name, "head": 1} for name in names])
+        rows = [row | {"stream": name, "id": name, "sequence": n, "change": b"{}"} for n, name in enumerate(names, 1)]
+        db.execute(insert(tables.feed), rows)
+        db.exec_driver_sql(f"UPDATE company SET sequence = 3000 WHERE id = '{company}'")
+    asked: list[str] = []
+    note = lambda _db, _cur, sql, *_: asked.append(sql)  # noqa: E731
+    event.listen(hub.store.engine, "before_cursor_execute", note)
+    answer = client.get("/v1/streams")
+    event.remove(hub.store.engine, "before_cursor_execute", note)
+    assert sum(one.get("orders", 0) for one in answer.json()["streams"]) == 3000
+    assert sum(one.get("unregistered", 0) for one in answer.json()["streams"]) == 3000
+    assert len(asked) < 20

@@ -68,7 +68,11 @@ def test_a_nul_in_an_address_is_not_found(client: httpx.Client, where: str) -> N
     assert client.get("/v1/records?kind=order&ids=%00").json() == {"changes": []}
 
 
-def test_more_establishments_than_one_statement_takes_are_counted(client: httpx.Client) -> None:
+def test_more_establishments_than_one_statement_takes_are_counted(
+    hub: RunningHub, company: str, client: httpx.Client
+) -> None:
+    for n in range(600):
+        hub.store.add_establishment(company, f"E{n:03}", "LOJA")
     sent = [order(f"o{n}", establishment=f"E{n:03}", n_items=1) for n in range(600)]
     assert client.post("/v1/records", json={"records": sent}).status_code == 200
     answer = client.get("/v1/streams")
