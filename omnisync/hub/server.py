@@ -10,6 +10,7 @@ import uvicorn
 
 from omnisync.hub.app import HubClock, create_app
 from omnisync.hub.store import Store
+from omnisync.web.connections import ConnectionLimits
 from omnisync.web.server import WebServer, listening_socket
 
 Ready = Callable[[str], None]
@@ -26,6 +27,7 @@ def hub_server(
     host: str,
     port: int,
     clock: HubClock = wall_clock,
+    limits: ConnectionLimits | None = None,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> WebServer:
     """Return a hub on a port of its own; port 0 takes a free one. Raises OSError when the port is taken."""
@@ -35,7 +37,7 @@ def hub_server(
     config = uvicorn.Config(
         create_app(store, clock, monotonic), access_log=False, log_level="warning", server_header=False
     )
-    return WebServer(config, listening, f"http://{named}:{listening.getsockname()[1]}")
+    return WebServer(config, listening, f"http://{named}:{listening.getsockname()[1]}", limits)
 
 
 def serve(url: str, host: str, port: int, ready: Ready | None = None) -> None:

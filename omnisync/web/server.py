@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
+import logging
 import socket
+import time
 from collections.abc import Callable
 from ipaddress import ip_address
 
 import uvicorn
 
+from omnisync.web.connections import BACKLOG, ConnectionGuard, ConnectionLimits, OncePerMinute, default_limits
+
+_TICKS_PER_SWEEP = 5
+"""uvicorn ticks ten times a second."""
+_CHATTY = ("asyncio", "uvicorn.error")
+"""They write a line for each connection that goes wrong."""
+
 
 class WebServer:
-    """An application on one socket, under one address. `run` blocks until SIGINT, SIGTERM or `stop`."""
+    """An application on one socket, under one address. `run` blocks until SIGINT, SIGTERM or `stop`.
 
-    def __init__(self, config: uvicorn.Config, listening: socket.socket, url: str) -> None:
+    `limits` bound its connections; without them, what the process has handles for.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, listening: socket.socket, url: str, limits: ConnectionLimits | None = None
+    ) -> None:
         self.url = url
         self._socket = listening
+        guard = ConnectionGuard(limits or default_limits(), time.monotonic)
+        config.http = guard.protocol  # type: ignore[assignment]  # uvicorn only calls it
+        config.backlog = BACKLOG
         self._server = _ReadyUvicorn(config)
+        self._server.guard = guard
 
     def run(self, ready: Callable[[str], None] | None = None) -> None:
         """Serve until stopped. `ready` receives the address once it answers there."""
         self._server.when_ready = lambda: ready(self.url) if ready else None
+        seldom = OncePerMinute(time.monotonic)
+        for name in _CHATTY:
+            logging.getLogger(name).addFilter(seldom)
         try:
             self._server.run(sockets=[self._socket])
         finally:
             self._socket.close()
+            for name in _CHATTY:
+                logging.getLogger(name).removeFilter(seldom)
 
     def stop(self) -> None:
         """Ask the server to end; it may come from any thread."""
@@ -36,11 +59,17 @@ class WebServer:
 
 class _ReadyUvicorn(uvicorn.Server):
     when_ready: Callable[[], None]
+    guard: ConnectionGuard
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self.when_ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % _TICKS_PER_SWEEP == 0:
+            self.guard.sweep()
+        return await super().on_tick(counter)
 
 
 def is_loopback(host: str) -> bool:
@@ -65,7 +94,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
         else:
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind((host, port))
-        taken.listen(128)
+        taken.listen(BACKLOG)
     except OSError:
         taken.close()
         raise
