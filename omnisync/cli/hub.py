@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -148,6 +148,19 @@ def serve(host: str, port: int, database: str) -> None:
         raise click.ClickException(f"A porta {port} de {host} já está em uso. Escolha outra com --port.") from error
 
 
+@hub.command("prune")
+@_database
+def prune_command(database: str) -> None:
+    """Remove o que passou do prazo ou do limite de cada tabela. A central faz isto sozinha uma vez por dia."""
+    from omnisync.hub.retention import prune
+    from omnisync.hub.server import wall_clock
+
+    removed = {table: n for table, n in prune(_open(database), wall_clock()).items() if n}
+    for table, n in removed.items():
+        click.echo(f"{table}: {n}")
+    click.echo("Pronto." if removed else "Nada a remover.")
+
+
 @hub.group()
 def company() -> None:
     """Empresas atendidas pela central."""
@@ -263,11 +276,9 @@ def _open(database: str) -> Store:
 
     with _naming_the_trouble(database):
         _make_private(database)
-        with ExitStack() as on_trouble:
-            store = Store(database)
-            on_trouble.callback(store.close)
-            store.migrate()
-            on_trouble.pop_all()
+        store = Store(database)
+        click.get_current_context().call_on_close(store.close)
+        store.migrate()
     return store
 
 

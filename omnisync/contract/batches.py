@@ -37,6 +37,8 @@ FEW_DELETES = 10
 """Deletes named one by one that never need a person's word, whatever their share."""
 MAX_ROWS = 5000
 """In one page of GET /v1/exports/{system}/{dataset}."""
+MAX_UNNAMED = 100
+"""Refused lines without a key that an answer names; the others are only counted."""
 MEDIA_TYPE = "application/x-ndjson"
 
 RowKey = Annotated[str, Meta(min_length=1, max_length=140)]
@@ -82,7 +84,8 @@ class BatchAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Of the keys: `stored` are new or changed, `unchanged` stood so already, `deleted` are no more, `held` would be
     deleted too, but are too many to go without a person's confirmation. The last two count also the keys that a final
-    batch found missing from its snapshot. `living` is how many the dataset has now.
+    batch found missing from its snapshot. `living` is how many the dataset has now. `unlisted` refused lines are only
+    counted: they show no key, and there are more of them than MAX_UNNAMED.
     """
 
     batch: str
@@ -95,6 +98,7 @@ class BatchAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     held: int = 0
     living: int = 0
     refused: tuple[RefusedLine, ...] = ()
+    unlisted: int = 0
 
 
 class UploadState(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -13,6 +13,7 @@ from omnisync.contract.batches import MAX_ROWS
 from omnisync.contract.datasets import Dataset
 from omnisync.hub.company_reader import CompanyReader, reading_company
 from omnisync.hub.cursor import CursorPosition
+from omnisync.hub.errors import ProblemError
 from omnisync.hub.feed import PAGE_BYTES, CachedAnswer, etag_of, matches_etag
 from omnisync.hub.store import Store
 from omnisync.hub.tables import export_row, export_set
@@ -30,6 +31,8 @@ def page(
     with reading_company(store, company) as reader:
         there = _dataset_state(reader.db, company, dataset)
         (start,) = reader.places([(f"export:{dataset.system}/{dataset.name}", cursor)], there.sequence)
+        if cursor is not None and there.misses_deletes(start):
+            raise ProblemError("cursor_expired")
         etag = etag_of(company, start, limit, there.head, there.mark)
         if matches_etag(etag, if_none_match):
             return CachedAnswer(etag=etag)
@@ -44,12 +47,18 @@ class _DatasetState(Struct, frozen=True):
     sequence: int = 0
     head: int = 0
     mark: str = ""
+    horizon: int = 0
+    horizon_proof: int = 0
+
+    def misses_deletes(self, place: CursorPosition) -> bool:
+        """Return whether deletes after the place were dropped since it was given."""
+        return place.sequence < self.horizon and (place.proof is None or place.proof.sequence < self.horizon_proof)
 
 
 def _dataset_state(db: Connection, company: str, dataset: Dataset) -> _DatasetState:
     s = export_set.c
     mine = (s.company == company) & (s.system == dataset.system) & (s.dataset == dataset.name)
-    row = db.execute(select(s.id, s.sequence, s.head, s.mark).where(mine)).first()
+    row = db.execute(select(s.id, s.sequence, s.head, s.mark, s.horizon, s.horizon_proof).where(mine)).first()
     return _DatasetState(*row) if row else _DatasetState()
 
 

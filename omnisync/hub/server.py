@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from threading import Event, Thread
 
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 
+from omnisync.hub import retention
 from omnisync.hub.app import HubClock, create_app
 from omnisync.hub.store import Store
 from omnisync.web.connections import ConnectionLimits
 from omnisync.web.server import WebServer, listening_socket
+
+FIRST_PRUNE_S = 600.0
+PRUNE_EVERY_S = 86_400.0
+
+_log = logging.getLogger("omnisync.hub")
 
 Ready = Callable[[str], None]
 """Receives the address once the hub answers there."""
@@ -49,7 +59,31 @@ def serve(url: str, host: str, port: int, ready: Ready | None = None) -> None:
     server = hub_server(store, host, port)
     try:
         store.migrate()
-        server.run(ready)
+        with pruning(store):
+            server.run(ready)
     finally:
         server.close()
         store.close()
+
+
+@contextmanager
+def pruning(store: Store, first_s: float = FIRST_PRUNE_S, every_s: float = PRUNE_EVERY_S) -> Iterator[None]:
+    """Prune the hub beside what is done meanwhile: soon after the beginning, and once a day."""
+    is_over = Event()
+
+    def work() -> None:
+        wait = first_s
+        while not is_over.wait(wait):
+            wait = every_s
+            try:
+                retention.prune(store, wall_clock())
+            except SQLAlchemyError as error:  # the next one does it
+                _log.warning("pruning ended early: %s", type(error).__name__)
+
+    thread = Thread(target=work, name="prune", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join(10)

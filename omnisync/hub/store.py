@@ -22,7 +22,7 @@ from omnisync.contract.streams import CUSTOMERS, orders_of
 from omnisync.hub import restore_marks, tables
 from omnisync.hub.database_trouble import UnfitEncodingError
 
-VERSION = "0007"
+VERSION = "0008"
 """The newest migration; a test holds it equal to Alembic's own head."""
 SCOPES = ("orders:read", "receipts:write", "records:write", "exports:read", "exports:write")
 """Everything a token may be allowed."""
@@ -180,7 +180,8 @@ class Store:
     @contextmanager
     def _for_company(self, company: str) -> Iterator[Connection]:
         with self.writing() as db:
-            if db.execute(select(tables.company.c.id).where(tables.company.c.id == company)).first() is None:
+            mine = select(tables.company.c.id).where(tables.company.c.id == company)
+            if db.execute(mine.with_for_update(key_share=True)).first() is None:
                 raise LookupError(f"no company {company}")
             yield db
 

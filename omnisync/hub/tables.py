@@ -196,6 +196,9 @@ export_set = Table(
     Column("living", BigInteger, nullable=False),
     # Of the batch that wrote the head. Empty: taken by a hub of before the marks.
     Column("mark", String(16), nullable=False, server_default=""),
+    # Deletes up to here were dropped, at this sequence of the company: a cursor given before that may miss one.
+    Column("horizon", BigInteger, nullable=False, server_default="0"),
+    Column("horizon_proof", BigInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint("id", name="export_set_key"),
     UniqueConstraint("company", "system", "dataset", name="export_set_name"),
     ForeignKeyConstraint(["company"], ["company.id"], name="export_set_company"),

@@ -7,6 +7,8 @@ that memory does not grow with it.
 
 from __future__ import annotations
 
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import count, islice
@@ -23,6 +25,7 @@ from omnisync.contract.batches import (
     MAX_LINE_BYTES,
     MAX_LINES,
     MAX_SHARE_DELETED,
+    MAX_UNNAMED,
     MAX_UNPACKED_BYTES,
     BatchAnswer,
     CheckedLine,
@@ -49,6 +52,8 @@ _LAST_BATCH = """
     INSERT INTO export_last_batch (set_id, source, batch, sequence) VALUES (?, ?, ?, ?)
     ON CONFLICT (set_id, source) DO UPDATE SET batch = excluded.batch, sequence = excluded.sequence
 """
+_MIN_PACKED = 2000
+_PACKED = "zlib:"
 _Item = TypeVar("_Item")
 _encode = msgspec.json.Encoder().encode
 
@@ -88,7 +93,7 @@ def ingest_batch(
         taking = _BatchIngest(db, place, source)
         taken = taking.ingest(upload, _epoch(db, company))
         answer = _encode(taken)
-        _keep(db, place.set_id, upload, answer.decode(), now, n_names)
+        _keep(db, place.set_id, upload, _packed_answer(answer.decode()), now, n_names)
         if taken.stored or taken.deleted:
             mark = restore_marks.leave_next(db, company)
             db.execute(update(export_set).where(export_set.c.id == place.set_id).values(mark=mark))
@@ -161,7 +166,20 @@ def _lock(db: Connection, company: str, dataset: Dataset) -> _DatasetLock:
 def _batch(db: Connection, set_id: int, batch: str) -> tuple[str, str] | None:
     b = export_batch.c
     row = db.execute(select(b.digest, b.answer).where(b.set_id == set_id, b.id == batch)).first()
-    return (row.digest, row.answer) if row else None
+    return (row.digest, _unpacked_answer(row.answer)) if row else None
+
+
+def _packed_answer(answer: str) -> str:
+    """Return an answer as it is kept: one that names many lines packed, for they repeat each other."""
+    if len(answer) < _MIN_PACKED:
+        return answer
+    return _PACKED + b64encode(zlib.compress(answer.encode())).decode()
+
+
+def _unpacked_answer(kept: str) -> str:
+    if not kept.startswith(_PACKED):
+        return kept
+    return zlib.decompress(b64decode(kept.removeprefix(_PACKED))).decode()
 
 
 def _keep(db: Connection, set_id: int, upload: Upload, answer: str, now: datetime, n_names: int) -> None:
@@ -196,6 +214,7 @@ class _BatchIngest:
         self._deletes: dict[str, None] = {}
         self._stored = self._unchanged = self._n_lines = self._deleted = self._held = 0
         self._refused: list[RefusedLine] = []
+        self._n_unnamed = 0
 
     def ingest(self, upload: Upload, epoch: str) -> BatchAnswer:
         """Everything the batch does."""
@@ -212,6 +231,7 @@ class _BatchIngest:
         self._delete_named(is_confirmed=upload.is_confirmed)
         if snapshot is not None and upload.snapshot:
             self._end(upload.snapshot, snapshot, upload)
+        unlisted = max(0, self._n_unnamed - MAX_UNNAMED)
         last = next(self._next) - 1
         mine = update(export_set).where(export_set.c.id == self._place.set_id)
         self._db.execute(mine.values(sequence=last, head=self._head, living=self._living))
@@ -220,13 +240,14 @@ class _BatchIngest:
             batch=upload.batch,
             epoch=epoch,
             lines=self._n_lines,
-            accepted=self._n_lines - len(self._refused),
+            accepted=self._n_lines - len(self._refused) - unlisted,
             stored=self._stored,
             unchanged=self._unchanged,
             deleted=self._deleted,
             held=self._held,
             living=self._living,
             refused=tuple(self._refused),
+            unlisted=unlisted,
         )
 
     def _write(self, verdicts: Sequence[CheckedLine]) -> None:
@@ -235,7 +256,7 @@ class _BatchIngest:
         named: list[str] = []
         for verdict in verdicts:
             if isinstance(verdict, RefusedLine):
-                self._refused.append(verdict)
+                self._refuse(verdict)
                 named += [verdict.key] if _is_name(verdict.key) else []
             elif not verdict.version:
                 self._deletes[verdict.key] = None
@@ -251,6 +272,11 @@ class _BatchIngest:
         self._put(changed.values(), before)
         if named:
             self._rows.touch(named, self._mark)
+
+    def _refuse(self, line: RefusedLine) -> None:
+        self._n_unnamed += line.key is None
+        if line.key is not None or self._n_unnamed <= MAX_UNNAMED:
+            self._refused.append(line)
 
     def _put(self, changed: Iterable[ValidRow], before: dict[str, str]) -> None:
         new: list[ExportRow] = []
@@ -300,7 +326,7 @@ class _BatchIngest:
 
     def _end(self, id_: str, snapshot: _Snapshot, upload: Upload) -> None:
         """Delete what the snapshot did not name, at its final batch and when those are few or a person agreed."""
-        snapshot.is_doubtful |= any(line.key is None for line in self._refused)
+        snapshot.is_doubtful |= self._n_unnamed > 0
         if upload.is_final and not snapshot.is_over:
             set_id, source = self._place.set_id, self._mark.source
             n = n_missing_keys(self._db, set_id, source, snapshot.began)
