@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
@@ -100,6 +101,15 @@ _TROUBLES = {
 }
 
 
+def _proxy_address(_ctx: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    try:
+        return None if value is None else str(ip_network(value))
+    except ValueError as error:
+        raise click.ClickException(
+            "Informe em --proxy um endereço IP, como 10.0.0.5, ou uma rede, como 10.0.0.0/24."
+        ) from error
+
+
 class _WithSimulation(click.RichGroup):
     """Brings the simulated salespeople only when they are called: they come with the demo and the agent."""
 
@@ -133,15 +143,22 @@ def hub() -> None:
     metavar="PORTA",
     help="Porta; 0 = uma livre.",
 )
+@click.option(
+    "--proxy",
+    metavar="ENDEREÇO",
+    callback=_proxy_address,
+    help="Endereço (ou rede) do proxy diante da central: só dele se aceita de que endereço vem um pedido "
+    "(X-Forwarded-For).",
+)
 @_database
-def serve(host: str, port: int, database: str) -> None:
+def serve(host: str, port: int, proxy: str | None, database: str) -> None:
     """Atende até ser interrompida."""
     from omnisync.hub.server import serve as serve_hub
 
     try:
         with _naming_the_trouble(database):
             _make_private(database)
-            serve_hub(database, host, port, lambda url: click.echo(f"Central em {url}"))
+            serve_hub(database, host, port, lambda url: click.echo(f"Central em {url}"), proxy)
     except KeyboardInterrupt:  # the way a person ends it: no error
         click.echo("Central encerrada.")
     except OSError as error:
@@ -277,7 +294,8 @@ def _open(database: str) -> Store:
     with _naming_the_trouble(database):
         _make_private(database)
         store = Store(database)
-        click.get_current_context().call_on_close(store.close)
+        if (context := click.get_current_context()) is not None:
+            context.call_on_close(store.close)
         store.migrate()
     return store
 

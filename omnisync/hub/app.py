@@ -54,7 +54,7 @@ async def _guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRo
     """Authenticate and authorize the caller of every route that is not open."""
     if handler.opt.get("is_open") or connection.scope["method"] == "OPTIONS":  # type: ignore[typeddict-item]
         return
-    if "\0" in connection.scope["path"]:  # nothing has it in its name, and PostgreSQL fails at it
+    if not connection.scope["path"].isprintable():  # nothing has it in its name, and PostgreSQL fails at a NUL
         raise ProblemError("not_found")
     headers = connection.headers
     door: Authenticator = connection.app.state.door

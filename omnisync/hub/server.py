@@ -16,6 +16,7 @@ from omnisync.hub import retention
 from omnisync.hub.app import HubClock, create_app
 from omnisync.hub.store import Store
 from omnisync.web.connections import ConnectionLimits
+from omnisync.web.log_lines import log_plainly
 from omnisync.web.server import WebServer, listening_socket
 
 FIRST_PRUNE_S = 600.0
@@ -38,25 +39,36 @@ def hub_server(
     port: int,
     clock: HubClock = wall_clock,
     limits: ConnectionLimits | None = None,
+    proxy: str | None = None,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> WebServer:
-    """Return a hub on a port of its own; port 0 takes a free one. Raises OSError when the port is taken."""
+    """Return a hub on a port of its own; port 0 takes a free one. Raises OSError when the port is taken.
+
+    Only the `proxy`, an address or a network, is believed what it says of its callers' addresses (X-Forwarded-For).
+    """
     listening = listening_socket(host, port)
     named = f"[{host}]" if ":" in host else host
     # No access log: addresses carry ids and cursors, and a poll a minute says nothing.
     config = uvicorn.Config(
-        create_app(store, clock, monotonic), access_log=False, log_level="warning", server_header=False
+        create_app(store, clock, monotonic),
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=proxy is not None,
+        forwarded_allow_ips=proxy,
     )
     return WebServer(config, listening, f"http://{named}:{listening.getsockname()[1]}", limits)
 
 
-def serve(url: str, host: str, port: int, ready: Ready | None = None) -> None:
-    """Migrate the database at `url` and serve it until interrupted. `ready` receives the address.
+def serve(url: str, host: str, port: int, ready: Ready | None = None, proxy: str | None = None) -> None:
+    """Migrate the database at `url` and serve it until interrupted. `ready` receives the address; `proxy` as above.
 
     Raises OSError when the port is taken, before the database is touched.
     """
     store = Store(url)
-    server = hub_server(store, host, port)
+    log_plainly()
+    server = hub_server(store, host, port, proxy=proxy)
     try:
         store.migrate()
         with pruning(store):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +65,11 @@ def serving(
     token: str,
     before: Callable[[str], None] | None = None,
     monotonic: Callable[[], float] = time.monotonic,
+    proxy: str | None = None,
 ) -> Iterator[RunningHub]:
     """This store, answering; closed at the end. `before` is called with the target of each request that comes."""
-    server = (
-        hub_server(store, "127.0.0.1", 0, clock=lambda: NOW, monotonic=monotonic)
-        if before is None
-        else _observed(store, before)
-    )
+    usual = partial(hub_server, store, "127.0.0.1", 0, clock=lambda: NOW, monotonic=monotonic, proxy=proxy)
+    server = usual() if before is None else _observed(store, before)
     is_ready = threading.Event()
     thread = threading.Thread(target=server.run, args=(lambda _url: is_ready.set(),), daemon=True)
     thread.start()
