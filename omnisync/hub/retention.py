@@ -120,6 +120,13 @@ def _tokens(store: Store, now: datetime, limits: RetentionLimits) -> int:
         return db.execute(delete(tables.token).where(old)).rowcount
 
 
+def _usage(store: Store, _now: datetime, _limits: RetentionLimits) -> int:
+    u, t = tables.usage.c, tables.token.c
+    is_over = (u.token != "") & ~exists().where(t.prefix == u.token, t.revoked_at.is_(None))
+    with store.writing() as db:
+        return _removed(db, delete(tables.usage).where(is_over))
+
+
 def _marks(store: Store, _now: datetime, limits: RetentionLimits) -> int:
     m = tables.mark.c
     n = 0
@@ -205,6 +212,7 @@ RULES: Mapping[str, Rule] = {
     "receipt": Rule("one row a record and destination, as long as the record", _receipts),
     "stream": Rule("the customers, the registered establishments, 50 others that hold orders", _streams),
     "lease": Rule("one row an establishment, for 30 days", _leases),
+    "usage": Rule("two rows a company and two a token; those of removed tokens go with them", _usage),
     "take_over": Rule("400 days", _take_overs),
     "mark": Rule("the last 50,000 transactions of a company", _marks),
     "export_set": Rule("one row a dataset of the contract, for each company"),

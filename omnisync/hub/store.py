@@ -22,7 +22,7 @@ from omnisync.contract.streams import CUSTOMERS, orders_of
 from omnisync.hub import restore_marks, tables
 from omnisync.hub.database_trouble import UnfitEncodingError
 
-VERSION = "0008"
+VERSION = "0009"
 """The newest migration; a test holds it equal to Alembic's own head."""
 SCOPES = ("orders:read", "receipts:write", "records:write", "exports:read", "exports:write")
 """Everything a token may be allowed."""
@@ -68,6 +68,11 @@ class Store:
 
             with self.writing() as db:
                 upgrade(db)
+
+    @property
+    def is_shared(self) -> bool:
+        """Return whether several processes may serve this database."""
+        return self.engine.dialect.name == "postgresql"
 
     def close(self) -> None:
         """Give back every pooled connection."""
@@ -238,7 +243,7 @@ def _engine(url: str, pool_size: int) -> Engine:
         hide_parameters=True,
         pool_pre_ping=True,
         pool_size=pool_size,
-        max_overflow=pool_size,
+        max_overflow=3 * pool_size,
         # A database of other letters is then asked for them like any: without it, SQL_ASCII answers in bytes.
         connect_args={"options": limits, "client_encoding": "utf8"},
     )

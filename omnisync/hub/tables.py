@@ -170,6 +170,19 @@ take_over = Table(
     Index("take_over_of", "company", "n"),
 )
 
+# What was used of a company's limits in one minute; without a token, by all of them.
+usage = Table(
+    "usage",
+    metadata,
+    Column("company", String(40), nullable=False),
+    Column("token", String(12), nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("minute", BigInteger, nullable=False),
+    Column("n", BigInteger, nullable=False),
+    PrimaryKeyConstraint("company", "token", "kind", name="usage_key"),
+    ForeignKeyConstraint(["company"], ["company.id"], name="usage_company"),
+)
+
 receipt = Table(
     "receipt",
     metadata,
