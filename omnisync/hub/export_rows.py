@@ -6,14 +6,14 @@ All of it happens under the lock of the rows' set, so a key found absent is abse
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from omnisync.hub.store import bulk
-from omnisync.hub.tables import export_row
+from omnisync.hub.tables import export_row, export_source
 
 AT_ONCE = 1000
 """Rows in one statement."""
@@ -37,11 +37,18 @@ class Mark(Struct, frozen=True):
     source: str
 
 
+class StoredRow(Struct, frozen=True, gc=False):
+    """What stands under a key: an empty version is of a deleted row."""
+
+    version: str
+    source: str
+
+
 class ExportRows(Protocol):
     """The operations of a database on the rows of one set."""
 
-    def versions(self, keys: Collection[str]) -> dict[str, str]:
-        """Return the version of every key that is there; an empty one is of a deleted row."""
+    def stored(self, keys: Collection[str]) -> dict[str, StoredRow]:
+        """Return the row of every key that is there."""
 
     def write(self, new: Sequence[ExportRow], changed: Sequence[ExportRow], mark: Mark) -> None:
         """Put in keys that are not there, and change those that are."""
@@ -49,44 +56,35 @@ class ExportRows(Protocol):
     def touch(self, keys: Collection[str], mark: Mark) -> None:
         """Only say that the keys were named."""
 
+    def n_unseen(self, source: str, began: int) -> int:
+        """Return how many living keys of a source no batch has named since."""
+
+    def unseen(self, source: str, began: int) -> Iterator[list[str]]:
+        """Yield those keys, some at a time; whoever takes them deletes them before the next are asked for."""
+
 
 def rows_of(db: Connection, set_id: int) -> ExportRows:
     """Return the rows of a set, by this database's own means."""
     return _PostgresqlRows(db, set_id) if db.dialect.name == "postgresql" else _SqliteRows(db, set_id)
 
 
-def missing_keys(db: Connection, set_id: int, source: str, started_seq: int) -> Iterator[list[str]]:
-    """Yield the living keys of a source that no batch has named since, some at a time; they may be deleted
-    meanwhile.
-    """
-    mine = _unseen(set_id, source, started_seq)
-    after = 0
-    while rows := db.execute(
-        select(_row.key, _row.sequence).where(*mine, _row.sequence > after).order_by(_row.sequence).limit(AT_ONCE)
-    ).all():
-        yield [key for key, _ in rows]
-        after = rows[-1].sequence
-
-
-def n_missing_keys(db: Connection, set_id: int, source: str, started_seq: int) -> int:
-    """Return how many `missing_keys` would give."""
-    return int(
-        db.execute(
-            select(func.count()).select_from(export_row).where(*_unseen(set_id, source, started_seq))
-        ).scalar_one()
-    )
-
-
-def n_live(db: Connection, set_id: int, source: str) -> int:
+def living_of(db: Connection, set_id: int, source: str) -> int:
     """Return how many living rows a source has."""
-    mine = (_row.set_id == set_id, _row.source == source, _row.version != "")
-    return int(db.execute(select(func.count()).select_from(export_row).where(*mine)).scalar_one())
+    s = export_source.c
+    return int(db.execute(select(s.living).where(s.set_id == set_id, s.source == source)).scalar() or 0)
 
 
-def _unseen(set_id: int, source: str, started_seq: int) -> tuple[ColumnElement[bool], ...]:
-    # A row that changed later was named later, too: so its sequence bounds the walk through the index.
-    is_old = (_row.sequence <= started_seq, _row.seen <= started_seq)
-    return _row.set_id == set_id, *is_old, _row.source == source, _row.version != ""
+def add_living(db: Connection, set_id: int, more: Mapping[str, int]) -> None:
+    """Change how many living rows each source has."""
+    rows = [(set_id, source, n) for source, n in sorted(more.items()) if n]
+    bulk(
+        db,
+        """
+        INSERT INTO export_source (set_id, source, living) VALUES (?, ?, ?)
+        ON CONFLICT (set_id, source) DO UPDATE SET living = export_source.living + excluded.living
+        """,
+        rows,
+    )
 
 
 class _SqliteRows:
@@ -96,7 +94,12 @@ class _SqliteRows:
         ON CONFLICT (key, set_id) DO UPDATE SET sequence = excluded.sequence, seen = excluded.seen,
             source = excluded.source, version = excluded.version, size = excluded.size, line = excluded.line
     """
-    _VERSIONS = "SELECT key, version FROM export_row WHERE key IN (SELECT value FROM json_each(?)) AND set_id = ?"
+    _STORED = """
+        SELECT key, version, source FROM export_row WHERE key IN (SELECT value FROM json_each(?)) AND set_id = ?
+    """
+    _UNSEEN = """
+        FROM export_row INDEXED BY export_row_unseen WHERE set_id = ? AND source = ? AND seen <= ? AND version <> ''
+    """
     _TOUCH = """
         UPDATE export_row SET seen = ?, source = ? WHERE key IN (SELECT value FROM json_each(?)) AND set_id = ?
     """
@@ -105,9 +108,9 @@ class _SqliteRows:
         self._db = db
         self._set_id = set_id
 
-    def versions(self, keys: Collection[str]) -> dict[str, str]:
-        found = self._db.exec_driver_sql(self._VERSIONS, (json.dumps(list(keys)), self._set_id))
-        return {key: version for key, version in found}
+    def stored(self, keys: Collection[str]) -> dict[str, StoredRow]:
+        found = self._db.exec_driver_sql(self._STORED, (json.dumps(list(keys)), self._set_id))
+        return {key: StoredRow(version, source) for key, version, source in found}
 
     def write(self, new: Sequence[ExportRow], changed: Sequence[ExportRow], mark: Mark) -> None:
         # An upsert costs no more than an insert here.
@@ -115,6 +118,15 @@ class _SqliteRows:
 
     def touch(self, keys: Collection[str], mark: Mark) -> None:
         self._db.exec_driver_sql(self._TOUCH, (mark.seen, mark.source, json.dumps(list(keys)), self._set_id))
+
+    def n_unseen(self, source: str, began: int) -> int:
+        found = self._db.exec_driver_sql(f"SELECT count(*) {self._UNSEEN}", (self._set_id, source, began))
+        return int(found.scalar_one())
+
+    def unseen(self, source: str, began: int) -> Iterator[list[str]]:
+        some = f"SELECT key {self._UNSEEN} LIMIT {AT_ONCE}"
+        while keys := self._db.exec_driver_sql(some, (self._set_id, source, began)).scalars().all():
+            yield list(keys)
 
 
 class _PostgresqlRows:
@@ -124,7 +136,10 @@ class _PostgresqlRows:
     # `set_id + 0` and no walk of the table: without statistics the planner takes a whole set for a few rows, and would
     # rather read all of it than look a thousand keys up. A join it would turn round; an upsert it cannot.
     _BY_KEY = "SET LOCAL enable_seqscan = off"
-    _VERSIONS = "SELECT key, version FROM export_row WHERE set_id + 0 = %s AND key = ANY(string_to_array(%s, E'\\n'))"
+    _STORED = """
+        SELECT key, version, source FROM export_row
+        WHERE set_id + 0 = %s AND key = ANY(string_to_array(%s, E'\\n'))
+    """
     _TOUCH = """
         UPDATE export_row SET seen = %s, source = %s
         WHERE set_id + 0 = %s AND key = ANY(string_to_array(%s, E'\\n'))
@@ -143,9 +158,9 @@ class _PostgresqlRows:
         db.exec_driver_sql(self._BY_KEY)
         self._set_id = set_id
 
-    def versions(self, keys: Collection[str]) -> dict[str, str]:
-        found = self._db.exec_driver_sql(self._VERSIONS, (self._set_id, "\n".join(keys)))
-        return {key: version for key, version in found}
+    def stored(self, keys: Collection[str]) -> dict[str, StoredRow]:
+        found = self._db.exec_driver_sql(self._STORED, (self._set_id, "\n".join(keys)))
+        return {key: StoredRow(version, source) for key, version, source in found}
 
     def write(self, new: Sequence[ExportRow], changed: Sequence[ExportRow], mark: Mark) -> None:
         if new:
@@ -160,6 +175,22 @@ class _PostgresqlRows:
 
     def touch(self, keys: Collection[str], mark: Mark) -> None:
         self._db.exec_driver_sql(self._TOUCH, (mark.seen, mark.source, self._set_id, "\n".join(keys)))
+
+    def n_unseen(self, source: str, began: int) -> int:
+        unseen = select(func.count()).select_from(export_row).where(*self._unseen(source, began))
+        return int(self._db.execute(unseen).scalar_one())
+
+    def unseen(self, source: str, began: int) -> Iterator[list[str]]:
+        after = 0
+        ordered = select(_row.key, _row.sequence).where(*self._unseen(source, began)).order_by(_row.sequence)
+        while rows := self._db.execute(ordered.where(_row.sequence > after).limit(AT_ONCE)).all():
+            yield [key for key, _ in rows]
+            after = rows[-1].sequence
+
+    def _unseen(self, source: str, began: int) -> tuple[ColumnElement[bool], ...]:
+        # A row that changed later was named later, too: so its sequence bounds the walk through the index.
+        is_old = (_row.sequence <= began, _row.seen <= began)
+        return _row.set_id == self._set_id, *is_old, _row.source == source, _row.version != ""
 
 
 def _tuple(set_id: int, row: ExportRow, mark: Mark) -> tuple[object, ...]:

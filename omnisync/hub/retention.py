@@ -218,6 +218,7 @@ RULES: Mapping[str, Rule] = {
     "export_set": Rule("one row a dataset of the contract, for each company"),
     "export_row": Rule("the living rows, as many deleted ones, and 10,000", _deleted_rows),
     "export_last_batch": Rule("one row a dataset and token name"),
+    "export_source": Rule("one row a token's name and dataset"),
     "export_batch": Rule("30 days, and the last 1,000 of a dataset, at each upload"),
     "export_snapshot": Rule("the last 20 of a computer in a dataset", _snapshots),
 }

@@ -22,7 +22,7 @@ from omnisync.contract.streams import CUSTOMERS, orders_of
 from omnisync.hub import restore_marks, tables
 from omnisync.hub.database_trouble import UnfitEncodingError
 
-VERSION = "0009"
+VERSION = "0010"
 """The newest migration; a test holds it equal to Alembic's own head."""
 SCOPES = ("orders:read", "receipts:write", "records:write", "exports:read", "exports:write")
 """Everything a token may be allowed."""

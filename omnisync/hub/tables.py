@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
 )
 
 metadata = MetaData()
@@ -248,6 +249,27 @@ export_last_batch = Table(
     Column("sequence", BigInteger, nullable=False),
     PrimaryKeyConstraint("set_id", "source", name="export_last_batch_key"),
     ForeignKeyConstraint(["set_id"], ["export_set.id"], name="export_last_batch_set"),
+)
+
+# What a snapshot has not named. PostgreSQL reads a million rows for it as fast, and an index on `seen` would make every
+# batch that only names rows write them into all their indexes.
+Index(
+    "export_row_unseen",
+    export_row.c.set_id,
+    export_row.c.source,
+    export_row.c.seen,
+    sqlite_where=export_row.c.version != literal_column("''"),
+).ddl_if(dialect="sqlite")
+
+# How many living rows stand under each source's name: what a snapshot may delete is a share of them.
+export_source = Table(
+    "export_source",
+    metadata,
+    Column("set_id", Integer, nullable=False),
+    Column("source", String(60), nullable=False),
+    Column("living", BigInteger, nullable=False),
+    PrimaryKeyConstraint("set_id", "source", name="export_source_key"),
+    ForeignKeyConstraint(["set_id"], ["export_set.id"], name="export_source_set"),
 )
 
 export_batch = Table(

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import count, islice
 from typing import Any, TypeGuard, TypeVar
@@ -37,7 +38,16 @@ from omnisync.contract.batches import (
 from omnisync.contract.datasets import Dataset
 from omnisync.hub import restore_marks
 from omnisync.hub.errors import ProblemError
-from omnisync.hub.export_rows import AT_ONCE, ExportRow, ExportRows, Mark, missing_keys, n_live, n_missing_keys, rows_of
+from omnisync.hub.export_rows import (
+    AT_ONCE,
+    ExportRow,
+    ExportRows,
+    Mark,
+    StoredRow,
+    add_living,
+    living_of,
+    rows_of,
+)
 from omnisync.hub.store import Store, bulk
 from omnisync.hub.tables import company as companies
 from omnisync.hub.tables import export_batch, export_last_batch, export_set, export_snapshot
@@ -53,6 +63,7 @@ _LAST_BATCH = """
     ON CONFLICT (set_id, source) DO UPDATE SET batch = excluded.batch, sequence = excluded.sequence
 """
 _MIN_PACKED = 2000
+_NO_ROW = StoredRow("", "")
 _PACKED = "zlib:"
 _Item = TypeVar("_Item")
 _encode = msgspec.json.Encoder().encode
@@ -212,6 +223,7 @@ class _BatchIngest:
         self._head = place.head
         self._living = place.living
         self._deletes: dict[str, None] = {}
+        self._living_of: Counter[str] = Counter()
         self._stored = self._unchanged = self._n_lines = self._deleted = self._held = 0
         self._refused: list[RefusedLine] = []
         self._n_unnamed = 0
@@ -236,6 +248,7 @@ class _BatchIngest:
         mine = update(export_set).where(export_set.c.id == self._place.set_id)
         self._db.execute(mine.values(sequence=last, head=self._head, living=self._living))
         bulk(self._db, _LAST_BATCH, [(self._place.set_id, self._mark.source, upload.batch, last)])
+        add_living(self._db, self._place.set_id, self._living_of)
         return BatchAnswer(
             batch=upload.batch,
             epoch=epoch,
@@ -251,7 +264,7 @@ class _BatchIngest:
         )
 
     def _write(self, verdicts: Sequence[CheckedLine]) -> None:
-        before = self._rows.versions({verdict.key for verdict in verdicts if _is_name(verdict.key)})
+        before = self._rows.stored({verdict.key for verdict in verdicts if _is_name(verdict.key)})
         changed: dict[str, ValidRow] = {}
         named: list[str] = []
         for verdict in verdicts:
@@ -263,7 +276,7 @@ class _BatchIngest:
             else:
                 self._deletes.pop(verdict.key, None)
                 known = changed.get(verdict.key)
-                if verdict.version == (known.version if known else before.get(verdict.key)):
+                if verdict.version == (known or before.get(verdict.key, _NO_ROW)).version:
                     named.append(verdict.key)
                     self._unchanged += 1
                 else:
@@ -272,13 +285,21 @@ class _BatchIngest:
         self._put(changed.values(), before)
         if named:
             self._rows.touch(named, self._mark)
+            self._pass_over([before[key] for key in {*named} - changed.keys() if key in before])
+
+    def _pass_over(self, rows: Iterable[StoredRow]) -> None:
+        """Count living rows as this source's, which were another's."""
+        for row in rows:
+            if row.version:
+                self._living_of[row.source] -= 1
+                self._living_of[self._mark.source] += 1
 
     def _refuse(self, line: RefusedLine) -> None:
         self._n_unnamed += line.key is None
         if line.key is not None or self._n_unnamed <= MAX_UNNAMED:
             self._refused.append(line)
 
-    def _put(self, changed: Iterable[ValidRow], before: dict[str, str]) -> None:
+    def _put(self, changed: Iterable[ValidRow], before: dict[str, StoredRow]) -> None:
         new: list[ExportRow] = []
         old: list[ExportRow] = []
         for one in changed:
@@ -286,13 +307,16 @@ class _BatchIngest:
             rows = old if one.key in before else new
             rows.append(ExportRow(one.key, self._head, one.version, one.line.decode()))
         self._rows.write(new, old, self._mark)
-        self._living += len(new) + sum(not before[row.key] for row in old)
+        n_more = len(new) + sum(not before[row.key].version for row in old)
+        self._living += n_more
+        self._living_of[self._mark.source] += n_more
+        self._pass_over(before[row.key] for row in old)
 
     def _delete_named(self, *, is_confirmed: bool) -> None:
-        keys: list[str] = []
+        keys: dict[str, str] = {}
         for some in _slices(iter(self._deletes)):
-            versions = self._rows.versions(some)
-            keys += [key for key in some if versions.get(key)]
+            stored = self._rows.stored(some)
+            keys |= {key: stored[key].source for key in some if key in stored and stored[key].version}
         self._unchanged += len(self._deletes) - len(keys)
         # Of those there were, or are: new keys of the same batch do not hide how many are dropped.
         there = min(self._living, self._place.living)
@@ -302,12 +326,14 @@ class _BatchIngest:
         else:
             self._delete(keys)
 
-    def _delete(self, keys: Sequence[str]) -> None:
+    def _delete(self, keys: Mapping[str, str]) -> None:
+        """Delete the living rows of these keys, each with its source."""
         rows = [ExportRow(key, next(self._next), "", contract.delete_line(key).decode()) for key in keys]
         for some in _slices(iter(rows)):
             self._rows.write([], some, self._mark)
             self._head = some[-1].sequence
         self._living -= len(rows)
+        self._living_of.subtract(keys.values())
         self._deleted += len(rows)
 
     def _open_snapshot(self, id_: str) -> _Snapshot:
@@ -318,7 +344,7 @@ class _BatchIngest:
         if row is not None:
             return _Snapshot(*row)
         source, began = self._mark.source, self._place.sequence - 1
-        owned = n_live(self._db, self._place.set_id, source)
+        owned = living_of(self._db, self._place.set_id, source)
         first = _Snapshot(began=began, owned=owned, is_doubtful=False, is_over=False)
         values = {"set_id": self._place.set_id, "source": source, "id": id_, **msgspec.structs.asdict(first)}
         self._db.execute(insert(export_snapshot).values(**values))
@@ -328,16 +354,17 @@ class _BatchIngest:
         """Delete what the snapshot did not name, at its final batch and when those are few or a person agreed."""
         snapshot.is_doubtful |= self._n_unnamed > 0
         if upload.is_final and not snapshot.is_over:
-            set_id, source = self._place.set_id, self._mark.source
-            n = n_missing_keys(self._db, set_id, source, snapshot.began)
+            source = self._mark.source
+            n = self._rows.n_unseen(source, snapshot.began)
             # Of those there were when it began, or are now: a snapshot that was left lying about has a stale number.
-            owned = min(snapshot.owned, n_live(self._db, set_id, source)) if n else 0
+            now_owned = living_of(self._db, self._place.set_id, source) + self._living_of[source]
+            owned = min(snapshot.owned, now_owned) if n else 0
             is_many = n * MAX_SHARE_DELETED > owned or snapshot.is_doubtful
             if n and is_many and not upload.is_confirmed:
                 self._held += n
             else:
-                for keys in missing_keys(self._db, set_id, source, snapshot.began):
-                    self._delete(keys)
+                for keys in self._rows.unseen(source, snapshot.began):
+                    self._delete(dict.fromkeys(keys, source))
                 snapshot.is_over = True
         now = update(export_snapshot).where(*self._named(id_))
         self._db.execute(now.values(is_doubtful=snapshot.is_doubtful, is_over=snapshot.is_over))

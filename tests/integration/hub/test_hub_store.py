@@ -123,7 +123,9 @@ def test_migrating_twice_is_harmless(store: Store, company: str) -> None:
 def test_the_migrations_make_the_tables_the_code_knows(store: Store) -> None:
     with store.engine.connect() as db:
         context = MigrationContext.configure(db, opts={"version_table": "hub_version"})
-        assert compare_metadata(context, tables.metadata) == []
+        found = compare_metadata(context, tables.metadata)
+    # Alembic does not look whether an index is for this database.
+    assert [one for one in found if one[0] != "add_index" or one[1].name != "export_row_unseen"] == []
 
 
 def test_the_store_knows_the_newest_migration() -> None:

@@ -210,6 +210,74 @@ def test_rows_are_looked_up_by_their_key_on_every_database(store: Store, company
     assert len(by_key) >= 2
 
 
+def living_counted(store: Store) -> tuple[set[tuple[int, str, int]], set[tuple[int, str, int]]]:
+    """What the hub keeps of living rows by source, and what its rows say."""
+    with store.reading() as db:
+        kept = db.exec_driver_sql("SELECT set_id, source, living FROM export_source WHERE living <> 0").all()
+        found = db.exec_driver_sql(
+            "SELECT set_id, source, count(*) FROM export_row WHERE version <> '' GROUP BY set_id, source"
+        ).all()
+    return {tuple(row) for row in kept}, {tuple(row) for row in found}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_case_j2_living_rows_are_counted_by_source_whatever_is_sent(store: Store, company: str, seed: int) -> None:
+    random = Random(seed)
+    for n in range(40):
+        codes = [f"p{random.randrange(40)}" for _ in range(random.randrange(1, 30))]
+        lines = [*products(*codes, name=random.choice("ab")), *map(delete, random.sample(codes, len(codes) // 4))]
+        more: dict[str, Any] = {"is_confirmed": random.random() < 0.5}
+        if random.random() < 0.4:
+            lines = products(*codes)
+            more |= {"snapshot": f"s{random.randrange(3)}{n // 9}", "is_final": random.random() < 0.5}
+        take(store, company, upload(f"b{n}", *lines, **more), source=random.choice(["um", "dois", "três"]))
+        kept, found = living_counted(store)
+        assert kept == found
+
+
+def test_case_j2_a_snapshot_costs_what_it_changes_on_sqlite(tmp_path: Path) -> None:
+    steps = {n: _steps_of_a_snapshot(tmp_path / f"{n}.db", n) for n in (200, 8000)}
+    assert steps[8000] < 2 * steps[200] + 50
+
+
+def _steps_of_a_snapshot(path: Path, n: int) -> int:
+    """Hundreds of instructions that SQLite runs for a snapshot's first and last batch over `n` rows."""
+    store = Store(f"sqlite:///{path}")
+    store.migrate()
+    found_company(store)
+    codes = [f"{one:06}" for one in range(n)]
+    take(store, "aurora", upload("b1", *products(*codes)))
+    counted = [0]
+
+    def tick() -> int:
+        counted[0] += 1
+        return 0
+
+    event.listen(store.engine, "begin", lambda db: db.connection.driver_connection.set_progress_handler(tick, 100))
+    take(store, "aurora", upload("b2", snapshot="s"))
+    first = counted[0]
+    take(store, "aurora", upload("b3", *products(*codes[:-3]), snapshot="s"))
+    counted[0] = 0
+    answer = take(store, "aurora", upload("b4", snapshot="s", is_final=True))
+    assert (answer.deleted, answer.living) == (3, n - 3)
+    store.close()
+    return first + counted[0]
+
+
+def test_case_j2_rows_of_an_older_hub_are_counted_once(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'hub.db'}")
+    with store.writing() as db:
+        command.upgrade(config(db), "0009")
+        db.exec_driver_sql("INSERT INTO company VALUES ('aurora', 'Aurora', 'e', 0)")
+        db.exec_driver_sql("INSERT INTO export_set VALUES (1, 'aurora', 'omniforce', 'products', 5, 5, 3, '', 0, 0)")
+        for n, (source, version) in enumerate([("um", "v"), ("um", "v"), ("dois", "v"), ("dois", "")]):
+            db.exec_driver_sql(f"INSERT INTO export_row VALUES (1, 'k{n}', {n}, 1, '{source}', '{version}', 2, '{{}}')")
+    store.migrate()
+    kept, found = living_counted(store)
+    store.close()
+    assert kept == found == {(1, "um", 2), (1, "dois", 1)}
+
+
 def test_memory_does_not_grow_with_a_batch(tmp_path: Path) -> None:
     """Ten thousand lines of 3 kB, unpacked 30 MB: what stands at once is a slice of them."""
     store = Store(f"sqlite:///{tmp_path / 'hub.db'}")
