@@ -22,6 +22,7 @@ from omnisync.hub import tables
 from omnisync.hub.company_reader import CompanyReader, reading_company
 from omnisync.hub.cursor import CursorPosition
 from omnisync.hub.errors import ProblemError
+from omnisync.hub.lookups import select_by_id
 from omnisync.hub.store import Store
 
 PAGE_BYTES = 2_000_000
@@ -94,10 +95,11 @@ def changes_of(store: Store, company: str, kind: str, ids: Iterable[str]) -> lis
     """Return the op and the text of each record the company has, as it is now; an unknown id is left out."""
     r = tables.record.c
     here = (_feed.company == r.company) & (_feed.id == r.id) & _by_key(r.stream)
-    mine = (r.company == company) & (r.kind == kind) & r.id.in_(list(ids))
-    found = select(_feed.op, _feed.change).select_from(tables.record.join(tables.feed, here)).where(mine).order_by(r.id)
+    both = tables.record.join(tables.feed, here)
+    mine = (r.company == company) & (r.kind == kind)
     with store.reading() as db:
-        return [(op, bytes(change)) for op, change in db.execute(found)]
+        found = db.execute(select_by_id(db, (r.id, _feed.op, _feed.change), both, r.id, set(ids), mine)).all()
+    return [(row.op, bytes(row.change)) for row in sorted(found, key=lambda row: str(row.id))]
 
 
 def change_of(store: Store, company: str, kind: str, id: str) -> bytes:
@@ -186,8 +188,9 @@ def _n_with_customers(rows: Sequence[Any], sizes: Mapping[str, int]) -> int:
 def _customers(db: Connection, until: CursorPosition, named: set[str]) -> dict[str, bytes]:
     """Return those named customers that changed after `until`, by their ids."""
     later = (_feed.company == until.company, _by_key(CUSTOMERS.name), _feed.sequence + 0 > until.sequence)
-    found = select(_feed.id, _feed.change).where(*later, _feed.id.in_(named)).order_by(_feed.sequence)
-    return {id_: change for id_, change in db.execute(found)}
+    columns = (_feed.id, _feed.sequence, _feed.change)
+    found = db.execute(select_by_id(db, columns, tables.feed, _feed.id, named, *later)).all()
+    return {row.id: row.change for row in sorted(found, key=lambda row: int(row.sequence))}
 
 
 def _by_key(stream: Any) -> ColumnElement[bool]:

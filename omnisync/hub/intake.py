@@ -20,6 +20,7 @@ from omnisync.contract.streams import CUSTOMERS, orders_of
 from omnisync.contract.validation import InvalidRecord, ValidRecord
 from omnisync.hub import restore_marks, tables
 from omnisync.hub.errors import ProblemError, invalid
+from omnisync.hub.lookups import select_by_id
 from omnisync.hub.store import Store, bulk
 from omnisync.web.gzip_stream import GzipError, OversizedError, unpacked
 
@@ -165,8 +166,9 @@ def _stored_versions(db: Connection, company: str, records: Iterable[ValidRecord
     seen: dict[_Key, _StoredVersion] = {}
     for kind in ("customer", "order"):
         ids = {record.id for record in records if record.kind == kind}
-        mine = (r.company == company) & (r.kind == kind) & r.id.in_(ids)
-        for id_, version, stream in db.execute(select(r.id, r.version, r.stream).where(mine)) if ids else ():
+        mine = (r.company == company) & (r.kind == kind)
+        found = select_by_id(db, (r.id, r.version, r.stream), tables.record, r.id, ids, mine)
+        for id_, version, stream in db.execute(found) if ids else ():
             seen[kind, id_] = _StoredVersion(version, stream)
     return seen
 

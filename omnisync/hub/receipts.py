@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select
 from omnisync.contract.feed import KeptReceipt, Reason, Receipt, ReceiptResult
 from omnisync.contract.streams import stream_named
 from omnisync.hub import tables
+from omnisync.hub.lookups import select_by_id
 from omnisync.hub.store import Store, bulk
 
 _RECEIPT = """
@@ -93,7 +94,8 @@ def _record_versions(db: Connection, company: str, receipts: Sequence[Receipt]) 
     r = tables.record.c
     versions: dict[_Key, int] = {}
     for kind, ids in _ids_by_kind(receipts).items():
-        there = select(r.id, r.version).where(r.company == company, r.kind == kind, r.id.in_(ids))
+        mine = (r.company == company) & (r.kind == kind)
+        there = select_by_id(db, (r.id, r.version), tables.record, r.id, ids, mine)
         versions |= {(kind, id_): version for id_, version in db.execute(there)}
     return versions
 
@@ -104,7 +106,7 @@ def _receipt_versions(db: Connection, company: str, destination: str, receipts: 
     versions: dict[_Key, int] = {}
     for kind, ids in _ids_by_kind(receipts).items():
         mine = (kept.company == company) & (kept.destination == destination) & (kept.kind == kind)
-        before = select(kept.id, kept.version).where(mine, kept.id.in_(ids))
+        before = select_by_id(db, (kept.id, kept.version), tables.receipt, kept.id, ids, mine)
         versions |= {(kind, id_): version for id_, version in db.execute(before)}
     return versions
 

@@ -172,9 +172,12 @@ class Store:
     def new_epoch(self, company: str) -> str:
         """Make every cursor handed out before void: agents read again from the beginning.
 
-        Raises LookupError for an unknown company.
+        It comes after a restore, which leaves PostgreSQL without statistics: they are made, too. Raises LookupError for
+        an unknown company.
         """
         with self._for_company(company) as db:
+            if self.is_shared:
+                db.exec_driver_sql("ANALYZE")
             return restore_marks.begin_epoch(db, company)
 
     def is_up(self) -> bool:

@@ -165,3 +165,43 @@ def test_case_j5_a_receipt_kept_of_a_version_that_never_was_gives_way_to_a_true_
     assert result.status == "stored"
     with store.reading() as db:
         assert db.execute(select(r.c.version).where(r.c.company == company)).scalars().all() == [1]
+
+
+def test_case_j12_records_and_receipts_are_looked_up_by_their_key_without_statistics(
+    store: Store, company: str
+) -> None:
+    bulk_rows = 20_000  # more than one look is worth, so that a planner that may would walk
+    spread = f"WITH RECURSIVE one(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM one WHERE n < {bulk_rows})"
+    with store.writing() as db:
+        for sql in (
+            "INSERT INTO feed {} SELECT '{}', 'customer', 'c' || n, n, 'customer', 'upsert', 1, 0, 0, 2, NULL, CAST('{{}}' AS {}) "
+            "FROM one",
+            "INSERT INTO record {} SELECT '{}', 'customer', 'c' || n, 1, 'customer', '2026' FROM one",
+            "INSERT INTO receipt {} SELECT '{}', 'producao', 'customer', 'c' || n, 1, CAST('{{}}' AS {}) FROM one",
+        ):
+            db.exec_driver_sql(sql.format(spread, company, "BYTEA" if store.is_shared else "BLOB"))
+        db.exec_driver_sql(f"UPDATE company SET sequence = {bulk_rows} WHERE id = '{company}'")
+    take(store, company, *(order(f"o{n}", customer_id=f"c{n}", n_items=1) for n in range(1, 200)))
+    asked: list[tuple[str, Any]] = []
+    note = lambda _db, _cur, sql, values, *_: asked.append((sql, values))  # noqa: E731
+    event.listen(store.engine, "before_cursor_execute", note)
+    read = feed.page(store, company, feed.PageRequest(stream="order:0001")).body or b""
+    told = [Receipt(kind="customer", id=f"c{n}", version=1, outcome="imported", at=NOW) for n in range(1, 1000)]
+    statuses = {one.status for one in receipts.save_receipts(store, company, "producao", told)}
+    n_found = len(feed.changes_of(store, company, "customer", [f"c{n}" for n in range(1, 100)]))
+    take(store, company, *(customer(f"c{n}", version=2) for n in range(1, 200)))
+    event.remove(store.engine, "before_cursor_execute", note)
+    assert (read.partition(b'"related"')[2].count(b"{}"), statuses, n_found) == (199, {"stored"}, 99)
+    by_id = [one for one in asked if one[0].startswith("SELECT") and (" IN (" in one[0] or "unnest" in one[0])]
+    by_id = [one for one in by_id if ".id" in one[0]]
+    assert len(by_id) >= 5
+    explain = "EXPLAIN QUERY PLAN" if store.engine.dialect.name == "sqlite" else "EXPLAIN"
+    with store.reading() as db:
+        plans = ["\n".join(map(str, db.exec_driver_sql(f"{explain} {sql}", values).all())) for sql, values in by_id]
+    assert [plan for plan in plans if not _is_by_key(plan)] == []
+
+
+def _is_by_key(plan: str) -> bool:
+    """Whether each look at a table goes by an id, none by the company alone."""
+    looks = [line for line in plan.splitlines() if "Index Cond" in line or "SEARCH" in line]
+    return bool(looks) and "Seq Scan" not in plan and all("id" in line.replace("kind", "") for line in looks)
