@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from functools import wraps
 from ipaddress import ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import platformdirs
@@ -18,10 +19,14 @@ from click.core import ParameterSource
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.messages import sentences
 from omnisync.agent.sqlite_file import make_private_database
+from omnisync.agent.zones import machine_zone
 from omnisync.cli.options import in_portuguese
+from omnisync.cli.questions import confirm
 
 if TYPE_CHECKING:
-    from omnisync.hub.store import Store
+    from omnisync.hub.store import Store, Token
+
+Result = TypeVar("Result")
 
 
 def default_database() -> str:
@@ -204,6 +209,73 @@ def company_new_epoch(id: str, database: str) -> None:
     click.echo(f"Os agentes da empresa {id} lerão tudo de novo na próxima importação.")
 
 
+@company.command("list")
+@_database
+def company_list(database: str) -> None:
+    """Lista as empresas e diz quais estão suspensas."""
+    from omnisync.hub.administration import companies
+
+    for known in companies(_open(database)):
+        state = "em uso" if known.suspended_at is None else f"suspensa em {_shown(known.suspended_at)}"
+        click.echo(f"{known.id}  {known.name}  {state}")
+
+
+@company.command("show")
+@click.argument("id")
+@_database
+def company_show(id: str, database: str) -> None:
+    """Mostra o que a central tem da empresa ID."""
+    from omnisync.hub.administration import company_summary
+
+    known = _try(lambda: company_summary(_open(database), id))
+    state = "em uso" if known.suspended_at is None else f"suspensa em {_shown(known.suspended_at)}"
+    click.echo(f"{known.id}  {known.name}  {state}")
+    click.echo(f"estabelecimentos: {known.n_establishments}")
+    click.echo(f"chaves em uso: {known.n_tokens}")
+    click.echo(f"registros: {known.n_records}")
+    click.echo(f"último registro recebido: {_shown(known.last_received_at)}")
+
+
+@company.command("suspend")
+@click.argument("id")
+@_database
+def company_suspend(id: str, database: str) -> None:
+    """Fecha a central para a empresa ID, sem perder nada dela."""
+    from omnisync.hub.administration import set_suspended
+    from omnisync.hub.server import wall_clock
+
+    _try(lambda: set_suspended(_open(database), id, wall_clock()))
+    click.echo(f"Empresa {id} suspensa. Para reabrir: omnisync hub company resume {id}")
+
+
+@company.command("resume")
+@click.argument("id")
+@_database
+def company_resume(id: str, database: str) -> None:
+    """Reabre a central para a empresa ID."""
+    from omnisync.hub.administration import set_suspended
+
+    _try(lambda: set_suspended(_open(database), id, None))
+    click.echo(f"Empresa {id} em uso.")
+
+
+@company.command("remove")
+@click.argument("id")
+@click.option("--yes", is_flag=True, help="Não pergunta.")
+@_database
+def company_remove(id: str, yes: bool, database: str) -> None:
+    """Apaga a empresa ID, já suspensa, com tudo o que a central tem dela."""
+    from omnisync.hub.administration import company_summary, remove_company
+
+    store = _open(database)
+    known = _try(lambda: company_summary(store, id))
+    if not yes:
+        click.echo(f"{known.name}: {known.n_records} registros serão apagados. Isto não tem volta.")
+        confirm("Continuar?")
+    _try(lambda: remove_company(store, id), f"Suspenda a empresa antes: omnisync hub company suspend {id}")
+    click.echo(f"Empresa {id} apagada.")
+
+
 @hub.group()
 def establishment() -> None:
     """Estabelecimentos das empresas."""
@@ -239,8 +311,12 @@ def token() -> None:
     help="O que a chave permite (repetível). Um computador: orders:read, receipts:write, exports:write. O OmniForce: "
     "records:write, exports:read. O Dash: exports:read.",
 )
+@click.option("--days", type=click.IntRange(1, 3650), metavar="DIAS", help="Dias que a chave vale (sem: sempre).")
+@click.option("--computer", metavar="NOME", help="Nome do computador que a usa, para a lista.")
 @_database
-def token_create(company: str, name: str, scopes: tuple[str, ...], database: str) -> None:
+def token_create(
+    company: str, name: str, scopes: tuple[str, ...], days: int | None, computer: str | None, database: str
+) -> None:
     """Cria uma chave para a empresa EMPRESA e a mostra uma única vez.
 
     Sem --scope, a chave permite o que um computador com o Omnisync precisa.
@@ -250,8 +326,10 @@ def token_create(company: str, name: str, scopes: tuple[str, ...], database: str
 
     store = _open(database)
     is_taken = store.is_token_named(company, name)
+    now = wall_clock()
+    ends = None if days is None else now + timedelta(days=days)
     text = _try(
-        lambda: store.create_token(company, name, scopes or AGENT_SCOPES, wall_clock()),
+        lambda: store.create_token(company, name, scopes or AGENT_SCOPES, now, expires_at=ends, computer=computer),
         f"O nome tem de 1 a 60 letras, e as permissões são: {', '.join(SCOPES)}.",
     )
     click.echo(text)
@@ -265,17 +343,36 @@ def token_create(company: str, name: str, scopes: tuple[str, ...], database: str
     click.echo("Guarde esta chave: ela não será mostrada de novo.", err=True)
 
 
+@token.command("rotate")
+@click.argument("company", metavar="EMPRESA")
+@click.argument("beginning", metavar="COMEÇO")
+@click.option("--overlap", default=24, show_default=True, type=click.IntRange(0, 720), metavar="HORAS",
+              help="Por quantas horas a chave antiga ainda vale.")  # fmt: skip
+@_database
+def token_rotate(company: str, beginning: str, overlap: int, database: str) -> None:
+    """Troca a chave que começa por COMEÇO por outra de mesmo nome, que mostra uma única vez."""
+    from omnisync.hub.administration import rotate_token
+    from omnisync.hub.server import wall_clock
+
+    store = _open(database)
+    old = _token(store, company, beginning)
+    click.echo(rotate_token(store, old, timedelta(hours=overlap), wall_clock()))
+    click.echo("Guarde esta chave: ela não será mostrada de novo.", err=True)
+    click.echo(f"A antiga ({old.prefix}) vale mais {overlap} h.", err=True)
+
+
 @token.command("revoke")
 @click.argument("company", metavar="EMPRESA")
-@click.argument("prefix", metavar="COMEÇO")
+@click.argument("beginning", metavar="COMEÇO")
 @_database
-def token_revoke(company: str, prefix: str, database: str) -> None:
+def token_revoke(company: str, beginning: str, database: str) -> None:
     """Revoga na hora a chave que começa por COMEÇO (veja `token list`)."""
     from omnisync.hub.server import wall_clock
 
-    if not _open(database).revoke_token(company, prefix, wall_clock()):
-        raise click.ClickException(f"A empresa {company} não tem chave em uso com o prefixo {prefix}.")
-    click.echo(f"Chave {prefix} revogada.")
+    store = _open(database)
+    old = _token(store, company, beginning)
+    store.revoke_token(company, old.prefix, wall_clock())
+    click.echo(f"Chave {old.prefix} revogada.")
 
 
 @token.command("list")
@@ -283,9 +380,43 @@ def token_revoke(company: str, prefix: str, database: str) -> None:
 @_database
 def token_list(company: str, database: str) -> None:
     """Lista as chaves da empresa EMPRESA, sem mostrá-las."""
+    from omnisync.hub.server import wall_clock
+
+    now = wall_clock()
     for known in _open(database).tokens(company):
-        state = f"revogada em {known.revoked_at}" if known.revoked_at else "em uso"
-        click.echo(f"{known.prefix}  {known.name}  {' '.join(known.scopes)}  criada em {known.created_at}  {state}")
+        parts = [known.prefix, known.name, " ".join(known.scopes), f"criada em {_shown(known.created_at)}"]
+        parts += [f"computador {known.computer}"] if known.computer else []
+        parts += [f"usada em {_shown(known.last_used_at)}" if known.last_used_at else "nunca usada", _state(known, now)]
+        click.echo("  ".join(parts))
+
+
+def _state(known: Token, now: datetime) -> str:
+    if known.revoked_at is not None:
+        return f"revogada em {_shown(known.revoked_at)}"
+    if known.expires_at is None:
+        return "em uso"
+    is_over = datetime.fromisoformat(known.expires_at) <= now
+    return f"{'venceu' if is_over else 'em uso, vence'} em {_shown(known.expires_at)}"
+
+
+def _token(store: Store, company: str, beginning: str) -> Token:
+    from omnisync.hub.administration import MIN_BEGINNING, token_beginning_with
+
+    try:
+        return token_beginning_with(store, company, beginning)
+    except LookupError as error:
+        raise click.ClickException(f"A empresa {company} não tem chave em uso que comece por {beginning}.") from error
+    except ValueError as error:
+        raise click.ClickException(
+            f"Mais de uma chave pode começar por {beginning}. Informe mais dela ({MIN_BEGINNING} letras ou mais)."
+        ) from error
+
+
+def _shown(moment: str | None) -> str:
+    """Return a kept moment in this computer's own time."""
+    if moment is None:
+        return "nunca"
+    return datetime.fromisoformat(moment).astimezone(machine_zone()).strftime("%d/%m/%Y %H:%M")
 
 
 def _open(database: str) -> Store:
@@ -329,7 +460,7 @@ def _make_private(database: str) -> None:
         raise click.ClickException(sentences.of_error(error)) from error
 
 
-def _try(action: Callable[[], str | None], on_value: str = "") -> str | None:
+def _try(action: Callable[[], Result], on_value: str = "") -> Result:
     """Do it; what the store refuses becomes one sentence, `on_value` for a value it does not take."""
     try:
         return action()

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from hmac import compare_digest
 
 from msgspec import Struct
 
+from omnisync.hub.administration import note_use
 from omnisync.hub.errors import ProblemError
 from omnisync.hub.store import Store, digest
 
@@ -23,6 +25,7 @@ _WINDOW = 60.0
 _MAX_ADDRESSES = 10_000
 _TOKEN = re.compile(r"Bearer (omni_([0-9a-f]{12})_[A-Za-z0-9_-]{43})", re.IGNORECASE)
 _AGENT = re.compile(r"omnisync/([0-9]{1,9})\.([0-9]{1,9})\.([0-9]{1,9})")
+_EXPIRED = "O prazo desta chave acabou. Gere uma nova chave no OmniForce."
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="omnisync"'}
 
 
@@ -42,20 +45,20 @@ class Authenticator:
         self._store = store
         self._tries = _FailedAttempts(monotonic)
 
-    def authenticate(self, authorization: str, address: str, agent: str, scope: str | None) -> Caller:
+    def authenticate(self, authorization: str, address: str, agent: str, scope: str | None, now: datetime) -> Caller:
         """Return the caller behind an Authorization header.
 
-        Raises ProblemError: `unauthorized` or `token_revoked` (401), `rate_limited` (429), `scope_missing` (403),
-        `agent_too_old` (426).
+        Raises ProblemError: `unauthorized` or `token_revoked` (401), `rate_limited` (429), `company_suspended` or
+        `scope_missing` (403), `agent_too_old` (426).
         """
-        caller = self._caller(authorization, address)
+        caller = self._caller(authorization, address, now.astimezone(UTC))
         if scope is not None and scope not in caller.scopes:
             raise ProblemError("scope_missing")
         if _is_too_old(agent):
             raise ProblemError("agent_too_old")
         return caller
 
-    def _caller(self, authorization: str, address: str) -> Caller:
+    def _caller(self, authorization: str, address: str, now: datetime) -> Caller:
         match = _TOKEN.fullmatch(authorization)
         token = self._store.token(match[2]) if match else None
         # Compared also when there is no such prefix, so that the time taken tells nothing.
@@ -66,6 +69,12 @@ class Authenticator:
         if token.revoked_at is not None:
             self._tries.count(address)
             raise ProblemError("token_revoked", headers=_CHALLENGE)
+        if token.expires_at is not None and token.expires_at <= now.isoformat():
+            self._tries.count(address)
+            raise ProblemError("token_revoked", detail=_EXPIRED, headers=_CHALLENGE)
+        if self._store.is_suspended(token.company):
+            raise ProblemError("company_suspended")
+        note_use(self._store, token, now)
         return Caller(company=token.company, token=token.prefix, destination=token.name, scopes=token.scopes)
 
 

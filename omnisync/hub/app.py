@@ -85,9 +85,10 @@ def _admitted(connection: ASGIConnection[Any, Any, Any, Any], scope: str | None)
     headers, app = connection.headers, connection.app.state
     door: Authenticator = app.door
     address = connection.client.host if connection.client else ""
-    caller = door.authenticate(headers.get("authorization", ""), address, headers.get("user-agent", ""), scope)
+    authorization, agent, now = headers.get("authorization", ""), headers.get("user-agent", ""), app.clock()
+    caller = door.authenticate(authorization, address, agent, scope, now)
     rates: RateLimiter = app.rates
-    rates.charge(caller, _announced_bytes(headers), app.clock())
+    rates.charge(caller, _announced_bytes(headers), now)
     return caller
 
 

@@ -39,7 +39,15 @@ _STRUCTS: tuple[type[Struct], ...] = (
     contract_problems.Problem,
     *(dataset.kind for dataset in DATASETS.values()),
 )
-_ALWAYS = ("unauthorized", "token_revoked", "agent_too_old", "rate_limited", "maintenance", "internal")
+_ALWAYS = (
+    "unauthorized",
+    "token_revoked",
+    "company_suspended",
+    "agent_too_old",
+    "rate_limited",
+    "maintenance",
+    "internal",
+)
 _READING = (*_ALWAYS, "scope_missing", "validation")
 _CURSOR = (*_READING, "cursor_invalid", "cursor_filter_mismatch", "cursor_expired")
 _WRITING = (*_READING, "batch_too_large", "unsupported_media")

@@ -9,7 +9,7 @@ import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -22,7 +22,7 @@ from omnisync.contract.streams import CUSTOMERS, orders_of
 from omnisync.hub import restore_marks, tables
 from omnisync.hub.database_trouble import UnfitEncodingError
 
-VERSION = "0010"
+VERSION = "0011"
 """The newest migration; a test holds it equal to Alembic's own head."""
 SCOPES = ("orders:read", "receipts:write", "records:write", "exports:read", "exports:write")
 """Everything a token may be allowed."""
@@ -46,6 +46,9 @@ class Token(Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...]
     created_at: str
     revoked_at: str | None
+    expires_at: str | None = None
+    last_used_at: str | None = None
+    computer: str | None = None
 
 
 class Store:
@@ -116,7 +119,16 @@ class Store:
                 db.execute(insert(tables.establishment).values(company=company, code=code, name=name))
                 _open_stream(db, company, orders_of(code).name)
 
-    def create_token(self, company: str, name: str, scopes: Sequence[str], now: datetime) -> str:
+    def create_token(
+        self,
+        company: str,
+        name: str,
+        scopes: Sequence[str],
+        now: datetime,
+        *,
+        expires_at: datetime | None = None,
+        computer: str | None = None,
+    ) -> str:
         """Return a new token, told only here: the hub keeps its sha256 and a short prefix to find it by.
 
         `name` is the destination of its receipts, so a token that replaces another keeps the name.
@@ -128,9 +140,11 @@ class Store:
             raise ValueError("token name: 1 to 60 characters")
         prefix = secrets.token_hex(_PREFIX_BYTES)
         text = f"omni_{prefix}_{secrets.token_urlsafe(32)}"
-        row = {"prefix": prefix, "company": company, "name": name, "digest": digest(text)}
+        row: dict[str, str | None] = {"prefix": prefix, "company": company, "name": name, "digest": digest(text)}
         with self._for_company(company) as db:
-            db.execute(insert(tables.token).values(**row, scopes=" ".join(scopes), created_at=now.isoformat()))
+            row |= {"scopes": " ".join(scopes), "created_at": now.isoformat(), "computer": computer and computer[:60]}
+            ends = None if expires_at is None else expires_at.astimezone(UTC).isoformat()
+            db.execute(insert(tables.token).values(**row, expires_at=ends))
         return text
 
     def is_token_named(self, company: str, name: str) -> bool:
@@ -156,6 +170,12 @@ class Store:
         with self.reading() as db:
             row = db.execute(select(tables.token).where(tables.token.c.prefix == prefix)).first()
         return _token(row._mapping) if row else None
+
+    def is_suspended(self, company: str) -> bool:
+        """Return whether the hub is closed to the company."""
+        c = tables.company.c
+        with self.reading() as db:
+            return db.execute(select(c.suspended_at).where(c.id == company)).scalar() is not None
 
     def company_name(self, company: str) -> str:
         """Return what the company is called. Raises LookupError."""

@@ -34,6 +34,7 @@ company = Table(
     Column("name", Text, nullable=False),
     Column("epoch", String(20), nullable=False),
     Column("sequence", BigInteger, nullable=False),
+    Column("suspended_at", String(40)),
     PrimaryKeyConstraint("id", name="company_key"),
 )
 
@@ -88,6 +89,10 @@ token = Table(
     Column("scopes", Text, nullable=False),
     Column("created_at", String(40), nullable=False),
     Column("revoked_at", String(40)),
+    Column("expires_at", String(40)),
+    # To the hour.
+    Column("last_used_at", String(40)),
+    Column("computer", String(60)),
     PrimaryKeyConstraint("prefix", name="token_key"),
     ForeignKeyConstraint(["company"], ["company.id"], name="token_company"),
 )

@@ -47,7 +47,7 @@ def code(answer: httpx.Response) -> tuple[int, str]:
 
 def refusal(door: Authenticator, token: str, address: str = "10.0.0.1", agent: str = "") -> ProblemError:
     with pytest.raises(ProblemError) as caught:
-        door.authenticate(f"Bearer {token}", address, agent, None)
+        door.authenticate(f"Bearer {token}", address, agent, None, NOW)
     return caught.value
 
 
@@ -151,7 +151,7 @@ def test_a_right_token_passes_while_its_neighbour_has_to_wait(hub: RunningHub, s
     door = Authenticator(store, monotonic=lambda: 100.0)
     for _ in range(MAX_FAILED + 1):
         refusal(door, FORGED)
-    assert door.authenticate(f"Bearer {hub.token}", "10.0.0.1", "", None).company == "aurora"
+    assert door.authenticate(f"Bearer {hub.token}", "10.0.0.1", "", None, NOW).company == "aurora"
     assert refusal(door, FORGED, address="10.0.0.2").code == "unauthorized"
 
 

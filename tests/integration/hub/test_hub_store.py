@@ -174,8 +174,8 @@ def test_case_j12_records_and_receipts_are_looked_up_by_their_key_without_statis
     spread = f"WITH RECURSIVE one(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM one WHERE n < {bulk_rows})"
     with store.writing() as db:
         for sql in (
-            "INSERT INTO feed {} SELECT '{}', 'customer', 'c' || n, n, 'customer', 'upsert', 1, 0, 0, 2, NULL, CAST('{{}}' AS {}) "
-            "FROM one",
+            "INSERT INTO feed {} SELECT '{}', 'customer', 'c' || n, n, 'customer', 'upsert', 1, 0, 0, 2, NULL, "
+            "CAST('{{}}' AS {}) FROM one",
             "INSERT INTO record {} SELECT '{}', 'customer', 'c' || n, 1, 'customer', '2026' FROM one",
             "INSERT INTO receipt {} SELECT '{}', 'producao', 'customer', 'c' || n, 1, CAST('{{}}' AS {}) FROM one",
         ):
