@@ -216,7 +216,7 @@ def company_list(database: str) -> None:
     from omnisync.hub.administration import companies
 
     for known in companies(_open(database)):
-        state = "em uso" if known.suspended_at is None else f"suspensa em {_shown(known.suspended_at)}"
+        state = "em uso" if known.suspended_at is None else f"suspensa em {_local_time(known.suspended_at)}"
         click.echo(f"{known.id}  {known.name}  {state}")
 
 
@@ -228,12 +228,12 @@ def company_show(id: str, database: str) -> None:
     from omnisync.hub.administration import company_summary
 
     known = _try(lambda: company_summary(_open(database), id))
-    state = "em uso" if known.suspended_at is None else f"suspensa em {_shown(known.suspended_at)}"
+    state = "em uso" if known.suspended_at is None else f"suspensa em {_local_time(known.suspended_at)}"
     click.echo(f"{known.id}  {known.name}  {state}")
     click.echo(f"estabelecimentos: {known.n_establishments}")
     click.echo(f"chaves em uso: {known.n_tokens}")
     click.echo(f"registros: {known.n_records}")
-    click.echo(f"último registro recebido: {_shown(known.last_received_at)}")
+    click.echo(f"último registro recebido: {_local_time(known.last_received_at)}")
 
 
 @company.command("suspend")
@@ -321,11 +321,12 @@ def token_create(
 
     Sem --scope, a chave permite o que um computador com o Omnisync precisa.
     """
+    from omnisync.hub.administration import is_token_named
     from omnisync.hub.server import wall_clock
     from omnisync.hub.store import AGENT_SCOPES, SCOPES
 
     store = _open(database)
-    is_taken = store.is_token_named(company, name)
+    is_taken = is_token_named(store, company, name)
     now = wall_clock()
     ends = None if days is None else now + timedelta(days=days)
     text = _try(
@@ -384,19 +385,22 @@ def token_list(company: str, database: str) -> None:
 
     now = wall_clock()
     for known in _open(database).tokens(company):
-        parts = [known.prefix, known.name, " ".join(known.scopes), f"criada em {_shown(known.created_at)}"]
+        parts = [known.prefix, known.name, " ".join(known.scopes), f"criada em {_local_time(known.created_at)}"]
         parts += [f"computador {known.computer}"] if known.computer else []
-        parts += [f"usada em {_shown(known.last_used_at)}" if known.last_used_at else "nunca usada", _state(known, now)]
+        parts += [
+            f"usada em {_local_time(known.last_used_at)}" if known.last_used_at else "nunca usada",
+            _state(known, now),
+        ]
         click.echo("  ".join(parts))
 
 
 def _state(known: Token, now: datetime) -> str:
     if known.revoked_at is not None:
-        return f"revogada em {_shown(known.revoked_at)}"
+        return f"revogada em {_local_time(known.revoked_at)}"
     if known.expires_at is None:
         return "em uso"
     is_over = datetime.fromisoformat(known.expires_at) <= now
-    return f"{'venceu' if is_over else 'em uso, vence'} em {_shown(known.expires_at)}"
+    return f"{'venceu' if is_over else 'em uso, vence'} em {_local_time(known.expires_at)}"
 
 
 def _token(store: Store, company: str, beginning: str) -> Token:
@@ -412,7 +416,7 @@ def _token(store: Store, company: str, beginning: str) -> Token:
         ) from error
 
 
-def _shown(moment: str | None) -> str:
+def _local_time(moment: str | None) -> str:
     """Return a kept moment in this computer's own time."""
     if moment is None:
         return "nunca"

@@ -101,6 +101,11 @@ def token_beginning_with(store: Store, company: str, beginning: str) -> Token:
     return found[0]
 
 
+def is_token_named(store: Store, company: str, name: str) -> bool:
+    """Return whether a token in use has this name: receipts and exported rows are kept by it."""
+    return any(token.name == name and token.revoked_at is None for token in store.tokens(company))
+
+
 def rotate_token(store: Store, token: Token, overlap: timedelta, now: datetime) -> str:
     """Return a token that takes the other's place, with its name and scopes; the other ends after the overlap."""
     text = store.create_token(token.company, token.name, token.scopes, now, computer=token.computer)

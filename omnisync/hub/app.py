@@ -45,7 +45,7 @@ def create_app(
         # In a router: handed over one by one, Litestar 2.25 wraps the handlers of a path with two methods twice.
         [Router("/", route_handlers=ROUTES)],
         guards=[_guard],
-        middleware=[_leaving_the_queue],
+        middleware=[_release_queue_slot],
         on_startup=[_widen_executor],
         exception_handlers={Exception: problem_response},
         before_send=[add_standard_headers],
@@ -100,7 +100,7 @@ def _announced_bytes(headers: Headers) -> int:
     return min(int(length), MAX_BYTES) if length.isascii() and length.isdigit() else MAX_BYTES
 
 
-def _leaving_the_queue(app: ASGIApp) -> ASGIApp:
+def _release_queue_slot(app: ASGIApp) -> ASGIApp:
     """Give the place in the company's queue back when the request is over, however it ends."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:

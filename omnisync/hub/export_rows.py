@@ -38,7 +38,7 @@ class Mark(Struct, frozen=True):
 
 
 class StoredRow(Struct, frozen=True, gc=False):
-    """What stands under a key: an empty version is of a deleted row."""
+    """The row under a key: an empty version is of a deleted one."""
 
     version: str
     source: str
@@ -60,7 +60,7 @@ class ExportRows(Protocol):
         """Return how many living keys of a source no batch has named since."""
 
     def unseen(self, source: str, began: int) -> Iterator[list[str]]:
-        """Yield those keys, some at a time; whoever takes them deletes them before the next are asked for."""
+        """Yield those keys, some at a time; the caller deletes them before it asks for the next."""
 
 
 def rows_of(db: Connection, set_id: int) -> ExportRows:

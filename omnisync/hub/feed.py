@@ -22,7 +22,7 @@ from omnisync.hub import tables
 from omnisync.hub.company_reader import CompanyReader, reading_company
 from omnisync.hub.cursor import CursorPosition
 from omnisync.hub.errors import ProblemError
-from omnisync.hub.lookups import select_by_id
+from omnisync.hub.id_lookup import select_by_id
 from omnisync.hub.store import Store
 
 PAGE_BYTES = 2_000_000

@@ -20,7 +20,7 @@ from omnisync.contract.streams import CUSTOMERS, orders_of
 from omnisync.contract.validation import InvalidRecord, ValidRecord
 from omnisync.hub import restore_marks, tables
 from omnisync.hub.errors import ProblemError, invalid
-from omnisync.hub.lookups import select_by_id
+from omnisync.hub.id_lookup import select_by_id
 from omnisync.hub.store import Store, bulk
 from omnisync.web.gzip_stream import GzipError, OversizedError, unpacked
 

@@ -48,7 +48,7 @@ class CompanyLimits(Struct, frozen=True, kw_only=True):
 
 
 class UsageLedger(Protocol):
-    """What was used in a minute."""
+    """The use of a minute."""
 
     def claim(self, company: str, token: str, kind: UsageKind, minute: int, n: int, limit: int) -> bool:
         """Add to the minute's use; False, and nothing added, when that passes the limit."""

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 from omnisync.contract.feed import KeptReceipt, Reason, Receipt, ReceiptResult
 from omnisync.contract.streams import stream_named
 from omnisync.hub import tables
-from omnisync.hub.lookups import select_by_id
+from omnisync.hub.id_lookup import select_by_id
 from omnisync.hub.store import Store, bulk
 
 _RECEIPT = """

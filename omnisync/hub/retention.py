@@ -1,4 +1,4 @@
-"""What the hub forgets, table by table, and how much of each it may hold. Idempotent; safe beside readers and writers.
+"""Remove what is over its bound, table by table. Idempotent; safe beside readers and writers.
 
 Keys are looked up in a transaction that only reads and removed in small ones, so that a SQLite hub goes on taking
 records in. What an app sold and has not erased is never removed.
@@ -22,7 +22,7 @@ AT_ONCE = 500
 
 
 class RetentionLimits(Struct, frozen=True, kw_only=True):
-    """How long and how much."""
+    """Ages and numbers beyond which rows are removed."""
 
     erased: timedelta = timedelta(days=400)
     """What is left of an erased or moved record: an agent that was off for so long reads no delete any more."""
@@ -37,7 +37,7 @@ class RetentionLimits(Struct, frozen=True, kw_only=True):
     """Deletes kept of a dataset, beside as many as it has living rows."""
 
 
-class Rule(Struct, frozen=True):
+class RetentionRule(Struct, frozen=True):
     """One table's bound, in words for the documentation, and what keeps it; None where the table bounds itself."""
 
     bound: str
@@ -95,7 +95,7 @@ def _streams(store: Store, _now: datetime, _limits: RetentionLimits) -> int:
     n = 0
     for company in sorted(set(_all(store, select(s.company).where(is_over)))):
         with store.writing() as db:
-            # Whoever writes to a stream holds this row, or waits for it: what is empty then is so.
+            # The intake holds this row while it writes to a stream: what is empty then stays so.
             mine = tables.company.c.id == company
             db.execute(select(tables.company.c.id).where(mine).with_for_update(key_share=True))
             n += _removed(db, delete(tables.stream).where(s.company == company, is_over))
@@ -127,7 +127,7 @@ def _usage(store: Store, _now: datetime, _limits: RetentionLimits) -> int:
         return _removed(db, delete(tables.usage).where(is_over))
 
 
-def _marks(store: Store, _now: datetime, limits: RetentionLimits) -> int:
+def _old_marks(store: Store, _now: datetime, limits: RetentionLimits) -> int:
     m = tables.mark.c
     n = 0
     for company in _all(store, select(tables.company.c.id)):
@@ -158,12 +158,12 @@ def _deleted_rows(store: Store, _now: datetime, limits: RetentionLimits) -> int:
 
 
 def _deleted_rows_of(store: Store, company: str, set_id: int, n_kept: int) -> int:
-    """Drop a set's oldest deletes; whoever was given a cursor before and has not read them is to begin again."""
+    """Drop a set's oldest deletes; a reader with a cursor of before, who has not read them, begins again."""
     s, r = tables.export_set.c, tables.export_row.c
     gone = (r.set_id == set_id, r.version == "")
     n = 0
     for cut in _all(store, select(r.sequence).where(*gone).order_by(r.sequence.desc()).offset(n_kept).limit(1)):
-        with store.writing() as db:  # first: a cursor given after it was given by who knows
+        with store.writing() as db:  # first: so the proof of a later cursor is later
             restore_marks.leave_next(db, company)
             now = select(tables.company.c.sequence).where(tables.company.c.id == company).scalar_subquery()
             db.execute(update(tables.export_set).where(s.id == set_id).values(horizon=cut, horizon_proof=now))
@@ -201,25 +201,25 @@ def _slices(keys: list[Any]) -> Iterator[list[Any]]:
         yield keys[start : start + AT_ONCE]
 
 
-RULES: Mapping[str, Rule] = {
-    "company": Rule("one row a company, by `hub company add`"),
-    "establishment": Rule("one row an establishment, by `hub establishment add`"),
-    "secret": Rule("one row"),
-    "past_epoch": Rule("one row a restore; kept, for an epoch that is not known begins another"),
-    "token": Rule("those in use, and revoked ones for 400 days", _tokens),
-    "feed": Rule("one row a living record; 400 days of what was erased or moved", _erased_changes),
-    "record": Rule("one row a living record; 400 days of what was erased", _erased_records),
-    "receipt": Rule("one row a record and destination, as long as the record", _receipts),
-    "stream": Rule("the customers, the registered establishments, 50 others that hold orders", _streams),
-    "lease": Rule("one row an establishment, for 30 days", _leases),
-    "usage": Rule("two rows a company and two a token; those of removed tokens go with them", _usage),
-    "take_over": Rule("400 days", _take_overs),
-    "mark": Rule("the last 50,000 transactions of a company", _marks),
-    "export_set": Rule("one row a dataset of the contract, for each company"),
-    "export_row": Rule("the living rows, as many deleted ones, and 10,000", _deleted_rows),
-    "export_last_batch": Rule("one row a dataset and token name"),
-    "export_source": Rule("one row a token's name and dataset"),
-    "export_batch": Rule("30 days, and the last 1,000 of a dataset, at each upload"),
-    "export_snapshot": Rule("the last 20 of a computer in a dataset", _snapshots),
+RULES: Mapping[str, RetentionRule] = {
+    "company": RetentionRule("one row a company, by `hub company add`"),
+    "establishment": RetentionRule("one row an establishment, by `hub establishment add`"),
+    "secret": RetentionRule("one row"),
+    "past_epoch": RetentionRule("one row a restore; kept, for an epoch that is not known begins another"),
+    "token": RetentionRule("those in use, and revoked ones for 400 days", _tokens),
+    "feed": RetentionRule("one row a living record; 400 days of what was erased or moved", _erased_changes),
+    "record": RetentionRule("one row a living record; 400 days of what was erased", _erased_records),
+    "receipt": RetentionRule("one row a record and destination, as long as the record", _receipts),
+    "stream": RetentionRule("the customers, the registered establishments, 50 others that hold orders", _streams),
+    "lease": RetentionRule("one row an establishment, for 30 days", _leases),
+    "usage": RetentionRule("two rows a company and two a token; those of removed tokens go with them", _usage),
+    "take_over": RetentionRule("400 days", _take_overs),
+    "mark": RetentionRule("the last 50,000 transactions of a company", _old_marks),
+    "export_set": RetentionRule("one row a dataset of the contract, for each company"),
+    "export_row": RetentionRule("the living rows, as many deleted ones, and 10,000", _deleted_rows),
+    "export_last_batch": RetentionRule("one row a dataset and token name"),
+    "export_source": RetentionRule("one row a token's name and dataset"),
+    "export_batch": RetentionRule("30 days, and the last 1,000 of a dataset, at each upload"),
+    "export_snapshot": RetentionRule("the last 20 of a computer in a dataset", _snapshots),
 }
 """Every table of the hub; a record goes after its changes, and a receipt and a stream after their records."""

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from omnisync.hub import retention
 from omnisync.hub.app import HubClock, create_app
 from omnisync.hub.store import Store
-from omnisync.web.connections import ConnectionLimits
+from omnisync.web.connection_guard import ConnectionLimits
 from omnisync.web.log_lines import log_plainly
 from omnisync.web.server import WebServer, listening_socket
 

@@ -147,10 +147,6 @@ class Store:
             db.execute(insert(tables.token).values(**row, expires_at=ends))
         return text
 
-    def is_token_named(self, company: str, name: str) -> bool:
-        """Return whether a token in use has this name: receipts and exported rows are kept by it."""
-        return any(token.name == name and token.revoked_at is None for token in self.tokens(company))
-
     def revoke_token(self, company: str, prefix: str, now: datetime) -> bool:
         """Close the door to a token at once; False when the company has no such token in use."""
         t = tables.token.c

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 
 import uvicorn
 
-from omnisync.web.connections import BACKLOG, ConnectionGuard, ConnectionLimits, OncePerMinute, default_limits
+from omnisync.web.connection_guard import BACKLOG, ConnectionGuard, ConnectionLimits, OncePerMinute, default_limits
 
 _TICKS_PER_SWEEP = 5
 """uvicorn ticks ten times a second."""

@@ -15,7 +15,7 @@ import pytest
 
 from omnisync.hub.server import hub_server
 from omnisync.hub.store import Store
-from omnisync.web.connections import ConnectionLimits, OncePerMinute
+from omnisync.web.connection_guard import ConnectionLimits, OncePerMinute
 from tests.support.hub_server import NOW, found_company, order
 
 LIMITS = ConnectionLimits(head_s=1.0, body_s=2.0, answer_s=1.0, n_max=20)

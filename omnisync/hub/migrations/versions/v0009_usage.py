@@ -1,4 +1,4 @@
-"""What each company and token used of its limits in the present minute."""
+"""The use that each company and token made of its limits in the present minute."""
 
 from alembic import op
 from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, PrimaryKeyConstraint, String

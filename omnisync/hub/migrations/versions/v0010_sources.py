@@ -1,4 +1,4 @@
-"""How many living rows each source has, and, on SQLite, an index of what a snapshot has not named."""
+"""The number of living rows of each source, and, on SQLite, an index of the rows a snapshot has not named."""
 
 from alembic import op
 from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Integer, PrimaryKeyConstraint, String, text

@@ -28,7 +28,7 @@ _log = logging.getLogger("omnisync.web")
 
 
 class ConnectionLimits(Struct, frozen=True, kw_only=True):
-    """What a connection may take. Seconds are of the whole step, not of its silences: a slow drip ends, too."""
+    """The bounds of a connection. Seconds are of a whole step, not of its silences: a slow drip ends, too."""
 
     head_s: float = 10.0
     """From the connection, or the last answer, to the end of the request's headers."""
