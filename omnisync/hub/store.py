@@ -140,11 +140,12 @@ class Store:
             raise ValueError("token name: 1 to 60 characters")
         prefix = secrets.token_hex(_PREFIX_BYTES)
         text = f"omni_{prefix}_{secrets.token_urlsafe(32)}"
-        row: dict[str, str | None] = {"prefix": prefix, "company": company, "name": name, "digest": digest(text)}
+        row = {"prefix": prefix, "company": company, "name": name, "digest": digest(text)}
         with self._for_company(company) as db:
-            row |= {"scopes": " ".join(scopes), "created_at": now.isoformat(), "computer": computer and computer[:60]}
-            ends = None if expires_at is None else expires_at.astimezone(UTC).isoformat()
-            db.execute(insert(tables.token).values(**row, expires_at=ends))
+            row |= {"scopes": " ".join(scopes), "created_at": now.isoformat()}
+            row |= {} if computer is None else {"computer": computer[:60]}
+            row |= {} if expires_at is None else {"expires_at": expires_at.astimezone(UTC).isoformat()}
+            db.execute(insert(tables.token).values(**row))
         return text
 
     def revoke_token(self, company: str, prefix: str, now: datetime) -> bool:

@@ -12,10 +12,10 @@ from sqlalchemy import func, select
 from omnisync.hub import administration, intake, tables, uploads
 from omnisync.hub.app import create_app
 from omnisync.hub.store import SCOPES, Store
-from tests.integration.hub.test_hub_uploads import upload
 from tests.support.command_line import run
 from tests.support.dataset_rows import products
 from tests.support.hub_server import NOW, bearer, customer, found_company, order, raw
+from tests.support.hub_uploads import upload
 
 
 def status(store: Store, token: str, after: timedelta = timedelta(0)) -> tuple[int, str]:

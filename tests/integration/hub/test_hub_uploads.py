@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import threading
 import tracemalloc
 from datetime import datetime, timedelta
@@ -18,35 +17,19 @@ from sqlalchemy import event
 
 from omnisync.contract import batches
 from omnisync.contract.batches import BatchAnswer, content_digest
-from omnisync.contract.datasets import Dataset
-from omnisync.hub import export_feed, uploads
+from omnisync.hub import uploads
 from omnisync.hub.errors import ProblemError
 from omnisync.hub.migrations.upgrade import config
 from omnisync.hub.store import VERSION, Store
 from omnisync.hub.uploads import Upload
 from tests.support.dataset_rows import PRODUCTS, STOCK, delete, line, products, stock
 from tests.support.hub_server import NOW, found_company
-
-
-def upload(batch: str, *lines: bytes, dataset: Dataset = PRODUCTS, **more: Any) -> Upload:
-    body = gzip.compress(b"\n".join(lines), mtime=0)
-    digest = content_digest(body)
-    return Upload(dataset=dataset, batch=batch, digest=digest, n_lines=len(lines), body=body, is_gzip=True, **more)
+from tests.support.hub_uploads import rows, upload
 
 
 def take(store: Store, company: str, one: Upload, source: str = "producao") -> BatchAnswer:
     answer, _ = uploads.ingest_batch(store, company, source, one, NOW)
     return batches.read_answer(answer)
-
-
-def rows(store: Store, company: str, cursor: str | None = None, limit: int = 1000) -> tuple[list[Any], str]:
-    lines: list[Any] = []
-    while True:
-        answer = export_feed.page(store, company, PRODUCTS, cursor, limit=limit)
-        page = json.loads(answer.body or b"")
-        lines, cursor = lines + page["lines"], page["cursor"]
-        if not page["has_more"]:
-            return lines, page["cursor"]
 
 
 def names(lines: list[Any]) -> dict[str, str | None]:

@@ -20,10 +20,10 @@ from omnisync.hub.leases import Leases
 from omnisync.hub.retention import RULES, RetentionLimits, prune
 from omnisync.hub.server import pruning
 from omnisync.hub.store import AGENT_SCOPES, Store
-from tests.integration.hub.test_hub_uploads import rows, upload
 from tests.support.command_line import run
 from tests.support.dataset_rows import PRODUCTS, delete, products
 from tests.support.hub_server import NOW, customer, erased, order, raw
+from tests.support.hub_uploads import rows, upload
 
 LATER = NOW + timedelta(days=401)
 DOCS = Path(__file__).parents[3] / "docs" / "hub.md"
