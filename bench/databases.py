@@ -13,12 +13,12 @@ from msgspec import Struct
 from devtools.database_servers import (
     MariadbServer,
     PostgresqlServer,
-    Server,
     firebird_server,
     mariadb_server,
     postgresql_server,
 )
 from devtools.live_database import LiveDatabase, make_on, make_sqlite
+from devtools.server import Server
 
 SERVERS: dict[str, Callable[..., AbstractContextManager[Server]]] = {
     "postgresql": postgresql_server,

@@ -13,7 +13,8 @@ from typing import Any
 from msgspec import Struct
 
 from devtools import erp_schemas
-from devtools.database_servers import PASSWORD, FirebirdServer, Server
+from devtools.database_servers import PASSWORD, MariadbServer
+from devtools.server import Server
 from omnisync.agent.config.connection import ErpAddress
 
 
@@ -43,6 +44,7 @@ class LiveDatabase(Struct, frozen=True):
                 database=where.database,
                 user=where.user,
                 password=self.password,
+                ssl_disabled=True,
             )
         import firebird.driver  # type: ignore[import-untyped]  # the driver has no types
 
@@ -104,11 +106,10 @@ def make_sqlite(folder: Path, *, schema: str = "padrao") -> LiveDatabase:
 def make_on(server: Server, *, charset: str = "UTF8", schema: str = "padrao") -> LiveDatabase:
     """A database on a server that runs, with the tables of a layout, or without any where `schema` is empty."""
     kind = server.name.lower()
-    if isinstance(server, FirebirdServer):
-        # Two seconds to lay one out, a hundredth to copy one.
-        database = server.copied(f"{schema}_{charset}", lambda: _laid(server, kind, charset, schema).address.database)
-        return LiveDatabase(_address(server, kind, database, charset), PASSWORD)
-    return _laid(server, kind, charset, schema)
+    if isinstance(server, MariadbServer):
+        return _laid(server, kind, charset, schema)
+    database = server.copied(f"{schema}_{charset}", lambda: _laid(server, kind, charset, schema).address.database)
+    return LiveDatabase(_address(server, kind, database, charset), PASSWORD)
 
 
 def _laid(server: Server, kind: str, charset: str, schema: str) -> LiveDatabase:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from devtools.database_servers import Server
+from devtools.server import Server
 from tests.support.database_servers import firebird_server, mariadb_server, postgresql_server
 from tests.support.erp_databases import SampleErp, make_on
 from tests.support.erp_reader import ErpReader, register

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from devtools.database_servers import FirebirdServer, MariadbServer, PostgresqlServer
+from devtools.server import Server
 from omnisync.agent.erp.base import Erp
 from omnisync.agent.sync.outbox import Outbox
 from tests.support.agent_home import AgentHome
@@ -24,24 +25,41 @@ _NUMBER = count()
 
 
 @pytest.fixture(scope="session")
-def postgresql_running() -> Iterator[PostgresqlServer]:
+def running() -> list[Server]:
+    """The database servers that this session has started."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def postgresql_running(running: list[Server]) -> Iterator[PostgresqlServer]:
     """A PostgreSQL for this session."""
     with postgresql_server() as server:
+        running.append(server)
         yield server
 
 
 @pytest.fixture(scope="session")
-def mariadb_running() -> Iterator[MariadbServer]:
+def mariadb_running(running: list[Server]) -> Iterator[MariadbServer]:
     """A MariaDB for this session."""
     with mariadb_server() as server:
+        running.append(server)
         yield server
 
 
 @pytest.fixture(scope="session")
-def firebird_running() -> Iterator[FirebirdServer]:
+def firebird_running(running: list[Server]) -> Iterator[FirebirdServer]:
     """A Firebird for this session."""
     with firebird_server() as server:
+        running.append(server)
         yield server
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _databases_of_a_module(running: list[Server]) -> Iterator[None]:
+    """Remove the databases of a module's tests after it: thousands would fill the memory they are kept in."""
+    yield
+    for server in running:
+        server.drop_made()
 
 
 @pytest.fixture

@@ -13,13 +13,8 @@ from typing import NoReturn, TypeVar
 import pytest
 
 from devtools import database_servers
-from devtools.database_servers import (
-    FirebirdServer,
-    MariadbServer,
-    NotInstalledError,
-    PostgresqlServer,
-    Server,
-)
+from devtools.database_servers import FirebirdServer, MariadbServer, NotInstalledError, PostgresqlServer
+from devtools.server import Server
 
 AnyServer = TypeVar("AnyServer", bound=Server)
 

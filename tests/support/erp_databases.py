@@ -14,8 +14,8 @@ import pytest
 from msgspec import Struct
 
 from devtools import live_database
-from devtools.database_servers import Server
 from devtools.live_database import LiveDatabase
+from devtools.server import Server
 from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.base import Erp, ErpOptions, ErpScope, Slice, WriteResult
 from omnisync.agent.erp.databases import memory_of, open_erp

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
 import uvicorn
+from sqlalchemy import update
 
+from devtools.database_servers import PostgresqlServer
+from omnisync.hub import tables
 from omnisync.hub.app import create_app
 from omnisync.hub.server import hub_server
 from omnisync.hub.store import SCOPES, Store
 from omnisync.web.server import WebServer, listening_socket
-from tests.support.database_servers import postgresql_server
 
 NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 COMPANY = "aurora"
@@ -42,7 +46,8 @@ class RunningHub:
 
     def client(self, token: str | None = None) -> httpx.Client:
         """A client of this hub, with the company's token or another one."""
-        return httpx.Client(base_url=self.url, headers=bearer(token or self.token), timeout=30, trust_env=False)
+        headers = bearer(token or self.token)
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False, verify=False)
 
 
 @contextmanager
@@ -53,7 +58,7 @@ def running_hub(
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Iterator[RunningHub]:
     """A migrated hub with *Padaria Aurora* (0001, 0002) and a token that may do everything."""
-    store = Store(url or f"sqlite:///{tmp_path / 'hub.db'}")
+    store = new_store(tmp_path / "hub.db") if url is None else Store(url)
     store.migrate()
     with serving(store, found_company(store), before, monotonic) as running:
         yield running
@@ -96,11 +101,27 @@ def _observed(store: Store, before: Callable[[str], None]) -> WebServer:
     return WebServer(config, listening, f"http://127.0.0.1:{listening.getsockname()[1]}")
 
 
-@contextmanager
-def postgresql() -> Iterator[str]:
-    """The address of a PostgreSQL of its own, or a skipped test where none is installed."""
-    with postgresql_server() as server:
-        yield server.address("postgres").replace("postgresql://", "postgresql+psycopg://")
+def new_store(path: Path) -> Store:
+    """The store of a hub that is new, in SQLite: a copy of what the migrations make, with a secret of its own."""
+    path.write_bytes(_migrated())
+    store = Store(f"sqlite:///{path}")
+    with store.writing() as db:
+        db.execute(update(tables.secret).values(value=secrets.token_bytes(32)))
+    return store
+
+
+@cache
+def _migrated() -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "hub.db"
+        with closing(Store(f"sqlite:///{path}")) as store:
+            store.migrate()
+        return path.read_bytes()
+
+
+def postgresql_url(server: PostgresqlServer) -> str:
+    """The address of a new database for a hub."""
+    return server.address(server.database()).replace("postgresql://", "postgresql+psycopg://")
 
 
 def found_company(store: Store, company: str = COMPANY, name: str = "Padaria Aurora") -> str:

@@ -18,8 +18,9 @@ import pytest
 from firebird.driver import DatabaseError  # type: ignore[import-untyped]  # the driver has no types
 from msgspec import Struct
 
-from devtools.database_servers import PASSWORD, Server
+from devtools.database_servers import PASSWORD
 from devtools.erp_schemas import schema
+from devtools.server import Server
 from omnisync.agent.erp.database import Database, Dialect, encoder, records_among
 from omnisync.agent.erp.dialects.firebird import dialect as firebird
 from omnisync.agent.erp.dialects.mariadb import dialect as mariadb

@@ -14,7 +14,8 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from devtools.database_servers import PASSWORD, Server, statements
+from devtools.database_servers import PASSWORD, statements
+from devtools.server import Server
 from omnisync.agent.config.connection import ErpAddress
 from omnisync.agent.erp.database import Database
 from omnisync.agent.erp.databases import open_database

@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 
 from omnisync.hub.store import Store
-from tests.support.hub_server import RunningHub, found_company, postgresql, serving
+from tests.support.hub_server import RunningHub, found_company, postgresql_url, serving
 
 _number = count()
 
@@ -19,8 +19,7 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     if request.param == "sqlite":
         yield from _migrated(f"sqlite:///{tmp_path_factory.mktemp('hub') / 'hub.db'}")
         return
-    with postgresql() as url:
-        yield from _migrated(url)
+    yield from _migrated(postgresql_url(request.getfixturevalue("postgresql_running")))
 
 
 @pytest.fixture(scope="module")

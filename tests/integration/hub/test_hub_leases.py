@@ -27,28 +27,12 @@ from omnisync.hub.leases import HELD_FOR, RENEWED_AFTER, Leases
 from omnisync.hub.store import AGENT_SCOPES, Store
 from tests.support import record_samples
 from tests.support.erp_databases import make_sqlite
-from tests.support.hub_server import NOW, RunningHub, bearer, found_company, order, postgresql, running_hub
+from tests.support.hub_server import NOW, RunningHub, bearer, found_company, new_store, order, running_hub
 from tests.support.import_runs import Clock, importer, send
 
 _number = count()
 SOON = NOW + RENEWED_AFTER
 LATER = NOW + HELD_FOR
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    if request.param == "sqlite":
-        yield from _migrated(f"sqlite:///{tmp_path_factory.mktemp('hub') / 'hub.db'}")
-        return
-    with postgresql() as url:
-        yield from _migrated(url)
-
-
-def _migrated(url: str) -> Iterator[Store]:
-    store = Store(url)
-    store.migrate()
-    yield store
-    store.close()
 
 
 class Computers:
@@ -175,7 +159,7 @@ def test_a_reading_within_a_third_only_looks(leases: Leases, computers: Computer
 
 
 def test_only_reading_an_establishment_s_orders_takes_it(tmp_path: Path) -> None:
-    store = next(_migrated(f"sqlite:///{tmp_path / 'hub.db'}"))
+    store = new_store(tmp_path / "hub.db")
     first = found_company(store)
     second = store.create_token("aurora", "filial", AGENT_SCOPES, NOW)
     moments = [NOW]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from devtools.database_servers import PostgresqlServer, Server
+from devtools.database_servers import PostgresqlServer
+from devtools.server import Server
 from omnisync.hub.store import Store
 from tests.support.command_line import run
 
