@@ -7,11 +7,13 @@ import sys
 from itertools import count
 from pathlib import Path
 
+from hypothesis import settings
+
 from tests.support.hub_server import running_hub
 from tests.support.import_runs import send
 from tests.support.record_samples import change, customer, order
 
-EXAMPLES = 60
+MOST_EXAMPLES = 60
 CONFIG = """
 hooks = "hooks.py"
 
@@ -94,7 +96,7 @@ def test_schemathesis_finds_no_difference_between_the_hub_and_its_openapi(tmp_pa
                 "--header",
                 f"Authorization: Bearer {hub.token}",
                 "--max-examples",
-                str(EXAMPLES),
+                str(min(settings().max_examples, MOST_EXAMPLES)),
                 "--seed",
                 "20261124",
                 "--generation-database",
