@@ -66,8 +66,8 @@ class Database(Struct):
                 self._kept.unlink(missing_ok=True)
                 plain.execute("VACUUM INTO ?", (str(self._kept),))
         else:
-            self.server.run(f"DROP DATABASE IF EXISTS {self.path.name}_kept")
-            self.server.run(f"CREATE DATABASE {self.path.name}_kept TEMPLATE {self.path.name}")
+            self.server.drop(f"{self.path.name}_kept")
+            self.server.copy(self.path.name, f"{self.path.name}_kept")
 
     def put_back(self) -> None:
         """The copy in the database's place."""
@@ -77,8 +77,8 @@ class Database(Struct):
                 self.path.with_name(self.path.name + rest).unlink(missing_ok=True)
             shutil.copyfile(self._kept, self.path)
         else:
-            self.server.run(f"DROP DATABASE {self.path.name}")
-            self.server.run(f"CREATE DATABASE {self.path.name} TEMPLATE {self.path.name}_kept")
+            self.server.drop(self.path.name)
+            self.server.copy(f"{self.path.name}_kept", self.path.name)
 
     @property
     def _kept(self) -> Path:
@@ -131,6 +131,9 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     made.token = found_company(made.store)
     yield made
     made.store.close()
+    if made.server is not None:
+        for kept in (name, f"{name}_kept"):
+            made.server.drop(kept)
 
 
 @pytest.fixture
