@@ -201,15 +201,18 @@ class FirebirdServer(Server):
         return [shutil.which("firebird", path="/usr/sbin:/usr/bin") or ""]
 
     def create(self, name: str, charset: str) -> str:
-        """Make an empty database."""
+        """Make an empty database: the first of its charset in a tenth of a second, the others as its copies."""
+        empty = self.folder / f"empty_{charset}.fdb"
+        return self.copy(str(empty) if empty.exists() else self._make(empty, charset), name)
+
+    def _make(self, path: Path, charset: str) -> str:
         import firebird.driver  # type: ignore[import-untyped]  # the driver has no types
 
-        path = str(self.folder / f"{name}.fdb")
         made = firebird.driver.create_database(
             f"127.0.0.1/{self.port}:{path}", user=USER, password=PASSWORD, charset=charset
         )
         made.close()
-        return path
+        return str(path)
 
     def copy(self, template: str, name: str) -> str:
         """Copy a file that no session has open."""
