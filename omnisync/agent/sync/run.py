@@ -187,11 +187,13 @@ def begin_run(services: RunServices, connection: Connection, request: RunRequest
         journal.prune(now)  # where no agent does it each day
         return journal.enqueue_run(connection.name, request.scope, request.origin, now).id
 
-    known = run_id or _patiently(services, enqueue, (TemporaryError,))
-    return _patiently(services, lambda: journal.start_run(known, now, services.runtime.pid()), (TemporaryError,))
+    known = run_id or _retry_journal(services, enqueue, (TemporaryError,))
+    return _retry_journal(services, lambda: journal.start_run(known, now, services.runtime.pid()), (TemporaryError,))
 
 
-def _patiently(services: RunServices, write: Callable[[], Written], errors: tuple[type[OmnisyncError], ...]) -> Written:
+def _retry_journal(
+    services: RunServices, write: Callable[[], Written], errors: tuple[type[OmnisyncError], ...]
+) -> Written:
     """Do what writes the journal, trying again for a while where it fails for one of these."""
     for _ in range(JOURNAL_TRIES - 1):
         try:
@@ -395,4 +397,4 @@ def end_run(
     def end() -> None:
         services.journal.end_run(run_id, state, services.runtime.clock(), counts, code=code, words=words)
 
-    _patiently(services, end, (TemporaryError, SettingsError))
+    _retry_journal(services, end, (TemporaryError, SettingsError))

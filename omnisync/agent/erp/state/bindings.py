@@ -243,7 +243,10 @@ class Bindings:
 
         Of an answer that cannot be read a warning is kept, until there is another.
         """
-        self._save_result_warnings(results)
+        self._database.execute_many(
+            "UPDATE omnisync_binding SET warnings = ? WHERE company = ? AND kind = 'order' AND id = ?",
+            _result_warnings(self._database, self._company, self._describe, results),
+        )
         at, storable = now.isoformat(), encoder(self._database)
         told = "outcome_at = ?, receipt_pending = 1 WHERE company = ? AND kind = 'order' AND id = ?"
         still = "AND outcome IN ('staged', 'kept') AND erp_number IS NULL"
@@ -261,25 +264,6 @@ class Bindings:
             [(end.number, at, self._company, id_) for id_, end in results.ends.items() if end.reason is None],
         )
 
-    def _save_result_warnings(self, results: StagingResults) -> None:
-        told = [*results.ends, *results.unreadable]
-        rows: list[Any] = self._database.select_among(
-            "SELECT id, warnings FROM omnisync_binding WHERE company = ? AND kind = 'order' AND id IN {ids}",
-            told,
-            (self._company,),
-        )
-        storable, changed = encoder(self._database), []
-        for id_, before in rows:
-            known = msgspec.json.decode(before, type=tuple[RecordReason, ...]) if before else ()
-            others = tuple(one for one in known if one.code != UNREADABLE_VALUE)
-            new = results.unreadable.get(id_)
-            after = _stored((*others, described(new, self._describe)) if new is not None else others, storable)
-            if after != before:
-                changed.append((after, self._company, id_))
-        self._database.execute_many(
-            "UPDATE omnisync_binding SET warnings = ? WHERE company = ? AND kind = 'order' AND id = ?", changed
-        )
-
 
 _KEY = ("company", "kind", "id")
 _SAVED = (
@@ -287,6 +271,27 @@ _SAVED = (
     *("customer_id", "label", "merged_into", "outcome", "reason", "warnings", "outcome_at", "receipt_pending"),
 )
 _PENDING = _SAVED.index("receipt_pending")
+
+
+def _result_warnings(
+    database: Database, company: str, describe: Describe, results: StagingResults
+) -> list[tuple[str | None, str, str]]:
+    """Return the orders' warnings that change by these results: what they are now, the company, the order's id."""
+    told = [*results.ends, *results.unreadable]
+    rows: list[Any] = database.select_among(
+        "SELECT id, warnings FROM omnisync_binding WHERE company = ? AND kind = 'order' AND id IN {ids}",
+        told,
+        (company,),
+    )
+    storable, changed = encoder(database), []
+    for id_, before in rows:
+        known = msgspec.json.decode(before, type=tuple[RecordReason, ...]) if before else ()
+        others = tuple(one for one in known if one.code != UNREADABLE_VALUE)
+        new = results.unreadable.get(id_)
+        after = _stored((*others, described(new, describe)) if new is not None else others, storable)
+        if after != before:
+            changed.append((after, company, id_))
+    return changed
 
 
 def _found_values(b: Binding, now: datetime) -> tuple[object, ...]:

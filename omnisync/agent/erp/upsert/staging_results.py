@@ -27,7 +27,7 @@ class StagingResult(Struct, frozen=True):
 
 
 class StagingResults(Struct, frozen=True):
-    """What the ERP's own job made of staged orders, by the order's id.
+    """The results of staged orders, by the order's id.
 
     `unreadable` says where the answer about an order cannot be read: it goes on being staged.
     """
