@@ -102,20 +102,23 @@ def _opened(login: DatabaseLogin) -> sqlite3.Connection:
         connection.set_authorizer(_authorized)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB:d}")
-        _write_ahead(connection)
+        _write_ahead(connection, login.timeouts.lock_s)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Switch the file to WAL. This statement does not wait: another connection may be using the file."""
+def _write_ahead(connection: sqlite3.Connection, lock_s: float) -> None:
+    """Switch the file to WAL, unless another connection uses it just now: that is not waited for."""
+    connection.execute("PRAGMA busy_timeout = 0")
     try:
         connection.execute("PRAGMA journal_mode = WAL").fetchall()
     except sqlite3.OperationalError as error:
         if not _name_of(error).startswith(_BUSY):
             raise
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(lock_s * 1000):d}")
 
 
 def _begin_reading(connection: sqlite3.Connection) -> None:
