@@ -26,7 +26,7 @@ def status(store: Store, token: str, after: timedelta = timedelta(0)) -> tuple[i
 
 def console(capsys: pytest.CaptureFixture[str], store: Store, *words: str) -> tuple[int, str]:
     address = store.engine.url.render_as_string(hide_password=False)
-    return run(capsys, "hub", *words, "--database", address)
+    return run(capsys, "hub", *words, "--database-file", "-", stdin=address + "\n")
 
 
 def test_a_suspended_company_is_turned_away_and_loses_nothing(

@@ -110,7 +110,7 @@ def test_case_f5_a_running_hub_prunes_by_itself(store: Store, company: str) -> N
 def test_case_f5_a_hub_is_pruned_by_hand(capsys: pytest.CaptureFixture[str], store: Store, company: str) -> None:
     store.revoke_token(company, store.tokens(company)[0].prefix, NOW - timedelta(days=4000))
     address = store.engine.url.render_as_string(hide_password=False)
-    assert run(capsys, "hub", "prune", "--database", address)[0] == 0
+    assert run(capsys, "hub", "prune", "--database-file", "-", stdin=address + "\n")[0] == 0
     assert count(store, "token", company) == 0
 
 
