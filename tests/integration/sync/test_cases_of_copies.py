@@ -19,7 +19,7 @@ from tests.support.import_runs import client
 from tests.support.record_samples import NOW
 
 PRODUCTS = ("omniforce", "products")
-HUB_TABLES = ("export_row", "export_batch", "export_snapshot", "export_last_batch", "export_set")
+HUB_TABLES = ("export_row", "export_batch", "export_snapshot", "export_last_batch", "export_source", "export_set")
 
 
 class OfContract10(HubClient):
