@@ -12,7 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from omnisync.agent.config.files import cannot_write, make_private, open_private, waited_lock
+from omnisync.agent.config.files import cannot_write, close_to_others, make_private_unopened, waited_lock
 from omnisync.agent.errors import OmnisyncError, SettingsError, TemporaryError
 
 BUSY = timedelta(seconds=5)
@@ -228,10 +228,10 @@ def make_private_database(path: Path) -> None:
 
     SQLite's own would be open to them. Raises OSError, and SettingsError for a link or another account's file.
     """
-    make_private(path)
+    make_private_unopened(path)
     for part in PARTS:
         with suppress(FileNotFoundError):
-            os.close(open_private(path.with_name(path.name + part), os.O_RDWR))
+            close_to_others(path.with_name(path.name + part))
 
 
 def set_aside(path: Path, suffix: str = "") -> Path:

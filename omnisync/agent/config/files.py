@@ -74,16 +74,35 @@ def open_private(path: Path, flags: int) -> int:
             raise SettingsError("file_not_ours", arquivo=path) from error
         raise
     try:
-        if sys.platform != "win32":
-            found = os.fstat(handle)
-            if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
-                raise SettingsError("file_not_ours", arquivo=path)
-            if found.st_mode & _OPEN_TO_GROUP_OR_OTHERS:
-                os.fchmod(handle, 0o600)
+        if sys.platform != "win32" and _is_open_to_others(path, os.fstat(handle)):
+            os.fchmod(handle, 0o600)
     except BaseException:
         os.close(handle)
         raise
     return handle
+
+
+def _is_open_to_others(path: Path, found: os.stat_result) -> bool:
+    """Return whether other accounts may open the file. Raises SettingsError (file_not_ours) as `open_private`."""
+    if not stat.S_ISREG(found.st_mode) or (sys.platform != "win32" and found.st_uid != os.geteuid()):
+        raise SettingsError("file_not_ours", arquivo=path)
+    return sys.platform != "win32" and bool(found.st_mode & _OPEN_TO_GROUP_OR_OTHERS)
+
+
+def make_private_unopened(path: Path) -> None:
+    """Do what `make_private` does to a file that may be a database in use, and open no handle of it.
+
+    A handle that is closed drops every lock that this process has on the file, those of SQLite among them.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    close_to_others(path)
+
+
+def close_to_others(path: Path) -> None:
+    """Close a file that is there to the other accounts, and open no handle of it. Raises as `open_private`."""
+    if _is_open_to_others(path, path.lstat()):
+        path.chmod(0o600)
 
 
 def make_private(path: Path) -> None:

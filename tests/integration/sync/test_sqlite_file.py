@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -66,6 +68,29 @@ def test_it_waits_for_another_process_as_long_as_it_was_told(path: Path) -> None
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(TemporaryError), file.changing():
                 pass
+
+
+OTHER_WRITER = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None)
+db.execute("BEGIN IMMEDIATE")
+db.execute("INSERT INTO note VALUES ('outro')")
+db.execute("COMMIT")
+"""
+
+
+def test_a_second_connection_leaves_the_first_ones_locks(path: Path) -> None:
+    with closing(SqliteFile(path, format_of(FIRST))) as file:
+        with file.changing() as db:
+            db.execute("INSERT INTO note VALUES ('um')")
+            with file.reading() as second:
+                second.execute("SELECT text FROM note").fetchall()
+            other = subprocess.run(
+                [sys.executable, "-c", OTHER_WRITER, str(path)], capture_output=True, text=True, check=False
+            )
+        assert "database is locked" in other.stderr
+        with file.reading() as db:
+            assert [row["text"] for row in db.execute("SELECT text FROM note")] == ["um"]
 
 
 def test_a_broken_file_is_reported_where_it_is_not_to_be_rebuilt(path: Path) -> None:
