@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import rich_click as click
 from msgspec import Struct
@@ -30,21 +31,34 @@ RENEWAL_DAYS = 30
 """With less than this a certificate is to be renewed."""
 
 
+Severity = Literal["ok", "warning", "failure"]
+_MARKS: Mapping[Severity, str] = {"ok": "ok   ", "warning": "AVISO", "failure": "FALHA"}
+
+
 class DoctorFinding(Struct, frozen=True):
-    """One thing that was looked at."""
+    """One thing that was looked at. A failure stops a run or needs a person soon; a warning does not end with 1."""
 
     what: str
-    is_good: bool
+    severity: Severity
     words: str
 
 
 @command("doctor")
 def doctor(context: composition.AgentContext, connection: Connection) -> int:
-    """Confere central, chave, relógio, banco do ERP, fuso, disco e telas. Termina com 1 se algo precisa de atenção."""
+    """Confere central, chave, relógio, banco do ERP, fuso, disco e telas. Termina com 1 se há uma FALHA."""
     findings = list(check_all(context, connection))
     for finding in findings:
-        click.echo(f"{'ok   ' if finding.is_good else 'FALHA'} {finding.what}: {finding.words}")
-    return DONE if all(finding.is_good for finding in findings) else FAILED
+        click.echo(f"{_MARKS[finding.severity]} {finding.what}: {finding.words}")
+    return status_of(findings)
+
+
+def status_of(findings: Iterable[DoctorFinding]) -> int:
+    """Return the exit status: a warning is shown, and fails nothing."""
+    return FAILED if any(finding.severity == "failure" for finding in findings) else DONE
+
+
+def _failure_unless(is_good: bool) -> Severity:
+    return "ok" if is_good else "failure"
 
 
 def check_all(context: composition.AgentContext, connection: Connection) -> Iterator[DoctorFinding]:
@@ -61,7 +75,7 @@ def _checked(what: str, look: Callable[[], Iterator[DoctorFinding]]) -> Iterator
     try:
         yield from look()
     except OmnisyncError as error:
-        yield DoctorFinding(what, False, sentences.of_error(error))
+        yield DoctorFinding(what, "failure", sentences.of_error(error))
 
 
 def _hub(context: composition.AgentContext, connection: Connection) -> Iterator[DoctorFinding]:
@@ -71,7 +85,7 @@ def _hub(context: composition.AgentContext, connection: Connection) -> Iterator[
     finally:
         hub.close()
     where = connection.hub.url if connection.hub is not None else ""
-    yield DoctorFinding("Central e chave", True, f"{where} responde para {identity.company.name}.")
+    yield DoctorFinding("Central e chave", "ok", f"{where} responde para {identity.company.name}.")
     yield clock_finding(context.runtime.clock(), identity.server_time)
 
 
@@ -79,47 +93,49 @@ def clock_finding(here: datetime, there: datetime) -> DoctorFinding:
     """Return how far this computer's clock is from the hub's."""
     skew = here - there
     if abs(skew) <= SKEW:
-        return DoctorFinding("Relógio", True, "certo com o da central.")
+        return DoctorFinding("Relógio", "ok", "certo com o da central.")
     minutes = round(abs(skew).total_seconds() / 60)
     words = sentences.of_code("clock_skew", n=minutes, direcao="adiantado" if skew > timedelta() else "atrasado")
-    return DoctorFinding("Relógio", False, words)
+    return DoctorFinding("Relógio", "failure", words)
 
 
 def _erp(context: composition.AgentContext, connection: Connection) -> Iterator[DoctorFinding]:
     with closing(context.database(connection)) as database:
         database.connect()
         excess = [sentences.of_message(finding.message) for finding in check_login(database)]
-    yield from (DoctorFinding("Usuário do banco", False, words) for words in excess)
+    yield from (DoctorFinding("Usuário do banco", "warning", words) for words in excess)
     with context.records(connection) as records:
         rows = records.rows()
     n_orders = format_count(rows["orders"], "pedido", "pedidos")
-    yield DoctorFinding("Banco do ERP", True, f"{connection.erp.database} abre e tem as tabelas do layout; {n_orders}.")
+    yield DoctorFinding("Banco do ERP", "ok", f"{connection.erp.database} abre e tem as tabelas do layout; {n_orders}.")
 
 
 def _zone(context: composition.AgentContext, connection: Connection) -> DoctorFinding:
     """Report the zone whose hours are written to the ERP; a fault while a person should confirm it."""
     found, now = context.zone_found(connection), context.runtime.clock()
     advice = zone_text.zone_advice(found, now, zone_text.zone_command(connection.name))
-    return DoctorFinding("Fuso horário", not found.is_unanswered, advice or f"{zone_text.zone_line(found, now)}.")
+    return DoctorFinding(
+        "Fuso horário", _failure_unless(not found.is_unanswered), advice or f"{zone_text.zone_line(found, now)}."
+    )
 
 
 def _disk(context: composition.AgentContext) -> DoctorFinding:
     free = shutil.disk_usage(context.home.path).free
     words = f"{format_integer(free // 2**20)} MB livres em {context.home.path}."
     if free < FREE_BYTES:
-        return DoctorFinding("Disco", False, f"{words} Libere espaço.")
-    return DoctorFinding("Disco", True, words)
+        return DoctorFinding("Disco", "failure", f"{words} Libere espaço.")
+    return DoctorFinding("Disco", "ok", words)
 
 
 def _secrets(context: composition.AgentContext) -> DoctorFinding:
     path = context.home.secrets
     if not path.exists():
-        return DoctorFinding("Segredos", False, "nenhuma chave guardada. Informe a chave em Conexão.")
+        return DoctorFinding("Segredos", "failure", "nenhuma chave guardada. Informe a chave em Conexão.")
     is_closed = path.stat().st_mode & 0o077 == 0
     words = f"guardados em {path}, " + (
         "só este usuário lê." if is_closed else "que outros usuários podem ler. Feche-o."
     )
-    return DoctorFinding("Segredos", is_closed, words)
+    return DoctorFinding("Segredos", _failure_unless(is_closed), words)
 
 
 def _pages(context: composition.AgentContext) -> Iterator[DoctorFinding]:
@@ -130,7 +146,9 @@ def _pages(context: composition.AgentContext) -> Iterator[DoctorFinding]:
     where = f"{'https' if certificate else 'http'}://{settings.host}:{settings.port}"
     who = "só neste computador" if is_loopback(settings.host) else "também de outros computadores, por TLS"
     n_others = composition.n_other_people() if context.password.stored_hash() is None else 0
-    yield DoctorFinding("Telas", not n_others, f"abrem em {where}, {who}, {_guarded(context, n_others)}.")
+    yield DoctorFinding(
+        "Telas", "warning" if n_others else "ok", f"abrem em {where}, {who}, {_guarded(context, n_others)}."
+    )
     if certificate is not None:
         yield certificate_finding(certificate, context.runtime.clock())
         yield _key(settings.key or settings.certificate)
@@ -152,14 +170,15 @@ def certificate_finding(certificate: Certificate, now: datetime) -> DoctorFindin
     names, days = ", ".join(certificate.names), (certificate.expires_at - now).days
     if days < 0:
         return DoctorFinding(
-            "Certificado", False, f"de {names}, venceu. Renove-o: os navegadores avisam a quem abre as telas."
+            "Certificado", "failure", f"de {names}, venceu. Renove-o: os navegadores avisam a quem abre as telas."
         )
     words = f"de {names}, vence em {format_count(days, 'dia', 'dias')}."
-    return DoctorFinding("Certificado", days >= RENEWAL_DAYS, words if days >= RENEWAL_DAYS else f"{words} Renove-o.")
+    is_good = days >= RENEWAL_DAYS
+    return DoctorFinding("Certificado", _failure_unless(is_good), words if is_good else f"{words} Renove-o.")
 
 
 def _key(path: Path | None) -> DoctorFinding:
     """Return whether the certificate's key is this account's alone."""
     is_closed = path is not None and path.stat().st_mode & 0o077 == 0
     words = "só este usuário lê." if is_closed else "que outros usuários podem ler. Feche-o."
-    return DoctorFinding("Chave do certificado", is_closed, f"em {path}, {words}")
+    return DoctorFinding("Chave do certificado", _failure_unless(is_closed), f"em {path}, {words}")

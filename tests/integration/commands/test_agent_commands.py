@@ -18,10 +18,12 @@ from omnisync.agent.config.first_code import FirstCode
 from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.secrets import Secret, Secrets
 from omnisync.agent.config.settings import Home
+from omnisync.agent.erp.layout_check.findings import warning
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.runtime import Runtime
 from omnisync.agent.schedule import Schedule
 from omnisync.cli import composition
+from omnisync.cli.doctor import DoctorFinding, status_of
 from omnisync.cli.password import password
 from tests.support.command_line import Terminal, run
 from tests.support.erp_databases import make_sqlite
@@ -229,6 +231,22 @@ def test_a_certificate_that_is_not_there_is_one_sentence(
     assert said.startswith("O certificado das telas não pode ser usado (falta um dos arquivos). Confira ")
 
 
+def test_doctor_does_not_fail_for_a_warning() -> None:
+    ok = DoctorFinding("Disco", "ok", "")
+    warning, failure = (DoctorFinding("Usuário do banco", severity, "") for severity in ("warning", "failure"))
+    assert (status_of([ok]), status_of([ok, warning]), status_of([failure, warning, ok])) == (0, 0, 1)
+
+
+def test_doctor_warns_of_a_login_that_may_do_more_than_it_needs(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal.connections.save(connection(erp=ErpAddress(kind="sqlite", database=make_sqlite(tmp_path).database)))
+    reported = [warning("check_login_excess", "login", direitos="SYSDBA")]
+    monkeypatch.setattr("omnisync.cli.doctor.check_login", lambda database: iter(reported))
+    said = run(capsys, "doctor")[1].splitlines()
+    assert [line[:22] for line in said if "SYSDBA" in line] == ["AVISO Usuário do banco"]
+
+
 def test_doctor_says_who_reaches_the_pages(
     journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -241,7 +259,7 @@ def test_doctor_says_who_reaches_the_pages(
     monkeypatch.setattr(composition, "n_other_people", lambda: 0)  # those of the machine that tests are not the test's
     assert pages() == [f"ok    {where}, {without}."]
     monkeypatch.setattr(composition, "n_other_people", lambda: 2)
-    assert pages() == [f"FALHA {where}, {without}. 2 outras contas deste computador abrem as telas."]
+    assert pages() == [f"AVISO {where}, {without}. 2 outras contas deste computador abrem as telas."]
     password = PagePassword(Home(tmp_path).page_password, QUICK)
     password.set(PASSWORD)
     assert pages() == [f"ok    {where}, com senha para as configurações."]
