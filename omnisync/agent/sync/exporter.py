@@ -33,7 +33,7 @@ from omnisync.agent.sync.change_detector import (
     packed_batch,
 )
 from omnisync.agent.sync.outbox import Batch, DatasetState, Outbox, RowRefusal
-from omnisync.agent.sync.put_back import is_put_back
+from omnisync.agent.sync.put_back import batch_name, is_put_back, may_be_sent_by
 from omnisync.contract.batches import BatchAnswer
 from omnisync.contract.datasets import DATASETS, Dataset
 
@@ -52,8 +52,9 @@ class _UndeliverableError(OmnisyncError):
 class ExportScope(Struct, frozen=True, kw_only=True):
     """The datasets one export sends, and to whom.
 
-    `hub_name` says whose hub it is: for another one everything is sent anew. `datasets` are names, with or without
-    their system; none means all. `agreed` are the confirmed deletes, by dataset. With `is_full` every row is read.
+    `hub_name` says whose hub it is: for another one everything is sent anew. `sender` is the connection's name: it tells
+    its batches from another's with the same token. `datasets` are names, with or without their system; none means all.
+    `agreed` are the confirmed deletes, by dataset. With `is_full` every row is read.
     """
 
     hub_name: str
@@ -61,6 +62,7 @@ class ExportScope(Struct, frozen=True, kw_only=True):
     datasets: Collection[str] = ()
     agreed: Mapping[str, int] = {}
     is_full: bool = False
+    sender: str = ""
 
     def includes(self, query: ExportQuery) -> bool:
         """Return whether the dataset of this query is among them."""
@@ -157,6 +159,8 @@ class Exporter:
             return
         state = self._dataset_state(dataset)
         told = self._uploads.states.get((dataset.system, dataset.name))
+        if told is not None and not may_be_sent_by(self._scope.sender, told.last_batch):
+            return  # another connection with the same token: it says nothing of ours
         if is_put_back(state, self._outbox.pending_ids(state), told):
             self._outbox.forget(dataset.system, dataset.name)
         elif told is not None and told.last_batch and not state.last_batch:
@@ -190,15 +194,13 @@ class Exporter:
         asked = state.held
         self._send(dataset, state)
         self._end_snapshot(dataset, state, options)
-        if options.has_agreed(state.held):
-            self._end_snapshot(dataset, state, options)
         self._count(_name(dataset), ExportCounts(held=state.held))
         self._hold(dataset.name, state.held, state.held != asked)
 
     def _options(self, dataset: Dataset) -> ExportOptions:
         return ExportOptions(
             clock=self._runtime.clock,
-            new_id=self._runtime.new_id,
+            new_id=lambda: batch_name(self._scope.sender, self._runtime.new_id()),
             agreed=self._scope.agreed.get(dataset.name, 0),
             withdraw=lambda: self._hold(dataset.name, 0, True),
             is_full=self._scope.is_full,
@@ -224,14 +226,18 @@ class Exporter:
         self._send(dataset, state)
         if state.snapshot:
             self._end_snapshot(dataset, state, options)
-            if options.has_agreed(state.held):  # how many they are, only the hub's answer told
-                self._end_snapshot(dataset, state, options)
         self._count(name, ExportCounts(held=state.held))
         if has_read_all or state.held:
             self._hold(dataset.name, self._sent[name].held, state.held_keys != asked)
 
     def _end_snapshot(self, dataset: Dataset, state: DatasetState, options: ExportOptions) -> None:
-        """Say that all there is has been named: the hub deletes the rest, or holds them for a person's confirmation."""
+        """Say that all there is has been named: the hub deletes the rest, or holds them for a person's confirmation.
+
+        What a person agreed to counts only for the snapshot whose deletes were shown; the hub's held ones only get
+        fewer.
+        """
+        if not state.held:  # before the answer: a run that ends in between must not find a yes to other deletes
+            options.withdraw()
         has_agreed = options.has_agreed(state.held)
         final = packed_batch(options, [], snapshot=state.snapshot, is_final=True, is_confirmed=has_agreed)
         self._outbox.enqueue(state, final, [])

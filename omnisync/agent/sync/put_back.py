@@ -5,10 +5,28 @@ Source: docs/contract.md "The way out".
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection
 
 from omnisync.agent.sync.outbox import DatasetState
 from omnisync.contract.batches import UploadState
+
+_AFTER_MARK = "_"
+"""Between the sender's mark and the rest of a batch's name; names of before it had none."""
+
+
+def batch_name(sender: str, id_: str) -> str:
+    """Return a batch's name that shows the connection it is of."""
+    return f"{_mark(sender)}{id_}"
+
+
+def may_be_sent_by(sender: str, batch: str) -> bool:
+    """Return whether the batch is of this connection, or of before names showed it."""
+    return _AFTER_MARK not in batch or batch.startswith(_mark(sender))
+
+
+def _mark(sender: str) -> str:
+    return hashlib.sha256(sender.encode()).hexdigest()[:8] + _AFTER_MARK
 
 
 def is_put_back(state: DatasetState, pending: Collection[str], told: UploadState | None) -> bool:

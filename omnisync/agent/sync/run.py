@@ -337,6 +337,7 @@ class RunExecutor:
                     datasets=request.datasets,
                     agreed=agreed,
                     is_full=request.is_full,
+                    sender=connection.name,
                 ),
                 hold=lambda dataset, n, is_other: self._hold(connection.name, dataset, n, is_other=is_other),
                 report=self._report,

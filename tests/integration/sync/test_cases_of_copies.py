@@ -7,11 +7,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from omnisync.agent.hub_api.client import HubClient, HubUploads
 from omnisync.agent.hub_api.transport import Transport
 from omnisync.agent.progress import ExportCounts
+from omnisync.agent.sync.outbox import Outbox
 from omnisync.contract.batches import BatchAnswer, UploadState
 from tests.support.export_setup import ExportSetup, as_before, fill, sent, with_queries
 from tests.support.hub_server import COMPANY
@@ -31,6 +33,14 @@ class OfContract10(HubClient):
 
 def file_of(folder: Path) -> Path:
     return folder / "exports" / "producao.db"
+
+
+def products(*codes: str) -> dict[str, list[tuple[Any, ...]]]:
+    return {"produtos": [(code, f"Produto {code}", "UN", *[None] * 5, 1) for code in codes]}
+
+
+def many(n: int) -> dict[str, list[tuple[Any, ...]]]:
+    return products(*(f"P{i:04}" for i in range(n)))
 
 
 def rename(office: ExportSetup, code: str, name: str) -> None:
@@ -178,3 +188,42 @@ def test_case_h14_a_dataset_that_left_the_layout_in_the_middle_of_a_snapshot_is_
     office.agreed = {"products": 3}
     assert office.export().exports == {"omniforce.products": ExportCounts(deleted=3)}
     assert office.at_hub()[PRODUCTS] == {}
+
+
+def test_a_confirmation_of_before_a_copy_is_not_for_what_the_snapshot_lacks(
+    office: ExportSetup, tmp_path: Path
+) -> None:
+    fill(office.keeper, many(60))
+    office.export(datasets=("products",))
+    older = file_of(tmp_path).read_bytes()
+    newer = products(*(f"N{n:04}" for n in range(20)))
+    fill(office.keeper, newer)
+    office.export(datasets=("products",))
+    office.keeper.run("DELETE FROM produtos WHERE codigo BETWEEN 'P0000' AND 'P0019'")
+    office.agreed = {"products": office.export(datasets=("products",)).exports["omniforce.products"].held}
+    assert office.agreed == {"products": 20}
+    file_of(tmp_path).write_bytes(older)
+    fill(office.keeper, products(*(f"P{n:04}" for n in range(20))))
+    office.keeper.run("DELETE FROM produtos WHERE codigo LIKE 'N%'")  # as many others
+
+    def hold(dataset: str, n: int, is_other: bool) -> None:
+        if is_other or not n:
+            office.agreed.pop(dataset, None)
+
+    counts = office.export(datasets=("products",), hold=hold)
+    assert counts.exports["omniforce.products"] == ExportCounts(read=60, prepared=60, sent=60, held=20)
+    assert office.agreed == {}
+    assert len(office.at_hub()[PRODUCTS]) == 80
+    office.agreed = {"products": 20}
+    assert office.export(datasets=("products",)).exports["omniforce.products"].deleted == 20
+
+
+def test_two_connections_with_one_token_and_one_dataset_do_not_begin_it_at_every_run(
+    office: ExportSetup, tmp_path: Path
+) -> None:
+    fill(office.keeper, many(3))
+    other = msgspec.structs.replace(office, outbox=Outbox(tmp_path / "exports" / "filial.db"))
+    both = ((office, "matriz"), (other, "filial"))
+    for one, name in both:
+        one.export(datasets=("products",), sender=name)
+    assert [sent(one.export(datasets=("products",), sender=name)) for one, name in both] == [{}, {}]
