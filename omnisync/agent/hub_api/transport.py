@@ -135,7 +135,13 @@ class Transport:
         }
         timeout = httpx.Timeout(silence_timeout_s, connect=min(CONNECT_TIMEOUT_S, silence_timeout_s))
         self._http = httpx.Client(
-            base_url=url.rstrip("/"), headers=headers, timeout=timeout, follow_redirects=False, verify=verify
+            base_url=url.rstrip("/"),
+            headers=headers,
+            timeout=timeout,
+            follow_redirects=False,
+            verify=verify,
+            # Without TLS the hub is this computer's: a proxy of the environment would read the token, and not find it.
+            trust_env=httpx.URL(url).scheme != "http",
         )
 
     def close(self) -> None:

@@ -52,9 +52,9 @@ class _UndeliverableError(OmnisyncError):
 class ExportScope(Struct, frozen=True, kw_only=True):
     """The datasets one export sends, and to whom.
 
-    `hub_name` says whose hub it is: for another one everything is sent anew. `sender` is the connection's name: it tells
-    its batches from another's with the same token. `datasets` are names, with or without their system; none means all.
-    `agreed` are the confirmed deletes, by dataset. With `is_full` every row is read.
+    `hub_name` says whose hub it is: for another one everything is sent anew. `sender` is the connection's name, which
+    tells its batches from another's with the same token. `datasets` are names, with or without their system; none means
+    all. `agreed` are the confirmed deletes, by dataset. With `is_full` every row is read.
     """
 
     hub_name: str

@@ -112,3 +112,15 @@ def test_case_f10_without_tls_the_number_is_this_computers(number: str, is_fine:
         return
     with pytest.raises(SettingsError):
         check_peer(number, is_plain=True)
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_case_f10_a_hub_of_this_computer_is_never_reached_by_a_proxy(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for known in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(known, raising=False)
+    with listener() as proxy, listener() as hub:
+        monkeypatch.setenv(name, f"http://{LISTENS_AT}:{proxy.port}")
+        asked(f"http://{LISTENS_AT}:{hub.port}")
+    assert (proxy.heard, TOKEN.encode() in hub.heard) == (b"", True)
