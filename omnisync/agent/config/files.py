@@ -16,6 +16,7 @@ from threading import Event
 
 from filelock import lock_descriptor
 
+from omnisync.agent.config.accounts import account_name, is_private_group
 from omnisync.agent.errors import SettingsError, TemporaryError
 
 LOCK_PAUSE = timedelta(milliseconds=50)
@@ -31,7 +32,7 @@ pause: Callable[[float], object] = Event().wait
 
 
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-_OPEN_TO_GROUP_OR_OTHERS, _WRITABLE_BY_OTHERS = 0o077, 0o022
+_OPEN_TO_GROUP_OR_OTHERS = 0o077
 
 
 class LockedError(Exception):
@@ -75,7 +76,8 @@ def open_private(path: Path, flags: int) -> int:
         raise
     try:
         if sys.platform != "win32" and _is_open_to_others(path, os.fstat(handle)):
-            os.fchmod(handle, 0o600)
+            with suppress(PermissionError):  # a file of ours in a file system without modes, as a USB stick's
+                os.fchmod(handle, 0o600)
     except BaseException:
         os.close(handle)
         raise
@@ -102,7 +104,8 @@ def make_private_unopened(path: Path) -> None:
 def close_to_others(path: Path) -> None:
     """Close a file that is there to the other accounts, and open no handle of it. Raises as `open_private`."""
     if _is_open_to_others(path, path.lstat()):
-        path.chmod(0o600)
+        with suppress(PermissionError):  # as in `open_private`
+            path.chmod(0o600)
 
 
 def make_private(path: Path) -> None:
@@ -119,15 +122,19 @@ def read_private(path: Path) -> bytes:
 def make_private_folder(folder: Path, *, may_be_link: bool = False) -> None:
     """Make the folder where it is missing, closed to other accounts.
 
-    Raises OSError; SettingsError (folder_not_ours) for a folder of another account, or one in which others may write:
-    what they plant there would be read as ours. `may_be_link` allows a link of ours or of the administrator's.
+    Raises OSError; SettingsError for a folder of another account (folder_of_another), or one in which others may write
+    (folder_not_ours): what they plant there would be read as ours. `may_be_link` allows a link of ours or of the
+    administrator's.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if sys.platform == "win32":
         return
     link, found, us = folder.lstat(), folder.stat(), os.geteuid()
     is_link_of_another = stat.S_ISLNK(link.st_mode) and not (may_be_link and link.st_uid in (us, 0))
-    if is_link_of_another or found.st_uid != us or found.st_mode & _WRITABLE_BY_OTHERS:
+    if not is_link_of_another and found.st_uid != us:
+        raise SettingsError("folder_of_another", pasta=folder, dono=account_name(found.st_uid))
+    may_group = found.st_mode & stat.S_IWGRP and not is_private_group(found.st_gid)
+    if is_link_of_another or may_group or found.st_mode & stat.S_IWOTH:
         raise SettingsError("folder_not_ours", pasta=folder)
 
 

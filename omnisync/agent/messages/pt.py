@@ -289,8 +289,12 @@ _PROGRAM: Mapping[str, Message] = {
     ),
     "disk_full": Message("O disco deste computador está cheio ({pasta}).", "Libere espaço e tente de novo."),
     "folder_read_only": Message("Não é possível gravar na pasta {pasta}.", "Dê permissão de gravação a este usuário."),
+    "folder_of_another": Message(
+        "A pasta {pasta} é do usuário {dono} deste computador.",
+        "Rode o comando como ele: sudo -u {dono} omnisync …; ou informe outra pasta em OMNISYNC_HOME.",
+    ),
     "folder_not_ours": Message(
-        "A pasta {pasta} é de outro usuário deste computador, ou outros podem gravar nela.",
+        "Outros usuários deste computador podem gravar na pasta {pasta}, ou ela é um atalho (link) deles.",
         "Feche-a com chmod go-w {pasta}, ou informe uma só deste usuário em OMNISYNC_HOME.",
     ),
     "file_not_ours": Message(

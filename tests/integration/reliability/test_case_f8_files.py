@@ -13,12 +13,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from omnisync.agent.config import files
+from omnisync.agent.config.accounts import account_name, is_private_group
 from omnisync.agent.config.first_code import FirstCode
 from omnisync.agent.config.page_password import PagePassword
 from omnisync.agent.config.secrets import Secret, Secrets
 from omnisync.agent.config.settings import Home
 from omnisync.agent.errors import SettingsError
 from omnisync.agent.journal.journal import Journal
+from omnisync.agent.messages import sentences
 from omnisync.agent.sync.outbox import outbox_of
 from tests.support.command_line import run
 from tests.support.erp_databases import make_sqlite
@@ -82,7 +85,8 @@ def test_case_f8_a_home_of_another_account_is_refused(tmp_path: Path) -> None:
     os.chown(home, OTHER, OTHER)
     with pytest.raises(SettingsError) as told:
         Home(home).prepare()
-    assert (told.value.code, told.value.words["pasta"]) == ("folder_not_ours", home)
+    assert told.value.code == "folder_of_another"
+    assert sentences.of_error(told.value).startswith(f"A pasta {home} é do usuário {account_name(OTHER)} deste")
     assert list(home.iterdir()) == []
 
 
@@ -93,14 +97,48 @@ def test_case_f8_a_folder_that_others_may_write_in_is_refused_with_a_sentence(
 ) -> None:
     home = Home(tmp_path / "home").prepare()
     folder = home.path / which
+    monkeypatch.setattr(files, "is_private_group", lambda gid: False)
     folder.chmod(mode)
     monkeypatch.setenv("OMNISYNC_HOME", str(home.path))
     status, said = run(capsys, "connection", "list")
     assert (status, said) == (
         1,
-        f"A pasta {folder} é de outro usuário deste computador, ou outros podem gravar nela. Feche-a com chmod go-w "
-        f"{folder}, ou informe uma só deste usuário em OMNISYNC_HOME.\n",
+        f"Outros usuários deste computador podem gravar na pasta {folder}, ou ela é um atalho (link) deles. "
+        f"Feche-a com chmod go-w {folder}, ou informe uma só deste usuário em OMNISYNC_HOME.\n",
     )
+
+
+@pytest.mark.skipif(not is_private_group(os.getegid()), reason="the account that tests has no group of its own")
+def test_case_f8_a_home_made_by_hand_in_the_accounts_own_group_opens(tmp_path: Path) -> None:
+    os.umask(0o002)
+    (tmp_path / "home").mkdir()
+    assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o775
+    assert Home(tmp_path / "home").prepare().locks.is_dir()
+    if os.geteuid() == 0:  # only root gives a folder to another's group
+        os.chown(tmp_path / "home", 0, OTHER)
+        with pytest.raises(SettingsError):
+            Home(tmp_path / "home").prepare()
+
+
+def test_case_f8_a_home_behind_a_link_in_its_path_opens(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "tmp").symlink_to("data")
+    assert Home(tmp_path / "tmp" / "home").prepare().locks.is_dir()
+
+
+def test_case_f8_a_home_in_a_file_system_without_modes_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*words: object, **more: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    home = Home(tmp_path / "home").prepare()
+    Journal(home.journal).connections.all()
+    Secrets(home.secrets).put(connection(), "hub_token", Secret(CANARY))
+    for path in (home.journal, home.secrets):
+        path.chmod(0o755)
+    monkeypatch.setattr(os, "chmod", refuse)
+    monkeypatch.setattr(os, "fchmod", refuse)
+    assert Journal(home.journal).connections.all() == ()
+    assert Secrets(home.secrets).get(connection(), "hub_token") == Secret(CANARY)
 
 
 @pytest.mark.parametrize("name", ["journal.db", "secrets.json", "page_password", "first_password_code", "secrets.lock"])
