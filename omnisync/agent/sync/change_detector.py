@@ -128,6 +128,7 @@ class ChangeDetector:
         self._stretches = outbox.chunk_hashes(state) if self.reads_all else {}
         self._met_chunks: ChunkHashes = {}
         self._n_read = self._n_prepared = self._n_refused = self._n_held = 0
+        self.n_confirmed = 0
 
     def detect(self) -> ExportCounts:
         """Keep what has changed. Idempotent: what is kept already is known."""
@@ -307,6 +308,7 @@ class ChangeDetector:
         if is_many and not has_agreed:
             self._n_held = n
             return
+        self.n_confirmed = n if has_agreed else 0
         if n:
             self._n_prepared += enqueue_deletes(self._outbox, state, options, self._seen, is_confirmed=has_agreed)
         if state.next_n > options.limits.numbers + 4 * state.n_rows:
@@ -318,9 +320,10 @@ def confirm_deletes(outbox: Outbox, state: DatasetState, options: ExportOptions,
     """Return whether a person agreed to the deletes of just these rows; else ask about them.
 
     What was agreed to were the keys as they were when it was asked: others need another answer, however many they are.
+    A person is asked about them and about what the hub holds in a snapshot at once, by the sum.
     """
     keys = digest_of_keys(outbox.missing_keys(state, seen)) if n else ""
-    has_agreed = options.has_agreed(n) and keys == state.held_keys
+    has_agreed = options.has_agreed(n + state.held) and keys == state.held_keys
     if keys != state.held_keys:  # before the new ones are kept: a run that ends in between must not find the old yes
         options.withdraw()
     state.held_keys = "" if has_agreed else keys

@@ -222,29 +222,31 @@ class Exporter:
         before = self._dataset_state(dataset)
         asked = before.held_keys
         self._send(dataset, before)
-        state, has_read_all = self._retrying(lambda: self._collect(query, options))
+        state, collector = self._retrying(lambda: self._collect(query, options))
         self._send(dataset, state)
         if state.snapshot:
-            self._end_snapshot(dataset, state, options)
+            self._end_snapshot(dataset, state, options, collector.n_confirmed)
         self._count(name, ExportCounts(held=state.held))
-        if has_read_all or state.held:
+        if collector.reads_all or state.held:
             self._hold(dataset.name, self._sent[name].held, state.held_keys != asked)
 
-    def _end_snapshot(self, dataset: Dataset, state: DatasetState, options: ExportOptions) -> None:
+    def _end_snapshot(
+        self, dataset: Dataset, state: DatasetState, options: ExportOptions, n_confirmed: int = 0
+    ) -> None:
         """Say that all there is has been named: the hub deletes the rest, or holds them for a person's confirmation.
 
         What a person agreed to counts only for the snapshot whose deletes were shown; the hub's held ones only get
-        fewer.
+        fewer. `n_confirmed` of those agreed to were deletes by name.
         """
         if not state.held:  # before the answer: a run that ends in between must not find a yes to other deletes
             options.withdraw()
-        has_agreed = options.has_agreed(state.held)
+        has_agreed = state.held > 0 and options.has_agreed(n_confirmed + state.held)
         final = packed_batch(options, [], snapshot=state.snapshot, is_final=True, is_confirmed=has_agreed)
         self._outbox.enqueue(state, final, [])
         self._send(dataset, state)
 
-    def _collect(self, query: ExportQuery, options: ExportOptions) -> tuple[DatasetState, bool]:
-        """Return the dataset as it is known when all that is to go was kept, and whether every row was read for it."""
+    def _collect(self, query: ExportQuery, options: ExportOptions) -> tuple[DatasetState, ChangeDetector]:
+        """Return the dataset as it is known when all that is to go was kept, and by what its rows were read."""
         name = _name(query.dataset)
         before = msgspec.structs.replace(self._sent[name], read=0)  # begun again it reads all of it again
 
@@ -255,7 +257,7 @@ class Exporter:
         state = self._dataset_state(query.dataset)
         collector = ChangeDetector(self._erp, self._outbox, query, state, options, report_read)
         self._sent[name] = before + collector.detect()
-        return state, collector.reads_all
+        return state, collector
 
     def _dataset_state(self, dataset: Dataset) -> DatasetState:
         hub = f"{self._scope.hub_name} {self._uploads.epoch}"

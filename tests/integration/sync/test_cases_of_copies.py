@@ -227,3 +227,16 @@ def test_two_connections_with_one_token_and_one_dataset_do_not_begin_it_at_every
     for one, name in both:
         one.export(datasets=("products",), sender=name)
     assert [sent(one.export(datasets=("products",), sender=name)) for one, name in both] == [{}, {}]
+
+
+def test_deletes_held_by_the_hub_and_by_name_go_with_one_confirmation_of_their_sum(office: ExportSetup) -> None:
+    fill(office.keeper, many(100))
+    office.export(datasets=("products",))
+    office.hub.store.new_epoch(COMPANY)
+    office.keeper.run("DELETE FROM produtos WHERE codigo < 'P0030'")
+    assert office.export(datasets=("products",)).exports["omniforce.products"].held == 30
+    office.keeper.run("DELETE FROM produtos WHERE codigo < 'P0055'")
+    assert office.export(datasets=("products",)).exports["omniforce.products"].held == 55
+    office.agreed = {"products": 55}
+    counts = office.export(datasets=("products",)).exports["omniforce.products"]
+    assert (counts.deleted, counts.held, len(office.at_hub()[PRODUCTS])) == (55, 0, 45)
