@@ -291,7 +291,8 @@ _PROGRAM: Mapping[str, Message] = {
     "folder_read_only": Message("Não é possível gravar na pasta {pasta}.", "Dê permissão de gravação a este usuário."),
     "folder_of_another": Message(
         "A pasta {pasta} é do usuário {dono} deste computador.",
-        "Rode o comando como ele: sudo -u {dono} omnisync …; ou informe outra pasta em OMNISYNC_HOME.",
+        "Rode o comando como ele: sudo -u {dono} --preserve-env=OMNISYNC_HOME omnisync …; ou informe outra pasta em "
+        "OMNISYNC_HOME.",
     ),
     "folder_not_ours": Message(
         "Outros usuários deste computador podem gravar na pasta {pasta}, ou ela é um atalho (link) deles.",
