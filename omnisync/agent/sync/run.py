@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from datetime import tzinfo
-from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -37,16 +36,13 @@ from omnisync.agent.schedule import SYSTEMS
 from omnisync.agent.sync.exporter import Exporter, ExportScope
 from omnisync.agent.sync.importer import Importer, ImportOptions, RetryRequest
 from omnisync.agent.sync.outbox import outbox_of
-from omnisync.agent.sync.run_report import Display, Report, guarded, ignore
+from omnisync.agent.sync.run_report import Display, Report, guarded, ignore, retry_journal
 from omnisync.agent.sync.slice_size import FIRST_SLICE, MAX_REMEMBERED
 from omnisync.agent.zones import wall_hour
 from omnisync.contract.feed import RecordKind
 
-JOURNAL_TRIES = 11
-JOURNAL_PAUSE_S = 3.0
 DRY_RUN = "rehearsal"
 """The run id of a dry run, which has no row."""
-Written = TypeVar("Written")
 KINDS: tuple[RecordKind, ...] = ("customer", "order")
 
 
@@ -98,7 +94,7 @@ def execute_run(
         services.listen_for_stop() as is_stopped,
         rare_collections(),
     ):
-        run = begin_run(services, connection, request, run_id)
+        run = begin_run(services, connection, request, run_id, is_stopped)
         failed = services.report_broken_display
         pulse = Pulse(
             pulse_path(services.home, connection.name),
@@ -174,12 +170,19 @@ def exclusive_run(services: RunServices, connection: Connection) -> Iterator[Non
         yield
 
 
-def begin_run(services: RunServices, connection: Connection, request: RunRequest, run_id: str | None) -> Run:
+def begin_run(
+    services: RunServices,
+    connection: Connection,
+    request: RunRequest,
+    run_id: str | None,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> Run:
     """Return the run's row, started: the one the agent asked for, or a new one of the command line.
 
-    Waits a while for a journal in use.
+    Waits a while for a journal in use; no longer once it is to stop.
     """
-    journal, now = services.journal, services.runtime.clock()
+    journal, runtime = services.journal, services.runtime
+    now = runtime.clock()
 
     def enqueue() -> str:
         # We hold its lock: no other can be alive. One asked for just now, as by a slot, is about to take it.
@@ -187,20 +190,8 @@ def begin_run(services: RunServices, connection: Connection, request: RunRequest
         journal.prune(now)  # where no agent does it each day
         return journal.enqueue_run(connection.name, request.scope, request.origin, now).id
 
-    known = run_id or _retry_journal(services, enqueue, (TemporaryError,))
-    return _retry_journal(services, lambda: journal.start_run(known, now, services.runtime.pid()), (TemporaryError,))
-
-
-def _retry_journal(
-    services: RunServices, write: Callable[[], Written], errors: tuple[type[OmnisyncError], ...]
-) -> Written:
-    """Do what writes the journal, trying again for a while where it fails for one of these."""
-    for _ in range(JOURNAL_TRIES - 1):
-        try:
-            return write()
-        except errors:
-            services.runtime.wait(JOURNAL_PAUSE_S)
-    return write()
+    known = run_id or retry_journal(runtime, enqueue, (TemporaryError,), is_stopped)
+    return retry_journal(runtime, lambda: journal.start_run(known, now, runtime.pid()), (TemporaryError,), is_stopped)
 
 
 @contextmanager
@@ -398,4 +389,4 @@ def end_run(
     def end() -> None:
         services.journal.end_run(run_id, state, services.runtime.clock(), counts, code=code, words=words)
 
-    _retry_journal(services, end, (TemporaryError, SettingsError))
+    retry_journal(services.runtime, end, (TemporaryError, SettingsError))

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
-from omnisync.agent.errors import SettingsError, TemporaryError
+from omnisync.agent.errors import OmnisyncError, SettingsError, TemporaryError
 from omnisync.agent.journal.journal import Journal
 from omnisync.agent.journal.run import Run
 from omnisync.agent.phase import Phase
@@ -18,6 +18,7 @@ from omnisync.agent.progress import Counts, ExpectedCounts, Progress
 from omnisync.agent.runtime import Runtime
 
 Observed = TypeVar("Observed")
+Written = TypeVar("Written")
 Show = Callable[[Progress], None]
 Display = AbstractContextManager[Show]
 
@@ -26,6 +27,8 @@ SPEED_OVER_S = 10.0
 log = logging.getLogger(__name__)
 BEAT_S = 0.5
 """Between two looks into the journal: the pages look there once a second."""
+JOURNAL_TRIES = 11
+JOURNAL_PAUSE_S = 3.0
 
 
 def ignore(progress: Progress) -> None:
@@ -146,6 +149,23 @@ class Speed:
         began, n_before = self._seen[0]
         self._seen.append((now, n_rows))
         return (n_rows - n_before) / (now - began) if now > began else 0.0
+
+
+def retry_journal(
+    runtime: Runtime,
+    write: Callable[[], Written],
+    errors: tuple[type[OmnisyncError], ...],
+    gives_up: Callable[[], bool] = lambda: False,
+) -> Written:
+    """Do what writes the journal, trying again for a while where it fails for one of these."""
+    for _ in range(JOURNAL_TRIES - 1):
+        try:
+            return write()
+        except errors:
+            if gives_up():
+                raise
+            runtime.wait(JOURNAL_PAUSE_S)
+    return write()
 
 
 def phase_of(progress: Progress) -> Phase:

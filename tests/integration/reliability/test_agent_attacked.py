@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from contextlib import closing
+from contextlib import closing, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -110,6 +110,23 @@ def test_a_journal_in_use_ends_no_run(parts: composition.AgentContext) -> None:
     kept = parts.journal.run(run.id)
     assert kept is not None
     assert (kept.state, len(waits)) == ("done", 2)
+
+
+def test_a_run_that_waits_for_the_journal_heeds_a_signal(parts: composition.AgentContext) -> None:
+    parts.journal.close()
+    parts = msgspec.structs.replace(parts, journal=Journal(parts.home.journal, busy=timedelta(milliseconds=10)))
+    waits: list[float] = []
+    services = composition.run_services(parts)
+    services = msgspec.structs.replace(
+        services,
+        runtime=msgspec.structs.replace(services.runtime, wait=waits.append),
+        listen_for_stop=lambda: nullcontext(lambda: len(waits) == 2),
+    )
+    with closing(sqlite3.connect(parts.home.journal, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(TemporaryError) as told:
+            execute_run(services, AURORA, RunRequest())
+    assert (told.value.code, len(waits)) == ("file_in_use", 2)
 
 
 def test_a_lock_that_cannot_be_opened_leaves_the_others_their_slots(house: AgentHome) -> None:
