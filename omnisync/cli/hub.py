@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import wraps
 from ipaddress import ip_network
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import parse_qsl, urlsplit
+from typing import TYPE_CHECKING, TypeVar
 
-import platformdirs
 import rich_click as click
-from click.core import ParameterSource
 
-from omnisync.agent.errors import SettingsError
-from omnisync.agent.messages import sentences
-from omnisync.agent.sqlite_file import make_private_database
 from omnisync.agent.zones import machine_zone
+from omnisync.cli.hub_database import database_option, make_private, naming_the_trouble, open_store
 from omnisync.cli.options import in_portuguese
 from omnisync.cli.questions import confirm
 
@@ -27,83 +18,6 @@ if TYPE_CHECKING:
     from omnisync.hub.store import Store, Token
 
 Result = TypeVar("Result")
-
-
-def default_database() -> str:
-    """Return the hub's own SQLite file: under OMNISYNC_HOME, else in the user's data folder."""
-    home = os.environ.get("OMNISYNC_HOME")  # noqa: TID251  # a command may read the environment
-    folder = Path(home) if home else platformdirs.user_data_path("omnisync", appauthor=False)
-    return f"sqlite:///{folder / 'hub.db'}"
-
-
-def _database(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say where the hub's database is; the function receives its address as `database`."""
-
-    @click.option(
-        "--database",
-        envvar="OMNISYNC_HUB_DATABASE",
-        metavar="URL",
-        help="Banco de dados da central, SQLite ou PostgreSQL, sem senha (padrão: hub.db na pasta de dados). Com "
-        "senha, use OMNISYNC_HUB_DATABASE ou --database-file.",
-    )
-    @click.option(
-        "--database-file", metavar="ARQUIVO", help="Arquivo com o endereço do banco na primeira linha; - lê da entrada."
-    )
-    @wraps(function)
-    def with_address(*args: Any, database: str | None, database_file: str | None, **more: Any) -> Any:
-        return function(*args, database=_address(database, database_file), **more)
-
-    return with_address
-
-
-def _address(database: str | None, file: str | None) -> str:
-    """Return the address of the hub's database. A password in an argument is refused: every account reads those."""
-    if file is not None:
-        try:
-            with click.open_file(file, encoding="utf-8") as opened:
-                return str(opened.readline()).strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise click.ClickException(f"O arquivo {file} com o endereço do banco não pode ser lido.") from error
-    if database is not None and _is_argument("database") and _has_password(database):
-        raise click.ClickException(
-            "A senha do banco não pode estar na linha de comando, que todo usuário deste computador lê. Use "
-            "OMNISYNC_HUB_DATABASE ou --database-file."
-        )
-    return database or default_database()
-
-
-def _is_argument(name: str) -> bool:
-    """Return whether the option stands on the command line, and not in the environment."""
-    called = click.get_current_context()
-    return called is not None and called.get_parameter_source(name) is ParameterSource.COMMANDLINE
-
-
-def _has_password(database: str) -> bool:
-    try:
-        parts = urlsplit(database)
-    except ValueError:
-        return ":" in database.rpartition("@")[0].rpartition("/")[2]
-    return parts.password is not None or any(name.endswith("password") for name, _ in parse_qsl(parts.query))
-
-
-_TROUBLES = {
-    "address": "O endereço do banco da central não serve ({onde}). Informe em --database, "
-    "OMNISYNC_HUB_DATABASE ou --database-file algo como "
-    "sqlite:///pasta/hub.db ou postgresql+psycopg://usuario@servidor/banco.",
-    "driver": "Falta neste computador o driver do banco da central ({onde}). Instale o Omnisync com o extra "
-    "postgresql.",
-    "login": "O banco da central recusou o usuário ou a senha ({onde}). Confira-os no endereço.",
-    "unreachable": "O banco da central não respondeu ({onde}). Confira o endereço em --database e se o servidor está "
-    "ligado.",
-    "file": "O arquivo da central não pode ser aberto nem gravado ({onde}). Confira a pasta, as permissões e o disco.",
-    "corrupt": "O arquivo da central não é um banco SQLite, ou se estragou ({onde}). Volte uma cópia dele, ou informe "
-    "outro em --database.",
-    "newer": "O banco da central é de uma versão mais nova do Omnisync ({onde}). Atualize o Omnisync neste computador.",
-    "encoding": "O banco da central não guarda textos em UTF-8 ({onde}). Crie outro com ENCODING 'UTF8' e TEMPLATE "
-    "template0, e informe-o em --database.",
-    "other": "O banco da central não pôde ser usado ({onde}). Confira o endereço, o usuário e as permissões em "
-    "--database.",
-}
 
 
 def _proxy_address(_ctx: click.Context, _option: click.Parameter, value: str | None) -> str | None:
@@ -155,14 +69,14 @@ def hub() -> None:
     help="Endereço (ou rede) do proxy diante da central: só dele se aceita de que endereço vem um pedido "
     "(X-Forwarded-For).",
 )
-@_database
+@database_option
 def serve(host: str, port: int, proxy: str | None, database: str) -> None:
     """Atende até ser interrompida."""
     from omnisync.hub.server import serve as serve_hub
 
     try:
-        with _naming_the_trouble(database):
-            _make_private(database)
+        with naming_the_trouble(database):
+            make_private(database)
             serve_hub(database, host, port, lambda url: click.echo(f"Central em {url}"), proxy)
     except KeyboardInterrupt:  # the way a person ends it: no error
         click.echo("Central encerrada.")
@@ -171,13 +85,13 @@ def serve(host: str, port: int, proxy: str | None, database: str) -> None:
 
 
 @hub.command("prune")
-@_database
+@database_option
 def prune_command(database: str) -> None:
     """Remove o que passou do prazo ou do limite de cada tabela. A central faz isto sozinha uma vez por dia."""
     from omnisync.hub.retention import prune
     from omnisync.hub.server import wall_clock
 
-    removed = {table: n for table, n in prune(_open(database), wall_clock()).items() if n}
+    removed = {table: n for table, n in prune(open_store(database), wall_clock()).items() if n}
     for table, n in removed.items():
         click.echo(f"{table}: {n}")
     click.echo("Pronto." if removed else "Nada a remover.")
@@ -191,43 +105,44 @@ def company() -> None:
 @company.command("add")
 @click.argument("id")
 @click.argument("name", metavar="NOME")
-@_database
+@database_option
 def company_add(id: str, name: str, database: str) -> None:
     """Cadastra a empresa ID com o nome NOME (ou muda o nome)."""
     _try(
-        lambda: _open(database).add_company(id, name), "O código da empresa tem de 1 a 40 letras sem acento e números."
+        lambda: open_store(database).add_company(id, name),
+        "O código da empresa tem de 1 a 40 letras sem acento e números.",
     )
     click.echo(f"Empresa {id} cadastrada.")
 
 
 @company.command("new-epoch")
 @click.argument("id")
-@_database
+@database_option
 def company_new_epoch(id: str, database: str) -> None:
     """Depois de restaurar um backup: faz os agentes da empresa ID lerem tudo de novo."""
-    _try(lambda: _open(database).new_epoch(id))
+    _try(lambda: open_store(database).new_epoch(id))
     click.echo(f"Os agentes da empresa {id} lerão tudo de novo na próxima importação.")
 
 
 @company.command("list")
-@_database
+@database_option
 def company_list(database: str) -> None:
     """Lista as empresas e diz quais estão suspensas."""
     from omnisync.hub.administration import companies
 
-    for known in companies(_open(database)):
+    for known in companies(open_store(database)):
         state = "em uso" if known.suspended_at is None else f"suspensa em {_local_time(known.suspended_at)}"
         click.echo(f"{known.id}  {known.name}  {state}")
 
 
 @company.command("show")
 @click.argument("id")
-@_database
+@database_option
 def company_show(id: str, database: str) -> None:
     """Mostra o que a central tem da empresa ID."""
     from omnisync.hub.administration import company_summary
 
-    known = _try(lambda: company_summary(_open(database), id))
+    known = _try(lambda: company_summary(open_store(database), id))
     state = "em uso" if known.suspended_at is None else f"suspensa em {_local_time(known.suspended_at)}"
     click.echo(f"{known.id}  {known.name}  {state}")
     click.echo(f"estabelecimentos: {known.n_establishments}")
@@ -238,36 +153,36 @@ def company_show(id: str, database: str) -> None:
 
 @company.command("suspend")
 @click.argument("id")
-@_database
+@database_option
 def company_suspend(id: str, database: str) -> None:
     """Fecha a central para a empresa ID, sem perder nada dela."""
     from omnisync.hub.administration import set_suspended
     from omnisync.hub.server import wall_clock
 
-    _try(lambda: set_suspended(_open(database), id, wall_clock()))
+    _try(lambda: set_suspended(open_store(database), id, wall_clock()))
     click.echo(f"Empresa {id} suspensa. Para reabrir: omnisync hub company resume {id}")
 
 
 @company.command("resume")
 @click.argument("id")
-@_database
+@database_option
 def company_resume(id: str, database: str) -> None:
     """Reabre a central para a empresa ID."""
     from omnisync.hub.administration import set_suspended
 
-    _try(lambda: set_suspended(_open(database), id, None))
+    _try(lambda: set_suspended(open_store(database), id, None))
     click.echo(f"Empresa {id} em uso.")
 
 
 @company.command("remove")
 @click.argument("id")
 @click.option("--yes", is_flag=True, help="Não pergunta.")
-@_database
+@database_option
 def company_remove(id: str, yes: bool, database: str) -> None:
     """Apaga a empresa ID, já suspensa, com tudo o que a central tem dela."""
     from omnisync.hub.administration import company_summary, remove_company
 
-    store = _open(database)
+    store = open_store(database)
     known = _try(lambda: company_summary(store, id))
     if not yes:
         click.echo(f"{known.name}: {known.n_records} registros serão apagados. Isto não tem volta.")
@@ -285,11 +200,11 @@ def establishment() -> None:
 @click.argument("company", metavar="EMPRESA")
 @click.argument("code", metavar="CÓDIGO")
 @click.argument("name", metavar="NOME")
-@_database
+@database_option
 def establishment_add(company: str, code: str, name: str, database: str) -> None:
     """Cadastra o estabelecimento CÓDIGO da empresa EMPRESA com o nome NOME."""
     _try(
-        lambda: _open(database).add_establishment(company, code, name),
+        lambda: open_store(database).add_establishment(company, code, name),
         "O código do estabelecimento tem de 1 a 10 letras sem acento e números.",
     )
     click.echo(f"Estabelecimento {code} cadastrado.")
@@ -313,7 +228,7 @@ def token() -> None:
 )
 @click.option("--days", type=click.IntRange(1, 3650), metavar="DIAS", help="Dias que a chave vale (sem: sempre).")
 @click.option("--computer", metavar="NOME", help="Nome do computador que a usa, para a lista.")
-@_database
+@database_option
 def token_create(
     company: str, name: str, scopes: tuple[str, ...], days: int | None, computer: str | None, database: str
 ) -> None:
@@ -325,7 +240,7 @@ def token_create(
     from omnisync.hub.server import wall_clock
     from omnisync.hub.store import AGENT_SCOPES, SCOPES
 
-    store = _open(database)
+    store = open_store(database)
     is_taken = is_token_named(store, company, name)
     now = wall_clock()
     ends = None if days is None else now + timedelta(days=days)
@@ -349,13 +264,13 @@ def token_create(
 @click.argument("beginning", metavar="COMEÇO")
 @click.option("--overlap", default=24, show_default=True, type=click.IntRange(0, 720), metavar="HORAS",
               help="Por quantas horas a chave antiga ainda vale.")  # fmt: skip
-@_database
+@database_option
 def token_rotate(company: str, beginning: str, overlap: int, database: str) -> None:
     """Troca a chave que começa por COMEÇO por outra de mesmo nome, que mostra uma única vez."""
     from omnisync.hub.administration import rotate_token
     from omnisync.hub.server import wall_clock
 
-    store = _open(database)
+    store = open_store(database)
     old = _token(store, company, beginning)
     click.echo(rotate_token(store, old, timedelta(hours=overlap), wall_clock()))
     click.echo("Guarde esta chave: ela não será mostrada de novo.", err=True)
@@ -365,12 +280,12 @@ def token_rotate(company: str, beginning: str, overlap: int, database: str) -> N
 @token.command("revoke")
 @click.argument("company", metavar="EMPRESA")
 @click.argument("beginning", metavar="COMEÇO")
-@_database
+@database_option
 def token_revoke(company: str, beginning: str, database: str) -> None:
     """Revoga na hora a chave que começa por COMEÇO (veja `token list`)."""
     from omnisync.hub.server import wall_clock
 
-    store = _open(database)
+    store = open_store(database)
     old = _token(store, company, beginning)
     store.revoke_token(company, old.prefix, wall_clock())
     click.echo(f"Chave {old.prefix} revogada.")
@@ -378,13 +293,13 @@ def token_revoke(company: str, beginning: str, database: str) -> None:
 
 @token.command("list")
 @click.argument("company", metavar="EMPRESA")
-@_database
+@database_option
 def token_list(company: str, database: str) -> None:
     """Lista as chaves da empresa EMPRESA, sem mostrá-las."""
     from omnisync.hub.server import wall_clock
 
     now = wall_clock()
-    for known in _open(database).tokens(company):
+    for known in open_store(database).tokens(company):
         parts = [known.prefix, known.name, " ".join(known.scopes), f"criada em {_local_time(known.created_at)}"]
         parts += [f"computador {known.computer}"] if known.computer else []
         parts += [
@@ -421,47 +336,6 @@ def _local_time(moment: str | None) -> str:
     if moment is None:
         return "nunca"
     return datetime.fromisoformat(moment).astimezone(machine_zone()).strftime("%d/%m/%Y %H:%M")
-
-
-def _open(database: str) -> Store:
-    from omnisync.hub.store import Store
-
-    with _naming_the_trouble(database):
-        _make_private(database)
-        store = Store(database)
-        if (context := click.get_current_context()) is not None:
-            context.call_on_close(store.close)
-        store.migrate()
-    return store
-
-
-@contextmanager
-def _naming_the_trouble(database: str) -> Iterator[None]:
-    """Let a database that cannot be opened end the command with one sentence, and what to do."""
-    from omnisync.hub.database_trouble import DatabaseTroubleError, translating_trouble
-
-    try:
-        with translating_trouble(database):
-            yield
-    except DatabaseTroubleError as error:
-        raise click.ClickException(_TROUBLES[error.trouble].format(onde=error.where)) from error
-
-
-def _make_private(database: str) -> None:
-    """Make the folder and the file of a SQLite database, closed to other accounts."""
-    prefix = "sqlite:///"
-    if not database.startswith(prefix):
-        return
-    file = Path(database.removeprefix(prefix).partition("?")[0])
-    if file.name in ("", ":memory:"):
-        return
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        make_private_database(file)
-    except OSError as error:
-        raise click.ClickException(_TROUBLES["file"].format(onde=file.parent)) from error
-    except SettingsError as error:
-        raise click.ClickException(sentences.of_error(error)) from error
 
 
 def _try(action: Callable[[], Result], on_value: str = "") -> Result:

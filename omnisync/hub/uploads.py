@@ -23,11 +23,9 @@ from omnisync.contract import CONTRACT
 from omnisync.contract import batches as contract
 from omnisync.contract.batches import (
     FEW_DELETES,
-    MAX_LINE_BYTES,
     MAX_LINES,
     MAX_SHARE_DELETED,
     MAX_UNNAMED,
-    MAX_UNPACKED_BYTES,
     BatchAnswer,
     CheckedLine,
     RefusedLine,
@@ -51,13 +49,12 @@ from omnisync.hub.export_rows import (
 from omnisync.hub.store import Store, bulk
 from omnisync.hub.tables import company as companies
 from omnisync.hub.tables import export_batch, export_last_batch, export_set, export_snapshot
-from omnisync.web.gzip_stream import GzipError, OversizedError, unpacked
+from omnisync.hub.upload_body import damaged, lines_of
 
 KEPT = timedelta(days=30)
 """How long a batch's answer can be asked for, and its name is known again; by the set's own moments."""
 KEPT_NAMES = 1000
 """The last batches of a set, known whatever their age: a clock that leaps forgets none that may still be sent again."""
-_CHUNK_BYTES = 2**18
 _LAST_BATCH = """
     INSERT INTO export_last_batch (set_id, source, batch, sequence) VALUES (?, ?, ?, ?)
     ON CONFLICT (set_id, source) DO UPDATE SET batch = excluded.batch, sequence = excluded.sequence
@@ -93,7 +90,7 @@ def ingest_batch(
     Raises ProblemError: `batch_conflict`, `batch_damaged` (not what its headers say), `batch_too_large`.
     """
     if contract.content_digest(upload.body) != upload.digest:
-        raise _damaged("O conteúdo não confere com o resumo (Content-Digest).")
+        raise damaged("O conteúdo não confere com o resumo (Content-Digest).")
     with store.writing() as db:
         place = _lock(db, company, upload.dataset)
         known = _batch(db, place.set_id, upload.batch)
@@ -232,14 +229,14 @@ class _BatchIngest:
         """Everything the batch does."""
         snapshot = self._open_snapshot(upload.snapshot) if upload.snapshot else None
         read = contract.line_reader(upload.dataset)
-        for lines in _slices(_lines(_unpacked(upload))):
+        for lines in _slices(lines_of(upload.body, is_gzip=upload.is_gzip)):
             verdicts = read(lines, self._n_lines + 1)
             self._write(verdicts if snapshot is None else _without_deletes(verdicts, self._n_lines + 1))
             self._n_lines += len(lines)
             if self._n_lines > MAX_LINES:
                 raise ProblemError("batch_too_large")
         if self._n_lines != upload.n_lines:
-            raise _damaged("O número de linhas não confere com Omnisync-Lines.")
+            raise damaged("O número de linhas não confere com Omnisync-Lines.")
         self._delete_named(is_confirmed=upload.is_confirmed)
         if snapshot is not None and upload.snapshot:
             self._end(upload.snapshot, snapshot, upload)
@@ -392,30 +389,3 @@ def _without_deletes(verdicts: Sequence[CheckedLine], first: int) -> list[Checke
 def _slices(items: Iterator[_Item]) -> Iterator[list[_Item]]:
     while some := list(islice(items, AT_ONCE)):
         yield some
-
-
-def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    rest = b""
-    for piece in pieces:
-        *whole, rest = (rest + piece).split(b"\n")
-        if max(map(len, (*whole, rest))) > MAX_LINE_BYTES:
-            raise ProblemError("batch_too_large")
-        yield from whole
-    if rest:
-        yield rest
-
-
-def _unpacked(upload: Upload) -> Iterator[bytes]:
-    """Yield the body's lines in bounded pieces. Raises ProblemError for what is no gzip, is cut, or is a bomb."""
-    body = upload.body
-    chunks = (body[start : start + _CHUNK_BYTES] for start in range(0, len(body), _CHUNK_BYTES))
-    try:
-        yield from unpacked(chunks, is_gzip=upload.is_gzip, limit=MAX_UNPACKED_BYTES)
-    except GzipError:
-        raise _damaged("O conteúdo não é gzip inteiro.") from None
-    except OversizedError:
-        raise ProblemError("batch_too_large") from None
-
-
-def _damaged(detail: str) -> ProblemError:
-    return ProblemError("batch_damaged", detail=detail)
