@@ -103,7 +103,10 @@ def make_private_unopened(path: Path) -> None:
 
 def close_to_others(path: Path) -> None:
     """Close a file that is there to the other accounts, and open no handle of it. Raises as `open_private`."""
-    if _is_open_to_others(path, path.lstat()):
+    found = path.lstat()
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if _is_open_to_others(path, found):
         with suppress(PermissionError):  # as in `open_private`
             path.chmod(0o600)
 
