@@ -45,9 +45,9 @@ class Disk(Struct, frozen=True):
 def small_disk(path: Path, megabytes: int = 6) -> Iterator[Disk]:
     """Provide a disk at this path; gone with all it holds at the end. Skips the test where it may not be mounted."""
     path.mkdir()
-    if os.getuid() != 0:
-        pytest.skip("only root may mount a disk")
-    _run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=700", "tmpfs", str(path))
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=700", "tmpfs", str(path)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no disk may be mounted here")
     try:
         yield Disk(path)
     finally:
