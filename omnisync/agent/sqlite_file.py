@@ -195,7 +195,7 @@ class SqliteFile:
 
     def _translate(self, error: sqlite3.Error) -> OmnisyncError | None:
         """Return SQLite's error as ours, by what to do about it; None when it is a fault of this program."""
-        name = getattr(error, "sqlite_errorname", "") or ""
+        name = error_name(error)
         if is_corrupt(error):
             self.close()
             self._is_checked = False
@@ -211,12 +211,17 @@ class SqliteFile:
         return None
 
 
+def error_name(error: BaseException) -> str:
+    """Return SQLite's own name of an error (SQLITE_BUSY); empty for one that has none."""
+    return getattr(error, "sqlite_errorname", "") or ""
+
+
 def is_full(error: BaseException, folder: Path) -> bool:
     """Return whether a full disk is behind SQLite's error.
 
     It shows in several ways: what SQLite keeps beside a file to share it could not be made, or could not grow.
     """
-    name = getattr(error, "sqlite_errorname", "") or ""
+    name = error_name(error)
     if name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")):
         with suppress(OSError):
             return shutil.disk_usage(folder).free < FREE_BYTES
@@ -245,5 +250,5 @@ def set_aside(path: Path, suffix: str = "") -> Path:
 
 def is_corrupt(error: BaseException) -> bool:
     """Return whether an error of SQLite says that its file is no database, or a damaged one."""
-    name = getattr(error, "sqlite_errorname", "") or ""
+    name = error_name(error)
     return name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT"))

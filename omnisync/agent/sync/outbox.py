@@ -141,9 +141,9 @@ class Outbox:
 
     def datasets(self) -> list[tuple[str, str]]:
         """Return the system and name of every dataset that the hub has rows of, or may have while a snapshot lasts."""
-        some = "n_rows > 0 OR snapshot != ''"
+        sql = "SELECT system, name FROM dataset WHERE n_rows > 0 OR snapshot != '' ORDER BY system, name"
         with self._file.reading() as db:
-            rows = db.execute(f"SELECT system, name FROM dataset WHERE {some} ORDER BY system, name").fetchall()  # noqa: S608
+            rows = db.execute(sql).fetchall()
         return [(row["system"], row["name"]) for row in rows]
 
     def forget(self, system: str = "", name: str = "") -> None:

@@ -26,7 +26,7 @@ from omnisync.agent.errors import (
     LayoutError,
     OmnisyncError,
 )
-from omnisync.agent.sqlite_file import is_corrupt, is_full, make_private_database, set_aside
+from omnisync.agent.sqlite_file import error_name, is_corrupt, is_full, make_private_database, set_aside
 
 CACHE_KIB = 16_384
 """Of the file, kept in memory: the two megabytes SQLite keeps by itself hold next to nothing of an ERP's tables."""
@@ -115,7 +115,7 @@ def _write_ahead(connection: sqlite3.Connection, lock_s: float) -> None:
     try:
         connection.execute("PRAGMA journal_mode = WAL").fetchall()
     except sqlite3.OperationalError as error:
-        if not _name_of(error).startswith(_BUSY):
+        if not error_name(error).startswith(_BUSY):
             raise
     finally:
         connection.execute(f"PRAGMA busy_timeout = {int(lock_s * 1000):d}")
@@ -187,12 +187,8 @@ _DUPLICATE = ("SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE")
 _LEADS_OUT = ("too many attached databases", "not authorized", "cannot VACUUM")
 
 
-def _name_of(error: BaseException) -> str:
-    return getattr(error, "sqlite_errorname", "") or ""
-
-
 def _translate_error(error: Exception, login: DatabaseLogin) -> OmnisyncError:
-    text, name = str(error), _name_of(error)
+    text, name = str(error), error_name(error)
     if text.startswith(_LEADS_OUT):
         return LayoutError(motivo="um SQL dele sai do banco do ERP (ATTACH, VACUUM, PRAGMA ou extensão)")
     if isinstance(error, (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, UnicodeEncodeError)):
@@ -222,13 +218,13 @@ DRIVER = Driver(
     connect=_connect,
     translate_error=_translate_error,
     is_lost=lambda connection, error: False,
-    is_duplicate=lambda error: _name_of(error) in _DUPLICATE,
+    is_duplicate=lambda error: error_name(error) in _DUPLICATE,
     is_in_transaction=lambda connection: bool(connection.in_transaction),
     closes_unread_stream=False,
     # Holding the database's one write lock from the start; in WAL a reader blocks no writer.
     begin=statement("BEGIN IMMEDIATE"),
     begin_reading=_begin_reading,
-    is_write_refused=lambda error: _name_of(error).startswith("SQLITE_READONLY"),
+    is_write_refused=lambda error: error_name(error).startswith("SQLITE_READONLY"),
     rollback=_roll_back,
     read_rows=_read_rows,
 )
